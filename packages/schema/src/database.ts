@@ -1,0 +1,42 @@
+import type { ExtractTablesWithRelations } from 'drizzle-orm'
+import { drizzle, type PostgresJsDatabase, type PostgresJsTransaction } from 'drizzle-orm/postgres-js'
+import postgres from 'postgres'
+import * as tables from './tables.ts'
+
+export type Database = PostgresJsDatabase<typeof tables>
+export type Transaction = PostgresJsTransaction<typeof tables, ExtractTablesWithRelations<typeof tables>>
+
+export interface DatabaseSettings {
+  /** postgres:// URL. */
+  url: string
+  /** Most connections this process may hold (house.md: services 8, workers 4). */
+  max: number
+  /** Shown in pg_stat_activity. */
+  applicationName: string
+}
+
+/** An open pool: `db` for queries, `sql` for LISTEN and the like, `close` ends it within five seconds. */
+export interface OpenDatabase {
+  db: Database
+  sql: postgres.Sql
+  close(): Promise<void>
+}
+
+/**
+ * A pool that connects on first use. Every statement ends after 15 s and an abandoned transaction after 30 s, so that
+ * nothing outward waits for ever.
+ */
+export function openDatabase({ url, max, applicationName }: DatabaseSettings): OpenDatabase {
+  const sql = postgres(url, {
+    max,
+    connect_timeout: 5,
+    idle_timeout: 60,
+    onnotice: () => {},
+    connection: {
+      application_name: applicationName,
+      statement_timeout: 15_000,
+      idle_in_transaction_session_timeout: 30_000,
+    },
+  })
+  return { db: drizzle(sql, { schema: tables, casing: 'snake_case' }), sql, close: () => sql.end({ timeout: 5 }) }
+}

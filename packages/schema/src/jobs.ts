@@ -1,0 +1,13 @@
+/** Every job there is and what it carries: ids only, never data. Handlers re-read the state. */
+export interface JobPayloads {
+  /** Makes the rendition of a stored original. */
+  'encode-video': { video_id: number }
+  /** Removes what a newer video replaced, once that one is encoded. */
+  'delete-superseded': { session_id: number }
+  /** Removes a presigned upload that was never announced. */
+  'sweep-presigned': { video_id: number }
+  /** Empties the object store below a deleted case or session. */
+  erase: { erasure_id: number }
+}
+
+export type JobName = keyof JobPayloads

@@ -1,0 +1,28 @@
+import { sql } from 'drizzle-orm'
+import type { Database, Transaction } from './database.ts'
+import type { JobName, JobPayloads } from './jobs.ts'
+import { outbox } from './tables.ts'
+
+export interface AnnounceOptions {
+  /** Seconds before the job may be published; 0 by default. */
+  delaySeconds?: number
+  /** The request that caused it, for following one through the logs. */
+  requestId?: string
+}
+
+/**
+ * Writes the outbox row of a job. Call it in the transaction that makes the job necessary: both happen or neither.
+ */
+export async function announce<N extends JobName>(
+  tx: Database | Transaction,
+  name: N,
+  payload: JobPayloads[N],
+  { delaySeconds = 0, requestId }: AnnounceOptions = {},
+): Promise<void> {
+  await tx.insert(outbox).values({
+    name,
+    payload,
+    requestId: requestId ?? null,
+    availableAt: sql`now() + make_interval(secs => ${delaySeconds})`,
+  })
+}

@@ -1,0 +1,239 @@
+import { sql } from 'drizzle-orm'
+import {
+  type AnyPgColumn,
+  bigint,
+  check,
+  foreignKey,
+  index,
+  integer,
+  jsonb,
+  type PgTableExtraConfigValue,
+  pgEnum,
+  pgTable,
+  smallint,
+  text,
+  timestamp,
+  unique,
+} from 'drizzle-orm/pg-core'
+import type { JobName, JobPayloads } from './jobs.ts'
+
+/** The five states of encoding, script and analysis, as numbers on the wire (contract, section 10). */
+export const State = { READY: 1, START: 2, DONE: 3, ERROR: 4, NONE: 5 } as const
+
+const id = () => integer().primaryKey().generatedByDefaultAsIdentity()
+const instant = () => timestamp({ withTimezone: true, mode: 'date' })
+const state = () => smallint().notNull().default(State.NONE)
+
+/** A child in therapy. `userId` is the therapist who alone may see it. */
+export const cases = pgTable(
+  'cases',
+  {
+    id: id(),
+    userId: integer().notNull(),
+    givenName: text().notNull(),
+    familyName: text(),
+    description: jsonb().$type<Record<string, unknown>>().notNull().default({}),
+    caseStateId: smallint().notNull().default(1),
+    createdAt: instant().notNull().defaultNow(),
+    updatedAt: instant().notNull().defaultNow(),
+  },
+  (t) => [
+    index('cases_user_id_id_index').on(t.userId, t.id),
+    check('cases_user_id_positive', sql`${t.userId} > 0`),
+    check('cases_case_state_id_known', sql`${t.caseStateId} between 1 and 3`),
+    check('cases_description_object', sql`jsonb_typeof(${t.description}) = 'object'`),
+  ],
+)
+
+/**
+ * One appointment of a case. The four pointers name what counts now: the newest original (`videoId`), the rendition
+ * to play, the newest stored script and report. Composite keys keep a pointer inside its own session.
+ */
+export const sessions = pgTable(
+  'sessions',
+  {
+    id: id(),
+    caseId: integer()
+      .notNull()
+      .references(() => cases.id, { onDelete: 'cascade' }),
+    name: text().notNull(),
+    sessionStateId: smallint().notNull().default(1),
+    encodingStateId: state(),
+    scriptStateId: state(),
+    analyzeStateId: state(),
+    /** HH:MM:SS, from the client or, when it gave none, from the worker. */
+    videoLength: text(),
+    videoId: integer(),
+    renditionId: integer(),
+    scriptVersionId: integer(),
+    reportVersionId: integer(),
+    /** Highest number reserved so far; a failed save leaves a gap, no number is used twice. */
+    lastScriptVersion: integer().notNull().default(0),
+    lastReportVersion: integer().notNull().default(0),
+    createdAt: instant().notNull().defaultNow(),
+  },
+  (t): PgTableExtraConfigValue[] => [
+    index('sessions_case_id_id_index').on(t.caseId, t.id),
+    check('sessions_session_state_id_known', sql`${t.sessionStateId} between 1 and 5`),
+    check('sessions_encoding_state_id_known', sql`${t.encodingStateId} between 1 and 5`),
+    check('sessions_script_state_id_known', sql`${t.scriptStateId} between 1 and 5`),
+    check('sessions_analyze_state_id_known', sql`${t.analyzeStateId} between 1 and 5`),
+    check('sessions_video_length_format', sql`${t.videoLength} ~ '^[0-9]{2,3}:[0-5][0-9]:[0-5][0-9]$'`),
+    check('sessions_playable_when_done', sql`${t.encodingStateId} <> 3 or ${t.renditionId} is not null`),
+    foreignKey({ columns: [t.videoId, t.id], foreignColumns: [videos.id, videos.sessionId] }),
+    foreignKey({ columns: [t.renditionId, t.id], foreignColumns: [renditions.id, renditions.sessionId] }),
+    foreignKey({ columns: [t.scriptVersionId, t.id], foreignColumns: [scriptVersions.id, scriptVersions.sessionId] }),
+    foreignKey({ columns: [t.reportVersionId, t.id], foreignColumns: [reportVersions.id, reportVersions.sessionId] }),
+  ],
+)
+
+/**
+ * presigned: a URL was given out · receiving: bytes are streaming in · stored: the original is durable and its encode
+ * announced · encoding · encoded · failed (`failure` says why, in plain words) · superseded: a newer one counts.
+ */
+export const videoState = pgEnum('video_state', [
+  'presigned',
+  'receiving',
+  'stored',
+  'encoding',
+  'encoded',
+  'failed',
+  'superseded',
+])
+
+/** What an original turned out to be when its first bytes were looked at. */
+export const container = pgEnum('container', ['mp4', 'matroska', 'mpegts'])
+
+/** One uploaded recording of a session. Of two, the higher id is the newer and wins. */
+export const videos = pgTable(
+  'videos',
+  {
+    id: id(),
+    sessionId: integer()
+      .notNull()
+      .references((): AnyPgColumn => sessions.id, { onDelete: 'cascade' }),
+    state: videoState().notNull(),
+    /** Object key of the original without its first folder. */
+    path: text().notNull().unique(),
+    /** What the client called its file; data only. */
+    fileName: text(),
+    container: container(),
+    size: bigint({ mode: 'number' }),
+    /** The ETag at the moment it was announced; every later read insists on it. */
+    etag: text(),
+    /** Encode attempts begun; the one whose number stands here is the one that may commit. */
+    attempt: integer().notNull().default(0),
+    /** Percent of the current encode. */
+    progress: smallint().notNull().default(0),
+    failure: text(),
+    /** While receiving or encoding: alive until then unless renewed. */
+    leaseUntil: instant(),
+    createdAt: instant().notNull().defaultNow(),
+    storedAt: instant(),
+  },
+  (t) => [
+    index('videos_session_id_id_index').on(t.sessionId, t.id),
+    unique('videos_id_session_id_unique').on(t.id, t.sessionId),
+    check('videos_progress_percent', sql`${t.progress} between 0 and 100`),
+    check(
+      'videos_durable_is_described',
+      sql`${t.state} in ('presigned', 'receiving', 'failed')
+        or (${t.size} > 0 and ${t.etag} is not null and ${t.container} is not null and ${t.storedAt} is not null)`,
+    ),
+    check('videos_failed_says_why', sql`(${t.state} = 'failed') = (${t.failure} is not null)`),
+  ],
+)
+
+/** The encoded output of a video; written once by the attempt that committed. */
+export const renditions = pgTable(
+  'renditions',
+  {
+    id: id(),
+    sessionId: integer().notNull(),
+    videoId: integer().notNull().unique('renditions_video_id_unique'),
+    path: text().notNull().unique(),
+    size: bigint({ mode: 'number' }).notNull(),
+    etag: text().notNull(),
+    durationMs: integer().notNull(),
+    width: integer().notNull(),
+    height: integer().notNull(),
+    createdAt: instant().notNull().defaultNow(),
+  },
+  (t) => [
+    unique('renditions_id_session_id_unique').on(t.id, t.sessionId),
+    foreignKey({ columns: [t.videoId, t.sessionId], foreignColumns: [videos.id, videos.sessionId] }).onDelete(
+      'cascade',
+    ),
+  ],
+)
+
+/** pending: the number is taken, the object not yet there · stored: readable. */
+export const versionState = pgEnum('version_state', ['pending', 'stored'])
+
+const versionColumns = () => ({
+  id: id(),
+  sessionId: integer()
+    .notNull()
+    .references(() => sessions.id, { onDelete: 'cascade' }),
+  version: integer().notNull(),
+  state: versionState().notNull().default('pending'),
+  /** Object key without its first folder. */
+  path: text().notNull().unique(),
+  size: integer().notNull(),
+  etag: text(),
+  createdAt: instant().notNull().defaultNow(),
+})
+
+/** One save of a session's script; never changed afterwards. */
+export const scriptVersions = pgTable(
+  'script_versions',
+  {
+    ...versionColumns(),
+    /** The therapist who saved it. */
+    userId: integer().notNull(),
+    /** Odd times, kept as sent: record index and field of each, the first hundred. */
+    warnings: jsonb().$type<ScriptWarning[]>().notNull().default([]),
+  },
+  (t) => [
+    unique('script_versions_session_id_version_unique').on(t.sessionId, t.version),
+    unique('script_versions_id_session_id_unique').on(t.id, t.sessionId),
+    check('script_versions_version_positive', sql`${t.version} > 0`),
+    check('script_versions_stored_has_etag', sql`${t.state} = 'pending' or ${t.etag} is not null`),
+  ],
+)
+
+/** One analysis report of a session; never changed afterwards. */
+export const reportVersions = pgTable('report_versions', versionColumns(), (t) => [
+  unique('report_versions_session_id_version_unique').on(t.sessionId, t.version),
+  unique('report_versions_id_session_id_unique').on(t.id, t.sessionId),
+  check('report_versions_version_positive', sql`${t.version} > 0`),
+  check('report_versions_stored_has_etag', sql`${t.state} = 'pending' or ${t.etag} is not null`),
+])
+
+/** An odd time in a script: which record, which field, and what was sent. */
+export interface ScriptWarning {
+  record: number
+  field: 'start_time' | 'end_time'
+}
+
+/** Work to announce, written in the transaction that makes it necessary; the relay publishes and removes it. */
+export const outbox = pgTable(
+  'outbox',
+  {
+    id: bigint({ mode: 'number' }).primaryKey().generatedAlwaysAsIdentity(),
+    name: text().$type<JobName>().notNull(),
+    payload: jsonb().$type<JobPayloads[JobName]>().notNull(),
+    requestId: text(),
+    availableAt: instant().notNull().defaultNow(),
+    createdAt: instant().notNull().defaultNow(),
+  },
+  (t) => [index('outbox_available_at_id_index').on(t.availableAt, t.id)],
+)
+
+/** Tombstone of a deleted case, or session: what must be emptied in the object store. No foreign keys, on purpose. */
+export const erasures = pgTable('erasures', {
+  id: id(),
+  caseId: integer().notNull(),
+  sessionId: integer(),
+  createdAt: instant().notNull().defaultNow(),
+})

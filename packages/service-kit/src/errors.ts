@@ -1,0 +1,54 @@
+/** One fault of an input: where it is, what is wrong, which rule said so. */
+export interface Fault {
+  /** Part of the request, then the path inside it: `['body', 'data', 'name']`. */
+  loc: (string | number)[]
+  msg: string
+  type: string
+}
+
+interface ErrorExtras {
+  /** Each fault of an input (code 8). */
+  detail?: Fault[]
+  /** Seconds after which another try makes sense (code 10). */
+  retryAfter?: number
+}
+
+/** An answer that is no success: the status, the contract's code and a text the therapist may read. */
+export class ApiError extends Error {
+  override name = 'ApiError'
+  readonly status: number
+  readonly code: number
+  readonly detail: Fault[] | undefined
+  readonly retryAfter: number | undefined
+
+  constructor(status: number, code: number, message: string, extras: ErrorExtras = {}) {
+    super(message)
+    this.status = status
+    this.code = code
+    this.detail = extras.detail
+    this.retryAfter = extras.retryAfter
+  }
+}
+
+/** The table of errors: every code of the contract (section 3 and decision 1) is made here and nowhere else. */
+export const errors = {
+  invalidToken: () => new ApiError(401, 0, 'access token is invalid'),
+  caseNotFound: (id: number) => new ApiError(400, 2, `Case ${id} not found`),
+  sessionNotFound: (id: number) => new ApiError(400, 3, `Session ${id} not found`),
+  invalidRange: (from: number | bigint, to: number | bigint) => new ApiError(400, 4, `Invalid range ${from} to ${to}`),
+  rangeNotSatisfiable: (size: number) => new ApiError(416, 4, `Invalid range: the video has ${size} bytes`),
+  noVideo: (sessionId: number) => new ApiError(400, 5, `No video found for session ID ${sessionId}`),
+  noScript: (sessionId: number) => new ApiError(400, 6, `No script found for session ID ${sessionId}`),
+  noReport: (sessionId: number) => new ApiError(400, 7, `No analyze report found for session ID ${sessionId}`),
+  invalidInput: (detail: Fault[]) => new ApiError(422, 8, 'The request is not valid', { detail }),
+  tooLarge: (limit: number) => new ApiError(413, 9, `The request is larger than the limit of ${limit} bytes`),
+  unavailable: (retryAfter = 5) =>
+    new ApiError(503, 10, 'The service is too busy or a part of it is down, please try again', { retryAfter }),
+  routeNotFound: () => new ApiError(404, 404, 'There is no such route'),
+  unexpected: () => new ApiError(500, 500, 'Something went wrong on our side'),
+  uploadFailed: (name: string) => new ApiError(400, 1000, `File [${name}] Upload failed.`),
+  downloadFailed: (name: string) => new ApiError(400, 1001, `File [${name}] Download failed.`),
+}
+
+/** A 422 for a single fault. */
+export const fault = (loc: Fault['loc'], msg: string, type = 'value_error') => errors.invalidInput([{ loc, msg, type }])

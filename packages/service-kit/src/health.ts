@@ -1,0 +1,48 @@
+import type { FastifyInstance } from 'fastify'
+import { Type } from 'typebox'
+import { ErrorBody } from './error-handler.ts'
+import { ApiError } from './errors.ts'
+
+/** What a process needs to do its work, by name; each rejects when its part cannot be used right now. */
+export type ReadyChecks = Record<string, () => Promise<unknown>>
+
+/** Longest wait for one check, in milliseconds: shorter than an orchestrator's own timeout. */
+const patience = 2_000
+
+async function inTime(check: () => Promise<unknown>): Promise<void> {
+  let timer: NodeJS.Timeout | undefined
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error('timed out')), patience)
+  })
+  try {
+    await Promise.race([check(), late])
+  } finally {
+    clearTimeout(timer)
+  }
+}
+
+/** The names of the parts that cannot be used right now. */
+export async function failingChecks(checks: ReadyChecks): Promise<string[]> {
+  const names = Object.keys(checks)
+  const results = await Promise.allSettled(Object.values(checks).map(inTime))
+  return names.filter((_, index) => results[index]?.status === 'rejected')
+}
+
+const Healthy = Type.Object({ status: Type.Literal('ok') })
+
+/**
+ * `/health/live`: the process answers. `/health/ready`: it can do its work; 503 names the parts that are down.
+ */
+export function installHealth(host: FastifyInstance, checks: ReadyChecks): void {
+  const schema = { tags: ['health'], response: { 200: Healthy } }
+  host.get('/health/live', { schema: { ...schema, summary: 'The process answers' } }, () => ({ status: 'ok' }))
+  host.get(
+    '/health/ready',
+    { schema: { ...schema, summary: 'The process can do its work', response: { 200: Healthy, 503: ErrorBody } } },
+    async () => {
+      const failing = await failingChecks(checks)
+      if (failing.length > 0) throw new ApiError(503, 10, `Not ready: ${failing.join(', ')}`, { retryAfter: 5 })
+      return { status: 'ok' }
+    },
+  )
+}

@@ -1,0 +1,95 @@
+import { randomUUID } from 'node:crypto'
+import cors from '@fastify/cors'
+import swagger from '@fastify/swagger'
+import swaggerUi from '@fastify/swagger-ui'
+import Fastify, { type FastifyInstance, type FastifyPluginAsync } from 'fastify'
+import { installAccess } from './access.ts'
+import { type AuthSettings, installAuth } from './auth.ts'
+import { installErrorHandler } from './error-handler.ts'
+import { errors } from './errors.ts'
+import { installHealth, type ReadyChecks } from './health.ts'
+import { installJsonBody } from './json-body.ts'
+import { installLingering } from './lingering.ts'
+import { installRequestLog, type LogLevel } from './log.ts'
+import { installValidation } from './validation.ts'
+
+/** Longest silence on a connection, in milliseconds; a transfer may last for hours as long as bytes move. */
+const idleMs = 120_000
+
+export interface HostOptions {
+  /** Shown in the OpenAPI document and in every log line. */
+  name: string
+  description: string
+  auth: AuthSettings
+  /** Browser origins that may call, exactly as the browser spells them. */
+  corsOrigins: string[]
+  logLevel: LogLevel
+  ready: ReadyChecks
+  /** Registers the apps; each brings its routes in a scope of its own. */
+  apps: FastifyPluginAsync
+}
+
+/**
+ * Builds the root that every service process stands on: logging, CORS, tokens, errors, validation, health and the API
+ * page at `/documentation`. In production it carries one app, in the local stack three. Nothing listens yet.
+ */
+export async function createHost(options: HostOptions): Promise<FastifyInstance> {
+  const host = Fastify({
+    logger: {
+      level: options.logLevel,
+      base: { service: options.name },
+      timestamp: () => `,"time":"${new Date().toISOString()}"`,
+    },
+    disableRequestLogging: true,
+    genReqId: (request) => {
+      const given = request.headers['x-request-id']
+      return typeof given === 'string' && /^[\w.-]{1,64}$/.test(given) ? given : randomUUID()
+    },
+    connectionTimeout: idleMs,
+    keepAliveTimeout: 65_000,
+    http: { headersTimeout: 30_000, maxHeaderSize: 16_384 },
+    bodyLimit: 1_048_576,
+    // A closing host answers by the table of errors, see below.
+    return503OnClosing: false,
+    forceCloseConnections: 'idle',
+    exposeHeadRoutes: false,
+    routerOptions: { maxParamLength: 64 },
+  })
+  let closing = false
+  host.addHook('preClose', async () => {
+    closing = true
+  })
+  host.addHook('onRequest', async (request, reply) => {
+    reply.header('x-request-id', request.id)
+    reply.header('cache-control', 'no-store')
+    if (closing) {
+      reply.header('connection', 'close')
+      throw errors.unavailable()
+    }
+  })
+  installErrorHandler(host)
+  installRequestLog(host)
+  installLingering(host)
+  installValidation(host)
+  installJsonBody(host)
+  await host.register(cors, {
+    origin: options.corsOrigins,
+    methods: ['GET', 'HEAD', 'POST', 'PUT', 'DELETE'],
+    allowedHeaders: ['Authorization', 'Content-Type'],
+    exposedHeaders: ['Content-Length', 'Content-Range', 'ETag', 'Retry-After', 'X-Request-Id'],
+    maxAge: 600,
+  })
+  await installAuth(host, options.auth)
+  installAccess(host)
+  await host.register(swagger, {
+    openapi: {
+      openapi: '3.1.0',
+      info: { title: options.name, description: options.description, version: '1.0.0' },
+      components: { securitySchemes: { token: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT' } } },
+    },
+  })
+  await host.register(swaggerUi, { routePrefix: '/documentation', uiConfig: { persistAuthorization: true } })
+  installHealth(host, options.ready)
+  await host.register(options.apps)
+  return host
+}

@@ -1,0 +1,39 @@
+/** Longest time a process takes to stop, in milliseconds: below the 10 s that container runtimes grant. */
+export const closeDeadlineMs = 8_000
+
+export interface Running {
+  /** Name of the process for its last words. */
+  name: string
+  /** Stops accepting, drains, frees. Must be safe to be abandoned at the deadline. */
+  close(): Promise<void>
+}
+
+/**
+ * Closes on SIGTERM, SIGINT, or the death of a parent that holds an IPC channel to us; within the deadline, or by
+ * force. A second signal forces at once. A failure nobody caught ends the process: its state cannot be trusted.
+ */
+export function closeOnSignals({ name, close }: Running): void {
+  let closing = false
+  const end = (signal: string) => {
+    if (closing) {
+      if (signal !== 'disconnect') process.exit(1)
+      return
+    }
+    closing = true
+    setTimeout(() => {
+      console.error(`${name}: not closed within ${closeDeadlineMs} ms, leaving`)
+      process.exit(1)
+    }, closeDeadlineMs).unref()
+    close().then(
+      () => process.exit(0),
+      () => process.exit(1),
+    )
+  }
+  process.on('SIGTERM', end)
+  process.on('SIGINT', end)
+  process.on('disconnect', () => end('disconnect'))
+  process.on('uncaughtException', (error) => {
+    console.error(`${name}: ${error.name}`, error.stack?.split('\n').slice(1, 6).join('\n'))
+    process.exit(1)
+  })
+}

@@ -1,0 +1,28 @@
+import type { FastifyInstance } from 'fastify'
+
+export type LogLevel = 'fatal' | 'error' | 'warn' | 'info' | 'debug' | 'silent'
+
+/**
+ * One line a request: method, route pattern, ids, status, milliseconds. Never a URL or a query, which hold a child's
+ * name or a key.
+ */
+export function installRequestLog(host: FastifyInstance): void {
+  host.addHook('onResponse', async (request, reply) => {
+    request.log.info(
+      {
+        method: request.method,
+        route: request.routeOptions.url ?? 'none',
+        status: reply.statusCode,
+        ms: Math.round(reply.elapsedTime),
+        ...(request.userId > 0 && { user_id: request.userId }),
+        ...(request.caseId > 0 && { case_id: request.caseId }),
+        ...(request.sessionId > 0 && { session_id: request.sessionId }),
+      },
+      'request',
+    )
+  })
+  // Nobody came for an answer any more; the stream that served it has been closed with it.
+  host.addHook('onRequestAbort', async (request) => {
+    request.log.info({ method: request.method, route: request.routeOptions.url ?? 'none' }, 'client left')
+  })
+}

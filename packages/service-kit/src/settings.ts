@@ -1,0 +1,47 @@
+import { Type } from 'typebox'
+
+/** Settings that several processes share; each process composes its schema of these and its own. */
+
+export const DatabaseSettings = {
+  DATABASE_URL: Type.String({ pattern: '^postgres(ql)?://', description: 'PostgreSQL' }),
+}
+
+export const QueueSettings = {
+  QUEUE_URL: Type.String({
+    pattern: '^(redis|rediss|postgres|postgresql)://',
+    description: 'BullMQ: its scheme chooses Redis or PostgreSQL',
+  }),
+}
+
+export const StoreSettings = {
+  PHASE: Type.Union([Type.Literal('LOCAL'), Type.Literal('ALPHA'), Type.Literal('RELEASE')], {
+    default: 'LOCAL',
+    description: 'Deployment stage, second folder of every object key',
+  }),
+  S3_ENDPOINT: Type.Optional(Type.String({ pattern: '^https?://', description: 'S3 server; unset for AWS' })),
+  S3_PUBLIC_ENDPOINT: Type.Optional(
+    Type.String({ pattern: '^https?://', description: 'Address of the S3 server that browsers reach' }),
+  ),
+  S3_REGION: Type.String({ default: 'us-east-1', description: 'S3 region' }),
+  S3_BUCKET: Type.String({ minLength: 3, description: 'Bucket of all objects' }),
+  S3_ACCESS_KEY_ID: Type.String({ minLength: 1, description: 'S3 access key' }),
+  S3_SECRET_ACCESS_KEY: Type.String({ minLength: 1, description: 'S3 secret key' }),
+  S3_FORCE_PATH_STYLE: Type.Boolean({ default: true, description: 'Bucket in the path rather than in the host name' }),
+}
+
+export const HttpSettings = {
+  HOST: Type.String({ default: '0.0.0.0', description: 'Address to listen on' }),
+  PORT: Type.Integer({ default: 8080, minimum: 0, maximum: 65_535, description: 'Port to listen on' }),
+  JWT_SECRET: Type.Optional(Type.String({ minLength: 32, description: 'Shared secret of HS256 tokens' })),
+  JWT_PUBLIC_KEY: Type.Optional(
+    Type.String({ pattern: '^-----BEGIN', description: 'PEM public key; replaces the shared secret' }),
+  ),
+  CORS_ORIGINS: Type.String({ default: 'http://localhost:3000', description: 'Browser origins, comma-separated' }),
+}
+
+export const LogSettings = {
+  LOG_LEVEL: Type.Union(
+    (['fatal', 'error', 'warn', 'info', 'debug', 'silent'] as const).map((level) => Type.Literal(level)),
+    { default: 'info', description: 'Least severe level that is logged' },
+  ),
+}

@@ -1,0 +1,49 @@
+import { type OpenDatabase, openDatabase } from '@playtherapy/schema'
+import postgres from 'postgres'
+import { randomName } from './names.ts'
+
+/** What tests need of tap's `t`, so that this package does not depend on its types. */
+export interface Teardown {
+  teardown(clean: () => unknown): void
+}
+
+/** The migrated database that run-tests.ts prepared; every test database is a copy of it. */
+const template = 'playtherapy_template'
+
+/** URL of a database on the test server. */
+const urlOf = (name: string) => {
+  const server = process.env.TEST_DATABASE_URL
+  if (!server) throw new Error('TEST_DATABASE_URL is not set: run tests through `npm test`')
+  const url = new URL(server)
+  url.pathname = `/${name}`
+  return url.href
+}
+
+async function onServer(statement: string): Promise<void> {
+  const sql = postgres(urlOf('postgres'), { max: 1, onnotice: () => {} })
+  try {
+    await sql.unsafe(statement)
+  } finally {
+    await sql.end()
+  }
+}
+
+/** A fresh, migrated database of the test's own; dropped when the test is over. */
+export async function testDatabase(t: Teardown): Promise<OpenDatabase & { url: string }> {
+  const name = randomName()
+  await onServer(`create database ${name} template ${template}`)
+  const url = urlOf(name)
+  const database = openDatabase({ url, max: 4, applicationName: 'test' })
+  t.teardown(async () => {
+    await database.close()
+    await onServer(`drop database if exists ${name} with (force)`)
+  })
+  return { ...database, url }
+}
+
+/** Makes the template from an empty server; once per run. */
+export async function prepareTemplate(migrate: (url: string) => Promise<void>): Promise<void> {
+  await onServer(`drop database if exists ${template} with (force)`)
+  await onServer(`create database ${template}`)
+  await migrate(urlOf(template))
+}

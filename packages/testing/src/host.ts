@@ -1,0 +1,34 @@
+import { createHost } from '@playtherapy/service-kit'
+import type { FastifyPluginAsync } from 'fastify'
+import type { Teardown } from './database.ts'
+
+/** Secret that test hosts verify tokens with. */
+export const jwtSecret = 'a secret for tests only, of forty characters'
+
+export interface TestHost {
+  /** Base URL of the listening host. */
+  url: string
+  /** An Authorization header of this therapist. */
+  as(userId: number): { authorization: string }
+  /** An Authorization header with any claims; valid for a minute unless they say otherwise. */
+  withClaims(claims: object): { authorization: string }
+}
+
+/** A real host, built as in production, listening on a free port with the given apps; closed after the test. */
+export async function testHost(t: Teardown, apps: FastifyPluginAsync): Promise<TestHost> {
+  const host = await createHost({
+    name: 'test',
+    description: 'Test host',
+    auth: { jwtSecret },
+    corsOrigins: ['http://localhost:3000'],
+    logLevel: 'silent',
+    ready: {},
+    apps,
+  })
+  t.teardown(() => host.close())
+  const url = await host.listen({ host: '127.0.0.1', port: 0 })
+  const withClaims = (claims: object) => ({
+    authorization: `Bearer ${host.jwt.sign({ exp: Math.floor(Date.now() / 1000) + 60, ...claims })}`,
+  })
+  return { url, withClaims, as: (userId) => withClaims({ user_id: userId }) }
+}

@@ -1,0 +1,36 @@
+/**
+ * `npm test` after its checks: starts the real servers, runs tap against them, stops them, and names them. Arguments
+ * go to tap, so `npm test -- services/script/test/scripts.test.ts` runs one file.
+ */
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { startPostgres } from '@playtherapy/embedded-postgres'
+import { migrate } from '@playtherapy/schema/migrate'
+import { prepareTemplate } from './database.ts'
+
+const directory = await mkdtemp(join(tmpdir(), 'playtherapy-test-'))
+const stop: (() => Promise<void>)[] = [() => rm(directory, { recursive: true, force: true })]
+const servers: string[] = []
+
+const started = performance.now()
+const postgresServer = await startPostgres({
+  directory: join(directory, 'postgres'),
+  settings: ['fsync=off', 'synchronous_commit=off', 'full_page_writes=off'],
+})
+stop.unshift(postgresServer.stop)
+process.env.TEST_DATABASE_URL = postgresServer.url
+await prepareTemplate(migrate)
+servers.push('PostgreSQL 18 (embedded)')
+
+const tap = spawn('npx', ['tap', 'run', ...process.argv.slice(2)], { stdio: 'inherit' })
+process.on('SIGINT', () => {})
+process.on('SIGTERM', () => tap.kill())
+const [code] = await once(tap, 'exit')
+
+for (const step of stop) await step()
+console.log(`\nServers that took part: ${servers.join(', ')}.`)
+console.log(`Tests took ${Math.round((performance.now() - started) / 1000)} s.`)
+process.exit(code ?? 1)
