@@ -3,7 +3,7 @@ import { createRequire } from 'node:module'
 import { dirname, join, resolve } from 'node:path'
 
 /** Unprivileged user and group that the server runs as when we are root, which PostgreSQL refuses. */
-export const nobody = 65534
+const nobody = 65534
 
 /** What runs the server: nobody when we are root, ourselves otherwise. */
 export const identity = process.getuid?.() === 0 ? { uid: nobody, gid: nobody } : {}

@@ -3,7 +3,7 @@ import type { Database, Transaction } from './database.ts'
 import type { JobName, JobPayloads } from './jobs.ts'
 import { outbox } from './tables.ts'
 
-export interface AnnounceOptions {
+interface AnnounceOptions {
   /** Seconds before the job may be published; 0 by default. */
   delaySeconds?: number
   /** The request that caused it, for following one through the logs. */

@@ -1,6 +1,6 @@
-import type { FastifyInstance } from 'fastify'
+import Fastify, { type FastifyBaseLogger, type FastifyInstance } from 'fastify'
 import { Type } from 'typebox'
-import { ErrorBody } from './error-handler.ts'
+import { ErrorBody, installErrorHandler } from './error-handler.ts'
 import { ApiError } from './errors.ts'
 
 /** What a process needs to do its work, by name; each rejects when its part cannot be used right now. */
@@ -45,4 +45,12 @@ export function installHealth(host: FastifyInstance, checks: ReadyChecks): void 
       return { status: 'ok' }
     },
   )
+}
+
+/** A listener with the health routes alone, for a process that has no other: the worker. */
+export function createHealthHost(checks: ReadyChecks, log: FastifyBaseLogger): FastifyInstance {
+  const host = Fastify({ loggerInstance: log, disableRequestLogging: true })
+  installErrorHandler(host)
+  installHealth(host, checks)
+  return host
 }

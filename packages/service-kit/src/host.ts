@@ -10,7 +10,7 @@ import { errors } from './errors.ts'
 import { installHealth, type ReadyChecks } from './health.ts'
 import { installJsonBody } from './json-body.ts'
 import { installLingering } from './lingering.ts'
-import { installRequestLog, type LogLevel } from './log.ts'
+import { createLogger, installRequestLog, type LogLevel } from './log.ts'
 import { installValidation } from './validation.ts'
 
 /** Longest silence on a connection, in milliseconds; a transfer may last for hours as long as bytes move. */
@@ -35,11 +35,7 @@ export interface HostOptions {
  */
 export async function createHost(options: HostOptions): Promise<FastifyInstance> {
   const host = Fastify({
-    logger: {
-      level: options.logLevel,
-      base: { service: options.name },
-      timestamp: () => `,"time":"${new Date().toISOString()}"`,
-    },
+    loggerInstance: createLogger(options.name, options.logLevel),
     disableRequestLogging: true,
     genReqId: (request) => {
       const given = request.headers['x-request-id']

@@ -34,7 +34,8 @@ const utf8 = new TextDecoder('utf-8', { fatal: true })
  */
 export function installJsonBody(host: FastifyInstance): void {
   const parse = host.getDefaultJsonParser('error', 'error')
-  host.removeContentTypeParser('application/json')
+  // JSON is all we read; apps that take multipart say so in their own scope.
+  host.removeAllContentTypeParsers()
   host.addContentTypeParser('application/json', { parseAs: 'buffer' }, (request, raw, done) => {
     const charset = /;\s*charset\s*=\s*"?([^";\s]+)/i.exec(request.headers['content-type'] ?? '')?.[1]
     if (charset && !/^utf-?8$/i.test(charset)) return done(fault(['header', 'content-type'], 'charset must be utf-8'))

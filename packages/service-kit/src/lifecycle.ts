@@ -1,7 +1,9 @@
-/** Longest time a process takes to stop, in milliseconds: below the 10 s that container runtimes grant. */
-export const closeDeadlineMs = 8_000
+import type { FastifyInstance } from 'fastify'
 
-export interface Running {
+/** Longest time a process takes to stop, in milliseconds: below the 10 s that container runtimes grant. */
+const closeDeadlineMs = 8_000
+
+interface Running {
   /** Name of the process for its last words. */
   name: string
   /** Stops accepting, drains, frees. Must be safe to be abandoned at the deadline. */
@@ -36,4 +38,17 @@ export function closeOnSignals({ name, close }: Running): void {
     console.error(`${name}: ${error.name}`, error.stack?.split('\n').slice(1, 6).join('\n'))
     process.exit(1)
   })
+}
+
+/** How long requests under way may go on once a host closes, in milliseconds; it leaves time to free the rest. */
+const drainMs = 5_000
+
+/**
+ * Closes a host in order: no new connections, new requests on kept ones answered 503, requests under way finished;
+ * those that take longer than the drain time are cut, which discards their uploads.
+ */
+export async function drain(host: FastifyInstance): Promise<void> {
+  const cut = setTimeout(() => host.server.closeAllConnections(), drainMs)
+  await host.close()
+  clearTimeout(cut)
 }

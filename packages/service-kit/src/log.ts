@@ -1,6 +1,11 @@
-import type { FastifyInstance } from 'fastify'
+import type { FastifyBaseLogger, FastifyInstance } from 'fastify'
+import { pino } from 'pino'
 
 export type LogLevel = 'fatal' | 'error' | 'warn' | 'info' | 'debug' | 'silent'
+
+/** JSON lines on stdout, each naming the process it comes from. */
+export const createLogger = (service: string, level: LogLevel): FastifyBaseLogger =>
+  pino({ level, base: { service }, timestamp: pino.stdTimeFunctions.isoTime })
 
 /**
  * One line a request: method, route pattern, ids, status, milliseconds. Never a URL or a query, which hold a child's

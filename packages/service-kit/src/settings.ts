@@ -1,4 +1,4 @@
-import { Type } from 'typebox'
+import { type Static, type TObject, Type } from 'typebox'
 
 /** Settings that several processes share; each process composes its schema of these and its own. */
 
@@ -45,3 +45,16 @@ export const LogSettings = {
     { default: 'info', description: 'Least severe level that is logged' },
   ),
 }
+
+type StoreConfig = Static<TObject<typeof StoreSettings>>
+
+/** What the S3 object store needs, from the settings; its public address is its own unless one is set. */
+export const s3From = (config: StoreConfig) => ({
+  region: config.S3_REGION,
+  bucket: config.S3_BUCKET,
+  accessKeyId: config.S3_ACCESS_KEY_ID,
+  secretAccessKey: config.S3_SECRET_ACCESS_KEY,
+  forcePathStyle: config.S3_FORCE_PATH_STYLE,
+  ...(config.S3_ENDPOINT && { endpoint: config.S3_ENDPOINT }),
+  ...(config.S3_PUBLIC_ENDPOINT && { publicEndpoint: config.S3_PUBLIC_ENDPOINT }),
+})

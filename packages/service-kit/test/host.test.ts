@@ -1,5 +1,5 @@
-import { guardAccess, requireTherapist } from '@playtherapy/service-kit'
 import { cases } from '@playtherapy/schema'
+import { guardAccess, requireTherapist } from '@playtherapy/service-kit'
 import { testDatabase, testHost } from '@playtherapy/testing'
 import t from 'tap'
 

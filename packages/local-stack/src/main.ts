@@ -1,0 +1,72 @@
+/** `npm start`: the whole stack on this machine, and the main job on a real clip. See options.ts. */
+import { join } from 'node:path'
+import { ConfigError } from '@playtherapy/service-kit'
+import { runDemo } from './demo.ts'
+import { findPrograms } from './ffmpeg.ts'
+import { readOptions, UsageError, usage } from './options.ts'
+import { startStack } from './stack.ts'
+import { bold, dim, done, say } from './terminal.ts'
+
+/** Longest time from Ctrl-C to the end, in milliseconds. */
+const closeMs = 8_000
+
+function refuse(error: unknown): never {
+  if (error instanceof UsageError) console.error(`${error.message}\n\n${usage}`)
+  else if (error instanceof ConfigError) console.error(error.message)
+  else if (error instanceof Error && 'code' in error && error.code === 'EADDRINUSE')
+    console.error('That port is taken: stop what listens there, or choose another with `npm start -- --port N`.')
+  else console.error(error instanceof Error ? error.message : error)
+  process.exit(error instanceof UsageError ? 2 : 1)
+}
+
+async function main() {
+  const options = readOptions(process.argv.slice(2))
+  if (!options) return say(usage)
+  const began = performance.now()
+  const programs = await findPrograms()
+  const stack = await startStack(options, programs)
+
+  let ending: Promise<never> | undefined
+  const end = (code: number): Promise<never> => {
+    ending ??= (async () => {
+      setTimeout(() => process.exit(1), closeMs).unref()
+      await stack.close()
+      say(dim('Everything is closed.'))
+      process.exit(code)
+    })()
+    return ending
+  }
+  // npm and the terminal may each pass the same Ctrl-C on; only a later one means impatience.
+  let firstSignal = 0
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+    process.on(signal, () => {
+      firstSignal ||= Date.now()
+      if (Date.now() - firstSignal > 1_000) process.exit(1)
+      if (!ending) say(dim('\nClosing …'))
+      end(0).catch(refuse)
+    })
+  }
+  stack.broken.catch((error: Error) => {
+    if (ending) return
+    console.error(`Stopping: ${error.message}.`)
+    end(1).catch(refuse)
+  })
+
+  say(
+    `\n${bold('PlayTherapy')} is up at ${bold(stack.url)} ${dim(`in ${((performance.now() - began) / 1000).toFixed(1)} s`)}`,
+  )
+  for (const [part, what] of Object.entries(stack.parts)) done(part.padEnd(9), what)
+  if (options.demo) {
+    try {
+      await runDemo(stack, programs, join(options.dataDirectory, 'demo'), options.workers)
+    } catch (error) {
+      if (ending) return
+      console.error(`\nThe demo failed: ${error instanceof Error ? error.message : error}`)
+      if (options.once) await end(1)
+    }
+  }
+  if (options.once) await end(0)
+  say(dim('\nCtrl-C stops everything.'))
+}
+
+main().catch(refuse)

@@ -1,0 +1,72 @@
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { parseArgs } from 'node:util'
+
+export const usage = `npm start -- [options]
+
+  --port N        port of all services (default 8080)
+  --data-dir DIR  where data is kept between runs (default .playtherapy in this project)
+  --ephemeral     keep nothing
+  --workers N     worker processes, 0 for none (default 1)
+  --no-demo       start only
+  --once          run the demo, stop everything, exit 0 only if all of it worked
+
+JWT_SECRET, DATABASE_URL, QUEUE_URL and S3_* in the environment replace the embedded parts.`
+
+export interface StackOptions {
+  port: number
+  dataDirectory: string
+  ephemeral: boolean
+  workers: number
+  demo: boolean
+  once: boolean
+}
+
+/** Arguments that cannot be understood; the message says which. */
+export class UsageError extends Error {
+  override name = 'UsageError'
+}
+
+function wholeNumber(name: string, text: string, least: number, most: number): number {
+  if (!/^\d{1,5}$/.test(text) || Number(text) < least || Number(text) > most) {
+    throw new UsageError(`--${name} takes a number from ${least} to ${most}`)
+  }
+  return Number(text)
+}
+
+/** Reads the command line; undefined when only help was asked for. Throws UsageError. */
+export function readOptions(args: string[]): StackOptions | undefined {
+  let values: ReturnType<typeof parse>
+  try {
+    values = parse(args)
+  } catch (error) {
+    throw new UsageError(error instanceof Error ? error.message : 'unknown option')
+  }
+  if (values.help) return undefined
+  if (values.ephemeral && values['data-dir'])
+    throw new UsageError('--ephemeral keeps nothing, --data-dir keeps it: choose one')
+  const home = fileURLToPath(new URL('../../../.playtherapy', import.meta.url))
+  return {
+    port: wholeNumber('port', values.port, 1, 65_535),
+    dataDirectory: values.ephemeral ? join(tmpdir(), `playtherapy-${process.pid}`) : (values['data-dir'] ?? home),
+    ephemeral: values.ephemeral,
+    workers: wholeNumber('workers', values.workers, 0, 64),
+    demo: !values['no-demo'],
+    once: values.once,
+  }
+}
+
+const parse = (args: string[]) =>
+  parseArgs({
+    args,
+    options: {
+      port: { type: 'string', default: '8080' },
+      'data-dir': { type: 'string' },
+      ephemeral: { type: 'boolean', default: false },
+      workers: { type: 'string', default: '1' },
+      'no-demo': { type: 'boolean', default: false },
+      once: { type: 'boolean', default: false },
+      help: { type: 'boolean', short: 'h', default: false },
+    },
+  }).values

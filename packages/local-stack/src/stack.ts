@@ -1,0 +1,170 @@
+import { type ChildProcess, fork } from 'node:child_process'
+import { randomBytes } from 'node:crypto'
+import { once } from 'node:events'
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { contentsApp } from '@playtherapy/contents/app'
+import { startPostgres } from '@playtherapy/embedded-postgres'
+import { mediaApp } from '@playtherapy/media/app'
+import { createFileStore, createS3Store, fileRoutes, type ObjectStore, prepareBucket } from '@playtherapy/object-store'
+import { openDatabase } from '@playtherapy/schema'
+import { migrate } from '@playtherapy/schema/migrate'
+import { scriptApp } from '@playtherapy/script/app'
+import { createHost, drain, HttpSettings, loadConfig, StoreSettings, s3From } from '@playtherapy/service-kit'
+import { sql } from 'drizzle-orm'
+import { Type } from 'typebox'
+import type { Programs } from './ffmpeg.ts'
+import type { StackOptions } from './options.ts'
+
+export interface Stack {
+  /** Base URL of all services. */
+  url: string
+  /** What each part is, for people. */
+  parts: Record<string, string>
+  /** A token of this therapist, valid for a day. */
+  mintToken(userId: number): string
+  /** Rejects with a reason as soon as a part that must stay up is gone. */
+  broken: Promise<never>
+  /** Drains and ends everything in the order of dependence. */
+  close(): Promise<void>
+}
+
+/** A secret that survives restarts with the data it protects. */
+async function keptSecret(directory: string, name: string): Promise<string> {
+  const file = join(directory, name)
+  await writeFile(file, randomBytes(32).toString('hex'), { mode: 0o600, flag: 'wx' }).catch(() => {})
+  return readFile(file, 'utf8')
+}
+
+const Environment = Type.Object({
+  DATABASE_URL: Type.Optional(Type.String({ pattern: '^postgres(ql)?://' })),
+  QUEUE_URL: Type.Optional(Type.String({ pattern: '^(redis|rediss|postgres|postgresql)://' })),
+  JWT_SECRET: HttpSettings.JWT_SECRET,
+  S3_BUCKET: Type.Optional(Type.String()),
+  CORS_ORIGINS: HttpSettings.CORS_ORIGINS,
+  DATE_TIME_ZONE: Type.String({ default: 'Asia/Seoul' }),
+  LOG_LEVEL: Type.String({ default: 'warn' }),
+})
+
+/**
+ * Starts all services on one port, the workers, and embedded stand-ins for whatever the environment does not name.
+ * Rejects when a part cannot start; what had started is stopped first.
+ */
+export async function startStack(options: StackOptions, programs: Programs): Promise<Stack> {
+  const env = loadConfig(Environment, process.env)
+  const directory = options.dataDirectory
+  await mkdir(directory, { recursive: true })
+  const closers: (() => Promise<unknown>)[] = []
+  const close = async () => {
+    for (let step = closers.pop(); step; step = closers.pop()) await step()
+  }
+  if (options.ephemeral) closers.push(() => rm(directory, { recursive: true, force: true }))
+
+  try {
+    let fail: (reason: Error) => void = () => {}
+    const broken = new Promise<never>((_, reject) => {
+      fail = reject
+    })
+    broken.catch(() => {})
+
+    let databaseUrl = env.DATABASE_URL
+    if (!databaseUrl) {
+      const server = await startPostgres({ directory: join(directory, 'postgres') })
+      server.supervisor.once('exit', () => fail(new Error('PostgreSQL ended')))
+      closers.push(server.stop)
+      databaseUrl = server.url
+    }
+    await migrate(databaseUrl)
+    const database = openDatabase({ url: databaseUrl, max: 8, applicationName: 'local-stack' })
+    closers.push(database.close)
+
+    const url = `http://localhost:${options.port}`
+    const files = join(directory, 'objects')
+    const corsOrigins = env.CORS_ORIGINS.split(',')
+    let store: ObjectStore
+    let phase: 'LOCAL' | 'ALPHA' | 'RELEASE' = 'LOCAL'
+    let presignedPuts: ReturnType<typeof fileRoutes> | undefined
+    if (env.S3_BUCKET) {
+      const settings = loadConfig(Type.Object(StoreSettings), process.env)
+      phase = settings.PHASE
+      await prepareBucket(s3From(settings), { corsOrigins })
+      store = createS3Store(s3From(settings))
+    } else {
+      const secret = await keptSecret(directory, 'url-secret')
+      const fileStore = createFileStore({ directory: files, publicUrl: url, secret })
+      presignedPuts = fileRoutes({ store: fileStore })
+      store = fileStore
+    }
+    closers.push(async () => store.close())
+
+    const { db } = database
+    const host = await createHost({
+      name: 'PlayTherapy',
+      description: 'Cases, sessions, recordings, scripts and analysis reports: all services of the local stack.',
+      auth: { jwtSecret: env.JWT_SECRET ?? (await keptSecret(directory, 'jwt-secret')) },
+      corsOrigins,
+      logLevel: 'warn',
+      ready: { database: () => db.execute(sql`select 1`), objects: () => store.check() },
+      apps: async (root) => {
+        await root.register(contentsApp({ db, store, phase, timeZone: env.DATE_TIME_ZONE }))
+        await root.register(mediaApp({ db, store, phase, uploadLimit: 20 * 1024 ** 3 }))
+        await root.register(scriptApp({ db, store, phase }))
+        if (presignedPuts) await root.register(presignedPuts)
+      },
+    })
+    await host.listen({ host: 'localhost', port: options.port })
+    closers.push(() => drain(host))
+
+    const workers = Array.from({ length: options.workers }, () =>
+      startWorker({
+        ...process.env,
+        DATABASE_URL: databaseUrl,
+        QUEUE_URL: env.QUEUE_URL ?? databaseUrl,
+        ...(env.S3_BUCKET ? {} : { FILE_STORE_DIRECTORY: files }),
+        PHASE: phase,
+        PORT: '0',
+        HOST: '127.0.0.1',
+        SCRATCH_DIRECTORY: join(directory, 'scratch'),
+        FFMPEG_PATH: programs.ffmpeg,
+        FFPROBE_PATH: programs.ffprobe,
+        LOG_LEVEL: env.LOG_LEVEL,
+      }),
+    )
+    for (const worker of workers) worker.once('exit', () => fail(new Error('a worker ended')))
+    closers.push(() => Promise.all(workers.map(endWorker)))
+
+    return {
+      url,
+      parts: {
+        database: env.DATABASE_URL ? 'PostgreSQL of DATABASE_URL' : 'PostgreSQL, embedded',
+        queue: env.QUEUE_URL ? `BullMQ on ${new URL(env.QUEUE_URL).protocol.slice(0, -1)}` : 'BullMQ on PostgreSQL',
+        objects: env.S3_BUCKET ? 'S3' : 'a folder',
+        workers: `${options.workers}`,
+        ffmpeg: programs.origin,
+      },
+      mintToken: (userId) => host.jwt.sign({ user_id: userId, exp: Math.floor(Date.now() / 1000) + 86_400 }),
+      broken,
+      close,
+    }
+  } catch (error) {
+    await close()
+    throw error
+  }
+}
+
+/** A worker process; it ends by itself when we do, because its channel to us closes. */
+function startWorker(env: NodeJS.ProcessEnv): ChildProcess {
+  const program = fileURLToPath(import.meta.resolve('@playtherapy/media/worker'))
+  return fork(program, [], { env, stdio: ['ignore', 'inherit', 'inherit', 'ipc'] })
+}
+
+/** Asks a worker to close by closing its channel: a terminal's Ctrl-C may have signalled it already. */
+async function endWorker(worker: ChildProcess): Promise<void> {
+  if (worker.exitCode !== null || worker.signalCode !== null) return
+  const gone = once(worker, 'exit')
+  const force = setTimeout(() => worker.kill('SIGKILL'), 7_000)
+  if (worker.connected) worker.disconnect()
+  await gone
+  clearTimeout(force)
+}

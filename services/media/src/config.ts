@@ -1,0 +1,67 @@
+import { availableParallelism, tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { createFileStore, createS3Store, type ObjectStore } from '@playtherapy/object-store'
+import {
+  DatabaseSettings,
+  HttpSettings,
+  LogSettings,
+  loadConfig,
+  QueueSettings,
+  s3From,
+  StoreSettings,
+} from '@playtherapy/service-kit'
+import { Type } from 'typebox'
+
+const gibibyte = 1024 ** 3
+
+/** Settings of the media service's HTTP process. */
+export const MediaConfig = Type.Object({
+  ...HttpSettings,
+  ...DatabaseSettings,
+  ...StoreSettings,
+  ...LogSettings,
+  UPLOAD_LIMIT_BYTES: Type.Integer({
+    default: 20 * gibibyte,
+    minimum: 1,
+    maximum: 80 * gibibyte,
+    description: 'Largest recording',
+  }),
+})
+
+/** Settings of a worker process. */
+export const WorkerConfig = Type.Object({
+  ...DatabaseSettings,
+  ...QueueSettings,
+  ...LogSettings,
+  PHASE: StoreSettings.PHASE,
+  HOST: Type.String({ default: '0.0.0.0', description: 'Address of the health routes' }),
+  PORT: Type.Integer({ default: 8080, minimum: 0, maximum: 65_535, description: 'Port of the health routes' }),
+  ENCODE_CONCURRENCY: Type.Integer({
+    default: 1,
+    minimum: 1,
+    maximum: availableParallelism(),
+    description: 'Encodes at once in one worker; one already uses every core',
+  }),
+  ENCODE_STALL_SECONDS: Type.Integer({
+    default: 120,
+    minimum: 5,
+    description: 'An ffmpeg without progress for so long is killed',
+  }),
+  SCRATCH_DIRECTORY: Type.String({
+    default: join(tmpdir(), 'playtherapy-scratch'),
+    description: 'Where a rendition is muxed before it is stored; on a disk, not in memory',
+  }),
+  SCRATCH_MAX_BYTES: Type.Integer({ default: 10 * gibibyte, minimum: 1, description: 'Largest rendition' }),
+  FFMPEG_PATH: Type.String({ default: 'ffmpeg', description: 'The ffmpeg program' }),
+  FFPROBE_PATH: Type.String({ default: 'ffprobe', description: 'The ffprobe program' }),
+})
+
+/**
+ * A worker's object store: S3, or the folder that the local stack names in FILE_STORE_DIRECTORY. A worker gives out no
+ * URLs, so the folder needs no address or secret here.
+ */
+export function openWorkerStore(env: NodeJS.ProcessEnv): ObjectStore {
+  const directory = env.FILE_STORE_DIRECTORY
+  if (directory) return createFileStore({ directory })
+  return createS3Store(s3From(loadConfig(Type.Object(StoreSettings), env)))
+}

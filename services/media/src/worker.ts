@@ -1,0 +1,61 @@
+/** The process that does what was announced: it publishes the outbox, encodes, and removes objects. */
+import { createWorker } from '@playtherapy/jobs'
+import { openDatabase } from '@playtherapy/schema'
+import { closeOnSignals, createHealthHost, createLogger, loadConfig } from '@playtherapy/service-kit'
+import { sql } from 'drizzle-orm'
+import { openWorkerStore, WorkerConfig } from './config.ts'
+import { createDeleteSuperseded } from './encode/delete-superseded.ts'
+import { createEncodeVideo } from './encode/encode-video.ts'
+import { createErase } from './erase/erase.ts'
+import { createSweepPresigned } from './erase/sweep-presigned.ts'
+
+const config = loadConfig(WorkerConfig, process.env)
+const log = createLogger('worker', config.LOG_LEVEL)
+const database = openDatabase({ url: config.DATABASE_URL, max: 4, applicationName: 'worker' })
+const store = openWorkerStore(process.env)
+const { db } = database
+const phase = config.PHASE
+
+const encode = createEncodeVideo({
+  db,
+  store,
+  log,
+  settings: {
+    scratchDirectory: config.SCRATCH_DIRECTORY,
+    scratchMaxBytes: config.SCRATCH_MAX_BYTES,
+    stallSeconds: config.ENCODE_STALL_SECONDS,
+    ffmpegPath: config.FFMPEG_PATH,
+    ffprobePath: config.FFPROBE_PATH,
+  },
+})
+const worker = await createWorker({
+  queueUrl: config.QUEUE_URL,
+  database,
+  log,
+  concurrency: { 'encode-video': config.ENCODE_CONCURRENCY },
+  handlers: {
+    'encode-video': encode,
+    'delete-superseded': createDeleteSuperseded({ db, store }),
+    'sweep-presigned': createSweepPresigned({ db, store }),
+    erase: createErase({ db, store, phase }),
+  },
+})
+const health = createHealthHost(
+  {
+    database: () => db.execute(sql`select 1`),
+    objects: () => store.check(),
+    queue: () => worker.check(),
+  },
+  log,
+)
+await health.listen({ host: config.HOST, port: config.PORT })
+
+closeOnSignals({
+  name: 'worker',
+  async close() {
+    await worker.close()
+    await health.close()
+    store.close()
+    await database.close()
+  },
+})
