@@ -37,7 +37,10 @@ export interface PresignPutOptions {
  * folder (embedded default). Objects are written once under a key of their own; nothing here overwrites.
  */
 export interface ObjectStore {
-  /** Streams `body` to `key` with bounded memory; resolves when the object is durable. */
+  /**
+   * Streams `body` to `key` with bounded memory; resolves when the object is durable. Rejects with ObjectExistsError
+   * when something lies there already.
+   */
   put(key: string, body: AsyncIterable<Uint8Array>, options: PutOptions): Promise<{ size: number; etag: string }>
   /** What is stored under `key`, or undefined. */
   head(key: string): Promise<ObjectInfo | undefined>
@@ -65,4 +68,9 @@ export class ObjectMissingError extends Error {
 /** The object is not the one whose ETag was recorded. */
 export class ObjectChangedError extends Error {
   override name = 'ObjectChangedError'
+}
+
+/** Something lies under that key already; objects are written once. */
+export class ObjectExistsError extends Error {
+  override name = 'ObjectExistsError'
 }

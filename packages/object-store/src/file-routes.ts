@@ -1,0 +1,66 @@
+import type { FastifyInstance, FastifyPluginAsync } from 'fastify'
+import { Type } from 'typebox'
+import type { FileStore } from './file.ts'
+
+export interface FileRoutesOptions {
+  store: FileStore
+  /** Most bytes of one PUT; S3's own limit by default. */
+  limit?: number
+}
+
+const Query = Type.Object({
+  expires: Type.String({ pattern: '^[0-9]{1,12}$' }),
+  signature: Type.String({ pattern: '^[0-9a-f]{64}$' }),
+})
+
+const refusal = { message: 'the URL is not valid, or no longer', error_code: 0 }
+const gibibyte = 1024 ** 3
+
+/**
+ * The PUT that a presigned URL of the file store opens: `PUT /objects/<key>?expires&signature`. Public, because the
+ * URL itself is the permission: 403 unless path, content type and time are those it was signed for, as S3 answers.
+ * Answers exactly 200 when the object is durable. Only the start must be in time; the transfer may last.
+ */
+export const fileRoutes =
+  ({ store, limit = 5 * gibibyte }: FileRoutesOptions): FastifyPluginAsync =>
+  async (app: FastifyInstance) => {
+    app.removeAllContentTypeParsers()
+    app.addContentTypeParser('*', (_request, payload, done) => done(null, payload))
+    app.setErrorHandler((error, _request, reply) => {
+      if (!(error instanceof TooLarge)) throw error
+      return reply.code(413).send({ message: error.message, error_code: 9 })
+    })
+    app.put<{ Params: { '*': string }; Querystring: { expires: string; signature: string } }>(
+      '/objects/*',
+      {
+        bodyLimit: limit,
+        schema: { tags: ['objects'], summary: 'A presigned upload of the local stack', querystring: Query },
+      },
+      async (request, reply) => {
+        const key = request.params['*']
+        const { expires, signature } = request.query
+        const contentType = request.headers['content-type'] ?? ''
+        if (!store.verifyPut(key, contentType, Number(expires), signature)) return reply.code(403).send(refusal)
+        if (Number(request.headers['content-length']) > limit) throw new TooLarge(limit)
+
+        const gone = new AbortController()
+        request.raw.once('close', () => request.raw.complete || gone.abort())
+        let size = 0
+        async function* counted() {
+          for await (const chunk of request.raw) {
+            size += chunk.length
+            if (size > limit) throw new TooLarge(limit)
+            yield chunk
+          }
+        }
+        const { etag } = await store.replace(key, counted(), { contentType, signal: gone.signal })
+        return reply.code(200).header('etag', etag).send()
+      },
+    )
+  }
+
+class TooLarge extends Error {
+  constructor(limit: number) {
+    super(`The file is larger than ${limit} bytes`)
+  }
+}

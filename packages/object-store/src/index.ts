@@ -1,0 +1,5 @@
+export { createFileStore, type FileStore } from './file.ts'
+export { fileRoutes } from './file-routes.ts'
+export * from './keys.ts'
+export * from './object-store.ts'
+export { createS3Store, prepareBucket, type S3Settings } from './s3.ts'
