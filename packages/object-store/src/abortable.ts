@@ -1,7 +1,25 @@
-import { addAbortSignal, Readable } from 'node:stream'
-
-/** The same bytes as a stream that an abort ends at once, even while its source is silent. */
-export function abortable(body: AsyncIterable<Uint8Array>, signal: AbortSignal | undefined): Readable {
-  const stream = Readable.from(body, { objectMode: true, highWaterMark: 1 })
-  return signal ? addAbortSignal(signal, stream) : stream
+/**
+ * The same bytes, until the signal fires: then the reader gets the reason at once, even while the source is silent.
+ * (`addAbortSignal` on a stream made from a generator waits for the generator, and so for the silence to end.)
+ */
+export async function* abortable(body: AsyncIterable<Uint8Array>, signal?: AbortSignal): AsyncGenerator<Uint8Array> {
+  const source = body[Symbol.asyncIterator]()
+  // One listener for all chunks: racing each against one long-lived promise would keep every chunk's reaction.
+  let refuse: (reason: unknown) => void = () => {}
+  const stop = () => refuse(signal?.reason)
+  signal?.addEventListener('abort', stop, { once: true })
+  try {
+    for (;;) {
+      signal?.throwIfAborted()
+      const { done, value } = await new Promise<IteratorResult<Uint8Array>>((resolve, reject) => {
+        refuse = reject
+        source.next().then(resolve, reject)
+      })
+      if (done) return
+      yield value
+    }
+  } finally {
+    signal?.removeEventListener('abort', stop)
+    source.return?.().catch(() => {})
+  }
 }

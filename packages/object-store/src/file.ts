@@ -3,7 +3,6 @@ import { createReadStream } from 'node:fs'
 import { link, mkdir, open, readdir, rename, rm, rmdir, stat } from 'node:fs/promises'
 import { dirname, join, relative, resolve, sep } from 'node:path'
 import type { Readable } from 'node:stream'
-import { pipeline } from 'node:stream/promises'
 import { abortable } from './abortable.ts'
 import {
   type GetOptions,
@@ -59,7 +58,7 @@ export function createFileStore({ directory, publicUrl, secret }: FileStoreOptio
     const temporary = join(unfinished, `${encodeURIComponent(key)}~${randomUUID()}`)
     const handle = await open(temporary, 'wx')
     try {
-      await pipeline(abortable(body, signal), handle.createWriteStream({ autoClose: false }))
+      for await (const chunk of abortable(body, signal)) await handle.appendFile(chunk)
       await handle.sync()
       const info = await handle.stat({ bigint: true })
       await inFolderOf(file, () => (replace ? rename(temporary, file) : link(temporary, file)))

@@ -126,8 +126,10 @@ export function createS3Store(settings: S3Settings): ObjectStore {
       try {
         signal?.throwIfAborted()
         const { ETag } = await upload.done()
-        if (!ETag) throw new Error('the object store gave no ETag')
-        return { size, etag: ETag }
+        // Ceph's answer to the end of a multipart upload can come without it.
+        const etag = ETag || (await s3.send(new HeadObjectCommand({ Bucket, Key: key }))).ETag
+        if (!etag) throw new Error('the object store gave no ETag')
+        return { size, etag }
       } catch (error) {
         // The library leaves parts behind when it is stopped while it begins or ends an upload.
         await abortUploads(key).catch(() => 0)
