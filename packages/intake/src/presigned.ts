@@ -1,0 +1,93 @@
+import { inFolder, ObjectChangedError, ObjectMissingError, originalPath } from '@playtherapy/object-store'
+import { announce, type Transaction, videos } from '@playtherapy/schema'
+import { and, eq } from 'drizzle-orm'
+import { NotAVideoError, StoreFailedError, TooLargeError } from './errors.ts'
+import type { IntakeResources } from './receive-original.ts'
+import { registerOriginal } from './register-original.ts'
+import { reserveVideo } from './reserve-video.ts'
+import { sniff, sniffLength } from './sniff.ts'
+
+/** Seconds in which a PUT to a presigned URL may start. */
+const urlSeconds = 3_600
+/** Seconds after which a key nobody announced is swept: a PUT that started in time has ended long before. */
+const sweepSeconds = 86_400
+/** A single PUT ends here on S3. */
+const singlePutLimit = 5 * 1024 ** 3
+
+/**
+ * A URL for one PUT of a recording straight to the object store, under a key of its own, and that key as the column
+ * will hold it. It does not count before it is announced. Throws SessionGoneError.
+ */
+export async function issuePresigned(
+  { db, store, phase }: IntakeResources,
+  { caseId, sessionId }: { caseId: number; sessionId: number },
+): Promise<{ presigned_url: string; file_path: string }> {
+  const { path } = await db.transaction(async (tx) => {
+    const pathOf = (videoId: number) => originalPath(phase, caseId, sessionId, videoId)
+    const video = await reserveVideo(tx, { sessionId, state: 'presigned', pathOf })
+    await announce(tx, 'sweep-presigned', { video_id: video.id }, { delaySeconds: sweepSeconds })
+    return video
+  })
+  const url = await store.presignPut(inFolder('video', path), { contentType: 'video/mp4', expiresIn: urlSeconds })
+  return { presigned_url: url, file_path: path }
+}
+
+export interface Announcement {
+  sessionId: number
+  /** The key as the client was given it. */
+  path: string
+  /** Most bytes of a recording. */
+  limit: number
+  requestId?: string
+  /** Other changes of the same request, made in the same transaction; alone when there is nothing to announce. */
+  alongside?: (tx: Transaction) => Promise<void>
+}
+
+/**
+ * The end of a presigned upload: when `path` is a key this session was given and nobody announced yet, checks that the
+ * object is there, within limits and a video, records its size and ETag and announces the encode. Known, used and
+ * foreign keys are ignored. Answers whether it was announced; of two announcements at once one is.
+ * Throws StoreFailedError (missing, or store down), NotAVideoError, TooLargeError, SessionGoneError; then nothing has
+ * changed.
+ */
+export async function announceOriginal(
+  { db, store }: Pick<IntakeResources, 'db' | 'store'>,
+  { sessionId, path, limit, requestId, alongside = async () => {} }: Announcement,
+): Promise<boolean> {
+  const waiting = and(eq(videos.sessionId, sessionId), eq(videos.path, path), eq(videos.state, 'presigned'))
+  const [video] = await db.select({ id: videos.id }).from(videos).where(waiting)
+  if (!video) {
+    await db.transaction(alongside)
+    return false
+  }
+  const original = await inspect(store, inFolder('video', path), Math.min(limit, singlePutLimit))
+  return db.transaction(async (tx) => {
+    await alongside(tx)
+    const [mine] = await tx.select({ id: videos.id }).from(videos).where(waiting).for('no key update')
+    if (!mine) return false
+    const durable = { videoId: video.id, sessionId, ...original }
+    await registerOriginal(tx, 'presigned', requestId === undefined ? durable : { ...durable, requestId })
+    return true
+  })
+}
+
+async function inspect(store: IntakeResources['store'], key: string, limit: number) {
+  try {
+    const info = await store.head(key)
+    if (!info || info.size === 0) throw new StoreFailedError('no such object')
+    if (info.size > limit) throw new TooLargeError(limit)
+    const end = Math.min(info.size, sniffLength) - 1
+    const chunks: Uint8Array[] = []
+    for await (const chunk of await store.get(key, { end, ifMatch: info.etag })) chunks.push(chunk)
+    const container = await sniff(Buffer.concat(chunks))
+    if (!container) throw new NotAVideoError()
+    return { size: info.size, etag: info.etag, container }
+  } catch (error) {
+    if (error instanceof NotAVideoError || error instanceof TooLargeError || error instanceof StoreFailedError)
+      throw error
+    if (error instanceof ObjectMissingError || error instanceof ObjectChangedError) {
+      throw new StoreFailedError('the object is not there any more')
+    }
+    throw new StoreFailedError('the object store did not answer', { cause: error })
+  }
+}

@@ -1,0 +1,49 @@
+import type { ObjectStore } from '@playtherapy/object-store'
+import type { Database, Transaction } from '@playtherapy/schema'
+import { SessionGoneError, StoreFailedError } from './errors.ts'
+
+/** The parts of a save that differ between scripts and reports: the statements of their repositories. */
+export interface VersionSteps {
+  /** Takes the next number and writes the row, pending. Undefined when the session is gone. */
+  reserve(tx: Transaction): Promise<{ id: number; version: number; key: string } | undefined>
+  /** Marks the row stored and moves the session's pointer and states. False when the row is gone. */
+  commit(tx: Transaction, id: number, etag: string): Promise<boolean>
+  /** Removes the pending row; its number stays used. */
+  release(id: number): Promise<unknown>
+}
+
+/**
+ * Saves one JSON document as a new version: its number is reserved in the database first, the object is written under
+ * that number outside any transaction, and only then the version counts. Resolves with the number when all of it is
+ * durable. Throws SessionGoneError and StoreFailedError, with no object and no row left.
+ */
+export async function saveVersion(
+  { db, store }: { db: Database; store: ObjectStore },
+  bytes: Uint8Array,
+  { reserve, commit, release }: VersionSteps,
+): Promise<number> {
+  const reserved = await db.transaction(reserve)
+  if (!reserved) throw new SessionGoneError()
+  const { id, version, key } = reserved
+  const discard = async () => {
+    await store.delete([key])
+    await release(id)
+  }
+  let etag: string
+  try {
+    const stored = await store.put(key, whole(bytes), { contentType: 'application/json' })
+    etag = stored.etag
+  } catch (error) {
+    await discard().catch(() => {})
+    throw new StoreFailedError('the object store did not take the version', { cause: error })
+  }
+  if (!(await db.transaction((tx) => commit(tx, id, etag)))) {
+    await discard()
+    throw new SessionGoneError()
+  }
+  return version
+}
+
+async function* whole(bytes: Uint8Array) {
+  yield bytes
+}
