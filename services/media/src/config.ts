@@ -7,8 +7,8 @@ import {
   LogSettings,
   loadConfig,
   QueueSettings,
-  s3From,
   StoreSettings,
+  s3From,
 } from '@playtherapy/service-kit'
 import { Type } from 'typebox'
 

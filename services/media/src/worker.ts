@@ -5,7 +5,8 @@ import { closeOnSignals, createHealthHost, createLogger, loadConfig } from '@pla
 import { sql } from 'drizzle-orm'
 import { openWorkerStore, WorkerConfig } from './config.ts'
 import { createDeleteSuperseded } from './encode/delete-superseded.ts'
-import { createEncodeVideo } from './encode/encode-video.ts'
+import { createEncodeFailed, createEncodeVideo } from './encode/encode-video.ts'
+import { cleanScratch } from './encode/scratch.ts'
 import { createErase } from './erase/erase.ts'
 import { createSweepPresigned } from './erase/sweep-presigned.ts'
 
@@ -16,10 +17,10 @@ const store = openWorkerStore(process.env)
 const { db } = database
 const phase = config.PHASE
 
+await cleanScratch(config.SCRATCH_DIRECTORY)
 const encode = createEncodeVideo({
   db,
   store,
-  log,
   settings: {
     scratchDirectory: config.SCRATCH_DIRECTORY,
     scratchMaxBytes: config.SCRATCH_MAX_BYTES,
@@ -39,6 +40,7 @@ const worker = await createWorker({
     'sweep-presigned': createSweepPresigned({ db, store }),
     erase: createErase({ db, store, phase }),
   },
+  onFailed: { 'encode-video': createEncodeFailed(db) },
 })
 const health = createHealthHost(
   {

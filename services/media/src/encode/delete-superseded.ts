@@ -1,0 +1,32 @@
+import { inFolder, type ObjectStore } from '@playtherapy/object-store'
+import { type Database, renditions, sessions, videos } from '@playtherapy/schema'
+import { and, eq, inArray, lt } from 'drizzle-orm'
+
+/**
+ * The job that removes what a newer video has replaced, once that one is encoded: objects first, then rows, so that a
+ * crash in between leaves something to repeat. Touches nothing that is still arriving, and nothing that counts.
+ */
+export function createDeleteSuperseded({ db, store }: { db: Database; store: ObjectStore }) {
+  return async ({ session_id }: { session_id: number }): Promise<void> => {
+    const playing = db
+      .select({ videoId: renditions.videoId })
+      .from(sessions)
+      .innerJoin(renditions, eq(renditions.id, sessions.renditionId))
+      .where(eq(sessions.id, session_id))
+    const replaced = and(
+      eq(videos.sessionId, session_id),
+      lt(videos.id, playing),
+      inArray(videos.state, ['encoded', 'superseded', 'failed', 'stored']),
+    )
+    const rows = await db
+      .select({ id: videos.id, original: videos.path, rendition: renditions.path })
+      .from(videos)
+      .leftJoin(renditions, eq(renditions.videoId, videos.id))
+      .where(replaced)
+    for (const { id, original, rendition } of rows) {
+      const paths = rendition ? [original, rendition] : [original]
+      await store.delete(paths.map((path) => inFolder('video', path)))
+      await db.delete(videos).where(eq(videos.id, id))
+    }
+  }
+}

@@ -1,0 +1,152 @@
+import { createReadStream } from 'node:fs'
+import { rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import { type JobContext, PermanentError } from '@playtherapy/jobs'
+import {
+  inFolder,
+  ObjectChangedError,
+  ObjectMissingError,
+  type ObjectStore,
+  renditionPath,
+} from '@playtherapy/object-store'
+import type { Database } from '@playtherapy/schema'
+import { FfmpegError, runFfmpeg } from './ffmpeg.ts'
+import { plan } from './plan.ts'
+import { type Probe, probe } from './probe.ts'
+import { type Claim, claim, commit, fail, mostAttempts, type NewRendition, release, renew } from './repository.ts'
+import { makeScratch, touchScratch } from './scratch.ts'
+import { type OpenSource, openSource } from './source-server.ts'
+
+export interface EncodeSettings {
+  scratchDirectory: string
+  scratchMaxBytes: number
+  stallSeconds: number
+  ffmpegPath: string
+  ffprobePath: string
+}
+
+export interface EncodeResources {
+  db: Database
+  store: ObjectStore
+  settings: EncodeSettings
+}
+
+/** How often progress is written and the lease renewed, in milliseconds. */
+const beatMs = 1_000
+
+const unreadable = 'The file cannot be read as a video. It may be damaged or incomplete.'
+const tooLarge = 'The encoded video would be larger than this installation allows.'
+const changed = 'The uploaded file was changed or removed after it was announced.'
+const gaveUp = 'The video could not be encoded, although it was tried many times.'
+
+/** Another attempt, a newer video or a deletion has made this one superfluous. */
+class OvertakenError extends Error {}
+
+/**
+ * The job that makes the rendition of a stored original: claims the video, probes and converts it from the object store
+ * through a scratch file back to the object store, and commits. Safe to run twice at once: each attempt writes an
+ * object of its own, one commits, the other removes what it wrote.
+ */
+export function createEncodeVideo(resources: EncodeResources) {
+  const { db, store, settings } = resources
+  return async ({ video_id }: { video_id: number }, { signal }: Pick<JobContext, 'signal'>): Promise<void> => {
+    const taken = await claim(db, video_id)
+    if (!taken) return
+    const stop = new AbortController()
+    const either = AbortSignal.any([signal, stop.signal])
+    const scratch = await makeScratch(settings.scratchDirectory, video_id)
+    let progress = 0
+    const beat = setInterval(() => {
+      touchScratch(scratch).catch(() => {})
+      renew(db, taken, progress)
+        .then((counts) => counts || stop.abort(new OvertakenError()))
+        // While the database is away the lease may run out; the commit is conditional all the same.
+        .catch(() => {})
+    }, beatMs)
+    try {
+      if (taken.attempt > mostAttempts) throw new PermanentError(gaveUp)
+      const file = join(scratch, 'rendition.mp4')
+      const result = await convert(resources, taken, file, either, (percent) => {
+        progress = percent
+      })
+      const path = renditionPath(taken.path, taken.attempt)
+      const key = inFolder('video', path)
+      const stored = await store.put(key, createReadStream(file), { contentType: 'video/mp4', signal: either })
+      const rendition: NewRendition = { path, ...stored, ...result }
+      if (!(await commit(db, taken, rendition))) await store.delete([key])
+    } catch (error) {
+      if (stop.signal.aborted) return
+      await release(db, taken).catch(() => {})
+      throw error
+    } finally {
+      clearInterval(beat)
+      await rm(scratch, { recursive: true, force: true })
+    }
+  }
+}
+
+/** Records that a video will not be tried again. */
+export const createEncodeFailed =
+  (db: Database) =>
+  ({ video_id }: { video_id: number }, reason: string): Promise<void> =>
+    fail(db, video_id, reason)
+
+/** From the object store into a scratch file, checked. */
+async function convert(
+  { store, settings }: EncodeResources,
+  taken: Claim,
+  file: string,
+  signal: AbortSignal,
+  onProgress: (percent: number) => void,
+) {
+  const { size, etag, container } = taken
+  const key = inFolder('video', taken.path)
+  const head = await store.head(key)
+  if (!head || head.etag !== etag || head.size !== size) throw new PermanentError(changed)
+  const source = await openSource({ store, key, size, etag })
+  try {
+    const original = await probe(settings.ffprobePath, source.url, container, signal)
+    const { options } = plan(original)
+    await runFfmpeg({
+      ...{ ffmpegPath: settings.ffmpegPath, stallSeconds: settings.stallSeconds, maxBytes: settings.scratchMaxBytes },
+      ...{ url: source.url, container, options, output: file, seconds: original.seconds, signal, onProgress },
+    })
+    if (source.fault()) throw source.fault()
+    return check(original, await probe(settings.ffprobePath, file, 'mp4', signal), taken)
+  } catch (error) {
+    throw judged(error, source, signal)
+  } finally {
+    await source.close()
+  }
+}
+
+/** Whether another try makes sense: not if the file itself is at fault. */
+function judged(error: unknown, source: OpenSource, signal: AbortSignal): unknown {
+  if (error instanceof PermanentError || signal.aborted) return error
+  const cause = source.fault() ?? error
+  if (cause instanceof ObjectChangedError || cause instanceof ObjectMissingError) return new PermanentError(changed)
+  if (source.fault()) return cause
+  if (error instanceof FfmpegError) {
+    if (error.why === 'too large') return new PermanentError(tooLarge)
+    return error.why === 'exit' && !error.diskFull && !error.killed ? new PermanentError(unreadable) : error
+  }
+  // ffprobe ended by itself and with a complaint, or with an answer that makes no sense.
+  const exited = error instanceof Error && 'code' in error && typeof error.code === 'number'
+  return exited || error instanceof SyntaxError ? new PermanentError(unreadable) : error
+}
+
+/** What came out must be playable, and as long as what went in where that is known for certain. */
+function check(original: Probe, { video, audio, seconds }: Probe, { container }: Claim) {
+  const complete =
+    video?.codec === 'h264' && (audio?.codec ?? 'aac') === 'aac' && Boolean(audio) === Boolean(original.audio)
+  if (!video || !complete || seconds === undefined) throw new PermanentError(unreadable)
+  // A transport stream's length is a guess.
+  const expected = container === 'mpegts' ? undefined : original.seconds
+  if (expected !== undefined && seconds < expected * 0.97 - 2) {
+    const minutes = (value: number) => `${Math.floor(value / 60)}:${String(Math.floor(value % 60)).padStart(2, '0')}`
+    throw new PermanentError(
+      `The recording ends early: only ${minutes(seconds)} of ${minutes(expected)} could be read. Please upload it again.`,
+    )
+  }
+  return { seconds, width: video.width, height: video.height }
+}

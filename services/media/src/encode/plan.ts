@@ -1,0 +1,72 @@
+import { PermanentError } from '@playtherapy/jobs'
+import type { AudioStream, Probe, VideoStream } from './probe.ts'
+
+/** Frames a second that count as 30: cameras say 30.02, and a rounded time base may claim a little more. */
+const fastest = 31
+
+/** The picture must fit into this, lying or standing: 1080p. */
+const longSide = 1920
+const shortSide = 1080
+
+export interface Plan {
+  /** Whether the picture is copied as it is, which takes no time. */
+  remux: boolean
+  /** ffmpeg's output options, all but the file. */
+  options: string[]
+}
+
+const fits = ({ width, height }: VideoStream) =>
+  Math.max(width, height) <= longSide && Math.min(width, height) <= shortSide
+
+/** H.264 that every browser plays as it is, upright, and within 1080p and 30 frames a second. */
+const playableVideo = (video: VideoStream) =>
+  video.codec === 'h264' &&
+  ['yuv420p', 'yuvj420p'].includes(video.pixelFormat) &&
+  video.rotation === 0 &&
+  video.squarePixels &&
+  !video.interlaced &&
+  video.frameRate <= fastest &&
+  video.width % 2 === 0 &&
+  video.height % 2 === 0 &&
+  fits(video)
+
+const playableAudio = (audio: AudioStream) =>
+  audio.codec === 'aac' && (audio.profile === 'LC' || audio.profile === '') && audio.channels <= 2
+
+/** Square pixels first, then into the box without enlarging; both sides even, as 4:2:0 needs. ffmpeg turns it before. */
+const scale = [
+  "scale=w='trunc(iw*sar/2)*2':h='trunc(ih/2)*2'",
+  'setsar=1',
+  `scale=w='if(gte(iw,ih),min(iw,${longSide}),min(iw,${shortSide}))':h='if(gte(iw,ih),min(ih,${shortSide}),min(ih,${longSide}))':force_original_aspect_ratio=decrease`,
+  "scale=w='trunc(iw/2)*2':h='trunc(ih/2)*2'",
+]
+
+/**
+ * What ffmpeg has to do: copy what browsers play already, transcode the rest to H.264 yuv420p within 1080p and 30
+ * frames a second, and AAC. Nothing but picture and sound goes along: a phone's metadata holds where it was.
+ * Throws PermanentError when there is no picture.
+ */
+export function plan({ video, audio }: Probe): Plan {
+  if (!video || video.width === 0) throw new PermanentError('The file has no picture, only sound or nothing at all.')
+  const remux = playableVideo(video)
+  const filters = [...(video.interlaced ? ['yadif'] : []), ...scale, ...(video.frameRate > fastest ? ['fps=30'] : [])]
+  const picture = remux
+    ? ['-c:v', 'copy']
+    : ['-c:v', 'libx264', '-preset', 'veryfast', '-crf', '23', '-pix_fmt', 'yuv420p', '-vf', filters.join(',')]
+  const sound = !audio
+    ? []
+    : playableAudio(audio)
+      ? ['-c:a', 'copy', '-bsf:a', 'aac_adtstoasc']
+      : ['-c:a', 'aac', '-b:a', '128k', '-ac', String(Math.min(audio.channels, 2)), '-ar', '48000']
+  return {
+    remux,
+    options: [
+      ...['-map', `0:${video.index}`],
+      ...(audio ? ['-map', `0:${audio.index}`] : []),
+      ...['-sn', '-dn', '-map_metadata', '-1', '-map_chapters', '-1'],
+      ...picture,
+      ...sound,
+      ...['-max_muxing_queue_size', '4096', '-movflags', '+faststart', '-f', 'mp4'],
+    ],
+  }
+}

@@ -1,0 +1,150 @@
+import { PostponedError } from '@playtherapy/jobs'
+import { announce, type Database, renditions, State, sessions, type Transaction, videos } from '@playtherapy/schema'
+import { and, eq, inArray, sql } from 'drizzle-orm'
+import type { Container } from './probe.ts'
+
+/** A lease outlives two missed renewals; a crashed worker's encode begins again no later than this. Seconds. */
+const leaseSeconds = 30
+/** Encodes begun for one video, crashes included, before it is given up. */
+export const mostAttempts = 12
+
+const leaseUntil = sql`now() + make_interval(secs => ${leaseSeconds})`
+
+export interface Claim {
+  videoId: number
+  sessionId: number
+  path: string
+  size: number
+  etag: string
+  container: Container
+  attempt: number
+}
+
+/** Locks the session and then the video, in the order of a deletion; undefined when they are gone. */
+async function lock(tx: Transaction, videoId: number) {
+  const [session] = await tx
+    .select({ id: sessions.id, videoId: sessions.videoId, caseId: sessions.caseId })
+    .from(sessions)
+    .where(inArray(sessions.id, tx.select({ id: videos.sessionId }).from(videos).where(eq(videos.id, videoId))))
+    .for('no key update')
+  if (!session) return undefined
+  const [video] = await tx
+    .select({
+      state: videos.state,
+      path: videos.path,
+      size: videos.size,
+      etag: videos.etag,
+      container: videos.container,
+      attempt: videos.attempt,
+      leaseMs: sql<number>`coalesce(extract(epoch from ${videos.leaseUntil} - now()) * 1000, 0)::float8`,
+    })
+    .from(videos)
+    .where(eq(videos.id, videoId))
+    .for('no key update')
+  return video && { session, video, current: session.videoId === videoId }
+}
+
+/**
+ * Takes a video for one attempt: it must be stored, or encoding with a lease that ran out. Undefined when there is
+ * nothing to do any more; a video that a newer one overtook becomes superseded.
+ * Throws PostponedError while another attempt is alive.
+ */
+export const claim = (db: Database, videoId: number): Promise<Claim | undefined> =>
+  db.transaction(async (tx) => {
+    const locked = await lock(tx, videoId)
+    if (!locked) return undefined
+    const { session, video, current } = locked
+    const { path, size, etag, container } = video
+    if (!['stored', 'encoding'].includes(video.state) || size === null || etag === null || container === null) {
+      return undefined
+    }
+    if (!current) {
+      await tx.update(videos).set({ state: 'superseded', leaseUntil: null }).where(eq(videos.id, videoId))
+      await announce(tx, 'delete-superseded', { session_id: session.id })
+      return undefined
+    }
+    if (video.state === 'encoding' && video.leaseMs > 0) throw new PostponedError(Math.ceil(video.leaseMs))
+    const attempt = video.attempt + 1
+    await tx.update(videos).set({ state: 'encoding', attempt, progress: 0, leaseUntil }).where(eq(videos.id, videoId))
+    await tx
+      .update(sessions)
+      .set({ encodingStateId: State.START })
+      .where(and(eq(sessions.id, session.id), eq(sessions.encodingStateId, State.READY)))
+    return { videoId, sessionId: session.id, path, size, etag, container, attempt }
+  })
+
+/** The row while this attempt is the one that counts. */
+const mine = ({ videoId, attempt }: Claim) =>
+  and(eq(videos.id, videoId), eq(videos.state, 'encoding'), eq(videos.attempt, attempt))
+
+/** Records progress and renews the lease; false when another attempt or a newer video has taken over. */
+export async function renew(db: Database, taken: Claim, progress: number): Promise<boolean> {
+  const current = sql`exists (select 1 from ${sessions} where ${sessions.videoId} = ${videos.id})`
+  const rows = await db
+    .update(videos)
+    .set({ progress, leaseUntil })
+    .where(and(mine(taken), current))
+    .returning({ id: videos.id })
+  return rows.length > 0
+}
+
+/** Lets the next attempt begin at once. */
+export async function release(db: Database, taken: Claim): Promise<void> {
+  await db.update(videos).set({ leaseUntil: null }).where(mine(taken))
+}
+
+export interface NewRendition {
+  path: string
+  size: number
+  etag: string
+  seconds: number
+  width: number
+  height: number
+}
+
+/** HH:MM:SS, rounded to the second. */
+function clock(seconds: number): string {
+  const whole = Math.round(seconds)
+  const two = (value: number) => String(Math.floor(value)).padStart(2, '0')
+  return `${two(whole / 3600)}:${two((whole / 60) % 60)}:${two(whole % 60)}`
+}
+
+/**
+ * Makes a rendition the one to play: video encoded, session DONE, older videos to be removed. False when this attempt
+ * no longer counts, or the session is gone; then nothing has changed but that an overtaken video is superseded.
+ */
+export const commit = (db: Database, taken: Claim, { seconds, ...file }: NewRendition): Promise<boolean> =>
+  db.transaction(async (tx) => {
+    const locked = await lock(tx, taken.videoId)
+    if (locked?.video.state !== 'encoding' || locked.video.attempt !== taken.attempt) return false
+    const { session, current } = locked
+    await announce(tx, 'delete-superseded', { session_id: session.id })
+    if (!current) {
+      await tx.update(videos).set({ state: 'superseded', leaseUntil: null }).where(mine(taken))
+      return false
+    }
+    const [rendition] = await tx
+      .insert(renditions)
+      .values({ ...file, sessionId: session.id, videoId: taken.videoId, durationMs: Math.round(seconds * 1000) })
+      .returning({ id: renditions.id })
+    await tx.update(videos).set({ state: 'encoded', progress: 100, leaseUntil: null }).where(mine(taken))
+    await tx
+      .update(sessions)
+      .set({
+        encodingStateId: State.DONE,
+        renditionId: rendition?.id ?? null,
+        videoLength: sql`coalesce(${sessions.videoLength}, ${clock(seconds)})`,
+      })
+      .where(eq(sessions.id, session.id))
+    return true
+  })
+
+/** Gives a video up: failed with its reason, and the session's encoding ERROR when this is the video that counts. */
+export const fail = (db: Database, videoId: number, reason: string): Promise<void> =>
+  db.transaction(async (tx) => {
+    const locked = await lock(tx, videoId)
+    if (!locked || !['stored', 'encoding'].includes(locked.video.state)) return
+    await tx.update(videos).set({ state: 'failed', failure: reason, leaseUntil: null }).where(eq(videos.id, videoId))
+    if (!locked.current) return
+    await tx.update(sessions).set({ encodingStateId: State.ERROR }).where(eq(sessions.id, locked.session.id))
+  })
