@@ -1,3 +1,5 @@
 export { type Teardown, testDatabase } from './database.ts'
 export { jwtSecret, type TestHost, testHost } from './host.ts'
 export { randomName } from './names.ts'
+export { type QueueBackend, queueBackends, testQueue } from './queues.ts'
+export { type RunningRedis, startRedis } from './servers/redis.ts'

@@ -1,0 +1,79 @@
+import type { JobName, JobPayloads } from '@playtherapy/schema'
+import { type Static, type TSchema, Type } from 'typebox'
+import { Value } from 'typebox/value'
+
+/** What is known of a job before anybody runs it. */
+interface JobDefinition<Payload> {
+  /** Whether a payload read from the outbox or the queue is what the job carries. */
+  isPayload(value: unknown): value is Payload
+  /** Tries before the job counts as failed. A try that was only put back does not count. */
+  attempts: number
+  /** How many a process runs at once unless it says otherwise. */
+  concurrency: number
+}
+
+function define<S extends TSchema>(payload: S, attempts: number, concurrency: number): JobDefinition<Static<S>> {
+  return { isPayload: (value): value is Static<S> => Value.Check(payload, value), attempts, concurrency }
+}
+
+const id = Type.Integer({ minimum: 1 })
+const exactly = { additionalProperties: false }
+
+/**
+ * Every job: the schema of its payload and its settings. A name in JobPayloads that is missing here does not compile.
+ * Ten tries with the pauses below span about an hour and a half, so that an outage of the object store delays a job
+ * and does not fail it. An encode takes all cores, hence one at a time.
+ */
+export const catalogue: { [N in JobName]: JobDefinition<JobPayloads[N]> } = {
+  'encode-video': define(Type.Object({ video_id: id }, exactly), 10, 1),
+  'delete-superseded': define(Type.Object({ session_id: id }, exactly), 10, 2),
+  'sweep-presigned': define(Type.Object({ video_id: id }, exactly), 10, 2),
+  erase: define(Type.Object({ erasure_id: id }, exactly), 10, 2),
+}
+
+const isJobName = (name: string): name is JobName => Object.hasOwn(catalogue, name)
+
+export const jobNames = Object.keys(catalogue).filter(isJobName)
+
+/** What BullMQ keeps of a job: ids, and the id of the request that caused it. */
+export interface JobData {
+  payload: unknown
+  request_id: string | null
+}
+
+/** An outbox row as the relay reads it: nothing is known of its content yet. */
+export interface Announcement {
+  id: number
+  name: string
+  payload: unknown
+  requestId: string | null
+}
+
+/** Whether a job of this name and payload exists; false for a row written by a newer release, or by hand. */
+export const isPublishable = (row: Announcement): row is Announcement & { name: JobName } =>
+  isJobName(row.name) && catalogue[row.name].isPayload(row.payload)
+
+/**
+ * BullMQ's options of an announced job. The id comes from the outbox row: a row published twice, because its deletion
+ * did not commit, is one job. Finished jobs are kept a while for exactly that, and bounded. The pause doubles from ten
+ * seconds, and half of it is random, so that jobs that failed together do not return together.
+ */
+export const jobOptions = (name: JobName, outboxId: number) => ({
+  jobId: `${name}-${outboxId}`,
+  attempts: catalogue[name].attempts,
+  backoff: { type: 'exponential', delay: 10_000, jitter: 0.5 },
+  removeOnComplete: { age: 3_600, count: 1_000 },
+  removeOnFail: { age: 7 * 86_400, count: 1_000 },
+  stackTraceLimit: 0,
+})
+
+/**
+ * How a dead worker's job is noticed: it holds a lock for 15 s and renews it, others look every 10 s. Dying with it
+ * does not fail a job (`maxStalledCount`): whoever starts an encode counts that in PostgreSQL and gives up by himself.
+ */
+export const workerOptions = {
+  lockDuration: 15_000,
+  stalledInterval: 10_000,
+  maxStalledCount: 50,
+  runRetryDelay: 2_000,
+}

@@ -1,0 +1,132 @@
+import type { JobName, JobPayloads } from '@playtherapy/schema'
+import { DelayedError, type Job, UnrecoverableError, WaitingError } from 'bullmq'
+import { catalogue, type JobData } from './catalogue.ts'
+import type { Queues } from './connection.ts'
+import { describeError, type Log, PermanentError, PostponedError } from './faults.ts'
+
+/** What a handler knows beside the payload. */
+export interface JobContext {
+  /** Fires when the process has to stop: end soon, whatever way; the job goes back and another process takes it. */
+  signal: AbortSignal
+  /** 1 on the first try. */
+  attempt: number
+  lastAttempt: boolean
+  /** The request that announced the job. */
+  requestId: string | null
+  /** Names the job and its ids in every line. */
+  log: Log
+}
+
+/** Returns when the work is done or is no longer wanted; throws otherwise. May run twice for one announcement. */
+export type JobHandler<N extends JobName> = (payload: JobPayloads[N], context: JobContext) => Promise<void>
+
+/** Records that a job will not be tried again. `reason` is fit to be shown. May run twice. */
+export type FailedHook<N extends JobName> = (payload: JobPayloads[N], reason: string) => Promise<void>
+
+export interface ConsumerSettings<N extends JobName> {
+  name: N
+  queues: Queues
+  handler: JobHandler<N>
+  onFailed: FailedHook<N> | undefined
+  concurrency: number
+  log: Log
+}
+
+export interface Consumer {
+  /** Takes no more jobs; resolves when those at hand are finished or put back. */
+  drain(): Promise<void>
+  /** Fires the signal of every job at hand. */
+  abort(): void
+  /** Rejects when jobs have been waiting for a while that a free place here did not take. */
+  check(): Promise<void>
+}
+
+const gaveUp = 'It was tried several times without success.'
+/** Pause before a job is repeated whose failure could not be recorded, in milliseconds. */
+const unrecordedDelay = 30_000
+/** Longest time that a waiting job and a free place may coexist, in milliseconds. */
+const idleLimit = 15_000
+
+/** Runs the jobs of one name. */
+export function consume<N extends JobName>(settings: ConsumerSettings<N>): Consumer {
+  const { name, queues, handler, onFailed, concurrency, log } = settings
+  const atHand = new Set<AbortController>()
+  let draining = false
+  let idleSince: number | undefined
+
+  // Neither of these two uses up a try.
+  const putBack = async (job: Job<JobData>, token?: string) => {
+    await job.moveToWait(token)
+    return new WaitingError()
+  }
+  const postpone = async (job: Job<JobData>, delay: number, token?: string) => {
+    await job.moveToDelayed(Date.now() + delay, token)
+    return new DelayedError()
+  }
+
+  const run = async (job: Job<JobData>, abort: AbortController, token?: string) => {
+    if (draining) throw await putBack(job, token)
+    const { payload, request_id: requestId } = job.data
+    if (!catalogue[name].isPayload(payload)) throw new UnrecoverableError('not a payload of this job')
+    const attempt = job.attemptsMade + 1
+    const lastAttempt = attempt >= (job.opts.attempts ?? 1)
+    const jobLog = log.child({ job: name, ...payload, attempt, ...(requestId && { request_id: requestId }) })
+    const started = performance.now()
+    try {
+      await handler(payload, { signal: abort.signal, attempt, lastAttempt, requestId, log: jobLog })
+      jobLog.info({ ms: Math.round(performance.now() - started) }, 'job done')
+    } catch (error) {
+      if (abort.signal.aborted) throw await putBack(job, token)
+      if (error instanceof PostponedError) throw await postpone(job, error.delayMs, token)
+      const permanent = error instanceof PermanentError
+      jobLog.warn(describeError(error), permanent || lastAttempt ? 'job failed' : 'job will be tried again')
+      // BullMQ keeps the message of what is thrown.
+      if (!permanent && !lastAttempt) throw new Error(describeError(error).error)
+      const reason = permanent ? error.message : gaveUp
+      try {
+        await onFailed?.(payload, reason)
+      } catch (hookError) {
+        // A failure that nobody can see would strand what waits for the job; then rather do it again.
+        jobLog.error(describeError(hookError), 'the failure of a job could not be recorded')
+        throw await postpone(job, unrecordedDelay, token)
+      }
+      throw new UnrecoverableError(reason)
+    }
+  }
+
+  const worker = queues.worker(
+    name,
+    async (job, token) => {
+      idleSince = undefined
+      const abort = new AbortController()
+      atHand.add(abort)
+      await run(job, abort, token).finally(() => atHand.delete(abort))
+    },
+    concurrency,
+  )
+
+  // BullMQ gave up by itself: the job took down its process too many times, and no handler is asked.
+  worker.on('failed', (job) => {
+    if (!job?.deferredFailure || !catalogue[name].isPayload(job.data.payload)) return
+    log.error({ job: name, ...job.data.payload }, 'job failed: its process died again and again')
+    onFailed?.(job.data.payload, gaveUp).catch((error: unknown) => {
+      log.error(describeError(error), 'the failure of a job could not be recorded')
+    })
+  })
+
+  return {
+    async drain() {
+      draining = true
+      await worker.close()
+    },
+    abort() {
+      for (const abort of atHand) abort.abort()
+    },
+    async check() {
+      const waiting = await queues.queue(name).getWaitingCount()
+      if (waiting === 0 || atHand.size >= concurrency) idleSince = undefined
+      else idleSince ??= Date.now()
+      if (idleSince && Date.now() - idleSince > idleLimit) throw new Error(`${name} jobs wait and none is taken`)
+    },
+  }
+}

@@ -1,0 +1,122 @@
+import { setTimeout } from 'node:timers/promises'
+import type { JobName, OpenDatabase } from '@playtherapy/schema'
+import { outbox } from '@playtherapy/schema'
+import type { JobsOptions } from 'bullmq'
+import { asc, inArray, lte, min, sql } from 'drizzle-orm'
+import { type Announcement, isPublishable, type JobData, jobOptions } from './catalogue.ts'
+import type { Queues } from './connection.ts'
+import { describeError, type Log } from './faults.ts'
+
+export interface RelaySettings {
+  database: Pick<OpenDatabase, 'db' | 'sql'>
+  queues: Pick<Queues, 'queue'>
+  log: Log
+}
+
+export interface Relay {
+  /** Whether the last look at the outbox succeeded. */
+  working(): boolean
+  /** Stops after the batch at hand. */
+  close(): Promise<void>
+}
+
+const batch = 100
+/** A commit wakes the relay; this backs it up, and bounds its pause after a failure, in milliseconds. */
+const pollEvery = 5_000
+/** A row nobody here can publish is looked at again after so many seconds: a newer release may know it. */
+const asideSeconds = 60
+
+/**
+ * Publishes the rows of the outbox to BullMQ, each in the transaction that deletes it: rolled back, the row stays and
+ * is published again under the same job id. Any number of relays share the work by SKIP LOCKED. While the queue is
+ * away rows wait in the table. Rejects if the database cannot be listened to.
+ */
+export async function startRelay({ database: { db, sql: client }, queues, log }: RelaySettings): Promise<Relay> {
+  let closing = false
+  let failures = 0
+  let woken = false
+  let nap = new AbortController()
+
+  /** Publishes one batch; answers how many rows were due. */
+  const publishBatch = () =>
+    db.transaction(async (tx) => {
+      const due: Announcement[] = await tx
+        .select({ id: outbox.id, name: outbox.name, payload: outbox.payload, requestId: outbox.requestId })
+        .from(outbox)
+        .where(lte(outbox.availableAt, sql`now()`))
+        .orderBy(asc(outbox.availableAt), asc(outbox.id))
+        .limit(batch)
+        .for('update', { skipLocked: true })
+      const good = due.filter(isPublishable)
+      await Promise.all([...byName(good)].map(([name, jobs]) => queues.queue(name).addBulk(jobs)))
+      await tx.delete(outbox).where(inArray(outbox.id, ids(good)))
+      const bad = due.filter((row) => !isPublishable(row))
+      for (const { id, name } of bad) log.error({ outbox_id: id, job: name }, 'an outbox row is no known job')
+      const later = sql`now() + make_interval(secs => ${asideSeconds})`
+      await tx
+        .update(outbox)
+        .set({ availableAt: later })
+        .where(inArray(outbox.id, ids(bad)))
+      return due.length
+    })
+
+  /** Milliseconds until the next row is due. A row that is due already is in another relay's hands. */
+  const untilNext = async () => {
+    const [row] = await db
+      .select({
+        milliseconds: sql<number | null>`extract(epoch from ${min(outbox.availableAt)} - now())::float8 * 1000`,
+      })
+      .from(outbox)
+    return Math.min(Math.max(row?.milliseconds ?? pollEvery, 100), pollEvery)
+  }
+
+  const sleep = async (milliseconds: number) => {
+    nap = new AbortController()
+    if (!closing) await setTimeout(milliseconds, undefined, { signal: nap.signal }).catch(() => undefined)
+  }
+
+  const run = async () => {
+    while (!closing) {
+      try {
+        woken = false
+        while (!closing && (await publishBatch()) === batch);
+        const pause = await untilNext()
+        failures = 0
+        if (!woken) await sleep(pause)
+      } catch (error) {
+        failures += 1
+        log.warn({ ...describeError(error), failures }, 'the outbox could not be published')
+        await sleep(Math.min(100 * 2 ** failures, pollEvery) * (0.5 + Math.random() / 2))
+      }
+    }
+  }
+
+  const wake = () => {
+    woken = true
+    // After a failure the pause is waited out, or every commit would try a queue that is away.
+    if (failures === 0) nap.abort()
+  }
+  // The second function is called whenever LISTEN is in place, again after a lost connection: notices were missed.
+  const subscription = await client.listen('outbox', wake, wake)
+  const finished = run()
+  return {
+    working: () => failures === 0,
+    async close() {
+      closing = true
+      nap.abort()
+      await finished
+      await subscription.unlisten().catch(() => undefined)
+    },
+  }
+}
+
+const ids = (rows: Announcement[]) => rows.map((row) => row.id)
+
+function byName(rows: (Announcement & { name: JobName })[]) {
+  const groups = new Map<JobName, { name: JobName; data: JobData; opts: JobsOptions }[]>()
+  for (const { id, name, payload, requestId } of rows) {
+    const job = { name, data: { payload, request_id: requestId }, opts: jobOptions(name, id) }
+    groups.set(name, [...(groups.get(name) ?? []), job])
+  }
+  return groups
+}

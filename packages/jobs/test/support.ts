@@ -1,0 +1,82 @@
+import { type OpenDatabase, openDatabase } from '@playtherapy/schema'
+import { type QueueBackend, type Teardown, testDatabase, testQueue } from '@playtherapy/testing'
+import { openQueues, type Queues } from '../src/connection.ts'
+import { createWorker, type JobHandlers, type Log, type RunningWorker, type WorkerSettings } from '../src/index.ts'
+
+export const silent: Log = { debug() {}, info() {}, warn() {}, error() {}, child: () => silent }
+
+/** Handlers for every job: those given, and for the others one that fails the job. */
+export function handlersWith(given: Partial<JobHandlers>): JobHandlers {
+  const unexpected = async () => {
+    throw new Error('this job was not expected')
+  }
+  return {
+    'encode-video': unexpected,
+    'delete-superseded': unexpected,
+    'sweep-presigned': unexpected,
+    erase: unexpected,
+    ...given,
+  }
+}
+
+/** Waits for something to become true; rejects, naming it, when it does not within a minute. */
+export async function until(what: string, condition: () => boolean | Promise<boolean>): Promise<void> {
+  const end = Date.now() + 60_000
+  while (!(await condition())) {
+    if (Date.now() > end) throw new Error(`It did not happen: ${what}`)
+    await new Promise((resolve) => setTimeout(resolve, 20))
+  }
+}
+
+export interface Place {
+  database: OpenDatabase
+  /** The queues from outside, to look into them. */
+  queues: Queues
+  /** A worker on this place, as its own process would have it. */
+  start(
+    settings: Omit<WorkerSettings, 'queueUrl' | 'prefix' | 'database' | 'log' | 'handlers'> & WorkerParts,
+  ): Promise<RunningWorker>
+  /** How many rows are left in the outbox. */
+  outboxRows(): Promise<number>
+}
+
+interface WorkerParts {
+  handlers: Partial<JobHandlers>
+  log?: Log
+}
+
+/** A place over servers that the test brings. */
+export function placeAt(t: Teardown, database: OpenDatabase, databaseUrl: string, url: string, prefix: string): Place {
+  const queues = openQueues({ url, prefix, log: silent })
+  t.teardown(() => queues.close())
+  return {
+    database,
+    queues,
+    async start({ handlers, log = silent, ...settings }) {
+      // Connections of its own, as another process has them.
+      const own = openDatabase({ url: databaseUrl, max: 4, applicationName: 'worker' })
+      t.teardown(() => own.close())
+      const worker = await createWorker({
+        ...settings,
+        queueUrl: url,
+        prefix,
+        database: own,
+        handlers: handlersWith(handlers),
+        log,
+      })
+      t.teardown(() => worker.close())
+      return worker
+    },
+    async outboxRows() {
+      const [row] = await database.sql<{ rows: number }[]>`select count(*)::int as rows from outbox`
+      return row?.rows ?? 0
+    },
+  }
+}
+
+/** A fresh database and a queue on the given backend. */
+export async function testPlace(t: Teardown, backend: QueueBackend): Promise<Place> {
+  const database = await testDatabase(t)
+  const { url, prefix } = testQueue(t, backend, database.url)
+  return placeAt(t, database, database.url, url, prefix)
+}

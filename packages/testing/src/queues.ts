@@ -1,0 +1,27 @@
+import { Redis } from 'ioredis'
+import type { Teardown } from './database.ts'
+import { randomName } from './names.ts'
+
+export type QueueBackend = 'redis' | 'postgres'
+
+/** The backends of BullMQ that can be tested here; what touches the queue is tested on each. */
+export const queueBackends: QueueBackend[] = process.env.TEST_REDIS_URL ? ['redis', 'postgres'] : ['postgres']
+
+/**
+ * A queue of the test's own, as QUEUE_URL and prefix: in the test's database, or below a random prefix of the shared
+ * redis-server, emptied when the test is over.
+ */
+export function testQueue(t: Teardown, backend: QueueBackend, databaseUrl: string): { url: string; prefix: string } {
+  const prefix = `{${randomName()}}`
+  if (backend === 'postgres') return { url: databaseUrl, prefix }
+  const url = process.env.TEST_REDIS_URL
+  if (!url) throw new Error('TEST_REDIS_URL is not set: run tests through `npm test`')
+  t.teardown(async () => {
+    const redis = new Redis(url)
+    for await (const keys of redis.scanStream({ match: `${prefix}:*`, count: 1_000 })) {
+      if (keys.length > 0) await redis.unlink(keys)
+    }
+    redis.disconnect()
+  })
+  return { url, prefix }
+}

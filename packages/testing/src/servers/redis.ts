@@ -1,0 +1,64 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdir } from 'node:fs/promises'
+import { createServer } from 'node:net'
+
+export interface RunningRedis {
+  url: string
+  /** Stops the process where it stands; connections stay open and nothing answers. */
+  freeze(): void
+  thaw(): void
+  /** Ends it at once, as a crash does. */
+  kill(): Promise<void>
+  /** Starts it again on its port, with the data that it had written down. */
+  restart(): Promise<void>
+}
+
+async function freePort(): Promise<number> {
+  const probe = createServer().listen(0, '127.0.0.1')
+  await once(probe, 'listening')
+  const address = probe.address()
+  probe.close()
+  if (!address || typeof address === 'string') throw new Error('no free port')
+  return address.port
+}
+
+/**
+ * Starts a real redis-server on a free loopback port, set up as production must be: no eviction, append-only file.
+ * It dies with us. Rejects when redis-server is not installed or does not start.
+ */
+export async function startRedis(directory: string): Promise<RunningRedis> {
+  await mkdir(directory, { recursive: true })
+  const port = await freePort()
+  const launch = async () => {
+    const child = spawn(
+      'redis-server',
+      // biome-ignore format: pairs
+      ['--port', `${port}`, '--bind', '127.0.0.1', '--dir', directory, '--save', '',
+        '--appendonly', 'yes', '--appendfsync', 'no', '--maxmemory-policy', 'noeviction'],
+      { stdio: ['ignore', 'pipe', 'inherit'] },
+    )
+    const dead = once(child, 'exit')
+    await new Promise<void>((resolve, reject) => {
+      child.once('error', reject)
+      child.once('exit', () => reject(new Error('redis-server ended at once')))
+      child.stdout.on('data', (text) => `${text}`.includes('Ready to accept connections') && resolve())
+    })
+    return { child, dead }
+  }
+  let server = await launch()
+  const killNow = () => server.child.kill('SIGKILL')
+  process.on('exit', killNow)
+  return {
+    url: `redis://127.0.0.1:${port}`,
+    freeze: () => void server.child.kill('SIGSTOP'),
+    thaw: () => void server.child.kill('SIGCONT'),
+    async kill() {
+      killNow()
+      await server.dead
+    },
+    async restart() {
+      server = await launch()
+    },
+  }
+}
