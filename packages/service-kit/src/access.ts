@@ -1,5 +1,5 @@
 import { cases, type Database, sessions } from '@playtherapy/schema'
-import { and, eq } from 'drizzle-orm'
+import { and, eq, exists, type SQL } from 'drizzle-orm'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { Type } from 'typebox'
 import { errors, fault } from './errors.ts'
@@ -68,3 +68,15 @@ export const guardAccess = (db: Database) => (request: FastifyRequest) => resolv
 
 /** The same for the analysis system, which has no therapist: the session must exist in that case. */
 export const guardExistence = (db: Database) => (request: FastifyRequest) => resolve(db, request, undefined)
+
+/** Whose session a request is about, as the guard has found it. */
+export type SessionOfCaller = Pick<FastifyRequest, 'userId' | 'caseId' | 'sessionId'>
+
+/** The condition that a row of `sessions` is this session, in this case, of this therapist. */
+export function ownSession(db: Database, { userId, caseId, sessionId }: SessionOfCaller): SQL | undefined {
+  const ownCase = db
+    .select({ id: cases.id })
+    .from(cases)
+    .where(and(eq(cases.id, caseId), eq(cases.userId, userId)))
+  return and(eq(sessions.id, sessionId), eq(sessions.caseId, caseId), exists(ownCase))
+}

@@ -51,7 +51,7 @@ function toApiError(error: unknown, bodyLimit: number): ApiError {
     const detail: Fault[] = error.validation.map((item) => toFault(error.validationContext, item))
     return errors.invalidInput(detail)
   }
-  if (error.statusCode === 413) return errors.tooLarge(bodyLimit)
+  if (error.code === 'FST_ERR_CTP_BODY_TOO_LARGE') return errors.tooLarge(bodyLimit)
   if (error.statusCode === 503) return errors.unavailable()
   // Bodies that cannot be read: broken JSON, another content type, a length that is not true.
   if (error.statusCode && error.statusCode < 500) return fault(['body'], error.message, error.code)

@@ -1,11 +1,20 @@
-export { CaseParams, guardAccess, guardExistence, SessionParams } from './access.ts'
+export {
+  CaseParams,
+  guardAccess,
+  guardExistence,
+  ownSession,
+  type SessionOfCaller,
+  SessionParams,
+} from './access.ts'
 export { type AuthSettings, requireReportWriter, requireTherapist } from './auth.ts'
 export { ConfigError, loadConfig } from './config.ts'
 export { ErrorBody, loggable } from './error-handler.ts'
 export { ApiError, errors, type Fault, fault } from './errors.ts'
 export { createHealthHost } from './health.ts'
 export { createHost, type HostOptions } from './host.ts'
-export { checkJson } from './json-body.ts'
+export { parseJson } from './json-body.ts'
+export { sendJsonObject } from './json-object.ts'
 export { closeOnSignals, drain } from './lifecycle.ts'
 export { createLogger } from './log.ts'
+export { serve } from './serve.ts'
 export * from './settings.ts'

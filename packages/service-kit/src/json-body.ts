@@ -1,5 +1,13 @@
-import type { FastifyInstance } from 'fastify'
+import type { FastifyInstance, FastifyRequest } from 'fastify'
+import { parse } from 'secure-json-parse'
 import { fault } from './errors.ts'
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** The bytes of a JSON body as they were sent; null before it is read. */
+    rawBody: Buffer | null
+  }
+}
 
 /** Deepest nesting of a JSON body; the contract's documents need six. */
 const deepest = 32
@@ -11,13 +19,13 @@ const unstorable = /[\0\u{d800}-\u{dfff}]/u
  * Refuses, with its place, what is well-formed JSON but must not go further: too deep, or texts no database can hold.
  * Walks without recursion, so that depth cannot exhaust the stack.
  */
-export function checkJson(body: unknown, root: string): void {
-  const open: { value: unknown; loc: (string | number)[] }[] = [{ value: body, loc: [root] }]
+function checkJson(body: unknown, root: string[]): void {
+  const open: { value: unknown; loc: (string | number)[] }[] = [{ value: body, loc: [...root] }]
   for (let item = open.pop(); item; item = open.pop()) {
     const { value, loc } = item
     if (typeof value === 'string' && unstorable.test(value)) throw fault(loc, 'has a character that cannot be stored')
     if (typeof value !== 'object' || value === null) continue
-    if (loc.length > deepest) throw fault(loc.slice(0, 4), `is nested deeper than ${deepest} levels`)
+    if (loc.length > root.length + deepest) throw fault(loc.slice(0, 4), `is nested deeper than ${deepest} levels`)
     for (const [key, child] of Object.entries(value)) {
       if (unstorable.test(key)) throw fault(loc, 'has a key with a character that cannot be stored')
       open.push({ value: child, loc: [...loc, Array.isArray(value) ? Number(key) : key] })
@@ -25,34 +33,48 @@ export function checkJson(body: unknown, root: string): void {
   }
 }
 
-/** UTF-8, strictly; what is not throws a TypeError. */
+/** UTF-8, strictly; what is not throws a TypeError. A byte order mark is no part of the text. */
 const utf8 = new TextDecoder('utf-8', { fatal: true })
 
 /**
- * Bytes to a JSON value. 422 with its place for bytes that are not UTF-8, broken JSON, and keys that would poison a
- * prototype. `parse` is Fastify's own safe parser.
+ * Bytes to a JSON value. Throws 422, with its place below `root`, for bytes that are not UTF-8, broken JSON, keys that
+ * would poison a prototype, and what `checkJson` refuses.
  */
+export function parseJson(bytes: Uint8Array, root: string[]): unknown {
+  let text: string
+  try {
+    text = utf8.decode(bytes)
+  } catch {
+    throw fault(root, 'is not UTF-8')
+  }
+  let value: unknown
+  try {
+    value = parse(text, { protoAction: 'error', constructorAction: 'error' })
+  } catch {
+    throw fault(root, 'is not valid JSON', 'json_invalid')
+  }
+  checkJson(value, root)
+  return value
+}
+
+/** Refuses a charset other than UTF-8, the only one JSON has (RFC 8259, section 8.1). */
+function checkCharset(contentType = ''): void {
+  const charset = /;\s*charset\s*=\s*"?([^";\s]+)/i.exec(contentType)?.[1]
+  if (charset && !/^utf-?8$/i.test(charset)) throw fault(['header', 'content-type'], 'charset must be utf-8')
+}
+
+/** JSON bodies, read strictly; the bytes as they came stay at hand in `request.rawBody`. */
 export function installJsonBody(host: FastifyInstance): void {
-  const parse = host.getDefaultJsonParser('error', 'error')
   // JSON is all we read; apps that take multipart say so in their own scope.
   host.removeAllContentTypeParsers()
-  host.addContentTypeParser('application/json', { parseAs: 'buffer' }, (request, raw, done) => {
-    const charset = /;\s*charset\s*=\s*"?([^";\s]+)/i.exec(request.headers['content-type'] ?? '')?.[1]
-    if (charset && !/^utf-?8$/i.test(charset)) return done(fault(['header', 'content-type'], 'charset must be utf-8'))
-    let text: string
-    try {
-      text = utf8.decode(typeof raw === 'string' ? Buffer.from(raw) : raw)
-    } catch {
-      return done(fault(['body'], 'is not UTF-8'))
-    }
-    parse(request, text, (error, value) => {
-      if (error) return done(fault(['body'], 'is not valid JSON', 'json_invalid'))
-      try {
-        checkJson(value, 'body')
-      } catch (refusal) {
-        return done(refusal instanceof Error ? refusal : null)
-      }
-      done(null, value)
-    })
-  })
+  host.decorateRequest('rawBody', null)
+  host.addContentTypeParser(
+    'application/json',
+    { parseAs: 'buffer' },
+    async (request: FastifyRequest, bytes: Buffer) => {
+      checkCharset(request.headers['content-type'])
+      request.rawBody = bytes
+      return parseJson(bytes, ['body'])
+    },
+  )
 }

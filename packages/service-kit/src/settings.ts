@@ -39,6 +39,17 @@ export const HttpSettings = {
   CORS_ORIGINS: Type.String({ default: 'http://localhost:3000', description: 'Browser origins, comma-separated' }),
 }
 
+const gibibyte = 1024 ** 3
+
+export const UploadSettings = {
+  UPLOAD_LIMIT_BYTES: Type.Integer({
+    default: 20 * gibibyte,
+    minimum: 1,
+    maximum: 80 * gibibyte,
+    description: 'Largest recording, in bytes',
+  }),
+}
+
 export const LogSettings = {
   LOG_LEVEL: Type.Union(
     (['fatal', 'error', 'warn', 'info', 'debug', 'silent'] as const).map((level) => Type.Literal(level)),

@@ -1,0 +1,38 @@
+import type { ObjectStore, Phase } from '@playtherapy/object-store'
+import type { Database } from '@playtherapy/schema'
+import { guardAccess, guardExistence, requireReportWriter, requireTherapist } from '@playtherapy/service-kit'
+import type { FastifyPluginAsync } from 'fastify'
+import { caseRepository } from './cases/repository.ts'
+import { caseRoutes } from './cases/routes.ts'
+import { reportDeliveryRoutes, reportRoutes } from './reports/routes.ts'
+import { sessionRoutes } from './sessions/routes.ts'
+
+export interface ContentsOptions {
+  db: Database
+  store: ObjectStore
+  phase: Phase
+  /** IANA name of the zone in which dates are days. */
+  timeZone: string
+  /** Most bytes of a recording. */
+  uploadLimit: number
+}
+
+/** The contents service: cases, sessions and analysis reports. */
+export const contentsApp =
+  (options: ContentsOptions): FastifyPluginAsync =>
+  async (app) => {
+    const { db, timeZone } = options
+    const prefix = '/contents/api'
+    await app.register(async (therapist) => {
+      therapist.addHook('onRequest', requireTherapist)
+      therapist.addHook('onRequest', guardAccess(db))
+      await therapist.register(caseRoutes, { prefix, repository: caseRepository(db, timeZone) })
+      await therapist.register(sessionRoutes, { prefix, ...options })
+      await therapist.register(reportRoutes, { prefix, ...options })
+    })
+    await app.register(async (analysis) => {
+      analysis.addHook('onRequest', requireReportWriter)
+      analysis.addHook('onRequest', guardExistence(db))
+      await analysis.register(reportDeliveryRoutes, { prefix, ...options })
+    })
+  }

@@ -1,0 +1,99 @@
+import { cases, type Database, sessions } from '@playtherapy/schema'
+import { and, eq, type SQL, sql } from 'drizzle-orm'
+import { bury } from '../erasure.ts'
+import { likePattern, type Page } from '../paging.ts'
+import type { Case } from './schemas.ts'
+
+export interface NewCase {
+  givenName: string
+  familyName: string | null
+  description: Record<string, unknown>
+  /** Undefined keeps what it is, or is 1 at first. */
+  caseStateId: number | undefined
+}
+
+type Row = Omit<Case, 'description'> & { description: Record<string, unknown> }
+
+const toCase = ({ description, ...row }: Row): Case => ({
+  ...row,
+  description: { ...description, age: description.age ?? null, gender: description.gender ?? '' },
+})
+
+/** The statements about cases, each for one therapist. `timeZone` decides which day a moment belongs to. */
+export function caseRepository(db: Database, timeZone: string) {
+  const day = (moment: typeof cases.createdAt | typeof cases.updatedAt) => sql`to_char(${moment} at time zone ${timeZone}, 'YYYY-MM-DD')`
+  const columns = sql`
+    ${cases.id}, ${cases.givenName}, ${cases.familyName}, ${cases.description}, ${cases.userId},
+    (select count(*)::int from ${sessions} where ${sessions.caseId} = ${cases.id}) as session_count,
+    ${day(cases.createdAt)} as start_date, ${day(cases.updatedAt)} as updated_date, ${cases.caseStateId}`
+
+  /** A therapist's cases that a keyword finds, in names and in the values, not the keys, of the description. */
+  function found(userId: number, keyword: string | undefined): SQL | undefined {
+    const pattern = likePattern(keyword)
+    const owned = eq(cases.userId, userId)
+    if (pattern === undefined) return owned
+    const values = sql`select value #>> '{}' as text from jsonb_path_query(${cases.description}, 'strict $.**') as value
+      where jsonb_typeof(value) in ('string', 'number')`
+    return and(
+      owned,
+      sql`(${cases.givenName} ilike ${pattern} or ${cases.familyName} ilike ${pattern}
+        or exists (select from (${values}) as described where described.text ilike ${pattern}))`,
+    )
+  }
+
+  const one = (userId: number, id: number) => and(eq(cases.id, id), eq(cases.userId, userId))
+
+  return {
+    /** A page and the count of all, in one statement and so of one moment. */
+    async list(userId: number, keyword: string | undefined, { offset, limit }: Page) {
+      const where = found(userId, keyword)
+      const rows = await db.execute<Row & { total: number }>(sql`
+        select page.*, counted.total
+        from (select count(*)::int as total from ${cases} where ${where}) as counted
+        left join lateral (
+          select ${columns} from ${cases} where ${where}
+          order by ${cases.id} desc offset ${offset} limit ${limit}
+        ) as page on true
+        order by page.id desc`)
+      const total = rows[0]?.total ?? 0
+      return { total, items: rows.filter((row) => row.id !== null).map(({ total: _, ...row }) => toCase(row)) }
+    },
+
+    async count(userId: number, keyword: string | undefined): Promise<number> {
+      return db.$count(cases, found(userId, keyword))
+    },
+
+    async get(userId: number, id: number): Promise<Case | undefined> {
+      const [row] = await db.execute<Row>(sql`select ${columns} from ${cases} where ${one(userId, id)}`)
+      return row && toCase(row)
+    },
+
+    async create(userId: number, { caseStateId, ...values }: NewCase): Promise<number> {
+      const [row] = await db
+        .insert(cases)
+        .values({ ...values, userId, ...(caseStateId !== undefined && { caseStateId }) })
+        .returning({ id: cases.id })
+      if (!row) throw new Error('the insert gave no row')
+      return row.id
+    },
+
+    /** Whether it was there. */
+    async update(userId: number, id: number, { caseStateId, ...values }: NewCase): Promise<boolean> {
+      const rows = await db
+        .update(cases)
+        .set({ ...values, updatedAt: sql`now()`, ...(caseStateId !== undefined && { caseStateId }) })
+        .where(one(userId, id))
+        .returning({ id: cases.id })
+      return rows.length > 0
+    },
+
+    /** Removes the case with everything below it, and announces that its objects go too. Whether it was there. */
+    delete: (userId: number, id: number): Promise<boolean> =>
+      db.transaction(async (tx) => {
+        const rows = await tx.delete(cases).where(one(userId, id)).returning({ id: cases.id })
+        if (rows.length === 0) return false
+        await bury(tx, id, null)
+        return true
+      }),
+  }
+}

@@ -1,0 +1,112 @@
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import { CaseParams, ErrorBody, errors, fault } from '@playtherapy/service-kit'
+import { Type } from 'typebox'
+import { KeywordQuery, ListQuery, pages, readPage } from '../paging.ts'
+import type { caseRepository, NewCase } from './repository.ts'
+import { Case, CaseBody } from './schemas.ts'
+
+/** Bytes of JSON that a description may take. */
+const largestDescription = 16 * 1024
+
+const route = { tags: ['case'], security: [{ token: [] }] }
+const failures = { 400: ErrorBody, 401: ErrorBody, 413: ErrorBody, 422: ErrorBody, 503: ErrorBody }
+
+function toNewCase({ given_name, family_name, description, case_state_id }: CaseBody): NewCase {
+  if (Buffer.byteLength(JSON.stringify(description ?? {})) > largestDescription) {
+    throw fault(['body', 'description'], `must be at most ${largestDescription} bytes of JSON`, 'too_long')
+  }
+  return {
+    givenName: given_name,
+    familyName: family_name ?? null,
+    description: { ...description },
+    caseStateId: case_state_id ?? undefined,
+  }
+}
+
+/** A therapist's cases. */
+export const caseRoutes: FastifyPluginAsyncTypebox<{ repository: ReturnType<typeof caseRepository> }> = async (
+  app,
+  { repository },
+) => {
+  const read = async (userId: number, id: number) => {
+    const found = await repository.get(userId, id)
+    if (!found) throw errors.caseNotFound(id)
+    return found
+  }
+
+  app.get(
+    '/case',
+    {
+      schema: {
+        ...route,
+        summary: 'List cases, newest first',
+        querystring: ListQuery,
+        response: { 200: Type.Array(Case), ...failures },
+      },
+    },
+    async ({ userId, query }) => {
+      const page = readPage(query)
+      const { total, items } = await repository.list(userId, query.keyword, page)
+      page.check(total)
+      return items
+    },
+  )
+
+  app.get(
+    '/case/total-num',
+    {
+      schema: {
+        ...route,
+        summary: 'Number of pages of ten',
+        querystring: KeywordQuery,
+        response: { 200: Type.Integer(), ...failures },
+      },
+    },
+    async ({ userId, query }) => pages(await repository.count(userId, query.keyword)),
+  )
+
+  app.post(
+    '/case',
+    { schema: { ...route, summary: 'Create a case', body: CaseBody, response: { 200: Case, ...failures } } },
+    async ({ userId, body }) => read(userId, await repository.create(userId, toNewCase(body))),
+  )
+
+  app.get(
+    '/case/:case_id',
+    { schema: { ...route, summary: 'Read a case', params: CaseParams, response: { 200: Case, ...failures } } },
+    async ({ userId, caseId }) => read(userId, caseId),
+  )
+
+  app.put(
+    '/case/:case_id',
+    {
+      schema: {
+        ...route,
+        summary: 'Replace what may be written of a case',
+        params: CaseParams,
+        body: CaseBody,
+        response: { 200: Case, ...failures },
+      },
+    },
+    async ({ userId, caseId, body }) => {
+      await repository.update(userId, caseId, toNewCase(body))
+      return read(userId, caseId)
+    },
+  )
+
+  app.delete(
+    '/case/:case_id',
+    {
+      schema: {
+        ...route,
+        summary: 'Delete a case, its sessions and everything stored for them',
+        params: CaseParams,
+        response: { 200: Type.Boolean(), ...failures },
+      },
+    },
+    async ({ userId, caseId }) => {
+      if (!(await repository.delete(userId, caseId))) throw errors.caseNotFound(caseId)
+      return true
+    },
+  )
+}

@@ -1,0 +1,57 @@
+import { type Static, Type } from 'typebox'
+
+const nullable = <T extends ReturnType<typeof Type.String> | ReturnType<typeof Type.Integer>>(schema: T) =>
+  Type.Union([schema, Type.Null()])
+
+const name = Type.String({ maxLength: 200 })
+
+/** Everything about the child that is no name: any object, with at least these two when it is served. */
+const Description = Type.Object(
+  { age: Type.Unknown({ default: null }), gender: Type.Unknown({ default: '' }) },
+  { additionalProperties: true },
+)
+
+export const Case = Type.Object(
+  {
+    id: Type.Integer(),
+    given_name: Type.String(),
+    family_name: nullable(Type.String()),
+    description: Description,
+    user_id: Type.Integer(),
+    session_count: Type.Integer(),
+    start_date: Type.String({ description: 'YYYY-MM-DD' }),
+    updated_date: Type.String({ description: 'YYYY-MM-DD' }),
+    case_state_id: Type.Integer({ minimum: 1, maximum: 3, description: '1 before, 2 running, 3 finished' }),
+  },
+  {
+    examples: [
+      {
+        id: 12,
+        given_name: '지우',
+        family_name: '김',
+        description: { age: 7, gender: 'F' },
+        user_id: 3,
+        session_count: 4,
+        start_date: '2026-03-02',
+        updated_date: '2026-03-30',
+        case_state_id: 2,
+      },
+    ],
+  },
+)
+
+/** What a client may write of a case; everything else in the body is ignored (contract, decision 4). */
+export const CaseBody = Type.Object(
+  {
+    given_name: name,
+    family_name: Type.Optional(nullable(name)),
+    description: Type.Optional(
+      Type.Union([Type.Object({}, { additionalProperties: true, description: 'At most 16 KiB of JSON' }), Type.Null()]),
+    ),
+    case_state_id: Type.Optional(nullable(Type.Integer({ minimum: 1, maximum: 3 }))),
+  },
+  { examples: [{ given_name: '지우', family_name: '김', description: { age: 7, gender: 'F' }, case_state_id: null }] },
+)
+
+export type Case = Static<typeof Case>
+export type CaseBody = Static<typeof CaseBody>

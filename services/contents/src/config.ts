@@ -1,0 +1,15 @@
+import { DatabaseSettings, HttpSettings, LogSettings, StoreSettings, UploadSettings } from '@playtherapy/service-kit'
+import { Type } from 'typebox'
+
+/** Settings of the contents service. */
+export const ContentsConfig = Type.Object({
+  ...HttpSettings,
+  ...DatabaseSettings,
+  ...StoreSettings,
+  ...UploadSettings,
+  ...LogSettings,
+  DATE_TIME_ZONE: Type.Union(
+    Intl.supportedValuesOf('timeZone').map((zone) => Type.Literal(zone)),
+    { default: 'Asia/Seoul', description: 'Zone in which dates are days' },
+  ),
+})

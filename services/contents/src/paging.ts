@@ -1,0 +1,56 @@
+import { errors } from '@playtherapy/service-kit'
+import { type Static, Type } from 'typebox'
+
+/** Entries of one page of the client. */
+const pageSize = 10
+const largest = 2_147_483_647
+
+/** A whole number as text, of any size: what is no number at all is a fault, what is out of range is code 4. */
+const whole = (description: string) => Type.String({ pattern: '^[+-]?[0-9]{1,40}$', description })
+
+export const KeywordQuery = Type.Object({
+  keyword: Type.Optional(Type.String({ maxLength: 200, description: 'Part of a word, in any case; empty for all' })),
+})
+
+export const ListQuery = Type.Object({
+  skip: Type.Optional(whole('Entries to leave out, 0 by default')),
+  limit: Type.Optional(whole('Entries wanted, all that remain by default')),
+  ...KeywordQuery.properties,
+})
+
+/** How many pages so many entries fill; an empty list has one. */
+export const pages = (count: number) => Math.max(1, Math.ceil(count / pageSize))
+
+/**
+ * The pattern for ILIKE, or undefined for no filter. `undefined` as text is what the client's proxy sends for a missing
+ * keyword. The wildcards are letters like any other.
+ */
+export function likePattern(keyword: string | undefined): string | undefined {
+  if (!keyword || keyword === 'undefined') return undefined
+  return `%${keyword.replace(/[\\%_]/g, '\\$&')}%`
+}
+
+export interface Page {
+  /** For the statement: within what the database can count. */
+  offset: number
+  /** null for all that remain. */
+  limit: number | null
+  /** Throws code 4 unless the range lies within so many entries. */
+  check(count: number): void
+}
+
+/** Reads skip and limit (contract, section 6). The check needs the count, which comes with the page itself. */
+export function readPage({ skip, limit }: Pick<Static<typeof ListQuery>, 'skip' | 'limit'>): Page {
+  const from = BigInt(skip ?? 0)
+  const wanted = limit === undefined ? undefined : BigInt(limit)
+  const clamp = (value: bigint) => (value < 0n ? 0 : value > largest ? largest : Number(value))
+  return {
+    offset: clamp(from),
+    limit: wanted === undefined ? null : clamp(wanted),
+    check(count) {
+      const length = wanted ?? BigInt(count) - from
+      if (from >= 0n && length >= 0n && from + length <= BigInt(count)) return
+      throw errors.invalidRange(from, from + (wanted ?? BigInt(count)) - 1n)
+    },
+  }
+}

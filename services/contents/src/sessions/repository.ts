@@ -1,0 +1,98 @@
+import {
+  cases,
+  type Database,
+  renditions,
+  reportVersions,
+  scriptVersions,
+  sessions,
+  type Transaction,
+  videos,
+} from '@playtherapy/schema'
+import { ownSession, type SessionOfCaller } from '@playtherapy/service-kit'
+import { and, eq, type SQL, sql } from 'drizzle-orm'
+import { bury } from '../erasure.ts'
+import { likePattern, type Page } from '../paging.ts'
+import type { Session } from './schemas.ts'
+
+type CaseOfCaller = Pick<SessionOfCaller, 'userId' | 'caseId'>
+
+/** The statements about sessions, each through a case of one therapist. `timeZone` decides which day a moment is. */
+export function sessionRepository(db: Database, timeZone: string) {
+  const columns = sql`
+    ${sessions.id}, ${sessions.name}, ${sessions.sessionStateId}, ${sessions.caseId}, null as source_video_url,
+    ${scriptVersions.path} as source_script_url, ${sessions.encodingStateId}, ${sessions.scriptStateId},
+    ${sessions.analyzeStateId},
+    to_char(${sessions.createdAt} at time zone ${timeZone}, 'YYYY-MM-DD') as created_date,
+    ${sessions.videoLength}, ${videos.path} as origin_video_url, ${renditions.path} as encoding_video_url,
+    ${reportVersions.path} as analyze_url`
+  const from = sql`${sessions}
+    left join ${videos} on ${videos.id} = ${sessions.videoId}
+    left join ${renditions} on ${renditions.id} = ${sessions.renditionId}
+    left join ${scriptVersions} on ${scriptVersions.id} = ${sessions.scriptVersionId}
+    left join ${reportVersions} on ${reportVersions.id} = ${sessions.reportVersionId}`
+
+  /** The sessions of a case that a keyword finds by name. */
+  function found({ userId, caseId }: CaseOfCaller, keyword: string | undefined): SQL | undefined {
+    const pattern = likePattern(keyword)
+    return and(
+      eq(sessions.caseId, caseId),
+      sql`exists (select from ${cases} where ${cases.id} = ${caseId} and ${cases.userId} = ${userId})`,
+      pattern === undefined ? undefined : sql`${sessions.name} ilike ${pattern}`,
+    )
+  }
+
+  return {
+    /** A page and the count of all, in one statement and so of one moment. */
+    async list(caller: CaseOfCaller, keyword: string | undefined, { offset, limit }: Page) {
+      const where = found(caller, keyword)
+      const rows = await db.execute<Session & { total: number }>(sql`
+        select page.*, counted.total
+        from (select count(*)::int as total from ${sessions} where ${where}) as counted
+        left join lateral (
+          select ${columns} from ${from} where ${where}
+          order by ${sessions.id} desc offset ${offset} limit ${limit}
+        ) as page on true
+        order by page.id desc`)
+      return { total: rows[0]?.total ?? 0, items: rows.filter((row) => row.id !== null) }
+    },
+
+    count(caller: CaseOfCaller, keyword: string | undefined): Promise<number> {
+      return db.$count(sessions, found(caller, keyword))
+    },
+
+    async get(caller: SessionOfCaller): Promise<Session | undefined> {
+      const [row] = await db.execute<Session>(sql`select ${columns} from ${from} where ${ownSession(db, caller)}`)
+      return row
+    },
+
+    /** The new id; undefined when the case is gone. */
+    create({ userId, caseId }: CaseOfCaller, name: string, videoLength: string | null): Promise<number | undefined> {
+      return db.transaction(async (tx) => {
+        const own = and(eq(cases.id, caseId), eq(cases.userId, userId))
+        const [found] = await tx.select({ id: cases.id }).from(cases).where(own).for('key share')
+        if (!found) return undefined
+        const [row] = await tx.insert(sessions).values({ caseId, name, videoLength }).returning({ id: sessions.id })
+        return row?.id
+      })
+    },
+
+    /** Sets the name, and the length unless it is null; whether the session was there. */
+    async update(tx: Transaction, caller: SessionOfCaller, name: string, videoLength: string | null): Promise<boolean> {
+      const rows = await tx
+        .update(sessions)
+        .set({ name, ...(videoLength !== null && { videoLength }) })
+        .where(ownSession(db, caller))
+        .returning({ id: sessions.id })
+      return rows.length > 0
+    },
+
+    /** Removes the session with everything below it, and announces that its objects go too. Whether it was there. */
+    delete: (caller: SessionOfCaller): Promise<boolean> =>
+      db.transaction(async (tx) => {
+        const rows = await tx.delete(sessions).where(ownSession(db, caller)).returning({ id: sessions.id })
+        if (rows.length === 0) return false
+        await bury(tx, caller.caseId, caller.sessionId)
+        return true
+      }),
+  }
+}

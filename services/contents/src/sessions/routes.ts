@@ -1,0 +1,148 @@
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import {
+  announceOriginal,
+  NotAVideoError,
+  SessionGoneError,
+  StoreFailedError,
+  TooLargeError,
+} from '@playtherapy/intake'
+import type { ObjectStore } from '@playtherapy/object-store'
+import type { Database, Transaction } from '@playtherapy/schema'
+import { CaseParams, ErrorBody, errors, type SessionOfCaller, SessionParams } from '@playtherapy/service-kit'
+import { Type } from 'typebox'
+import { KeywordQuery, ListQuery, pages, readPage } from '../paging.ts'
+import { sessionRepository } from './repository.ts'
+import { NewSessionBody, Session, SessionBody } from './schemas.ts'
+
+export interface SessionOptions {
+  db: Database
+  store: ObjectStore
+  timeZone: string
+  /** Most bytes of a recording that a client uploaded itself. */
+  uploadLimit: number
+}
+
+const route = { tags: ['session'], security: [{ token: [] }] }
+const failures = { 400: ErrorBody, 401: ErrorBody, 413: ErrorBody, 422: ErrorBody, 503: ErrorBody }
+
+/** The sessions of a therapist's case. */
+export const sessionRoutes: FastifyPluginAsyncTypebox<SessionOptions> = async (
+  app,
+  { db, store, timeZone, uploadLimit },
+) => {
+  const repository = sessionRepository(db, timeZone)
+  const read = async (caller: SessionOfCaller) => {
+    const session = await repository.get(caller)
+    if (!session) throw errors.sessionNotFound(caller.sessionId)
+    return session
+  }
+
+  app.get(
+    '/case/:case_id/session',
+    {
+      schema: {
+        ...route,
+        summary: 'List the sessions of a case, newest first',
+        params: CaseParams,
+        querystring: ListQuery,
+        response: { 200: Type.Array(Session), ...failures },
+      },
+    },
+    async (request) => {
+      const page = readPage(request.query)
+      const { total, items } = await repository.list(request, request.query.keyword, page)
+      page.check(total)
+      return items
+    },
+  )
+
+  app.get(
+    '/case/:case_id/session/total-num',
+    {
+      schema: {
+        ...route,
+        summary: 'Number of pages of ten',
+        params: CaseParams,
+        querystring: KeywordQuery,
+        response: { 200: Type.Integer(), ...failures },
+      },
+    },
+    async (request) => pages(await repository.count(request, request.query.keyword)),
+  )
+
+  app.post(
+    '/case/:case_id/session',
+    {
+      schema: {
+        ...route,
+        summary: 'Create a session',
+        params: CaseParams,
+        body: NewSessionBody,
+        response: { 200: Session, ...failures },
+      },
+    },
+    async (request) => {
+      const { userId, caseId } = request
+      const { name, video_length = null } = request.body.data
+      const sessionId = await repository.create(request, name, video_length)
+      if (sessionId === undefined) throw errors.caseNotFound(caseId)
+      return read({ userId, caseId, sessionId })
+    },
+  )
+
+  app.get(
+    '/case/:case_id/session/:session_id',
+    { schema: { ...route, summary: 'Read a session', params: SessionParams, response: { 200: Session, ...failures } } },
+    async (request) => read(request),
+  )
+
+  app.put(
+    '/case/:case_id/session/:session_id',
+    {
+      schema: {
+        ...route,
+        summary: 'Replace what may be written of a session',
+        description:
+          'With `origin_video_url` set to a key from presigned-url whose object is there, the recording counts and its encode starts.',
+        params: SessionParams,
+        body: SessionBody,
+        response: { 200: Session, ...failures },
+      },
+    },
+    async (request) => {
+      const { name, video_length = null, origin_video_url: path } = request.body.data
+      const alongside = async (tx: Transaction) => {
+        if (!(await repository.update(tx, request, name, video_length))) throw new SessionGoneError()
+      }
+      const { sessionId, id: requestId } = request
+      try {
+        if (path) await announceOriginal({ db, store }, { sessionId, path, limit: uploadLimit, requestId, alongside })
+        else await db.transaction(alongside)
+      } catch (error) {
+        if (error instanceof SessionGoneError) throw errors.sessionNotFound(sessionId)
+        if (error instanceof TooLargeError) throw errors.tooLarge(error.limit)
+        if (error instanceof NotAVideoError || error instanceof StoreFailedError) {
+          throw errors.uploadFailed(path?.split('/').at(-1) ?? '')
+        }
+        throw error
+      }
+      return read(request)
+    },
+  )
+
+  app.delete(
+    '/case/:case_id/session/:session_id',
+    {
+      schema: {
+        ...route,
+        summary: 'Delete a session and everything stored for it',
+        params: SessionParams,
+        response: { 200: Type.Boolean(), ...failures },
+      },
+    },
+    async (request) => {
+      if (!(await repository.delete(request))) throw errors.sessionNotFound(request.sessionId)
+      return true
+    },
+  )
+}
