@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process'
-import { mkdir, rename, stat } from 'node:fs/promises'
+import { mkdir, rename, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import type { Programs } from './ffmpeg.ts'
@@ -17,21 +17,18 @@ export async function makeClip(directory: string, { ffmpeg }: Programs): Promise
   const clip = join(directory, 'demo-clip.mp4')
   if (await stat(clip).catch(() => undefined)) return clip
   await mkdir(directory, { recursive: true })
-  const sideways = join(directory, 'demo-clip-unfinished.mp4')
+  const upright = join(directory, 'unfinished-upright.mp4')
+  const sideways = join(directory, 'unfinished-sideways.mp4')
   const picture = ['-f', 'lavfi', '-i', `testsrc2=size=1920x1080:rate=30:duration=${clipSeconds}`]
   const sound = ['-f', 'lavfi', '-i', `sine=frequency=330:sample_rate=48000:duration=${clipSeconds}`]
   const codecs = ['-c:v', 'libx264', '-preset', 'ultrafast', '-pix_fmt', 'yuv420p', '-c:a', 'aac', '-shortest']
-  await run(ffmpeg, [
-    '-y',
-    '-loglevel',
-    'error',
-    ...picture,
-    ...sound,
-    ...codecs,
-    '-metadata:s:v:0',
-    'rotate=90',
-    sideways,
-  ])
+  const make = (...args: string[]) => run(ffmpeg, ['-y', '-loglevel', 'error', ...args])
+  await make(...picture, ...sound, ...codecs, upright)
+  // ffmpeg 6 took the option that notes a rotation; earlier ones take a tag.
+  await make('-display_rotation:v:0', '90', '-i', upright, '-c', 'copy', sideways).catch(() =>
+    make('-i', upright, '-c', 'copy', '-metadata:s:v:0', 'rotate=90', sideways),
+  )
   await rename(sideways, clip)
+  await rm(upright)
   return clip
 }

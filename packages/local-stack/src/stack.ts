@@ -11,7 +11,15 @@ import { createFileStore, createS3Store, fileRoutes, type ObjectStore, prepareBu
 import { openDatabase } from '@playtherapy/schema'
 import { migrate } from '@playtherapy/schema/migrate'
 import { scriptApp } from '@playtherapy/script/app'
-import { createHost, drain, HttpSettings, loadConfig, StoreSettings, s3From } from '@playtherapy/service-kit'
+import {
+  createHost,
+  drain,
+  HttpSettings,
+  loadConfig,
+  StoreSettings,
+  s3From,
+  UploadSettings,
+} from '@playtherapy/service-kit'
 import { sql } from 'drizzle-orm'
 import { Type } from 'typebox'
 import type { Programs } from './ffmpeg.ts'
@@ -45,6 +53,7 @@ const Environment = Type.Object({
   CORS_ORIGINS: HttpSettings.CORS_ORIGINS,
   DATE_TIME_ZONE: Type.String({ default: 'Asia/Seoul' }),
   LOG_LEVEL: Type.String({ default: 'warn' }),
+  ...UploadSettings,
 })
 
 /**
@@ -99,6 +108,7 @@ export async function startStack(options: StackOptions, programs: Programs): Pro
     closers.push(async () => store.close())
 
     const { db } = database
+    const uploadLimit = env.UPLOAD_LIMIT_BYTES
     const host = await createHost({
       name: 'PlayTherapy',
       description: 'Cases, sessions, recordings, scripts and analysis reports: all services of the local stack.',
@@ -107,8 +117,8 @@ export async function startStack(options: StackOptions, programs: Programs): Pro
       logLevel: 'warn',
       ready: { database: () => db.execute(sql`select 1`), objects: () => store.check() },
       apps: async (root) => {
-        await root.register(contentsApp({ db, store, phase, timeZone: env.DATE_TIME_ZONE }))
-        await root.register(mediaApp({ db, store, phase, uploadLimit: 20 * 1024 ** 3 }))
+        await root.register(contentsApp({ db, store, phase, timeZone: env.DATE_TIME_ZONE, uploadLimit }))
+        await root.register(mediaApp({ db, store, phase, uploadLimit }))
         await root.register(scriptApp({ db, store, phase }))
         if (presignedPuts) await root.register(presignedPuts)
       },

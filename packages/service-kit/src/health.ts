@@ -1,4 +1,4 @@
-import Fastify, { type FastifyBaseLogger, type FastifyInstance } from 'fastify'
+import Fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } from 'fastify'
 import { Type } from 'typebox'
 import { ErrorBody, installErrorHandler } from './error-handler.ts'
 import { ApiError } from './errors.ts'
@@ -49,7 +49,7 @@ export function installHealth(host: FastifyInstance, checks: ReadyChecks): void 
 
 /** A listener with the health routes alone, for a process that has no other: the worker. */
 export function createHealthHost(checks: ReadyChecks, log: FastifyBaseLogger): FastifyInstance {
-  const host = Fastify({ loggerInstance: log, disableRequestLogging: true })
+  const host = Fastify({ loggerInstance: log, logController: new LogController({ disableRequestLogging: true }) })
   installErrorHandler(host)
   installHealth(host, checks)
   return host

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto'
 import cors from '@fastify/cors'
 import swagger from '@fastify/swagger'
 import swaggerUi from '@fastify/swagger-ui'
-import Fastify, { type FastifyInstance, type FastifyPluginAsync } from 'fastify'
+import Fastify, { type FastifyInstance, type FastifyPluginAsync, LogController } from 'fastify'
 import { installAccess } from './access.ts'
 import { type AuthSettings, installAuth } from './auth.ts'
 import { installErrorHandler } from './error-handler.ts'
@@ -36,7 +36,7 @@ export interface HostOptions {
 export async function createHost(options: HostOptions): Promise<FastifyInstance> {
   const host = Fastify({
     loggerInstance: createLogger(options.name, options.logLevel),
-    disableRequestLogging: true,
+    logController: new LogController({ disableRequestLogging: true }),
     genReqId: (request) => {
       const given = request.headers['x-request-id']
       return typeof given === 'string' && /^[\w.-]{1,64}$/.test(given) ? given : randomUUID()

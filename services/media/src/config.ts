@@ -9,6 +9,7 @@ import {
   QueueSettings,
   StoreSettings,
   s3From,
+  UploadSettings,
 } from '@playtherapy/service-kit'
 import { Type } from 'typebox'
 
@@ -20,12 +21,7 @@ export const MediaConfig = Type.Object({
   ...DatabaseSettings,
   ...StoreSettings,
   ...LogSettings,
-  UPLOAD_LIMIT_BYTES: Type.Integer({
-    default: 20 * gibibyte,
-    minimum: 1,
-    maximum: 80 * gibibyte,
-    description: 'Largest recording',
-  }),
+  ...UploadSettings,
 })
 
 /** Settings of a worker process. */

@@ -1,0 +1,84 @@
+import { inFolder, type ObjectStore } from '@playtherapy/object-store'
+import type { Database } from '@playtherapy/schema'
+import { ErrorBody, errors, loggable, type SessionOfCaller, SessionParams } from '@playtherapy/service-kit'
+import type { FastifyInstance, FastifyReply } from 'fastify'
+import { answerTo } from './conditions.ts'
+import { type Playable, playable } from './repository.ts'
+
+const schema = {
+  tags: ['video'],
+  security: [{ token: [] }],
+  params: SessionParams,
+  description: 'H.264/AAC in MP4. Takes Range, If-Range, If-None-Match and If-Modified-Since.',
+}
+const bytes = { 'video/mp4': { schema: { type: 'string', format: 'binary' } } }
+const response = {
+  200: { description: 'The whole recording', content: bytes },
+  206: { description: 'The range asked for', content: bytes },
+  304: { description: 'The copy at hand is still right', type: 'null' },
+  ...{ 400: ErrorBody, 401: ErrorBody, 416: ErrorBody, 422: ErrorBody, 503: ErrorBody },
+}
+
+/** How an encoded recording is played. */
+export async function playbackRoutes(
+  app: FastifyInstance,
+  { db, store }: { db: Database; store: ObjectStore },
+): Promise<void> {
+  const find = async (caller: SessionOfCaller): Promise<Playable> => {
+    const rendition = await playable(db, caller)
+    if (!rendition) throw errors.noVideo(caller.sessionId)
+    return rendition
+  }
+
+  app.get(
+    '/video',
+    { schema: { ...schema, summary: 'Play the encoded recording', response } },
+    async (request, reply) => {
+      const rendition = await find(request)
+      const answer = answerTo(request.headers, rendition)
+      if (answer.status === 304) return describe(reply, rendition).code(304).send()
+      if (answer.status === 416) {
+        reply.header('content-range', `bytes */${rendition.size}`)
+        throw errors.rangeNotSatisfiable(rendition.size)
+      }
+      const { status, start, end } = answer
+      const gone = new AbortController()
+      reply.raw.once('close', () => gone.abort())
+      const options = { start, end, ifMatch: rendition.etag, signal: gone.signal }
+      const stream = await store.get(inFolder('video', rendition.path), options).catch((error: unknown) => {
+        if (!gone.signal.aborted) request.log.error({ err: loggable(error) }, 'a rendition could not be read')
+        throw errors.downloadFailed(rendition.path.split('/').at(-1) ?? '')
+      })
+      if (status === 206) reply.header('content-range', `bytes ${start}-${end}/${rendition.size}`)
+      return describe(reply, rendition)
+        .code(status)
+        .type('video/mp4')
+        .header('content-length', end - start + 1)
+        .send(stream)
+    },
+  )
+
+  // A HEAD says what a GET without a range would carry, and opens no object.
+  app.head(
+    '/video',
+    { schema: { ...schema, summary: 'Size and ETag of the encoded recording', response } },
+    async (request, reply) => {
+      const rendition = await find(request)
+      describe(reply, rendition)
+      const { status } = answerTo({ ...request.headers, range: undefined }, rendition)
+      if (status === 304) return reply.code(304).send()
+      return reply.type('video/mp4').header('content-length', rendition.size).send()
+    },
+  )
+}
+
+/** Headers of every answer about a rendition. A child's recording is kept in no cache, the browser's own included. */
+function describe(reply: FastifyReply, { etag, createdAt }: Playable): FastifyReply {
+  return reply.headers({
+    'accept-ranges': 'bytes',
+    etag,
+    'last-modified': createdAt.toUTCString(),
+    'cache-control': 'private, no-store',
+    'content-disposition': 'inline',
+  })
+}
