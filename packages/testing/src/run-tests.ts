@@ -10,8 +10,10 @@ import { join } from 'node:path'
 import { startPostgres } from '@playtherapy/embedded-postgres'
 import { migrate } from '@playtherapy/schema/migrate'
 import { prepareTemplate } from './database.ts'
+import { installMissing } from './install.ts'
 import { startRedis } from './servers/redis.ts'
 
+await installMissing()
 const directory = await mkdtemp(join(tmpdir(), 'playtherapy-test-'))
 const stop: (() => Promise<void>)[] = [() => rm(directory, { recursive: true, force: true })]
 const servers: string[] = []

@@ -1,0 +1,124 @@
+import { type ChildProcess, execFile, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
+import t, { type Test } from 'tap'
+
+const run = promisify(execFile)
+const main = fileURLToPath(new URL('../src/main.ts', import.meta.url))
+
+async function freePort(): Promise<string> {
+  const probe = createServer().listen(0, 'localhost')
+  await once(probe, 'listening')
+  const address = probe.address()
+  probe.close()
+  return String(typeof address === 'object' ? address?.port : '')
+}
+
+/** Starts the stack as `npm start` does, in a process group of its own. */
+function start(t: Test, args: string[]) {
+  const child = spawn(process.execPath, ['--import=tsx', main, ...args], {
+    detached: true,
+    stdio: ['ignore', 'pipe', 'pipe'],
+    env: { ...process.env, NO_COLOR: '1' },
+  })
+  let output = ''
+  for (const stream of [child.stdout, child.stderr]) stream.on('data', (text) => (output += text))
+  t.teardown(() => child.exitCode === null && child.kill('SIGKILL'))
+  const says = async (text: string) => {
+    while (!output.includes(text)) {
+      if (child.exitCode !== null) throw new Error(`ended with ${child.exitCode}:\n${output}`)
+      await sleep(50)
+    }
+  }
+  return { child, says, output: () => output }
+}
+
+/** The processes below one, whatever their group. */
+async function descendants(pid: number): Promise<number[]> {
+  const { stdout } = await run('ps', ['-eo', 'pid=,ppid='])
+  const rows = stdout
+    .trim()
+    .split('\n')
+    .map((line) => line.trim().split(/\s+/).map(Number))
+  const below = (parent: number): number[] =>
+    rows.filter(([, ppid]) => ppid === parent).flatMap(([child = 0]) => [child, ...below(child)])
+  return below(pid)
+}
+
+const alive = (pid: number) => {
+  try {
+    process.kill(pid, 0)
+    return true
+  } catch {
+    return false
+  }
+}
+
+async function allGone(pids: number[], seconds: number): Promise<boolean> {
+  const deadline = Date.now() + seconds * 1000
+  while (pids.some(alive) && Date.now() < deadline) await sleep(50)
+  return !pids.some(alive)
+}
+
+const code = async (child: ChildProcess) => (child.exitCode !== null ? child.exitCode : (await once(child, 'exit'))[0])
+
+t.test('the demo does the main job and leaves nothing behind', async (t) => {
+  const stack = start(t, ['--once', '--ephemeral', '--port', await freePort()])
+  t.equal(await code(stack.child), 0, stack.output())
+  for (const step of [
+    'original stored',
+    'encoded and playing  1080×1920 H.264/AAC',
+    'a range played back',
+    'script saved',
+  ]) {
+    t.match(stack.output(), step)
+  }
+})
+
+t.test('Ctrl-C, which reaches the whole group, closes everything', async (t) => {
+  const directory = await mkdtemp(join(tmpdir(), 'playtherapy-start-'))
+  t.teardown(() => rm(directory, { recursive: true, force: true }))
+  const args = ['--no-demo', '--data-dir', directory, '--port', await freePort(), '--workers', '2']
+  for (const round of ['first', 'second']) {
+    const stack = start(t, args)
+    await stack.says('Ctrl-C stops everything')
+    const pids = await descendants(stack.child.pid ?? 0)
+    t.ok(pids.length >= 4, `${round}: workers and database are processes of their own`)
+    process.kill(-(stack.child.pid ?? 0), 'SIGINT')
+    t.equal(await code(stack.child), 0, stack.output())
+    t.ok(await allGone(pids, 8), `${round}: no process left`)
+  }
+})
+
+t.test('children end when their parent is killed', async (t) => {
+  const stack = start(t, ['--no-demo', '--ephemeral', '--port', await freePort()])
+  await stack.says('Ctrl-C stops everything')
+  const pids = await descendants(stack.child.pid ?? 0)
+  stack.child.kill('SIGKILL')
+  t.ok(await allGone(pids, 10))
+})
+
+t.test('what cannot be understood, or cannot work, is said in words', async (t) => {
+  const wrong = start(t, ['--port', 'many'])
+  t.equal(await code(wrong.child), 2)
+  t.match(wrong.output(), '--port takes a number from 1 to 65535')
+
+  const blocker = createServer().listen(0, 'localhost')
+  await once(blocker, 'listening')
+  t.teardown(() => blocker.close())
+  const address = blocker.address()
+  const port = String(typeof address === 'object' ? address?.port : '')
+  const taken = start(t, ['--no-demo', '--ephemeral', '--port', port])
+  t.equal(await code(taken.child), 1)
+  t.match(taken.output(), 'That port is taken')
+
+  const env = start(t, ['--help'])
+  t.equal(await code(env.child), 0)
+  t.match(env.output(), '--workers N')
+})

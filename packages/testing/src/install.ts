@@ -1,0 +1,32 @@
+import { execFile } from 'node:child_process'
+import { promisify } from 'node:util'
+
+const run = promisify(execFile)
+
+/** Programs that tests run, and the Debian packages that bring them. */
+const packages: Record<string, string[]> = {
+  ffmpeg: ['ffmpeg'],
+  'redis-server': ['redis-server'],
+  radosgw: ['radosgw', 'ceph-mon', 'ceph-osd', 'ceph-common'],
+}
+
+const isMissing = (program: string) =>
+  run('sh', ['-c', `command -v ${program}`]).then(
+    () => false,
+    () => true,
+  )
+
+/** In CI, as root on Debian: installs what is missing. Elsewhere tests use what there is. */
+export async function installMissing(): Promise<void> {
+  if (!process.env.CI || process.getuid?.() !== 0) return
+  const wanted: string[] = []
+  for (const [program, names] of Object.entries(packages)) if (await isMissing(program)) wanted.push(...names)
+  if (wanted.length === 0) return
+  console.log(`Installing ${wanted.join(', ')}`)
+  const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' }
+  await run('apt-get', ['update', '-qq'], { env })
+  await run('apt-get', ['install', '-y', '-qq', '--no-install-recommends', ...wanted], {
+    env,
+    maxBuffer: 64 * 1024 ** 2,
+  })
+}
