@@ -216,7 +216,11 @@ export interface ScriptWarning {
   field: 'start_time' | 'end_time'
 }
 
-/** Work to announce, written in the transaction that makes it necessary; the relay publishes and removes it. */
+/**
+ * Work to do, written in the transaction that makes it necessary. The relay publishes a row to the queue; it stays here
+ * until its job has ended, because the queue may lose what it was told. Then it is removed, or keeps its `failure`: the
+ * dead letters.
+ */
 export const outbox = pgTable(
   'outbox',
   {
@@ -226,8 +230,17 @@ export const outbox = pgTable(
     requestId: text(),
     availableAt: instant().notNull().defaultNow(),
     createdAt: instant().notNull().defaultNow(),
+    publishedAt: instant(),
+    /** Tries begun, those that took down their process included. */
+    attempts: integer().notNull().default(0),
+    failedAt: instant(),
+    failure: text(),
   },
-  (t) => [index('outbox_available_at_id_index').on(t.availableAt, t.id)],
+  (t) => [
+    index('outbox_due_index').on(t.availableAt, t.id).where(sql`${t.publishedAt} is null and ${t.failedAt} is null`),
+    index('outbox_published_at_index').on(t.publishedAt).where(sql`${t.failedAt} is null`),
+    check('outbox_failed_says_why', sql`(${t.failedAt} is null) = (${t.failure} is null)`),
+  ],
 )
 
 /** Tombstone of a deleted case, or session: what must be emptied in the object store. No foreign keys, on purpose. */
