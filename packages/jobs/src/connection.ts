@@ -23,10 +23,10 @@ export interface QueueSettings {
 }
 
 type Backend = BackendFactory<IQueueBackend, string>
-export type JobQueue = Queue<JobData, void, JobName, JobData, void, JobName, IQueueBackend, string>
-export type JobProcessor = Processor<JobData, void, JobName>
+type JobQueue = Queue<JobData, void, JobName, JobData, void, JobName, IQueueBackend, string>
+type JobProcessor = Processor<JobData, void, JobName>
 
-export class JobWorker extends Worker<JobData, void, JobName, IQueueBackend, JobProgress, string> {
+class JobWorker extends Worker<JobData, void, JobName, IQueueBackend, JobProgress, string> {
   /** Lets go of what could not be closed in time: the locks run out, and other processes find the jobs stalled. */
   async abandon(): Promise<void> {
     await Promise.allSettled([this.lockManager.close(), this.getBackend().disconnectBlocking(false)])

@@ -1,3 +1,6 @@
+import { chmod, mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { type OpenDatabase, openDatabase } from '@playtherapy/schema'
 import { type QueueBackend, type Teardown, testDatabase, testQueue } from '@playtherapy/testing'
 import { openQueues, type Queues } from '../src/connection.ts'
@@ -79,4 +82,12 @@ export async function testPlace(t: Teardown, backend: QueueBackend): Promise<Pla
   const database = await testDatabase(t)
   const { url, prefix } = testQueue(t, backend, database.url)
   return placeAt(t, database, database.url, url, prefix)
+}
+
+/** A folder of the test's own, that a server run as another user can reach too. */
+export async function scratchFolder(t: Teardown): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), 'playtherapy-jobs-'))
+  await chmod(folder, 0o755)
+  t.teardown(() => rm(folder, { recursive: true, force: true }))
+  return folder
 }
