@@ -1,0 +1,143 @@
+import { rm, writeFile } from 'node:fs/promises'
+import { request } from 'node:http'
+import { scriptVersions, sessions } from '@playtherapy/schema'
+import { eq } from 'drizzle-orm'
+import t from 'tap'
+import { form, saved, testScripts } from './support.ts'
+
+const script = '{"scripts":[]}'
+
+t.test('nobody reaches what is not theirs', async (t) => {
+  const { addSession, db, get, host, objects, place, post, urlOf } = await testScripts(t)
+  const foreign = await addSession(8)
+  const mine = await addSession(7)
+  t.same(await post(form(script)), saved)
+  const ways = {
+    'a case of somebody else': [foreign, 2],
+    'a session of somebody else below an own case': [{ ...place, sessionId: foreign.sessionId }, 3],
+    'a session of another own case': [{ ...place, sessionId: mine.sessionId }, 3],
+    'a case that is not there': [{ ...place, caseId: 2_147_483_647 }, 2],
+    'a session that is not there': [{ ...place, sessionId: 2_147_483_647 }, 3],
+  } as const
+  for (const [what, [at, code]] of Object.entries(ways)) {
+    t.match(await get(at), { status: 400, body: { error_code: code } }, `GET ${what}`)
+    t.match(await post(form(script), at), { status: 400, body: { error_code: code } }, `POST ${what}`)
+    t.match(
+      await post('not even multipart', at),
+      { status: 400, body: { error_code: code } },
+      `POST before input: ${what}`,
+    )
+  }
+  const stranger = host.as(8)
+  t.match(await get(place, stranger), { status: 400, body: { error_code: 2 } })
+  t.match(await post(form(script), place, stranger), { status: 400, body: { error_code: 2 } })
+  for (const headers of [{ authorization: 'Bearer undefined' }, { authorization: '' }]) {
+    t.match(await get(place, headers), { status: 401, body: { error_code: 0 } })
+    t.match(await post(form(script), place, headers), { status: 401, body: { error_code: 0 } })
+  }
+  t.match(await get({ ...place, sessionId: Number.NaN }), { status: 422, body: { error_code: 8 } })
+  t.equal((await fetch(urlOf(place), { method: 'DELETE', headers: host.as(7) })).status, 404)
+  t.equal((await objects()).length, 1)
+  t.equal((await db.select().from(scriptVersions)).length, 1)
+})
+
+t.test('a store that fails', async (t) => {
+  const { db, directory, get, post, session } = await testScripts(t)
+  t.same(await post(form(script)), saved)
+  await rm(directory, { recursive: true })
+  t.match(await get(), { status: 400, body: { error_code: 1001, message: 'File [script_v1.json] Download failed.' } })
+  // A file where the store's folder was: nothing can be written.
+  await writeFile(directory, '')
+  t.match(await post(form(script)), {
+    status: 400,
+    body: { error_code: 1000, message: 'File [script.json] Upload failed.' },
+  })
+  t.match(await session(), { scriptStateId: 3, lastScriptVersion: 2 })
+  await rm(directory)
+  t.same(await post(form(script)), saved)
+  const rows = await db.select().from(scriptVersions).orderBy(scriptVersions.version)
+  t.same(
+    rows.filter(({ state }) => state === 'stored').map(({ version }) => version),
+    [1, 3],
+    'a gap, and no number twice',
+  )
+})
+
+t.test('an object that is not the one recorded is not served', async (t) => {
+  const { get, post, store, objects } = await testScripts(t)
+  t.same(await post(form(script)), saved)
+  async function* other() {
+    yield Buffer.from('{"scripts":[1]}')
+  }
+  const [key = ''] = await objects()
+  await store.replace(key, other(), { contentType: 'application/json' })
+  t.match(await get(), { status: 400, body: { error_code: 1001 } })
+})
+
+t.test('a session deleted while its script is stored', async (t) => {
+  let meanwhile = async () => {}
+  const { db, objects, place, post } = await testScripts(t, (store) => ({
+    ...store,
+    async put(key, body, options) {
+      const stored = await store.put(key, body, options)
+      await meanwhile()
+      return stored
+    },
+  }))
+  meanwhile = async () => void (await db.delete(sessions).where(eq(sessions.id, place.sessionId)))
+  t.match(await post(form(script)), { status: 400, body: { error_code: 3 } })
+  t.same(await objects(), [])
+})
+
+t.test('a client that leaves in the middle', async (t) => {
+  const { db, host, objects, place, post, urlOf } = await testScripts(t)
+  for (let round = 0; round < 20; round++) {
+    await new Promise<void>((resolve) => {
+      const client = request(urlOf(place), {
+        method: 'POST',
+        headers: { ...host.as(7), 'content-type': 'multipart/form-data; boundary=x', 'content-length': 20_000_000 },
+      })
+      client.on('error', () => {})
+      client.once('close', resolve)
+      client.write('--x\r\ncontent-disposition: form-data; name="script"\r\n\r\n{"scripts":[')
+      client.write(Buffer.alloc(15_000_000, ' '), () => client.destroy())
+    })
+  }
+  // Twenty times 15 MB would be more than the service holds, were any of it kept.
+  t.same(await post(form(Buffer.concat([Buffer.from(script), Buffer.alloc(15_000_000, ' ')]))), saved)
+  t.equal((await objects()).length, 1)
+  t.same(
+    (await db.select().from(scriptVersions)).map(({ version }) => version),
+    [1],
+  )
+})
+
+t.test('more at once than memory is set aside for is told to come again', async (t) => {
+  let release = () => {}
+  const gate = new Promise<void>((resolve) => {
+    release = resolve
+  })
+  let waiting = 0
+  const { post, host, urlOf, place } = await testScripts(t, (store) => ({
+    ...store,
+    async put(key, body, options) {
+      waiting++
+      await gate
+      return store.put(key, body, options)
+    },
+  }))
+  const large = Buffer.alloc(20 * 1024 ** 2, ' ')
+  large.write(script)
+  const held = []
+  for (let n = 1; n <= 12; n++) {
+    held.push(post(form(large)))
+    while (waiting < n) await new Promise(setImmediate)
+  }
+  const refused = await fetch(urlOf(place), { method: 'POST', body: form(script), headers: host.as(7) })
+  t.equal(refused.status, 503)
+  t.match(refused.headers.get('retry-after'), /^\d+$/)
+  t.match(await refused.json(), { error_code: 10 })
+  release()
+  for (const answer of await Promise.all(held)) t.same(answer, saved)
+  t.same(await post(form(script)), saved)
+})

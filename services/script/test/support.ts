@@ -1,0 +1,76 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { createFileStore, type ObjectStore } from '@playtherapy/object-store'
+import { cases, sessions } from '@playtherapy/schema'
+import { scriptApp } from '@playtherapy/script/app'
+import { type Teardown, testDatabase, testHost } from '@playtherapy/testing'
+
+type Body = NonNullable<RequestInit['body']>
+
+interface Answer {
+  status: number
+  body: { detail?: { loc: (string | number)[] }[] }
+}
+
+export interface Place {
+  caseId: number
+  sessionId: number
+}
+
+/** The part `script` of a form, as the client's proxy sends it. */
+export function form(content: Uint8Array | string, name = 'script', fileName = 'script.json'): FormData {
+  const body = new FormData()
+  body.append(name, new Blob([content], { type: 'application/json' }), fileName)
+  return body
+}
+
+/** One session of therapist 7 behind a listening script service, and what tests do with it. */
+export async function testScripts(t: Teardown, around: (store: ObjectStore) => ObjectStore = (store) => store) {
+  const { db } = await testDatabase(t)
+  const directory = await mkdtemp(join(tmpdir(), 'playtherapy-scripts-'))
+  t.teardown(() => rm(directory, { recursive: true, force: true }))
+  const store = createFileStore({ directory })
+  const host = await testHost(t, scriptApp({ db, store: around(store), phase: 'LOCAL' }))
+
+  const addSession = async (userId: number): Promise<Place> => {
+    const [row] = await db.insert(cases).values({ userId, givenName: 'A' }).returning()
+    const caseId = row?.id ?? 0
+    const [session] = await db.insert(sessions).values({ caseId, name: 'first' }).returning()
+    return { caseId, sessionId: session?.id ?? 0 }
+  }
+  const urlOf = ({ caseId, sessionId }: Place) => `${host.url}/contents/api/case/${caseId}/session/${sessionId}/script`
+  const place = await addSession(7)
+
+  const call = async (init: RequestInit, at: Place, headers: Record<string, string>): Promise<Answer> => {
+    const response = await fetch(urlOf(at), { ...init, headers: { ...host.as(7), ...headers } })
+    return { status: response.status, body: Object(await response.json()) }
+  }
+  return {
+    db,
+    store,
+    directory,
+    host,
+    place,
+    addSession,
+    urlOf,
+    /** Status and body of an answer, for therapist 7 unless the headers name another. */
+    post: (body: Body, at = place, headers: Record<string, string> = {}) => call({ method: 'POST', body }, at, headers),
+    get: (at = place, headers: Record<string, string> = {}) => call({}, at, headers),
+    /** The whole answer to a GET of the script. */
+    fetchScript: (at = place) => fetch(urlOf(at), { headers: host.as(7) }),
+    /** Every object there is. */
+    async objects(): Promise<string[]> {
+      const keys: string[] = []
+      for await (const { key } of store.list('script/')) keys.push(key)
+      return keys.sort()
+    },
+    session: async (at = place) => {
+      const rows = await db.select().from(sessions)
+      return rows.find(({ id }) => id === at.sessionId)
+    },
+  }
+}
+
+export const saved = { status: 200, body: { msg: 'script upload success!' } }
+export const record = { start_time: '00:00:01', end_time: '00:00:02.5', speaker: 'T', text: '안녕, 지우야' }
