@@ -38,7 +38,8 @@ export async function saveVersion(
     throw new StoreFailedError('the object store did not take the version', { cause: error })
   }
   if (!(await db.transaction((tx) => commit(tx, id, etag)))) {
-    await discard()
+    // Should the store be down just now: deleting the session announced a later sweep of all below it.
+    await discard().catch(() => {})
     throw new SessionGoneError()
   }
   return version

@@ -17,19 +17,24 @@ const unstorable = /[\0\u{d800}-\u{dfff}]/u
 
 /**
  * Refuses, with its place, what is well-formed JSON but must not go further: too deep, or texts no database can hold.
- * Walks without recursion, so that depth cannot exhaust the stack.
+ * The depth limit bounds the recursion too. `loc` is one array for the whole walk: millions of values cost no memory.
  */
-function checkJson(body: unknown, root: string[]): void {
-  const open: { value: unknown; loc: (string | number)[] }[] = [{ value: body, loc: [...root] }]
-  for (let item = open.pop(); item; item = open.pop()) {
-    const { value, loc } = item
-    if (typeof value === 'string' && unstorable.test(value)) throw fault(loc, 'has a character that cannot be stored')
-    if (typeof value !== 'object' || value === null) continue
-    if (loc.length > root.length + deepest) throw fault(loc.slice(0, 4), `is nested deeper than ${deepest} levels`)
-    for (const [key, child] of Object.entries(value)) {
-      if (unstorable.test(key)) throw fault(loc, 'has a key with a character that cannot be stored')
-      open.push({ value: child, loc: [...loc, Array.isArray(value) ? Number(key) : key] })
-    }
+function checkJson(value: unknown, loc: (string | number)[], depth = 0): void {
+  if (typeof value === 'string' && unstorable.test(value)) throw fault(loc, 'has a character that cannot be stored')
+  if (typeof value !== 'object' || value === null) return
+  if (depth > deepest) throw fault(loc.slice(0, 4), `is nested deeper than ${deepest} levels`)
+  const check = (key: string | number, child: unknown) => {
+    loc.push(key)
+    checkJson(child, loc, depth + 1)
+    loc.pop()
+  }
+  if (Array.isArray(value)) {
+    for (const [index, child] of value.entries()) check(index, child)
+    return
+  }
+  for (const [key, child] of Object.entries(value)) {
+    if (unstorable.test(key)) throw fault(loc, 'has a key with a character that cannot be stored')
+    check(key, child)
   }
 }
 
@@ -53,7 +58,7 @@ export function parseJson(bytes: Uint8Array, root: string[]): unknown {
   } catch {
     throw fault(root, 'is not valid JSON', 'json_invalid')
   }
-  checkJson(value, root)
+  checkJson(value, [...root])
   return value
 }
 
@@ -72,6 +77,8 @@ export function installJsonBody(host: FastifyInstance): void {
     'application/json',
     { parseAs: 'buffer' },
     async (request: FastifyRequest, bytes: Buffer) => {
+      // Some clients name a type for every request, also for one without a body.
+      if (request.method === 'DELETE' && bytes.length === 0) return undefined
       checkCharset(request.headers['content-type'])
       request.rawBody = bytes
       return parseJson(bytes, ['body'])

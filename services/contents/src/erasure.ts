@@ -7,9 +7,12 @@ const lastSweepSeconds = 25 * 3_600
  * Writes, in the transaction that deletes a case or session, the tombstone of its objects, and announces their removal:
  * now, and again when nothing can bring one back.
  */
-export async function bury(tx: Transaction, caseId: number, sessionId: number | null): Promise<void> {
+export async function bury(
+  tx: Transaction,
+  { caseId, sessionId, requestId }: { caseId: number; sessionId: number | null; requestId: string },
+): Promise<void> {
   const [tombstone] = await tx.insert(erasures).values({ caseId, sessionId }).returning({ id: erasures.id })
   if (!tombstone) throw new Error('the insert gave no row')
-  await announce(tx, 'erase', { erasure_id: tombstone.id })
-  await announce(tx, 'erase', { erasure_id: tombstone.id }, { delaySeconds: lastSweepSeconds })
+  await announce(tx, 'erase', { erasure_id: tombstone.id }, { requestId })
+  await announce(tx, 'erase', { erasure_id: tombstone.id }, { delaySeconds: lastSweepSeconds, requestId })
 }

@@ -5,11 +5,20 @@ import { type Static, Type } from 'typebox'
 const pageSize = 10
 const largest = 2_147_483_647
 
-/** A whole number as text, of any size: what is no number at all is a fault, what is out of range is code 4. */
-const whole = (description: string) => Type.String({ pattern: '^[+-]?[0-9]{1,40}$', description })
+/**
+ * A whole number as text, as long as a request line may be: what is no number at all is a fault, what is out of range
+ * is code 4.
+ */
+const whole = (description: string) => Type.String({ pattern: '^[+-]?[0-9]+$', description })
 
 export const KeywordQuery = Type.Object({
-  keyword: Type.Optional(Type.String({ maxLength: 200, description: 'Part of a word, in any case; empty for all' })),
+  keyword: Type.Optional(
+    Type.String({
+      maxLength: 200,
+      pattern: '^[^\\u0000]*$',
+      description: 'Part of a word, in any case; empty for all',
+    }),
+  ),
 })
 
 export const ListQuery = Type.Object({

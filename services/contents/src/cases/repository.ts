@@ -21,7 +21,8 @@ const toCase = ({ description, ...row }: Row): Case => ({
 
 /** The statements about cases, each for one therapist. `timeZone` decides which day a moment belongs to. */
 export function caseRepository(db: Database, timeZone: string) {
-  const day = (moment: typeof cases.createdAt | typeof cases.updatedAt) => sql`to_char(${moment} at time zone ${timeZone}, 'YYYY-MM-DD')`
+  const day = (moment: typeof cases.createdAt | typeof cases.updatedAt) =>
+    sql`to_char(${moment} at time zone ${timeZone}, 'YYYY-MM-DD')`
   const columns = sql`
     ${cases.id}, ${cases.givenName}, ${cases.familyName}, ${cases.description}, ${cases.userId},
     (select count(*)::int from ${sessions} where ${sessions.caseId} = ${cases.id}) as session_count,
@@ -77,22 +78,19 @@ export function caseRepository(db: Database, timeZone: string) {
       return row.id
     },
 
-    /** Whether it was there. */
-    async update(userId: number, id: number, { caseStateId, ...values }: NewCase): Promise<boolean> {
-      const rows = await db
+    async update(userId: number, id: number, { caseStateId, ...values }: NewCase): Promise<void> {
+      await db
         .update(cases)
         .set({ ...values, updatedAt: sql`now()`, ...(caseStateId !== undefined && { caseStateId }) })
         .where(one(userId, id))
-        .returning({ id: cases.id })
-      return rows.length > 0
     },
 
     /** Removes the case with everything below it, and announces that its objects go too. Whether it was there. */
-    delete: (userId: number, id: number): Promise<boolean> =>
+    delete: (userId: number, id: number, requestId: string): Promise<boolean> =>
       db.transaction(async (tx) => {
         const rows = await tx.delete(cases).where(one(userId, id)).returning({ id: cases.id })
         if (rows.length === 0) return false
-        await bury(tx, id, null)
+        await bury(tx, { caseId: id, sessionId: null, requestId })
         return true
       }),
   }

@@ -104,8 +104,8 @@ export const caseRoutes: FastifyPluginAsyncTypebox<{ repository: ReturnType<type
         response: { 200: Type.Boolean(), ...failures },
       },
     },
-    async ({ userId, caseId }) => {
-      if (!(await repository.delete(userId, caseId))) throw errors.caseNotFound(caseId)
+    async ({ userId, caseId, id }) => {
+      if (!(await repository.delete(userId, caseId, id))) throw errors.caseNotFound(caseId)
       return true
     },
   )

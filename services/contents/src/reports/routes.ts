@@ -2,7 +2,7 @@ import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { SessionGoneError, StoreFailedError, saveVersion } from '@playtherapy/intake'
 import type { ObjectStore, Phase } from '@playtherapy/object-store'
 import type { Database } from '@playtherapy/schema'
-import { ErrorBody, errors, SessionParams, sendJsonObject } from '@playtherapy/service-kit'
+import { ErrorBody, errors, listFirstFaultOnly, SessionParams, sendJsonObject } from '@playtherapy/service-kit'
 import { currentReport, reportSteps } from './repository.ts'
 import { Accepted, ReportBody } from './schemas.ts'
 
@@ -34,6 +34,7 @@ export const reportRoutes: FastifyPluginAsyncTypebox<ReportOptions> = async (app
 
 /** How the analysis system delivers a report; the only route its token opens. */
 export const reportDeliveryRoutes: FastifyPluginAsyncTypebox<ReportOptions> = async (app, { db, store, phase }) => {
+  listFirstFaultOnly(app)
   app.post(
     path,
     {

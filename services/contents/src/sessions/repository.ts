@@ -87,11 +87,11 @@ export function sessionRepository(db: Database, timeZone: string) {
     },
 
     /** Removes the session with everything below it, and announces that its objects go too. Whether it was there. */
-    delete: (caller: SessionOfCaller): Promise<boolean> =>
+    delete: (caller: SessionOfCaller, requestId: string): Promise<boolean> =>
       db.transaction(async (tx) => {
         const rows = await tx.delete(sessions).where(ownSession(db, caller)).returning({ id: sessions.id })
         if (rows.length === 0) return false
-        await bury(tx, caller.caseId, caller.sessionId)
+        await bury(tx, { caseId: caller.caseId, sessionId: caller.sessionId, requestId })
         return true
       }),
   }

@@ -141,7 +141,7 @@ export const sessionRoutes: FastifyPluginAsyncTypebox<SessionOptions> = async (
       },
     },
     async (request) => {
-      if (!(await repository.delete(request))) throw errors.sessionNotFound(request.sessionId)
+      if (!(await repository.delete(request, request.id))) throw errors.sessionNotFound(request.sessionId)
       return true
     },
   )

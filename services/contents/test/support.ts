@@ -1,0 +1,72 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { createFileStore, type FileStore } from '@playtherapy/object-store'
+import type { Database } from '@playtherapy/schema'
+import { type Teardown, type TestHost, testDatabase, testHost } from '@playtherapy/testing'
+import { contentsApp } from '../src/app.ts'
+
+/** What an answer was: status and parsed body. */
+export type Answer = [status: number, body: unknown]
+
+export interface Contents {
+  db: Database
+  store: FileStore
+  host: TestHost
+  /** A request by a therapist, or with the headers given; `body` goes out as JSON, text and bytes as they are. */
+  call(who: number | object, method: string, path: string, body?: unknown): Promise<Answer>
+  /** The id of a new case, of a new session. */
+  newCase(userId: number, body?: object): Promise<number>
+  newSession(userId: number, caseId: number, data?: object): Promise<number>
+}
+
+/** The contents service on a database and an object store of the test's own. */
+export async function contents(
+  t: Teardown,
+  { timeZone = 'Asia/Seoul', uploadLimit = 1_000_000 } = {},
+): Promise<Contents> {
+  const { db } = await testDatabase(t)
+  const directory = await mkdtemp(join(tmpdir(), 'contents-test-'))
+  t.teardown(() => rm(directory, { recursive: true, force: true }))
+  const store = createFileStore({ directory, publicUrl: 'http://objects.test', secret: 'a secret for tests only' })
+  const host = await testHost(t, contentsApp({ db, store, phase: 'LOCAL', timeZone, uploadLimit }))
+
+  const call: Contents['call'] = async (who, method, path, body) => {
+    const raw = typeof body === 'string' || body instanceof Uint8Array
+    const response = await fetch(`${host.url}/contents/api/case${path}`, {
+      method,
+      headers: {
+        ...(typeof who === 'number' ? host.as(who) : who),
+        ...(body !== undefined && { 'content-type': 'application/json' }),
+      },
+      ...(body !== undefined && { body: raw ? body : JSON.stringify(body) }),
+    })
+    return [response.status, await response.json()]
+  }
+  const idOf = ([status, body]: Answer) => {
+    const id: unknown = typeof body === 'object' && body !== null && 'id' in body ? body.id : undefined
+    if (status !== 200 || typeof id !== 'number') throw new Error(`no id in ${JSON.stringify(body)}`)
+    return id
+  }
+  return {
+    db,
+    store,
+    host,
+    call,
+    newCase: async (userId, body) => idOf(await call(userId, 'POST', '', { given_name: '지우', ...body })),
+    newSession: async (userId, caseId, data) =>
+      idOf(await call(userId, 'POST', `/${caseId}/session`, { data: { name: 'First', ...data } })),
+  }
+}
+
+/** An answer that refuses input, with the places of its faults. */
+export const invalid = (...places: (string | number)[][]) => [
+  422,
+  { message: 'The request is not valid', error_code: 8, detail: places.map((loc) => ({ loc })) },
+]
+
+/** The ids of a list. */
+export const ids = ([status, body]: Answer) => {
+  if (status !== 200 || !Array.isArray(body)) throw new Error(`no list: ${JSON.stringify(body)}`)
+  return body.map((item: { id: number }) => item.id)
+}
