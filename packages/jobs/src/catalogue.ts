@@ -37,6 +37,7 @@ export const jobNames = Object.keys(catalogue).filter(isJobName)
 
 /** What BullMQ keeps of a job: ids, and the id of the request that caused it. */
 export interface JobData {
+  outbox_id: number
   payload: unknown
   request_id: string | null
 }
@@ -53,14 +54,17 @@ export interface Announcement {
 export const isPublishable = (row: Announcement): row is Announcement & { name: JobName } =>
   isJobName(row.name) && catalogue[row.name].isPayload(row.payload)
 
+/** Tries in BullMQ's own count, which nobody looks at: the outbox row counts, over restarts and a wiped queue too. */
+const uncounted = 1_000
+
 /**
- * BullMQ's options of an announced job. The id comes from the outbox row: a row published twice, because its deletion
- * did not commit, is one job. Finished jobs are kept a while for exactly that, and bounded. The pause doubles from ten
+ * BullMQ's options of an announced job. The id comes from the outbox row: a row published twice, because the mark did
+ * not commit, is one job. Finished jobs are kept a while for exactly that, and bounded. The pause doubles from ten
  * seconds, and half of it is random, so that jobs that failed together do not return together.
  */
 export const jobOptions = (name: JobName, outboxId: number) => ({
   jobId: `${name}-${outboxId}`,
-  attempts: catalogue[name].attempts,
+  attempts: uncounted,
   backoff: { type: 'exponential', delay: 10_000, jitter: 0.5 },
   removeOnComplete: { age: 3_600, count: 1_000 },
   removeOnFail: { age: 7 * 86_400, count: 1_000 },
@@ -69,7 +73,7 @@ export const jobOptions = (name: JobName, outboxId: number) => ({
 
 /**
  * How a dead worker's job is noticed: it holds a lock for 15 s and renews it, others look every 10 s. Dying with it
- * does not fail a job (`maxStalledCount`): whoever starts an encode counts that in PostgreSQL and gives up by himself.
+ * does not fail a job in BullMQ (`maxStalledCount`): the outbox row counts that try like any other.
  */
 export const workerOptions = {
   lockDuration: 15_000,

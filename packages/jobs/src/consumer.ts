@@ -1,14 +1,15 @@
-import type { JobName, JobPayloads } from '@playtherapy/schema'
+import type { Database, JobName, JobPayloads } from '@playtherapy/schema'
 import { DelayedError, type Job, UnrecoverableError, WaitingError } from 'bullmq'
 import { catalogue, type JobData } from './catalogue.ts'
 import type { Queues } from './connection.ts'
 import { describeError, type Log, PermanentError, PostponedError } from './faults.ts'
+import { beginTry, buryJob, endJob, uncountTry } from './ledger.ts'
 
 /** What a handler knows beside the payload. */
 export interface JobContext {
   /** Fires when the process has to stop: end soon, whatever way; the job goes back and another process takes it. */
   signal: AbortSignal
-  /** 1 on the first try. */
+  /** 1 on the first try; those that took down their process count. */
   attempt: number
   lastAttempt: boolean
   /** The request that announced the job. */
@@ -26,6 +27,8 @@ export type FailedHook<N extends JobName> = (payload: JobPayloads[N], reason: st
 export interface ConsumerSettings<N extends JobName> {
   name: N
   queues: Queues
+  /** Where the outbox is, which knows how often a job was tried and whether it has ended. */
+  db: Database
   handler: JobHandler<N>
   onFailed: FailedHook<N> | undefined
   concurrency: number
@@ -49,31 +52,47 @@ const idleLimit = 15_000
 
 /** Runs the jobs of one name. */
 export function consume<N extends JobName>(settings: ConsumerSettings<N>): Consumer {
-  const { name, queues, handler, onFailed, concurrency, log } = settings
+  const { name, queues, db, handler, onFailed, concurrency, log } = settings
   const atHand = new Set<AbortController>()
   let draining = false
   let idleSince: number | undefined
 
   // Neither of these two uses up a try.
   const putBack = async (job: Job<JobData>, token?: string) => {
+    await uncountTry(db, job.data.outbox_id)
     await job.moveToWait(token)
     return new WaitingError()
   }
   const postpone = async (job: Job<JobData>, delay: number, token?: string) => {
+    await uncountTry(db, job.data.outbox_id)
     await job.moveToDelayed(Date.now() + delay, token)
     return new DelayedError()
   }
 
+  /** The end of a job that failed: recorded first where it is to be seen, then in the ledger. */
+  const giveUp = async (payload: JobPayloads[N], outboxId: number, reason: string) => {
+    await onFailed?.(payload, reason)
+    await buryJob(db, outboxId, reason)
+  }
+
   const run = async (job: Job<JobData>, abort: AbortController, token?: string) => {
-    if (draining) throw await putBack(job, token)
-    const { payload, request_id: requestId } = job.data
+    if (draining) {
+      await job.moveToWait(token)
+      throw new WaitingError()
+    }
+    const { payload, request_id: requestId, outbox_id: outboxId } = job.data
     if (!catalogue[name].isPayload(payload)) throw new UnrecoverableError('not a payload of this job')
-    const attempt = job.attemptsMade + 1
-    const lastAttempt = attempt >= (job.opts.attempts ?? 1)
+    const attempt = await beginTry(db, outboxId)
+    // Done already, by a job that was announced twice.
+    if (attempt === undefined) return
+    const { attempts } = catalogue[name]
+    const lastAttempt = attempt >= attempts
     const jobLog = log.child({ job: name, ...payload, attempt, ...(requestId && { request_id: requestId }) })
     const started = performance.now()
     try {
+      if (attempt > attempts) throw new PermanentError(gaveUp)
       await handler(payload, { signal: abort.signal, attempt, lastAttempt, requestId, log: jobLog })
+      await endJob(db, outboxId)
       jobLog.info({ ms: Math.round(performance.now() - started) }, 'job done')
     } catch (error) {
       if (abort.signal.aborted) throw await putBack(job, token)
@@ -84,7 +103,7 @@ export function consume<N extends JobName>(settings: ConsumerSettings<N>): Consu
       if (!permanent && !lastAttempt) throw new Error(describeError(error).error)
       const reason = permanent ? error.message : gaveUp
       try {
-        await onFailed?.(payload, reason)
+        await giveUp(payload, outboxId, reason)
       } catch (hookError) {
         // A failure that nobody can see would strand what waits for the job; then rather do it again.
         jobLog.error(describeError(hookError), 'the failure of a job could not be recorded')
@@ -109,7 +128,7 @@ export function consume<N extends JobName>(settings: ConsumerSettings<N>): Consu
   worker.on('failed', (job) => {
     if (!job?.deferredFailure || !catalogue[name].isPayload(job.data.payload)) return
     log.error({ job: name, ...job.data.payload }, 'job failed: its process died again and again')
-    onFailed?.(job.data.payload, gaveUp).catch((error: unknown) => {
+    giveUp(job.data.payload, job.data.outbox_id, gaveUp).catch((error: unknown) => {
       log.error(describeError(error), 'the failure of a job could not be recorded')
     })
   })

@@ -2,7 +2,7 @@ import { setTimeout } from 'node:timers/promises'
 import type { JobName, OpenDatabase } from '@playtherapy/schema'
 import { outbox } from '@playtherapy/schema'
 import type { JobsOptions } from 'bullmq'
-import { asc, inArray, lte, min, sql } from 'drizzle-orm'
+import { and, asc, inArray, isNull, lte, min, sql } from 'drizzle-orm'
 import { type Announcement, isPublishable, type JobData, jobOptions } from './catalogue.ts'
 import type { Queues } from './connection.ts'
 import { describeError, type Log } from './faults.ts'
@@ -27,8 +27,8 @@ const pollEvery = 5_000
 const asideSeconds = 60
 
 /**
- * Publishes the rows of the outbox to BullMQ, each in the transaction that deletes it: rolled back, the row stays and
- * is published again under the same job id. Any number of relays share the work by SKIP LOCKED. While the queue is
+ * Publishes the rows of the outbox to BullMQ, each in the transaction that marks it: rolled back, the row is published
+ * again under the same job id. Any number of relays share the work by SKIP LOCKED. While the queue is
  * away rows wait in the table. Rejects if the database cannot be listened to.
  */
 export async function startRelay({ database: { db, sql: client }, queues, log }: RelaySettings): Promise<Relay> {
@@ -43,13 +43,16 @@ export async function startRelay({ database: { db, sql: client }, queues, log }:
       const due: Announcement[] = await tx
         .select({ id: outbox.id, name: outbox.name, payload: outbox.payload, requestId: outbox.requestId })
         .from(outbox)
-        .where(lte(outbox.availableAt, sql`now()`))
+        .where(and(unpublished, lte(outbox.availableAt, sql`now()`)))
         .orderBy(asc(outbox.availableAt), asc(outbox.id))
         .limit(batch)
         .for('update', { skipLocked: true })
       const good = due.filter(isPublishable)
       await Promise.all([...byName(good)].map(([name, jobs]) => queues.queue(name).addBulk(jobs)))
-      await tx.delete(outbox).where(inArray(outbox.id, ids(good)))
+      await tx
+        .update(outbox)
+        .set({ publishedAt: sql`now()` })
+        .where(inArray(outbox.id, ids(good)))
       const bad = due.filter((row) => !isPublishable(row))
       for (const { id, name } of bad) log.error({ outbox_id: id, job: name }, 'an outbox row is no known job')
       const later = sql`now() + make_interval(secs => ${asideSeconds})`
@@ -67,6 +70,7 @@ export async function startRelay({ database: { db, sql: client }, queues, log }:
         milliseconds: sql<number | null>`extract(epoch from ${min(outbox.availableAt)} - now())::float8 * 1000`,
       })
       .from(outbox)
+      .where(unpublished)
     return Math.min(Math.max(row?.milliseconds ?? pollEvery, 100), pollEvery)
   }
 
@@ -110,12 +114,15 @@ export async function startRelay({ database: { db, sql: client }, queues, log }:
   }
 }
 
+/** Neither in the queue's hands nor given up. */
+const unpublished = and(isNull(outbox.publishedAt), isNull(outbox.failedAt))
+
 const ids = (rows: Announcement[]) => rows.map((row) => row.id)
 
 function byName(rows: (Announcement & { name: JobName })[]) {
   const groups = new Map<JobName, { name: JobName; data: JobData; opts: JobsOptions }[]>()
   for (const { id, name, payload, requestId } of rows) {
-    const job = { name, data: { payload, request_id: requestId }, opts: jobOptions(name, id) }
+    const job = { name, data: { outbox_id: id, payload, request_id: requestId }, opts: jobOptions(name, id) }
     groups.set(name, [...(groups.get(name) ?? []), job])
   }
   return groups

@@ -3,6 +3,7 @@ import { catalogue, jobNames } from './catalogue.ts'
 import { openQueues, settles } from './connection.ts'
 import { type Consumer, consume, type FailedHook, type JobHandler } from './consumer.ts'
 import type { Log } from './faults.ts'
+import { type Reconciler, startReconciler } from './reconciler.ts'
 import { type Relay, startRelay } from './relay.ts'
 
 export type JobHandlers = { [N in JobName]: JobHandler<N> }
@@ -47,7 +48,7 @@ function assertComplete(handlers: object): void {
 }
 
 /**
- * Starts everything a worker process does: relays the outbox to BullMQ and runs the jobs. Rejects if handlers and jobs
+ * Starts everything a worker process does: relays the outbox to BullMQ, runs the jobs, announces lost ones again. Rejects if handlers and jobs
  * do not match, or the queue or the database do not answer.
  */
 export async function createWorker(settings: WorkerSettings): Promise<RunningWorker> {
@@ -56,10 +57,12 @@ export async function createWorker(settings: WorkerSettings): Promise<RunningWor
   const queues = openQueues({ url: queueUrl, log, ...(prefix && { prefix }) })
   let consumers: Consumer[]
   let relay: Relay
+  let reconciler: Reconciler
   const consumeJob = <N extends JobName>(name: N) =>
     consume({
       name,
       queues,
+      db: database.db,
       handler: handlers[name],
       onFailed: onFailed[name],
       concurrency: concurrency[name] ?? catalogue[name].concurrency,
@@ -70,6 +73,7 @@ export async function createWorker(settings: WorkerSettings): Promise<RunningWor
     for (const name of jobNames) queues.queue(name)
     await queues.ready()
     relay = await startRelay({ database, queues, log })
+    reconciler = startReconciler({ db: database.db, queues, log })
     consumers = jobNames.map((name) => consumeJob(name))
   } catch (error) {
     await queues.close()
@@ -77,7 +81,11 @@ export async function createWorker(settings: WorkerSettings): Promise<RunningWor
   }
 
   const close = async (deadlineMs: number) => {
-    const drained = Promise.allSettled([relay.close(), ...consumers.map((consumer) => consumer.drain())])
+    const drained = Promise.allSettled([
+      relay.close(),
+      reconciler.close(),
+      ...consumers.map((consumer) => consumer.drain()),
+    ])
     if (!(await settles(drained, deadlineMs / 2))) {
       for (const consumer of consumers) consumer.abort()
       await settles(drained, deadlineMs / 2)

@@ -88,10 +88,10 @@ async function surviveEmptying(t: Test, backend: QueueBackend) {
   await announce(database.db, 'erase', { erasure_id: 3 })
   await until('the third job', () => seen.length === 2)
   await until('an empty outbox', async () => (await place.outboxRows()) === 0)
-  t.strictSame(seen, [1, 3], `${backend}: what was in the queue is gone, and work goes on`)
+  t.strictSame(seen, [1, 3, 2], `${backend}: work goes on, and what was in the queue comes again`)
 }
 
-t.test('a queue that was emptied leaves nothing half done', async (t) => {
+t.test('a queue that was emptied loses nothing', async (t) => {
   await Promise.all(queueBackends.map((backend) => surviveEmptying(t, backend)))
 })
 

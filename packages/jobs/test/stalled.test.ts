@@ -43,7 +43,7 @@ t.test('the job of a process that was killed', async (t) => {
   await Promise.all(
     queueBackends.map(async (backend) => {
       const [once, tooOften] = await Promise.all([afterDeath(t, backend, 0), afterDeath(t, backend, 50)])
-      t.strictSame(once, [{ video_id: 5, attempt: 1 }], `${backend}: is done by another, no try used up`)
+      t.strictSame(once, [{ video_id: 5, attempt: 2 }], `${backend}: is done by another`)
       const reason = 'It was tried several times without success.'
       t.strictSame(tooOften, [{ video_id: 5, reason }], `${backend}: is given up when it happens without end`)
     }),

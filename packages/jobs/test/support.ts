@@ -39,8 +39,10 @@ export interface Place {
   start(
     settings: Omit<WorkerSettings, 'queueUrl' | 'prefix' | 'database' | 'log' | 'handlers'> & WorkerParts,
   ): Promise<RunningWorker>
-  /** How many rows are left in the outbox. */
+  /** How many jobs have not ended well. */
   outboxRows(): Promise<number>
+  /** How many of them the queue has not been told of. */
+  unpublishedRows(): Promise<number>
 }
 
 interface WorkerParts {
@@ -72,6 +74,11 @@ export function placeAt(t: Teardown, database: OpenDatabase, databaseUrl: string
     },
     async outboxRows() {
       const [row] = await database.sql<{ rows: number }[]>`select count(*)::int as rows from outbox`
+      return row?.rows ?? 0
+    },
+    async unpublishedRows() {
+      const [row] = await database.sql<{ rows: number }[]>`
+        select count(*)::int as rows from outbox where published_at is null`
       return row?.rows ?? 0
     },
   }

@@ -31,6 +31,8 @@ export function openDatabase({ url, max, applicationName }: DatabaseSettings): O
     max,
     connect_timeout: 5,
     idle_timeout: 60,
+    // The default pauses grow to 20 s, in which every request after a restart of the server would fail.
+    backoff: () => 0.5 + Math.random() / 2,
     onnotice: () => {},
     connection: {
       application_name: applicationName,

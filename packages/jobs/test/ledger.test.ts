@@ -1,0 +1,91 @@
+import { announce } from '@playtherapy/schema'
+import { queueBackends } from '@playtherapy/testing'
+import t from 'tap'
+import { PermanentError } from '../src/index.ts'
+import { testPlace, until } from './support.ts'
+
+for (const backend of queueBackends) {
+  t.test(backend, async (t) => {
+    t.test('a job that the queue lost is announced again, once, and done', async (t) => {
+      const place = await testPlace(t, backend)
+      await announce(place.database.db, 'erase', { erasure_id: 1 }, { requestId: 'request-1' })
+      await announce(place.database.db, 'erase', { erasure_id: 2 })
+      // Published long ago, and the queue was wiped since.
+      await place.database.sql`update outbox set published_at = now() - interval '1 minute'`
+      const seen: unknown[] = []
+      const erase = async ({ erasure_id }: { erasure_id: number }, { requestId }: { requestId: string | null }) => {
+        seen.push([erasure_id, requestId])
+      }
+      await Promise.all([place.start({ handlers: { erase } }), place.start({ handlers: { erase } })])
+      await until('an empty outbox', async () => (await place.outboxRows()) === 0)
+      t.strictSame(seen.sort(), [
+        [1, 'request-1'],
+        [2, null],
+      ])
+    })
+
+    t.test('a job that waits in the queue is left there', async (t) => {
+      const place = await testPlace(t, backend)
+      let runs = 0
+      let finish = () => {}
+      const held = new Promise<void>((resolve) => {
+        finish = resolve
+      })
+      const erase = async () => {
+        runs += 1
+        await held
+      }
+      await place.start({ handlers: { erase } })
+      await announce(place.database.db, 'erase', { erasure_id: 1 })
+      await until('the job', () => runs === 1)
+      const [before] = await place.database.sql`select id from outbox`
+      await place.database.sql`update outbox set published_at = now() - interval '1 minute'`
+      await until('a look at it', async () => {
+        const [row] = await place.database.sql`select 1 from outbox where published_at > now() - interval '30 seconds'`
+        return row !== undefined
+      })
+      t.strictSame([...(await place.database.sql`select id from outbox`)], [before])
+      finish()
+      await until('an empty outbox', async () => (await place.outboxRows()) === 0)
+      t.equal(runs, 1)
+    })
+
+    t.test('a job given up stays with its reason and is not done again', async (t) => {
+      const place = await testPlace(t, backend)
+      let runs = 0
+      await place.start({
+        handlers: {
+          erase: async () => {
+            runs += 1
+            throw new PermanentError('There is no way.')
+          },
+        },
+      })
+      await announce(place.database.db, 'erase', { erasure_id: 1 })
+      await until(
+        'the end',
+        async () => (await place.database.sql`select 1 from outbox where failed_at is null`).length === 0,
+      )
+      t.strictSame(
+        [...(await place.database.sql`select name, attempts, failure from outbox`)],
+        [{ name: 'erase', attempts: 1, failure: 'There is no way.' }],
+      )
+      t.equal(runs, 1)
+    })
+
+    t.test('tries that killed their process are counted, and end', async (t) => {
+      const place = await testPlace(t, backend)
+      let runs = 0
+      const failures: unknown[] = []
+      await place.database.sql`
+        insert into outbox (name, payload, attempts) values ('encode-video', '{"video_id": 4}', 10)`
+      await place.start({
+        handlers: { 'encode-video': async () => void runs++ },
+        onFailed: { 'encode-video': async (payload) => void failures.push(payload) },
+      })
+      await until('the end', () => failures.length > 0)
+      t.equal(runs, 0)
+      t.strictSame(failures, [{ video_id: 4 }])
+    })
+  })
+}
