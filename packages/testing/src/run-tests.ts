@@ -12,6 +12,7 @@ import { migrate } from '@playtherapy/schema/migrate'
 import { prepareTemplate } from './database.ts'
 import { installMissing } from './install.ts'
 import { startRedis } from './servers/redis.ts'
+import { startS3 } from './servers/s3.ts'
 
 await installMissing()
 const directory = await mkdtemp(join(tmpdir(), 'playtherapy-test-'))
@@ -28,15 +29,30 @@ process.env.TEST_DATABASE_URL = postgresServer.url
 await prepareTemplate(migrate)
 servers.push('PostgreSQL 18 (embedded)')
 
-// A machine without redis-server still tests the queue, on PostgreSQL alone, and the last lines say so; CI insists.
-const redis = await startRedis(join(directory, 'redis')).catch((error: Error) => {
-  if (process.env.CI) throw error
-  console.log('redis-server cannot be started: what needs it is left out.')
-})
+/** A machine without a server still tests the rest, and the last lines say what was left out; CI insists. */
+async function optional<T>(name: string, starting: Promise<T>): Promise<T | undefined> {
+  try {
+    const server = await starting
+    servers.push(name)
+    return server
+  } catch (error) {
+    if (process.env.CI) throw error
+    missing.push(name)
+    return undefined
+  }
+}
+const missing: string[] = []
+const [redis, s3] = await Promise.all([
+  optional('Redis (redis-server)', startRedis(join(directory, 'redis'))),
+  optional('S3 (Ceph RADOS Gateway)', startS3(join(directory, 's3'))),
+])
 if (redis) {
   stop.unshift(redis.kill)
   process.env.TEST_REDIS_URL = redis.url
-  servers.push('Redis')
+}
+if (s3) {
+  stop.unshift(s3.stop)
+  process.env.TEST_S3 = JSON.stringify(s3.settings)
 }
 
 const tap = spawn('npx', ['tap', 'run', ...process.argv.slice(2)], { stdio: 'inherit' })
@@ -46,5 +62,6 @@ const [code] = await once(tap, 'exit')
 
 for (const step of stop) await step()
 console.log(`\nServers that took part: ${servers.join(', ')}.`)
+if (missing.length > 0) console.log(`Left out, because they could not be started: ${missing.join(', ')}.`)
 console.log(`Tests took ${Math.round((performance.now() - started) / 1000)} s.`)
 process.exit(code ?? 1)
