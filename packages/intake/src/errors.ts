@@ -27,3 +27,8 @@ export class SessionGoneError extends Error {
 export class StoreFailedError extends Error {
   override name = 'StoreFailedError'
 }
+
+/** The session has more presigned URLs out than anybody needs. */
+export class TooManyUrlsError extends Error {
+  override name = 'TooManyUrlsError'
+}

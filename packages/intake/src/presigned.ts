@@ -1,7 +1,7 @@
 import { inFolder, ObjectChangedError, ObjectMissingError, originalPath } from '@playtherapy/object-store'
 import { announce, type Transaction, videos } from '@playtherapy/schema'
-import { and, eq } from 'drizzle-orm'
-import { NotAVideoError, StoreFailedError, TooLargeError } from './errors.ts'
+import { and, count, eq } from 'drizzle-orm'
+import { NotAVideoError, StoreFailedError, TooLargeError, TooManyUrlsError } from './errors.ts'
 import type { IntakeResources } from './receive-original.ts'
 import { registerOriginal } from './register-original.ts'
 import { reserveVideo } from './reserve-video.ts'
@@ -13,16 +13,21 @@ const urlSeconds = 3_600
 const sweepSeconds = 86_400
 /** A single PUT ends here on S3. */
 const singlePutLimit = 5 * 1024 ** 3
+/** Unannounced keys a session may have; each is swept a day after it was given out. */
+const mostUnannounced = 100
 
 /**
  * A URL for one PUT of a recording straight to the object store, under a key of its own, and that key as the column
- * will hold it. It does not count before it is announced. Throws SessionGoneError.
+ * will hold it. It does not count before it is announced. Throws SessionGoneError and TooManyUrlsError.
  */
 export async function issuePresigned(
   { db, store, phase }: IntakeResources,
   { caseId, sessionId }: { caseId: number; sessionId: number },
 ): Promise<{ presigned_url: string; file_path: string }> {
   const { path } = await db.transaction(async (tx) => {
+    const unannounced = and(eq(videos.sessionId, sessionId), eq(videos.state, 'presigned'))
+    const [found] = await tx.select({ count: count() }).from(videos).where(unannounced)
+    if (found && found.count >= mostUnannounced) throw new TooManyUrlsError()
     const pathOf = (videoId: number) => originalPath(phase, caseId, sessionId, videoId)
     const video = await reserveVideo(tx, { sessionId, state: 'presigned', pathOf })
     await announce(tx, 'sweep-presigned', { video_id: video.id }, { delaySeconds: sweepSeconds })
@@ -47,8 +52,7 @@ export interface Announcement {
  * The end of a presigned upload: when `path` is a key this session was given and nobody announced yet, checks that the
  * object is there, within limits and a video, records its size and ETag and announces the encode. Known, used and
  * foreign keys are ignored. Answers whether it was announced; of two announcements at once one is.
- * Throws StoreFailedError (missing, or store down), NotAVideoError, TooLargeError, SessionGoneError; then nothing has
- * changed.
+ * Throws StoreFailedError (missing, or store down), NotAVideoError, TooLargeError; then nothing has changed.
  */
 export async function announceOriginal(
   { db, store }: Pick<IntakeResources, 'db' | 'store'>,
@@ -63,11 +67,7 @@ export async function announceOriginal(
   const original = await inspect(store, inFolder('video', path), Math.min(limit, singlePutLimit))
   return db.transaction(async (tx) => {
     await alongside(tx)
-    const [mine] = await tx.select({ id: videos.id }).from(videos).where(waiting).for('no key update')
-    if (!mine) return false
-    const durable = { videoId: video.id, sessionId, ...original }
-    await registerOriginal(tx, 'presigned', requestId === undefined ? durable : { ...durable, requestId })
-    return true
+    return registerOriginal(tx, 'presigned', { videoId: video.id, sessionId, requestId, ...original })
   })
 }
 

@@ -16,21 +16,15 @@ export interface IncomingOriginal {
   caseId: number
   sessionId: number
   /** What the client calls the file; kept as data. */
-  fileName: string | null
+  fileName: string
   body: AsyncIterable<Uint8Array>
+  /** Resolves once the message around `body` has ended as it should; what it throws undoes everything. */
+  ended(): Promise<void>
   /** Most bytes taken. */
   limit: number
   /** Fires when the client is gone. */
   signal: AbortSignal
   requestId?: string
-}
-
-/** An original whose bytes are in the object store, and that does not count yet. */
-export interface ReceivedOriginal {
-  /** Makes it count; throws SessionGoneError, having removed it, when the session is no longer there. */
-  commit(): Promise<void>
-  /** Removes it. */
-  discard(): Promise<void>
 }
 
 /** How long a row that is receiving counts as alive, and how often that is renewed. */
@@ -40,19 +34,23 @@ const renewMs = 15_000
 const leaseUntil = sql`now() + make_interval(secs => ${leaseSeconds})`
 
 /**
- * Streams a recording into the object store: looks at its first bytes, takes a video row, counts what passes, and keeps
- * the row's lease. Whatever goes wrong, nothing is left: no object, no unfinished upload, no row.
- * Throws EmptyError, NotAVideoError, TooLargeError, SessionGoneError, StoreFailedError, and what `body` throws.
+ * Streams a recording into the object store and makes it count: looks at its first bytes, takes a video row, counts
+ * what passes, keeps the row's lease, and registers the original once the whole message has ended well. Resolves when
+ * that is durable. Otherwise nothing is left: no object, no unfinished upload, no row. Only what a database or store
+ * that is down itself keeps from being undone stays behind; the row's lease gives it away.
+ * Throws EmptyError, NotAVideoError, TooLargeError, SessionGoneError, StoreFailedError, and what `body` and `ended`
+ * throw.
  */
 export async function receiveOriginal(
   { db, store, phase }: IntakeResources,
-  { caseId, sessionId, fileName, body, limit, signal, requestId }: IncomingOriginal,
-): Promise<ReceivedOriginal> {
+  { caseId, sessionId, fileName, body, ended, limit, signal, requestId }: IncomingOriginal,
+): Promise<void> {
   const source = body[Symbol.asyncIterator]()
   const start = await firstBytes(source)
   if (start.length === 0) throw new EmptyError()
   const container = await sniff(start)
   if (!container) throw new NotAVideoError()
+  if (start.length > limit) throw new TooLargeError(limit)
 
   const pathOf = (videoId: number) => originalPath(phase, caseId, sessionId, videoId)
   const video = await db.transaction((tx) =>
@@ -61,24 +59,18 @@ export async function receiveOriginal(
   const key = inFolder('video', video.path)
   const mine = and(eq(videos.id, video.id), eq(videos.state, 'receiving'))
 
-  // What is left behind when this fails too, a reconciler finds by the row's lease.
-  const discard = async () => {
-    await store.delete([key])
-    await db.delete(videos).where(mine)
-  }
-
-  const stop = new AbortController()
+  const sessionGone = new AbortController()
   const lease = setInterval(() => {
     db.update(videos)
       .set({ leaseUntil })
       .where(mine)
       .returning({ id: videos.id })
-      .then((rows) => rows.length === 0 && stop.abort(new SessionGoneError()))
+      .then((rows) => rows.length === 0 && sessionGone.abort())
       // A database that is away for a while is no reason to break off an upload of hours.
       .catch(() => {})
   }, renewMs)
 
-  let fault: { error: unknown } | undefined
+  let broken: { error: unknown } | undefined
   async function* counted() {
     try {
       let size = start.length
@@ -89,38 +81,37 @@ export async function receiveOriginal(
         yield next.value
       }
     } catch (error) {
-      fault = { error }
+      broken = { error }
       throw error
     }
   }
 
+  const discard = async () => {
+    await store.delete([key])
+    const rows = await db.delete(videos).where(mine).returning({ id: videos.id })
+    return rows.length > 0
+  }
+
+  let stored: { size: number; etag: string }
   try {
-    if (start.length > limit) throw new TooLargeError(limit)
-    const options = { contentType: 'video/mp4', signal: AbortSignal.any([signal, stop.signal]) }
-    const stored = await store.put(key, counted(), options)
-    return {
-      discard,
-      async commit() {
-        try {
-          const original = { videoId: video.id, sessionId, container, ...stored }
-          await db.transaction((tx) =>
-            registerOriginal(tx, 'receiving', requestId === undefined ? original : { ...original, requestId }),
-          )
-        } catch (error) {
-          if (error instanceof SessionGoneError) await discard()
-          throw error
-        }
-      },
-    }
+    const options = { contentType: 'video/mp4', signal: AbortSignal.any([signal, sessionGone.signal]) }
+    stored = await store.put(key, counted(), options).catch((error: unknown) => {
+      throw broken ? broken.error : new StoreFailedError('the object store did not take the original', { cause: error })
+    })
+    await ended()
+    signal.throwIfAborted()
   } catch (error) {
-    await discard().catch(() => {})
-    if (stop.signal.aborted) throw stop.signal.reason
-    if (fault) throw fault.error
-    if (error instanceof TooLargeError || signal.aborted) throw error
-    throw new StoreFailedError('the object store did not take the original', { cause: error })
+    const rowWasThere = await discard().catch(() => true)
+    throw rowWasThere ? error : new SessionGoneError()
   } finally {
     clearInterval(lease)
   }
+
+  // If this fails nobody knows whether it took place, so the object stays until the lease is over.
+  const original = { videoId: video.id, sessionId, container, requestId, ...stored }
+  if (await db.transaction((tx) => registerOriginal(tx, 'receiving', original))) return
+  await store.delete([key])
+  throw new SessionGoneError()
 }
 
 /** Reads until there is enough to sniff, or the end. */

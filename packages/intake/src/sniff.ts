@@ -17,5 +17,5 @@ export async function sniff(start: Uint8Array): Promise<Container | undefined> {
   if (type.ext === 'mkv' || type.ext === 'webm') return 'matroska'
   // A box has its type at byte 4; QuickTime files of old begin with one other than `ftyp`.
   const box = Buffer.from(start.subarray(4, 8)).toString('latin1')
-  return /^(ftyp|moov|mdat|wide|free|skip|pnot)$/.test(box) ? 'mp4' : undefined
+  return /^(ftyp|moov|mdat|wide|free)$/.test(box) ? 'mp4' : undefined
 }

@@ -1,0 +1,96 @@
+import multipart from '@fastify/multipart'
+import { type IntakeResources, issuePresigned, SessionGoneError, TooManyUrlsError } from '@playtherapy/intake'
+import { ErrorBody, errors, SessionParams } from '@playtherapy/service-kit'
+import type { FastifyInstance } from 'fastify'
+import { multipartLimits, refuseTooLong } from './file-part.ts'
+import { receiveUpload } from './receive.ts'
+import { newestVideo } from './repository.ts'
+import { Presigned, Uploaded, VideoState } from './schemas.ts'
+
+export interface UploadOptions extends IntakeResources {
+  /** Most bytes of a recording. */
+  uploadLimit: number
+  /** Milliseconds without a byte after which an upload is broken off; a minute by default. */
+  uploadIdleMs?: number
+}
+
+/** Uploads at once in one process, each with its part buffers: this bounds their memory. */
+const mostUploads = 64
+
+const route = { tags: ['video'], security: [{ token: [] }], params: SessionParams }
+const failures = { 400: ErrorBody, 401: ErrorBody, 422: ErrorBody, 503: ErrorBody }
+
+/** How recordings come in, and how far one is. All below a session's path, behind its guard. */
+export async function uploadRoutes(
+  app: FastifyInstance,
+  { uploadLimit, uploadIdleMs = 60_000, ...resources }: UploadOptions,
+): Promise<void> {
+  app.removeAllContentTypeParsers()
+  await app.register(multipart, { limits: multipartLimits })
+
+  const uploads = new Set<Promise<void>>()
+  // An upload that is cut when the process closes still has to remove what it left.
+  app.addHook('onClose', () => Promise.allSettled(uploads))
+
+  app.post(
+    '/video',
+    {
+      schema: {
+        ...route,
+        summary: 'Upload a recording',
+        description:
+          'Multipart, one file in the part `file`. 201 means that the original is durable and its encode announced.',
+        consumes: ['multipart/form-data'],
+        response: { 201: Uploaded, ...failures, 413: ErrorBody },
+      },
+      onRequest: async (request) => {
+        refuseTooLong(request, uploadLimit)
+        if (uploads.size >= mostUploads) throw errors.unavailable()
+      },
+    },
+    async (request, reply) => {
+      const upload = receiveUpload(request, reply, resources, { limit: uploadLimit, idleMs: uploadIdleMs })
+      uploads.add(upload)
+      await upload.finally(() => uploads.delete(upload))
+      return reply.code(201).send({ msg: 's3 upload start!' })
+    },
+  )
+
+  app.get(
+    '/video/presigned-url',
+    {
+      schema: {
+        ...route,
+        summary: 'A URL to upload a recording straight to the object store',
+        description:
+          'Each call gives a key of its own. After the PUT, a PUT of the session with `origin_video_url` set to the key starts the encode.',
+        response: { 200: Presigned, ...failures },
+      },
+    },
+    async ({ caseId, sessionId }) => {
+      try {
+        return await issuePresigned(resources, { caseId, sessionId })
+      } catch (error) {
+        if (error instanceof SessionGoneError) throw errors.sessionNotFound(sessionId)
+        if (error instanceof TooManyUrlsError) throw errors.unavailable(3_600)
+        throw error
+      }
+    },
+  )
+
+  app.get(
+    '/video/state',
+    {
+      schema: {
+        ...route,
+        summary: 'How far the newest recording is',
+        response: { 200: VideoState, ...failures },
+      },
+    },
+    async (request) => {
+      const video = await newestVideo(resources.db, request)
+      if (!video) throw errors.noVideo(request.sessionId)
+      return video
+    },
+  )
+}

@@ -1,0 +1,29 @@
+import { Type } from 'typebox'
+
+export const Uploaded = Type.Object({ msg: Type.String() }, { examples: [{ msg: 's3 upload start!' }] })
+
+export const Presigned = Type.Object({
+  presigned_url: Type.String({
+    description: 'For one PUT of the file with Content-Type video/mp4, started within an hour',
+  }),
+  file_path: Type.String({ description: 'To be sent as origin_video_url once the PUT has answered 200' }),
+})
+
+export const VideoState = Type.Object(
+  {
+    state: Type.Union(
+      (['receiving', 'stored', 'encoding', 'encoded', 'failed', 'superseded'] as const).map((state) =>
+        Type.Literal(state),
+      ),
+      {
+        description:
+          'receiving: bytes are coming in · stored: safe, waiting to be encoded · encoding · encoded: ready to play · failed · superseded: a newer recording counts',
+      },
+    ),
+    progress: Type.Integer({ minimum: 0, maximum: 100, description: 'Percent of the encode' }),
+    failure: Type.Union([Type.String(), Type.Null()], { description: 'Why it failed, in plain words' }),
+    file_name: Type.Union([Type.String(), Type.Null()], { description: 'What the client called the file' }),
+    size: Type.Union([Type.Integer(), Type.Null()], { description: 'Bytes of the original' }),
+  },
+  { examples: [{ state: 'encoding', progress: 42, failure: null, file_name: 'session 1.mp4', size: 73_400_320 }] },
+)

@@ -1,0 +1,128 @@
+import { randomBytes } from 'node:crypto'
+import { once } from 'node:events'
+import { mkdtemp, readdir, rm } from 'node:fs/promises'
+import { type IncomingMessage, request as openRequest } from 'node:http'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { text } from 'node:stream/consumers'
+import { mediaApp } from '@playtherapy/media/app'
+import { createFileStore, fileRoutes } from '@playtherapy/object-store'
+import { cases, sessions, videos } from '@playtherapy/schema'
+import { type Teardown, testDatabase, testHost } from '@playtherapy/testing'
+
+/** Bytes that begin like an MP4 file. */
+export const clip = (size = 100_000) =>
+  Buffer.concat([
+    Buffer.from('0000001c66747970' + '6d70343200000001' + '6d70343169736f6d', 'hex'),
+    randomBytes(size - 24),
+  ])
+
+/** A media service with a database and an object store of its own, and one session of therapist 7. */
+export async function testMedia(t: Teardown, options: { uploadLimit?: number; uploadIdleMs?: number } = {}) {
+  const { db } = await testDatabase(t)
+  const directory = await mkdtemp(join(tmpdir(), 'media-test-'))
+  t.teardown(() => rm(directory, { recursive: true, force: true }))
+  const secret = 'signs the URLs of tests'
+  // Its own address is known only once it listens; only the signed path counts for the store.
+  const store = createFileStore({ directory, publicUrl: 'http://presigned.invalid', secret })
+  const host = await testHost(t, async (app) => {
+    await app.register(mediaApp({ db, store, phase: 'LOCAL', uploadLimit: 1_000_000, ...options }))
+    await app.register(fileRoutes({ store }))
+  })
+  const { caseId, sessionId } = await addSession(7)
+
+  async function addSession(userId: number) {
+    const [owned] = await db.insert(cases).values({ userId, givenName: '민수' }).returning()
+    if (!owned) throw new Error('no case')
+    const [session] = await db.insert(sessions).values({ caseId: owned.id, name: 'first' }).returning()
+    if (!session) throw new Error('no session')
+    return { caseId: owned.id, sessionId: session.id }
+  }
+
+  const pathOf = (ids: { caseId: number; sessionId: number }) =>
+    `/contents/api/case/${ids.caseId}/session/${ids.sessionId}/video`
+  const path = pathOf({ caseId, sessionId })
+  return {
+    db,
+    store,
+    directory,
+    host,
+    caseId,
+    sessionId,
+    addSession,
+    pathOf,
+    path,
+    url: host.url + path,
+    auth: host.as(7),
+    /** Every file in the object store, unfinished ones included, and every row of a recording. */
+    async left() {
+      const entries = await readdir(directory, { withFileTypes: true, recursive: true })
+      const files = entries.filter((entry) => entry.isFile()).map((entry) => entry.name)
+      return { files, rows: (await db.select().from(videos)).map(({ state }) => state) }
+    },
+    open: (headers = {}, target = path) => openUpload(host.url + target, { ...host.as(7), ...headers }),
+    async upload(body: Buffer, headers = {}, target = path) {
+      const upload = openUpload(host.url + target, { ...host.as(7), ...headers })
+      upload.request.end(body)
+      return upload.answer
+    },
+  }
+}
+
+export type TestMedia = Awaited<ReturnType<typeof testMedia>>
+
+export const nothing = { files: [], rows: [] }
+
+/** Waits until a look gives what is wanted; the test's own timeout ends it otherwise. */
+export async function until<T>(look: () => Promise<T>, wanted: (seen: T) => boolean): Promise<T> {
+  for (;;) {
+    const seen = await look()
+    if (wanted(seen)) return seen
+    await new Promise((resolve) => setTimeout(resolve, 10))
+  }
+}
+
+export const isNothing = ({ files, rows }: { files: string[]; rows: string[] }) => files.length + rows.length === 0
+
+const boundary = 'a-boundary-of-tests'
+
+/** The beginning of a part, its end with the next boundary, and the end of the body. */
+export const partOf = (name: string, fileName?: string, type = 'video/mp4') =>
+  `--${boundary}\r\ncontent-disposition: form-data; name="${name}"${fileName === undefined ? '' : `; filename="${fileName}"`}\r\n` +
+  `${fileName === undefined ? '' : `content-type: ${type}\r\n`}\r\n`
+export const closing = `\r\n--${boundary}--\r\n`
+
+/** A multipart body of these parts; a text is a field, bytes are a file. */
+export function form(...parts: [name: string, content: Buffer | string, fileName?: string][]): Buffer {
+  const written = parts.map(([name, content, fileName = 'session 1.mp4']) =>
+    typeof content === 'string'
+      ? Buffer.from(`${partOf(name)}${content}\r\n`)
+      : Buffer.concat([Buffer.from(partOf(name, fileName)), content, Buffer.from('\r\n')]),
+  )
+  return Buffer.concat([...written, Buffer.from(`--${boundary}--\r\n`)])
+}
+
+export interface Answer {
+  status: number
+  body: unknown
+  headers: IncomingMessage['headers']
+}
+
+/** A request on a connection of its own, whose body the test writes as it likes. */
+function openUpload(url: string, headers: Record<string, string>) {
+  const request = openRequest(url, {
+    method: 'POST',
+    agent: false,
+    headers: { 'content-type': `multipart/form-data; boundary=${boundary}`, ...headers },
+  })
+  const answer = once(request, 'response').then(async ([response]: IncomingMessage[]): Promise<Answer> => {
+    if (!response) throw new Error('no response')
+    const body = await text(response)
+    return { status: response.statusCode ?? 0, body: body && JSON.parse(body), headers: response.headers }
+  })
+  // A refusal may come while the body is still being written; a test that wants the answer awaits it.
+  answer.catch(() => {})
+  request.on('error', () => {})
+  const write = (bytes: Buffer | string) => new Promise<void>((resolve) => request.write(bytes, () => resolve()))
+  return { request, answer, write }
+}
