@@ -22,7 +22,7 @@ async function inTime(check: () => Promise<unknown>): Promise<void> {
 }
 
 /** The names of the parts that cannot be used right now. */
-export async function failingChecks(checks: ReadyChecks): Promise<string[]> {
+async function failingChecks(checks: ReadyChecks): Promise<string[]> {
   const names = Object.keys(checks)
   const results = await Promise.allSettled(Object.values(checks).map(inTime))
   return names.filter((_, index) => results[index]?.status === 'rejected')

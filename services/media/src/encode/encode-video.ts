@@ -17,7 +17,7 @@ import { type Claim, claim, commit, fail, mostAttempts, type NewRendition, relea
 import { makeScratch, touchScratch } from './scratch.ts'
 import { type OpenSource, openSource } from './source-server.ts'
 
-export interface EncodeSettings {
+interface EncodeSettings {
   scratchDirectory: string
   scratchMaxBytes: number
   stallSeconds: number

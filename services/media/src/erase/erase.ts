@@ -6,7 +6,7 @@ import { eq, sql } from 'drizzle-orm'
 const batchSize = 1_000
 
 /** Hours after which no URL given out before the deletion can still bring an object: see `announce` where it is written. */
-export const lastSweepHours = 25
+const lastSweepHours = 25
 
 /**
  * The job behind a deleted case or session: empties everything below it in the object store, unfinished uploads
