@@ -1,4 +1,4 @@
-import type { Static, TObject } from 'typebox'
+import { type Static, type TObject, type TSchema, Type } from 'typebox'
 import { Value } from 'typebox/value'
 
 /** The environment is wrong; `message` lists every fault by variable, and no value. */
@@ -6,23 +6,35 @@ export class ConfigError extends Error {
   override name = 'ConfigError'
 }
 
+/** What a text stands for; a text that stands for nothing of the kind stays one, and is found to be wrong. */
+function read(text: string, schema: TSchema): unknown {
+  if (Type.IsInteger(schema) && /^-?\d+$/.test(text)) return Number(text)
+  if (Type.IsBoolean(schema) && /^(true|false)$/.test(text)) return text === 'true'
+  return text
+}
+
 /**
  * Reads a process's settings from its environment: an object schema whose keys are variable names. Texts become
- * numbers and booleans where the schema says so, defaults are filled in, an empty variable counts as unset.
- * Throws ConfigError with all faults at once.
+ * integers and booleans where the schema says so, defaults are filled in, an empty variable counts as unset. A variable
+ * whose schema has `unless: OTHER` is required unless that other one is set. Throws ConfigError with all faults at once.
  */
 export function loadConfig<T extends TObject>(schema: T, env: NodeJS.ProcessEnv): Static<T> {
-  const given: Record<string, unknown> = {}
-  for (const name of Object.keys(schema.properties)) if (env[name]) given[name] = env[name]
-  const config: unknown = Value.Convert(schema, Value.Default(schema, given))
-  if (Value.Check(schema, config)) return config
-  const faults = new Map<string, string>()
-  for (const error of Value.Errors(schema, config)) {
-    const missing = error.keyword === 'required' ? error.params.requiredProperties : []
-    for (const name of missing) faults.set(name, 'is required')
-    const name = error.instancePath.split('/')[1]
-    if (name && !faults.has(name)) faults.set(name, error.message)
+  const config: Record<string, unknown> = {}
+  const faults: string[] = []
+  const properties: Record<string, TSchema & { default?: unknown; unless?: string }> = schema.properties
+  for (const [name, property] of Object.entries(properties)) {
+    const text = env[name]
+    const value = text ? read(text, property) : property.default
+    if (value !== undefined) {
+      config[name] = value
+      const [error] = Value.Errors(property, value)
+      if (error) faults.push(`${name} ${error.message}`)
+    } else if (schema.required?.includes(name)) {
+      faults.push(`${name} is required`)
+    } else if (property.unless && property.unless in properties && !env[property.unless]) {
+      faults.push(`${name} is required unless ${property.unless} is set`)
+    }
   }
-  const lines = [...faults].map(([name, text]) => `  ${name} ${text}`)
-  throw new ConfigError(`The configuration is not valid:\n${lines.join('\n')}`)
+  if (faults.length === 0 && Value.Check(schema, config)) return config
+  throw new ConfigError(['The configuration is not valid:', ...faults].join('\n  '))
 }

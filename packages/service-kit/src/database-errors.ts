@@ -2,7 +2,8 @@ import { type ApiError, errors, fault } from './errors.ts'
 
 /** The SQLSTATE, or the driver's own code, of a database error; drizzle wraps the original as `cause`. */
 export function databaseCode(error: unknown): string | undefined {
-  for (let current = error; current instanceof Error; current = current.cause) {
+  // Five deep: a chain of causes may run in a circle.
+  for (let current = error, depth = 0; current instanceof Error && depth < 5; current = current.cause, depth++) {
     if ('code' in current && typeof current.code === 'string') return current.code
   }
   return undefined

@@ -1,7 +1,8 @@
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest, FastifySchemaValidationError } from 'fastify'
 import { Type } from 'typebox'
-import { databaseCode, fromDatabaseError } from './database-errors.ts'
-import { ApiError, errors, type Fault, fault } from './errors.ts'
+import { fromDatabaseError } from './database-errors.ts'
+import { ApiError, errors, fault } from './errors.ts'
+import { loggable } from './loggable.ts'
 
 /** Body of every answer that is no success. */
 export const ErrorBody = Type.Object(
@@ -32,7 +33,7 @@ function toFault(
   const path = instancePath
     .split('/')
     .slice(1)
-    .map((key) => (/^\d+$/.test(key) ? Number(key) : key))
+    .map((key) => (/^\d+$/.test(key) ? Number(key) : key.replaceAll('~1', '/').replaceAll('~0', '~')))
   const missing = typeof params.missingProperty === 'string' ? [params.missingProperty] : []
   return { loc: [parts[context ?? ''] ?? 'body', ...path, ...missing], msg: message ?? 'not valid', type: keyword }
 }
@@ -48,50 +49,59 @@ function toApiError(error: unknown, bodyLimit: number): ApiError {
   if (database) return database
   if (!isFastifyError(error)) return errors.unexpected()
   if (error.validation) {
-    const detail: Fault[] = error.validation.map((item) => toFault(error.validationContext, item))
-    return errors.invalidInput(detail)
+    return errors.invalidInput(error.validation.map((item) => toFault(error.validationContext, item)))
   }
   if (error.code === 'FST_ERR_CTP_BODY_TOO_LARGE') return errors.tooLarge(bodyLimit)
+  if (error.code === 'FST_ERR_BAD_URL') return fault(['path'], 'is not a valid URL')
   if (error.statusCode === 503) return errors.unavailable()
   // Bodies that cannot be read: broken JSON, another content type, a length that is not true.
-  if (error.statusCode && error.statusCode < 500) return fault(['body'], error.message, error.code)
+  if (error.statusCode && error.statusCode >= 400 && error.statusCode < 500)
+    return fault(['body'], error.message, error.code)
   return errors.unexpected()
 }
 
-/**
- * What may be logged of an error: never its message, which can hold a name, a query's values or a URL, unless it comes
- * from the network.
- */
-export function loggable(error: unknown) {
-  if (!(error instanceof Error)) return { type: typeof error }
-  const frames = error.stack
-    ?.split('\n')
-    .filter((line) => line.startsWith('    at '))
-    .slice(0, 12)
-  return {
-    type: error.name,
-    code: databaseCode(error),
-    syscall: 'syscall' in error ? error.syscall : undefined,
-    stack: frames?.map((line) => line.trim()),
-    cause: error.cause instanceof Error ? error.cause.name : undefined,
+/** Headers that describe an answer with content; a failure while it was sent must not keep them. */
+const descriptions = [
+  'accept-ranges',
+  'content-disposition',
+  'content-length',
+  'content-range',
+  'etag',
+  'last-modified',
+]
+
+/** The body of an answer that is no success, as text. */
+export const errorText = ({ message, code, status, detail }: ApiError, requestId?: string) =>
+  JSON.stringify({
+    message,
+    error_code: code,
+    ...(detail && { detail }),
+    ...(status >= 500 && requestId && { request_id: requestId }),
+  })
+
+function answer(reply: FastifyReply, request: FastifyRequest, error: ApiError) {
+  // A stream that failed before its first byte has its headers in place already.
+  if (reply.raw.hasHeader('content-type')) {
+    for (const name of descriptions) {
+      reply.removeHeader(name)
+      reply.raw.removeHeader(name)
+    }
   }
+  if (error.retryAfter !== undefined) reply.header('retry-after', error.retryAfter)
+  return reply
+    .code(error.status)
+    .headers({ 'content-type': 'application/json; charset=utf-8', 'cache-control': 'no-store' })
+    .serializer((text: string) => text)
+    .send(errorText(error, request.id))
+}
+
+/** Answers what Fastify refuses before there is a route: a URL that cannot be decoded. */
+export function answerFrameworkError(error: FastifyError, request: FastifyRequest, reply: FastifyReply): void {
+  answer(reply, request, toApiError(error, 0))
 }
 
 /** Installs the one error handler, and the answer for routes that do not exist. */
 export function installErrorHandler(host: FastifyInstance): void {
-  const answer = (reply: FastifyReply, request: FastifyRequest, error: ApiError) => {
-    if (error.retryAfter !== undefined) reply.header('retry-after', error.retryAfter)
-    return reply
-      .code(error.status)
-      .type('application/json; charset=utf-8')
-      .serializer(JSON.stringify)
-      .send({
-        message: error.message,
-        error_code: error.code,
-        ...(error.detail && { detail: error.detail }),
-        ...(error.status >= 500 && { request_id: request.id }),
-      })
-  }
   host.setErrorHandler((thrown, request, reply) => {
     const error = toApiError(thrown, request.routeOptions.bodyLimit ?? 0)
     if (error.status >= 500) request.log.error({ err: loggable(thrown) }, 'request failed')

@@ -30,6 +30,9 @@ export class ApiError extends Error {
   }
 }
 
+/** Most faults of one input that are listed. */
+const mostFaults = 100
+
 /** The table of errors: every code of the contract (section 3 and decision 1) is made here and nowhere else. */
 export const errors = {
   invalidToken: () => new ApiError(401, 0, 'access token is invalid'),
@@ -40,7 +43,9 @@ export const errors = {
   noVideo: (sessionId: number) => new ApiError(400, 5, `No video found for session ID ${sessionId}`),
   noScript: (sessionId: number) => new ApiError(400, 6, `No script found for session ID ${sessionId}`),
   noReport: (sessionId: number) => new ApiError(400, 7, `No analyze report found for session ID ${sessionId}`),
-  invalidInput: (detail: Fault[]) => new ApiError(422, 8, 'The request is not valid', { detail }),
+  invalidInput: (detail: Fault[]) =>
+    new ApiError(422, 8, 'The request is not valid', { detail: detail.slice(0, mostFaults) }),
+  unreadable: (status: 400 | 408 | 431) => new ApiError(status, 8, 'The request is not readable'),
   tooLarge: (limit: number) => new ApiError(413, 9, `The request is larger than the limit of ${limit} bytes`),
   unavailable: (retryAfter = 5) =>
     new ApiError(503, 10, 'The service is too busy or a part of it is down, please try again', { retryAfter }),

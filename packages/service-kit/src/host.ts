@@ -5,12 +5,13 @@ import swaggerUi from '@fastify/swagger-ui'
 import Fastify, { type FastifyInstance, type FastifyPluginAsync, LogController } from 'fastify'
 import { installAccess } from './access.ts'
 import { type AuthSettings, installAuth } from './auth.ts'
-import { installErrorHandler } from './error-handler.ts'
+import { answerFrameworkError, installErrorHandler } from './error-handler.ts'
 import { errors } from './errors.ts'
 import { installHealth, type ReadyChecks } from './health.ts'
 import { installJsonBody } from './json-body.ts'
 import { installLingering } from './lingering.ts'
 import { createLogger, installRequestLog, type LogLevel } from './log.ts'
+import { refuseUnreadable } from './unreadable.ts'
 import { installValidation } from './validation.ts'
 
 /** Longest silence on a connection, in milliseconds; a transfer may last for hours as long as bytes move. */
@@ -49,19 +50,10 @@ export async function createHost(options: HostOptions): Promise<FastifyInstance>
     return503OnClosing: false,
     forceCloseConnections: 'idle',
     exposeHeadRoutes: false,
-    routerOptions: { maxParamLength: 64 },
-  })
-  let closing = false
-  host.addHook('preClose', async () => {
-    closing = true
-  })
-  host.addHook('onRequest', async (request, reply) => {
-    reply.header('x-request-id', request.id)
-    reply.header('cache-control', 'no-store')
-    if (closing) {
-      reply.header('connection', 'close')
-      throw errors.unavailable()
-    }
+    // An id that is too long is for the guard to refuse; the largest header block bounds it.
+    routerOptions: { maxParamLength: 16_384 },
+    frameworkErrors: answerFrameworkError,
+    clientErrorHandler: refuseUnreadable,
   })
   installErrorHandler(host)
   installRequestLog(host)
@@ -74,6 +66,21 @@ export async function createHost(options: HostOptions): Promise<FastifyInstance>
     allowedHeaders: ['Authorization', 'Content-Type'],
     exposedHeaders: ['Content-Length', 'Content-Range', 'ETag', 'Retry-After', 'X-Request-Id'],
     maxAge: 600,
+    // An OPTIONS that is no preflight gets the same answer, rather than one outside the table of errors.
+    strictPreflight: false,
+  })
+  // After CORS: a browser may read this answer too.
+  let closing = false
+  host.addHook('preClose', async () => {
+    closing = true
+  })
+  host.addHook('onRequest', async (request, reply) => {
+    reply.headers({ 'x-request-id': request.id, 'cache-control': 'no-store' })
+    if (closing) throw errors.unavailable()
+  })
+  // A connection that goes on would keep the process from ending.
+  host.addHook('onSend', async (_request, reply) => {
+    if (closing) reply.header('connection', 'close')
   })
   await installAuth(host, options.auth)
   installAccess(host)

@@ -11,21 +11,46 @@ declare module 'fastify' {
 
 /** Deepest nesting of a JSON body; the contract's documents need six. */
 const deepest = 32
+/** Most values in a JSON body: what 20 MiB can hold of them would take seconds, and a gigabyte, to build. */
+const mostValues = 1_000_000
+
+const [quote, backslash, comma, openBracket, closeBracket, openBrace, closeBrace] = Buffer.from('"\\,[]{}')
+
+/**
+ * Refuses a body that is too deep, or too costly to build, before it is built. Counts brackets and commas outside of
+ * texts; whether it is JSON at all is for the parser to say.
+ */
+function checkCost(bytes: Uint8Array, root: string[]): void {
+  let depth = 0
+  let values = 1
+  for (let at = 0; at < bytes.length; at++) {
+    const byte = bytes[at]
+    if (byte === quote) {
+      for (at++; at < bytes.length && bytes[at] !== quote; at++) if (bytes[at] === backslash) at++
+    } else if (byte === comma) {
+      values++
+    } else if (byte === openBracket || byte === openBrace) {
+      values++
+      if (++depth > deepest) throw fault(root, `is nested deeper than ${deepest} levels`)
+    } else if (byte === closeBracket || byte === closeBrace) {
+      depth--
+    }
+    if (values > mostValues) throw fault(root, `has more than ${mostValues} values`)
+  }
+}
 
 /** Texts PostgreSQL cannot hold: a NUL, or half of a surrogate pair. */
 const unstorable = /[\0\u{d800}-\u{dfff}]/u
+/** How JSON must spell them: raw, they are no UTF-8 or no JSON. */
+const escapedUnstorable = /\\u(0000|d[89a-f])/i
 
-/**
- * Refuses, with its place, what is well-formed JSON but must not go further: too deep, or texts no database can hold.
- * The depth limit bounds the recursion too. `loc` is one array for the whole walk: millions of values cost no memory.
- */
-function checkJson(value: unknown, loc: (string | number)[], depth = 0): void {
+/** Refuses texts no database can hold, with their place. `loc` is one array for the whole walk. */
+function checkTexts(value: unknown, loc: (string | number)[]): void {
   if (typeof value === 'string' && unstorable.test(value)) throw fault(loc, 'has a character that cannot be stored')
   if (typeof value !== 'object' || value === null) return
-  if (depth > deepest) throw fault(loc.slice(0, 4), `is nested deeper than ${deepest} levels`)
   const check = (key: string | number, child: unknown) => {
     loc.push(key)
-    checkJson(child, loc, depth + 1)
+    checkTexts(child, loc)
     loc.pop()
   }
   if (Array.isArray(value)) {
@@ -43,9 +68,10 @@ const utf8 = new TextDecoder('utf-8', { fatal: true })
 
 /**
  * Bytes to a JSON value. Throws 422, with its place below `root`, for bytes that are not UTF-8, broken JSON, keys that
- * would poison a prototype, and what `checkJson` refuses.
+ * would poison a prototype, texts no database can hold, and what is too deep or has too many values.
  */
 export function parseJson(bytes: Uint8Array, root: string[]): unknown {
+  checkCost(bytes, root)
   let text: string
   try {
     text = utf8.decode(bytes)
@@ -58,7 +84,7 @@ export function parseJson(bytes: Uint8Array, root: string[]): unknown {
   } catch {
     throw fault(root, 'is not valid JSON', 'json_invalid')
   }
-  checkJson(value, [...root])
+  if (escapedUnstorable.test(text)) checkTexts(value, [...root])
   return value
 }
 

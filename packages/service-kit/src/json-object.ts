@@ -1,7 +1,7 @@
 import { type Folder, inFolder, type ObjectStore } from '@playtherapy/object-store'
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import { loggable } from './error-handler.ts'
 import { errors } from './errors.ts'
+import { loggable } from './loggable.ts'
 
 interface StoredJson {
   path: string

@@ -1,4 +1,5 @@
 import type { FastifyInstance } from 'fastify'
+import { loggable } from './loggable.ts'
 
 /** Longest time a process takes to stop, in milliseconds: below the 10 s that container runtimes grant. */
 const closeDeadlineMs = 8_000
@@ -34,8 +35,8 @@ export function closeOnSignals({ name, close }: Running): void {
   process.on('SIGTERM', end)
   process.on('SIGINT', end)
   process.on('disconnect', () => end('disconnect'))
-  process.on('uncaughtException', (error) => {
-    console.error(`${name}: ${error.name}`, error.stack?.split('\n').slice(1, 6).join('\n'))
+  process.on('uncaughtException', (error: unknown) => {
+    console.error(`${name}: a failure nobody caught, leaving`, JSON.stringify(loggable(error)))
     process.exit(1)
   })
 }
@@ -49,6 +50,9 @@ const drainMs = 5_000
  */
 export async function drain(host: FastifyInstance): Promise<void> {
   const cut = setTimeout(() => host.server.closeAllConnections(), drainMs)
-  await host.close()
-  clearTimeout(cut)
+  try {
+    await host.close()
+  } finally {
+    clearTimeout(cut)
+  }
 }

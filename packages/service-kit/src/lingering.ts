@@ -1,21 +1,33 @@
 import type { FastifyInstance } from 'fastify'
 
-/** Longest time, in milliseconds, in which the rest of a refused body is read and thrown away. */
+/** Longest time, in milliseconds, and most bytes for which the rest of a refused body is read and thrown away. */
 const lingerMs = 5_000
+const lingerBytes = 16 * 1024 ** 2
 
 /**
  * A request refused early (wrong token, other user's case) may have gigabytes still to come. Closing at once would
  * reset the connection before the client has read the answer; reading it all would cost what the refusal was to save.
- * So what comes is thrown away for a few seconds, and then the connection is cut.
+ * So a little of what comes is thrown away, for a few seconds, and then the connection is cut.
  */
 export function installLingering(host: FastifyInstance): void {
-  host.addHook('onResponse', async (request) => {
-    const { socket } = request.raw
-    if (request.raw.complete || socket.destroyed) return
-    request.raw.unpipe()
-    request.raw.resume()
+  host.addHook('onResponse', async ({ raw }) => {
+    const { socket } = raw
+    if (raw.complete || socket.destroyed) return
+    raw.unpipe()
+    raw.resume()
+    let left = lingerBytes
+    const count = (chunk: Buffer) => {
+      left -= chunk.length
+      if (left < 0) socket.destroy()
+    }
     const timer = setTimeout(() => socket.destroy(), lingerMs)
-    request.raw.once('end', () => clearTimeout(timer))
-    socket.once('close', () => clearTimeout(timer))
+    const done = () => {
+      clearTimeout(timer)
+      socket.off('data', count)
+    }
+    // The request itself is silent from here on: Node discards what it would have been given.
+    socket.on('data', count)
+    raw.once('end', done)
+    socket.once('close', done)
   })
 }

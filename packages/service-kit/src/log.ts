@@ -1,11 +1,12 @@
 import type { FastifyBaseLogger, FastifyInstance } from 'fastify'
 import { pino } from 'pino'
+import { loggable } from './loggable.ts'
 
 export type LogLevel = 'fatal' | 'error' | 'warn' | 'info' | 'debug' | 'silent'
 
-/** JSON lines on stdout, each naming the process it comes from. */
+/** JSON lines on stdout, each naming the process it comes from. Of an error, whoever logs it, only what is `loggable`. */
 export const createLogger = (service: string, level: LogLevel): FastifyBaseLogger =>
-  pino({ level, base: { service }, timestamp: pino.stdTimeFunctions.isoTime })
+  pino({ level, base: { service }, timestamp: pino.stdTimeFunctions.isoTime, serializers: { err: loggable } })
 
 /**
  * One line a request: method, route pattern, ids, status, milliseconds. Never a URL or a query, which hold a child's

@@ -29,14 +29,25 @@ export const StoreSettings = {
   S3_FORCE_PATH_STYLE: Type.Boolean({ default: true, description: 'Bucket in the path rather than in the host name' }),
 }
 
+const origin = 'https?://[^/*,;\\s]+'
+
 export const HttpSettings = {
   HOST: Type.String({ default: '0.0.0.0', description: 'Address to listen on' }),
   PORT: Type.Integer({ default: 8080, minimum: 0, maximum: 65_535, description: 'Port to listen on' }),
-  JWT_SECRET: Type.Optional(Type.String({ minLength: 32, description: 'Shared secret of HS256 tokens' })),
-  JWT_PUBLIC_KEY: Type.Optional(
-    Type.String({ pattern: '^-----BEGIN', description: 'PEM public key; replaces the shared secret' }),
+  JWT_SECRET: Type.Optional(
+    Type.String({ minLength: 32, unless: 'JWT_PUBLIC_KEY', description: 'Shared secret of HS256 tokens' }),
   ),
-  CORS_ORIGINS: Type.String({ default: 'http://localhost:3000', description: 'Browser origins, comma-separated' }),
+  JWT_PUBLIC_KEY: Type.Optional(
+    Type.String({
+      pattern: '^-----BEGIN (RSA )?PUBLIC KEY-----',
+      description: 'PEM public key; replaces the shared secret',
+    }),
+  ),
+  CORS_ORIGINS: Type.String({
+    default: 'http://localhost:3000',
+    pattern: `^${origin}(, *${origin})*$`,
+    description: 'Browser origins, each exactly as the browser spells it, comma-separated',
+  }),
 }
 
 const gibibyte = 1024 ** 3

@@ -1,0 +1,92 @@
+import {
+  ConfigError,
+  DatabaseSettings,
+  HttpSettings,
+  LogSettings,
+  loadConfig,
+  QueueSettings,
+  StoreSettings,
+} from '@playtherapy/service-kit'
+import t from 'tap'
+import { Type } from 'typebox'
+
+const schema = Type.Object({ ...HttpSettings, ...DatabaseSettings, ...QueueSettings, ...StoreSettings, ...LogSettings })
+const valid = {
+  DATABASE_URL: 'postgres://localhost/a',
+  QUEUE_URL: 'redis://localhost',
+  S3_BUCKET: 'bucket',
+  S3_ACCESS_KEY_ID: 'id',
+  S3_SECRET_ACCESS_KEY: 'key',
+  JWT_SECRET: 'x'.repeat(32),
+}
+
+function faultsOf(env: NodeJS.ProcessEnv): string {
+  try {
+    loadConfig(schema, env)
+  } catch (error) {
+    if (error instanceof ConfigError) return error.message
+    throw error
+  }
+  return ''
+}
+
+t.test('texts become what they stand for, and defaults are filled in', async (t) => {
+  t.match(loadConfig(schema, { ...valid, PORT: '0', S3_FORCE_PATH_STYLE: 'false', UNKNOWN: 'x', LOG_LEVEL: '' }), {
+    PORT: 0,
+    HOST: '0.0.0.0',
+    S3_FORCE_PATH_STYLE: false,
+    LOG_LEVEL: 'info',
+    PHASE: 'LOCAL',
+    CORS_ORIGINS: 'http://localhost:3000',
+  })
+  t.notOk('UNKNOWN' in loadConfig(schema, { ...valid, UNKNOWN: 'x' }), 'only what the schema names')
+})
+
+t.test('every fault is named at once, and no value', async (t) => {
+  const secret = 'do-not-print-me'
+  const message = faultsOf({
+    PORT: `80${secret}`,
+    DATABASE_URL: `mysql://user:${secret}@host/db`,
+    QUEUE_URL: `amqp://${secret}`,
+    JWT_SECRET: secret,
+    JWT_PUBLIC_KEY: secret,
+    PHASE: secret,
+    LOG_LEVEL: secret,
+    S3_BUCKET: '',
+    S3_ENDPOINT: secret,
+    S3_FORCE_PATH_STYLE: secret,
+    CORS_ORIGINS: secret,
+  })
+  const wrong = [
+    ...['PORT', 'DATABASE_URL', 'QUEUE_URL', 'JWT_SECRET', 'JWT_PUBLIC_KEY', 'PHASE', 'LOG_LEVEL', 'S3_BUCKET'],
+    ...['S3_ENDPOINT', 'S3_FORCE_PATH_STYLE', 'CORS_ORIGINS', 'S3_ACCESS_KEY_ID', 'S3_SECRET_ACCESS_KEY'],
+  ]
+  const named = message
+    .split('\n')
+    .slice(1)
+    .map((line) => line.trim().split(' ')[0])
+  t.same(named.sort(), wrong.sort())
+  t.notMatch(message, secret)
+})
+
+t.test('values that would start a service nobody can use', async (t) => {
+  const faults: [string, NodeJS.ProcessEnv][] = [
+    ['JWT_SECRET', { JWT_SECRET: undefined }],
+    ['JWT_SECRET', { JWT_SECRET: 'short' }],
+    ['JWT_PUBLIC_KEY', { JWT_PUBLIC_KEY: '-----BEGIN PRIVATE KEY-----\nMIIB\n-----END PRIVATE KEY-----' }],
+    ['PORT', { PORT: '65536' }],
+    ['PORT', { PORT: '80.5' }],
+    ['PORT', { PORT: '-1' }],
+    ['CORS_ORIGINS', { CORS_ORIGINS: '*' }],
+    ['CORS_ORIGINS', { CORS_ORIGINS: 'http://a.example,*' }],
+    ['CORS_ORIGINS', { CORS_ORIGINS: 'http://a.example/' }],
+    ['CORS_ORIGINS', { CORS_ORIGINS: 'a.example' }],
+    ['CORS_ORIGINS', { CORS_ORIGINS: 'http://a.example;http://b.example' }],
+  ]
+  for (const [name, env] of faults) {
+    t.match(faultsOf({ ...valid, ...env }), new RegExp(`^  ${name} `, 'm'), JSON.stringify(env))
+  }
+  const publicKey = '-----BEGIN PUBLIC KEY-----\nMIIB\n-----END PUBLIC KEY-----\n'
+  t.equal(faultsOf({ ...valid, JWT_SECRET: undefined, JWT_PUBLIC_KEY: publicKey }), '', 'a public key does instead')
+  t.equal(faultsOf({ ...valid, CORS_ORIGINS: 'http://a.example:3000, https://b.example' }), '')
+})
