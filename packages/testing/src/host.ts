@@ -27,7 +27,11 @@ export async function testHost(t: Teardown, apps: FastifyPluginAsync): Promise<T
     ready: {},
     apps,
   })
-  t.teardown(() => host.close())
+  t.teardown(() => {
+    // fetch may have opened connections it never used; Node waits a minute for the first request of such a one.
+    host.server.closeAllConnections()
+    return host.close()
+  })
   const url = await host.listen({ host: '127.0.0.1', port: 0 })
   const withClaims = (claims: object) => ({
     authorization: `Bearer ${host.jwt.sign({ exp: Math.floor(Date.now() / 1000) + 60, ...claims })}`,

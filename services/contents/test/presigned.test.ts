@@ -1,0 +1,118 @@
+import { issuePresigned } from '@playtherapy/intake'
+import { inFolder } from '@playtherapy/object-store'
+import { outbox, sessions, videos } from '@playtherapy/schema'
+import { eq } from 'drizzle-orm'
+import t from 'tap'
+import { type Contents, contents } from './support.ts'
+
+/** How an MP4 begins: one `ftyp` box. */
+const mp4 = Buffer.from('\0\0\0\x18ftypisom\0\0\x02\0isomiso2', 'latin1')
+
+const encodes = ({ db }: Contents) => db.$count(outbox, eq(outbox.name, 'encode-video'))
+
+/** A session, and a way to give it keys, upload to them and announce them. */
+async function presigned(t: Parameters<typeof contents>[0], options?: Parameters<typeof contents>[1]) {
+  const service = await contents(t, options)
+  const { db, store, call } = service
+  const caseId = await service.newCase(7)
+  const sessionId = await service.newSession(7, caseId)
+  const path = `/${caseId}/session/${sessionId}`
+  const issue = async (session = sessionId) =>
+    (await issuePresigned({ db, store, phase: 'LOCAL' }, { caseId, sessionId: session })).file_path
+  const upload = (key: string, bytes: Uint8Array) =>
+    store.replace(
+      inFolder('video', key),
+      (async function* () {
+        yield bytes
+      })(),
+      { contentType: 'video/mp4' },
+    )
+  const put = (origin_video_url: string, more = {}) =>
+    call(7, 'PUT', path, { data: { name: 'New', video_length: '00:42:10', origin_video_url, ...more } })
+  return { ...service, service, caseId, sessionId, path, issue, upload, put }
+}
+
+t.test('a PUT with the key of a finished upload starts the encode', async (t) => {
+  const { db, service, sessionId, path, issue, upload, put, call } = await presigned(t)
+  const key = await issue()
+  t.match(await call(7, 'GET', path), [200, { origin_video_url: null, encoding_state_id: 5 }])
+  const { etag } = await upload(key, mp4)
+  const answer = await put(key)
+  t.match(answer, [200, { origin_video_url: key, encoding_state_id: 1, name: 'New', video_length: '00:42:10' }])
+  t.strictSame(await call(7, 'GET', path), answer)
+  const [video] = await db.select().from(videos)
+  t.match(video, { sessionId, state: 'stored', size: mp4.length, etag, container: 'mp4' })
+  t.equal(await encodes(service), 1)
+  const job = await db.select({ payload: outbox.payload }).from(outbox).where(eq(outbox.name, 'encode-video'))
+  t.same(job, [{ payload: { video_id: video?.id } }])
+
+  await upload(key, Buffer.concat([mp4, mp4]))
+  await db.update(sessions).set({ encodingStateId: 2 })
+  t.match(
+    await put(key, { name: 'Again' }),
+    [200, { name: 'Again', encoding_state_id: 2, origin_video_url: key }],
+    'a used key changes nothing more',
+  )
+  t.match(await db.select().from(videos), [{ etag, size: mp4.length }], 'what was announced cannot be swapped')
+  t.equal(await encodes(service), 1)
+})
+
+t.test('what is no waiting upload of this session is ignored', async (t) => {
+  const { service, caseId, path, issue, upload, put, call, newSession } = await presigned(t)
+  const foreign = await issue(await newSession(7, caseId))
+  await upload(foreign, mp4)
+  for (const key of [foreign, '', 'x', 'LOCAL/1/1/1.mp4', '../../etc/passwd', `video/${await issue()}`, '%', 'a\\b']) {
+    t.match(await put(key), [200, { name: 'New', origin_video_url: null, encoding_state_id: 5 }], key)
+  }
+  const unused = await issue()
+  await upload(unused, mp4)
+  t.match(await call(8, 'PUT', path, { data: { name: 'x', origin_video_url: unused } }), [400, { error_code: 2 }])
+  t.match(await call(7, 'POST', `/${caseId}/session`, { data: { name: 'x', origin_video_url: unused } }), [
+    200,
+    { origin_video_url: null },
+  ])
+  t.equal(await encodes(service), 0)
+})
+
+t.test('an upload that cannot count is refused, and nothing changes', async (t) => {
+  const { service, path, issue, upload, put, call } = await presigned(t, { uploadLimit: 1_000 })
+  const before = await call(7, 'GET', path)
+  const failed = (key: string) => [400, { message: `File [${key.split('/').at(-1)}] Upload failed.`, error_code: 1000 }]
+  const absent = await issue()
+  t.strictSame(await put(absent), failed(absent))
+  const text = await issue()
+  await upload(text, Buffer.from('#EXTM3U\nhttp://somewhere/\n'))
+  t.strictSame(await put(text), failed(text))
+  const empty = await issue()
+  await upload(empty, Buffer.alloc(0))
+  t.strictSame(await put(empty), failed(empty))
+  const large = await issue()
+  await upload(large, Buffer.concat([mp4, Buffer.alloc(1_000)]))
+  t.match(await put(large), [413, { error_code: 9 }])
+  t.strictSame(await call(7, 'GET', path), before, 'neither name nor length')
+  t.equal(await encodes(service), 0)
+  await upload(absent, mp4)
+  t.match(await put(absent), [200, { origin_video_url: absent }], 'it may be announced once it is there')
+})
+
+t.test('ten announcements at once start one encode', async (t) => {
+  const { service, issue, upload, put } = await presigned(t)
+  const key = await issue()
+  await upload(key, mp4)
+  const answers = await Promise.all(Array.from({ length: 10 }, () => put(key)))
+  for (const answer of answers) t.match(answer, [200, { origin_video_url: key, encoding_state_id: 1 }])
+  t.equal(await encodes(service), 1)
+})
+
+t.test('of two uploads the newer wins, however late the older is announced', async (t) => {
+  const { db, issue, upload, put } = await presigned(t)
+  const older = await issue()
+  const newer = await issue()
+  await upload(older, mp4)
+  await upload(newer, mp4)
+  t.match(await put(newer), [200, { origin_video_url: newer }])
+  t.match(await put(older), [200, { origin_video_url: newer }])
+  t.match(await db.select({ state: videos.state }).from(videos).where(eq(videos.path, older)), [
+    { state: 'superseded' },
+  ])
+})
