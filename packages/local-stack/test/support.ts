@@ -1,0 +1,90 @@
+import { contentsApp } from '@playtherapy/contents/app'
+import { mediaApp } from '@playtherapy/media/app'
+import { cases, renditions, sessions, videos } from '@playtherapy/schema'
+import { scriptApp } from '@playtherapy/script/app'
+import { type StoreBackend, type Teardown, testDatabase, testHost, testStore } from '@playtherapy/testing'
+import { eq } from 'drizzle-orm'
+import { Type } from 'typebox'
+import { Value } from 'typebox/value'
+
+/** All services on one host, as the local stack has them, over a fresh database and store. */
+export async function testServices(t: Teardown, backend: StoreBackend = 'file') {
+  const { db, sql } = await testDatabase(t)
+  const store = await testStore(t, backend)
+  const resources = { db, store, phase: 'LOCAL' as const, uploadLimit: 1024 ** 2 }
+  const host = await testHost(t, async (root) => {
+    await root.register(contentsApp({ ...resources, timeZone: 'Asia/Seoul' }))
+    await root.register(mediaApp(resources))
+    await root.register(scriptApp(resources))
+  })
+  return { ...host, db, sql, store }
+}
+
+/** A case with one session of this therapist. */
+export async function seed({ db }: Pick<Awaited<ReturnType<typeof testServices>>, 'db'>, userId: number) {
+  const [owned] = await db.insert(cases).values({ userId, givenName: '민수' }).returning()
+  const [session] = await db
+    .insert(sessions)
+    .values({ caseId: owned?.id ?? 0, name: 'first' })
+    .returning()
+  return { caseId: owned?.id ?? 0, sessionId: session?.id ?? 0 }
+}
+
+/** Gives a session a video that can be played. */
+export async function seedVideo({ db, store }: Awaited<ReturnType<typeof testServices>>, sessionId: number) {
+  const path = `LOCAL/seed/${sessionId}/1.mp4`
+  const body = (async function* () {
+    yield Buffer.from('not really a video, and nobody looks')
+  })()
+  const stored = await store.put(`video/${path}`, body, { contentType: 'video/mp4' })
+  const [video] = await db
+    .insert(videos)
+    .values({ sessionId, state: 'encoded', path, container: 'mp4', storedAt: new Date(), ...stored })
+    .returning()
+  const [rendition] = await db
+    .insert(renditions)
+    .values({ sessionId, videoId: video?.id ?? 0, path, durationMs: 1000, width: 2, height: 2, ...stored })
+    .returning()
+  await db
+    .update(sessions)
+    .set({ videoId: video?.id ?? null, encodingStateId: 1 })
+    .where(eq(sessions.id, sessionId))
+  await db.update(sessions).set({ encodingStateId: 2 }).where(eq(sessions.id, sessionId))
+  await db
+    .update(sessions)
+    .set({ encodingStateId: 3, renditionId: rendition?.id ?? null })
+    .where(eq(sessions.id, sessionId))
+}
+
+const Document = Type.Object({
+  paths: Type.Record(
+    Type.String(),
+    Type.Record(Type.String(), Type.Object({ security: Type.Optional(Type.Unknown()) })),
+  ),
+})
+
+export interface Operation {
+  method: string
+  /** With `{case_id}` and `{session_id}`. */
+  path: string
+  /** Only the analysis system may. */
+  service: boolean
+}
+
+/** Every operation that needs a token, as the OpenAPI document has them: a new route cannot be forgotten. */
+export async function operations(url: string): Promise<Operation[]> {
+  const response = await fetch(`${url}/documentation/json`)
+  const { paths } = Value.Parse(Document, await response.json())
+  return Object.entries(paths).flatMap(([path, methods]) =>
+    Object.entries(methods)
+      .filter(([, { security }]) => security !== undefined)
+      .map(([method]) => ({
+        method: method.toUpperCase(),
+        path,
+        service: method === 'post' && path.endsWith('/analyze-report'),
+      })),
+  )
+}
+
+export const at = ({ path }: Operation, caseId: number | string, sessionId: number | string) =>
+  path.replace('{case_id}', String(caseId)).replace('{session_id}', String(sessionId))

@@ -1,0 +1,116 @@
+import t from 'tap'
+import { at, type Operation, operations, seed, seedVideo, testServices } from './support.ts'
+
+const owner = 7
+const stranger = 8
+
+const report = { reports: { Evaluation: { category: 'Evaluation', descriptions: '', interactions: [], level: 1 } } }
+const script = { scripts: [{ speaker: 'T', text: 'Hello' }] }
+
+/** A body that the route takes from its owner. */
+function body({ method, path }: Operation): { body?: string | FormData; type?: string } {
+  const json = (value: unknown) => ({ body: JSON.stringify(value), type: 'application/json' })
+  if (method !== 'POST' && method !== 'PUT') return {}
+  if (path.endsWith('/analyze-report')) return json(report)
+  if (path.endsWith('/script') || path.endsWith('/video')) {
+    const form = new FormData()
+    const content = path.endsWith('/script') ? JSON.stringify(script) : 'no video'
+    form.set(path.endsWith('/script') ? 'script' : 'file', new Blob([content]), 'name')
+    return { body: form }
+  }
+  return json(path.includes('/session') ? { data: { name: 'changed' } } : { given_name: 'changed' })
+}
+
+t.test('every route is for its owner alone', async (t) => {
+  const services = await testServices(t)
+  const mine = await seed(services, owner)
+  const other = await seed(services, owner)
+  const foreign = await seed(services, stranger)
+  await seedVideo(services, mine.sessionId)
+  const call = async (operation: Operation, headers: Record<string, string>, caseId: number, sessionId: number) => {
+    const { body: content, type } = body(operation)
+    const response = await fetch(services.url + at(operation, caseId, sessionId), {
+      method: operation.method,
+      headers: { ...headers, ...(type && { 'content-type': type }) },
+      ...(content !== undefined && { body: content }),
+    })
+    const text = await response.text()
+    return { status: response.status, text, code: /"error_code":(\d+)/.exec(text)?.[1] }
+  }
+  const snapshot = async () =>
+    JSON.stringify([
+      await services.sql`select * from cases order by id`,
+      await services.sql`select * from sessions order by id`,
+      await services.sql`select count(*) from outbox`,
+      await services.sql`select * from videos order by id`,
+      await services.sql`select * from script_versions order by id`,
+      await services.sql`select * from report_versions order by id`,
+    ])
+  const before = await snapshot()
+
+  const all = await operations(services.url)
+  for (const operation of all.filter(({ path }) => path.includes('{case_id}'))) {
+    const label = `${operation.method} ${operation.path}`
+    const expect = async (
+      who: string,
+      headers: Record<string, string>,
+      caseId: number,
+      sessionId: number,
+      code: string,
+    ) => {
+      const { status, text, code: seen } = await call(operation, headers, caseId, sessionId)
+      const hidden =
+        operation.method === 'HEAD' ? status === 400 : seen === code && status === (code === '0' ? 401 : 400)
+      if (!hidden) t.fail(`${label} by ${who}: ${status} ${text}`)
+    }
+    const rightful = operation.service ? services.withClaims({ scope: 'reports:write' }) : services.as(owner)
+    const missing = 2_000_000_000
+    await expect('the owner, missing case', rightful, missing, mine.sessionId, '2')
+    if (!operation.service) {
+      await expect('a stranger', services.as(stranger), mine.caseId, mine.sessionId, '2')
+      await expect(
+        'the service token',
+        services.withClaims({ scope: 'reports:write' }),
+        mine.caseId,
+        mine.sessionId,
+        '0',
+      )
+    } else await expect('a therapist', services.as(owner), mine.caseId, mine.sessionId, '0')
+    if (!operation.path.includes('{session_id}')) continue
+    await expect('the owner, missing session', rightful, mine.caseId, missing, '3')
+    await expect('the owner, another own case', rightful, other.caseId, mine.sessionId, '3')
+    await expect('the owner, a foreign session', rightful, mine.caseId, foreign.sessionId, '3')
+    if (!operation.service) {
+      await expect('a stranger through an own case', services.as(stranger), foreign.caseId, mine.sessionId, '3')
+    }
+  }
+  t.equal(await snapshot(), before, 'nothing has changed')
+
+  // The matrix would prove little if the owner were refused too. Deletions last.
+  const order = all.toSorted((a, b) => Number(a.method === 'DELETE') - Number(b.method === 'DELETE'))
+  const deletions = order.filter(({ method }) => method === 'DELETE').toSorted((a, b) => b.path.length - a.path.length)
+  for (const operation of [...order.filter(({ method }) => method !== 'DELETE'), ...deletions]) {
+    const headers = operation.service ? services.withClaims({ scope: 'reports:write' }) : services.as(owner)
+    const { status, text, code } = await call(operation, headers, mine.caseId, mine.sessionId)
+    const refusedAsContent = operation.path.endsWith('/video') && operation.method === 'POST' && code === '1000'
+    const notYet = operation.method === 'GET' && (code === '6' || code === '7')
+    t.ok(
+      status < 300 || refusedAsContent || notYet,
+      `${operation.method} ${operation.path} by its owner: ${status} ${text}`,
+    )
+  }
+})
+
+t.test('lists and counts hold only what is the caller’s', async (t) => {
+  const services = await testServices(t)
+  await seed(services, owner)
+  await seed(services, owner)
+  await seed(services, stranger)
+  const get = async (path: string, user: number) =>
+    (await fetch(services.url + path, { headers: services.as(user) })).json()
+  t.match(await get('/contents/api/case', owner), [{ user_id: owner }, { user_id: owner }])
+  t.match(await get('/contents/api/case', stranger), [{ user_id: stranger }])
+  t.strictSame(await get('/contents/api/case', 9), [])
+  t.match(await get('/contents/api/case?keyword=%EB%AF%BC%EC%88%98', stranger), [{ user_id: stranger }])
+  t.equal(await get('/contents/api/case/total-num', owner), 1)
+})
