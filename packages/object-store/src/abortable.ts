@@ -1,3 +1,5 @@
+import type { Readable } from 'node:stream'
+
 /**
  * The same bytes, until the signal fires: then the reader gets the reason at once, even while the source is silent.
  * (`addAbortSignal` on a stream made from a generator waits for the generator, and so for the silence to end.)
@@ -22,4 +24,12 @@ export async function* abortable(body: AsyncIterable<Uint8Array>, signal?: Abort
     signal?.removeEventListener('abort', stop)
     source.return?.().catch(() => {})
   }
+}
+
+/** Destroys a stream, and with it what it holds open, when its reader has lost interest. */
+export function destroyOnAbort(stream: Readable, signal?: AbortSignal): void {
+  const stop = () => void stream.destroy()
+  signal?.addEventListener('abort', stop, { once: true })
+  stream.once('close', () => signal?.removeEventListener('abort', stop))
+  if (signal?.aborted) stop()
 }

@@ -1,5 +1,5 @@
 import type { FastifyInstance, FastifyPluginAsync } from 'fastify'
-import { Type } from 'typebox'
+import { type Static, Type } from 'typebox'
 import type { FileStore } from './file.ts'
 
 export interface FileRoutesOptions {
@@ -8,10 +8,7 @@ export interface FileRoutesOptions {
   limit?: number
 }
 
-const Query = Type.Object({
-  expires: Type.String({ pattern: '^[0-9]{1,12}$' }),
-  signature: Type.String({ pattern: '^[0-9a-f]{64}$' }),
-})
+const Query = Type.Object({ expires: Type.Optional(Type.String()), signature: Type.Optional(Type.String()) })
 
 const refusal = { message: 'the URL is not valid, or no longer', error_code: 0 }
 const gibibyte = 1024 ** 3
@@ -30,7 +27,7 @@ export const fileRoutes =
       if (!(error instanceof TooLarge)) throw error
       return reply.code(413).send({ message: error.message, error_code: 9 })
     })
-    app.put<{ Params: { '*': string }; Querystring: { expires: string; signature: string } }>(
+    app.put<{ Params: { '*': string }; Querystring: Static<typeof Query> }>(
       '/objects/*',
       {
         bodyLimit: limit,
@@ -38,7 +35,7 @@ export const fileRoutes =
       },
       async (request, reply) => {
         const key = request.params['*']
-        const { expires, signature } = request.query
+        const { expires, signature = '' } = request.query
         const contentType = request.headers['content-type'] ?? ''
         if (!store.verifyPut(key, contentType, Number(expires), signature)) return reply.code(403).send(refusal)
         if (Number(request.headers['content-length']) > limit) throw new TooLarge(limit)

@@ -1,9 +1,10 @@
 import { createHmac, randomUUID, timingSafeEqual } from 'node:crypto'
-import { createReadStream } from 'node:fs'
-import { link, mkdir, open, readdir, rename, rm, rmdir, stat } from 'node:fs/promises'
+import { constants, fsyncSync, futimesSync, renameSync, statSync } from 'node:fs'
+import { access, type FileHandle, link, mkdir, open, readdir, rm, stat } from 'node:fs/promises'
 import { dirname, join, relative, resolve, sep } from 'node:path'
 import type { Readable } from 'node:stream'
-import { abortable } from './abortable.ts'
+import { abortable, destroyOnAbort } from './abortable.ts'
+import { filesBelow, inFolderOf, isMissing, removeEmptyFolders, syncDirectory } from './folders.ts'
 import {
   type GetOptions,
   ObjectChangedError,
@@ -31,10 +32,16 @@ export interface FileStore extends ObjectStore {
   verifyPut(key: string, contentType: string, expires: number, signature: string): boolean
 }
 
-const isMissing = (error: unknown) => error instanceof Error && 'code' in error && error.code === 'ENOENT'
+interface FileInfo {
+  size: number
+  mtime: Date
+}
 
-/** Names a version of a file: objects are written once, so size and time of writing tell any two apart. */
-const etagOf = (info: { size: bigint; mtimeNs: bigint }) => `"${info.size.toString(16)}-${info.mtimeNs.toString(16)}"`
+/** Time of writing in whole seconds: what every way of copying a folder keeps. */
+const secondOf = ({ mtime }: { mtime: Date }) => Math.floor(mtime.getTime() / 1000)
+
+/** Names one version of a file; `rename` below sees to it that the next one is of another second. */
+const etagOf = (info: FileInfo) => `"${info.size.toString(16)}-${secondOf(info).toString(16)}"`
 
 /**
  * An object store in a folder: the embedded default. A body goes to a temporary file first, is flushed to disk, and
@@ -59,11 +66,13 @@ export function createFileStore({ directory, publicUrl, secret }: FileStoreOptio
     const handle = await open(temporary, 'wx')
     try {
       for await (const chunk of abortable(body, signal)) await handle.appendFile(chunk)
+      const now = Math.floor(Date.now() / 1000)
+      await handle.utimes(now, now)
       await handle.sync()
-      const info = await handle.stat({ bigint: true })
-      await inFolderOf(file, () => (replace ? rename(temporary, file) : link(temporary, file)))
-      await syncDirectory(dirname(file))
-      return { size: Number(info.size), etag: etagOf(info) }
+      await inFolderOf(file, async () => (replace ? rename(handle, temporary, file) : link(temporary, file)))
+      for (let folder = dirname(file); folder !== dirname(root); folder = dirname(folder)) await syncDirectory(folder)
+      const info = await handle.stat()
+      return { size: info.size, etag: etagOf(info) }
     } catch (error) {
       if (error instanceof Error && 'code' in error && error.code === 'EEXIST') throw new ObjectExistsError(key)
       throw error
@@ -73,11 +82,11 @@ export function createFileStore({ directory, publicUrl, secret }: FileStoreOptio
     }
   }
 
-  const describe = async (key: string): Promise<ObjectInfo | undefined> => {
+  async function head(key: string): Promise<ObjectInfo | undefined> {
     try {
-      const info = await stat(fileOf(key), { bigint: true })
+      const info = await stat(fileOf(key))
       if (!info.isFile()) return undefined
-      return { key, size: Number(info.size), etag: etagOf(info), lastModified: info.mtime }
+      return { key, size: info.size, etag: etagOf(info), lastModified: info.mtime }
     } catch (error) {
       if (isMissing(error)) return undefined
       throw error
@@ -92,18 +101,24 @@ export function createFileStore({ directory, publicUrl, secret }: FileStoreOptio
   return {
     put: (key, body, options) => write(key, body, options, false),
     replace: (key, body, options) => write(key, body, options, true),
-    head: describe,
+    head,
 
     async get(key: string, { start = 0, end, ifMatch, signal }: GetOptions = {}): Promise<Readable> {
-      const info = await describe(key)
-      if (!info) throw new ObjectMissingError(key)
-      if (ifMatch !== undefined && ifMatch !== info.etag) throw new ObjectChangedError(key)
-      return createReadStream(fileOf(key), {
-        start,
-        ...(end !== undefined && { end }),
-        ...(signal && { signal }),
-        highWaterMark: 256 * 1024,
+      const handle = await open(fileOf(key)).catch((error: unknown) => {
+        throw isMissing(error) ? new ObjectMissingError(key) : error
       })
+      try {
+        const info = await handle.stat()
+        if (!info.isFile()) throw new ObjectMissingError(key)
+        if (ifMatch !== undefined && ifMatch !== etagOf(info)) throw new ObjectChangedError(key)
+        signal?.throwIfAborted()
+        const stream = handle.createReadStream({ start, ...(end !== undefined && { end }), highWaterMark: 256 * 1024 })
+        destroyOnAbort(stream, signal)
+        return stream
+      } catch (error) {
+        await handle.close()
+        throw error
+      }
     },
 
     async delete(keys) {
@@ -119,7 +134,7 @@ export function createFileStore({ directory, publicUrl, secret }: FileStoreOptio
       for (const file of await filesBelow(folder)) {
         const key = relative(root, file).split(sep).join('/')
         if (!key.startsWith(prefix) || key.startsWith('.')) continue
-        const info = await describe(key)
+        const info = await head(key)
         if (info) yield info
       }
     },
@@ -147,51 +162,24 @@ export function createFileStore({ directory, publicUrl, secret }: FileStoreOptio
     },
 
     async check() {
-      await mkdir(root, { recursive: true })
+      await mkdir(unfinished, { recursive: true })
+      await access(unfinished, constants.W_OK)
     },
 
     close() {},
   }
 }
 
-/** Does something in a file's folder, which is made first; again if a delete removed it in between as empty. */
-async function inFolderOf(file: string, act: () => Promise<void>, tries = 5): Promise<void> {
-  await mkdir(dirname(file), { recursive: true })
-  try {
-    await act()
-  } catch (error) {
-    if (!isMissing(error) || tries === 0) throw error
-    await inFolderOf(file, act, tries - 1)
+/**
+ * Gives a whole file its name in place of another. All in one go, so that no second replacement comes between; a
+ * version of the same second is moved on by one, so that the two have different ETags.
+ */
+function rename(handle: FileHandle, from: string, to: string): void {
+  const old = statSync(to, { throwIfNoEntry: false })
+  const now = secondOf(statSync(from))
+  if (old && secondOf(old) >= now) {
+    futimesSync(handle.fd, now, secondOf(old) + 1)
+    fsyncSync(handle.fd)
   }
-}
-
-/** Makes a new name in a folder survive a power cut. */
-async function syncDirectory(folder: string): Promise<void> {
-  const handle = await open(folder, 'r')
-  try {
-    await handle.sync()
-  } finally {
-    await handle.close()
-  }
-}
-
-async function filesBelow(folder: string): Promise<string[]> {
-  try {
-    const entries = await readdir(folder, { withFileTypes: true, recursive: true })
-    return entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name))
-  } catch (error) {
-    if (isMissing(error)) return []
-    throw error
-  }
-}
-
-/** Folders that held only what was removed; one that is in use again is left alone. */
-async function removeEmptyFolders(folder: string, root: string): Promise<void> {
-  for (let current = folder; current.startsWith(root + sep); current = dirname(current)) {
-    try {
-      await rmdir(current)
-    } catch {
-      return
-    }
-  }
+  renameSync(from, to)
 }

@@ -1,6 +1,7 @@
 export { type Teardown, testDatabase } from './database.ts'
 export { jwtSecret, type TestHost, testHost } from './host.ts'
 export { randomName } from './names.ts'
+export { objectStoreSuite } from './object-store-suite.ts'
 export { type QueueBackend, queueBackends, testQueue } from './queues.ts'
 export { type RunningRedis, startRedis } from './servers/redis.ts'
 export { type RunningS3, startS3 } from './servers/s3.ts'

@@ -1,0 +1,282 @@
+import { createHash, randomBytes } from 'node:crypto'
+import { setTimeout as sleep } from 'node:timers/promises'
+import {
+  ObjectChangedError,
+  ObjectExistsError,
+  type ObjectInfo,
+  ObjectMissingError,
+  type ObjectStore,
+} from '@playtherapy/object-store'
+import type { Test } from 'tap'
+import { randomName } from './names.ts'
+
+const mebibyte = 1024 ** 2
+const contentType = 'video/mp4'
+
+const sha256 = (bytes: Uint8Array) => createHash('sha256').update(bytes).digest('hex')
+
+/** The bytes in chunks of that size, as a network would bring them. */
+async function* chunked(bytes: Uint8Array, size = 64 * 1024) {
+  for (let start = 0; start < bytes.length; start += size) yield bytes.subarray(start, start + size)
+}
+
+/** Some bytes, and then silence until `ended` says how it goes on. */
+async function* silentAfter(bytes: Uint8Array, ended: Promise<void> = new Promise(() => {})) {
+  yield* chunked(bytes)
+  await ended
+}
+
+async function* failingAfter(bytes: Uint8Array) {
+  yield* chunked(bytes)
+  throw new Error('the source broke')
+}
+
+async function read(body: AsyncIterable<Uint8Array>): Promise<Buffer> {
+  const chunks: Uint8Array[] = []
+  for await (const chunk of body) chunks.push(chunk)
+  return Buffer.concat(chunks)
+}
+
+/**
+ * What every object store must do (`ObjectStore` has the words). The store must give out URLs that can be reached, and
+ * is the suite's own.
+ */
+export function objectStoreSuite(t: Test, store: ObjectStore): void {
+  t.jobs = 4
+  const put = (key: string, bytes: Uint8Array, size?: number) => store.put(key, chunked(bytes, size), { contentType })
+  const list = async (prefix: string) => {
+    const found: ObjectInfo[] = []
+    for await (const info of store.list(prefix)) found.push(info)
+    return found.sort((a, b) => (a.key < b.key ? -1 : 1))
+  }
+  const keysOf = async (prefix: string) => (await list(prefix)).map((info) => info.key)
+  const nothingLeft = async (t: Test, prefix: string) => {
+    t.strictSame(await list(prefix), [], 'no object')
+    t.equal(await store.abortUploads(prefix), 0, 'no unfinished upload')
+  }
+
+  t.test('what is put is found as it was', async (t) => {
+    await store.check()
+    const key = `${randomName()}/a/1.mp4`
+    const bytes = randomBytes(100_000)
+    const { size, etag } = await put(key, bytes, 777)
+    t.equal(size, 100_000)
+    const info = await store.head(key)
+    t.match(info, { key, size, etag, lastModified: Date })
+    t.match(await list(key), [{ key, size, etag, lastModified: Date }])
+    t.equal(sha256(await read(await store.get(key))), sha256(bytes))
+    t.equal(sha256(await read(await store.get(key, { ifMatch: etag }))), sha256(bytes))
+  })
+
+  t.test('a part of an object', async (t) => {
+    const key = `${randomName()}/1.mp4`
+    const { etag } = await put(key, Buffer.from('0123456789'))
+    const part = async (range: object) => `${await read(await store.get(key, range))}`
+    t.equal(await part({ start: 3, end: 5, ifMatch: etag }), '345')
+    t.equal(await part({ start: 7 }), '789')
+    t.equal(await part({ end: 0 }), '0')
+    t.equal(await part({ start: 9, end: 9 }), '9')
+  })
+
+  for (const [what, size, chunk] of [
+    ['an empty object', 0, 1],
+    ['exactly the bytes of two parts', 10 * mebibyte, 64 * 1024],
+    ['many parts and a rest, in chunks of no round size', 20 * mebibyte + 7, 100_003],
+    ['one chunk larger than a part', 13 * mebibyte, 13 * mebibyte],
+  ] as const) {
+    t.test(what, async (t) => {
+      const key = `${randomName()}/1.mp4`
+      const bytes = randomBytes(size)
+      const { etag } = await put(key, bytes, chunk)
+      t.match(await store.head(key), { size, etag })
+      t.equal(sha256(await read(await store.get(key))), sha256(bytes))
+    })
+  }
+
+  t.test('what is not there', async (t) => {
+    const key = `${randomName()}/1.mp4`
+    t.equal(await store.head(key), undefined)
+    await t.rejects(store.get(key), ObjectMissingError)
+    await t.rejects(store.get(key, { ifMatch: '"x"', start: 1 }), ObjectMissingError)
+    await store.delete([key])
+    await store.delete([])
+    await nothingLeft(t, key)
+  })
+
+  t.test('an object that is not the one expected', async (t) => {
+    const key = `${randomName()}/1.mp4`
+    await put(key, Buffer.from('one'))
+    await t.rejects(store.get(key, { ifMatch: '"another"' }), ObjectChangedError)
+    await t.rejects(store.get(key, { ifMatch: '"another"', start: 1, end: 1 }), ObjectChangedError)
+  })
+
+  t.test('an object is written once', async (t) => {
+    const key = `${randomName()}/1.mp4`
+    await put(key, Buffer.from('first'))
+    await t.rejects(put(key, Buffer.from('other')), ObjectExistsError)
+    await t.rejects(put(key, randomBytes(11 * mebibyte)), ObjectExistsError)
+    t.equal(`${await read(await store.get(key))}`, 'first')
+    t.equal(await store.abortUploads(key), 0)
+
+    const contested = `${randomName()}/2.mp4`
+    const results = await Promise.allSettled(['a', 'b', 'c', 'd'].map((text) => put(contested, Buffer.from(text))))
+    const refused = results.flatMap((result) => (result.status === 'rejected' ? [result.reason] : []))
+    t.equal(refused.length, 3)
+    t.ok(refused.every((reason) => reason instanceof ObjectExistsError))
+  })
+
+  for (const [what, size] of [
+    ['before anything came', 0],
+    ['within the first part', 1_000],
+    ['within a later part', 12 * mebibyte],
+  ] as const) {
+    t.test(`a source that breaks ${what} leaves nothing`, async (t) => {
+      const prefix = `${randomName()}/`
+      await t.rejects(store.put(`${prefix}1.mp4`, failingAfter(randomBytes(size)), { contentType }), {
+        message: 'the source broke',
+      })
+      await nothingLeft(t, prefix)
+    })
+
+    t.test(`a put aborted while its source is silent ${what} leaves nothing`, async (t) => {
+      const prefix = `${randomName()}/`
+      const abort = new AbortController()
+      const options = { contentType, signal: abort.signal }
+      const result = store.put(`${prefix}1.mp4`, silentAfter(randomBytes(size)), options)
+      result.catch(() => {})
+      await sleep(200)
+      abort.abort(new Error('gone'))
+      await t.rejects(result, { message: 'gone' })
+      await nothingLeft(t, prefix)
+    })
+  }
+
+  t.test('a put aborted at any moment leaves nothing, or is too late', async (t) => {
+    const prefix = `${randomName()}/`
+    const bytes = randomBytes(11 * mebibyte)
+    const moments = Array.from({ length: 12 }, (_, index) => index * 15)
+    const stored = await Promise.all(
+      moments.map(async (milliseconds) => {
+        const abort = new AbortController()
+        const key = `${prefix}${milliseconds}.mp4`
+        const result = store.put(key, chunked(bytes), { contentType, signal: abort.signal }).then(
+          () => [key],
+          () => [],
+        )
+        await sleep(milliseconds)
+        abort.abort()
+        return result
+      }),
+    )
+    t.strictSame(await keysOf(prefix), stored.flat().sort())
+    t.equal(await store.abortUploads(prefix), 0)
+  })
+
+  t.test('a put whose signal has fired before does not begin', async (t) => {
+    const prefix = `${randomName()}/`
+    const signal = AbortSignal.abort(new Error('gone'))
+    const options = { contentType, signal }
+    await t.rejects(store.put(`${prefix}1.mp4`, chunked(randomBytes(10)), options), { message: 'gone' })
+    await nothingLeft(t, prefix)
+  })
+
+  t.test('an unfinished upload can be found and aborted by another', async (t) => {
+    const prefix = `${randomName()}/1/`
+    let goOn = () => {}
+    const silence = new Promise<void>((resolve) => {
+      goOn = resolve
+    })
+    const result = store.put(`${prefix}1.mp4`, silentAfter(randomBytes(12 * mebibyte), silence), { contentType })
+    result.catch(() => {})
+    while ((await store.abortUploads(prefix)) === 0) await sleep(20)
+    goOn()
+    await t.rejects(result)
+    await nothingLeft(t, prefix)
+  })
+
+  t.test('a prefix may end within a name, and more are listed and removed than fit one answer', async (t) => {
+    const prefix = `${randomName()}/`
+    const keys = Array.from({ length: 1_010 }, (_, index) => `${prefix}${index}/video.mp4`)
+    const left = [...keys]
+    const worker = async () => {
+      for (let key = left.pop(); key; key = left.pop()) await put(key, Buffer.from('x'))
+    }
+    await Promise.all(Array.from({ length: 16 }, worker))
+    t.strictSame(await keysOf(prefix), [...keys].sort())
+    t.strictSame(await keysOf(`${prefix}7/`), [`${prefix}7/video.mp4`])
+    t.equal((await keysOf(`${prefix}7`)).length, 1 + 10 + 100)
+    t.strictSame(await keysOf(`${prefix}7/video.mp4x`), [])
+    await store.delete(keys)
+    t.strictSame(await keysOf(prefix), [])
+  })
+
+  t.test('many uploads at once do not mix', async (t) => {
+    const prefix = `${randomName()}/`
+    await Promise.all(
+      Array.from({ length: 8 }, async (_, index) => {
+        const bytes = randomBytes(6 * mebibyte + index)
+        await put(`${prefix}${index}.mp4`, bytes, 10_000 + index)
+        t.equal(sha256(await read(await store.get(`${prefix}${index}.mp4`))), sha256(bytes))
+      }),
+    )
+  })
+
+  t.test('a read that is aborted ends, and keeps nothing busy', async (t) => {
+    const key = `${randomName()}/1.mp4`
+    await put(key, randomBytes(4 * mebibyte))
+    const abort = new AbortController()
+    const body = await store.get(key, { signal: abort.signal })
+    await t.rejects(async () => {
+      for await (const _chunk of body) abort.abort()
+    })
+    t.ok(body.destroyed)
+    await t.rejects(store.get(key, { signal: abort.signal }))
+    // More than there are connections.
+    const unread = async () => {
+      const abort = new AbortController()
+      await store.get(key, { signal: abort.signal })
+      abort.abort()
+    }
+    await Promise.all(Array.from({ length: 300 }, unread))
+    t.equal((await read(await store.get(key, { start: 4 * mebibyte - 1 }))).length, 1)
+  })
+
+  t.test('a presigned PUT', async (t) => {
+    const prefix = `${randomName()}/`
+    const key = `${prefix}1.mp4`
+    const url = await store.presignPut(key, { contentType, expiresIn: 60 })
+    const send = async (to: string, body: Uint8Array<ArrayBuffer> | string = 'x', type = contentType) => {
+      const response = await fetch(to, { method: 'PUT', body, headers: { 'content-type': type } })
+      await response.text()
+      return response
+    }
+    t.equal((await send(url, 'x', 'text/html')).status, 403, 'another content type')
+    t.equal((await send(url.replace('1.mp4', '2.mp4'))).status, 403, 'another key')
+    const tampered = url.replace(/(signature=)([0-9a-f])/i, (_, name, digit) => name + (digit === '0' ? '1' : '0'))
+    t.equal((await send(tampered)).status, 403, 'another signature')
+    t.equal((await send(url.replace(/(Expires|expires)=\d+/, '$1=9999999999'))).status, 403, 'another end')
+    t.equal((await send(url.split('?')[0] ?? '')).status, 403, 'none of it')
+    await nothingLeft(t, prefix)
+
+    const bytes = randomBytes(7 * mebibyte)
+    const response = await send(url, bytes)
+    t.equal(response.status, 200)
+    const info = await store.head(key)
+    t.match(info, { size: bytes.length, etag: response.headers.get('etag') })
+    t.equal(sha256(await read(await store.get(key))), sha256(bytes))
+
+    t.equal((await send(url, randomBytes(7 * mebibyte))).status, 200, 'again')
+    await t.rejects(store.get(key, { ifMatch: info?.etag ?? '' }), ObjectChangedError)
+    t.equal((await send(url, '')).status, 200, 'of nothing')
+    t.match(await store.head(key), { size: 0 })
+  })
+
+  t.test('a presigned URL ends', async (t) => {
+    const key = `${randomName()}/1.mp4`
+    const url = await store.presignPut(key, { contentType, expiresIn: 1 })
+    await sleep(2_100)
+    const response = await fetch(url, { method: 'PUT', body: 'x', headers: { 'content-type': contentType } })
+    t.equal(response.status, 403)
+    t.equal(await store.head(key), undefined)
+  })
+}
