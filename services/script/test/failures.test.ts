@@ -1,6 +1,8 @@
 import { rm, writeFile } from 'node:fs/promises'
 import { request } from 'node:http'
+import { createFileStore } from '@playtherapy/object-store'
 import { scriptVersions, sessions } from '@playtherapy/schema'
+import { testStore } from '@playtherapy/testing'
 import { eq } from 'drizzle-orm'
 import t from 'tap'
 import { form, saved, testScripts } from './support.ts'
@@ -8,7 +10,7 @@ import { form, saved, testScripts } from './support.ts'
 const script = '{"scripts":[]}'
 
 t.test('nobody reaches what is not theirs', async (t) => {
-  const { addSession, db, get, host, objects, place, post, urlOf } = await testScripts(t)
+  const { addSession, db, get, host, objects, place, post, urlOf } = await testScripts(t, await testStore(t, 'file'))
   const foreign = await addSession(8)
   const mine = await addSession(7)
   t.same(await post(form(script)), saved)
@@ -42,7 +44,8 @@ t.test('nobody reaches what is not theirs', async (t) => {
 })
 
 t.test('a store that fails', async (t) => {
-  const { db, directory, get, post, session } = await testScripts(t)
+  const directory = t.testdir()
+  const { db, get, post, session } = await testScripts(t, createFileStore({ directory }))
   t.same(await post(form(script)), saved)
   await rm(directory, { recursive: true })
   t.match(await get(), { status: 400, body: { error_code: 1001, message: 'File [script_v1.json] Download failed.' } })
@@ -64,7 +67,8 @@ t.test('a store that fails', async (t) => {
 })
 
 t.test('an object that is not the one recorded is not served', async (t) => {
-  const { get, post, store, objects } = await testScripts(t)
+  const store = createFileStore({ directory: t.testdir() })
+  const { get, post, objects } = await testScripts(t, store)
   t.same(await post(form(script)), saved)
   async function* other() {
     yield Buffer.from('{"scripts":[1]}')
@@ -75,22 +79,23 @@ t.test('an object that is not the one recorded is not served', async (t) => {
 })
 
 t.test('a session deleted while its script is stored', async (t) => {
+  const store = await testStore(t, 'file')
   let meanwhile = async () => {}
-  const { db, objects, place, post } = await testScripts(t, (store) => ({
+  const { db, objects, place, post } = await testScripts(t, {
     ...store,
     async put(key, body, options) {
       const stored = await store.put(key, body, options)
       await meanwhile()
       return stored
     },
-  }))
+  })
   meanwhile = async () => void (await db.delete(sessions).where(eq(sessions.id, place.sessionId)))
   t.match(await post(form(script)), { status: 400, body: { error_code: 3 } })
   t.same(await objects(), [])
 })
 
 t.test('a client that leaves in the middle', async (t) => {
-  const { db, host, objects, place, post, urlOf } = await testScripts(t)
+  const { db, host, objects, place, post, urlOf } = await testScripts(t, await testStore(t, 'file'))
   for (let round = 0; round < 20; round++) {
     await new Promise<void>((resolve) => {
       const client = request(urlOf(place), {
@@ -113,19 +118,20 @@ t.test('a client that leaves in the middle', async (t) => {
 })
 
 t.test('more at once than memory is set aside for is told to come again', async (t) => {
+  const store = await testStore(t, 'file')
   let release = () => {}
   const gate = new Promise<void>((resolve) => {
     release = resolve
   })
   let waiting = 0
-  const { post, host, urlOf, place } = await testScripts(t, (store) => ({
+  const { post, host, urlOf, place } = await testScripts(t, {
     ...store,
     async put(key, body, options) {
       waiting++
       await gate
       return store.put(key, body, options)
     },
-  }))
+  })
   const large = Buffer.alloc(20 * 1024 ** 2, ' ')
   large.write(script)
   const held = []

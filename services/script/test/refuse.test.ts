@@ -1,9 +1,10 @@
 import { scriptVersions } from '@playtherapy/schema'
+import { testStore } from '@playtherapy/testing'
 import t from 'tap'
 import { form, record, testScripts } from './support.ts'
 
 t.test('what is no script is refused with its place, and leaves nothing', async (t) => {
-  const { db, post, get, objects, session } = await testScripts(t)
+  const { db, post, get, objects, session } = await testScripts(t, await testStore(t, 'file'))
   const refused = async (content: string | Uint8Array, loc: (string | number)[], msg?: RegExp) => {
     const answer = await post(form(content))
     t.match(
@@ -47,7 +48,7 @@ t.test('what is no script is refused with its place, and leaves nothing', async 
 })
 
 t.test('bodies that are not one part named script', async (t) => {
-  const { db, post } = await testScripts(t)
+  const { db, post } = await testScripts(t, await testStore(t, 'file'))
   const two = form('{"scripts":[]}')
   two.append('script', new Blob(['{"scripts":[]}']), 'b.json')
   const other = form('{"scripts":[]}')

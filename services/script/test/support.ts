@@ -1,7 +1,4 @@
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { createFileStore, type ObjectStore } from '@playtherapy/object-store'
+import type { ObjectStore } from '@playtherapy/object-store'
 import { cases, sessions } from '@playtherapy/schema'
 import { scriptApp } from '@playtherapy/script/app'
 import { type Teardown, testDatabase, testHost } from '@playtherapy/testing'
@@ -25,13 +22,10 @@ export function form(content: Uint8Array | string, name = 'script', fileName = '
   return body
 }
 
-/** One session of therapist 7 behind a listening script service, and what tests do with it. */
-export async function testScripts(t: Teardown, around: (store: ObjectStore) => ObjectStore = (store) => store) {
+/** One session of therapist 7 behind a listening script service with this store, and what tests do with it. */
+export async function testScripts(t: Teardown, store: ObjectStore) {
   const { db } = await testDatabase(t)
-  const directory = await mkdtemp(join(tmpdir(), 'playtherapy-scripts-'))
-  t.teardown(() => rm(directory, { recursive: true, force: true }))
-  const store = createFileStore({ directory })
-  const host = await testHost(t, scriptApp({ db, store: around(store), phase: 'LOCAL' }))
+  const host = await testHost(t, scriptApp({ db, store, phase: 'LOCAL' }))
 
   const addSession = async (userId: number): Promise<Place> => {
     const [row] = await db.insert(cases).values({ userId, givenName: 'A' }).returning()
@@ -48,8 +42,6 @@ export async function testScripts(t: Teardown, around: (store: ObjectStore) => O
   }
   return {
     db,
-    store,
-    directory,
     host,
     place,
     addSession,
