@@ -1,12 +1,9 @@
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
-import { mkdtemp, readdir, rm } from 'node:fs/promises'
 import { type IncomingMessage, request as openRequest } from 'node:http'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { mediaApp } from '@playtherapy/media/app'
-import { createFileStore, fileRoutes } from '@playtherapy/object-store'
+import { createS3Store, type ObjectStore } from '@playtherapy/object-store'
 import { cases, sessions, videos } from '@playtherapy/schema'
 import { type Teardown, testDatabase, testHost } from '@playtherapy/testing'
 
@@ -17,18 +14,17 @@ export const clip = (size = 100_000) =>
     randomBytes(size - 24),
   ])
 
-/** A media service with a database and an object store of its own, and one session of therapist 7. */
-export async function testMedia(t: Teardown, options: { uploadLimit?: number; uploadIdleMs?: number } = {}) {
+export interface MediaOptions {
+  store: ObjectStore
+  uploadLimit?: number
+  uploadIdleMs?: number
+}
+
+/** A media service with a database of its own, and one session of therapist 7. */
+export async function testMedia(t: Teardown, options: MediaOptions) {
   const { db } = await testDatabase(t)
-  const directory = await mkdtemp(join(tmpdir(), 'media-test-'))
-  t.teardown(() => rm(directory, { recursive: true, force: true }))
-  const secret = 'signs the URLs of tests'
-  // Its own address is known only once it listens; only the signed path counts for the store.
-  const store = createFileStore({ directory, publicUrl: 'http://presigned.invalid', secret })
-  const host = await testHost(t, async (app) => {
-    await app.register(mediaApp({ db, store, phase: 'LOCAL', uploadLimit: 1_000_000, ...options }))
-    await app.register(fileRoutes({ store }))
-  })
+  const { store } = options
+  const host = await testHost(t, mediaApp({ db, phase: 'LOCAL', uploadLimit: 20_000_000, ...options }))
   const { caseId, sessionId } = await addSession(7)
 
   async function addSession(userId: number) {
@@ -45,7 +41,6 @@ export async function testMedia(t: Teardown, options: { uploadLimit?: number; up
   return {
     db,
     store,
-    directory,
     host,
     caseId,
     sessionId,
@@ -54,11 +49,11 @@ export async function testMedia(t: Teardown, options: { uploadLimit?: number; up
     path,
     url: host.url + path,
     auth: host.as(7),
-    /** Every file in the object store, unfinished ones included, and every row of a recording. */
+    /** Every object's key and every recording's state. */
     async left() {
-      const entries = await readdir(directory, { withFileTypes: true, recursive: true })
-      const files = entries.filter((entry) => entry.isFile()).map((entry) => entry.name)
-      return { files, rows: (await db.select().from(videos)).map(({ state }) => state) }
+      const objects: string[] = []
+      for await (const { key } of store.list('')) objects.push(key)
+      return { objects, rows: (await db.select().from(videos)).map(({ state }) => state) }
     },
     open: (headers = {}, target = path) => openUpload(host.url + target, { ...host.as(7), ...headers }),
     async upload(body: Buffer, headers = {}, target = path) {
@@ -69,9 +64,21 @@ export async function testMedia(t: Teardown, options: { uploadLimit?: number; up
   }
 }
 
-export type TestMedia = Awaited<ReturnType<typeof testMedia>>
+export const nothing = { objects: [], rows: [] }
 
-export const nothing = { files: [], rows: [] }
+export const isNothing = ({ objects, rows }: { objects: string[]; rows: string[] }) =>
+  objects.length + rows.length === 0
+
+/** An object store that cannot be reached: nothing listens there. */
+export const storeThatIsDown = () =>
+  createS3Store({
+    endpoint: 'http://127.0.0.1:1',
+    region: 'us-east-1',
+    bucket: 'nowhere',
+    accessKeyId: 'x',
+    secretAccessKey: 'x',
+    forcePathStyle: true,
+  })
 
 /** Waits until a look gives what is wanted; the test's own timeout ends it otherwise. */
 export async function until<T>(look: () => Promise<T>, wanted: (seen: T) => boolean): Promise<T> {
@@ -81,8 +88,6 @@ export async function until<T>(look: () => Promise<T>, wanted: (seen: T) => bool
     await new Promise((resolve) => setTimeout(resolve, 10))
   }
 }
-
-export const isNothing = ({ files, rows }: { files: string[]; rows: string[] }) => files.length + rows.length === 0
 
 const boundary = 'a-boundary-of-tests'
 

@@ -1,0 +1,186 @@
+import { once } from 'node:events'
+import { type IncomingMessage, get as openGet } from 'node:http'
+import type { Readable } from 'node:stream'
+import type { ObjectStore } from '@playtherapy/object-store'
+import { renditions, sessions, videos } from '@playtherapy/schema'
+import { storeBackends, testStore } from '@playtherapy/testing'
+import { eq } from 'drizzle-orm'
+import t from 'tap'
+import { clip, form, storeThatIsDown, testMedia, until } from './support.ts'
+
+type Media = Awaited<ReturnType<typeof testMedia>>
+
+/** Gives the session an encoded video, and the store its bytes. */
+async function encode(media: Media, bytes: Buffer, store: ObjectStore = media.store) {
+  const { db, caseId, sessionId } = media
+  const [video] = await db
+    .insert(videos)
+    .values({
+      ...{ sessionId, state: 'encoded', size: 9, etag: '"o"', container: 'mp4', storedAt: new Date() },
+      path: `LOCAL/${caseId}/${sessionId}/${await db.$count(videos)}.mp4`,
+    })
+    .returning()
+  if (!video) throw new Error('no video')
+  const path = `LOCAL/${caseId}/${sessionId}/encoded_${video.id}-1.mp4`
+  async function* body() {
+    yield bytes
+  }
+  const { size, etag } = await store.put(`video/${path}`, body(), { contentType: 'video/mp4' })
+  const [rendition] = await db
+    .insert(renditions)
+    .values({ ...{ sessionId, videoId: video.id, path, size, etag }, durationMs: 1, width: 2, height: 2 })
+    .returning()
+  if (!rendition) throw new Error('no rendition')
+  await db.update(sessions).set({ videoId: video.id, renditionId: rendition.id }).where(eq(sessions.id, sessionId))
+  return rendition
+}
+
+const fetchVideo = (media: Media, headers = {}, method = 'GET') =>
+  fetch(media.url, { method, headers: { ...media.auth, ...headers } })
+
+for (const backend of storeBackends) {
+  t.test(`${backend}: the encoded recording, whole and in ranges`, async (t) => {
+    const media = await testMedia(t, { store: await testStore(t, backend) })
+    const bytes = clip(3_000_000)
+    const size = bytes.length
+    const { etag, createdAt } = await encode(media, bytes)
+    const modified = createdAt.toUTCString()
+    const earlier = new Date(createdAt.getTime() - 60_000).toUTCString()
+    const whole = [200, 0, size - 1] as const
+    const some = (start: number, end: number) => [206, start, end] as const
+    const none = [416] as const
+    const cases: [string, Record<string, string>, readonly number[]][] = [
+      ['no range', {}, whole],
+      ['from the start', { range: 'bytes=0-' }, some(0, size - 1)],
+      ['the first byte', { range: 'bytes=0-0' }, some(0, 0)],
+      ['in the middle', { range: 'bytes=1000000-2000000' }, some(1_000_000, 2_000_000)],
+      ['past the end', { range: `bytes=${size - 10}-99999999999999999999` }, some(size - 10, size - 1)],
+      ['the last bytes', { range: 'bytes=-500' }, some(size - 500, size - 1)],
+      ['more last bytes than there are', { range: 'bytes=-99999999' }, some(0, size - 1)],
+      ['beyond the end', { range: `bytes=${size}-` }, none],
+      ['the last zero bytes', { range: 'bytes=-0' }, none],
+      ['several ranges', { range: 'bytes=0-1,5-6' }, whole],
+      ['several ranges, one of them beyond', { range: `bytes=0-1,${size}-` }, whole],
+      ['another unit', { range: 'seconds=99999999-' }, whole],
+      ['no range at all', { range: 'bytes=a-b' }, whole],
+      ['a range without a number', { range: 'bytes=-' }, whole],
+      ['the unit in capitals', { range: 'BYTES=0-4' }, some(0, 4)],
+      ['If-Range with its ETag', { range: 'bytes=0-4', 'if-range': etag }, some(0, 4)],
+      ['If-Range with another', { range: 'bytes=0-4', 'if-range': '"other"' }, whole],
+      ['If-Range with a weak one', { range: 'bytes=0-4', 'if-range': `W/${etag}` }, whole],
+      ['If-Range with its date', { range: 'bytes=0-4', 'if-range': modified }, some(0, 4)],
+      ['If-Range with an earlier date', { range: 'bytes=0-4', 'if-range': earlier }, whole],
+      ['If-Range with another and a range beyond', { range: `bytes=${size}-`, 'if-range': '"other"' }, whole],
+      ['If-None-Match with another', { 'if-none-match': '"other"' }, whole],
+      ['If-Modified-Since an earlier date', { 'if-modified-since': earlier }, whole],
+      ['both, of which the ETag counts', { 'if-none-match': '"other"', 'if-modified-since': modified }, whole],
+    ]
+    for (const [what, headers, [status, start = 0, end = 0]] of cases) {
+      const response = await fetchVideo(media, headers)
+      const body = Buffer.from(await response.arrayBuffer())
+      t.equal(response.status, status, `${what}: status`)
+      const got = Object.fromEntries(response.headers)
+      if (status === 416) {
+        t.match(got, { 'content-range': `bytes */${size}`, 'content-type': /json/ }, `${what}: headers`)
+        t.match(JSON.parse(body.toString()), { error_code: 4, message: String }, `${what}: body`)
+        continue
+      }
+      t.match(
+        got,
+        {
+          'content-type': 'video/mp4',
+          'content-length': String(end - start + 1),
+          'accept-ranges': 'bytes',
+          etag,
+          'last-modified': modified,
+          'cache-control': 'private, no-store',
+          'content-disposition': 'inline',
+        },
+        `${what}: headers`,
+      )
+      t.equal(got['content-range'], status === 206 ? `bytes ${start}-${end}/${size}` : undefined, `${what}: range`)
+      t.equal(body.compare(bytes.subarray(start, end + 1)), 0, `${what}: bytes`)
+    }
+    for (const condition of [
+      { 'if-none-match': etag },
+      { 'if-none-match': `"other", W/${etag}` },
+      { 'if-none-match': '*', range: 'bytes=0-4' },
+      { 'if-modified-since': modified },
+    ]) {
+      for (const method of ['GET', 'HEAD']) {
+        const response = await fetchVideo(media, condition, method)
+        t.match([response.status, response.headers.get('etag'), await response.text()], [304, etag, ''])
+      }
+    }
+  })
+
+  t.test(`${backend}: an object that is gone, or not the one recorded`, async (t) => {
+    const media = await testMedia(t, { store: await testStore(t, backend) })
+    const { id, path, etag } = await encode(media, clip())
+    const failed = [400, { message: `File [${path.split('/').at(-1)}] Download failed.`, error_code: 1001 }]
+    await media.db.update(renditions).set({ etag: '"another"' }).where(eq(renditions.id, id))
+    const changed = await fetchVideo(media)
+    t.match([changed.status, await changed.json()], failed)
+    t.equal(changed.headers.get('etag'), null, 'an error is no version of the recording')
+    await media.db.update(renditions).set({ etag }).where(eq(renditions.id, id))
+    t.equal((await fetchVideo(media, { range: 'bytes=0-1' })).status, 206)
+    await media.store.delete([`video/${path}`])
+    const missing = await fetchVideo(media, { range: 'bytes=0-1' })
+    t.match([missing.status, await missing.json()], failed)
+  })
+
+  t.test(`${backend}: a client that leaves ends what was read for it`, async (t) => {
+    const store = await testStore(t, backend)
+    const read: Readable[] = []
+    const watched: ObjectStore = {
+      ...store,
+      async get(...asked) {
+        const stream = await store.get(...asked)
+        read.push(stream)
+        return stream
+      },
+    }
+    const media = await testMedia(t, { store: watched })
+    await encode(media, clip(30_000_000))
+    const readers = Array.from({ length: 10 }, async () => {
+      const request = openGet(media.url, { headers: media.auth, agent: false })
+      const [response]: IncomingMessage[] = await once(request, 'response')
+      if (!response) throw new Error('no response')
+      await once(response, 'readable')
+      response.destroy()
+    })
+    await Promise.all(readers)
+    const ended = async () => read.filter((stream) => stream.destroyed && !stream.readableEnded).length
+    t.equal(await until(ended, (count) => count === 10), 10)
+  })
+}
+
+t.test('HEAD tells what GET would carry, and opens no object', async (t) => {
+  const media = await testMedia(t, { store: storeThatIsDown() })
+  const bytes = clip(50_000)
+  const { etag } = await encode(media, bytes, await testStore(t, 'file'))
+  const response = await fetchVideo(media, { range: 'bytes=0-4' }, 'HEAD')
+  t.equal(response.status, 200)
+  t.match(Object.fromEntries(response.headers), {
+    'content-length': '50000',
+    'content-type': 'video/mp4',
+    'accept-ranges': 'bytes',
+    etag,
+  })
+  const down = await fetchVideo(media)
+  t.match([down.status, await down.json()], [400, { error_code: 1001 }])
+})
+
+t.test('no encoded recording is code 5, also while the first is being encoded', async (t) => {
+  const media = await testMedia(t, { store: await testStore(t, 'file') })
+  const wanted = [400, { message: `No video found for session ID ${media.sessionId}`, error_code: 5 }]
+  const answer = async () => {
+    const response = await fetchVideo(media, { origin: 'http://localhost:3000' })
+    t.equal(response.headers.get('access-control-allow-origin'), 'http://localhost:3000')
+    return [response.status, await response.json()]
+  }
+  t.same(await answer(), wanted)
+  await media.upload(form(['file', clip()]))
+  t.same(await answer(), wanted, 'an original is not played')
+  t.equal((await fetchVideo(media, {}, 'HEAD')).status, 400)
+})
