@@ -1,0 +1,204 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { Agent, type IncomingMessage, request } from 'node:http'
+import { connect } from 'node:net'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+import { text } from 'node:stream/consumers'
+import { cases } from '@playtherapy/schema'
+import { jwtSecret, type Teardown, testDatabase } from '@playtherapy/testing'
+import t from 'tap'
+import { good } from './support.ts'
+
+interface Line {
+  msg?: string
+  level?: number
+  status?: number
+  [key: string]: unknown
+}
+
+/** Starts the service; everything it writes is gathered. */
+async function start(t: Teardown, env: NodeJS.ProcessEnv) {
+  const child = spawn(process.execPath, ['--import=tsx', join(import.meta.dirname, 'service.ts')], {
+    env: { PATH: process.env.PATH, JWT_SECRET: jwtSecret, HOST: '127.0.0.1', PORT: '0', ...env },
+  })
+  t.teardown(() => child.kill('SIGKILL'))
+  const ended = once(child, 'exit')
+  const lines: Line[] = []
+  const waiting: { matches: (line: Line) => boolean; found: (line: Line) => void }[] = []
+  createInterface(child.stdout).on('line', (line) => {
+    const parsed: Line = JSON.parse(line)
+    lines.push(parsed)
+    for (const { matches, found } of waiting) if (matches(parsed)) found(parsed)
+  })
+  const errors = text(child.stderr)
+  /** The first line, come or to come, that matches. */
+  const logged = (matches: (line: Line) => boolean) => {
+    const line = lines.find(matches)
+    return line ?? new Promise<Line>((found) => waiting.push({ matches, found }))
+  }
+  return { child, ended, lines, errors, logged }
+}
+
+async function running(t: Teardown & { testdir(): string }, env: NodeJS.ProcessEnv = {}) {
+  const { db, url: DATABASE_URL } = await testDatabase(t)
+  const [row] = await db.insert(cases).values({ userId: 7, givenName: 'A' }).returning()
+  const service = await start(t, { DATABASE_URL, STORE_DIRECTORY: t.testdir(), ...env })
+  const { msg } = await service.logged((line) => line.msg?.startsWith('Server listening at') ?? false)
+  const url = msg?.split(' ').at(-1) ?? ''
+  return { ...service, url, caseId: row?.id ?? 0 }
+}
+
+/** A GET on a connection that its agent keeps. */
+async function get(url: string, agent: Agent) {
+  const asked = request(url, { agent, headers: good() }).end()
+  const [response]: IncomingMessage[] = await once(asked, 'response')
+  if (!response) throw new Error('no response')
+  return { status: response.statusCode, headers: response.headers, body: await text(response) }
+}
+
+/** Resolves once nobody listens there any more. */
+async function refusal(url: string): Promise<void> {
+  for (;;) {
+    const socket = connect(Number(new URL(url).port), '127.0.0.1')
+    const refused = await new Promise((resolve) =>
+      socket.on('connect', () => resolve(false)).on('error', () => resolve(true)),
+    )
+    socket.destroy()
+    if (refused) return
+  }
+}
+
+t.test('the log of a service names no child, URL, query, token or body', async (t) => {
+  const service = await running(t)
+  const { url, caseId } = service
+  const secret = 'Jiwoo-Kim'
+  const auth = good()
+  const calls: [string, RequestInit][] = [
+    [`/case/${caseId}?keyword=${secret}`, { headers: auth }],
+    [`/case/${secret}`, { headers: auth }],
+    [`/case/${caseId}?keyword=${secret}`, { headers: { authorization: `Bearer ${secret}` } }],
+    [
+      `/case/${caseId}`,
+      {
+        method: 'POST',
+        body: JSON.stringify({ [secret]: secret }),
+        headers: { ...auth, 'content-type': 'application/json' },
+      },
+    ],
+    [
+      `/case/${caseId}`,
+      { method: 'POST', body: `{"${secret}`, headers: { ...auth, 'content-type': 'application/json' } },
+    ],
+    [`/case/${caseId}`, { method: 'POST', body: secret, headers: { ...auth, 'content-type': `text/${secret}` } }],
+    [`/throws?keyword=${secret}`, { headers: auth }],
+    [`/query-fails?keyword=${secret}`, { headers: auth }],
+    [`/nowhere/${secret}`, { headers: auth }],
+    [`/%zz${secret}`, { headers: { ...auth, 'user-agent': secret, referer: secret, cookie: secret } }],
+  ]
+  for (const [path, init] of calls) await (await fetch(url + path, init)).text()
+  await t.rejects(fetch(`${url}/stream-fails?keyword=${secret}`, { headers: auth }).then((response) => response.text()))
+  const socket = connect(Number(new URL(url).port), '127.0.0.1').end(`${secret} / HTTP/9\r\n\r\n`)
+  await once(socket.resume(), 'close')
+  await (await fetch(`${url}/case/${caseId}?last`, { headers: { ...auth, 'x-request-id': 'the-last-one' } })).text()
+  const last = await service.logged(({ reqId, msg }) => reqId === 'the-last-one' && msg === 'request')
+  t.match(last, {
+    service: 'test-service',
+    method: 'GET',
+    route: '/case/:case_id',
+    status: 200,
+    ms: Number,
+    user_id: 7,
+    case_id: caseId,
+  })
+  t.ok(
+    service.lines.some(({ msg, level }) => msg === 'request failed' && level === 50),
+    'failures are logged',
+  )
+
+  service.child.kill('SIGTERM')
+  t.same(await service.ended, [0, null])
+  const written = JSON.stringify(service.lines) + (await service.errors)
+  t.notMatch(written, /jiwoo/i)
+  t.notMatch(written, auth.authorization?.slice(7, 60) ?? '')
+  t.notMatch(written, /keyword|\?last/)
+})
+
+t.test('a crash says where, not what', async (t) => {
+  const service = await running(t)
+  await fetch(`${service.url}/crashes?keyword=Jiwoo`, { headers: good() }).catch(() => {})
+  t.same(await service.ended, [1, null])
+  const written = JSON.stringify(service.lines) + (await service.errors)
+  t.match(written, /service\.ts/)
+  t.notMatch(written, /jiwoo/i)
+})
+
+t.test('on SIGTERM what is under way is finished, and nothing new begun', async (t) => {
+  const { child, ended, logged, url } = await running(t)
+  const agent = new Agent({ keepAlive: true })
+  t.teardown(() => agent.destroy())
+  const waiting = get(`${url}/waits`, agent)
+  await logged(({ msg }) => msg === 'waiting')
+  // A request whose head is half sent is under way too, and its connection stays.
+  const socket = connect(Number(new URL(url).port), '127.0.0.1')
+  const answer = text(socket)
+  socket.write('GET /case/1 HTTP/1.1\r\nhost: x\r\n')
+  await once(socket, 'connect')
+
+  child.kill('SIGTERM')
+  await refusal(url)
+  socket.write('origin: http://localhost:3000\r\n\r\n')
+  for (const part of [
+    /^HTTP\/1\.1 503 /,
+    /retry-after: \d/i,
+    /connection: close/i,
+    /allow-origin: http:/i,
+    /"error_code":10/,
+  ]) {
+    t.match(await answer, part)
+  }
+  t.equal(child.exitCode, null, 'it waits for what is under way')
+  child.kill('SIGUSR2')
+  t.match(await waiting, { status: 200, headers: { connection: 'close' }, body: '{"waited":true}' })
+  t.same(await ended, [0, null])
+})
+
+t.test('a second signal ends it at once', async (t) => {
+  const { child, ended, logged, url } = await running(t)
+  const waiting = get(`${url}/waits`, new Agent())
+  waiting.catch(() => {})
+  await logged(({ msg }) => msg === 'waiting')
+  child.kill('SIGTERM')
+  await refusal(url)
+  child.kill('SIGTERM')
+  t.same(await ended, [1, null])
+})
+
+t.test('readiness names what is down, liveness does not care', async (t) => {
+  const ask = async (url: string, path: string) => {
+    const response = await fetch(url + path, { headers: good() })
+    return { status: response.status, retry: response.headers.get('retry-after'), body: await response.json() }
+  }
+  const sound = await running(t)
+  t.match(await ask(sound.url, '/health/ready'), { status: 200, body: { status: 'ok' } })
+  // Nobody listens on that port, and a folder cannot be made below a file.
+  const alone = await running(t, {
+    DATABASE_URL: 'postgres://127.0.0.1:1/none',
+    STORE_DIRECTORY: `${import.meta.filename}/x`,
+  })
+  t.match(await ask(alone.url, '/health/live'), { status: 200, body: { status: 'ok' } })
+  const down = { status: 503, retry: /^\d+$/, body: { error_code: 10 } }
+  t.match(await ask(alone.url, '/health/ready'), {
+    ...down,
+    body: { error_code: 10, message: 'Not ready: database, objects' },
+  })
+  t.match(await ask(alone.url, '/case/1'), down, 'and what needs it says so')
+})
+
+t.test('a wrong environment stops the start and says all of what is wrong', async (t) => {
+  const service = await start(t, { DATABASE_URL: 'mysql://u:hunter2@h/d', JWT_SECRET: 'hunter2', PORT: 'hunter2' })
+  t.same(await service.ended, [1, null])
+  const written = await service.errors
+  for (const name of ['DATABASE_URL', 'JWT_SECRET', 'PORT']) t.match(written, new RegExp(`^ +${name} `, 'm'))
+  t.notMatch(written, 'hunter2')
+})
