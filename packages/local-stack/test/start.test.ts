@@ -7,6 +7,7 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
+import { testBucket } from '@playtherapy/testing'
 import t, { type Test } from 'tap'
 
 const run = promisify(execFile)
@@ -21,11 +22,11 @@ async function freePort(): Promise<string> {
 }
 
 /** Starts the stack as `npm start` does, in a process group of its own. */
-function start(t: Test, args: string[]) {
+function start(t: Test, args: string[], env: NodeJS.ProcessEnv = {}) {
   const child = spawn(process.execPath, ['--import=tsx', main, ...args], {
     detached: true,
     stdio: ['ignore', 'pipe', 'pipe'],
-    env: { ...process.env, NO_COLOR: '1' },
+    env: { ...process.env, NO_COLOR: '1', ...env },
   })
   let output = ''
   for (const stream of [child.stdout, child.stderr]) stream.on('data', (text) => (output += text))
@@ -79,6 +80,19 @@ t.test('the demo does the main job and leaves nothing behind', async (t) => {
   ]) {
     t.match(stack.output(), step)
   }
+})
+
+t.test('the same on Redis and S3', { skip: !process.env.TEST_REDIS_URL || !process.env.TEST_S3 }, async (t) => {
+  const bucket = await testBucket()
+  const stack = start(t, ['--once', '--ephemeral', '--port', await freePort()], {
+    QUEUE_URL: process.env.TEST_REDIS_URL,
+    S3_ENDPOINT: bucket.endpoint,
+    S3_BUCKET: bucket.bucket,
+    S3_ACCESS_KEY_ID: bucket.accessKeyId,
+    S3_SECRET_ACCESS_KEY: bucket.secretAccessKey,
+  })
+  t.equal(await code(stack.child), 0, stack.output())
+  for (const part of ['BullMQ on redis', 'objects    S3', 'encoded and playing']) t.match(stack.output(), part)
 })
 
 t.test('Ctrl-C, which reaches the whole group, closes everything', async (t) => {
