@@ -307,3 +307,11 @@ t.test('no recording has no state', async (t) => {
     [400, { message: `No video found for session ID ${media.sessionId}`, error_code: 5 }],
   )
 })
+
+t.test('the API page describes the form', async (t) => {
+  const media = await testMedia(t, { store: await testStore(t, 'file') })
+  const page = await (await fetch(`${media.host.url}/documentation/json`)).json()
+  const path = '/contents/api/case/{case_id}/session/{session_id}/video'
+  const form = { 'multipart/form-data': { schema: { properties: { file: { format: 'binary' } } } } }
+  t.match(page, { paths: { [path]: { post: { requestBody: { content: form }, responses: { 201: {}, 413: {} } } } } })
+})

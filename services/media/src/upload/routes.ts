@@ -5,7 +5,7 @@ import type { FastifyInstance } from 'fastify'
 import { multipartLimits, refuseTooLong } from './file-part.ts'
 import { receiveUpload } from './receive.ts'
 import { newestVideo } from './repository.ts'
-import { Presigned, Uploaded, VideoState } from './schemas.ts'
+import { Presigned, Uploaded, UploadForm, VideoState } from './schemas.ts'
 
 export interface UploadOptions extends IntakeResources {
   /** Most bytes of a recording. */
@@ -41,8 +41,11 @@ export async function uploadRoutes(
         description:
           'Multipart, one file in the part `file`. 201 means that the original is durable and its encode announced.',
         consumes: ['multipart/form-data'],
+        body: UploadForm,
         response: { 201: Uploaded, ...failures, 413: ErrorBody },
       },
+      // The form is described for readers of the API; its parser checks it while it comes.
+      validatorCompiler: () => () => true,
       onRequest: async (request) => {
         refuseTooLong(request, uploadLimit)
         if (uploads.size >= mostUploads) throw errors.unavailable()

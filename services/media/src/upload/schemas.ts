@@ -1,5 +1,9 @@
 import { Type } from 'typebox'
 
+export const UploadForm = Type.Object({
+  file: Type.String({ format: 'binary', description: 'MP4, QuickTime, Matroska, WebM or MPEG-TS' }),
+})
+
 export const Uploaded = Type.Object({ msg: Type.String() }, { examples: [{ msg: 's3 upload start!' }] })
 
 export const Presigned = Type.Object({
