@@ -1,8 +1,6 @@
-import { IncomingMessage } from 'node:http'
 import {
   AbortMultipartUploadCommand,
   DeleteObjectsCommand,
-  GetObjectCommand,
   HeadBucketCommand,
   HeadObjectCommand,
   ListMultipartUploadsCommand,
@@ -11,15 +9,9 @@ import {
   paginateListObjectsV2,
 } from '@aws-sdk/client-s3'
 import { getSignedUrl } from '@aws-sdk/s3-request-presigner'
-import { destroyOnAbort } from './abortable.ts'
-import {
-  type GetOptions,
-  ObjectChangedError,
-  ObjectMissingError,
-  type ObjectStore,
-  type PresignPutOptions,
-} from './object-store.ts'
-import { idleMs, openClient, type S3Settings, statusOf } from './s3-client.ts'
+import type { ObjectStore, PresignPutOptions } from './object-store.ts'
+import { openClient, type S3Settings, statusOf } from './s3-client.ts'
+import { getObject } from './s3-get.ts'
 import { putObject } from './s3-put.ts'
 
 /** Objects removed by one request, S3's limit. */
@@ -33,7 +25,6 @@ const checkMs = 2_000
  */
 export function createS3Store(settings: S3Settings): ObjectStore {
   const s3 = openClient(settings)
-  // A reader may pause for longer than a connection may be silent, so what is read is watched differently.
   const reading = openClient(settings, { socketTimeout: 0 })
   const presigning = settings.publicEndpoint ? openClient(settings, { endpoint: settings.publicEndpoint }) : s3
   const Bucket = settings.bucket
@@ -52,28 +43,7 @@ export function createS3Store(settings: S3Settings): ObjectStore {
       }
     },
 
-    async get(key, { start = 0, end, ifMatch, signal }: GetOptions = {}) {
-      const ranged = start > 0 || end !== undefined
-      try {
-        const { Body } = await reading.send(
-          new GetObjectCommand({
-            Bucket,
-            Key: key,
-            ...(ranged && { Range: `bytes=${start}-${end ?? ''}` }),
-            ...(ifMatch && { IfMatch: ifMatch }),
-          }),
-          { ...(signal && { abortSignal: signal }) },
-        )
-        if (!(Body instanceof IncomingMessage)) throw new Error('the object store gave no stream')
-        destroyWhenSilent(Body)
-        destroyOnAbort(Body, signal)
-        return Body
-      } catch (error) {
-        if (statusOf(error) === 404) throw new ObjectMissingError(key)
-        if (statusOf(error) === 412) throw new ObjectChangedError(key)
-        throw error
-      }
-    },
+    get: (key, options) => getObject(reading, { Bucket, Key: key }, options),
 
     async delete(keys) {
       for (let start = 0; start < keys.length; start += deleteBatch) {
@@ -126,19 +96,4 @@ export function createS3Store(settings: S3Settings): ObjectStore {
       for (const client of new Set([s3, reading, presigning])) client.destroy()
     },
   }
-}
-
-/**
- * Destroys a body when nothing has come for long although there is room for more. A reader that pauses is left alone,
- * however long.
- */
-function destroyWhenSilent(body: IncomingMessage): void {
-  const { socket } = body
-  let seen = socket.bytesRead
-  const watch = setInterval(() => {
-    const wanted = body.readableLength < body.readableHighWaterMark
-    if (wanted && socket.bytesRead === seen) body.destroy(new Error('the object store fell silent'))
-    seen = socket.bytesRead
-  }, idleMs)
-  body.once('close', () => clearInterval(watch))
 }

@@ -1,6 +1,10 @@
+import { createHash, randomBytes } from 'node:crypto'
+import { once } from 'node:events'
+import { connect, createServer, type Socket } from 'node:net'
+import { Readable } from 'node:stream'
 import { objectStoreSuite, storeBackends, testBucket } from '@playtherapy/testing'
-import t from 'tap'
-import { createS3Store, prepareBucket } from '../src/index.ts'
+import t, { type Test } from 'tap'
+import { createS3Store, ObjectChangedError, prepareBucket } from '../src/index.ts'
 
 const skip = storeBackends.includes('s3') ? false : 'there is no S3 server here'
 
@@ -49,4 +53,83 @@ t.test('a check tells what is wrong', { skip }, async (t) => {
     t.teardown(() => store.close())
     await t.rejects(store.check())
   }
+})
+
+/** A way to a server that can be broken. */
+async function breakableWay(t: Test, endpoint: string) {
+  const { hostname, port } = new URL(endpoint)
+  const sockets = new Set<Socket>()
+  const proxy = createServer((near) => {
+    const far = connect(Number(port), hostname)
+    near.pipe(far).pipe(near)
+    for (const socket of [near, far]) {
+      sockets.add(socket)
+      socket.on('error', () => {})
+      socket.once('close', () => {
+        near.destroy()
+        far.destroy()
+        sockets.delete(socket)
+      })
+    }
+  }).listen(0, '127.0.0.1')
+  await once(proxy, 'listening')
+  const address = proxy.address()
+  if (!address || typeof address === 'string') throw new Error('no port')
+  const cut = () => {
+    for (const socket of sockets) socket.destroy()
+  }
+  const close = () => {
+    proxy.close()
+    cut()
+  }
+  t.teardown(close)
+  return { endpoint: `http://127.0.0.1:${address.port}`, cut, close }
+}
+
+t.test('a read goes on where its connection broke', { skip }, async (t) => {
+  const settings = await testBucket()
+  const way = await breakableWay(t, settings.endpoint ?? '')
+  const store = createS3Store({ ...settings, endpoint: way.endpoint })
+  t.teardown(() => store.close())
+  const bytes = randomBytes(30 * 1024 ** 2)
+  const contentType = 'video/mp4'
+  const { etag } = await store.put('1.mp4', Readable.from([bytes]), { contentType })
+
+  for (const range of [{}, { start: 1_000_003, end: bytes.length - 100 }]) {
+    const hash = createHash('sha256')
+    let size = 0
+    let cuts = 0
+    for await (const chunk of await store.get('1.mp4', { ...range, ifMatch: etag })) {
+      hash.update(chunk)
+      size += chunk.length
+      if (size < (cuts + 1) * 8 * 1024 ** 2) continue
+      cuts++
+      way.cut()
+    }
+    t.equal(cuts, 3)
+    const wanted = bytes.subarray(range.start, range.end === undefined ? undefined : range.end + 1)
+    t.equal(hash.digest('hex'), createHash('sha256').update(wanted).digest('hex'))
+  }
+
+  const body = (await store.get('1.mp4')).iterator()
+  await body.next()
+  const other = createS3Store(settings)
+  t.teardown(() => other.close())
+  await other.delete(['1.mp4'])
+  await other.put('1.mp4', Readable.from([bytes.subarray(1)]), { contentType })
+  way.cut()
+  await t.rejects(async () => {
+    while (!(await body.next()).done);
+  }, ObjectChangedError)
+})
+
+t.test('a read ends with a fault when the server is gone', { skip }, async (t) => {
+  const settings = await testBucket()
+  const way = await breakableWay(t, settings.endpoint ?? '')
+  const store = createS3Store({ ...settings, endpoint: way.endpoint })
+  t.teardown(() => store.close())
+  await store.put('1.mp4', Readable.from([randomBytes(30 * 1024 ** 2)]), { contentType: 'video/mp4' })
+  await t.rejects(async () => {
+    for await (const _chunk of await store.get('1.mp4')) way.close()
+  })
 })
