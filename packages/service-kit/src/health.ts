@@ -1,7 +1,8 @@
-import Fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } from 'fastify'
+import Fastify, { type FastifyBaseLogger, type FastifyInstance } from 'fastify'
 import { Type } from 'typebox'
 import { ErrorBody, installErrorHandler } from './error-handler.ts'
 import { ApiError } from './errors.ts'
+import { quietLog } from './log.ts'
 
 /** What a process needs to do its work, by name; each rejects when its part cannot be used right now. */
 export type ReadyChecks = Record<string, () => Promise<unknown>>
@@ -49,7 +50,7 @@ export function installHealth(host: FastifyInstance, checks: ReadyChecks): void 
 
 /** A listener with the health routes alone, for a process that has no other: the worker. */
 export function createHealthHost(checks: ReadyChecks, log: FastifyBaseLogger): FastifyInstance {
-  const host = Fastify({ loggerInstance: log, logController: new LogController({ disableRequestLogging: true }) })
+  const host = Fastify({ loggerInstance: log, logController: quietLog })
   installErrorHandler(host)
   installHealth(host, checks)
   return host

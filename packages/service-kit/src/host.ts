@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto'
 import cors from '@fastify/cors'
 import swagger from '@fastify/swagger'
 import swaggerUi from '@fastify/swagger-ui'
-import Fastify, { type FastifyInstance, type FastifyPluginAsync, LogController } from 'fastify'
+import Fastify, { type FastifyInstance, type FastifyPluginAsync } from 'fastify'
 import { installAccess } from './access.ts'
 import { type AuthSettings, installAuth } from './auth.ts'
 import { answerFrameworkError, installErrorHandler } from './error-handler.ts'
@@ -10,7 +10,7 @@ import { errors } from './errors.ts'
 import { installHealth, type ReadyChecks } from './health.ts'
 import { installJsonBody } from './json-body.ts'
 import { installLingering } from './lingering.ts'
-import { createLogger, installRequestLog, type LogLevel } from './log.ts'
+import { createLogger, installRequestLog, type LogLevel, quietLog } from './log.ts'
 import { refuseUnreadable } from './unreadable.ts'
 import { installValidation } from './validation.ts'
 
@@ -37,7 +37,7 @@ export interface HostOptions {
 export async function createHost(options: HostOptions): Promise<FastifyInstance> {
   const host = Fastify({
     loggerInstance: createLogger(options.name, options.logLevel),
-    logController: new LogController({ disableRequestLogging: true }),
+    logController: quietLog,
     genReqId: (request) => {
       const given = request.headers['x-request-id']
       return typeof given === 'string' && /^[\w.-]{1,64}$/.test(given) ? given : randomUUID()

@@ -1,4 +1,4 @@
-import type { FastifyBaseLogger, FastifyInstance } from 'fastify'
+import { type FastifyBaseLogger, type FastifyInstance, type FastifyRequest, LogController } from 'fastify'
 import { pino } from 'pino'
 import { loggable } from './loggable.ts'
 
@@ -7,6 +7,21 @@ export type LogLevel = 'fatal' | 'error' | 'warn' | 'info' | 'debug' | 'silent'
 /** JSON lines on stdout, each naming the process it comes from. Of an error, whoever logs it, only what is `loggable`. */
 export const createLogger = (service: string, level: LogLevel): FastifyBaseLogger =>
   pino({ level, base: { service }, timestamp: pino.stdTimeFunctions.isoTime, serializers: { err: loggable } })
+
+/** Fastify's own log: without its request lines, which hold URLs, and still with the answers that broke off. */
+class QuietLog extends LogController {
+  constructor() {
+    super({ disableRequestLogging: true })
+  }
+  override streamError(error: Error, request: FastifyRequest): void {
+    // A client that left is told of by `onRequestAbort`, below.
+    if ('code' in error && error.code === 'ERR_STREAM_PREMATURE_CLOSE') return
+    request.log.error({ err: error }, 'an answer broke off')
+  }
+}
+
+/** What every Fastify of ours logs by itself. */
+export const quietLog = new QuietLog()
 
 /**
  * One line a request: method, route pattern, ids, status, milliseconds. Never a URL or a query, which hold a child's

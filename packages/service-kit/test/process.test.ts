@@ -115,6 +115,7 @@ t.test('the log of a service names no child, URL, query, token or body', async (
     service.lines.some(({ msg, level }) => msg === 'request failed' && level === 50),
     'failures are logged',
   )
+  t.ok(service.lines.some(({ msg, level }) => msg === 'an answer broke off' && level === 50))
 
   service.child.kill('SIGTERM')
   t.same(await service.ended, [0, null])
