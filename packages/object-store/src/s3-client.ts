@@ -15,6 +15,8 @@ export interface S3Settings {
 
 /** A connection on which nothing moves for so long is given up; a transfer may last for hours. Milliseconds. */
 export const idleMs = 60_000
+/** Longest wait for the head of an answer to a request that only reads, in milliseconds; tried three times. */
+const answerMs = 15_000
 
 /** A client of the server. `socketTimeout` is the longest silence of a connection in milliseconds, 0 for any. */
 export const openClient = (settings: S3Settings, { socketTimeout = idleMs, endpoint = settings.endpoint } = {}) =>
@@ -31,7 +33,7 @@ export const openClient = (settings: S3Settings, { socketTimeout = idleMs, endpo
       connectionTimeout: 5_000,
       socketTimeout,
       // Without a watch on the socket, at least the head of an answer must come in time.
-      ...(socketTimeout === 0 && { requestTimeout: idleMs, throwOnRequestTimeout: true }),
+      ...(socketTimeout === 0 && { requestTimeout: answerMs, throwOnRequestTimeout: true }),
       httpAgent: { keepAlive: true, maxSockets: 256 },
       httpsAgent: { keepAlive: true, maxSockets: 256 },
     },

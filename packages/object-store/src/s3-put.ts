@@ -68,6 +68,7 @@ export async function putObject(
   }
 
   async function inParts(first: Uint8Array, others: AsyncIterable<Uint8Array>) {
+    // If the answer to this is lost, an empty upload stays until the bucket's rule removes it after two days.
     const { UploadId } = await s3.send(new CreateMultipartUploadCommand(about))
     const upload = { ...place, UploadId }
     const Parts: { PartNumber: number; ETag: string | undefined }[] = []

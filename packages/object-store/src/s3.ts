@@ -34,7 +34,7 @@ export function createS3Store(settings: S3Settings): ObjectStore {
 
     async head(key) {
       try {
-        const head = await s3.send(new HeadObjectCommand({ Bucket, Key: key }))
+        const head = await reading.send(new HeadObjectCommand({ Bucket, Key: key }))
         if (!head.ETag || !head.LastModified) throw new Error('the object store gave no ETag or time')
         return { key, size: head.ContentLength ?? 0, etag: head.ETag, lastModified: head.LastModified }
       } catch (error) {
