@@ -51,6 +51,7 @@ const Environment = Type.Object({
   JWT_SECRET: HttpSettings.JWT_SECRET,
   S3_BUCKET: Type.Optional(Type.String()),
   CORS_ORIGINS: HttpSettings.CORS_ORIGINS,
+  REQUESTS_PER_MINUTE: HttpSettings.REQUESTS_PER_MINUTE,
   DATE_TIME_ZONE: Type.String({ default: 'Asia/Seoul' }),
   LOG_LEVEL: Type.String({ default: 'warn' }),
   ...UploadSettings,
@@ -115,6 +116,7 @@ export async function startStack(options: StackOptions, programs: Programs): Pro
       auth: { jwtSecret: env.JWT_SECRET ?? (await keptSecret(directory, 'jwt-secret')) },
       corsOrigins,
       logLevel: 'warn',
+      requestsPerMinute: env.REQUESTS_PER_MINUTE,
       ready: { database: () => db.execute(sql`select 1`), objects: () => store.check() },
       apps: async (root) => {
         await root.register(contentsApp({ db, store, phase, timeZone: env.DATE_TIME_ZONE, uploadLimit }))

@@ -49,6 +49,7 @@ export const errors = {
   tooLarge: (limit: number) => new ApiError(413, 9, `The request is larger than the limit of ${limit} bytes`),
   unavailable: (retryAfter = 5) =>
     new ApiError(503, 10, 'The service is too busy or a part of it is down, please try again', { retryAfter }),
+  tooManyRequests: (retryAfter: number) => new ApiError(429, 10, 'Too many requests, please slow down', { retryAfter }),
   routeNotFound: () => new ApiError(404, 404, 'There is no such route'),
   unexpected: () => new ApiError(500, 500, 'Something went wrong on our side'),
   uploadFailed: (name: string) => new ApiError(400, 1000, `File [${name}] Upload failed.`),

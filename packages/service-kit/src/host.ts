@@ -9,6 +9,7 @@ import { answerFrameworkError, installErrorHandler } from './error-handler.ts'
 import { errors } from './errors.ts'
 import { installHealth, type ReadyChecks } from './health.ts'
 import { installJsonBody } from './json-body.ts'
+import { installLimits } from './limits.ts'
 import { installLingering } from './lingering.ts'
 import { createLogger, installRequestLog, type LogLevel, quietLog } from './log.ts'
 import { refuseUnreadable } from './unreadable.ts'
@@ -25,6 +26,8 @@ export interface HostOptions {
   /** Browser origins that may call, exactly as the browser spells them. */
   corsOrigins: string[]
   logLevel: LogLevel
+  /** Requests that one therapist may make in a minute, on this process. */
+  requestsPerMinute: number
   ready: ReadyChecks
   /** Registers the apps; each brings its routes in a scope of its own. */
   apps: FastifyPluginAsync
@@ -93,6 +96,7 @@ export async function createHost(options: HostOptions): Promise<FastifyInstance>
   })
   await host.register(swaggerUi, { routePrefix: '/documentation', uiConfig: { persistAuthorization: true } })
   installHealth(host, options.ready)
+  await installLimits(host, options.requestsPerMinute)
   await host.register(options.apps)
   return host
 }

@@ -40,6 +40,7 @@ export async function serve({
     },
     corsOrigins: config.CORS_ORIGINS.split(',').map((origin) => origin.trim()),
     logLevel: config.LOG_LEVEL,
+    requestsPerMinute: config.REQUESTS_PER_MINUTE,
     ready: {
       database: () => db.execute(sql`select 1`),
       ...(needsStore && { objects: () => store.check() }),

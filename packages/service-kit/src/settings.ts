@@ -43,6 +43,11 @@ export const HttpSettings = {
       description: 'PEM public key; replaces the shared secret',
     }),
   ),
+  REQUESTS_PER_MINUTE: Type.Integer({
+    default: 1_200,
+    minimum: 1,
+    description: 'Requests that one therapist may make in a minute, on each process',
+  }),
   CORS_ORIGINS: Type.String({
     default: 'http://localhost:3000',
     pattern: `^${origin}(, *${origin})*$`,

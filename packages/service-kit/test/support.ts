@@ -13,6 +13,7 @@ export async function startHost(t: Teardown, options: Partial<HostOptions>) {
     corsOrigins: ['http://localhost:3000', 'https://clinic.example'],
     logLevel: 'silent',
     ready: {},
+    requestsPerMinute: 100_000,
     apps: async () => {},
     ...options,
   })

@@ -24,6 +24,7 @@ export async function testHost(t: Teardown, apps: FastifyPluginAsync): Promise<T
     auth: { jwtSecret },
     corsOrigins: ['http://localhost:3000'],
     logLevel: 'silent',
+    requestsPerMinute: 100_000,
     ready: {},
     apps,
   })

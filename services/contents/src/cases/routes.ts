@@ -9,7 +9,7 @@ import { Case, CaseBody } from './schemas.ts'
 const largestDescription = 16 * 1024
 
 const route = { tags: ['case'], security: [{ token: [] }] }
-const failures = { 400: ErrorBody, 401: ErrorBody, 413: ErrorBody, 422: ErrorBody, 503: ErrorBody }
+const failures = { 400: ErrorBody, 401: ErrorBody, 413: ErrorBody, 422: ErrorBody, 429: ErrorBody, 503: ErrorBody }
 
 function toNewCase({ given_name, family_name, description, case_state_id }: CaseBody): NewCase {
   if (Buffer.byteLength(JSON.stringify(description ?? {})) > largestDescription) {

@@ -17,7 +17,7 @@ const largestReport = 5 * 1024 ** 2
 
 const path = '/case/:case_id/session/:session_id/analyze-report'
 const route = { tags: ['report'], security: [{ token: [] }], params: SessionParams }
-const failures = { 400: ErrorBody, 401: ErrorBody, 413: ErrorBody, 422: ErrorBody, 503: ErrorBody }
+const failures = { 400: ErrorBody, 401: ErrorBody, 413: ErrorBody, 422: ErrorBody, 429: ErrorBody, 503: ErrorBody }
 
 /** How a therapist reads the newest analysis report. */
 export const reportRoutes: FastifyPluginAsyncTypebox<ReportOptions> = async (app, { db, store }) => {

@@ -23,7 +23,7 @@ export interface SessionOptions {
 }
 
 const route = { tags: ['session'], security: [{ token: [] }] }
-const failures = { 400: ErrorBody, 401: ErrorBody, 413: ErrorBody, 422: ErrorBody, 503: ErrorBody }
+const failures = { 400: ErrorBody, 401: ErrorBody, 413: ErrorBody, 422: ErrorBody, 429: ErrorBody, 503: ErrorBody }
 
 /** The sessions of a therapist's case. */
 export const sessionRoutes: FastifyPluginAsyncTypebox<SessionOptions> = async (

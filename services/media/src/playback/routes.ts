@@ -16,7 +16,7 @@ const response = {
   200: { description: 'The whole recording', content: bytes },
   206: { description: 'The range asked for', content: bytes },
   304: { description: 'The copy at hand is still right', type: 'null' },
-  ...{ 400: ErrorBody, 401: ErrorBody, 416: ErrorBody, 422: ErrorBody, 503: ErrorBody },
+  ...{ 400: ErrorBody, 401: ErrorBody, 416: ErrorBody, 422: ErrorBody, 429: ErrorBody, 503: ErrorBody },
 }
 
 /** How an encoded recording is played. */

@@ -18,7 +18,7 @@ export interface UploadOptions extends IntakeResources {
 const mostUploads = 64
 
 const route = { tags: ['video'], security: [{ token: [] }], params: SessionParams }
-const failures = { 400: ErrorBody, 401: ErrorBody, 422: ErrorBody, 503: ErrorBody }
+const failures = { 400: ErrorBody, 401: ErrorBody, 422: ErrorBody, 429: ErrorBody, 503: ErrorBody }
 
 /** How recordings come in, and how far one is. All below a session's path, behind its guard. */
 export async function uploadRoutes(
@@ -35,6 +35,7 @@ export async function uploadRoutes(
   app.post(
     '/video',
     {
+      config: { streams: true },
       schema: {
         ...route,
         summary: 'Upload a recording',

@@ -7,7 +7,7 @@ import { Saved, Script } from './schemas.ts'
 import { type ScriptResources, scriptSaver } from './service.ts'
 
 const route = { tags: ['script'], security: [{ token: [] }], params: SessionParams }
-const failures = { 400: ErrorBody, 401: ErrorBody, 422: ErrorBody, 503: ErrorBody }
+const failures = { 400: ErrorBody, 401: ErrorBody, 422: ErrorBody, 429: ErrorBody, 503: ErrorBody }
 
 /** How a session's script is saved and read. All below a session's path, behind its guard. */
 export async function scriptRoutes(app: FastifyInstance, resources: ScriptResources): Promise<void> {
