@@ -1,0 +1,48 @@
+import type { ScriptRecord } from '../records/record.ts'
+import { parseTime } from '../records/times.ts'
+
+/** A record as captions show it: times in milliseconds, end after start, at least one line, none of them blank. */
+export interface Cue {
+  start: number
+  end: number
+  speaker: string
+  lines: string[]
+}
+
+/** How long a record of unknown end is shown at most. */
+const guess = 5000
+
+/** The first of these ascending numbers that is greater than `value`. */
+function firstAfter(ascending: number[], value: number): number | undefined {
+  let low = 0
+  let high = ascending.length
+  while (low < high) {
+    const middle = (low + high) >>> 1
+    if ((ascending[middle] ?? 0) > value) high = middle
+    else low = middle + 1
+  }
+  return ascending[low]
+}
+
+/**
+ * The records that captions can show, ordered by start; records without words are left out. Known times are kept, also
+ * those beyond the video's end. Where a time is missing or odd, captions need one all the same:
+ * - a start is the end of the record above, or zero;
+ * - an end that is not after its start is the nearest later start of any record, at most five seconds away.
+ */
+export function cues(records: ScriptRecord[]): Cue[] {
+  const starts = records.map((record) => parseTime(record.start_time))
+  const ascending = starts.filter((start) => start !== undefined).sort((a, b) => a - b)
+  const placed: Cue[] = []
+  let above = 0
+  for (const [index, { end_time, speaker, text }] of records.entries()) {
+    const start = starts[index] ?? above
+    const known = parseTime(end_time) ?? 0
+    const longest = start + guess
+    const end = known > start ? known : Math.min(firstAfter(ascending, start) ?? longest, longest)
+    above = end
+    const lines = text.split(/[\r\n\u2028\u2029]+/).filter((line) => line.trim() !== '')
+    if (lines.length > 0) placed.push({ start, end, speaker: speaker.replace(/\s+/g, ' ').trim(), lines })
+  }
+  return placed.sort((a, b) => a.start - b.start)
+}

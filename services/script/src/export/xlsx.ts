@@ -1,0 +1,24 @@
+import writeXlsxFile from 'write-excel-file/node'
+import type { ScriptRecord } from '../records/record.ts'
+import { columns, rows } from './table.ts'
+
+/** A cell holds at most 32,767 UTF-16 units; this many characters always fit. */
+const chunk = /[\s\S]{1,16000}/gu
+
+/**
+ * A script as an Excel workbook of one sheet, with a header row and times as they were sent. All cells are texts, so
+ * nothing in them is ever run as a formula. A text too long for a cell goes on in the text column of further rows.
+ */
+export async function toXlsx(records: ScriptRecord[]): Promise<Buffer> {
+  const cells = rows(records).flatMap(([start = '', end = '', speaker = '', text = '']) => {
+    const [first = '', ...more] = text.match(chunk) ?? []
+    return [[start, end, speaker, first], ...more.map((rest) => ['', '', '', rest])]
+  })
+  const text = (value: string) => (value === '' ? null : { value, type: String })
+  const header = columns.map((value) => ({ value, type: String, fontWeight: 'bold' as const }))
+  const sheet = [header, ...cells.map((row) => row.map(text))]
+  return writeXlsxFile(sheet, {
+    sheet: 'script',
+    columns: [{ width: 14 }, { width: 14 }, { width: 10 }, { width: 100 }],
+  }).toBuffer()
+}

@@ -1,0 +1,62 @@
+import { fault } from '@playtherapy/service-kit'
+import type { ScriptRecord } from '../records/record.ts'
+import { boundedRecords, labelled, linesOf, readCues } from './cues.ts'
+
+const named: Record<string, string> = {
+  amp: '&',
+  lt: '<',
+  gt: '>',
+  quot: '"',
+  apos: "'",
+  nbsp: '\u00a0',
+  lrm: '\u200e',
+  rlm: '\u200f',
+}
+
+const plain = (text: string) =>
+  text.replace(/<[^<>]*>/g, '').replace(/&([a-z]{2,4});/g, (reference, name) => named[name] ?? reference)
+
+// Looks ahead for the space instead of taking it: so no text can make it try twice.
+const voice = /<v(?:\.[^\s<>]*)?(?=[ \t\n])([^<>]*)>/
+const voices = new RegExp(voice, 'g')
+
+/** What each voice says in a cue's text; text before the first voice has no speaker. */
+function spoken(text: string): { speaker: string; text: string }[] {
+  const spans: { speaker: string; text: string }[] = []
+  const add = (speaker: string, from: number, to: number) => {
+    const said = plain(text.slice(from, to)).trim()
+    if (said || speaker) spans.push({ speaker, text: said })
+  }
+  let speaker = ''
+  let from = 0
+  for (const tag of text.matchAll(voices)) {
+    add(speaker, from, tag.index)
+    speaker = plain(tag[1] ?? '')
+      .replace(/\s+/g, ' ')
+      .trim()
+    from = tag.index + tag[0].length
+  }
+  add(speaker, from, text.length)
+  return spans
+}
+
+/**
+ * The records of a WebVTT file (W3C). Voice tags name the speakers; a cue with several voices becomes as many records of
+ * the same times. In a file without any voice tag, `T: ` before a text names the speaker, as in SubRip. Other tags,
+ * comments, styles, regions and settings are left out. Times keep their milliseconds and cues their order. Throws 422
+ * for what is no WebVTT, with the line of a block that cannot be read; `place` is where the file came from.
+ */
+export function fromVtt(bytes: Uint8Array, place: string[]): ScriptRecord[] {
+  const [header = '', ...lines] = linesOf(bytes, place)
+  if (!/^WEBVTT(?:[ \t].*)?$/.test(header)) throw fault(place, 'must begin with WEBVTT')
+  // The header's line stays as a blank one, so that faults count lines as an editor does.
+  const cues = readCues(['', ...lines], place, true)
+  const texts = cues.map((cue) => cue.lines.join('\n'))
+  const hasVoices = texts.some((text) => voice.test(text))
+  const records = cues.flatMap(({ start_time, end_time }, index) => {
+    const text = texts[index] ?? ''
+    const said = hasVoices ? spoken(text) : [labelled(plain(text))]
+    return said.map((span) => ({ start_time, end_time, ...span }))
+  })
+  return boundedRecords(records, place)
+}

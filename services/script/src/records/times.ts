@@ -1,0 +1,30 @@
+const time = /^(\d{2,3}):([0-5]\d):([0-5]\d)(?:\.(\d+))?$/
+
+/**
+ * Milliseconds of a time such as `00:01:02`, `00:01:02.5` or `100:00:00`; undefined for anything else. What lies below
+ * a millisecond is rounded.
+ */
+export function parseTime(value: unknown): number | undefined {
+  const parts = typeof value === 'string' ? time.exec(value) : null
+  if (!parts) return undefined
+  const [, hours, minutes, seconds, fraction = '0'] = parts
+  return (
+    ((Number(hours) * 60 + Number(minutes)) * 60 + Number(seconds)) * 1000 + Math.round(Number(`.${fraction}`) * 1000)
+  )
+}
+
+/** Whether something stands in a time's place that is no time. Absent, null and empty are not odd: nothing is known. */
+export const isOddTime = (value: unknown): boolean =>
+  value !== undefined && value !== null && value !== '' && parseTime(value) === undefined
+
+const padded = (value: number, digits: number) => String(Math.trunc(value)).padStart(digits, '0')
+
+/** `HH:MM:SS` of milliseconds, rounded down to the second; hours take a third digit when they need it. */
+export const clockTime = (ms: number): string =>
+  `${padded(ms / 3_600_000, 2)}:${padded((ms / 60_000) % 60, 2)}:${padded((ms / 1000) % 60, 2)}`
+
+/** `HH:MM:SS`, the mark, and three digits of milliseconds, as captions want it. */
+export const captionTime = (ms: number, mark: '.' | ','): string => `${clockTime(ms)}${mark}${padded(ms % 1000, 3)}`
+
+/** A time as a record holds it: `HH:MM:SS`, with milliseconds only where there are some. */
+export const recordTime = (ms: number): string => (ms % 1000 === 0 ? clockTime(ms) : captionTime(ms, '.'))
