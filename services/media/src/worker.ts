@@ -9,6 +9,7 @@ import { createEncodeFailed, createEncodeVideo } from './encode/encode-video.ts'
 import { cleanScratch } from './encode/scratch.ts'
 import { createErase } from './erase/erase.ts'
 import { createSweepPresigned } from './erase/sweep-presigned.ts'
+import { startReaper } from './reconcile/reaper.ts'
 
 const config = loadConfig(WorkerConfig, process.env)
 const log = createLogger('worker', config.LOG_LEVEL)
@@ -42,6 +43,7 @@ const worker = await createWorker({
   },
   onFailed: { 'encode-video': createEncodeFailed(db) },
 })
+const reaper = startReaper({ db, store }, log)
 const health = createHealthHost(
   {
     database: () => db.execute(sql`select 1`),
@@ -55,7 +57,7 @@ await health.listen({ host: config.HOST, port: config.PORT })
 closeOnSignals({
   name: 'worker',
   async close() {
-    await worker.close()
+    await Promise.all([worker.close(), reaper.close()])
     await health.close()
     store.close()
     await database.close()

@@ -1,0 +1,53 @@
+import { cases, outbox, scriptVersions, sessions, videos } from '@playtherapy/schema'
+import { storeBackends, testDatabase, testStore } from '@playtherapy/testing'
+import { sql } from 'drizzle-orm'
+import t from 'tap'
+import { reap } from '../src/reconcile/reap.ts'
+
+for (const backend of storeBackends) {
+  t.test(`what dead processes left, on ${backend}`, async (t) => {
+    const { db } = await testDatabase(t)
+    const store = await testStore(t, backend)
+    const [owned] = await db.insert(cases).values({ userId: 1, givenName: 'a' }).returning()
+    const [session] = await db
+      .insert(sessions)
+      .values({ caseId: owned?.id ?? 0, name: 's' })
+      .returning()
+    const sessionId = session?.id ?? 0
+    const put = async (key: string) => {
+      const body = (async function* () {
+        yield Buffer.from('bytes')
+      })()
+      return store.put(key, body, { contentType: 'video/mp4' })
+    }
+    const keys = async () => {
+      const found: string[] = []
+      for (const prefix of ['video/', 'script/']) for await (const { key } of store.list(prefix)) found.push(key)
+      return found.sort()
+    }
+    const past = sql`now() - interval '2 hours'`
+    const future = sql`now() + interval '1 minute'`
+    await db.insert(videos).values([
+      { sessionId, state: 'receiving', path: 'dead.mp4', leaseUntil: past },
+      { sessionId, state: 'receiving', path: 'alive.mp4', leaseUntil: future },
+    ])
+    await db.insert(scriptVersions).values([
+      { sessionId, version: 1, path: 'dead.json', size: 5, userId: 1, createdAt: past },
+      { sessionId, version: 2, path: 'young.json', size: 5, userId: 1 },
+    ])
+    for (const key of ['video/dead.mp4', 'video/alive.mp4', 'script/dead.json', 'script/young.json']) await put(key)
+    const described = { container: 'mp4', size: 5, etag: '"1"', storedAt: new Date() } as const
+    const [forgotten] = await db
+      .insert(videos)
+      .values({ sessionId, state: 'stored', path: 'forgotten.mp4', ...described })
+      .returning()
+    await db.update(sessions).set({ videoId: forgotten?.id ?? null, encodingStateId: 1 })
+
+    t.strictSame(await reap({ db, store }), { uploads: 1, scripts: 1, reports: 0, encodes: 1 })
+    t.strictSame(await keys(), ['script/young.json', 'video/alive.mp4'])
+    const paths = await db.select({ path: videos.path }).from(videos).orderBy(videos.path)
+    t.strictSame(paths, [{ path: 'alive.mp4' }, { path: 'forgotten.mp4' }])
+    t.match(await db.select().from(outbox), [{ name: 'encode-video', payload: { video_id: forgotten?.id } }])
+    t.strictSame(await reap({ db, store }), { uploads: 0, scripts: 0, reports: 0, encodes: 0 }, 'and that was all')
+  })
+}
