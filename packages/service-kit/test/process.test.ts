@@ -2,9 +2,9 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { Agent, type IncomingMessage, request } from 'node:http'
 import { connect } from 'node:net'
-import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { text } from 'node:stream/consumers'
+import { fileURLToPath } from 'node:url'
 import { cases } from '@playtherapy/schema'
 import { jwtSecret, type Teardown, testDatabase } from '@playtherapy/testing'
 import t from 'tap'
@@ -19,7 +19,7 @@ interface Line {
 
 /** Starts the service; everything it writes is gathered. */
 async function start(t: Teardown, env: NodeJS.ProcessEnv) {
-  const child = spawn(process.execPath, ['--import=tsx', join(import.meta.dirname, 'service.ts')], {
+  const child = spawn(process.execPath, ['--import=tsx', fileURLToPath(new URL('./service.ts', import.meta.url))], {
     env: { PATH: process.env.PATH, JWT_SECRET: jwtSecret, HOST: '127.0.0.1', PORT: '0', ...env },
   })
   t.teardown(() => child.kill('SIGKILL'))
