@@ -5,6 +5,7 @@ const run = promisify(execFile)
 
 /** Programs that tests run, and the Debian packages that bring them. */
 const packages: Record<string, string[]> = {
+  chromium: ['chromium'],
   ffmpeg: ['ffmpeg'],
   'redis-server': ['redis-server'],
   radosgw: ['radosgw', 'ceph-mon', 'ceph-osd', 'ceph-common'],
