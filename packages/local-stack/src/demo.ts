@@ -10,6 +10,7 @@ import type { Stack } from './stack.ts'
 import { bold, dim, done, progressBar, say } from './terminal.ts'
 
 const Created = Type.Object({ id: Type.Integer() })
+const Session = Type.Object({ encoding_state_id: Type.Integer(), script_state_id: Type.Integer() })
 const VideoState = Type.Object({
   state: Type.String(),
   progress: Type.Integer(),
@@ -84,9 +85,13 @@ export async function runDemo(stack: Stack, programs: Programs, clipDirectory: s
   if (back !== text) throw new Error('the script did not come back as it was sent')
   done('script saved and read back', `${script.scripts.length} records`)
 
-  const read = await (await call('GET', session)).json()
-  const list = await (await call('GET', '/contents/api/case?skip=0&keyword=')).json()
-  done('everything read again', `${Array.isArray(list) ? list.length : 0} case(s), session: ${JSON.stringify(read)}`)
+  const read = Value.Parse(Session, await (await call('GET', session)).json())
+  const list = Value.Parse(Type.Array(Created), await (await call('GET', '/contents/api/case?skip=0&keyword=')).json())
+  const lists = `${list.length} ${list.length === 1 ? 'case' : 'cases'}`
+  done(
+    'everything read again',
+    `${lists}; encoding ${read.encoding_state_id}, script ${read.script_state_id} (3 is done)`,
+  )
   say(`
 ${bold('Yours to try')}
   API page   ${stack.url}/documentation
