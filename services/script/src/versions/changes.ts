@@ -1,0 +1,83 @@
+import { isDeepStrictEqual } from 'node:util'
+import { type Static, Type } from 'typebox'
+import type { ScriptRecord } from '../records/record.ts'
+import { parseTime } from '../records/times.ts'
+import { Script } from '../scripts/schemas.ts'
+import { type Pair, pairRecords } from './pair.ts'
+
+const kinds = ['added', 'removed', 'text', 'time', 'speaker', 'other'] as const
+type Kind = (typeof kinds)[number]
+
+const Place = Type.Object({
+  index: Type.Integer({ minimum: 0, description: 'Its place in that version' }),
+  record: Script.properties.scripts.items,
+})
+
+/** What differs between two versions of a script, in their order; records that are the same are not listed. */
+export const Changes = Type.Object(
+  {
+    counts: Type.Object({
+      same: Type.Integer(),
+      added: Type.Integer(),
+      removed: Type.Integer(),
+      text: Type.Integer({ description: 'Records whose text changed' }),
+      time: Type.Integer({ description: 'Records that moved in time' }),
+      speaker: Type.Integer({ description: 'Records whose speaker changed' }),
+      other: Type.Integer({ description: 'Records with a change in another key' }),
+    }),
+    changes: Type.Array(
+      Type.Object({
+        kinds: Type.Array(Type.Union(kinds.map((kind) => Type.Literal(kind)))),
+        before: Type.Optional(Place),
+        after: Type.Optional(Place),
+      }),
+    ),
+  },
+  {
+    examples: [
+      {
+        counts: { same: 1, added: 0, removed: 0, text: 1, time: 0, speaker: 1, other: 0 },
+        changes: [
+          {
+            kinds: ['text', 'speaker'],
+            before: { index: 1, record: { start_time: '00:00:05', speaker: 'T', text: '인형이요' } },
+            after: { index: 1, record: { start_time: '00:00:05', speaker: 'C', text: '인형이요.' } },
+          },
+        ],
+      },
+    ],
+  },
+)
+
+/** Two spellings of one time are the same time. */
+const sameTime = (a: unknown, b: unknown) => isDeepStrictEqual(parseTime(a) ?? a ?? '', parseTime(b) ?? b ?? '')
+
+const rest = ({ start_time, end_time, speaker, text, ...others }: ScriptRecord) => others
+
+function kindsOf({ before, after }: Pair): Kind[] {
+  if (!before) return ['added']
+  if (!after) return ['removed']
+  const [a, b] = [before.record, after.record]
+  const changed: Kind[] = []
+  if (a.text !== b.text) changed.push('text')
+  if (!sameTime(a.start_time, b.start_time) || !sameTime(a.end_time, b.end_time)) changed.push('time')
+  if (a.speaker !== b.speaker) changed.push('speaker')
+  if (!isDeepStrictEqual(rest(a), rest(b))) changed.push('other')
+  return changed
+}
+
+/**
+ * What changed from one version of a script to another, record by record; `pairRecords` says which records are compared.
+ * A changed record has one kind or more. That a time is missing, null or empty makes no difference, nor how it is spelt.
+ */
+export function scriptChanges(before: ScriptRecord[], after: ScriptRecord[]): Static<typeof Changes> {
+  const counts = { same: 0, added: 0, removed: 0, text: 0, time: 0, speaker: 0, other: 0 }
+  const changes: Static<typeof Changes>['changes'] = []
+  for (const pair of pairRecords(before, after)) {
+    const changed = kindsOf(pair)
+    for (const kind of changed) counts[kind]++
+    if (changed.length > 0) changes.push({ kinds: changed, ...pair })
+    else counts.same++
+  }
+  return { counts, changes }
+}

@@ -1,0 +1,98 @@
+import { diffArrays } from 'diff'
+import type { ScriptRecord } from '../records/record.ts'
+import { parseTime } from '../records/times.ts'
+
+/** A record and its place in its version. */
+export interface Placed {
+  index: number
+  record: ScriptRecord
+}
+
+/** What belongs together in the version before and the one after; one alone was removed, or added. */
+export interface Pair {
+  before?: Placed
+  after?: Placed
+}
+
+/** What lies, in both versions, between the same two pairs. */
+interface Stretch {
+  before: Placed[]
+  after: Placed[]
+}
+
+/** What two records have in common that belong together, the surest first. Undefined is common to none. */
+const rules: ((record: ScriptRecord) => string | undefined)[] = [
+  ({ speaker, text, start_time }) => JSON.stringify([speaker, text, start_time]),
+  ({ text }) => text.replace(/\s+/g, ' ').trim() || undefined,
+  ({ start_time }) => parseTime(start_time)?.toString(),
+]
+
+/**
+ * Most steps aside that the search for common records takes; its cost grows with their square. Beyond, and that is
+ * hundreds of common records in another order, the next rule has to do.
+ */
+const mostEdits = 1500
+
+/**
+ * Which records of two versions belong together. Every record is in exactly one pair; the pairs are in the order of both
+ * versions, removed records before the added ones of their place. A record that was moved past another is removed and
+ * added. Between records already paired, the next rule decides:
+ * 1. same speaker, text and start;
+ * 2. same text, so shifted times and corrected speakers are seen as such;
+ * 3. same start, so a corrected text is seen as such;
+ * 4. as many left before as after: they were edited in place, and pair one by one.
+ */
+export function pairRecords(before: ScriptRecord[], after: ScriptRecord[]): Pair[] {
+  const placed = (records: ScriptRecord[]) => records.map((record, index) => ({ index, record }))
+  return pairBy(0, { before: placed(before), after: placed(after) })
+}
+
+function pairBy(depth: number, stretch: Stretch): Pair[] {
+  const rule = rules[depth]
+  if (!rule || stretch.before.length === 0 || stretch.after.length === 0) return settle(stretch)
+  const pairs: Pair[] = []
+  let [left, right] = [0, 0]
+  for (const pair of [...commonRecords(stretch, rule), undefined]) {
+    const nextLeft = pair ? stretch.before.indexOf(pair.before, left) : stretch.before.length
+    const nextRight = pair ? stretch.after.indexOf(pair.after, right) : stretch.after.length
+    const gap = { before: stretch.before.slice(left, nextLeft), after: stretch.after.slice(right, nextRight) }
+    for (const found of pairBy(depth + 1, gap)) pairs.push(found)
+    if (pair) pairs.push(pair)
+    left = nextLeft + 1
+    right = nextRight + 1
+  }
+  return pairs
+}
+
+/** The longest sequence of pairs in order whose records have the same key; none where the search would cost too much. */
+function commonRecords({ before, after }: Stretch, rule: (record: ScriptRecord) => string | undefined) {
+  const keyed = (placed: Placed[]) => placed.map((one) => ({ one, key: rule(one.record) }))
+  const [left, right] = [keyed(before), keyed(after)]
+  // Only keys that both sides have can pair; the rest would be steps aside for nothing.
+  const known = new Set(left.map(({ key }) => key))
+  const common = new Set(right.flatMap(({ key }) => (key !== undefined && known.has(key) ? [key] : [])))
+  const isCommon = ({ key }: { key: string | undefined }) => key !== undefined && common.has(key)
+  const [lefts, rights] = [left.filter(isCommon), right.filter(isCommon)]
+  const pairs: Required<Pair>[] = []
+  const changes = diffArrays(lefts, rights, { comparator: (a, b) => a.key === b.key, maxEditLength: mostEdits }) ?? []
+  let [l, r] = [0, 0]
+  for (const { added, removed, count } of changes) {
+    for (let step = 0; !added && !removed && step < count; step++) {
+      const [a, b] = [lefts[l + step], rights[r + step]]
+      if (a && b) pairs.push({ before: a.one, after: b.one })
+    }
+    if (!added) l += count
+    if (!removed) r += count
+  }
+  return pairs
+}
+
+/** What no rule paired. */
+function settle({ before, after }: Stretch): Pair[] {
+  if (before.length !== after.length)
+    return [...before.map((one) => ({ before: one })), ...after.map((one) => ({ after: one }))]
+  return before.flatMap((one, index) => {
+    const other = after[index]
+    return other ? [{ before: one, after: other }] : []
+  })
+}

@@ -1,0 +1,119 @@
+import { isDeepStrictEqual } from 'node:util'
+import { fault } from '@playtherapy/service-kit'
+import { applyPatch } from 'rfc6902'
+import { type Static, Type } from 'typebox'
+
+/** Most operations of a patch. */
+const mostOperations = 1000
+/** Most characters of JSON that the copies of one patch may make: as much as a script may have bytes. */
+const mostCopied = 20 * 1024 * 1024
+
+const path = Type.String({ pattern: '^(/|$)', maxLength: 1000, description: 'JSON Pointer (RFC 6901)' })
+
+/** A JSON Patch (RFC 6902): operations in order, all of them or none. */
+export const Patch = Type.Array(
+  Type.Union([
+    Type.Object({ op: Type.Literal('add'), path, value: Type.Unknown() }),
+    Type.Object({ op: Type.Literal('remove'), path }),
+    Type.Object({ op: Type.Literal('replace'), path, value: Type.Unknown() }),
+    Type.Object({ op: Type.Literal('move'), from: path, path }),
+    Type.Object({ op: Type.Literal('copy'), from: path, path }),
+    Type.Object({ op: Type.Literal('test'), path, value: Type.Unknown() }),
+  ]),
+  {
+    maxItems: mostOperations,
+    examples: [
+      [
+        { op: 'test', path: '/scripts/1/text', value: '인형이요' },
+        { op: 'replace', path: '/scripts/1/text', value: '인형이요.' },
+      ],
+    ],
+  },
+)
+
+type Operation = Static<typeof Patch>[number]
+
+const missing = Symbol('nothing is there')
+
+const arrayIndex = /^(0|[1-9]\d*)$/
+/** Names that change what an object is when they are set, and that the library skips when it reads a pointer. */
+const poisonous = new Set(['__proto__', 'constructor', 'prototype'])
+
+const tokensOf = (pointer: string) =>
+  pointer
+    .split('/')
+    .slice(1)
+    .map((token) => token.replaceAll('~1', '/').replaceAll('~0', '~'))
+
+/**
+ * What stands at a pointer, or `missing`. It goes by own members only: the library follows inherited ones too, and would
+ * let `/toString/call` write into every object of the process, and `/scripts/length` stretch an array.
+ */
+function valueAt(document: unknown, tokens: string[]): unknown {
+  let value = document
+  for (const token of tokens) {
+    if (typeof value !== 'object' || value === null || !Object.hasOwn(value, token)) return missing
+    if (poisonous.has(token)) return missing
+    if (Array.isArray(value) && !arrayIndex.test(token)) return missing
+    value = Reflect.get(value, token)
+  }
+  return value
+}
+
+/** Whether something can be added at a pointer: to an object, or to an array, at most behind its last element. */
+function hasRoom(document: unknown, tokens: string[]): boolean {
+  const parent = valueAt(document, tokens.slice(0, -1))
+  const last = tokens.at(-1) ?? ''
+  if (Array.isArray(parent)) return last === '-' || (arrayIndex.test(last) && Number(last) <= parent.length)
+  return typeof parent === 'object' && parent !== null && !poisonous.has(last)
+}
+
+/**
+ * Applies a JSON Patch (RFC 6902) to a parsed document, in place: after a throw the document is of no use. What comes
+ * out is any JSON, for the caller to validate like a document that was sent. Numbers become JavaScript's, so those beyond
+ * 2^53 lose digits. Bounded in operations and in what copies make of it.
+ *
+ * Throws 422 with the index of the operation that points to nothing, whose test fails, that would replace, move or
+ * remove the whole document or put a value inside itself; `place` is where the patch came from.
+ */
+export function patchDocument(document: object, patch: Operation[], place: string[]): void {
+  let copied = 0
+  for (const [index, operation] of patch.entries()) {
+    const refuse = (msg: string, type = 'json_patch') => fault([...place, index], msg, type)
+    const { op, path } = operation
+    const tokens = tokensOf(path)
+    const apply = (simple: Parameters<typeof applyPatch>[1][number]) => {
+      if (applyPatch(document, [simple]).some((error) => error !== null)) throw refuse('cannot be applied')
+    }
+    const add = (value: unknown) => {
+      if (tokens.length === 0 || !hasRoom(document, tokens)) throw refuse('path has no room for a value')
+      apply({ op: 'add', path, value })
+    }
+    const existing = (pointer: string) => {
+      const value = valueAt(document, tokensOf(pointer))
+      if (value === missing) throw refuse(`${pointer === path ? 'path' : 'from'} points to nothing`)
+      return value
+    }
+    if (op === 'test') {
+      if (!isDeepStrictEqual(existing(path), operation.value)) throw refuse('test failed', 'json_patch_test')
+    } else if (op === 'add') {
+      add(operation.value)
+    } else if (op === 'copy') {
+      const value = existing(operation.from)
+      copied += JSON.stringify(value).length
+      if (copied > mostCopied) throw refuse(`copies make more than ${mostCopied} characters`)
+      add(value)
+    } else if (op === 'move') {
+      const value = existing(operation.from)
+      if (operation.from === '' || path.startsWith(`${operation.from}/`))
+        throw refuse('from cannot be moved into itself')
+      if (path === operation.from) continue
+      apply({ op: 'remove', path: operation.from })
+      add(value)
+    } else {
+      existing(path)
+      if (tokens.length === 0) throw refuse('path cannot be the whole document')
+      apply(operation)
+    }
+  }
+}
