@@ -28,9 +28,9 @@ t.test('a change is named for what it is', async (t) => {
   t.same(told(talk, [a, { ...b, start_time: clock(7) }, c, d, e]), ['time 1>1'])
   t.same(told(talk, [a, { ...b, end_time: clock(7) }, c, d, e]), ['time 1>1'])
   t.same(told(talk, [a, { ...b, speaker: 'T' }, c, d, e]), ['speaker 1>1'])
-  t.same(told(talk, [a, { ...b, note: 1 }, c, d, e]), ['other 1>1'])
+  t.same(told(talk, [a, Object.assign({ ...b }, { note: 1 }), c, d, e]), ['other 1>1'])
   t.same(told(talk, [a, { ...b, text: 'B', speaker: 'T' }, c, d, e]), ['text+speaker 1>1'])
-  t.same(told(talk, [a, { text: 'X', speaker: 'T', start_time: clock(9), n: [1] }, c, d, e]), [
+  t.same(told(talk, [a, Object.assign({ text: 'X', speaker: 'T', start_time: clock(9) }, { n: [1] }), c, d, e]), [
     'text+time+speaker+other 1>1',
   ])
   t.same(told(talk, [b, a, c, d, e]).length, 2, 'a record that moved past another')

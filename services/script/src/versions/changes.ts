@@ -5,8 +5,15 @@ import { parseTime } from '../records/times.ts'
 import { Script } from '../scripts/schemas.ts'
 import { type Pair, pairRecords } from './pair.ts'
 
-const kinds = ['added', 'removed', 'text', 'time', 'speaker', 'other'] as const
-type Kind = (typeof kinds)[number]
+const Kind = Type.Union([
+  Type.Literal('added'),
+  Type.Literal('removed'),
+  Type.Literal('text'),
+  Type.Literal('time'),
+  Type.Literal('speaker'),
+  Type.Literal('other'),
+])
+type Kind = Static<typeof Kind>
 
 const Place = Type.Object({
   index: Type.Integer({ minimum: 0, description: 'Its place in that version' }),
@@ -27,7 +34,7 @@ export const Changes = Type.Object(
     }),
     changes: Type.Array(
       Type.Object({
-        kinds: Type.Array(Type.Union(kinds.map((kind) => Type.Literal(kind)))),
+        kinds: Type.Array(Kind),
         before: Type.Optional(Place),
         after: Type.Optional(Place),
       }),
