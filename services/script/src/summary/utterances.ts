@@ -1,0 +1,38 @@
+import type { ScriptRecord } from '../records/record.ts'
+import { parseTime } from '../records/times.ts'
+
+export interface Utterance {
+  speaker: string
+  words: number
+  asks: boolean
+  /** Milliseconds; undefined unless both times are known and in order. */
+  time: { start: number; end: number } | undefined
+}
+
+const letterOrDigit = /[\p{L}\p{N}]/u
+
+/**
+ * The records that say something, in the script's order: those with at least one word, a run of characters without
+ * whitespace that holds a letter or a digit. Punctuation alone is no word; `[laughs]` is one, as it stands in the script.
+ *
+ * An utterance asks if it holds a question mark (`?` or `？`). Korean endings are not looked at: those that ask (-니,
+ * -까, -지) end statements as well (아니, 하니까, 하지), and transcribers write the mark.
+ */
+export function utterances(records: ScriptRecord[]): Utterance[] {
+  const found: Utterance[] = []
+  for (const { speaker, text, start_time, end_time } of records) {
+    const words = text.split(/\s+/).filter((word) => letterOrDigit.test(word)).length
+    if (words === 0) continue
+    const [start, end] = [parseTime(start_time), parseTime(end_time)]
+    const time = start !== undefined && end !== undefined && end >= start ? { start, end } : undefined
+    found.push({ speaker: speaker.trim(), words, asks: /[?？]/.test(text), time })
+  }
+  return found
+}
+
+/**
+ * Milliseconds from the end of an utterance to the start of the next; negative where they overlap. Undefined if a time
+ * is not known or the next starts before this one, which is a mistake in the script rather than talk.
+ */
+export const offset = ({ time: before }: Utterance, { time: after }: Utterance): number | undefined =>
+  before && after && after.start >= before.start ? after.start - before.end : undefined
