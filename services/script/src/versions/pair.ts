@@ -3,7 +3,7 @@ import type { ScriptRecord } from '../records/record.ts'
 import { parseTime } from '../records/times.ts'
 
 /** A record and its place in its version. */
-export interface Placed {
+interface Placed {
   index: number
   record: ScriptRecord
 }

@@ -1,0 +1,69 @@
+import { type Static, Type } from 'typebox'
+import type { ReportBody } from './schemas.ts'
+
+/** The newest report of a session, as it was read from the store. */
+export interface SessionReport {
+  session_id: number
+  name: string
+  /** When the session was created; sessions are put in this order, those of one moment by id. */
+  createdAt: Date
+  /** Its day, as the session itself shows it. */
+  created_date: string
+  /** Null while the session has no report. */
+  reports: Static<typeof ReportBody>['reports'] | null
+}
+
+/** How the levels of a case went over its sessions. */
+export const Trend = Type.Object(
+  {
+    sessions: Type.Array(
+      Type.Object({ session_id: Type.Integer(), name: Type.String(), created_date: Type.String({ format: 'date' }) }),
+      { description: 'Those that have a report, oldest first' },
+    ),
+    categories: Type.Array(
+      Type.Object({
+        category: Type.String(),
+        levels: Type.Array(Type.Union([Type.Integer({ minimum: 0, maximum: 4 }), Type.Null()]), {
+          description: 'One for each session, in the same order; null where it was not scored, or the scoring failed',
+        }),
+      }),
+      { description: 'In the order in which they first appear' },
+    ),
+  },
+  {
+    examples: [
+      {
+        sessions: [
+          { session_id: 7, name: 'first', created_date: '2026-03-02' },
+          { session_id: 9, name: 'second', created_date: '2026-03-09' },
+        ],
+        categories: [
+          { category: 'Emotion Reflection', levels: [2, 4] },
+          { category: 'Questioning', levels: [null, 1] },
+        ],
+      },
+    ],
+  },
+)
+
+/**
+ * The level of each category over the sessions of a case, oldest session first, ready to be drawn: every list of levels
+ * is as long as the list of sessions. Sessions without a report are left out; a category that a report lacks, or whose
+ * scoring failed (-1 on the wire), is null there and not a low level.
+ */
+export function reportTrend(all: SessionReport[]): Static<typeof Trend> {
+  const scored = all
+    .flatMap((session) => (session.reports ? [{ ...session, reports: session.reports }] : []))
+    .sort((a, b) => a.createdAt.getTime() - b.createdAt.getTime() || a.session_id - b.session_id)
+  const names = new Set(scored.flatMap(({ reports }) => Object.keys(reports)))
+  const level = (value: number | undefined) => (value === undefined || value < 0 ? null : value)
+  return {
+    sessions: scored.map(({ session_id, name, created_date }) => ({ session_id, name, created_date })),
+    categories: [...names].map((category) => ({
+      category,
+      levels: scored.map(({ reports }) =>
+        level(Object.hasOwn(reports, category) ? reports[category]?.level : undefined),
+      ),
+    })),
+  }
+}
