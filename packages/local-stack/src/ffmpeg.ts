@@ -1,4 +1,5 @@
 import { execFile } from 'node:child_process'
+import { chmod } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { promisify } from 'node:util'
 
@@ -25,5 +26,7 @@ export async function findPrograms(): Promise<Programs> {
   }
   const ffmpeg: string = require('@ffmpeg-installer/ffmpeg').path
   const ffprobe: string = require('@ffprobe-installer/ffprobe').path
+  // Their install scripts would do this, which pnpm does not run.
+  for (const program of [ffmpeg, ffprobe]) await chmod(program, 0o755)
   return { ffmpeg, ffprobe, origin: 'from npm, a build of 2018: install ffmpeg for real work' }
 }

@@ -1,6 +1,6 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtemp, rm } from 'node:fs/promises'
+import { chmod, mkdtemp, rm } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -97,6 +97,8 @@ t.test('the same on Redis and S3', { skip: !process.env.TEST_REDIS_URL || !proce
 
 t.test('Ctrl-C, which reaches the whole group, closes everything', async (t) => {
   const directory = await mkdtemp(join(tmpdir(), 'playtherapy-start-'))
+  // As root PostgreSQL runs as another user, which has to get through.
+  await chmod(directory, 0o755)
   t.teardown(() => rm(directory, { recursive: true, force: true }))
   const args = ['--no-demo', '--data-dir', directory, '--port', await freePort(), '--workers', '2']
   for (const round of ['first', 'second']) {

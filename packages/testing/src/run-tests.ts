@@ -4,7 +4,7 @@
  */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtemp, rm } from 'node:fs/promises'
+import { chmod, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { startPostgres } from '@playtherapy/embedded-postgres'
@@ -16,6 +16,8 @@ import { startS3 } from './servers/s3.ts'
 
 await installMissing()
 const directory = await mkdtemp(join(tmpdir(), 'playtherapy-test-'))
+// As root PostgreSQL runs as another user, which has to get through.
+await chmod(directory, 0o755)
 const stop: (() => Promise<void>)[] = [() => rm(directory, { recursive: true, force: true })]
 const servers: string[] = []
 
