@@ -63,7 +63,9 @@ export async function runDemo(stack: Stack, programs: Programs, clipDirectory: s
     const started = performance.now()
     await encoded(call, session)
     const took = ((performance.now() - started) / 1000).toFixed(1)
-    const seen = await probePlayback(`${stack.url}${session}/video`, token, programs)
+    // A static ffprobe resolves no names, not even this one.
+    const video = `${stack.url.replace('localhost', '127.0.0.1')}${session}/video`
+    const seen = await probePlayback(video, token, programs)
     const right = Math.abs(seen.seconds - clipSeconds) < 0.5
     if (seen.video !== 'h264' || seen.audio !== 'aac' || !seen.upright || !right) {
       throw new Error(`the encoded video is not what it should be: ${JSON.stringify(seen)}`)
