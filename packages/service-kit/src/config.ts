@@ -4,6 +4,11 @@ import { Value } from 'typebox/value'
 /** The environment is wrong; `message` lists every fault by variable, and no value. */
 export class ConfigError extends Error {
   override name = 'ConfigError'
+  constructor(message: string) {
+    super(message)
+    // The operator who reads it at boot has no use for our frames.
+    this.stack = message
+  }
 }
 
 /** What a text stands for; a text that stands for nothing of the kind stays one, and is found to be wrong. */
