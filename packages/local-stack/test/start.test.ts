@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
-import { testBucket } from '@playtherapy/testing'
+import { randomName, testBucket } from '@playtherapy/testing'
 import t, { type Test } from 'tap'
 
 const run = promisify(execFile)
@@ -86,6 +86,7 @@ t.test('the same on Redis and S3', { skip: !process.env.TEST_REDIS_URL || !proce
   const bucket = await testBucket()
   const stack = start(t, ['--once', '--ephemeral', '--port', await freePort()], {
     QUEUE_URL: process.env.TEST_REDIS_URL,
+    QUEUE_PREFIX: `{${randomName()}}`,
     S3_ENDPOINT: bucket.endpoint,
     S3_BUCKET: bucket.bucket,
     S3_ACCESS_KEY_ID: bucket.accessKeyId,

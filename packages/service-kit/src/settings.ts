@@ -11,6 +11,11 @@ export const QueueSettings = {
     pattern: '^(redis|rediss|postgres|postgresql)://',
     description: 'BullMQ: its scheme chooses Redis or PostgreSQL',
   }),
+  QUEUE_PREFIX: Type.String({
+    default: '{playtherapy}',
+    pattern: '^\\{[\\w-]+\\}$',
+    description: 'Before every key in Redis; another for each installation that shares one',
+  }),
 }
 
 export const StoreSettings = {

@@ -32,6 +32,7 @@ const encode = createEncodeVideo({
 })
 const worker = await createWorker({
   queueUrl: config.QUEUE_URL,
+  prefix: config.QUEUE_PREFIX,
   database,
   log,
   concurrency: { 'encode-video': config.ENCODE_CONCURRENCY },
