@@ -1,0 +1,113 @@
+import { type ChildProcess, execFile, fork } from 'node:child_process'
+import { once } from 'node:events'
+import { createReadStream } from 'node:fs'
+import { mkdtemp, readdir, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
+import { createFileStore } from '@playtherapy/object-store'
+import { announce, cases, renditions, sessions, videos } from '@playtherapy/schema'
+import { type QueueBackend, queueBackends, testDatabase, testQueue } from '@playtherapy/testing'
+import { eq } from 'drizzle-orm'
+import t, { type Test } from 'tap'
+
+const program = fileURLToPath(new URL('../src/worker.ts', import.meta.url))
+
+/** A stored recording that takes some seconds to encode, and a way to start worker processes for it. */
+async function prepare(t: Test, backend: QueueBackend) {
+  const folder = await mkdtemp(join(tmpdir(), 'playtherapy-crash-'))
+  t.teardown(() => rm(folder, { recursive: true, force: true }))
+  const clip = join(folder, 'clip.mp4')
+  const made = [
+    '-f',
+    'lavfi',
+    '-i',
+    'testsrc2=size=1920x1080:rate=60:duration=12',
+    '-c:v',
+    'libx264',
+    '-preset',
+    'ultrafast',
+  ]
+  await promisify(execFile)('ffmpeg', ['-loglevel', 'error', ...made, clip])
+
+  const { db, url } = await testDatabase(t)
+  const queue = testQueue(t, backend, url)
+  const objects = join(folder, 'objects')
+  const store = createFileStore({ directory: objects })
+  const [owned] = await db.insert(cases).values({ userId: 1, givenName: 'a' }).returning()
+  const [session] = await db
+    .insert(sessions)
+    .values({ caseId: owned?.id ?? 0, name: 's' })
+    .returning()
+  const sessionId = session?.id ?? 0
+  const path = `LOCAL/${owned?.id}/${sessionId}/1.mp4`
+  const stored = await store.put(`video/${path}`, createReadStream(clip), { contentType: 'video/mp4' })
+  const [video] = await db
+    .insert(videos)
+    .values({ sessionId, state: 'stored', path, container: 'mp4', storedAt: new Date(), ...stored })
+    .returning()
+  const videoId = video?.id ?? 0
+  await db.update(sessions).set({ videoId, encodingStateId: 1 })
+  await announce(db, 'encode-video', { video_id: videoId })
+
+  const scratch = join(folder, 'scratch')
+  const start = async (): Promise<ChildProcess> => {
+    const worker = fork(program, [], {
+      env: {
+        ...process.env,
+        ...{
+          DATABASE_URL: url,
+          QUEUE_URL: queue.url,
+          QUEUE_PREFIX: queue.prefix,
+          FILE_STORE_DIRECTORY: objects,
+          SCRATCH_DIRECTORY: scratch,
+        },
+        ...{ HOST: '127.0.0.1', PORT: '0', LOG_LEVEL: 'silent' },
+      },
+    })
+    t.teardown(() => worker.kill('SIGKILL'))
+    return worker
+  }
+  const until = async (what: string, check: () => Promise<boolean>) => {
+    for (const end = Date.now() + 90_000; !(await check()); await sleep(50)) {
+      if (Date.now() > end) throw new Error(`It did not happen: ${what}`)
+    }
+  }
+  const state = async () => (await db.select().from(videos).where(eq(videos.id, videoId)))[0]
+  const keys = async () => {
+    const found: string[] = []
+    for await (const { key } of store.list('video/')) found.push(key)
+    return found.sort()
+  }
+  return { db, store, path, scratch, start, until, state, keys }
+}
+
+async function survives(t: Test, backend: QueueBackend, signal: 'SIGKILL' | 'SIGTERM') {
+  const label = `${backend}, ${signal}`
+  const job = await prepare(t, backend)
+  const first = await job.start()
+  await job.until('an encode under way', async () => ((await job.state())?.progress ?? 0) > 0)
+  const gone = once(first, 'exit')
+  first.kill(signal)
+  await gone
+  t.equal((await job.state())?.state, 'encoding', `${label}: half done`)
+
+  await job.start()
+  await job.until('the end', async () => (await job.state())?.state === 'encoded')
+  const [session] = await job.db.select().from(sessions)
+  const [rendition] = await job.db.select().from(renditions)
+  t.match(session, { encodingStateId: 3, renditionId: rendition?.id, videoLength: '00:00:12' }, label)
+  t.strictSame(await job.keys(), [`video/${job.path}`, `video/${rendition?.path}`].sort(), `${label}: one rendition`)
+  await job.until('an empty outbox', async () => (await job.db.$count(videos)) === 1)
+  // A killed worker's folder stays until it is old; nobody else's is touched.
+  const left = await readdir(job.scratch)
+  t.ok(left.length <= (signal === 'SIGKILL' ? 1 : 0), `${label}: ${left.length} folders left on the disk`)
+}
+
+// A lease has to run out in some, so all wait at once.
+t.test('an encode whose worker dies is finished by the next', async (t) => {
+  const signals = ['SIGKILL', 'SIGTERM'] as const
+  await Promise.all(queueBackends.flatMap((backend) => signals.map((signal) => survives(t, backend, signal))))
+})
