@@ -35,6 +35,8 @@ export function closeOnSignals({ name, close }: Running): void {
   process.on('SIGTERM', end)
   process.on('SIGINT', end)
   process.on('disconnect', () => end('disconnect'))
+  // The parent may have gone while we were starting; without a channel this is undefined.
+  if (process.connected === false) end('disconnect')
   process.on('uncaughtException', (error: unknown) => {
     console.error(`${name}: a failure nobody caught, leaving`, JSON.stringify(loggable(error)))
     process.exit(1)
