@@ -1,4 +1,6 @@
+import { once } from 'node:events'
 import { request } from 'node:http'
+import { connect } from 'node:net'
 import fc from 'fast-check'
 import t, { type Test } from 'tap'
 import { seed, testServices } from './support.ts'
@@ -177,6 +179,29 @@ t.test('ids and pages of every kind', async (t) => {
     checkAnswer(await send('GET', `${one}/session?keyword=${keyword}`))
   }
   t.ok(caseId)
+})
+
+t.test('a hundred clients that never finish hold nobody up', async (t) => {
+  const { services, send, session } = await prepare(t)
+  const { hostname, port } = new URL(services.url)
+  const token = services.as(therapist).authorization
+  const beginnings = [
+    `POST ${session}/video HTTP/1.1\r\nHost`,
+    `POST ${session}/video HTTP/1.1\r\nHost: x\r\nAuthorization: ${token}\r\nContent-Type: multipart/form-data; boundary=x\r\nContent-Length: 99999\r\n\r\n--x\r\n`,
+    `PUT ${session} HTTP/1.1\r\nHost: x\r\nAuthorization: ${token}\r\nContent-Type: application/json\r\nContent-Length: 999\r\n\r\n{`,
+    '',
+  ]
+  const sockets = Array.from({ length: 100 }, (_, index) => {
+    const socket = connect(Number(port), hostname)
+    socket.on('error', () => {})
+    socket.write(beginnings[index % beginnings.length] ?? '')
+    return socket
+  })
+  await Promise.all(sockets.map((socket) => once(socket, 'connect')))
+  for (let round = 0; round < 50; round++) t.equal((await send('GET', session)).status, 200)
+  t.equal(sockets.filter((socket) => !socket.destroyed).length, 100, 'they are all still there')
+  for (const socket of sockets) socket.destroy()
+  t.strictSame([...(await services.sql`select id from videos`)], [], 'and leave nothing')
 })
 
 t.test('what a client forges is ignored', async (t) => {
