@@ -1,0 +1,9 @@
+/** A container's health: exits 0 when the process in it says that it can do its work. */
+import { get } from 'node:http'
+
+const request = get(
+  { port: process.env.PORT || 8080, path: '/health/ready', timeout: 4_000, agent: false },
+  ({ statusCode }) => process.exit(statusCode === 200 ? 0 : 1),
+)
+request.on('error', () => process.exit(1))
+request.on('timeout', () => process.exit(1))
