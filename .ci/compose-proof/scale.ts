@@ -1,0 +1,43 @@
+import type { Proof } from './main.ts'
+import { padded } from './recordings.ts'
+
+/** Sixteen encodes for four workers, each of which has to take its share; uploads take turns between the replicas. */
+export async function shareOut({ client, kept, long, stack }: Proof): Promise<string> {
+  const sessions = await Promise.all(Array.from({ length: 16 }, (_, index) => client.createSession(100 + index)))
+  for (const session of sessions) {
+    const { status, text } = await client.upload(session, long)
+    if (status !== 201) throw new Error(`upload answered ${status}: ${text}`)
+  }
+  await Promise.all(sessions.map((session) => client.encoded(session, 600)))
+  const [first] = sessions
+  if (first) kept.set(first, await client.play(first))
+
+  /** How many lines of a log tell of it, in each container of a service. */
+  const count = async (service: string, line: RegExp) => {
+    const all = await stack.containers(service)
+    const logs = await Promise.all(all.map(({ id }) => stack.docker('logs', id)))
+    return logs.map((log) => log.split('\n').filter((text) => line.test(text)).length)
+  }
+  const encodes = await count('worker', /"job":"encode-video".*"job done"/)
+  if (encodes.length !== 4 || Math.min(...encodes) < 2) throw new Error(`shares of the workers: ${encodes}`)
+  const uploads = await count('media', /"method":"POST".*"status":201/)
+  if (uploads.length !== 2 || Math.min(...uploads) < 1) throw new Error(`shares of media: ${uploads}`)
+  return `shares of the workers ${encodes.join(', ')}; uploads of media ${uploads.join(', ')}`
+}
+
+/** A recording of 5 GiB in one request: durable, encoded, and nothing of it on the gateway's disk. */
+export async function largeUpload({ client, quick, stack }: Proof): Promise<string> {
+  const session = await client.createSession(200)
+  const started = performance.now()
+  const { status, text } = await client.upload(session, padded(quick, 5 * 1024 ** 3))
+  const seconds = (performance.now() - started) / 1000
+  if (status !== 201) throw new Error(`upload answered ${status}: ${text}`)
+  // A read-only container has no layer of its own to write to; its only other place is a memory of 1 MiB.
+  for (const { id, name } of await stack.containers('gateway')) {
+    const changed = (await stack.docker('diff', id)).trim()
+    const readOnly = (await stack.docker('inspect', '--format', '{{.HostConfig.ReadonlyRootfs}}', id)).trim()
+    if (changed || readOnly !== 'true') throw new Error(`${name} was written to: ${changed}`)
+  }
+  await client.encoded(session, 600)
+  return `${seconds.toFixed(1)} s, ${Math.round(5120 / seconds)} MiB/s`
+}
