@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import type { Proof } from './main.ts'
+import type { Proof } from './proof.ts'
 
 /** The operating notes' backup and restore, word for word, with everything thrown away in between. */
 export async function backUpAndRestore({ client, directory, kept, stack }: Proof): Promise<string> {

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Session } from './client.ts'
-import type { Proof } from './main.ts'
+import type { Proof } from './proof.ts'
 import { padded } from './recordings.ts'
 
 /** Every kind of container, and whether an upload needs it. */

@@ -9,6 +9,7 @@ import { backUpAndRestore } from './backup.ts'
 import { createClient } from './client.ts'
 import { killEach } from './deaths.ts'
 import { journey, presigned, refusals } from './journey.ts'
+import type { Proof } from './proof.ts'
 import { fromFile } from './recordings.ts'
 import { largeUpload, shareOut } from './scale.ts'
 import { openStack } from './stack.ts'
@@ -22,21 +23,21 @@ const settings = new Map(
 )
 const stack = openStack(project, envFile, root)
 const client = createClient(settings.get('S3_PUBLIC_ENDPOINT') ?? '', settings.get('JWT_SECRET') ?? '')
-const proof = {
+const proof: Proof = {
   stack,
   client,
   quick: fromFile(join(clips, 'remux.mp4')),
   long: fromFile(join(clips, 'transcode.mp4')),
-  /** Sessions with a recording, and what played back: to be found again after everything. */
   kept: new Map(),
   directory: clips,
 }
-export type Proof = Omit<typeof proof, 'kept'> & { kept: Map<import('./client.ts').Session, Buffer> }
 
-async function step(name: string, work: () => Promise<string | void>) {
+async function step(name: string, work: () => Promise<unknown>) {
   const started = performance.now()
   const note = await work()
-  console.log(`ok - ${name} (${((performance.now() - started) / 1000).toFixed(1)} s)${note ? `: ${note}` : ''}`)
+  console.log(
+    `ok - ${name} (${((performance.now() - started) / 1000).toFixed(1)} s)${typeof note === 'string' ? `: ${note}` : ''}`,
+  )
 }
 const memory = stack.watchMemory()
 try {

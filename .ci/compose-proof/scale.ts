@@ -1,4 +1,4 @@
-import type { Proof } from './main.ts'
+import type { Proof } from './proof.ts'
 import { padded } from './recordings.ts'
 
 /** Sixteen encodes for four workers, each of which has to take its share; uploads take turns between the replicas. */

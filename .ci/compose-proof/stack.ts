@@ -45,7 +45,8 @@ export function openStack(project: string, envFile: string, directory: string) {
     if (service) filters.push(`label=com.docker.compose.service=${service}`)
     const ids = await docker('ps', '-aq', ...filters.flatMap((filter) => ['--filter', filter]))
     if (ids === '') return []
-    const format = '{{.Name}} {{.Id}} {{.State.Pid}} {{.State.Running}} {{.State.OOMKilled}} {{with .State.Health}}{{.Status}}{{end}}'
+    const format =
+      '{{.Name}} {{.Id}} {{.State.Pid}} {{.State.Running}} {{.State.OOMKilled}} {{with .State.Health}}{{.Status}}{{end}}'
     const lines = (await docker('inspect', '--format', format, ...ids.trim().split('\n'))).trim().split('\n')
     return lines.map((line) => {
       const [name = '', id = '', pid, running, outOfMemory, health] = line.split(' ')
