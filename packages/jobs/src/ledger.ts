@@ -1,5 +1,5 @@
 import { type Database, outbox } from '@playtherapy/schema'
-import { and, eq, isNull, sql } from 'drizzle-orm'
+import { and, eq, isNotNull, isNull, lte, type SQL, sql } from 'drizzle-orm'
 
 /**
  * A job's outbox row as its ledger: it is there until the job has ended, and it counts the tries. The queue is only
@@ -33,4 +33,20 @@ export async function endJob(db: Database, id: number): Promise<void> {
 /** The job is given up; its row stays for somebody to look at, with the reason. */
 export async function buryJob(db: Database, id: number, reason: string): Promise<void> {
   await db.update(outbox).set({ failedAt: sql`now()`, failure: reason }).where(open(id))
+}
+
+/** For metrics: jobs by what they wait for, and the age in seconds of the oldest that is due and has not ended. */
+export async function countJobs(db: Database): Promise<Record<string, number>> {
+  const due = lte(outbox.availableAt, sql`now()`)
+  const of = (condition: SQL | undefined) => sql<number>`(count(*) filter (where ${condition}))::int`
+  const [counts] = await db
+    .select({
+      jobs_unpublished: of(and(due, isNull(outbox.publishedAt), isNull(outbox.failedAt))),
+      jobs_published: of(and(isNotNull(outbox.publishedAt), isNull(outbox.failedAt))),
+      jobs_failed: of(isNotNull(outbox.failedAt)),
+      jobs_oldest_seconds: sql<number>`coalesce(extract(epoch from
+        now() - min(${outbox.availableAt}) filter (where ${and(due, isNull(outbox.failedAt))}))::float8, 0)`,
+    })
+    .from(outbox)
+  return counts ?? {}
 }

@@ -1,7 +1,7 @@
 import { announce } from '@playtherapy/schema'
-import { queueBackends } from '@playtherapy/testing'
+import { queueBackends, testDatabase } from '@playtherapy/testing'
 import t from 'tap'
-import { PermanentError } from '../src/index.ts'
+import { countJobs, PermanentError } from '../src/index.ts'
 import { testPlace, until } from './support.ts'
 
 for (const backend of queueBackends) {
@@ -89,3 +89,16 @@ for (const backend of queueBackends) {
     })
   })
 }
+
+t.test('jobs are counted by what they wait for', async (t) => {
+  const { db, sql } = await testDatabase(t)
+  await announce(db, 'erase', { erasure_id: 1 })
+  await announce(db, 'erase', { erasure_id: 2 }, { delaySeconds: 60 })
+  await announce(db, 'erase', { erasure_id: 3 })
+  await announce(db, 'erase', { erasure_id: 4 })
+  await sql`update outbox set published_at = now(), available_at = now() - interval '90 s' where id = 3`
+  await sql`update outbox set failed_at = now(), failure = 'x' where id = 4`
+  const { jobs_oldest_seconds: oldest, ...counts } = await countJobs(db)
+  t.strictSame(counts, { jobs_unpublished: 1, jobs_published: 1, jobs_failed: 1 })
+  t.ok(oldest && oldest >= 90)
+})

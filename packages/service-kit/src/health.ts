@@ -3,6 +3,7 @@ import { Type } from 'typebox'
 import { ErrorBody, installErrorHandler } from './error-handler.ts'
 import { ApiError } from './errors.ts'
 import { quietLog } from './log.ts'
+import { installMetrics, type MetricSource } from './metrics.ts'
 
 /** What a process needs to do its work, by name; each rejects when its part cannot be used right now. */
 export type ReadyChecks = Record<string, () => Promise<unknown>>
@@ -48,10 +49,15 @@ export function installHealth(host: FastifyInstance, checks: ReadyChecks): void 
   )
 }
 
-/** A listener with the health routes alone, for a process that has no other: the worker. */
-export function createHealthHost(checks: ReadyChecks, log: FastifyBaseLogger): FastifyInstance {
+/** A listener with health and metrics alone, for a process that has no other: the worker. */
+export function createHealthHost(
+  checks: ReadyChecks,
+  sources: MetricSource[],
+  log: FastifyBaseLogger,
+): FastifyInstance {
   const host = Fastify({ loggerInstance: log, logController: quietLog })
   installErrorHandler(host)
   installHealth(host, checks)
+  installMetrics(host, sources)
   return host
 }

@@ -12,6 +12,7 @@ import { installJsonBody } from './json-body.ts'
 import { installLimits } from './limits.ts'
 import { installLingering } from './lingering.ts'
 import { createLogger, installRequestLog, type LogLevel, quietLog } from './log.ts'
+import { installMetrics } from './metrics.ts'
 import { refuseUnreadable } from './unreadable.ts'
 import { installValidation } from './validation.ts'
 
@@ -96,6 +97,7 @@ export async function createHost(options: HostOptions): Promise<FastifyInstance>
   })
   await host.register(swaggerUi, { routePrefix: '/documentation', uiConfig: { persistAuthorization: true } })
   installHealth(host, options.ready)
+  installMetrics(host)
   await installLimits(host, options.requestsPerMinute)
   await host.register(options.apps)
   return host

@@ -1,5 +1,5 @@
 /** The process that does what was announced: it publishes the outbox, encodes, and removes objects. */
-import { createWorker } from '@playtherapy/jobs'
+import { countJobs, createWorker } from '@playtherapy/jobs'
 import { openDatabase } from '@playtherapy/schema'
 import { closeOnSignals, createHealthHost, createLogger, loadConfig } from '@playtherapy/service-kit'
 import { sql } from 'drizzle-orm'
@@ -51,6 +51,7 @@ const health = createHealthHost(
     objects: () => store.check(),
     queue: () => worker.check(),
   },
+  [() => countJobs(db)],
   log,
 )
 await health.listen({ host: config.HOST, port: config.PORT })

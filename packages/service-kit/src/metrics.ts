@@ -1,0 +1,43 @@
+import type { FastifyInstance } from 'fastify'
+import { collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
+
+/** Memory, CPU, event loop and garbage collection belong to the process, however many hosts it carries. */
+let ofProcess: Registry | undefined
+
+/** Numbers to be read at the moment somebody asks, by name; a source that fails leaves its numbers out. */
+export type MetricSource = () => Promise<Record<string, number>>
+
+/**
+ * `/metrics`, for Prometheus: the process, its requests by method, route pattern and status, and what `sources` tell.
+ * Labels never hold an id. The gateway does not lead here.
+ */
+export function installMetrics(host: FastifyInstance, sources: MetricSource[] = []): void {
+  if (!ofProcess) {
+    ofProcess = new Registry()
+    collectDefaultMetrics({ register: ofProcess })
+  }
+  const own = new Registry()
+  const requests = new Histogram({
+    name: 'http_request_duration_seconds',
+    help: 'Time from the request line to the end of the answer',
+    labelNames: ['method', 'route', 'status'],
+    buckets: [0.005, 0.02, 0.1, 0.5, 2, 10, 60, 600, 3600],
+    registers: [own],
+  })
+  host.addHook('onResponse', async ({ method, routeOptions }, reply) => {
+    const labels = { method, route: routeOptions.url ?? 'none', status: reply.statusCode }
+    requests.observe(labels, reply.elapsedTime / 1000)
+  })
+  const both = Registry.merge([ofProcess, own])
+  host.get('/metrics', { schema: { hide: true } }, async (_request, reply) => {
+    const told = new Registry()
+    for (const numbers of await Promise.allSettled(sources.map((source) => source()))) {
+      if (numbers.status === 'rejected') continue
+      for (const [name, value] of Object.entries(numbers.value)) {
+        new Gauge({ name, help: name.replaceAll('_', ' '), registers: [told] }).set(value)
+      }
+    }
+    reply.type(both.contentType)
+    return (await both.metrics()) + (await told.metrics())
+  })
+}
