@@ -3,27 +3,27 @@ import { type Static, type TObject, Type } from 'typebox'
 /** Settings that several processes share; each process composes its schema of these and its own. */
 
 export const DatabaseSettings = {
-  DATABASE_URL: Type.String({ pattern: '^postgres(ql)?://', description: 'PostgreSQL' }),
+  DATABASE_URL: Type.String({ pattern: '^postgres(ql)?://', description: 'PostgreSQL 15 or later' }),
 }
 
 export const QueueSettings = {
   QUEUE_URL: Type.String({
     pattern: '^(redis|rediss|postgres|postgresql)://',
-    description: 'BullMQ: its scheme chooses Redis or PostgreSQL',
+    description: 'BullMQ on Redis (`redis://…`) or on PostgreSQL (`postgres://…`)',
   }),
   QUEUE_PREFIX: Type.String({
     default: '{playtherapy}',
     pattern: '^\\{[\\w-]+\\}$',
-    description: 'Before every key in Redis; another for each installation that shares one',
+    description: 'Before every key in Redis; another one, in braces, for each installation that shares a Redis',
   }),
 }
 
 export const StoreSettings = {
   PHASE: Type.Union([Type.Literal('LOCAL'), Type.Literal('ALPHA'), Type.Literal('RELEASE')], {
     default: 'LOCAL',
-    description: 'Deployment stage, second folder of every object key',
+    description: '`LOCAL`, `ALPHA` or `RELEASE`: second folder of every object key',
   }),
-  S3_ENDPOINT: Type.Optional(Type.String({ pattern: '^https?://', description: 'S3 server; unset for AWS' })),
+  S3_ENDPOINT: Type.Optional(Type.String({ pattern: '^https?://', description: 'S3 server; none for AWS' })),
   S3_PUBLIC_ENDPOINT: Type.Optional(
     Type.String({ pattern: '^https?://', description: 'Address of the S3 server that browsers reach' }),
   ),
@@ -40,23 +40,23 @@ export const HttpSettings = {
   HOST: Type.String({ default: '0.0.0.0', description: 'Address to listen on' }),
   PORT: Type.Integer({ default: 8080, minimum: 0, maximum: 65_535, description: 'Port to listen on' }),
   JWT_SECRET: Type.Optional(
-    Type.String({ minLength: 32, unless: 'JWT_PUBLIC_KEY', description: 'Shared secret of HS256 tokens' }),
+    Type.String({ minLength: 32, unless: 'JWT_PUBLIC_KEY', description: 'HS256 secret, at least 32 characters' }),
   ),
   JWT_PUBLIC_KEY: Type.Optional(
     Type.String({
       pattern: '^-----BEGIN (RSA )?PUBLIC KEY-----',
-      description: 'PEM public key; replaces the shared secret',
+      description: 'PEM public key, which then alone counts',
     }),
   ),
   REQUESTS_PER_MINUTE: Type.Integer({
     default: 1_200,
     minimum: 1,
-    description: 'Requests that one therapist may make in a minute, on each process',
+    description: 'Requests that one therapist may make in a minute, on each process; beyond it 429',
   }),
   CORS_ORIGINS: Type.String({
     default: 'http://localhost:3000',
     pattern: `^${origin}(, *${origin})*$`,
-    description: 'Browser origins, each exactly as the browser spells it, comma-separated',
+    description: 'Origins of the web client, each as browsers spell it, comma-separated',
   }),
 }
 
@@ -67,14 +67,14 @@ export const UploadSettings = {
     default: 20 * gibibyte,
     minimum: 1,
     maximum: 80 * gibibyte,
-    description: 'Largest recording, in bytes',
+    description: 'Largest recording; at most 5 GiB by a presigned URL',
   }),
 }
 
 export const LogSettings = {
   LOG_LEVEL: Type.Union(
     (['fatal', 'error', 'warn', 'info', 'debug', 'silent'] as const).map((level) => Type.Literal(level)),
-    { default: 'info', description: 'Least severe level that is logged' },
+    { default: 'info', description: '`fatal`, `error`, `warn`, `info`, `debug` or `silent`' },
   ),
 }
 
