@@ -1,16 +1,17 @@
+import { statSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Proof } from './proof.ts'
 
 /** The operating notes' backup and restore, word for word, with everything thrown away in between. */
 export async function backUpAndRestore({ client, directory, kept, stack }: Proof): Promise<string> {
   const dump = join(directory, 'database.dump')
-  const objects = join(directory, 'objects.tar')
-  const tar = (mode: string) =>
-    stack.docker(
-      ...['run', '--rm', '--user', '0', '--entrypoint', 'tar'],
-      ...['-v', `${stack.volume('s3-meta')}:/s3/meta`, '-v', `${stack.volume('s3-data')}:/s3/data`],
-      ...['-v', `${directory}:/backup`, 'postgres:17-bookworm', '-C', '/s3', mode, '/backup/objects.tar', '.'],
+  const tar = async (...args: string[]) => {
+    const [s3] = await stack.containers('s3')
+    return stack.docker(
+      ...['run', '--rm', '--volumes-from', s3?.id ?? '', '-v', `${directory}:/backup`, '--entrypoint', 'tar'],
+      ...['postgres:17-bookworm', '-C', '/var/lib/garage', ...args],
     )
+  }
   // Rows name objects, so the rows come first; nothing removes objects while the workers rest.
   await stack.compose('stop', 'worker')
   await stack.withFile(
@@ -18,14 +19,14 @@ export async function backUpAndRestore({ client, directory, kept, stack }: Proof
     ...['exec', '-T', 'postgres', 'pg_dump', '-U', 'playtherapy', '-Fc', 'playtherapy'],
   )
   await stack.compose('stop', 's3')
-  await tar('-Scf')
+  await tar('-Scf', '/backup/objects.tar', 'meta', 'data')
   const gone = await client.createSession(5)
 
   await stack.compose('down', '-v')
   await stack.compose('up', '-d', '--no-build', 'postgres')
   await stack.healthy('postgres')
   await stack.compose('up', '--no-start', '--no-build', 's3')
-  await tar('-Sxf')
+  await tar('-Sxf', '/backup/objects.tar')
   await stack.withFile(
     ...(['<', dump, 'docker-compose'] as const),
     ...['exec', '-T', 'postgres', 'pg_restore', '-U', 'playtherapy', '-d', 'playtherapy', '--single-transaction'],
@@ -37,5 +38,6 @@ export async function backUpAndRestore({ client, directory, kept, stack }: Proof
   }
   const { status } = await client.call('GET', gone.path, gone.token)
   if (status !== 400) throw new Error(`a case made after the backup answered ${status}`)
-  return `${kept.size} recordings, ${objects} and ${dump}`
+  const mebibytes = (name: string) => (statSync(join(directory, name)).size / 1024 ** 2).toFixed(1)
+  return `${kept.size} recordings, from ${mebibytes('objects.tar')} and ${mebibytes('database.dump')} MiB`
 }

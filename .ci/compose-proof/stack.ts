@@ -1,6 +1,6 @@
 /** The stack of docker-compose.yml: its containers, what they use, and how they die. */
 import { execFile, spawn } from 'node:child_process'
-import { closeSync, openSync } from 'node:fs'
+import { closeSync, openSync, readFileSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { promisify } from 'node:util'
 
@@ -13,6 +13,7 @@ export interface Container {
   running: boolean
   healthy: boolean
   outOfMemory: boolean
+  restarts: number
 }
 
 export function openStack(project: string, envFile: string, directory: string) {
@@ -46,10 +47,10 @@ export function openStack(project: string, envFile: string, directory: string) {
     const ids = await docker('ps', '-aq', ...filters.flatMap((filter) => ['--filter', filter]))
     if (ids === '') return []
     const format =
-      '{{.Name}} {{.Id}} {{.State.Pid}} {{.State.Running}} {{.State.OOMKilled}} {{with .State.Health}}{{.Status}}{{end}}'
+      '{{.Name}} {{.Id}} {{.State.Pid}} {{.State.Running}} {{.State.OOMKilled}} {{.RestartCount}} {{with .State.Health}}{{.Status}}{{end}}'
     const lines = (await docker('inspect', '--format', format, ...ids.trim().split('\n'))).trim().split('\n')
     return lines.map((line) => {
-      const [name = '', id = '', pid, running, outOfMemory, health] = line.split(' ')
+      const [name = '', id = '', pid, running, outOfMemory, restarts, health] = line.split(' ')
       return {
         name: name.replace('/', ''),
         id,
@@ -57,6 +58,7 @@ export function openStack(project: string, envFile: string, directory: string) {
         running: running === 'true',
         healthy: health === 'healthy',
         outOfMemory: outOfMemory === 'true',
+        restarts: Number(restarts),
       }
     })
   }
@@ -66,7 +68,21 @@ export function openStack(project: string, envFile: string, directory: string) {
     compose,
     withFile,
     containers,
-    volume: (name: string) => `${project}_${name}`,
+
+    /** What Compose has to say about the file besides its settings; empty when it is content. */
+    warnings: async () => (await run('docker-compose', [...about, 'config'], options)).stderr,
+
+    /** Bytes that a service's processes have written to a disk since they started. */
+    async written(service: string): Promise<number> {
+      let bytes = 0
+      for (const { id } of await containers(service)) {
+        const pids = (await docker('top', id, '-o', 'pid')).match(/\d+/g) ?? []
+        if (pids.length === 0) throw new Error(`${service} has no process`)
+        for (const pid of pids)
+          bytes += Number(/^write_bytes: (\d+)/m.exec(readFileSync(`/proc/${pid}/io`, 'utf8'))?.[1])
+      }
+      return bytes
+    },
 
     /** Kills a service's first container from outside, as the kernel would: its restart policy has to bring it back. */
     async kill(service: string): Promise<void> {
