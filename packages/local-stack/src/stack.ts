@@ -91,14 +91,16 @@ export async function startStack(options: StackOptions, programs: Programs): Pro
 
     const url = `http://localhost:${options.port}`
     const files = join(directory, 'objects')
-    const corsOrigins = env.CORS_ORIGINS.split(',')
+    const corsOrigins = env.CORS_ORIGINS.split(',').map((origin) => origin.trim())
     let store: ObjectStore
+    let objects = env.S3_BUCKET ? 'S3' : 'a folder'
     let phase: 'LOCAL' | 'ALPHA' | 'RELEASE' = 'LOCAL'
     let presignedPuts: ReturnType<typeof fileRoutes> | undefined
     if (env.S3_BUCKET) {
       const settings = loadConfig(Type.Object(StoreSettings), process.env)
       phase = settings.PHASE
-      await prepareBucket(s3From(settings), { corsOrigins })
+      const refused = await prepareBucket(s3From(settings), { corsOrigins })
+      if (refused.length > 0) objects = `S3; to be set up there by hand: ${refused.join(', ')}`
       store = createS3Store(s3From(settings))
     } else {
       const secret = await keptSecret(directory, 'url-secret')
@@ -151,7 +153,7 @@ export async function startStack(options: StackOptions, programs: Programs): Pro
       parts: {
         database: env.DATABASE_URL ? 'PostgreSQL of DATABASE_URL' : 'PostgreSQL, embedded',
         queue: env.QUEUE_URL ? `BullMQ on ${new URL(env.QUEUE_URL).protocol.slice(0, -1)}` : 'BullMQ on PostgreSQL',
-        objects: env.S3_BUCKET ? 'S3' : 'a folder',
+        objects,
         workers: `${options.workers}`,
         ffmpeg: programs.origin,
       },

@@ -1,27 +1,9 @@
-import { once } from 'node:events'
-import { createServer, request } from 'node:http'
 import { contentsApp } from '@playtherapy/contents/app'
 import { mediaApp } from '@playtherapy/media/app'
 import { createS3Store } from '@playtherapy/object-store'
 import { testBucket, testDatabase, testHost } from '@playtherapy/testing'
-import t, { type Test } from 'tap'
-import { seed } from './support.ts'
-
-/** A way to the S3 server under another address, as a gateway is one: Host and query pass unchanged. */
-async function publicAddress(t: Test, target: string): Promise<string> {
-  const gateway = createServer((incoming, answer) => {
-    const onward = request(new URL(incoming.url ?? '/', target), { method: incoming.method, headers: incoming.headers })
-    onward.on('response', (response) => {
-      answer.writeHead(response.statusCode ?? 502, response.headers)
-      response.pipe(answer)
-    })
-    incoming.pipe(onward)
-  }).listen(0, 'localhost')
-  await once(gateway, 'listening')
-  t.teardown(() => gateway.close())
-  const address = gateway.address()
-  return `http://localhost:${typeof address === 'object' ? address?.port : ''}`
-}
+import t from 'tap'
+import { publicAddress, seed } from './support.ts'
 
 /** The first bytes of an MP4: enough to be taken for a video. */
 const video = Buffer.concat([Buffer.from('\0\0\0\x18ftypisom\0\0\0\0isommp42', 'latin1'), Buffer.alloc(5_000, 1)])

@@ -9,6 +9,7 @@ import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { randomName, testBucket } from '@playtherapy/testing'
 import t, { type Test } from 'tap'
+import { publicAddress } from './support.ts'
 
 const run = promisify(execFile)
 const main = fileURLToPath(new URL('../src/main.ts', import.meta.url))
@@ -94,6 +95,21 @@ t.test('the same on Redis and S3', { skip: !process.env.TEST_REDIS_URL || !proce
   })
   t.equal(await code(stack.child), 0, stack.output())
   for (const part of ['BullMQ on redis', 'objects    S3', 'encoded and playing']) t.match(stack.output(), part)
+})
+
+t.test('a rule that the object store does not know is named', { skip: !process.env.TEST_S3 }, async (t) => {
+  const bucket = await testBucket()
+  const stack = start(t, ['--no-demo', '--ephemeral', '--workers', '0', '--port', await freePort()], {
+    S3_ENDPOINT: await publicAddress(t, bucket.endpoint ?? '', /\?lifecycle/),
+    S3_BUCKET: bucket.bucket,
+    S3_ACCESS_KEY_ID: bucket.accessKeyId,
+    S3_SECRET_ACCESS_KEY: bucket.secretAccessKey,
+  })
+  await stack.says('Ctrl-C stops everything')
+  t.match(stack.output(), /by hand: lifecycle \(/)
+  t.notMatch(stack.output(), 'CORS')
+  stack.child.kill('SIGTERM')
+  t.equal(await code(stack.child), 0)
 })
 
 t.test('Ctrl-C, which reaches the whole group, closes everything', async (t) => {

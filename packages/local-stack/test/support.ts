@@ -1,3 +1,5 @@
+import { once } from 'node:events'
+import { createServer, request } from 'node:http'
 import { contentsApp } from '@playtherapy/contents/app'
 import { mediaApp } from '@playtherapy/media/app'
 import { cases, renditions, sessions, videos } from '@playtherapy/schema'
@@ -18,6 +20,27 @@ export async function testServices(t: Teardown, backend: StoreBackend = 'file') 
     await root.register(scriptApp(resources))
   })
   return { ...host, db, sql, store }
+}
+
+/**
+ * A way to an HTTP server under another address, as a gateway is one: Host and query pass unchanged. What matches
+ * `unknown` it answers itself, as a server does that has not heard of it.
+ */
+export async function publicAddress(t: Teardown, target: string, unknown = /^$/): Promise<string> {
+  const gateway = createServer((incoming, answer) => {
+    const url = incoming.url ?? '/'
+    if (unknown.test(url)) return void answer.writeHead(501).end()
+    const onward = request(new URL(url, target), { method: incoming.method, headers: incoming.headers })
+    onward.on('response', (response) => {
+      answer.writeHead(response.statusCode ?? 502, response.headers)
+      response.pipe(answer)
+    })
+    incoming.pipe(onward)
+  }).listen(0, 'localhost')
+  await once(gateway, 'listening')
+  t.teardown(() => gateway.close())
+  const address = gateway.address()
+  return `http://localhost:${typeof address === 'object' ? address?.port : ''}`
 }
 
 /** A case with one session of this therapist. */

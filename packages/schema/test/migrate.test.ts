@@ -1,3 +1,4 @@
+import { readdirSync, readFileSync } from 'node:fs'
 import { migrate } from '@playtherapy/schema/migrate'
 import { randomName, testDatabase } from '@playtherapy/testing'
 import postgres from 'postgres'
@@ -19,4 +20,14 @@ t.test('migrations can run twice and by several processes at once', async (t) =>
     new Set(tables.map((row) => row.table_name)),
     new Set(['cases', 'sessions', 'videos', 'renditions', 'script_versions', 'report_versions', 'outbox', 'erasures']),
   )
+})
+
+t.test('migrations only add, so that old code works on the new schema while both run', async (t) => {
+  const folder = new URL('../migrations/', import.meta.url)
+  const files = readdirSync(folder).filter((name) => name.endsWith('.sql'))
+  t.ok(files.length > 0)
+  for (const name of files) {
+    const text = readFileSync(new URL(name, folder), 'utf8')
+    t.notMatch(text, /\bDROP (TABLE|COLUMN|TYPE|SCHEMA)\b|\bRENAME\b|\bSET NOT NULL\b|\bSET DATA TYPE\b/i, name)
+  }
 })
