@@ -6,9 +6,9 @@ import type { Proof } from './proof.ts'
 export async function backUpAndRestore({ client, directory, kept, stack }: Proof): Promise<string> {
   const dump = join(directory, 'database.dump')
   const tar = async (...args: string[]) => {
-    const [s3] = await stack.containers('s3')
+    const s3 = (await stack.compose('ps', '-aq', 's3')).trim()
     return stack.docker(
-      ...['run', '--rm', '--volumes-from', s3?.id ?? '', '-v', `${directory}:/backup`, '--entrypoint', 'tar'],
+      ...['run', '--rm', '--volumes-from', s3, '-v', `${directory}:/backup`, '--entrypoint', 'tar'],
       ...['postgres:17-bookworm', '-C', '/var/lib/garage', ...args],
     )
   }

@@ -47,16 +47,16 @@ export function openStack(project: string, envFile: string, directory: string) {
     const ids = await docker('ps', '-aq', ...filters.flatMap((filter) => ['--filter', filter]))
     if (ids === '') return []
     const format =
-      '{{.Name}} {{.Id}} {{.State.Pid}} {{.State.Running}} {{.State.OOMKilled}} {{.RestartCount}} {{with .State.Health}}{{.Status}}{{end}}'
+      '{{.Name}} {{.Id}} {{.State.Pid}} {{.State.Running}} {{.State.OOMKilled}} {{.RestartCount}} {{json .State}}'
     const lines = (await docker('inspect', '--format', format, ...ids.trim().split('\n'))).trim().split('\n')
     return lines.map((line) => {
-      const [name = '', id = '', pid, running, outOfMemory, restarts, health] = line.split(' ')
+      const [name = '', id = '', pid, running, outOfMemory, restarts, ...state] = line.split(' ')
       return {
         name: name.replace('/', ''),
         id,
         pid: Number(pid),
         running: running === 'true',
-        healthy: health === 'healthy',
+        healthy: state.join(' ').includes('"Status":"healthy"'),
         outOfMemory: outOfMemory === 'true',
         restarts: Number(restarts),
       }
