@@ -1,7 +1,6 @@
 import type { JobName } from '@playtherapy/schema'
 import {
   type BackendFactory,
-  createRedisBackend,
   type IQueueBackend,
   type JobProgress,
   PostgresConnection,
@@ -10,19 +9,19 @@ import {
   Queue,
   Worker,
 } from 'bullmq'
-import { Redis } from 'ioredis'
 import { type JobData, workerOptions } from './catalogue.ts'
 import { describeError, type Log } from './faults.ts'
+import { redisBackends, speaksRedis } from './redis.ts'
 
 export interface QueueSettings {
-  /** `redis:`, `rediss:`, `postgres:` or `postgresql:`; the scheme chooses the backend. */
+  /** The scheme chooses the backend: `postgres:`, `postgresql:`, or one that redis.ts knows. */
   url: string
   /** Before every key in Redis; the braces keep a queue in one slot of a cluster. PostgreSQL has a schema instead. */
   prefix?: string
   log: Log
 }
 
-type Backend = BackendFactory<IQueueBackend, string>
+export type Backend = BackendFactory<IQueueBackend, string>
 type JobQueue = Queue<JobData, void, JobName, JobData, void, JobName, IQueueBackend, string>
 type JobProcessor = Processor<JobData, void, JobName>
 
@@ -56,38 +55,6 @@ export async function settles(promise: Promise<unknown>, milliseconds: number): 
     () => true,
   )
   return Promise.race([settled, late]).finally(() => clearTimeout(timer))
-}
-
-/** Half-open connections end after 15 s without an answer: longer than a worker's blocking read, which is 10 s at most. */
-const redisOptions = {
-  connectTimeout: 5_000,
-  socketTimeout: 15_000,
-  keepAlive: 10_000,
-  retryStrategy: (times: number) => Math.min(times * 100, 2_000),
-}
-
-/** Two clients, and one more for each worker's blocking read, which BullMQ makes itself. */
-function redisBackends(url: string, report: (error: Error) => void) {
-  const publishing = new Redis(url, {
-    ...redisOptions,
-    enableOfflineQueue: false,
-    commandTimeout: 5_000,
-    maxRetriesPerRequest: 1,
-  })
-  const consuming = new Redis(url, { ...redisOptions, maxRetriesPerRequest: null })
-  const backend =
-    (connection: Redis): Backend =>
-    (name, options, kind) =>
-      createRedisBackend(name, { ...options, connection }, kind)
-  for (const client of [publishing, consuming]) client.on('error', report)
-  return {
-    publishing: backend(publishing),
-    consuming: backend(consuming),
-    async close() {
-      publishing.disconnect()
-      consuming.disconnect()
-    },
-  }
 }
 
 /**
@@ -144,7 +111,7 @@ export function openQueues({ url, prefix = '{playtherapy}', log }: QueueSettings
     log.warn(describeError(error), 'queue trouble')
   }
   const { protocol } = new URL(url)
-  const isRedis = protocol === 'redis:' || protocol === 'rediss:'
+  const isRedis = speaksRedis(protocol)
   if (!isRedis && protocol !== 'postgres:' && protocol !== 'postgresql:') {
     throw new Error(`A queue cannot be reached by ${protocol}`)
   }

@@ -16,6 +16,7 @@ import {
   drain,
   HttpSettings,
   loadConfig,
+  QueueSettings,
   StoreSettings,
   s3From,
   UploadSettings,
@@ -47,7 +48,7 @@ async function keptSecret(directory: string, name: string): Promise<string> {
 
 const Environment = Type.Object({
   DATABASE_URL: Type.Optional(Type.String({ pattern: '^postgres(ql)?://' })),
-  QUEUE_URL: Type.Optional(Type.String({ pattern: '^(redis|rediss|postgres|postgresql)://' })),
+  QUEUE_URL: Type.Optional(QueueSettings.QUEUE_URL),
   JWT_SECRET: HttpSettings.JWT_SECRET,
   S3_BUCKET: Type.Optional(Type.String()),
   CORS_ORIGINS: HttpSettings.CORS_ORIGINS,

@@ -8,8 +8,9 @@ export const DatabaseSettings = {
 
 export const QueueSettings = {
   QUEUE_URL: Type.String({
-    pattern: '^(redis|rediss|postgres|postgresql)://',
-    description: 'BullMQ on Redis (`redis://…`) or on PostgreSQL (`postgres://…`)',
+    pattern: '^(rediss?(\\+cluster)?|postgres|postgresql)://',
+    description:
+      'BullMQ on Redis (`redis://…`, `redis+cluster://…` for one node of a cluster, `rediss` with TLS) or on PostgreSQL (`postgres://…`)',
   }),
   QUEUE_PREFIX: Type.String({
     default: '{playtherapy}',

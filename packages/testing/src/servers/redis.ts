@@ -18,7 +18,7 @@ export interface RunningRedis {
  * Starts a real redis-server on a free loopback port, set up as production must be: no eviction, append-only file.
  * It dies with us. Rejects when redis-server is not installed or does not start.
  */
-export async function startRedis(directory: string): Promise<RunningRedis> {
+export async function startRedis(directory: string, more: string[] = []): Promise<RunningRedis> {
   await mkdir(directory, { recursive: true })
   const port = await freePort()
   const launch = async () => {
@@ -26,7 +26,7 @@ export async function startRedis(directory: string): Promise<RunningRedis> {
       'redis-server',
       // biome-ignore format: pairs
       ['--port', `${port}`, '--bind', '127.0.0.1', '--dir', directory, '--save', '',
-        '--appendonly', 'yes', '--appendfsync', 'no', '--maxmemory-policy', 'noeviction'],
+        '--appendonly', 'yes', '--appendfsync', 'no', '--maxmemory-policy', 'noeviction', ...more],
       { stdio: ['ignore', 'pipe', 'inherit'] },
     )
     const dead = once(child, 'exit')

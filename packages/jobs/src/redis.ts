@@ -1,0 +1,48 @@
+import { createRedisBackend } from 'bullmq'
+import { Cluster, Redis } from 'ioredis'
+import type { Backend } from './connection.ts'
+
+/** Half-open connections end after 15 s without an answer: longer than a worker's blocking read, which is 10 s at most. */
+const common = { connectTimeout: 5_000, socketTimeout: 15_000, keepAlive: 10_000 }
+const publishing = { ...common, commandTimeout: 5_000, maxRetriesPerRequest: 1 }
+const consuming = { ...common, maxRetriesPerRequest: null }
+const retryStrategy = (times: number) => Math.min(times * 100, 2_000)
+
+export const speaksRedis = (protocol: string) => /^rediss?(\+cluster)?:$/.test(protocol)
+
+function openClient(address: string, options: typeof publishing | typeof consuming, enableOfflineQueue: boolean) {
+  const url = new URL(address)
+  if (!url.protocol.includes('+cluster')) return new Redis(address, { ...options, retryStrategy, enableOfflineQueue })
+  return new Cluster([{ host: url.hostname, port: Number(url.port || 6379) }], {
+    clusterRetryStrategy: retryStrategy,
+    enableOfflineQueue,
+    redisOptions: {
+      ...options,
+      ...(url.username && { username: decodeURIComponent(url.username) }),
+      ...(url.password && { password: decodeURIComponent(url.password) }),
+      ...(url.protocol.startsWith('rediss') && { tls: {} }),
+    },
+    // A certificate is made out to a node's name.
+    ...(url.protocol.startsWith('rediss') && { dnsLookup: (name, done) => done(null, name) }),
+  })
+}
+
+/**
+ * Two clients, and one more for each worker's blocking read, which BullMQ makes itself. `redis:` and `rediss:` are one
+ * server, `redis+cluster:` and `rediss+cluster:` any node of a cluster, which names the others.
+ */
+export function redisBackends(url: string, report: (error: Error) => void) {
+  const clients = { publishing: openClient(url, publishing, false), consuming: openClient(url, consuming, true) }
+  for (const client of Object.values(clients)) client.on('error', report)
+  const backend =
+    (connection: Redis | Cluster): Backend =>
+    (name, options, kind) =>
+      createRedisBackend(name, { ...options, connection }, kind)
+  return {
+    publishing: backend(clients.publishing),
+    consuming: backend(clients.consuming),
+    async close() {
+      for (const client of Object.values(clients)) client.disconnect()
+    },
+  }
+}
