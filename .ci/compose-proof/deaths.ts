@@ -55,7 +55,7 @@ export async function killEach({ client, kept, quick, stack }: Proof): Promise<s
 }
 
 /** As a patient client does: again, unless the answer says that it is its own fault. */
-async function retry(upload: () => Promise<{ status: number; text: string }>): Promise<void> {
+export async function retry(upload: () => Promise<{ status: number; text: string }>): Promise<void> {
   let last = ''
   for (const deadline = Date.now() + 120_000; Date.now() < deadline; await sleep(1_000)) {
     const { status, text } = await upload().catch((error: unknown) => ({ status: 0, text: String(error) }))

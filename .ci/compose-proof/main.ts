@@ -1,5 +1,6 @@
 /**
- * Proves docker-compose.yml on the images at hand: journey, refusals, backup, scaling, deaths, restart, a large upload.
+ * Proves docker-compose.yml on the images at hand: journey, refusals, backup, scaling, deaths, upgrade, restart, and a
+ * large upload.
  * usage: main.ts PROJECT ENV_FILE CLIPS_DIRECTORY, with `docker` and `docker-compose` on the PATH. Brings the stack up and
  * leaves it up.
  */
@@ -13,6 +14,7 @@ import type { Proof } from './proof.ts'
 import { fromFile } from './recordings.ts'
 import { largeUpload, shareOut } from './scale.ts'
 import { openStack } from './stack.ts'
+import { upgrade } from './upgrade.ts'
 
 const [project = '', envFile = '', clips = ''] = process.argv.slice(2)
 const root = join(import.meta.dirname, '../..')
@@ -69,6 +71,7 @@ try {
   })
   await step('16 encodes', () => shareOut(proof))
   await step('one of each kind killed during uploads', () => killEach(proof))
+  await step('every container of ours replaced, as an upgrade does', () => upgrade(proof, replicas))
   await step('down and up again, everything still there', async () => {
     await stack.compose('down')
     await up(...replicas)
