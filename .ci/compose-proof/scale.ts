@@ -28,12 +28,14 @@ export async function shareOut({ client, kept, long, stack }: Proof): Promise<st
 /** A recording of 5 GiB in one request: durable, encoded, and nothing of it on the gateway's disk. */
 export async function largeUpload({ client, quick, stack }: Proof): Promise<string> {
   const session = await client.createSession(200)
+  const before = await stack.written('gateway')
   const started = performance.now()
   const { status, text } = await client.upload(session, padded(quick, 5 * 1024 ** 3))
   const seconds = (performance.now() - started) / 1000
   if (status !== 201) throw new Error(`upload answered ${status}: ${text}`)
-  const written = await stack.written('gateway')
-  if (written > 0) throw new Error(`the gateway wrote ${written} bytes to a disk`)
+  // What Docker's start of a health check costs may count.
+  const written = (await stack.written('gateway')) - before
+  if (written > 1024 ** 2) throw new Error(`the gateway wrote ${written} bytes to a disk`)
   await client.encoded(session, 600)
   return `${seconds.toFixed(1)} s, ${Math.round(5120 / seconds)} MiB/s`
 }
