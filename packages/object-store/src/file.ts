@@ -61,8 +61,7 @@ export function createFileStore({ directory, publicUrl, secret }: FileStoreOptio
   async function write(key: string, body: AsyncIterable<Uint8Array>, { signal }: PutOptions, replace: boolean) {
     const file = fileOf(key)
     await mkdir(unfinished, { recursive: true })
-    // The key is part of the name, so that abortUploads can find what belongs below a prefix.
-    const temporary = join(unfinished, `${encodeURIComponent(key)}~${randomUUID()}`)
+    const temporary = join(unfinished, temporaryName(key))
     const handle = await open(temporary, 'wx')
     try {
       for await (const chunk of abortable(body, signal)) await handle.appendFile(chunk)
@@ -92,6 +91,12 @@ export function createFileStore({ directory, publicUrl, secret }: FileStoreOptio
       throw error
     }
   }
+
+  // The key is part of a temporary file's name, so that what belongs below a prefix can be found.
+  const temporaryName = (key: string) => `${encodeURIComponent(key)}~${randomUUID()}`
+  const keyOf = (name: string) => decodeURIComponent(name.split('~')[0] ?? '')
+  const unfinishedBelow = async (prefix: string) =>
+    (await readdir(unfinished).catch(() => [])).filter((name) => keyOf(name).startsWith(prefix))
 
   const sign = (key: string, contentType: string, expires: number) => {
     if (!secret) throw new Error('this file store gives out no URLs')
@@ -139,9 +144,15 @@ export function createFileStore({ directory, publicUrl, secret }: FileStoreOptio
       }
     },
 
+    async *unfinished(prefix) {
+      for (const name of await unfinishedBelow(prefix)) {
+        const info = await stat(join(unfinished, name)).catch(() => undefined)
+        if (info) yield { key: keyOf(name), began: info.birthtime }
+      }
+    },
+
     async abortUploads(prefix) {
-      const names = await readdir(unfinished).catch(() => [])
-      const below = names.filter((name) => decodeURIComponent(name.split('~')[0] ?? '').startsWith(prefix))
+      const below = await unfinishedBelow(prefix)
       await Promise.all(below.map((name) => rm(join(unfinished, name), { force: true })))
       return below.length
     },

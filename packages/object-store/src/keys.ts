@@ -24,6 +24,12 @@ export const originalPath = (phase: Phase, caseId: number, sessionId: number, vi
 export const renditionPath = (originalPath: string, attempt: number) =>
   originalPath.replace(/([^/]+)\.mp4$/, `encoded_$1-${attempt}.mp4`)
 
+/** The video and the attempt that a rendition's column value names; undefined for any other value. */
+export function attemptOf(path: string): { videoId: number; attempt: number } | undefined {
+  const [, videoId, attempt] = /\/encoded_(\d+)-(\d+)\.mp4$/.exec(path) ?? []
+  return videoId && attempt ? { videoId: Number(videoId), attempt: Number(attempt) } : undefined
+}
+
 /** Column value of one version of a script. */
 export const scriptPath = (phase: Phase, caseId: number, sessionId: number, version: number) =>
   `${sessionPath(phase, caseId, sessionId)}script_v${version}.json`

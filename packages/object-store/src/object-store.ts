@@ -8,6 +8,12 @@ export interface ObjectInfo {
   lastModified: Date
 }
 
+/** An upload that has begun and neither ended nor been aborted. */
+export interface UnfinishedUpload {
+  key: string
+  began: Date
+}
+
 export interface PutOptions {
   contentType: string
   /** Aborting it stops the transfer and leaves nothing behind: no object, no unfinished multipart upload. */
@@ -50,6 +56,8 @@ export interface ObjectStore {
   delete(keys: readonly string[]): Promise<void>
   /** Every object whose key starts with `prefix`, however many. */
   list(prefix: string): AsyncIterable<ObjectInfo>
+  /** Every unfinished upload whose key starts with `prefix`, and when it began. */
+  unfinished(prefix: string): AsyncIterable<UnfinishedUpload>
   /** Aborts unfinished uploads whose key starts with `prefix`; returns how many there were. */
   abortUploads(prefix: string): Promise<number>
   /** A URL under the store's public address for one PUT of a whole object; it answers exactly 200. */

@@ -5,6 +5,7 @@ import {
   HeadObjectCommand,
   ListMultipartUploadsCommand,
   type ListMultipartUploadsCommandOutput,
+  type MultipartUpload,
   PutObjectCommand,
   paginateListObjectsV2,
 } from '@aws-sdk/client-s3'
@@ -28,6 +29,19 @@ export function createS3Store(settings: S3Settings): ObjectStore {
   const reading = openClient(settings, { socketTimeout: 0 })
   const presigning = settings.publicEndpoint ? openClient(settings, { endpoint: settings.publicEndpoint }) : s3
   const Bucket = settings.bucket
+
+  async function* uploadsBelow(prefix: string): AsyncGenerator<MultipartUpload> {
+    let markers: Pick<ListMultipartUploadsCommandOutput, 'KeyMarker' | 'UploadIdMarker'> | undefined = {}
+    while (markers) {
+      const page: ListMultipartUploadsCommandOutput = await s3.send(
+        new ListMultipartUploadsCommand({ Bucket, Prefix: prefix, ...markers }),
+      )
+      yield* page.Uploads ?? []
+      markers = page.IsTruncated
+        ? { KeyMarker: page.NextKeyMarker, UploadIdMarker: page.NextUploadIdMarker }
+        : undefined
+    }
+  }
 
   return {
     put: (key, body, options) => putObject(s3, { Bucket, Key: key }, body, options),
@@ -61,23 +75,20 @@ export function createS3Store(settings: S3Settings): ObjectStore {
       }
     },
 
+    async *unfinished(prefix) {
+      for await (const { Key, Initiated } of uploadsBelow(prefix)) {
+        if (Key && Initiated) yield { key: Key, began: Initiated }
+      }
+    },
+
     async abortUploads(prefix) {
       let aborted = 0
-      let markers: Pick<ListMultipartUploadsCommandOutput, 'KeyMarker' | 'UploadIdMarker'> | undefined = {}
-      while (markers) {
-        const page: ListMultipartUploadsCommandOutput = await s3.send(
-          new ListMultipartUploadsCommand({ Bucket, Prefix: prefix, ...markers }),
-        )
-        for (const { Key, UploadId } of page.Uploads ?? []) {
-          await s3.send(new AbortMultipartUploadCommand({ Bucket, Key, UploadId })).catch((error: unknown) => {
-            // Completed or aborted by somebody else since it was listed.
-            if (statusOf(error) !== 404) throw error
-          })
-          aborted++
-        }
-        markers = page.IsTruncated
-          ? { KeyMarker: page.NextKeyMarker, UploadIdMarker: page.NextUploadIdMarker }
-          : undefined
+      for await (const { Key, UploadId } of uploadsBelow(prefix)) {
+        await s3.send(new AbortMultipartUploadCommand({ Bucket, Key, UploadId })).catch((error: unknown) => {
+          // Completed or aborted by somebody else since it was listed.
+          if (statusOf(error) !== 404) throw error
+        })
+        aborted++
       }
       return aborted
     },

@@ -188,7 +188,14 @@ export function objectStoreSuite(t: Test, store: ObjectStore): void {
     })
     const result = store.put(`${prefix}1.mp4`, silentAfter(randomBytes(12 * mebibyte), silence), { contentType })
     result.catch(() => {})
-    while ((await store.abortUploads(prefix)) === 0) await sleep(20)
+    const seen = []
+    while (seen.length === 0) {
+      for await (const upload of store.unfinished(prefix)) seen.push(upload)
+      await sleep(20)
+    }
+    t.match(seen, [{ key: `${prefix}1.mp4`, began: Date }])
+    t.ok(Math.abs(Date.now() - (seen[0]?.began.getTime() ?? 0)) < 60_000, 'and when it began')
+    t.equal(await store.abortUploads(prefix), 1)
     goOn()
     await t.rejects(result)
     await nothingLeft(t, prefix)

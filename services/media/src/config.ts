@@ -24,12 +24,21 @@ export const MediaConfig = Type.Object({
   ...UploadSettings,
 })
 
+export const ReconcileSettings = {
+  PHASE: StoreSettings.PHASE,
+  ORPHAN_GRACE_SECONDS: Type.Integer({
+    default: 86_400,
+    minimum: 1,
+    description: 'Age at which an object that no row owns is removed',
+  }),
+}
+
 /** Settings of a worker process. */
 export const WorkerConfig = Type.Object({
   ...DatabaseSettings,
   ...QueueSettings,
   ...LogSettings,
-  PHASE: StoreSettings.PHASE,
+  ...ReconcileSettings,
   HOST: Type.String({ default: '0.0.0.0', description: 'Address of the health routes' }),
   PORT: Type.Integer({ default: 8080, minimum: 0, maximum: 65_535, description: 'Port of the health routes' }),
   ENCODE_CONCURRENCY: Type.Integer({

@@ -44,7 +44,7 @@ const worker = await createWorker({
   },
   onFailed: { 'encode-video': createEncodeFailed(db) },
 })
-const reaper = startReaper({ db, store }, log)
+const reaper = startReaper({ database, store, phase, orphanGraceSeconds: config.ORPHAN_GRACE_SECONDS }, log)
 const health = createHealthHost(
   {
     database: () => db.execute(sql`select 1`),

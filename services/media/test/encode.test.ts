@@ -8,7 +8,7 @@ import { join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import { promisify } from 'node:util'
 import { PermanentError, PostponedError } from '@playtherapy/jobs'
-import { cases, sessions, videos } from '@playtherapy/schema'
+import { cases, outbox, sessions, videos } from '@playtherapy/schema'
 import { testDatabase, testStore } from '@playtherapy/testing'
 import { eq } from 'drizzle-orm'
 import t, { type Test } from 'tap'
@@ -438,6 +438,17 @@ t.test('a newer recording makes the encode of an older one superfluous', async (
   await job.encode({ video_id: older.video_id }, { signal: never })
   await job.encode({ video_id: newer.video_id }, { signal: never })
   t.match(await job.state(), { encoding: 3, videos: [{ state: 'superseded' }, { state: 'encoded' }] })
+})
+
+t.test('a newer recording breaks off the encode of an older one, which then waits for its removal', async (t) => {
+  const job = await prepare(t, join(folder, '4k.mp4'), 'mp4')
+  const older = await job.upload()
+  const encoding = job.encode({ video_id: older.video_id }, { signal: never })
+  while ((await job.state()).videos[0]?.state !== 'encoding') await new Promise((resolve) => setTimeout(resolve, 5))
+  await job.upload()
+  await encoding
+  t.match(await job.state(), { encoding: 1, videos: [{ state: 'superseded' }, { state: 'stored' }] })
+  t.match(await job.db.select().from(outbox), [{ name: 'delete-superseded' }])
 })
 
 t.test('a session deleted meanwhile gets no object back', async (t) => {

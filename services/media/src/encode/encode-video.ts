@@ -13,7 +13,7 @@ import type { Database } from '@playtherapy/schema'
 import { FfmpegError, runFfmpeg } from './ffmpeg.ts'
 import { plan } from './plan.ts'
 import { type Probe, probe } from './probe.ts'
-import { type Claim, claim, commit, fail, mostAttempts, type NewRendition, release, renew } from './repository.ts'
+import { type Claim, claim, commit, fail, giveWay, mostAttempts, type NewRendition, release, renew } from './repository.ts'
 import { makeScratch, touchScratch } from './scratch.ts'
 import { type OpenSource, openSource } from './source-server.ts'
 
@@ -75,7 +75,7 @@ export function createEncodeVideo(resources: EncodeResources) {
       const rendition: NewRendition = { path, ...stored, ...result }
       if (!(await commit(db, taken, rendition))) await store.delete([key])
     } catch (error) {
-      if (stop.signal.aborted) return
+      if (stop.signal.aborted) return await giveWay(db, taken)
       await release(db, taken).catch(() => {})
       throw error
     } finally {

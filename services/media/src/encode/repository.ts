@@ -88,6 +88,19 @@ export async function renew(db: Database, taken: Claim, progress: number): Promi
   return rows.length > 0
 }
 
+/** After a newer video broke off this attempt: superseded, and to be removed. Changes nothing if it still counts. */
+export const giveWay = (db: Database, taken: Claim): Promise<void> =>
+  db.transaction(async (tx) => {
+    const locked = await lock(tx, taken.videoId)
+    if (!locked || locked.current) return
+    const rows = await tx
+      .update(videos)
+      .set({ state: 'superseded', leaseUntil: null })
+      .where(mine(taken))
+      .returning({ id: videos.id })
+    if (rows.length > 0) await announce(tx, 'delete-superseded', { session_id: locked.session.id })
+  })
+
 /** Lets the next attempt begin at once. */
 export async function release(db: Database, taken: Claim): Promise<void> {
   await db.update(videos).set({ leaseUntil: null }).where(mine(taken))

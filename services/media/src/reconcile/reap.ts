@@ -2,8 +2,11 @@ import { inFolder, type ObjectStore } from '@playtherapy/object-store'
 import { announce, type Database, outbox, reportVersions, scriptVersions, sessions, videos } from '@playtherapy/schema'
 import { and, eq, inArray, isNull, lt, notExists, sql } from 'drizzle-orm'
 
-/** Seconds after which a version that is still pending belongs to a save that died; a save takes a few. */
-const deadSave = 3_600
+/**
+ * Seconds after which a version that is still pending belongs to a save that died; a save takes a few. One that comes
+ * later all the same finds its row gone, removes its object and was never acknowledged.
+ */
+const deadSave = 180
 /** Rows looked at in one round. */
 const batch = 100
 

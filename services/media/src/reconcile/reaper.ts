@@ -1,33 +1,77 @@
 import { setTimeout } from 'node:timers/promises'
-import type { ObjectStore } from '@playtherapy/object-store'
-import type { Database } from '@playtherapy/schema'
+import type { ObjectStore, Phase } from '@playtherapy/object-store'
+import type { OpenDatabase } from '@playtherapy/schema'
 import { loggable } from '@playtherapy/service-kit'
 import type { FastifyBaseLogger } from 'fastify'
+import { sweepOrphans } from './orphans.ts'
 import { reap } from './reap.ts'
 
-/** Pause between two rounds, in milliseconds; half of it is random, so that processes do not march in step. */
-const everyMs = 30_000
+/** Longest pause between two looks at what dead processes left, in milliseconds. */
+const reapMs = 30_000
+/** Longest pause between two looks for orphans: they list the whole bucket. */
+const sweepMs = 3_600_000
+/** Held by the one process that sweeps. */
+const sweepLock = 7_262_002
 
-/** Reaps in the background for as long as the process lives. `close` ends it after the round at hand. */
-export function startReaper(resources: { db: Database; store: ObjectStore }, log: FastifyBaseLogger) {
+interface ReaperResources {
+  database: OpenDatabase
+  store: ObjectStore
+  phase: Phase
+  /** How old an object without a row must be to be removed. */
+  orphanGraceSeconds: number
+}
+
+/**
+ * Mends in the background, for as long as the process lives, what dead processes left behind, and removes what no row
+ * owns. `close` ends it after the round at hand.
+ */
+export function startReaper(resources: ReaperResources, log: FastifyBaseLogger) {
+  const { database, store, phase, orphanGraceSeconds } = resources
+  const { db } = database
   const stop = new AbortController()
-  const run = async () => {
+
+  /** Does it again and again; half of the pause is random, so that processes do not march in step. */
+  const repeat = async (pauseMs: number, round: () => Promise<void>) => {
     while (!stop.signal.aborted) {
-      try {
-        const mended = await reap(resources)
-        if (Object.values(mended).some((count) => count > 0)) log.warn(mended, 'what a dead process left was mended')
-      } catch (error) {
+      await round().catch((error: unknown) => {
         log.warn({ err: loggable(error) }, 'what dead processes left could not be mended')
-      }
-      const pause = everyMs * (0.5 + Math.random() / 2)
+      })
+      const pause = pauseMs * (0.5 + Math.random() / 2)
       await setTimeout(pause, undefined, { signal: stop.signal }).catch(() => undefined)
     }
   }
-  const finished = run()
+  const finished = Promise.all([
+    repeat(reapMs, async () => {
+      const mended = await reap({ db, store })
+      if (Object.values(mended).some((count) => count > 0)) log.warn(mended, 'what a dead process left was mended')
+    }),
+    repeat(Math.min(orphanGraceSeconds * 1_000, sweepMs), () =>
+      alone(database, async () => {
+        const orphans = await sweepOrphans({ db, store, phase }, orphanGraceSeconds)
+        if (orphans > 0) log.warn({ orphans }, 'objects that no row owned were removed')
+      }),
+    ),
+  ])
   return {
     async close() {
       stop.abort()
       await finished
     },
+  }
+}
+
+/** Does the work unless another process is at it; a process that dies gives the lock back with its connection. */
+async function alone({ sql }: OpenDatabase, work: () => Promise<void>): Promise<void> {
+  const connection = await sql.reserve()
+  try {
+    const [lock] = await connection<{ held: boolean }[]>`select pg_try_advisory_lock(${sweepLock}) as held`
+    if (!lock?.held) return
+    try {
+      await work()
+    } finally {
+      await connection`select pg_advisory_unlock(${sweepLock})`
+    }
+  } finally {
+    connection.release()
   }
 }

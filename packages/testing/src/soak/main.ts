@@ -1,0 +1,92 @@
+/**
+ * `pnpm soak --minutes N --json FILE`: therapists upload, save and delete at random while every part is killed in turn;
+ * then everything acknowledged is looked for. Ends with 1 unless nothing is lost, duplicated, orphaned or stuck.
+ */
+import { execFile } from 'node:child_process'
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { parseArgs, promisify } from 'node:util'
+import { wreak } from './chaos.ts'
+import { startPlace } from './place.ts'
+import { emptyMemory, work } from './therapist.ts'
+import { judge, type Verdict } from './verdict.ts'
+
+const { values } = parseArgs({ options: { minutes: { type: 'string', default: '3' }, json: { type: 'string' } } })
+const minutes = Number(values.minutes)
+if (!(minutes > 0)) throw new Error('--minutes must be a number above 0')
+
+/** Seconds after which an object without a row is removed here. */
+const graceSeconds = 10
+/** Longest time, in minutes, until everything has come to agree once the last part is up again. */
+const settleMinutes = 6
+const therapists = 4
+
+/** Recordings of three kinds: to be remuxed, to be transcoded, and without sound. */
+async function makeClips(): Promise<Uint8Array[]> {
+  const folder = await mkdtemp(join(tmpdir(), 'playtherapy-soak-clips-'))
+  const film = async (name: string, ...encoder: string[]) => {
+    const file = join(folder, name)
+    const picture = ['-f', 'lavfi', '-i', 'testsrc2=size=320x240:rate=15:duration=2']
+    await promisify(execFile)('ffmpeg', ['-loglevel', 'error', ...picture, ...encoder, file])
+    return new Uint8Array(await readFile(file))
+  }
+  const sound = ['-f', 'lavfi', '-i', 'sine=frequency=330:duration=2', '-c:a', 'aac']
+  const clips = await Promise.all([
+    film('remux.mp4', ...sound, '-c:v', 'libx264', '-pix_fmt', 'yuv420p', '-preset', 'ultrafast'),
+    film('transcode.mp4', ...sound, '-c:v', 'mpeg4'),
+    film('silent.mkv', '-c:v', 'mpeg4'),
+  ])
+  await rm(folder, { recursive: true })
+  return clips
+}
+
+const isClean = ({ lost, duplicated, orphaned, stuck }: Verdict) =>
+  lost.length + duplicated.length + orphaned.length + stuck.length === 0
+
+const clips = await makeClips()
+console.log('Starting PostgreSQL, Redis, the object store and seven processes')
+const place = await startPlace(graceSeconds)
+const memory = emptyMemory()
+const end = new AbortController()
+console.log(`Working and wreaking havoc for ${minutes} minutes`)
+setTimeout(() => end.abort(), minutes * 60_000)
+const report = setInterval(() => {
+  const sure = [...memory.uploads, ...memory.scripts].filter(({ acknowledged }) => acknowledged).length
+  console.log(`  ${sure} acknowledged`)
+}, 60_000)
+const [havoc] = await Promise.all([
+  wreak(place.parts, place.redisUrl, end.signal),
+  ...Array.from({ length: therapists }, (_, n) => work(n + 1, place, clips, memory, end.signal)),
+])
+clearInterval(report)
+
+console.log('Every part is up; waiting until all is done')
+let verdict = await judge(place, memory)
+const settled = Date.now()
+while (!isClean(verdict) && Date.now() - settled < settleMinutes * 60_000) {
+  await sleep(5_000)
+  verdict = await judge(place, memory)
+}
+const seconds = Math.round((Date.now() - settled) / 1000)
+await place.stop()
+
+const { acknowledged, ...faults } = verdict
+console.log(
+  `\nHurt: ${Object.entries(havoc)
+    .map(([what, count]) => `${what} ${count}×`)
+    .join(', ')}`,
+)
+console.log(`Settled after ${seconds} s\n`)
+console.log('| acknowledged | lost | duplicated | orphaned | stuck |\n|---|---|---|---|---|')
+const counts = Object.fromEntries(Object.entries(faults).map(([name, found]) => [name, found.length]))
+console.log(`| ${[acknowledged, ...Object.values(counts)].join(' | ')} |`)
+for (const [name, found] of Object.entries(faults)) {
+  for (const what of found.slice(0, 20)) console.log(`${name}: ${what}`)
+}
+if (values.json) {
+  const result = { acknowledged, ...counts, minutes, settledSeconds: seconds, hurt: havoc, refused: memory.refused }
+  await writeFile(values.json, `${JSON.stringify(result, null, 2)}\n`)
+}
+process.exit(isClean(verdict) ? 0 : 1)

@@ -1,0 +1,152 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { randomBytes } from 'node:crypto'
+import { once } from 'node:events'
+import { chmod, mkdtemp, readFile, rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
+import { type RunningPostgres, startPostgres } from '@playtherapy/embedded-postgres'
+import { prepareBucket, type S3Settings } from '@playtherapy/object-store'
+import { migrate } from '@playtherapy/schema/migrate'
+import { freePort } from '../servers/free-port.ts'
+import { startRedis } from '../servers/redis.ts'
+import { startS3 } from '../servers/s3.ts'
+
+/** Something that can be hurt: a process of ours or a server. `restart` resolves when it works again. */
+export interface Part {
+  name: string
+  kill(signal: 'SIGKILL' | 'SIGTERM'): Promise<void>
+  restart(): Promise<void>
+}
+
+export interface Place {
+  databaseUrl: string
+  redisUrl: string
+  bucket: S3Settings
+  jwtSecret: string
+  /** Base URLs of the processes of each service. */
+  urls: { contents: string[]; media: string[]; script: string[] }
+  parts: Part[]
+  stop(): Promise<void>
+}
+
+const root = fileURLToPath(new URL('../../../../', import.meta.url))
+
+/** PostgreSQL that keeps what it acknowledged, on a port of its own, to be killed and started again. */
+async function durablePostgres(directory: string) {
+  const port = await freePort()
+  const start = () => startPostgres({ directory, settings: [`port=${port}`] })
+  let server: RunningPostgres = await start()
+  const url = new URL(server.url)
+  url.port = `${port}`
+  const part: Part = {
+    name: 'PostgreSQL',
+    async kill(signal) {
+      const gone = once(server.supervisor, 'exit')
+      const [pid] = (await readFile(join(directory, 'data/postmaster.pid'), 'utf8')).split('\n')
+      process.kill(Number(pid), signal === 'SIGKILL' ? 'SIGKILL' : 'SIGINT')
+      await gone
+    },
+    async restart() {
+      // The backends of a killed postmaster notice it at their next statement; until then the data is theirs.
+      for (let left = 50; ; left--) {
+        try {
+          server = await start()
+          return
+        } catch (error) {
+          if (left === 0) throw error
+          await sleep(200)
+        }
+      }
+    },
+  }
+  return { url: url.href, part, stop: () => server.stop() }
+}
+
+/** One of our own processes, run as in production; restarted on the same port. */
+async function ourProcess(name: string, program: string, env: NodeJS.ProcessEnv) {
+  const port = await freePort()
+  const url = `http://127.0.0.1:${port}`
+  let child: ChildProcess
+  const launch = async () => {
+    child = spawn(process.execPath, ['--import=tsx', join(root, program)], {
+      cwd: root,
+      env: { ...process.env, NODE_NO_WARNINGS: '1', ...env, HOST: '127.0.0.1', PORT: `${port}`, LOG_LEVEL: 'error' },
+      stdio: ['ignore', 'ignore', 'inherit'],
+    })
+  }
+  const running = () => child.exitCode === null && child.signalCode === null
+  const restart = async () => {
+    // Without its servers a process may end at boot; an orchestrator starts it again, and so do we.
+    for (let left = 120; ; left--) {
+      if (!child || !running()) await launch()
+      const answer = await fetch(`${url}/health/live`, { signal: AbortSignal.timeout(1_000) }).catch(() => undefined)
+      if (answer?.ok) return
+      if (left === 0) throw new Error(`${name} did not start`)
+      await sleep(250)
+    }
+  }
+  const kill = async (signal: 'SIGKILL' | 'SIGTERM') => {
+    if (!running()) return
+    const gone = once(child, 'exit')
+    child.kill(signal)
+    await gone
+  }
+  process.on('exit', () => child?.kill('SIGKILL'))
+  await restart()
+  return { url, part: { name, kill, restart }, stop: () => kill('SIGTERM') }
+}
+
+/** Starts the whole production shape on loopback: real servers that keep their data, and processes of every kind. */
+export async function startPlace(graceSeconds: number): Promise<Place> {
+  const directory = await mkdtemp('/var/tmp/playtherapy-soak-')
+  await chmod(directory, 0o755)
+  const postgres = await durablePostgres(join(directory, 'postgres'))
+  const [redis, s3] = await Promise.all([startRedis(join(directory, 'redis')), startS3(join(directory, 's3'))])
+  await migrate(postgres.url)
+  const bucket = { ...s3.settings, bucket: 'soak' }
+  await prepareBucket(bucket, { corsOrigins: ['http://localhost:3000'] })
+  const jwtSecret = randomBytes(32).toString('hex')
+  const store = {
+    DATABASE_URL: postgres.url,
+    S3_ENDPOINT: bucket.endpoint,
+    S3_BUCKET: bucket.bucket,
+    S3_ACCESS_KEY_ID: bucket.accessKeyId,
+    S3_SECRET_ACCESS_KEY: bucket.secretAccessKey,
+  }
+  const service = { ...store, JWT_SECRET: jwtSecret, REQUESTS_PER_MINUTE: '1000000' }
+  const worker = (n: number) => ({
+    ...store,
+    QUEUE_URL: redis.url,
+    SCRATCH_DIRECTORY: join(directory, `scratch-${n}`),
+    ORPHAN_GRACE_SECONDS: `${graceSeconds}`,
+  })
+  const ours = await Promise.all([
+    ourProcess('contents', 'services/contents/src/server.ts', service),
+    ourProcess('media 1', 'services/media/src/server.ts', service),
+    ourProcess('media 2', 'services/media/src/server.ts', service),
+    ourProcess('script 1', 'services/script/src/server.ts', service),
+    ourProcess('script 2', 'services/script/src/server.ts', service),
+    ourProcess('worker 1', 'services/media/src/worker.ts', worker(1)),
+    ourProcess('worker 2', 'services/media/src/worker.ts', worker(2)),
+  ])
+  const urlsOf = (name: string) => ours.filter(({ part }) => part.name.startsWith(name)).map(({ url }) => url)
+  return {
+    databaseUrl: postgres.url,
+    redisUrl: redis.url,
+    bucket,
+    jwtSecret,
+    urls: { contents: urlsOf('contents'), media: urlsOf('media'), script: urlsOf('script') },
+    parts: [
+      ...ours.map(({ part }) => part),
+      postgres.part,
+      { name: 'Redis', kill: redis.kill, restart: redis.restart },
+      { name: 'object store', kill: s3.kill, restart: s3.restart },
+    ],
+    async stop() {
+      await Promise.all(ours.map(({ stop }) => stop()))
+      await Promise.all([postgres.stop(), redis.kill(), s3.stop()])
+      await rm(directory, { recursive: true, force: true })
+    },
+  }
+}

@@ -1,0 +1,99 @@
+import { cases, renditions, reportVersions, scriptVersions, sessions, videos } from '@playtherapy/schema'
+import { storeBackends, testDatabase, testStore } from '@playtherapy/testing'
+import t from 'tap'
+import { findOrphans, sweepOrphans } from '../src/reconcile/orphans.ts'
+
+for (const backend of storeBackends) {
+  t.test(`what no row owns, on ${backend}`, async (t) => {
+    const { db } = await testDatabase(t)
+    const store = await testStore(t, backend)
+    const [owned] = await db.insert(cases).values({ userId: 1, givenName: 'a' }).returning()
+    const [session] = await db
+      .insert(sessions)
+      .values({ caseId: owned?.id ?? 0, name: 's' })
+      .returning()
+    const sessionId = session?.id ?? 0
+    const described = { sessionId, container: 'mp4', size: 5, etag: '"1"', storedAt: new Date() } as const
+    const [encoding, encoded] = await db
+      .insert(videos)
+      .values([
+        { ...described, state: 'encoding', path: 'LOCAL/1/1/1.mp4', attempt: 2 },
+        { ...described, state: 'encoded', path: 'LOCAL/1/1/2.mp4', attempt: 1 },
+        { sessionId, state: 'receiving', path: 'LOCAL/1/1/3.mp4' },
+      ])
+      .returning()
+    const [one, two] = [encoding?.id, encoded?.id]
+    await db.insert(renditions).values({
+      ...{ sessionId, videoId: two ?? 0, path: `LOCAL/1/1/encoded_${two}-1.mp4`, size: 5, etag: '"1"' },
+      ...{ durationMs: 1, width: 1, height: 1 },
+    })
+    const version = { sessionId, version: 1, size: 5 }
+    await db.insert(scriptVersions).values({ ...version, userId: 1, path: 'LOCAL/1/1/script_v1.json' })
+    await db.insert(reportVersions).values({ ...version, path: 'LOCAL/1/1/analyze_report_v1.json' })
+
+    const kept = [
+      'analyze_report/LOCAL/1/1/analyze_report_v1.json',
+      'script/LOCAL/1/1/script_v1.json',
+      'video/LOCAL/1/1/1.mp4',
+      'video/LOCAL/1/1/2.mp4',
+      'video/LOCAL/1/1/3.mp4',
+      // The rendition of an attempt that has not committed yet.
+      `video/LOCAL/1/1/encoded_${one}-2.mp4`,
+      `video/LOCAL/1/1/encoded_${two}-1.mp4`,
+      // Another stage's.
+      'video/RELEASE/9/9/9.mp4',
+    ].sort()
+    const orphans = [
+      'analyze_report/LOCAL/1/1/analyze_report_v2.json',
+      'script/LOCAL/1/1/script_v2.json',
+      'video/LOCAL/1/1/4.mp4',
+      `video/LOCAL/1/1/encoded_${one}-1.mp4`,
+      `video/LOCAL/1/1/encoded_${one}-3.mp4`,
+      `video/LOCAL/1/1/encoded_${two}-2.mp4`,
+    ].sort()
+    const body = async function* () {
+      yield Buffer.from('bytes')
+    }
+    for (const key of [...kept, ...orphans]) await store.put(key, body(), { contentType: 'video/mp4' })
+    // An upload that nobody will end: its row is gone.
+    let goOn = () => {}
+    const silence = new Promise<void>((resolve) => {
+      goOn = resolve
+    })
+    const endless = async function* () {
+      yield Buffer.alloc(11 * 1024 ** 2)
+      await silence
+    }
+    const begun = store.put('video/LOCAL/1/1/5.mp4', endless(), { contentType: 'video/mp4' })
+    begun.catch(() => {})
+    const unfinished = async () => {
+      const keys: string[] = []
+      for await (const { key } of store.unfinished('video/LOCAL/')) keys.push(key)
+      return keys
+    }
+    while ((await unfinished()).length === 0);
+
+    const resources = { db, store, phase: 'LOCAL' } as const
+    const found = async (graceSeconds: number) => {
+      const keys: string[] = []
+      for await (const batch of findOrphans(resources, graceSeconds)) keys.push(...batch.map(({ key }) => key))
+      return keys.sort()
+    }
+    const left = async () => {
+      const keys: string[] = []
+      for await (const { key } of store.list('')) keys.push(key)
+      return keys.sort()
+    }
+    t.strictSame(await found(3_600), [], 'none is old enough')
+    // Stores note whole seconds.
+    while ((await found(0)).length < orphans.length + 1);
+    t.strictSame(await found(0), [...orphans, 'video/LOCAL/1/1/5.mp4'].sort())
+    t.strictSame(await left(), [...kept, ...orphans].sort(), 'finding removes nothing')
+    t.equal(await sweepOrphans(resources, 0), orphans.length + 1)
+    t.strictSame(await left(), kept)
+    t.strictSame(await unfinished(), [])
+    goOn()
+    await t.rejects(begun)
+    t.strictSame(await found(0), [], 'and that was all')
+  })
+}
