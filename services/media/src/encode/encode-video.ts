@@ -13,7 +13,7 @@ import type { Database } from '@playtherapy/schema'
 import { FfmpegError, runFfmpeg } from './ffmpeg.ts'
 import { plan } from './plan.ts'
 import { type Probe, probe } from './probe.ts'
-import { type Claim, claim, commit, fail, giveWay, mostAttempts, type NewRendition, release, renew } from './repository.ts'
+import { type Claim, claim, commit, fail, giveWay, type NewRendition, release, renew } from './repository.ts'
 import { makeScratch, touchScratch } from './scratch.ts'
 import { type OpenSource, openSource } from './source-server.ts'
 
@@ -37,7 +37,6 @@ const beatMs = 1_000
 const unreadable = 'The file cannot be read as a video. It may be damaged or incomplete.'
 const tooLarge = 'The encoded video would be larger than this installation allows.'
 const changed = 'The uploaded file was changed or removed after it was announced.'
-const gaveUp = 'The video could not be encoded, although it was tried many times.'
 
 /** Another attempt, a newer video or a deletion has made this one superfluous. */
 class OvertakenError extends Error {}
@@ -64,7 +63,6 @@ export function createEncodeVideo(resources: EncodeResources) {
         .catch(() => {})
     }, beatMs)
     try {
-      if (taken.attempt > mostAttempts) throw new PermanentError(gaveUp)
       const file = join(scratch, 'rendition.mp4')
       const result = await convert(resources, taken, file, either, (percent) => {
         progress = percent

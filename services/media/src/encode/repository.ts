@@ -5,8 +5,6 @@ import type { Container } from './probe.ts'
 
 /** A lease outlives two missed renewals; a crashed worker's encode begins again no later than this. Seconds. */
 const leaseSeconds = 30
-/** Encodes begun for one video, crashes included, before it is given up. */
-export const mostAttempts = 12
 
 const leaseUntil = sql`now() + make_interval(secs => ${leaseSeconds})`
 

@@ -1,0 +1,56 @@
+import { announce, type Database, outbox, State, sessions, videos } from '@playtherapy/schema'
+import { and, asc, eq, inArray, isNotNull } from 'drizzle-orm'
+
+/** Most dead letters shown or retried at once. */
+const most = 1_000
+
+/** The jobs that were given up, oldest first: what they are, how often they were tried, and why they failed. */
+export const deadLetters = (db: Database) =>
+  db
+    .select({
+      id: outbox.id,
+      name: outbox.name,
+      payload: outbox.payload,
+      attempts: outbox.attempts,
+      failedAt: outbox.failedAt,
+      failure: outbox.failure,
+    })
+    .from(outbox)
+    .where(isNotNull(outbox.failedAt))
+    .orderBy(asc(outbox.id))
+    .limit(most)
+
+/**
+ * Announces a job again that was given up, with all its tries, and takes back what its failure left: a failed video is
+ * stored again and its session's encoding READY, if it is still the newest. False when there is no such dead letter.
+ */
+export const retry = (db: Database, id: number): Promise<boolean> =>
+  db.transaction(async (tx) => {
+    const [job] = await tx
+      .delete(outbox)
+      .where(and(eq(outbox.id, id), isNotNull(outbox.failedAt)))
+      .returning({ name: outbox.name, payload: outbox.payload, requestId: outbox.requestId })
+    if (!job) return false
+    if ('video_id' in job.payload && job.name === 'encode-video') {
+      const videoId = job.payload.video_id
+      // The session first, as everywhere.
+      const [session] = await tx
+        .select({ id: sessions.id })
+        .from(sessions)
+        .where(eq(sessions.videoId, videoId))
+        .for('no key update')
+      const revived = await tx
+        .update(videos)
+        .set({ state: 'stored', failure: null, progress: 0 })
+        .where(and(eq(videos.id, videoId), eq(videos.state, 'failed'), isNotNull(videos.storedAt)))
+        .returning({ id: videos.id })
+      if (session && revived.length > 0) {
+        await tx
+          .update(sessions)
+          .set({ encodingStateId: State.READY })
+          .where(and(eq(sessions.id, session.id), inArray(sessions.encodingStateId, [State.ERROR])))
+      }
+    }
+    await announce(tx, job.name, job.payload, { ...(job.requestId && { requestId: job.requestId }) })
+    return true
+  })

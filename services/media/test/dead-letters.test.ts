@@ -1,0 +1,74 @@
+import { announce, cases, outbox, sessions, videos } from '@playtherapy/schema'
+import { testDatabase } from '@playtherapy/testing'
+import { eq } from 'drizzle-orm'
+import t from 'tap'
+import { createEncodeFailed } from '../src/encode/encode-video.ts'
+import { deadLetters, retry } from '../src/reconcile/dead-letters.ts'
+
+async function place(t: Parameters<typeof testDatabase>[0]) {
+  const { db } = await testDatabase(t)
+  const [owned] = await db.insert(cases).values({ userId: 1, givenName: 'a' }).returning()
+  const [session] = await db
+    .insert(sessions)
+    .values({ caseId: owned?.id ?? 0, name: 's' })
+    .returning()
+  const sessionId = session?.id ?? 0
+  /** A recording whose encode was given up. */
+  const failedVideo = async (path: string) => {
+    const described = { container: 'mp4', size: 5, etag: '"1"', storedAt: new Date() } as const
+    const [video] = await db
+      .insert(videos)
+      .values({ sessionId, state: 'stored', path, attempt: 10, ...described })
+      .returning()
+    const videoId = video?.id ?? 0
+    await db.update(sessions).set({ videoId, encodingStateId: 1 })
+    await announce(db, 'encode-video', { video_id: videoId }, { requestId: 'request-1' })
+    await createEncodeFailed(db)({ video_id: videoId }, 'disk full')
+    await db.update(outbox).set({ failedAt: new Date(), failure: 'disk full', attempts: 10 })
+    return videoId
+  }
+  const state = async () => {
+    const [row] = await db.select().from(sessions)
+    return {
+      encoding: row?.encodingStateId,
+      videos: (await db.select().from(videos).orderBy(videos.id)).map(({ state, failure }) => ({ state, failure })),
+    }
+  }
+  return { db, failedVideo, state }
+}
+
+t.test('a job given up is shown, and announced again with what its failure left undone', async (t) => {
+  const { db, failedVideo, state } = await place(t)
+  const videoId = await failedVideo('a.mp4')
+  t.match(await state(), { encoding: 4, videos: [{ state: 'failed', failure: 'disk full' }] })
+  const letters = await deadLetters(db)
+  t.match(letters, [{ name: 'encode-video', payload: { video_id: videoId }, attempts: 10, failure: 'disk full' }])
+  const id = letters[0]?.id ?? 0
+  t.strictSame(await Promise.all([retry(db, id), retry(db, id)]).then((results) => results.sort()), [false, true])
+  t.match(await state(), { encoding: 1, videos: [{ state: 'stored', failure: null }] })
+  t.strictSame(await deadLetters(db), [])
+  const again = { name: 'encode-video', payload: { video_id: videoId }, requestId: 'request-1' }
+  t.match(await db.select().from(outbox), [{ ...again, attempts: 0, publishedAt: null, failedAt: null }])
+})
+
+t.test('a retry changes nothing for a recording that a newer one replaced, or that is gone', async (t) => {
+  const { db, failedVideo, state } = await place(t)
+  await failedVideo('a.mp4')
+  const [letter] = await deadLetters(db)
+  const described = { container: 'mp4', size: 5, etag: '"1"', storedAt: new Date() } as const
+  const [first] = await db.select().from(videos)
+  const [newer] = await db
+    .insert(videos)
+    .values({ sessionId: first?.sessionId ?? 0, state: 'stored', path: 'b.mp4', ...described })
+    .returning()
+  await db.update(sessions).set({ videoId: newer?.id ?? 0, encodingStateId: 1 })
+  t.ok(await retry(db, letter?.id ?? 0))
+  // The encode finds it overtaken and leaves it for removal.
+  t.match(await state(), { encoding: 1, videos: [{ state: 'stored' }, { state: 'stored' }] })
+
+  await db.update(outbox).set({ failedAt: new Date(), failure: 'x' })
+  const [again] = await deadLetters(db)
+  await db.delete(videos).where(eq(videos.id, first?.id ?? 0))
+  t.ok(await retry(db, again?.id ?? 0))
+  t.notOk(await retry(db, 999_999), 'no such job')
+})
