@@ -103,11 +103,12 @@ export function openStack(project: string, envFile: string, directory: string) {
     /** Follows what every container uses. `peaks()` answers the most bytes that each was seen to hold, by name. */
     watchMemory() {
       const peaks = new Map<string, number>()
+      const line = new RegExp(`(${project}[\\w-]+) ([\\d.]+)([KMG]?i?B) /`, 'g')
       const child = spawn('docker', ['stats', '--format', '{{.Name}} {{.MemUsage}}'], {
         stdio: ['ignore', 'pipe', 'ignore'],
       })
       child.stdout.setEncoding('utf8').on('data', (text: string) => {
-        for (const [, name = '', number, unit = ''] of text.matchAll(/([\w-]+) ([\d.]+)([KMG]?i?B) \//g)) {
+        for (const [, name = '', number, unit = ''] of text.matchAll(line)) {
           const bytes = Number(number) * 1024 ** ['B', 'KiB', 'MiB', 'GiB'].indexOf(unit)
           peaks.set(name, Math.max(peaks.get(name) ?? 0, bytes))
         }
