@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import type { Proof } from './proof.ts'
 
 /** The operating notes' backup and restore, word for word, with everything thrown away in between. */
-export async function backUpAndRestore({ client, directory, kept, stack }: Proof): Promise<string> {
+export async function backUpAndRestore({ client, directory, kept, quick, stack }: Proof): Promise<string> {
   const dump = join(directory, 'database.dump')
   const tar = async (...args: string[]) => {
     const s3 = (await stack.compose('ps', '-aq', 's3')).trim()
@@ -12,14 +12,18 @@ export async function backUpAndRestore({ client, directory, kept, stack }: Proof
       ...['postgres:17-bookworm', '-C', '/var/lib/garage', ...args],
     )
   }
-  // Rows name objects, so the rows come first; nothing removes objects while the workers rest.
-  await stack.compose('stop', 'worker')
+  await stack.compose('stop', 'gateway', 'worker')
   await stack.withFile(
     ...(['>', dump, 'docker-compose'] as const),
     ...['exec', '-T', 'postgres', 'pg_dump', '-U', 'playtherapy', '-Fc', 'playtherapy'],
   )
   await stack.compose('stop', 's3')
   await tar('-Scf', '/backup/objects.tar', 'meta', 'data')
+  const up = async () => {
+    await stack.compose('up', '-d', '--no-build')
+    await Promise.all(['gateway', 'worker'].map((service) => stack.healthy(service)))
+  }
+  await up()
   const gone = await client.createSession(5)
 
   await stack.compose('down', '-v')
@@ -31,13 +35,15 @@ export async function backUpAndRestore({ client, directory, kept, stack }: Proof
     ...(['<', dump, 'docker-compose'] as const),
     ...['exec', '-T', 'postgres', 'pg_restore', '-U', 'playtherapy', '-d', 'playtherapy', '--single-transaction'],
   )
-  await stack.compose('up', '-d', '--no-build')
-  await Promise.all(['gateway', 'worker'].map((service) => stack.healthy(service)))
+  await up()
   for (const [session, rendition] of kept) {
     if (!rendition.equals(await client.play(session))) throw new Error(`another recording at ${session.path}`)
   }
   const { status } = await client.call('GET', gone.path, gone.token)
   if (status !== 400) throw new Error(`a case made after the backup answered ${status}`)
+  const session = await client.createSession(5)
+  await client.upload(session, quick)
+  await client.encoded(session, 120)
   const mebibytes = (name: string) => (statSync(join(directory, name)).size / 1024 ** 2).toFixed(1)
   return `${kept.size} recordings, from ${mebibytes('objects.tar')} and ${mebibytes('database.dump')} MiB`
 }
