@@ -1,0 +1,38 @@
+/**
+ * `pnpm bench [NAME] [--json FILE]`: measures what we reach, side by side with peers and with the limit. A whole run
+ * also renews `packages/bench/results` and the table of the README.
+ */
+import { writeFile } from 'node:fs/promises'
+import { parseArgs } from 'node:util'
+import { openPlace } from './place.ts'
+import { asJson, keepResults, table } from './report.ts'
+import type { Figure } from './row.ts'
+import { rows } from './rows/index.ts'
+
+const { values, positionals } = parseArgs({
+  options: { json: { type: 'string' } },
+  allowPositionals: true,
+})
+const [wanted = ''] = positionals
+const chosen = rows.filter(({ name }) => name.includes(wanted))
+if (chosen.length === 0) throw new Error(`No such row. There are: ${rows.map(({ name }) => name).join(', ')}`)
+
+const place = await openPlace()
+const figures: Figure[] = []
+const failed: string[] = []
+for (const { name, measure } of chosen) {
+  const began = performance.now()
+  try {
+    const found = await measure(place)
+    figures.push(...found)
+    console.log(`\n${name}, ${Math.round((performance.now() - began) / 1000)} s\n${table(found)}`)
+  } catch (error) {
+    // The others are worth measuring all the same.
+    failed.push(name)
+    console.error(`\n${name} could not be measured:`, error)
+  }
+}
+await place.stop()
+if (values.json) await writeFile(values.json, asJson(figures))
+if (failed.length === 0 && chosen.length === rows.length) await keepResults(figures)
+process.exit(failed.length === 0 ? 0 : 1)

@@ -1,0 +1,75 @@
+import type { Figure } from './row.ts'
+
+/** Values that belong together: the n-th of each side was measured in the n-th round. */
+export type Samples<Side extends string, Sample> = Record<Side, Sample[]>
+
+/** Rounds that a figure is the median of. */
+const usualRounds = 5
+
+/**
+ * Runs each side once a round, in turn, one at a time; every other round in the opposite order, so that neither always
+ * has the warmer machine. A round before the first warms everything up and does not count.
+ */
+export async function alternate<Side extends string, Sample>(
+  sides: Record<Side, () => Promise<Sample>>,
+  { rounds = usualRounds, warmUp = true } = {},
+): Promise<Samples<Side, Sample>> {
+  const names = keysOf(sides)
+  const samples = mapOf<Side, Sample[]>(names, () => [])
+  for (let round = warmUp ? -1 : 0; round < rounds; round++) {
+    for (const name of round % 2 === 0 ? names : names.toReversed()) {
+      const sample = await sides[name]()
+      if (round >= 0) samples[name].push(sample)
+    }
+  }
+  return samples
+}
+
+/** A figure from the ratios of two sides, round by round. */
+export function ratio<Sample>(
+  { name, target }: Pick<Figure, 'name' | 'target'>,
+  [ours, theirs]: [Sample[], Sample[]],
+  value: (sample: Sample) => number,
+): Figure {
+  const ratios = ours.map((sample, round) => {
+    const other = theirs[round]
+    if (other === undefined) throw new Error(`${name}: the sides have not as many samples`)
+    return value(sample) / value(other)
+  })
+  return figure({ name, target, unit: '×' }, ratios)
+}
+
+/** A figure from values: their median and spread. */
+export function figure(about: Pick<Figure, 'name' | 'target' | 'unit'>, values: number[]): Figure {
+  const measured = median(values)
+  if (!Number.isFinite(measured)) throw new Error(`${about.name}: nothing was measured`)
+  return { ...about, measured, spread: { least: Math.min(...values), most: Math.max(...values) } }
+}
+
+export const isReached = ({ measured, target }: Pick<Figure, 'measured' | 'target'>): boolean =>
+  'most' in target ? measured <= target.most : measured >= target.least
+
+export const median = (values: number[]): number => quantile(values, 0.5)
+
+/** The value below which this share of the values lies, between neighbours in proportion. */
+export function quantile(values: number[], share: number): number {
+  const sorted = values.toSorted((a, b) => a - b)
+  const place = (sorted.length - 1) * share
+  const below = sorted[Math.floor(place)] ?? Number.NaN
+  const above = sorted[Math.ceil(place)] ?? Number.NaN
+  return below + (above - below) * (place % 1)
+}
+
+function keysOf<Key extends string>(record: Record<Key, unknown>): Key[] {
+  const keys: Key[] = []
+  for (const key in record) keys.push(key)
+  return keys
+}
+
+function mapOf<Key extends string, Value>(keys: Key[], make: () => Value): Record<Key, Value> {
+  const map: Partial<Record<Key, Value>> = {}
+  for (const key of keys) map[key] = make()
+  const isWhole = (record: Partial<Record<Key, Value>>): record is Record<Key, Value> => keys.every((k) => k in record)
+  if (!isWhole(map)) throw new Error('unreachable')
+  return map
+}

@@ -1,0 +1,172 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { createHmac, randomBytes } from 'node:crypto'
+import { once } from 'node:events'
+import { chmod, mkdtemp, rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
+import { startPostgres } from '@playtherapy/embedded-postgres'
+import { prepareBucket, type S3Settings } from '@playtherapy/object-store'
+import { migrate } from '@playtherapy/schema/migrate'
+import { freePort, startRedis, startS3 } from '@playtherapy/testing'
+import postgres from 'postgres'
+
+interface Running {
+  url: string
+  pid: number
+  /** Milliseconds from its start to its first answer. */
+  startMs: number
+  stop(): Promise<void>
+}
+
+interface Started {
+  /** Program to run, from the project's root. */
+  program: string
+  args?: string[]
+  env?: NodeJS.ProcessEnv
+  /** Path that answers 200 once it is ready. */
+  ready: string
+  /** Options of node. */
+  node?: string[]
+}
+
+/** Where rows run: real servers, each brought up when the first row asks for it, and processes of ours. */
+export interface Place {
+  /** A folder of the run, on a disk. */
+  directory: string
+  /** URL of the migrated database of this name, which is made when it is first asked for. */
+  database(name: string): Promise<string>
+  redis(): Promise<string>
+  /** The object store and its one bucket. */
+  bucket(): Promise<S3Settings>
+  /** Environment of a service or worker on this database. */
+  settings(databaseUrl: string): Promise<NodeJS.ProcessEnv>
+  /** Authorization header of a therapist. */
+  as(userId: number): { authorization: string }
+  /** Secret of all tokens here, HS256. */
+  jwtSecret: string
+  /** Starts a program as a process of its own and waits until it is ready. */
+  start(started: Started): Promise<Running>
+  stop(): Promise<void>
+}
+
+const root = fileURLToPath(new URL('../../../', import.meta.url))
+/** Longest time a process may take to its first answer, in milliseconds. */
+const startDeadline = 60_000
+
+/** Prepares a place; nothing runs before a row asks for it. */
+export async function openPlace(): Promise<Place> {
+  const directory = await mkdtemp('/var/tmp/playtherapy-bench-')
+  // PostgreSQL may run as another user.
+  await chmod(directory, 0o755)
+  const jwtSecret = randomBytes(32).toString('hex')
+  const closing: (() => Promise<unknown>)[] = []
+  const lazily = <T>(begin: () => Promise<T>) => {
+    let begun: Promise<T> | undefined
+    return () => {
+      begun ??= begin()
+      return begun
+    }
+  }
+
+  const server = lazily(async () => {
+    const settings = ['max_connections=200', 'shared_buffers=512MB', 'max_wal_size=4GB']
+    const running = await startPostgres({ directory: join(directory, 'postgres'), settings })
+    closing.push(() => running.stop())
+    return running.url
+  })
+  const databases = new Map<string, Promise<string>>()
+  const makeDatabase = async (name: string) => {
+    const sql = postgres(await server(), { max: 1, onnotice: () => {} })
+    await sql`create database ${sql(name)}`
+    await sql.end()
+    const url = new URL(await server())
+    url.pathname = `/${name}`
+    await migrate(url.href)
+    return url.href
+  }
+  const bucket = lazily(async () => {
+    const s3 = await startS3(join(directory, 's3'))
+    closing.push(() => s3.stop())
+    const settings = { ...s3.settings, bucket: 'bench' }
+    await prepareBucket(settings, { corsOrigins: ['http://localhost:3000'] })
+    return settings
+  })
+  const redis = lazily(async () => {
+    const running = await startRedis(join(directory, 'redis'))
+    closing.push(() => running.kill())
+    return running.url
+  })
+
+  const processes = new Set<ChildProcess>()
+  process.on('exit', () => {
+    for (const child of processes) child.kill('SIGKILL')
+  })
+
+  async function start({ program, args = [], env = {}, ready, node = [] }: Started): Promise<Running> {
+    const port = await freePort()
+    const url = `http://127.0.0.1:${port}`
+    const began = performance.now()
+    const child = spawn(process.execPath, ['--import=tsx', ...node, join(root, program), ...args], {
+      cwd: root,
+      env: { ...process.env, NODE_NO_WARNINGS: '1', ...env, HOST: '127.0.0.1', PORT: `${port}` },
+      stdio: ['ignore', 'ignore', 'inherit'],
+    })
+    processes.add(child)
+    const gone = once(child, 'exit')
+    child.once('exit', () => processes.delete(child))
+    const stop = async () => {
+      child.kill('SIGTERM')
+      const hard = setTimeout(() => child.kill('SIGKILL'), 12_000)
+      await gone
+      clearTimeout(hard)
+    }
+    closing.push(async () => processes.has(child) && (await stop()))
+    while (performance.now() - began < startDeadline) {
+      if (!child.pid || child.exitCode !== null) throw new Error(`${program} ended at once`)
+      const answer = await fetch(url + ready).catch(() => undefined)
+      if (answer?.ok) return { url, pid: child.pid, startMs: performance.now() - began, stop }
+      await sleep(10)
+    }
+    throw new Error(`${program} did not get ready`)
+  }
+
+  return {
+    directory,
+    database(name) {
+      const made = databases.get(name) ?? makeDatabase(name)
+      databases.set(name, made)
+      return made
+    },
+    redis,
+    bucket,
+    async settings(databaseUrl) {
+      const s3 = await bucket()
+      return {
+        DATABASE_URL: databaseUrl,
+        S3_ENDPOINT: s3.endpoint,
+        S3_BUCKET: s3.bucket,
+        S3_ACCESS_KEY_ID: s3.accessKeyId,
+        S3_SECRET_ACCESS_KEY: s3.secretAccessKey,
+        JWT_SECRET: jwtSecret,
+        REQUESTS_PER_MINUTE: '100000000',
+        LOG_LEVEL: 'error',
+      }
+    },
+    jwtSecret,
+    as: (userId) => ({ authorization: `Bearer ${sign({ user_id: userId }, jwtSecret)}` }),
+    start,
+    async stop() {
+      for (const close of closing.toReversed()) await close()
+      await rm(directory, { recursive: true, force: true, maxRetries: 5 })
+    },
+  }
+}
+
+/** An HS256 token, good for a day. */
+function sign(claims: object, secret: string): string {
+  const encode = (part: object) => Buffer.from(JSON.stringify(part)).toString('base64url')
+  const exp = Math.floor(Date.now() / 1000) + 86_400
+  const signed = `${encode({ alg: 'HS256', typ: 'JWT' })}.${encode({ ...claims, exp })}`
+  return `${signed}.${createHmac('sha256', secret).update(signed).digest('base64url')}`
+}
