@@ -11,7 +11,7 @@ import { migrate } from '@playtherapy/schema/migrate'
 import { freePort, startRedis, startS3 } from '@playtherapy/testing'
 import postgres from 'postgres'
 
-interface Running {
+export interface Running {
   url: string
   pid: number
   /** Milliseconds from its start to its first answer. */

@@ -1,5 +1,6 @@
 import type { Row } from '../row.ts'
 import { script } from './script.ts'
+import { upload, uploads } from './upload.ts'
 
 /** Every row, in the order of the table. */
-export const rows: Row[] = [script]
+export const rows: Row[] = [upload, uploads, script]

@@ -1,4 +1,5 @@
-import { GetObjectCommand, PutObjectCommand, S3Client } from '@aws-sdk/client-s3'
+import { GetObjectCommand, PutObjectCommand } from '@aws-sdk/client-s3'
+import { directClient } from '../bucket.ts'
 import { alternate, ratio } from '../measure.ts'
 import type { Row } from '../row.ts'
 import { addSessions, therapist } from '../seed.ts'
@@ -40,12 +41,7 @@ export const script: Row = {
     const bytes = madeUpScript()
     const url = `${service.url}${session.path}/script`
     const headers = place.as(therapist)
-    const s3 = new S3Client({
-      ...{ endpoint: bucket.endpoint ?? '', region: bucket.region, forcePathStyle: true },
-      credentials: bucket,
-      requestChecksumCalculation: 'WHEN_REQUIRED',
-      responseChecksumValidation: 'WHEN_REQUIRED',
-    })
+    const s3 = directClient(bucket)
     let stored = 0
     const times = async (act: () => Promise<unknown>) => {
       const began = performance.now()

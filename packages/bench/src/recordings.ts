@@ -1,0 +1,83 @@
+import { randomBytes } from 'node:crypto'
+import { once } from 'node:events'
+import { createReadStream, createWriteStream } from 'node:fs'
+import { type IncomingMessage, request as openRequest } from 'node:http'
+import { join } from 'node:path'
+import { text } from 'node:stream/consumers'
+import { pipeline } from 'node:stream/promises'
+
+export const mebibyte = 1024 ** 2
+
+/** What an MP4 file begins with; enough to be taken for one. */
+const beginning = Buffer.from('0000001c66747970' + '6d70343200000001' + '6d70343169736f6d', 'hex')
+
+/** A file of this size that begins like a recording and holds noise. */
+export async function madeUpRecording(directory: string, size: number): Promise<string> {
+  const file = join(directory, `recording-${size}.mp4`)
+  const noise = randomBytes(mebibyte)
+  const out = createWriteStream(file)
+  out.write(beginning)
+  for (let left = size - beginning.length; left > 0; left -= noise.length) {
+    if (!out.write(noise.subarray(0, left))) await once(out, 'drain')
+  }
+  out.end()
+  await once(out, 'close')
+  return file
+}
+
+const boundary = 'bench-boundary'
+const head = Buffer.from(
+  `--${boundary}\r\ncontent-disposition: form-data; name="file"; filename="a.mp4"\r\ncontent-type: video/mp4\r\n\r\n`,
+)
+const tail = Buffer.from(`\r\n--${boundary}--\r\n`)
+
+/** Opens a multipart upload of a file of `size` bytes; its bytes go between `begin` and `end`. */
+export function openForm(url: string, headers: Record<string, string>, size: number) {
+  const request = openRequest(url, {
+    method: 'POST',
+    agent: false,
+    headers: {
+      ...headers,
+      'content-type': `multipart/form-data; boundary=${boundary}`,
+      'content-length': head.length + size + tail.length,
+    },
+  })
+  request.write(head)
+  const answered = answerOf(request, 201)
+  return { request, answered, end: () => void request.end(tail) }
+}
+
+/** Sends a file from disk as the one part of a form. Resolves with its 201. */
+export async function uploadForm(url: string, headers: Record<string, string>, file: string, size: number) {
+  const { request, answered, end } = openForm(url, headers, size)
+  await Promise.all([
+    pipeline(createReadStream(file, { highWaterMark: mebibyte }), request, { end: false }).then(end),
+    answered,
+  ])
+}
+
+/** Sends a file from disk the way of tus: makes an upload, then fills it in one request. */
+export async function uploadTus(url: string, file: string, size: number) {
+  const version = { 'tus-resumable': '1.0.0' }
+  const made = await fetch(`${url}/files`, { method: 'POST', headers: { ...version, 'upload-length': `${size}` } })
+  const location = made.headers.get('location')
+  if (made.status !== 201 || !location) throw new Error(`tus made no upload: ${made.status}`)
+  const request = openRequest(new URL(location, url), {
+    method: 'PATCH',
+    agent: false,
+    headers: {
+      ...version,
+      'upload-offset': '0',
+      'content-type': 'application/offset+octet-stream',
+      'content-length': size,
+    },
+  })
+  await Promise.all([pipeline(createReadStream(file, { highWaterMark: mebibyte }), request), answerOf(request, 204)])
+}
+
+async function answerOf(request: ReturnType<typeof openRequest>, wanted: number): Promise<void> {
+  const [response]: IncomingMessage[] = await once(request, 'response')
+  if (!response) throw new Error('no answer')
+  const body = await text(response)
+  if (response.statusCode !== wanted) throw new Error(`an upload got ${response.statusCode}: ${body}`)
+}
