@@ -10,6 +10,7 @@ import {
   type PgTableExtraConfigValue,
   pgEnum,
   pgTable,
+  primaryKey,
   smallint,
   text,
   timestamp,
@@ -202,13 +203,54 @@ export const scriptVersions = pgTable(
   ],
 )
 
+/**
+ * Some consecutive records of a script version, for searching. Made by the first search that finds a session's newest
+ * version without any, and removed when a newer one gets its own: a derived copy, which may be deleted at any time.
+ */
+export const scriptPages = pgTable(
+  'script_pages',
+  {
+    scriptVersionId: integer()
+      .notNull()
+      .references(() => scriptVersions.id, { onDelete: 'cascade' }),
+    /** Index of the first record. */
+    firstRecord: integer().notNull(),
+    /** The texts as they are compared, a line each. */
+    folded: text().notNull(),
+    records: jsonb().$type<PageRecord[]>().notNull(),
+  },
+  (t) => [primaryKey({ columns: [t.scriptVersionId, t.firstRecord] })],
+)
+
+/** What a search shows of a record; times as they were sent. */
+export interface PageRecord {
+  start_time: string | null
+  end_time: string | null
+  speaker: string
+  text: string
+}
+
 /** One analysis report of a session; never changed afterwards. */
-export const reportVersions = pgTable('report_versions', versionColumns(), (t) => [
-  unique('report_versions_session_id_version_unique').on(t.sessionId, t.version),
-  unique('report_versions_id_session_id_unique').on(t.id, t.sessionId),
-  check('report_versions_version_positive', sql`${t.version} > 0`),
-  check('report_versions_stored_has_etag', sql`${t.state} = 'pending' or ${t.etag} is not null`),
-])
+export const reportVersions = pgTable(
+  'report_versions',
+  {
+    ...versionColumns(),
+    /** The script it was scored from; null when there was none, and in rows older than this column. */
+    scriptVersionId: integer(),
+    /** Level of each category, in the order of the report; null in rows older than this column. */
+    levels: jsonb().$type<[category: string, level: number][]>(),
+  },
+  (t) => [
+    unique('report_versions_session_id_version_unique').on(t.sessionId, t.version),
+    unique('report_versions_id_session_id_unique').on(t.id, t.sessionId),
+    check('report_versions_version_positive', sql`${t.version} > 0`),
+    check('report_versions_stored_has_etag', sql`${t.state} = 'pending' or ${t.etag} is not null`),
+    foreignKey({
+      columns: [t.scriptVersionId, t.sessionId],
+      foreignColumns: [scriptVersions.id, scriptVersions.sessionId],
+    }),
+  ],
+)
 
 /** An odd time in a script: which record, which field, and what was sent. */
 export interface ScriptWarning {

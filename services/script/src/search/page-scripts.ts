@@ -1,0 +1,62 @@
+import { buffer } from 'node:stream/consumers'
+import { inFolder, type ObjectStore } from '@playtherapy/object-store'
+import type { Database } from '@playtherapy/schema'
+import { errors, loggable, parseJson } from '@playtherapy/service-kit'
+import type { FastifyRequest } from 'fastify'
+import Value from 'typebox/value'
+import { scriptLimit } from '../scripts/receive.ts'
+import { Script } from '../scripts/schemas.ts'
+import { toPages } from './fold.ts'
+import { keepPages, type UnpagedScript, unpagedScripts } from './repository.ts'
+
+/** Scripts that one search reads at a time. */
+const concurrency = 2
+/** Most bytes of scripts that one process reads for searches at a time. */
+const holdLimit = 4 * scriptLimit
+/** Longest time that a search spends on reading scripts, in milliseconds. */
+const patience = 10_000
+
+/**
+ * Makes the newest scripts of the caller's case ready to be searched, those that are not: once after each save, by the
+ * first search. So a save costs no more than before, a search finds what was saved a moment ago, and whatever way a
+ * script came is searched alike. Answers the sessions whose script could not be read, or not in time. Throws 503 when
+ * too many are being read already.
+ */
+export function scriptPager({ db, store }: { db: Database; store: ObjectStore }) {
+  let held = 0
+
+  async function page(script: UnpagedScript, signal: AbortSignal): Promise<void> {
+    const { path, etag } = script
+    const stream = await store.get(inFolder('script', path), { signal, ...(etag && { ifMatch: etag }) })
+    const document = parseJson(await buffer(stream), ['script'])
+    if (!Value.Check(Script, document)) throw new Error('the stored document is no script')
+    await keepPages(db, script, toPages(document.scripts))
+  }
+
+  return async (request: FastifyRequest): Promise<number[]> => {
+    const scripts = await unpagedScripts(db, request)
+    const signal = AbortSignal.timeout(patience)
+    const unread: number[] = []
+    const next = scripts.values()
+    const work = async () => {
+      for (const script of next) {
+        if (held + script.size > holdLimit) throw errors.unavailable()
+        held += script.size
+        try {
+          signal.throwIfAborted()
+          await page(script, signal)
+        } catch (error) {
+          request.log.error(
+            { err: loggable(error), session: script.sessionId },
+            'a script could not be read for a search',
+          )
+          unread.push(script.sessionId)
+        } finally {
+          held -= script.size
+        }
+      }
+    }
+    await Promise.all(Array.from({ length: concurrency }, work))
+    return unread.sort((a, b) => b - a)
+  }
+}

@@ -1,0 +1,46 @@
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import { CaseParams, ErrorBody, errors } from '@playtherapy/service-kit'
+import type { ScriptResources } from '../scripts/service.ts'
+import { compose, fold, places } from './fold.ts'
+import { scriptPager } from './page-scripts.ts'
+import { findRecords } from './repository.ts'
+import { SearchQuery, SearchResult } from './schemas.ts'
+
+/** Hits of one answer, unless asked for otherwise, and at most. */
+const [usualHits, mostHits] = [50, 200]
+
+/** How a therapist finds what was said in any session of a case. */
+export const searchRoutes: FastifyPluginAsyncTypebox<ScriptResources> = async (app, resources) => {
+  const pageScripts = scriptPager(resources)
+  app.get(
+    '/script-search',
+    {
+      schema: {
+        tags: ['script'],
+        security: [{ token: [] }],
+        summary: "Search the newest script of each of a case's sessions",
+        params: CaseParams,
+        querystring: SearchQuery,
+        response: {
+          200: SearchResult,
+          400: ErrorBody,
+          401: ErrorBody,
+          422: ErrorBody,
+          429: ErrorBody,
+          503: ErrorBody,
+        },
+      },
+    },
+    async (request) => {
+      const keyword = fold(compose(request.query.keyword))
+      const skip = Number(request.query.skip ?? 0)
+      const limit = Number(request.query.limit ?? usualHits)
+      if (skip < 0 || limit < 0 || limit > mostHits) throw errors.invalidRange(skip, skip + limit - 1)
+      const unread = await pageScripts(request)
+      // One more than asked for shows whether there are more.
+      const found = await findRecords(resources.db, request, keyword, { skip, limit: limit + 1 })
+      const hits = found.slice(0, limit).map((hit) => ({ ...hit, matches: places(hit.snippet, keyword) }))
+      return { hits, more: found.length > limit, unread }
+    },
+  )
+}

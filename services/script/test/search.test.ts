@@ -1,0 +1,187 @@
+import { cases, scriptPages, sessions } from '@playtherapy/schema'
+import { storeBackends, testStore } from '@playtherapy/testing'
+import { eq } from 'drizzle-orm'
+import t from 'tap'
+import { form, type Place, record, saved, testScripts } from './support.ts'
+
+type Scripts = Awaited<ReturnType<typeof testScripts>>
+
+/** Searches the case of a place, and saves scripts of these texts. */
+function searching({ host, post, db }: Scripts) {
+  return {
+    async search(at: Place, keyword: string, more: Record<string, string> = {}, userId = 7) {
+      const query = new URLSearchParams({ keyword, ...more })
+      const url = `${host.url}/contents/api/case/${at.caseId}/script-search?${query}`
+      const response = await fetch(url, { headers: host.as(userId) })
+      const body: { hits: { session_id: number; record: number; snippet: string }[] } = Object(await response.json())
+      return { status: response.status, body }
+    },
+    save: (at: Place, ...texts: string[]) =>
+      post(form(JSON.stringify({ scripts: texts.map((text) => ({ ...record, text })) })), at, host.as(7)),
+    async sibling({ caseId }: Place): Promise<Place> {
+      const [row] = await db.insert(sessions).values({ caseId, name: 'second' }).returning()
+      return { caseId, sessionId: row?.id ?? 0 }
+    },
+  }
+}
+
+for (const backend of storeBackends)
+  t.test(`what was said is found, in ${backend}`, async (t) => {
+    const scripts = await testScripts(t, await testStore(t, backend))
+    const { place, db } = scripts
+    const { search, save, sibling } = searching(scripts)
+    t.same(await search(place, 'x'), { status: 200, body: { hits: [], more: false, unread: [] } }, 'no script yet')
+    t.same(await save(place, '오늘은 인형', '괴물이 너무 무서워요. 무서워!', '', 'Line\nTWO'), saved)
+    t.same(await search(place, '무서'), {
+      status: 200,
+      body: {
+        hits: [
+          {
+            session_id: place.sessionId,
+            session_name: 'first',
+            version: 1,
+            record: 1,
+            start_time: record.start_time,
+            end_time: record.end_time,
+            speaker: 'T',
+            snippet: '괴물이 너무 무서워요. 무서워!',
+            matches: [
+              { start: 7, end: 9 },
+              { start: 13, end: 15 },
+            ],
+          },
+        ],
+        more: false,
+        unread: [],
+      },
+    })
+    for (const [keyword, index] of Object.entries({ 형: 0, '너무 무': 1, 무서워요: 1, 'line two': 3, TwO: 3 })) {
+      t.same(
+        (await search(place, keyword)).body.hits.map((hit) => hit.record),
+        [index],
+        keyword,
+      )
+    }
+    t.same((await search(place, '인형'.normalize('NFD'))).body.hits.length, 1, 'typed on a Mac')
+    t.same((await search(place, '없는')).body.hits, [])
+
+    const second = await sibling(place)
+    await save(second, '무서'.normalize('NFD'))
+    t.match(
+      (await search(place, '무서')).body.hits,
+      [
+        { session_id: second.sessionId, session_name: 'second', matches: [{ start: 0, end: 2 }] },
+        { session_id: place.sessionId },
+      ],
+      'newest session first',
+    )
+
+    await save(place, '처음', '다음')
+    t.match(
+      (await search(place, '무서')).body.hits,
+      [{ session_id: second.sessionId }],
+      'older versions are not searched',
+    )
+    t.match((await search(place, '다음')).body.hits, [{ version: 2, record: 1 }], 'right after the save')
+    t.equal(await db.$count(scriptPages), 2, 'and their copies are gone')
+
+    await db.delete(cases).where(eq(cases.id, place.caseId))
+    t.equal(await db.$count(scriptPages), 0, 'a deleted case leaves nothing to be found')
+  })
+
+t.test('wildcards are letters, and odd records are shown', async (t) => {
+  const scripts = await testScripts(t, await testStore(t, 'file'))
+  const { post, place } = scripts
+  const { search } = searching(scripts)
+  const odd = [
+    { speaker: 'T'.repeat(50), text: '100% a_b c\\d', start_time: { at: 1 }, end_time: 'Invalid Date', note: [1] },
+    { speaker: '', text: 'İSTANBUL 🧸 ß' },
+    { speaker: 'C', text: `${'가'.repeat(500)}곰${'나'.repeat(500)}`, start_time: null },
+  ]
+  t.same(await post(form(JSON.stringify({ scripts: odd }))), saved)
+  for (const keyword of ['%', '_', '\\', '100%', 'c\\d']) {
+    t.match((await search(place, keyword)).body.hits, [{ record: 0, speaker: 'T'.repeat(40) }], keyword)
+  }
+  t.match((await search(place, 'A_B')).body.hits, [{ start_time: null, end_time: 'Invalid Date' }])
+  t.same((await search(place, 'a%b')).body.hits, [])
+  t.match((await search(place, 'stanbul')).body.hits, [{ matches: [{ start: 1, end: 8 }] }])
+  t.match((await search(place, '🧸')).body.hits, [{ matches: [{ start: 9, end: 11 }] }])
+  const [long] = (await search(place, '곰')).body.hits
+  t.match(long, { record: 2, matches: [{ start: 60, end: 61 }] })
+  t.equal(long?.snippet.length, 201)
+})
+
+t.test('many hits come in pages', async (t) => {
+  const scripts = await testScripts(t, await testStore(t, 'file'))
+  const { place } = scripts
+  const { search, save } = searching(scripts)
+  await save(place, ...Array.from({ length: 260 }, (_, n) => `${n % 2 ? '인형' : '공'} ${n}`))
+  const records = async (more: Record<string, string>) => {
+    const { body } = await search(place, '인형', more)
+    return { ...body, hits: body.hits.map((hit) => hit.record) }
+  }
+  const odd = Array.from({ length: 130 }, (_, n) => 2 * n + 1)
+  t.same(await records({}), { hits: odd.slice(0, 50), more: true, unread: [] })
+  t.same(await records({ skip: '50', limit: '80' }), { hits: odd.slice(50), more: false, unread: [] })
+  t.same(await records({ limit: '200' }), { hits: odd, more: false, unread: [] })
+  t.same(await records({ limit: '0' }), { hits: [], more: true, unread: [] })
+  t.same(await records({ skip: '130' }), { hits: [], more: false, unread: [] })
+  for (const more of [{ skip: '-1' }, { limit: '-1' }, { limit: '201' }]) {
+    t.match(await search(place, '인형', more), { status: 400, body: { error_code: 4 } })
+  }
+  for (const more of [
+    { skip: '1.5' },
+    { limit: 'x' },
+    { keyword: ' ' },
+    { keyword: 'a\0' },
+    { keyword: 'x'.repeat(101) },
+  ]) {
+    t.match(await search(place, '인형', more), { status: 422, body: { error_code: 8 } })
+  }
+})
+
+t.test('only own cases are searched', async (t) => {
+  const scripts = await testScripts(t, await testStore(t, 'file'))
+  const { addSession, place } = scripts
+  const { search, save } = searching(scripts)
+  const other = await addSession(7)
+  await save(place, '비밀')
+  t.same((await search(other, '비밀')).body.hits, [])
+  t.match(await search(place, '비밀', {}, 8), { status: 400, body: { error_code: 2 } })
+})
+
+t.test('a script that cannot be read is named, and found when it can', async (t) => {
+  const store = await testStore(t, 'file')
+  const scripts = await testScripts(t, store)
+  const { place, db, session } = scripts
+  const { search, save, sibling } = searching(scripts)
+  const second = await sibling(place)
+  await save(place, '인형')
+  await save(second, '인형')
+  const [key = ''] = (await scripts.objects()).filter((name) => name.includes(`/${second.sessionId}/`))
+  await store.delete([key])
+  t.match(await search(place, '인형'), {
+    status: 200,
+    body: { hits: [{ session_id: place.sessionId }], unread: [second.sessionId] },
+  })
+  await save(second, '인형')
+  t.match(await search(place, '인형'), { status: 200, body: { hits: [{ version: 2 }, {}], unread: [] } })
+  t.equal(await db.$count(scriptPages), 2)
+  t.ok(await session())
+})
+
+t.test('searches, saves and a deletion at once do not get into each other', async (t) => {
+  const scripts = await testScripts(t, await testStore(t, 'file'))
+  const { place, db } = scripts
+  const { search, save, sibling } = searching(scripts)
+  const second = await sibling(place)
+  await save(second, '인형')
+  const work = Array.from({ length: 10 }, async (_, n) => {
+    t.same(await save(place, `인형 ${n}`), saved)
+    const { status, body } = await search(place, '인형')
+    t.equal(status, 200)
+    t.ok(body.hits.some((hit) => hit.session_id === place.sessionId))
+  })
+  await Promise.all([...work, db.delete(sessions).where(eq(sessions.id, second.sessionId))])
+  t.equal((await search(place, '인형')).body.hits.length, 1)
+})
