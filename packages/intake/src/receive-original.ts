@@ -1,5 +1,5 @@
 import { inFolder, type ObjectStore, originalPath, type Phase } from '@playtherapy/object-store'
-import { type Database, videos } from '@playtherapy/schema'
+import { type Database, outlastOutage, videos } from '@playtherapy/schema'
 import { and, eq, sql } from 'drizzle-orm'
 import { EmptyError, NotAVideoError, SessionGoneError, StoreFailedError, TooLargeError } from './errors.ts'
 import { registerOriginal } from './register-original.ts'
@@ -92,6 +92,12 @@ export async function receiveOriginal(
     return rows.length > 0
   }
 
+  /** Whether a try whose answer was lost did register it: nobody else can have. */
+  const isRegistered = async () => {
+    const [row] = await db.select({ state: videos.state }).from(videos).where(eq(videos.id, video.id))
+    return row !== undefined && row.state !== 'receiving'
+  }
+
   let stored: { size: number; etag: string }
   try {
     const options = { contentType: 'video/mp4', signal: AbortSignal.any([signal, sessionGone.signal]) }
@@ -109,7 +115,8 @@ export async function receiveOriginal(
 
   // If this fails nobody knows whether it took place, so the object stays until the lease is over.
   const original = { videoId: video.id, sessionId, container, requestId, ...stored }
-  if (await db.transaction((tx) => registerOriginal(tx, 'receiving', original))) return
+  const { result, repeated } = await outlastOutage(db, (tx) => registerOriginal(tx, 'receiving', original))
+  if (result || (repeated && (await isRegistered()))) return
   await store.delete([key])
   throw new SessionGoneError()
 }

@@ -1,5 +1,5 @@
 import type { ObjectStore } from '@playtherapy/object-store'
-import type { Database, Transaction } from '@playtherapy/schema'
+import { type Database, outlastOutage, type Transaction } from '@playtherapy/schema'
 import { SessionGoneError, StoreFailedError } from './errors.ts'
 
 /** The parts of a save that differ between scripts and reports: the statements of their repositories. */
@@ -8,6 +8,8 @@ export interface VersionSteps {
   reserve(tx: Transaction): Promise<{ id: number; version: number; key: string } | undefined>
   /** Marks the row stored and moves the session's pointer and states. False when the row is gone. */
   commit(tx: Transaction, id: number, etag: string): Promise<boolean>
+  /** Whether the version counts already: a commit whose answer was lost did take place. */
+  isStored(id: number): Promise<boolean>
   /** Removes the pending row; its number stays used. */
   release(id: number): Promise<unknown>
 }
@@ -20,7 +22,7 @@ export interface VersionSteps {
 export async function saveVersion(
   { db, store }: { db: Database; store: ObjectStore },
   bytes: Uint8Array,
-  { reserve, commit, release }: VersionSteps,
+  { reserve, commit, isStored, release }: VersionSteps,
 ): Promise<number> {
   const reserved = await db.transaction(reserve)
   if (!reserved) throw new SessionGoneError()
@@ -37,7 +39,9 @@ export async function saveVersion(
     await discard().catch(() => {})
     throw new StoreFailedError('the object store did not take the version', { cause: error })
   }
-  if (!(await db.transaction((tx) => commit(tx, id, etag)))) {
+  const { result, repeated } = await outlastOutage(db, (tx) => commit(tx, id, etag))
+  if (!result) {
+    if (repeated && (await isStored(id))) return version
     // Should the store be down just now: deleting the session announced a later sweep of all below it.
     await discard().catch(() => {})
     throw new SessionGoneError()

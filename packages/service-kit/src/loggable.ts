@@ -1,4 +1,4 @@
-import { databaseCode } from './database-errors.ts'
+import { databaseCode } from '@playtherapy/schema'
 
 /** Frames that are logged. */
 const mostFrames = 12

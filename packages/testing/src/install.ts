@@ -6,6 +6,7 @@ const run = promisify(execFile)
 /** Programs that tests run, and the Debian packages that bring them. */
 const packages: Record<string, string[]> = {
   chromium: ['chromium'],
+  faketime: ['faketime'],
   ffmpeg: ['ffmpeg'],
   'redis-server': ['redis-server'],
   radosgw: ['radosgw', 'ceph-mon', 'ceph-osd', 'ceph-common'],

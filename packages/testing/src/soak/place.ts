@@ -1,13 +1,12 @@
-import { type ChildProcess, spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { chmod, mkdtemp, readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { fileURLToPath } from 'node:url'
 import { type RunningPostgres, startPostgres } from '@playtherapy/embedded-postgres'
 import { prepareBucket, type S3Settings } from '@playtherapy/object-store'
 import { migrate } from '@playtherapy/schema/migrate'
+import { ownProcess, type Signal } from '../processes.ts'
 import { freePort } from '../servers/free-port.ts'
 import { startRedis } from '../servers/redis.ts'
 import { startS3 } from '../servers/s3.ts'
@@ -15,7 +14,7 @@ import { startS3 } from '../servers/s3.ts'
 /** Something that can be hurt: a process of ours or a server. `restart` resolves when it works again. */
 export interface Part {
   name: string
-  kill(signal: 'SIGKILL' | 'SIGTERM'): Promise<void>
+  kill(signal: Signal): Promise<unknown>
   restart(): Promise<void>
 }
 
@@ -29,8 +28,6 @@ export interface Place {
   parts: Part[]
   stop(): Promise<void>
 }
-
-const root = fileURLToPath(new URL('../../../../', import.meta.url))
 
 /** PostgreSQL that keeps what it acknowledged, on a port of its own, to be killed and started again. */
 async function durablePostgres(directory: string) {
@@ -63,38 +60,11 @@ async function durablePostgres(directory: string) {
   return { url: url.href, part, stop: () => server.stop() }
 }
 
-/** One of our own processes, run as in production; restarted on the same port. */
-async function ourProcess(name: string, program: string, env: NodeJS.ProcessEnv) {
-  const port = await freePort()
-  const url = `http://127.0.0.1:${port}`
-  let child: ChildProcess
-  const launch = async () => {
-    child = spawn(process.execPath, ['--import=tsx', join(root, program)], {
-      cwd: root,
-      env: { ...process.env, NODE_NO_WARNINGS: '1', ...env, HOST: '127.0.0.1', PORT: `${port}`, LOG_LEVEL: 'error' },
-      stdio: ['ignore', 'ignore', 'inherit'],
-    })
-  }
-  const running = () => child.exitCode === null && child.signalCode === null
-  const restart = async () => {
-    // Without its servers a process may end at boot; an orchestrator starts it again, and so do we.
-    for (let left = 120; ; left--) {
-      if (!child || !running()) await launch()
-      const answer = await fetch(`${url}/health/live`, { signal: AbortSignal.timeout(1_000) }).catch(() => undefined)
-      if (answer?.ok) return
-      if (left === 0) throw new Error(`${name} did not start`)
-      await sleep(250)
-    }
-  }
-  const kill = async (signal: 'SIGKILL' | 'SIGTERM') => {
-    if (!running()) return
-    const gone = once(child, 'exit')
-    child.kill(signal)
-    await gone
-  }
-  process.on('exit', () => child?.kill('SIGKILL'))
-  await restart()
-  return { url, part: { name, kill, restart }, stop: () => kill('SIGTERM') }
+/** One of our own processes, started. */
+async function started(name: string, program: string, env: NodeJS.ProcessEnv) {
+  const own = await ownProcess(program, env)
+  await own.restart()
+  return { name, ...own }
 }
 
 /** Starts the whole production shape on loopback: real servers that keep their data, and processes of every kind. */
@@ -122,15 +92,15 @@ export async function startPlace(graceSeconds: number): Promise<Place> {
     ORPHAN_GRACE_SECONDS: `${graceSeconds}`,
   })
   const ours = await Promise.all([
-    ourProcess('contents', 'services/contents/src/server.ts', service),
-    ourProcess('media 1', 'services/media/src/server.ts', service),
-    ourProcess('media 2', 'services/media/src/server.ts', service),
-    ourProcess('script 1', 'services/script/src/server.ts', service),
-    ourProcess('script 2', 'services/script/src/server.ts', service),
-    ourProcess('worker 1', 'services/media/src/worker.ts', worker(1)),
-    ourProcess('worker 2', 'services/media/src/worker.ts', worker(2)),
+    started('contents', 'services/contents/src/server.ts', service),
+    started('media 1', 'services/media/src/server.ts', service),
+    started('media 2', 'services/media/src/server.ts', service),
+    started('script 1', 'services/script/src/server.ts', service),
+    started('script 2', 'services/script/src/server.ts', service),
+    started('worker 1', 'services/media/src/worker.ts', worker(1)),
+    started('worker 2', 'services/media/src/worker.ts', worker(2)),
   ])
-  const urlsOf = (name: string) => ours.filter(({ part }) => part.name.startsWith(name)).map(({ url }) => url)
+  const urlsOf = (name: string) => ours.filter((own) => own.name.startsWith(name)).map(({ url }) => url)
   return {
     databaseUrl: postgres.url,
     redisUrl: redis.url,
@@ -138,13 +108,13 @@ export async function startPlace(graceSeconds: number): Promise<Place> {
     jwtSecret,
     urls: { contents: urlsOf('contents'), media: urlsOf('media'), script: urlsOf('script') },
     parts: [
-      ...ours.map(({ part }) => part),
+      ...ours,
       postgres.part,
       { name: 'Redis', kill: redis.kill, restart: redis.restart },
       { name: 'object store', kill: s3.kill, restart: s3.restart },
     ],
     async stop() {
-      await Promise.all(ours.map(({ stop }) => stop()))
+      await Promise.all(ours.map(({ kill }) => kill('SIGTERM')))
       await Promise.all([postgres.stop(), redis.kill(), s3.stop()])
       await rm(directory, { recursive: true, force: true })
     },

@@ -55,6 +55,10 @@ export function reportSteps(
         .where(and(session, sql`coalesce((${current}), 0) < ${row.version}`))
       return true
     },
+    async isStored(id) {
+      const stored = and(eq(reportVersions.id, id), eq(reportVersions.state, 'stored'))
+      return (await db.select({ id: reportVersions.id }).from(reportVersions).where(stored)).length > 0
+    },
     release: (id) =>
       db.delete(reportVersions).where(and(eq(reportVersions.id, id), eq(reportVersions.state, 'pending'))),
   }

@@ -69,6 +69,10 @@ export function scriptSteps(
         .where(and(session, sql`coalesce((${current}), 0) < ${row.version}`))
       return true
     },
+    async isStored(id) {
+      const stored = and(eq(scriptVersions.id, id), eq(scriptVersions.state, 'stored'))
+      return (await db.select({ id: scriptVersions.id }).from(scriptVersions).where(stored)).length > 0
+    },
     release: (id) =>
       db.delete(scriptVersions).where(and(eq(scriptVersions.id, id), eq(scriptVersions.state, 'pending'))),
   }

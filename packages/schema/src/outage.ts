@@ -1,0 +1,56 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Database, Transaction } from './database.ts'
+
+/** The SQLSTATE, or the driver's own code, of a database error; drizzle wraps the original as `cause`. */
+export function databaseCode(error: unknown): string | undefined {
+  // Five deep: a chain of causes may run in a circle.
+  for (let current = error, depth = 0; current instanceof Error && depth < 5; current = current.cause, depth++) {
+    if ('code' in current && typeof current.code === 'string') return current.code
+  }
+  return undefined
+}
+
+/** The driver could not reach the server, or lost it. */
+const lostConnection = new Set([
+  'CONNECT_TIMEOUT',
+  'CONNECTION_CLOSED',
+  'CONNECTION_DESTROYED',
+  'CONNECTION_ENDED',
+  'ECONNREFUSED',
+  'ECONNRESET',
+  'EPIPE',
+  'ETIMEDOUT',
+  'ENOTFOUND',
+  'EAI_AGAIN',
+])
+
+/**
+ * Whether the database could not do it now and may do it later: 08 connection, 53 resources, 57 shut down, cancelled or
+ * timed out, 40 serialisation and deadlock, 55P03 lock (PostgreSQL manual, appendix A).
+ */
+export function isOutage(error: unknown): boolean {
+  const code = databaseCode(error)
+  return code !== undefined && (lostConnection.has(code) || /^(08|53|57P0|40)|^57014$|^55P03$/.test(code))
+}
+
+/** Longest time for which an outage is waited out, in milliseconds: a restart of the database takes seconds. */
+const patience = 30_000
+
+/**
+ * A transaction that is worth waiting for, because bytes that took hours to come depend on it: repeated while the
+ * database is away. `repeated` tells that an earlier try may have gone through although its answer was lost.
+ */
+export async function outlastOutage<T>(
+  db: Database,
+  work: (tx: Transaction) => Promise<T>,
+): Promise<{ result: T; repeated: boolean }> {
+  const end = Date.now() + patience
+  for (let repeated = false; ; repeated = true) {
+    try {
+      return { result: await db.transaction(work), repeated }
+    } catch (error) {
+      if (!isOutage(error) || Date.now() > end) throw error
+      await sleep(250 + Math.random() * 750)
+    }
+  }
+}

@@ -1,0 +1,57 @@
+import type { ObjectStore } from '@playtherapy/object-store'
+import type { Sql } from 'postgres'
+
+export interface Disagreements {
+  /** Objects that a row names and that are not there. */
+  lost: string[]
+  /** Objects and unfinished uploads that no row names. */
+  orphaned: string[]
+  /** Rows that still wait for something, and jobs that are due or were given up. */
+  stuck: string[]
+}
+
+interface Row {
+  path: string
+  state: string
+}
+
+/** Where rows, objects and jobs do not agree; three empty lists once everything has settled. */
+export async function disagreements(sql: Sql, store: ObjectStore): Promise<Disagreements> {
+  const videos = await sql<Row[]>`select path, state::text from videos`
+  const renditions = await sql<Row[]>`select path, 'stored' as state from renditions`
+  const scripts = await sql<Row[]>`select path, state::text from script_versions`
+  const reports = await sql<Row[]>`select path, state::text from report_versions`
+  const sessions = await sql<{ id: number; state: number }[]>`select id, encoding_state_id as state from sessions`
+  const jobs = await sql<{ name: string; failure: string | null }[]>`
+    select name, failure from outbox where available_at <= now() or failed_at is not null`
+
+  const below = (folder: string, rows: Row[]) => rows.map(({ path, state }) => ({ key: `${folder}/${path}`, state }))
+  const rows = [
+    ...below('video', [...videos, ...renditions]),
+    ...below('script', scripts),
+    ...below('analyze_report', reports),
+  ]
+  const objects = new Set<string>()
+  for await (const { key } of store.list('')) objects.add(key)
+  const owned = new Set(rows.map(({ key }) => key))
+  const orphaned = [...objects].filter((key) => !owned.has(key))
+  for await (const { key } of store.unfinished('')) if (!owned.has(key)) orphaned.push(`${key}, unfinished`)
+
+  // A URL that was given out may have been used or not.
+  const needed = rows.filter(({ state }) => !['presigned', 'receiving', 'pending'].includes(state))
+  const waiting = rows.filter(({ state }) => ['receiving', 'stored', 'encoding', 'pending', 'failed'].includes(state))
+  const open = new Set(below('video', videos).map(({ key }) => key))
+  return {
+    lost: needed.filter(({ key }) => !objects.has(key)).map(({ key }) => key),
+    orphaned,
+    stuck: [
+      ...waiting
+        .filter(({ key, state }) => state === 'pending' || open.has(key))
+        .map(({ key, state }) => `${key} is ${state}`),
+      ...sessions
+        .filter(({ state }) => ![3, 5].includes(state))
+        .map(({ id, state }) => `session ${id}: encoding ${state}`),
+      ...jobs.map(({ name, failure }) => `job ${name}${failure ? `: ${failure}` : ''}`),
+    ],
+  }
+}

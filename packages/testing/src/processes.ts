@@ -1,0 +1,65 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
+import { freePort } from './servers/free-port.ts'
+
+const root = fileURLToPath(new URL('../../../', import.meta.url))
+
+export type Signal = 'SIGKILL' | 'SIGTERM'
+
+/** One of our own processes, run as in production. */
+export interface OwnProcess {
+  url: string
+  /** Resolves when it has ended, with its code or the signal that ended it. */
+  kill(signal: Signal): Promise<number | string>
+  /** Starts it, again if need be, until it answers: an orchestrator would. Rejects after a minute. */
+  restart(): Promise<void>
+}
+
+/**
+ * A process of the given program (a path below the project's folder) on a port of its own; not started yet. It dies with
+ * us. `wrapper` is put before the command.
+ */
+export async function ownProcess(program: string, env: NodeJS.ProcessEnv, wrapper: string[] = []): Promise<OwnProcess> {
+  const port = await freePort()
+  const url = `http://127.0.0.1:${port}`
+  const [command = '', ...args] = [...wrapper, process.execPath, '--import=tsx', join(root, program)]
+  let child: ChildProcess | undefined
+  const running = () => child?.exitCode === null && child.signalCode === null
+  process.on('exit', () => child?.kill('SIGKILL'))
+  return {
+    url,
+    async kill(signal) {
+      if (!child || !running()) return 'not running'
+      const gone = once(child, 'exit')
+      child.kill(signal)
+      const [code, by] = await gone
+      return code ?? by
+    },
+    async restart() {
+      for (let left = 300; ; left--) {
+        if (!running()) {
+          child = spawn(command, args, {
+            cwd: root,
+            env: {
+              ...process.env,
+              NODE_NO_WARNINGS: '1',
+              LOG_LEVEL: 'error',
+              ...env,
+              HOST: '127.0.0.1',
+              PORT: `${port}`,
+            },
+            stdio: ['ignore', 'ignore', 'inherit'],
+          })
+        }
+        const answer = await fetch(`${url}/health/live`, { signal: AbortSignal.timeout(1_000) }).catch(() => undefined)
+        await answer?.body?.cancel()
+        if (answer?.ok) return
+        if (left === 0) throw new Error(`${program} did not start`)
+        await sleep(200)
+      }
+    },
+  }
+}

@@ -1,0 +1,167 @@
+import { execFile } from 'node:child_process'
+import { createHmac, randomUUID } from 'node:crypto'
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { promisify } from 'node:util'
+import { mediaApp } from '@playtherapy/media/app'
+import { createS3Store } from '@playtherapy/object-store'
+import { cases, type OpenDatabase, openDatabase, sessions } from '@playtherapy/schema'
+import {
+  disagreements,
+  jwtSecret,
+  ownProcess,
+  type QueueBackend,
+  type Teardown,
+  testBucket,
+  testDatabase,
+  testHost,
+  testQueue,
+} from '@playtherapy/testing'
+import { startGate } from './gate.ts'
+
+/** Longest time until everything works again after a fault, in milliseconds. */
+const recoveryMs = 60_000
+
+export interface FaultPlace {
+  queue?: QueueBackend
+  /** Servers that the test brings itself, to hurt them. */
+  queueUrl?: string
+  database?: OpenDatabase & { url: string }
+}
+
+/** Waits for something to become true; rejects, naming it, when it does not in time. */
+export async function until<T>(what: string, look: () => T | undefined | false | Promise<T | undefined | false>) {
+  for (const end = Date.now() + recoveryMs; ; await sleep(50)) {
+    const seen = await look()
+    if (seen) return seen
+    if (Date.now() > end) throw new Error(`It did not happen: ${what}`)
+  }
+}
+
+/** A short recording; a box that players skip fills it up, so that it is stored in several parts. */
+export async function makeClip(megabytes = 0): Promise<Buffer> {
+  const folder = await mkdtemp(join(tmpdir(), 'playtherapy-clip-'))
+  const file = join(folder, 'clip.mp4')
+  const picture = ['-f', 'lavfi', '-i', 'testsrc2=size=160x120:rate=10:duration=1']
+  const encoder = ['-c:v', 'libx264', '-preset', 'ultrafast', '-pix_fmt', 'yuv420p']
+  await promisify(execFile)('ffmpeg', ['-loglevel', 'error', ...picture, ...encoder, file])
+  const clip = await readFile(file)
+  await rm(folder, { recursive: true })
+  const filler = Buffer.alloc(megabytes * 1024 ** 2 + 8)
+  filler.writeUInt32BE(filler.length)
+  filler.write('free', 4)
+  return Buffer.concat([clip, filler])
+}
+
+function tokenOf(userId: number): string {
+  const encode = (value: object) => Buffer.from(JSON.stringify(value)).toString('base64url')
+  const claims = { user_id: userId, exp: Math.floor(Date.now() / 1000) + 3_600 }
+  const input = `${encode({ alg: 'HS256', typ: 'JWT' })}.${encode(claims)}`
+  return `${input}.${createHmac('sha256', jwtSecret).update(input).digest('base64url')}`
+}
+
+/** Real processes of ours on a database and a bucket of the test's own, with a gate before the object store. */
+export async function faultPlace(t: Teardown, { queue = 'redis', queueUrl, database }: FaultPlace = {}) {
+  const data = database ?? (await testDatabase(t))
+  const bucket = await testBucket()
+  const gate = await startGate(t, bucket.endpoint ?? '')
+  const store = createS3Store(bucket)
+  t.teardown(() => store.close())
+  const scratch = await mkdtemp(join(tmpdir(), 'playtherapy-scratch-'))
+  t.teardown(() => rm(scratch, { recursive: true, force: true }))
+  const { url, prefix } = queueUrl ? { url: queueUrl, prefix: '{test}' } : testQueue(t, queue, data.url)
+  const shared = {
+    DATABASE_URL: data.url,
+    S3_ENDPOINT: gate.url,
+    S3_BUCKET: bucket.bucket,
+    S3_ACCESS_KEY_ID: bucket.accessKeyId,
+    S3_SECRET_ACCESS_KEY: bucket.secretAccessKey,
+  }
+  const [owned] = await data.db.insert(cases).values({ userId: 7, givenName: '지우' }).returning()
+  const addSession = async () => {
+    const [session] = await data.db
+      .insert(sessions)
+      .values({ caseId: owned?.id ?? 0, name: 's' })
+      .returning()
+    return session?.id ?? 0
+  }
+  const process = async (program: string, env: NodeJS.ProcessEnv, wrapper?: string[]) => {
+    const own = await ownProcess(program, { ...shared, ...env }, wrapper)
+    t.teardown(() => own.kill('SIGKILL'))
+    return own
+  }
+  const pathOf = (session: number) => `/contents/api/case/${owned?.id}/session/${session}/video`
+
+  /** Uploads; answers the status, or 0 without an answer. `pause` is waited for when half of the body is sent. */
+  async function upload(media: { url: string }, session: number, clip: Buffer, pause?: () => Promise<unknown>) {
+    const boundary = randomUUID()
+    const head = `--${boundary}\r\ncontent-disposition: form-data; name="file"; filename="${boundary}.mp4"\r\n\r\n`
+    const half = Math.floor(clip.length / 2)
+    const body = async function* () {
+      yield Buffer.from(head)
+      yield clip.subarray(0, half)
+      await pause?.()
+      yield clip.subarray(half)
+      yield Buffer.from(`\r\n--${boundary}--\r\n`)
+    }
+    const headers = {
+      authorization: `Bearer ${tokenOf(7)}`,
+      'content-type': `multipart/form-data; boundary=${boundary}`,
+    }
+    const answer = await fetch(media.url + pathOf(session), {
+      ...{ method: 'POST', headers, body: ReadableStream.from(body()), duplex: 'half' },
+      signal: AbortSignal.timeout(recoveryMs),
+    }).catch(() => undefined)
+    await answer?.text().catch(() => undefined)
+    return answer?.status ?? 0
+  }
+
+  /** Time passes for uploads that nobody carries on: their leases of two minutes run out. */
+  const leasesRunOut = () => data.sql`update videos set lease_until = now() where state = 'receiving'`
+
+  const settled = () =>
+    until('agreement of rows, objects and jobs', async () => {
+      const { lost, orphaned, stuck } = await disagreements(data.sql, store)
+      return lost.length + orphaned.length + stuck.length === 0
+    })
+  const encoded = async (session: number) => {
+    await until('an encode', async () => {
+      const [row] = await data.sql`select 1 from sessions where id = ${session} and encoding_state_id = 3`
+      return row !== undefined
+    })
+  }
+  return {
+    ...data,
+    gate,
+    addSession,
+    upload,
+    leasesRunOut,
+    encoded,
+    settled,
+    media: () => process('services/media/src/server.ts', { JWT_SECRET: jwtSecret }),
+    /** The same service in this process, where it is not what is hurt. */
+    async host() {
+      const own = openDatabase({ url: data.url, max: 8, applicationName: 'media' })
+      t.teardown(() => own.close())
+      const gated = createS3Store({ ...bucket, endpoint: gate.url })
+      t.teardown(() => gated.close())
+      return testHost(t, mediaApp({ db: own.db, store: gated, phase: 'LOCAL', uploadLimit: 1024 ** 3 }))
+    },
+    worker: (env = {}, wrapper?: string[]) =>
+      process(
+        'services/media/src/worker.ts',
+        { QUEUE_URL: url, QUEUE_PREFIX: prefix, SCRATCH_DIRECTORY: scratch, ORPHAN_GRACE_SECONDS: '2', ...env },
+        wrapper,
+      ),
+    /** That a new recording is taken and encoded, and that everything agrees in the end. */
+    async works(media: { url: string }) {
+      const session = await addSession()
+      const clip = await makeClip()
+      await until('an upload', async () => (await upload(media, session, clip)) === 201)
+      await encoded(session)
+      await settled()
+    },
+  }
+}
