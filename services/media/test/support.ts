@@ -4,7 +4,7 @@ import { type IncomingMessage, request as openRequest } from 'node:http'
 import { text } from 'node:stream/consumers'
 import { mediaApp } from '@playtherapy/media/app'
 import { createS3Store, type ObjectStore } from '@playtherapy/object-store'
-import { cases, sessions, videos } from '@playtherapy/schema'
+import { cases, type Database, sessions, videos } from '@playtherapy/schema'
 import { type Teardown, testDatabase, testHost } from '@playtherapy/testing'
 
 /** Bytes that begin like an MP4 file. */
@@ -20,20 +20,21 @@ export interface MediaOptions {
   uploadIdleMs?: number
 }
 
+/** A session of this therapist, in a case of its own. */
+export async function addSession(db: Database, userId: number) {
+  const [owned] = await db.insert(cases).values({ userId, givenName: '민수' }).returning()
+  if (!owned) throw new Error('no case')
+  const [session] = await db.insert(sessions).values({ caseId: owned.id, name: 'first' }).returning()
+  if (!session) throw new Error('no session')
+  return { caseId: owned.id, sessionId: session.id }
+}
+
 /** A media service with a database of its own, and one session of therapist 7. */
 export async function testMedia(t: Teardown, options: MediaOptions) {
   const { db } = await testDatabase(t)
   const { store } = options
   const host = await testHost(t, mediaApp({ db, phase: 'LOCAL', uploadLimit: 20_000_000, ...options }))
-  const { caseId, sessionId } = await addSession(7)
-
-  async function addSession(userId: number) {
-    const [owned] = await db.insert(cases).values({ userId, givenName: '민수' }).returning()
-    if (!owned) throw new Error('no case')
-    const [session] = await db.insert(sessions).values({ caseId: owned.id, name: 'first' }).returning()
-    if (!session) throw new Error('no session')
-    return { caseId: owned.id, sessionId: session.id }
-  }
+  const { caseId, sessionId } = await addSession(db, 7)
 
   const pathOf = (ids: { caseId: number; sessionId: number }) =>
     `/contents/api/case/${ids.caseId}/session/${ids.sessionId}/video`
@@ -44,7 +45,7 @@ export async function testMedia(t: Teardown, options: MediaOptions) {
     host,
     caseId,
     sessionId,
-    addSession,
+    addSession: (userId: number) => addSession(db, userId),
     pathOf,
     path,
     url: host.url + path,
@@ -114,7 +115,7 @@ export interface Answer {
 }
 
 /** A request on a connection of its own, whose body the test writes as it likes. */
-function openUpload(url: string, headers: Record<string, string>) {
+export function openUpload(url: string, headers: Record<string, string>) {
   const request = openRequest(url, {
     method: 'POST',
     agent: false,

@@ -1,4 +1,4 @@
-import { inFolder, type ObjectStore } from '@playtherapy/object-store'
+import { type Folder, inFolder, type ObjectStore } from '@playtherapy/object-store'
 import { announce, type Database, outbox, reportVersions, scriptVersions, sessions, videos } from '@playtherapy/schema'
 import { and, eq, inArray, isNull, lt, notExists, sql } from 'drizzle-orm'
 
@@ -17,8 +17,9 @@ interface Resources {
 
 /**
  * Makes rows and objects agree again after a process died in between: uploads whose lease ran out, saves that never
- * ended, videos whose encode nobody announced. Every step is conditional, so that several processes may do it at once,
- * and repeats by itself until the object store has answered. Returns what it mended.
+ * ended, videos whose encode nobody announced. Every step is conditional, so that several processes may do it at once.
+ * The row goes first: the other way round, one thought dead could commit in between and have lost its object. What the
+ * object store cannot remove just then is left to the sweep for orphans. Returns what it mended.
  */
 export async function reap({ db, store }: Resources) {
   return {
@@ -31,13 +32,12 @@ export async function reap({ db, store }: Resources) {
 
 async function reapUploads({ db, store }: Resources): Promise<number> {
   const dead = and(eq(videos.state, 'receiving'), lt(videos.leaseUntil, sql`now()`))
-  const rows = await db.select({ id: videos.id, path: videos.path }).from(videos).where(dead).limit(batch)
-  for (const { id, path } of rows) {
-    const key = inFolder('video', path)
-    await store.abortUploads(key)
-    await store.delete([key])
-    await db.delete(videos).where(and(dead, eq(videos.id, id)))
-  }
+  const some = db.select({ id: videos.id }).from(videos).where(dead).limit(batch)
+  const rows = await db
+    .delete(videos)
+    .where(and(dead, inArray(videos.id, some)))
+    .returning({ path: videos.path })
+  await remove(store, 'video', rows)
   return rows.length
 }
 
@@ -48,14 +48,19 @@ async function reapVersions(
 ): Promise<number> {
   const old = lt(table.createdAt, sql`now() - make_interval(secs => ${deadSave})`)
   const dead = and(eq(table.state, 'pending'), old)
-  const rows = await db.select({ id: table.id, path: table.path }).from(table).where(dead).limit(batch)
-  for (const { id, path } of rows) {
-    const key = inFolder(folder, path)
-    await store.abortUploads(key)
-    await store.delete([key])
-    await db.delete(table).where(and(dead, eq(table.id, id)))
-  }
+  const some = db.select({ id: table.id }).from(table).where(dead).limit(batch)
+  const rows = await db
+    .delete(table)
+    .where(and(dead, inArray(table.id, some)))
+    .returning({ path: table.path })
+  await remove(store, folder, rows)
   return rows.length
+}
+
+async function remove(store: ObjectStore, folder: Folder, rows: { path: string }[]): Promise<void> {
+  const keys = rows.map(({ path }) => inFolder(folder, path))
+  for (const key of keys) await store.abortUploads(key)
+  if (keys.length > 0) await store.delete(keys)
 }
 
 /** The outbox remembers every encode until it has ended; should one be missing all the same, it is announced. */

@@ -1,0 +1,83 @@
+import { once } from 'node:events'
+import { connect, createServer, type Socket } from 'node:net'
+import type { Teardown } from '../database.ts'
+
+export interface FlakyLink {
+  /** The server's URL, by way of this link. */
+  url: string
+  /** Breaks every connection and refuses new ones, as a restarting server does. */
+  cut(): void
+  mend(): void
+  /** Lets nothing through any more and breaks nothing, as a server that hangs. */
+  freeze(): void
+  thaw(): void
+  /** Once a client has sent this, what it sends next reaches the server, and its connection breaks before the answer. */
+  loseAnswerAfter(text: string): void
+}
+
+/** A TCP link to a real server that a test can spoil; gone when the test is over. */
+export async function flakyLink(t: Teardown, server: string): Promise<FlakyLink> {
+  const url = new URL(server)
+  const to = { host: url.hostname, port: Number(url.port) }
+  const sockets = new Set<Socket>()
+  let refusing = false
+  let frozen = false
+  let lost: string | undefined
+  const keep = (socket: Socket, other: Socket) => {
+    sockets.add(socket)
+    socket.on('error', () => {})
+    socket.on('close', () => {
+      sockets.delete(socket)
+      other.destroy()
+    })
+  }
+  const listener = createServer((client) => {
+    if (refusing) return client.destroy()
+    let last = false
+    const upstream = connect(to)
+    keep(client, upstream)
+    keep(upstream, client)
+    client.on('data', (bytes) => {
+      upstream.write(bytes)
+      if (last) {
+        upstream.removeAllListeners('data')
+        upstream.once('data', () => client.destroy())
+      }
+      last = lost !== undefined && bytes.includes(lost)
+      if (last) lost = undefined
+    })
+    upstream.on('data', (bytes) => client.write(bytes))
+    if (frozen) for (const socket of [client, upstream]) socket.pause()
+  })
+  listener.listen(0, '127.0.0.1')
+  await once(listener, 'listening')
+  const address = listener.address()
+  if (!address || typeof address === 'string') throw new Error('no port')
+  url.host = `127.0.0.1:${address.port}`
+  const cut = () => {
+    refusing = true
+    for (const socket of sockets) socket.destroy()
+  }
+  t.teardown(() => {
+    cut()
+    listener.close()
+  })
+  return {
+    url: url.href,
+    cut,
+    mend() {
+      refusing = false
+    },
+    freeze() {
+      frozen = true
+      for (const socket of sockets) socket.pause()
+    },
+    thaw() {
+      frozen = false
+      for (const socket of sockets) socket.resume()
+    },
+    loseAnswerAfter(text) {
+      lost = text
+    },
+  }
+}

@@ -1,0 +1,59 @@
+import { mediaApp } from '@playtherapy/media/app'
+import type { ObjectStore } from '@playtherapy/object-store'
+import { openDatabase, outbox, videos } from '@playtherapy/schema'
+import { flakyLink, type Teardown, testDatabase, testHost, testStore } from '@playtherapy/testing'
+import t from 'tap'
+import { addSession, clip, form, openUpload } from './support.ts'
+
+/** A media service that reaches its database by a link which `meanwhile` may spoil: between object and commit. */
+async function overFlakyLink(t: Teardown) {
+  const { db, url } = await testDatabase(t)
+  const link = await flakyLink(t, url)
+  const store = await testStore(t, 'file')
+  // One connection, so that what goes over the link is in order.
+  const database = openDatabase({ url: link.url, max: 1, applicationName: 'test' })
+  t.teardown(() => database.close())
+  let meanwhile = () => {}
+  const spoiling: ObjectStore = {
+    ...store,
+    async put(...call) {
+      const stored = await store.put(...call)
+      meanwhile()
+      return stored
+    },
+  }
+  const app = mediaApp({ db: database.db, store: spoiling, phase: 'LOCAL', uploadLimit: 20_000_000 })
+  const host = await testHost(t, app)
+  const { caseId, sessionId } = await addSession(db, 7)
+  const path = `/contents/api/case/${caseId}/session/${sessionId}/video`
+  return {
+    link,
+    async upload(spoil: () => void) {
+      meanwhile = spoil
+      const upload = openUpload(host.url + path, host.as(7))
+      upload.request.end(form(['file', clip()]))
+      const answer = await upload.answer
+      const objects: string[] = []
+      for await (const { key } of store.list('')) objects.push(key)
+      const jobs = (await db.select().from(outbox)).map(({ name }) => name)
+      const rows = (await db.select().from(videos)).map(({ state }) => state)
+      return { status: answer.status, objects: objects.length, jobs, rows }
+    },
+  }
+}
+
+const kept = { status: 201, objects: 1, jobs: ['encode-video'], rows: ['stored'] }
+
+t.test('a database that restarts as an upload ends costs nothing', async (t) => {
+  const { link, upload } = await overFlakyLink(t)
+  const spoil = () => {
+    link.cut()
+    setTimeout(link.mend, 1_500)
+  }
+  t.strictSame(await upload(spoil), kept)
+})
+
+t.test('a commit whose answer is lost counts, once', async (t) => {
+  const { link, upload } = await overFlakyLink(t)
+  t.strictSame(await upload(() => link.loseAnswerAfter('encode-video')), kept)
+})
