@@ -16,6 +16,19 @@ import { installMetrics } from './metrics.ts'
 import { refuseUnreadable } from './unreadable.ts'
 import { installValidation } from './validation.ts'
 
+/** Headers of answers that a browser's scripts may read. */
+const exposedHeaders = [
+  'Content-Length',
+  'Content-Range',
+  'ETag',
+  'Report-Script-Version',
+  'Report-Stale',
+  'Report-Version',
+  'Retry-After',
+  'Script-Version',
+  'X-Request-Id',
+]
+
 /** Longest silence on a connection, in milliseconds; a transfer may last for hours as long as bytes move. */
 const idleMs = 120_000
 
@@ -68,7 +81,7 @@ export async function createHost(options: HostOptions): Promise<FastifyInstance>
     origin: options.corsOrigins,
     methods: ['GET', 'HEAD', 'POST', 'PUT', 'DELETE'],
     allowedHeaders: ['Authorization', 'Content-Type'],
-    exposedHeaders: ['Content-Length', 'Content-Range', 'ETag', 'Retry-After', 'X-Request-Id'],
+    exposedHeaders,
     maxAge: 600,
     // An OPTIONS that is no preflight gets the same answer, rather than one outside the table of errors.
     strictPreflight: false,

@@ -2,13 +2,12 @@ import t from 'tap'
 import Value from 'typebox/value'
 import { reportTrend, type SessionReport, Trend } from '../src/reports/trend.ts'
 
-const report = (level: number) => ({ category: 'a name', descriptions: '', interactions: [], level })
 const session = (session_id: number, day: string, levels: Record<string, number> | null): SessionReport => ({
   session_id,
   name: `session ${session_id}`,
   createdAt: new Date(`${day}T09:00:00Z`),
   created_date: day,
-  reports: levels && Object.fromEntries(Object.entries(levels).map(([category, level]) => [category, report(level)])),
+  levels: levels && Object.entries(levels),
 })
 
 t.test('levels go by date, a gap where a session has none', async (t) => {

@@ -2,14 +2,26 @@ import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { SessionGoneError, StoreFailedError, saveVersion } from '@playtherapy/intake'
 import type { ObjectStore, Phase } from '@playtherapy/object-store'
 import type { Database } from '@playtherapy/schema'
-import { ErrorBody, errors, listFirstFaultOnly, SessionParams, sendJsonObject } from '@playtherapy/service-kit'
-import { currentReport, reportSteps } from './repository.ts'
-import { Accepted, ReportBody } from './schemas.ts'
+import {
+  CaseParams,
+  ErrorBody,
+  errors,
+  listFirstFaultOnly,
+  loggable,
+  SessionParams,
+  sendJsonObject,
+} from '@playtherapy/service-kit'
+import { levelsOf, readLevels } from './levels.ts'
+import { isStale, newestReports, reportSteps, reportsOf, type StoredReport } from './repository.ts'
+import { Accepted, DeliveryQuery, ReportBody, ReportVersionParams, ReportVersions } from './schemas.ts'
+import { reportTrend, type SessionReport, Trend } from './trend.ts'
 
 export interface ReportOptions {
   db: Database
   store: ObjectStore
   phase: Phase
+  /** IANA name of the zone in which dates are days. */
+  timeZone: string
 }
 
 /** Bytes of a report; real ones take some hundred thousand. */
@@ -19,15 +31,97 @@ const path = '/case/:case_id/session/:session_id/analyze-report'
 const route = { tags: ['report'], security: [{ token: [] }], params: SessionParams }
 const failures = { 400: ErrorBody, 401: ErrorBody, 413: ErrorBody, 422: ErrorBody, 429: ErrorBody, 503: ErrorBody }
 
-/** How a therapist reads the newest analysis report. */
-export const reportRoutes: FastifyPluginAsyncTypebox<ReportOptions> = async (app, { db, store }) => {
+/** Names the version served, and whether the script was changed since it was scored, for a client to tell. */
+const provenance = (report: StoredReport) => ({
+  'report-version': report.version,
+  ...(report.scriptVersion !== null && {
+    'report-script-version': report.scriptVersion,
+    'report-stale': String(isStale(report)),
+  }),
+  ...(report.newestScript !== null && { 'script-version': report.newestScript }),
+})
+
+const description =
+  'The headers Report-Version, Report-Script-Version (what it was scored from), Script-Version (the newest) and Report-Stale say whether the script was changed since.'
+
+/** How a therapist reads the analysis reports of a session, and their trend over a case. */
+export const reportRoutes: FastifyPluginAsyncTypebox<ReportOptions> = async (app, { db, store, timeZone }) => {
   app.get(
     path,
-    { schema: { ...route, summary: 'Read the newest analysis report', response: { 200: ReportBody, ...failures } } },
+    {
+      schema: {
+        ...route,
+        summary: 'Read the newest analysis report',
+        description,
+        response: { 200: ReportBody, ...failures },
+      },
+    },
     async (request, reply) => {
-      const report = await currentReport(db, request)
+      const [report] = await reportsOf(db, request, 'current')
       if (!report) throw errors.noReport(request.sessionId)
-      return sendJsonObject(request, reply, store, 'analyze_report', report)
+      return sendJsonObject(request, reply.headers(provenance(report)), store, 'analyze_report', report)
+    },
+  )
+
+  app.get(
+    `${path}/versions`,
+    {
+      schema: {
+        ...route,
+        summary: 'List the versions of the analysis report',
+        response: { 200: ReportVersions, ...failures },
+      },
+    },
+    async (request) =>
+      (await reportsOf(db, request)).map((report) => ({
+        version: report.version,
+        created_at: report.createdAt.toISOString(),
+        size: report.size,
+        script_version: report.scriptVersion,
+        stale: isStale(report),
+      })),
+  )
+
+  app.get(
+    `${path}/versions/:version`,
+    {
+      schema: {
+        ...route,
+        summary: 'Read one version of the analysis report',
+        description,
+        params: ReportVersionParams,
+        response: { 200: ReportBody, ...failures },
+      },
+    },
+    async (request, reply) => {
+      const [report] = await reportsOf(db, request, Number(request.params.version))
+      if (!report) throw errors.noReport(request.sessionId)
+      return sendJsonObject(request, reply.headers(provenance(report)), store, 'analyze_report', report)
+    },
+  )
+
+  app.get(
+    '/case/:case_id/report-trend',
+    {
+      schema: {
+        ...route,
+        summary: 'Levels of each category over the sessions of a case',
+        description: 'From the newest report of each session; of the 1,000 latest sessions that have one.',
+        params: CaseParams,
+        response: { 200: Trend, ...failures },
+      },
+    },
+    async (request) => {
+      const sessions: SessionReport[] = []
+      for (const { path, etag, ...session } of await newestReports(db, request, timeZone)) {
+        try {
+          sessions.push({ ...session, levels: session.levels ?? (await readLevels(store, path, etag)) })
+        } catch (error) {
+          request.log.error({ err: loggable(error) }, 'a stored report could not be read')
+          throw errors.downloadFailed(path.split('/').at(-1) ?? '')
+        }
+      }
+      return reportTrend(sessions)
     },
   )
 }
@@ -44,14 +138,21 @@ export const reportDeliveryRoutes: FastifyPluginAsyncTypebox<ReportOptions> = as
         summary: 'Deliver an analysis report',
         description:
           'For the analysis system: a token with the scope `reports:write` and no user. Each is a new version.',
+        querystring: DeliveryQuery,
         body: ReportBody,
         response: { 200: Accepted, ...failures },
       },
     },
-    async ({ caseId, sessionId, rawBody }) => {
+    async ({ caseId, sessionId, rawBody, body, query }) => {
       const bytes = rawBody ?? Buffer.alloc(0)
       try {
-        const steps = reportSteps(db, phase, { caseId, sessionId, size: bytes.length })
+        const steps = reportSteps(db, phase, {
+          caseId,
+          sessionId,
+          size: bytes.length,
+          levels: levelsOf(body),
+          scriptVersion: query.script_version === undefined ? undefined : Number(query.script_version),
+        })
         await saveVersion({ db, store }, bytes, steps)
       } catch (error) {
         if (error instanceof SessionGoneError) throw errors.sessionNotFound(sessionId)

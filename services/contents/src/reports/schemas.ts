@@ -1,3 +1,4 @@
+import { SessionParams } from '@playtherapy/service-kit'
 import { Type } from 'typebox'
 
 const Report = Type.Object({
@@ -30,3 +31,40 @@ export const ReportBody = Type.Object(
 )
 
 export const Accepted = Type.Object({ msg: Type.String() }, { examples: [{ msg: 'analyze report upload success!' }] })
+
+const versionNumber = Type.String({ pattern: '^[1-9][0-9]{0,8}$' })
+
+/** Which script a delivered report was scored from. */
+export const DeliveryQuery = Type.Object({
+  script_version: Type.Optional({
+    ...versionNumber,
+    description: 'Version of the script it was scored from; the newest one by default',
+  }),
+})
+
+export const ReportVersionParams = Type.Object({
+  ...SessionParams.properties,
+  version: { ...versionNumber, description: 'A version of the report' },
+})
+
+/** The versions of a session's report. */
+export const ReportVersions = Type.Array(
+  Type.Object({
+    version: Type.Integer(),
+    created_at: Type.String({ format: 'date-time' }),
+    size: Type.Integer({ description: 'Bytes' }),
+    script_version: Type.Union([Type.Integer(), Type.Null()], {
+      description: 'The script it was scored from; null when that is not known',
+    }),
+    stale: Type.Union([Type.Boolean(), Type.Null()], { description: 'Whether there is a newer script; null likewise' }),
+  }),
+  {
+    description: 'Newest first, at most 1,000',
+    examples: [
+      [
+        { version: 2, created_at: '2026-03-09T05:12:31.020Z', size: 48_211, script_version: 3, stale: false },
+        { version: 1, created_at: '2026-03-02T04:40:02.511Z', size: 47_906, script_version: 1, stale: true },
+      ],
+    ],
+  },
+)

@@ -1,7 +1,7 @@
 import { type Static, Type } from 'typebox'
-import type { ReportBody } from './schemas.ts'
+import type { Levels } from './levels.ts'
 
-/** The newest report of a session, as it was read from the store. */
+/** The newest report of a session. */
 export interface SessionReport {
   session_id: number
   name: string
@@ -10,7 +10,7 @@ export interface SessionReport {
   /** Its day, as the session itself shows it. */
   created_date: string
   /** Null while the session has no report. */
-  reports: Static<typeof ReportBody>['reports'] | null
+  levels: Levels | null
 }
 
 /** How the levels of a case went over its sessions. */
@@ -53,17 +53,15 @@ export const Trend = Type.Object(
  */
 export function reportTrend(all: SessionReport[]): Static<typeof Trend> {
   const scored = all
-    .flatMap((session) => (session.reports ? [{ ...session, reports: session.reports }] : []))
+    .flatMap((session) => (session.levels ? [{ ...session, levels: new Map(session.levels) }] : []))
     .sort((a, b) => a.createdAt.getTime() - b.createdAt.getTime() || a.session_id - b.session_id)
-  const names = new Set(scored.flatMap(({ reports }) => Object.keys(reports)))
+  const names = new Set(scored.flatMap(({ levels }) => [...levels.keys()]))
   const level = (value: number | undefined) => (value === undefined || value < 0 ? null : value)
   return {
     sessions: scored.map(({ session_id, name, created_date }) => ({ session_id, name, created_date })),
     categories: [...names].map((category) => ({
       category,
-      levels: scored.map(({ reports }) =>
-        level(Object.hasOwn(reports, category) ? reports[category]?.level : undefined),
-      ),
+      levels: scored.map(({ levels }) => level(levels.get(category))),
     })),
   }
 }
