@@ -4,6 +4,7 @@ import swagger from '@fastify/swagger'
 import swaggerUi from '@fastify/swagger-ui'
 import Fastify, { type FastifyInstance, type FastifyPluginAsync } from 'fastify'
 import { installAccess } from './access.ts'
+import { installAdmission } from './admission.ts'
 import { type AuthSettings, installAuth } from './auth.ts'
 import { answerFrameworkError, installErrorHandler } from './error-handler.ts'
 import { errors } from './errors.ts'
@@ -43,6 +44,8 @@ export interface HostOptions {
   /** Requests that one therapist may make in a minute, on this process. */
   requestsPerMinute: number
   ready: ReadyChecks
+  /** Patience with an answer that does not begin, in milliseconds; half a minute by default. */
+  answerMs?: number
   /** Registers the apps; each brings its routes in a scope of its own. */
   apps: FastifyPluginAsync
 }
@@ -112,6 +115,10 @@ export async function createHost(options: HostOptions): Promise<FastifyInstance>
   installHealth(host, options.ready)
   installMetrics(host)
   await installLimits(host, options.requestsPerMinute)
-  await host.register(options.apps)
+  // Health and metrics stay outside: they are asked just when everything else waits.
+  await host.register(async (scope) => {
+    installAdmission(scope, options.answerMs)
+    await scope.register(options.apps)
+  })
   return host
 }
