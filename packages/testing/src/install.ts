@@ -8,6 +8,7 @@ const packages: Record<string, string[]> = {
   chromium: ['chromium'],
   faketime: ['faketime'],
   ffmpeg: ['ffmpeg'],
+  nginx: ['nginx-light'],
   'redis-server': ['redis-server'],
   radosgw: ['radosgw', 'ceph-mon', 'ceph-osd', 'ceph-common'],
 }

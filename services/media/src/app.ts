@@ -1,11 +1,11 @@
 import { guardAccess, requireTherapist } from '@playtherapy/service-kit'
 import type { FastifyPluginAsync } from 'fastify'
-import { playbackRoutes } from './playback/routes.ts'
+import { type PlaybackOptions, playbackRoutes } from './playback/routes.ts'
 import { type UploadOptions, uploadRoutes } from './upload/routes.ts'
 
 /** The media service: recordings come in and are played. Every route belongs to a session of the caller. */
 export const mediaApp =
-  (options: UploadOptions): FastifyPluginAsync =>
+  (options: UploadOptions & PlaybackOptions): FastifyPluginAsync =>
   async (app) => {
     app.addHook('onRequest', requireTherapist)
     app.addHook('onRequest', guardAccess(options.db))

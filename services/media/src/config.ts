@@ -22,6 +22,13 @@ export const MediaConfig = Type.Object({
   ...StoreSettings,
   ...LogSettings,
   ...UploadSettings,
+  PLAYBACK_ACCEL_PREFIX: Type.Optional(
+    Type.String({
+      pattern: '^/([\\w-]+/)+$',
+      description:
+        'Internal location of an nginx before us that then reads recordings from the store itself, `/objects/` in `.docker/nginx.conf`; only behind such a one',
+    }),
+  ),
 })
 
 export const ReconcileSettings = {

@@ -1,15 +1,20 @@
 /** The media service's HTTP process. */
-import { createS3Store } from '@playtherapy/object-store'
+import { createFindPlace, createS3Store } from '@playtherapy/object-store'
 import { loadConfig, s3From, serve } from '@playtherapy/service-kit'
 import { mediaApp } from './app.ts'
 import { MediaConfig } from './config.ts'
 
 const config = loadConfig(MediaConfig, process.env)
 const store = createS3Store(s3From(config))
+const prefix = config.PLAYBACK_ACCEL_PREFIX
 await serve({
   name: 'media',
   description: 'Upload and playback of recordings',
   config,
   store,
-  app: (db) => mediaApp({ db, store, phase: config.PHASE, uploadLimit: config.UPLOAD_LIMIT_BYTES }),
+  app: (db) =>
+    mediaApp({
+      ...{ db, store, phase: config.PHASE, uploadLimit: config.UPLOAD_LIMIT_BYTES },
+      ...(prefix && { gateway: { prefix, findPlace: createFindPlace(s3From(config)) } }),
+    }),
 })

@@ -2,38 +2,13 @@ import { once } from 'node:events'
 import { type IncomingMessage, get as openGet } from 'node:http'
 import type { Readable } from 'node:stream'
 import type { ObjectStore } from '@playtherapy/object-store'
-import { renditions, sessions, videos } from '@playtherapy/schema'
+import { renditions } from '@playtherapy/schema'
 import { storeBackends, testStore } from '@playtherapy/testing'
 import { eq } from 'drizzle-orm'
 import t from 'tap'
-import { clip, form, storeThatIsDown, testMedia, until } from './support.ts'
+import { addRendition, clip, form, storeThatIsDown, testMedia, until } from './support.ts'
 
 type Media = Awaited<ReturnType<typeof testMedia>>
-
-/** Gives the session an encoded video, and the store its bytes. */
-async function encode(media: Media, bytes: Buffer, store: ObjectStore = media.store) {
-  const { db, caseId, sessionId } = media
-  const [video] = await db
-    .insert(videos)
-    .values({
-      ...{ sessionId, state: 'encoded', size: 9, etag: '"o"', container: 'mp4', storedAt: new Date() },
-      path: `LOCAL/${caseId}/${sessionId}/${await db.$count(videos)}.mp4`,
-    })
-    .returning()
-  if (!video) throw new Error('no video')
-  const path = `LOCAL/${caseId}/${sessionId}/encoded_${video.id}-1.mp4`
-  async function* body() {
-    yield bytes
-  }
-  const { size, etag } = await store.put(`video/${path}`, body(), { contentType: 'video/mp4' })
-  const [rendition] = await db
-    .insert(renditions)
-    .values({ ...{ sessionId, videoId: video.id, path, size, etag }, durationMs: 1, width: 2, height: 2 })
-    .returning()
-  if (!rendition) throw new Error('no rendition')
-  await db.update(sessions).set({ videoId: video.id, renditionId: rendition.id }).where(eq(sessions.id, sessionId))
-  return rendition
-}
 
 const fetchVideo = (media: Media, headers = {}, method = 'GET') =>
   fetch(media.url, { method, headers: { ...media.auth, ...headers } })
@@ -43,7 +18,7 @@ for (const backend of storeBackends) {
     const media = await testMedia(t, { store: await testStore(t, backend) })
     const bytes = clip(3_000_000)
     const size = bytes.length
-    const { etag, createdAt } = await encode(media, bytes)
+    const { etag, createdAt } = await addRendition(media, bytes)
     const modified = createdAt.toUTCString()
     const earlier = new Date(createdAt.getTime() - 60_000).toUTCString()
     const whole = [200, 0, size - 1] as const
@@ -116,7 +91,7 @@ for (const backend of storeBackends) {
 
   t.test(`${backend}: an object that is gone, or not the one recorded`, async (t) => {
     const media = await testMedia(t, { store: await testStore(t, backend) })
-    const { id, path, etag } = await encode(media, clip())
+    const { id, path, etag } = await addRendition(media, clip())
     const failed = [400, { message: `File [${path.split('/').at(-1)}] Download failed.`, error_code: 1001 }]
     await media.db.update(renditions).set({ etag: '"another"' }).where(eq(renditions.id, id))
     const changed = await fetchVideo(media)
@@ -141,7 +116,7 @@ for (const backend of storeBackends) {
       },
     }
     const media = await testMedia(t, { store: watched })
-    await encode(media, clip(30_000_000))
+    await addRendition(media, clip(30_000_000))
     const readers = Array.from({ length: 10 }, async () => {
       const request = openGet(media.url, { headers: media.auth, agent: false })
       const [response]: IncomingMessage[] = await once(request, 'response')
@@ -158,7 +133,7 @@ for (const backend of storeBackends) {
 t.test('HEAD tells what GET would carry, and opens no object', async (t) => {
   const media = await testMedia(t, { store: storeThatIsDown() })
   const bytes = clip(50_000)
-  const { etag } = await encode(media, bytes, await testStore(t, 'file'))
+  const { etag } = await addRendition(media, bytes, await testStore(t, 'file'))
   const response = await fetchVideo(media, { range: 'bytes=0-4' }, 'HEAD')
   t.equal(response.status, 200)
   t.match(Object.fromEntries(response.headers), {

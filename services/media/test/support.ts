@@ -3,9 +3,10 @@ import { once } from 'node:events'
 import { type IncomingMessage, request as openRequest } from 'node:http'
 import { text } from 'node:stream/consumers'
 import { mediaApp } from '@playtherapy/media/app'
-import { createS3Store, type ObjectStore } from '@playtherapy/object-store'
-import { cases, type Database, sessions, videos } from '@playtherapy/schema'
+import { createS3Store, type FindPlace, type ObjectStore } from '@playtherapy/object-store'
+import { cases, type Database, renditions, sessions, videos } from '@playtherapy/schema'
 import { type Teardown, testDatabase, testHost } from '@playtherapy/testing'
+import { eq } from 'drizzle-orm'
 
 /** Bytes that begin like an MP4 file. */
 export const clip = (size = 100_000) =>
@@ -18,6 +19,7 @@ export interface MediaOptions {
   store: ObjectStore
   uploadLimit?: number
   uploadIdleMs?: number
+  gateway?: { prefix: string; findPlace: FindPlace }
 }
 
 /** A session of this therapist, in a case of its own. */
@@ -63,6 +65,33 @@ export async function testMedia(t: Teardown, options: MediaOptions) {
       return upload.answer
     },
   }
+}
+
+type TestMedia = Awaited<ReturnType<typeof testMedia>>
+
+/** Gives the session an encoded video, and the store its bytes. */
+export async function addRendition(media: TestMedia, bytes: Buffer, store: ObjectStore = media.store) {
+  const { db, caseId, sessionId } = media
+  const [video] = await db
+    .insert(videos)
+    .values({
+      ...{ sessionId, state: 'encoded', size: 9, etag: '"o"', container: 'mp4', storedAt: new Date() },
+      path: `LOCAL/${caseId}/${sessionId}/${await db.$count(videos)}.mp4`,
+    })
+    .returning()
+  if (!video) throw new Error('no video')
+  const path = `LOCAL/${caseId}/${sessionId}/encoded_${video.id}-1.mp4`
+  async function* body() {
+    yield bytes
+  }
+  const { size, etag } = await store.put(`video/${path}`, body(), { contentType: 'video/mp4' })
+  const [rendition] = await db
+    .insert(renditions)
+    .values({ ...{ sessionId, videoId: video.id, path, size, etag }, durationMs: 1, width: 2, height: 2 })
+    .returning()
+  if (!rendition) throw new Error('no rendition')
+  await db.update(sessions).set({ videoId: video.id, renditionId: rendition.id }).where(eq(sessions.id, sessionId))
+  return rendition
 }
 
 export const nothing = { objects: [], rows: [] }

@@ -1,4 +1,4 @@
-import { inFolder, type ObjectStore } from '@playtherapy/object-store'
+import { type FindPlace, inFolder, type ObjectStore } from '@playtherapy/object-store'
 import type { Database } from '@playtherapy/schema'
 import { ErrorBody, errors, loggable, type SessionOfCaller, SessionParams } from '@playtherapy/service-kit'
 import type { FastifyInstance, FastifyReply } from 'fastify'
@@ -19,11 +19,15 @@ const response = {
   ...{ 400: ErrorBody, 401: ErrorBody, 416: ErrorBody, 422: ErrorBody, 429: ErrorBody, 503: ErrorBody },
 }
 
+export interface PlaybackOptions {
+  db: Database
+  store: ObjectStore
+  /** An nginx before us that reads what is played from the object store itself, below this internal location. */
+  gateway?: { prefix: string; findPlace: FindPlace }
+}
+
 /** How an encoded recording is played. */
-export async function playbackRoutes(
-  app: FastifyInstance,
-  { db, store }: { db: Database; store: ObjectStore },
-): Promise<void> {
+export async function playbackRoutes(app: FastifyInstance, { db, store, gateway }: PlaybackOptions): Promise<void> {
   const find = async (caller: SessionOfCaller): Promise<Playable> => {
     const rendition = await playable(db, caller)
     if (!rendition) throw errors.noVideo(caller.sessionId)
@@ -42,10 +46,18 @@ export async function playbackRoutes(
         throw errors.rangeNotSatisfiable(rendition.size)
       }
       const { status, start, end } = answer
+      const key = inFolder('video', rendition.path)
+      if (gateway) {
+        const place = await gateway.findPlace(key, rendition.etag)
+        // The place's own answer carries status, length and range; its version is that of our ETag.
+        reply.header('x-accel-redirect', gateway.prefix + place.slice(1))
+        if (status === 206) reply.header('x-playback-range', `bytes=${start}-${end}`)
+        return describe(reply, rendition).type('video/mp4').send()
+      }
       const gone = new AbortController()
       reply.raw.once('close', () => gone.abort())
       const options = { start, end, ifMatch: rendition.etag, signal: gone.signal }
-      const stream = await store.get(inFolder('video', rendition.path), options).catch((error: unknown) => {
+      const stream = await store.get(key, options).catch((error: unknown) => {
         if (!gone.signal.aborted) request.log.error({ err: loggable(error) }, 'a rendition could not be read')
         throw errors.downloadFailed(rendition.path.split('/').at(-1) ?? '')
       })

@@ -1,0 +1,55 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdir, readFile, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
+import { freePort } from './free-port.ts'
+
+const gateway = fileURLToPath(new URL('../../../../.docker/nginx.conf', import.meta.url))
+
+export interface RunningNginx {
+  url: string
+  stop(): Promise<void>
+}
+
+/**
+ * Starts a real nginx with the gateway's own configuration, whose media service and object store are at these
+ * addresses. It dies with us. Rejects when nginx is not installed or does not start.
+ */
+export async function startNginx(
+  directory: string,
+  { media, store }: { media: string; store: string },
+): Promise<RunningNginx> {
+  await mkdir(directory, { recursive: true })
+  const port = await freePort()
+  const configuration = (await readFile(gateway, 'utf8'))
+    .replaceAll('/tmp/', `${directory}/`)
+    .replace('listen 8080', `listen 127.0.0.1:${port}`)
+    .replace(/access_log .*/, 'access_log off;')
+    .replaceAll('http://$to:8080', media)
+    .replaceAll('http://$to:3900', store)
+  const file = join(directory, 'nginx.conf')
+  await writeFile(file, configuration)
+  const child = spawn('nginx', ['-c', file, '-p', directory, '-g', 'daemon off;'], {
+    stdio: ['ignore', 'ignore', 'inherit'],
+  })
+  const gone = once(child, 'exit')
+  const killNow = () => child.kill('SIGTERM')
+  process.on('exit', killNow)
+  const url = `http://127.0.0.1:${port}`
+  for (let left = 100; ; left--) {
+    const answer = await fetch(`${url}/health`).catch(() => undefined)
+    if (answer?.ok) break
+    if (left === 0 || child.exitCode !== null) throw new Error('nginx did not start')
+    await sleep(50)
+  }
+  return {
+    url,
+    async stop() {
+      killNow()
+      await gone
+      process.off('exit', killNow)
+    },
+  }
+}

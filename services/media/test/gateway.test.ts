@@ -1,0 +1,115 @@
+/** Playback where the gateway, a real nginx with its own configuration, reads the bytes from a real S3 server. */
+import { execFileSync } from 'node:child_process'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { createFindPlace, createS3Store } from '@playtherapy/object-store'
+import { renditions } from '@playtherapy/schema'
+import { startNginx, type Teardown, testBucket } from '@playtherapy/testing'
+import { eq } from 'drizzle-orm'
+import t from 'tap'
+import { addRendition, clip, testMedia } from './support.ts'
+
+const hasNginx = () => {
+  try {
+    execFileSync('nginx', ['-v'], { stdio: 'ignore' })
+    return true
+  } catch {
+    return false
+  }
+}
+const skip = process.env.TEST_S3 && hasNginx() ? false : 'needs nginx and an S3 server'
+const origin = 'http://localhost:3000'
+
+async function behindGateway(t: Teardown) {
+  const settings = await testBucket()
+  const store = createS3Store(settings)
+  const gateway = { prefix: '/objects/', findPlace: createFindPlace(settings) }
+  const media = await testMedia(t, { store, gateway })
+  const directory = await mkdtemp(join(tmpdir(), 'playtherapy-nginx-'))
+  const nginx = await startNginx(directory, { media: media.host.url, store: settings.endpoint ?? '' })
+  t.teardown(async () => {
+    await nginx.stop()
+    store.close()
+    await rm(directory, { recursive: true })
+  })
+  const play = (headers = {}, as = media.auth) =>
+    fetch(nginx.url + media.path, { headers: { ...as, origin, ...headers } })
+  return { media, nginx, settings, play }
+}
+
+t.test('the gateway plays what media allows, whole and in ranges', { skip }, async (t) => {
+  const { media, play } = await behindGateway(t)
+  const bytes = clip(3_000_000)
+  const size = bytes.length
+  const { etag, createdAt } = await addRendition(media, bytes)
+  const modified = createdAt.toUTCString()
+  const wanted: [Record<string, string>, status: number, start: number, end: number][] = [
+    [{}, 200, 0, size - 1],
+    [{ range: 'bytes=0-' }, 206, 0, size - 1],
+    [{ range: 'bytes=1000000-2000000' }, 206, 1_000_000, 2_000_000],
+    [{ range: 'bytes=-500' }, 206, size - 500, size - 1],
+    [{ range: 'bytes=0-1,5-6' }, 200, 0, size - 1],
+    [{ range: 'bytes=0-4', 'if-range': etag }, 206, 0, 4],
+    [{ range: 'bytes=0-4', 'if-range': '"other"' }, 200, 0, size - 1],
+    [{ 'if-none-match': '"other"' }, 200, 0, size - 1],
+  ]
+  for (const [headers, status, start, end] of wanted) {
+    const answer = await play(headers)
+    const body = Buffer.from(await answer.arrayBuffer())
+    const got = Object.fromEntries(answer.headers)
+    const what = JSON.stringify(headers)
+    t.equal(answer.status, status, what)
+    t.equal(body.compare(bytes.subarray(start, end + 1)), 0, what)
+    t.match(
+      got,
+      {
+        'content-type': 'video/mp4',
+        'content-length': `${end - start + 1}`,
+        'accept-ranges': 'bytes',
+        etag,
+        'last-modified': modified,
+        'cache-control': 'private, no-store',
+        'content-disposition': 'inline',
+        'access-control-allow-origin': origin,
+        'access-control-expose-headers': /Content-Range/,
+        vary: 'Origin',
+      },
+      what,
+    )
+    t.equal(got['content-range'], status === 206 ? `bytes ${start}-${end}/${size}` : undefined, what)
+    t.notOk(JSON.stringify(got).includes('X-Amz'), 'what opens the object stays inside')
+  }
+  t.equal((await play({ 'if-none-match': etag })).status, 304)
+  t.equal((await play({ range: `bytes=${size}-` })).status, 416)
+
+  const foreign = await play({}, media.host.as(8))
+  t.match([foreign.status, await foreign.json()], [400, { error_code: 2 }])
+  const none = await play({}, { authorization: 'Bearer undefined' })
+  t.equal(none.status, 401)
+})
+
+t.test('an object that is gone or was swapped is not played, and no way leads round media', { skip }, async (t) => {
+  const { media, nginx, settings, play } = await behindGateway(t)
+  const { id, path, etag } = await addRendition(media, clip())
+  const failed = [400, { message: `File [${path.split('/').at(-1)}] Download failed.`, error_code: 1001 }]
+  const answerOf = async (answer: Response) => {
+    t.equal(answer.headers.get('access-control-allow-origin'), origin)
+    return [answer.status, await answer.json()]
+  }
+  await media.db.update(renditions).set({ etag: '"another"' }).where(eq(renditions.id, id))
+  t.match(await answerOf(await play()), failed)
+  await media.db.update(renditions).set({ etag }).where(eq(renditions.id, id))
+  t.equal((await play({ range: 'bytes=0-1' })).status, 206)
+
+  const place = await createFindPlace(settings)(`video/${path}`, etag)
+  const outside = await fetch(`${nginx.url}/objects${place}`, { headers: { 'if-match': etag } })
+  t.match([outside.status, await outside.json()], [400, { error_code: 1001 }], 'the location is internal')
+  const direct = (headers = {}) => fetch(settings.endpoint + place, { headers })
+  t.equal((await direct({ 'if-match': etag })).status, 200)
+  t.equal((await direct()).status, 403, 'the signature covers the version')
+  t.equal((await direct({ 'if-match': '"another"' })).status, 403)
+
+  await media.store.delete([`video/${path}`])
+  t.match(await answerOf(await play({ range: 'bytes=0-1' })), failed)
+})
