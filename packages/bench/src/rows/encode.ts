@@ -1,0 +1,98 @@
+import { execFile } from 'node:child_process'
+import { rm, stat } from 'node:fs/promises'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { promisify } from 'node:util'
+import { emptyBucket } from '../bucket.ts'
+import { alternate, ratio } from '../measure.ts'
+import type { Place } from '../place.ts'
+import { uploadForm } from '../recordings.ts'
+import type { Row } from '../row.ts'
+import { addSessions, therapist } from '../seed.ts'
+
+const run = promisify(execFile)
+const ffmpeg = (...args: string[]) => run('ffmpeg', ['-nostdin', '-loglevel', 'error', '-y', ...args])
+
+/** What our worker asks of ffmpeg for this clip, see services/media/src/encode/plan.ts. */
+const transcode = [
+  ...['-sn', '-dn', '-map_metadata', '-1', '-map_chapters', '-1'],
+  ...['-c:v', 'libx264', '-preset', 'veryfast', '-crf', '23', '-pix_fmt', 'yuv420p'],
+  ...['-c:a', 'copy', '-max_muxing_queue_size', '4096', '-movflags', '+faststart', '-f', 'mp4'],
+]
+
+/** A clip of a minute in 1080p that browsers do not play, and one of the same picture that they do. */
+async function makeClips(directory: string) {
+  const [strange, playable] = [join(directory, 'strange.mp4'), join(directory, 'playable.mp4')]
+  const picture = ['-f', 'lavfi', '-i', 'testsrc2=size=1920x1080:rate=24:duration=60']
+  const sound = ['-f', 'lavfi', '-i', 'sine=frequency=330:duration=60', '-c:a', 'aac']
+  await ffmpeg(...picture, ...sound, '-c:v', 'mpeg4', '-b:v', '8M', strange)
+  await ffmpeg('-i', strange, ...transcode, playable)
+  return { strange, playable }
+}
+
+/** Uploads a clip and waits for its rendition; seconds from the job's announcement, which is the 201. */
+async function throughJob(url: string, headers: Record<string, string>, file: string): Promise<number> {
+  await uploadForm(url, headers, file, (await stat(file)).size)
+  const began = performance.now()
+  for (;;) {
+    const answer = await fetch(`${url}/state`, { headers })
+    const body: unknown = await answer.json()
+    const state = typeof body === 'object' && body && 'state' in body ? body.state : undefined
+    if (state === 'encoded') return (performance.now() - began) / 1000
+    if (state === 'failed' || !answer.ok) throw new Error(`the encode ended as ${state ?? answer.status}`)
+    await sleep(20)
+  }
+}
+
+async function startWorker(place: Place, env: NodeJS.ProcessEnv) {
+  return place.start({
+    program: 'services/media/src/worker.ts',
+    env: { ...env, QUEUE_URL: await place.redis(), SCRATCH_DIRECTORY: join(place.directory, 'scratch') },
+    ready: '/health/ready',
+  })
+}
+
+/** The encode of a minute of 1080p, from its announcement to its end, beside the bare ffmpeg command on local files. */
+export const encode: Row = {
+  name: 'encode',
+  async measure(place) {
+    const env = await place.settings(await place.database('encodes'))
+    const media = await place.start({ program: 'services/media/src/server.ts', env, ready: '/health/ready' })
+    const worker = await startWorker(place, env)
+    const [session] = await addSessions(await place.database('encodes'), 1)
+    if (!session) throw new Error('no session')
+    const { strange, playable } = await makeClips(place.directory)
+    const url = `${media.url}${session.path}/video`
+    const headers = place.as(therapist)
+    const output = join(place.directory, 'bare.mp4')
+    const samples = await alternate(
+      {
+        job: () => throughJob(url, headers, strange),
+        bare: async () => {
+          const began = performance.now()
+          await ffmpeg('-i', strange, ...transcode, output)
+          const seconds = (performance.now() - began) / 1000
+          await rm(output)
+          return seconds
+        },
+        remux: () => throughJob(url, headers, playable),
+      },
+      { warmUp: false },
+    )
+    await Promise.all([worker.stop(), media.stop()])
+    await emptyBucket(await place.bucket())
+    const seconds = (sample: number) => sample
+    return [
+      ratio(
+        { name: 'encode of 60 s in 1080p: time against bare ffmpeg', target: { most: 1.08 } },
+        [samples.job, samples.bare],
+        seconds,
+      ),
+      ratio(
+        { name: 'already playable clip: time against its transcode', target: { most: 0.1 } },
+        [samples.remux, samples.job],
+        seconds,
+      ),
+    ]
+  },
+}
