@@ -30,6 +30,14 @@ export function attemptOf(path: string): { videoId: number; attempt: number } | 
   return videoId && attempt ? { videoId: Number(videoId), attempt: Number(attempt) } : undefined
 }
 
+/** The ids that a column's value holds, no video of a script or report; undefined for what is nothing of ours. */
+export function idsOf(path: string): { caseId: number; sessionId: number; videoId: number } | undefined {
+  const form = /^[A-Z]+\/(\d+)\/(\d+)\/(?:(\d+)|encoded_(\d+)-\d+|script_v\d+|analyze_report_v\d+)\.(?:mp4|json)$/
+  const [match, caseId, sessionId, original, encoded] = form.exec(path) ?? []
+  if (match === undefined) return undefined
+  return { caseId: Number(caseId), sessionId: Number(sessionId), videoId: Number(original ?? encoded ?? 0) }
+}
+
 /** Column value of one version of a script. */
 export const scriptPath = (phase: Phase, caseId: number, sessionId: number, version: number) =>
   `${sessionPath(phase, caseId, sessionId)}script_v${version}.json`

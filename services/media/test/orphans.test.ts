@@ -1,5 +1,6 @@
 import { cases, renditions, reportVersions, scriptVersions, sessions, videos } from '@playtherapy/schema'
 import { storeBackends, testDatabase, testStore } from '@playtherapy/testing'
+import { sql } from 'drizzle-orm'
 import t from 'tap'
 import { findOrphans, sweepOrphans } from '../src/reconcile/orphans.ts'
 
@@ -31,6 +32,9 @@ for (const backend of storeBackends) {
     await db.insert(scriptVersions).values({ ...version, userId: 1, path: 'LOCAL/1/1/script_v1.json' })
     await db.insert(reportVersions).values({ ...version, path: 'LOCAL/1/1/analyze_report_v1.json' })
 
+    // Two uploads were here and are gone.
+    await db.execute(sql`select setval('videos_id_seq', 5)`)
+
     const kept = [
       'analyze_report/LOCAL/1/1/analyze_report_v1.json',
       'script/LOCAL/1/1/script_v1.json',
@@ -40,6 +44,12 @@ for (const backend of storeBackends) {
       // The rendition of an attempt that has not committed yet.
       `video/LOCAL/1/1/encoded_${one}-2.mp4`,
       `video/LOCAL/1/1/encoded_${two}-1.mp4`,
+      // Names that this database never gave out.
+      'script/LOCAL/1/2/script_v1.json',
+      'video/LOCAL/1/1/6.mp4',
+      'video/LOCAL/1/1/encoded_6-1.mp4',
+      'video/LOCAL/1/1/notes.txt',
+      'video/LOCAL/2/1/1.mp4',
       // Another stage's.
       'video/RELEASE/9/9/9.mp4',
     ].sort()
@@ -89,6 +99,8 @@ for (const backend of storeBackends) {
     while ((await found(0)).length < orphans.length + 1);
     t.strictSame(await found(0), [...orphans, 'video/LOCAL/1/1/5.mp4'].sort())
     t.strictSame(await left(), [...kept, ...orphans].sort(), 'finding removes nothing')
+    const { db: empty } = await testDatabase(t)
+    t.equal(await sweepOrphans({ ...resources, db: empty }, 0), 0, 'an empty database owns nothing and removes nothing')
     t.equal(await sweepOrphans(resources, 0), orphans.length + 1)
     t.strictSame(await left(), kept)
     t.strictSame(await unfinished(), [])

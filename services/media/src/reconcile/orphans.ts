@@ -1,6 +1,6 @@
-import { attemptOf, folders, inFolder, type ObjectStore, type Phase } from '@playtherapy/object-store'
+import { attemptOf, folders, idsOf, inFolder, type ObjectStore, type Phase } from '@playtherapy/object-store'
 import { type Database, renditions, reportVersions, scriptVersions, videos } from '@playtherapy/schema'
-import { and, eq, inArray } from 'drizzle-orm'
+import { and, eq, inArray, sql } from 'drizzle-orm'
 
 interface Resources {
   db: Database
@@ -23,12 +23,16 @@ const batchSize = 500
  * Everything of this phase in the object store that no row owns and that is older than the grace period, in batches.
  * A row is written before its object, but for a rendition, whose attempt stands in its video's row until the commit;
  * so what has no owner here will never have one. The grace period is for what we did not think of.
+ *
+ * What this database cannot have named is left alone: ids it has not given out yet, and other names. An empty database,
+ * a backup older than the objects or a wrong bucket then cost no recording.
  */
 export async function* findOrphans(resources: Resources, graceSeconds: number): AsyncGenerator<Orphan[]> {
   const { store, phase } = resources
   const limit = Date.now() - graceSeconds * 1_000
   for (const folder of folders) {
     const prefix = inFolder(folder, `${phase}/`)
+    const isOurs = await givenOut(resources.db)
     const candidates = async function* (): AsyncGenerator<Orphan> {
       for await (const { key, size, lastModified } of store.list(prefix)) {
         if (lastModified.getTime() < limit) yield { key, size }
@@ -37,12 +41,26 @@ export async function* findOrphans(resources: Resources, graceSeconds: number): 
     }
     let batch: Orphan[] = []
     for await (const candidate of candidates()) {
+      if (!isOurs(candidate.key.slice(folder.length + 1))) continue
       batch.push(candidate)
       if (batch.length < batchSize) continue
       yield await withoutOwner(resources.db, folder, batch)
       batch = []
     }
     if (batch.length > 0) yield await withoutOwner(resources.db, folder, batch)
+  }
+}
+
+/** Tells whether every id in a column's value is one that this database has given out. */
+async function givenOut(db: Database): Promise<(path: string) => boolean> {
+  const last = (table: string) => sql`coalesce(pg_sequence_last_value(${`${table}_id_seq`}), 0)::int4`
+  const [most] = await db.execute<{ cases: number; sessions: number; videos: number }>(
+    sql`select ${last('cases')} as cases, ${last('sessions')} as sessions, ${last('videos')} as videos`,
+  )
+  return (path) => {
+    const ids = idsOf(path)
+    if (!most || !ids) return false
+    return ids.caseId <= most.cases && ids.sessionId <= most.sessions && ids.videoId <= most.videos
   }
 }
 

@@ -2,6 +2,7 @@ import { setTimeout } from 'node:timers/promises'
 import type { ObjectStore, Phase } from '@playtherapy/object-store'
 import type { OpenDatabase } from '@playtherapy/schema'
 import { loggable } from '@playtherapy/service-kit'
+import { sql } from 'drizzle-orm'
 import type { FastifyBaseLogger } from 'fastify'
 import { sweepOrphans } from './orphans.ts'
 import { reap } from './reap.ts'
@@ -30,19 +31,28 @@ export function startReaper(resources: ReaperResources, log: FastifyBaseLogger) 
   const { db } = database
   const stop = new AbortController()
 
-  /** Does it again and again; half of the pause is random, so that processes do not march in step. */
+  /** Does it again and again; a third of the pause is random, so that processes do not march in step. */
   const repeat = async (pauseMs: number, round: () => Promise<void>) => {
     while (!stop.signal.aborted) {
       await round().catch((error: unknown) => {
         log.warn({ err: loggable(error) }, 'what dead processes left could not be mended')
       })
-      const pause = pauseMs * (0.5 + Math.random() / 2)
+      const pause = (pauseMs * (2 + Math.random())) / 3
       await setTimeout(pause, undefined, { signal: stop.signal }).catch(() => undefined)
     }
   }
+  // While the database was away no lease could be renewed; those who hold them get a round's time to do it.
+  let away = false
   const finished = Promise.all([
     repeat(reapMs, async () => {
+      if (away) {
+        await db.execute(sql`select 1`)
+        away = false
+        return
+      }
+      away = true
       const mended = await reap({ db, store })
+      away = false
       if (Object.values(mended).some((count) => count > 0)) log.warn(mended, 'what a dead process left was mended')
     }),
     repeat(Math.min(orphanGraceSeconds * 1_000, sweepMs), () =>
