@@ -99,6 +99,9 @@ t.test('a report names its script, and says when that was changed', async (t) =>
   t.same(await call(7, 'GET', `${at(id)}/versions/2`), [200, reports({ A: 2 })])
   t.same(await provenance(`${at(id)}/versions/2`), ['2', '1', '3', 'true'])
   t.same(await call(7, 'GET', at(id)), [200, reports({ A: 4 })])
+
+  t.same(await call(7, 'DELETE', `/${caseId}/session/${id}`), [200, true])
+  t.equal((await db.$count(reportVersions)) + (await db.$count(scriptVersions)), 0, 'neither holds the other')
 })
 
 t.test('what is no version is refused', async (t) => {

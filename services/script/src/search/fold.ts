@@ -1,8 +1,8 @@
 import type { PageRecord } from '@playtherapy/schema'
 import type { ScriptRecord } from '../records/record.ts'
 
-/** Records that share a row: few enough to be split fast, many enough to make few rows. */
-const pageLength = 50
+/** Records that share a row: one of usual length then stays in its place, uncompressed. */
+const pageLength = 20
 /** Most characters shown of a speaker's name or a time. */
 const longestLabel = 40
 

@@ -3,12 +3,14 @@ import { inFolder, type ObjectStore } from '@playtherapy/object-store'
 import type { Database } from '@playtherapy/schema'
 import { errors, loggable, parseJson } from '@playtherapy/service-kit'
 import type { FastifyRequest } from 'fastify'
-import Value from 'typebox/value'
+import { Compile } from 'typebox/compile'
 import { scriptLimit } from '../scripts/receive.ts'
 import { Script } from '../scripts/schemas.ts'
 import { toPages } from './fold.ts'
 import { keepPages, type UnpagedScript, unpagedScripts } from './repository.ts'
 
+/** Compiled, as checking a long script otherwise takes longer than all else. */
+const script = Compile(Script)
 /** Scripts that one search reads at a time. */
 const concurrency = 2
 /** Most bytes of scripts that one process reads for searches at a time. */
@@ -25,34 +27,34 @@ const patience = 10_000
 export function scriptPager({ db, store }: { db: Database; store: ObjectStore }) {
   let held = 0
 
-  async function page(script: UnpagedScript, signal: AbortSignal): Promise<void> {
-    const { path, etag } = script
+  async function page(unpaged: UnpagedScript, signal: AbortSignal): Promise<void> {
+    const { path, etag } = unpaged
     const stream = await store.get(inFolder('script', path), { signal, ...(etag && { ifMatch: etag }) })
     const document = parseJson(await buffer(stream), ['script'])
-    if (!Value.Check(Script, document)) throw new Error('the stored document is no script')
-    await keepPages(db, script, toPages(document.scripts))
+    if (!script.Check(document)) throw new Error('the stored document is no script')
+    await keepPages(db, unpaged, toPages(document.scripts))
   }
 
   return async (request: FastifyRequest): Promise<number[]> => {
-    const scripts = await unpagedScripts(db, request)
+    const all = await unpagedScripts(db, request)
     const signal = AbortSignal.timeout(patience)
     const unread: number[] = []
-    const next = scripts.values()
+    const next = all.values()
     const work = async () => {
-      for (const script of next) {
-        if (held + script.size > holdLimit) throw errors.unavailable()
-        held += script.size
+      for (const unpaged of next) {
+        if (held + unpaged.size > holdLimit) throw errors.unavailable()
+        held += unpaged.size
         try {
           signal.throwIfAborted()
-          await page(script, signal)
+          await page(unpaged, signal)
         } catch (error) {
           request.log.error(
-            { err: loggable(error), session: script.sessionId },
+            { err: loggable(error), session: unpaged.sessionId },
             'a script could not be read for a search',
           )
-          unread.push(script.sessionId)
+          unread.push(unpaged.sessionId)
         } finally {
-          held -= script.size
+          held -= unpaged.size
         }
       }
     }
