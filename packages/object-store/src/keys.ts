@@ -51,3 +51,6 @@ export const prefixesOf = (phase: Phase, caseId: number, sessionId: number | nul
   folders.map((folder) =>
     inFolder(folder, sessionId === null ? `${phase}/${caseId}/` : sessionPath(phase, caseId, sessionId)),
   )
+
+/** Key of the object that names the installation to which all objects of this phase belong. */
+export const installationKey = (phase: Phase) => `installation/${phase}`

@@ -15,6 +15,7 @@ import {
   text,
   timestamp,
   unique,
+  uuid,
 } from 'drizzle-orm/pg-core'
 import type { JobName, JobPayloads } from './jobs.ts'
 
@@ -284,6 +285,11 @@ export const outbox = pgTable(
     check('outbox_failed_says_why', sql`(${t.failedAt} is null) = (${t.failure} is null)`),
   ],
 )
+
+/** The one row that names this installation; the bucket that belongs to it carries the same name. */
+export const installation = pgTable('installation', {
+  id: uuid().primaryKey().defaultRandom(),
+})
 
 /** Tombstone of a deleted case, or session: what must be emptied in the object store. No foreign keys, on purpose. */
 export const erasures = pgTable('erasures', {

@@ -7,6 +7,7 @@ import { openDatabase } from '@playtherapy/schema'
 import { DatabaseSettings, loadConfig } from '@playtherapy/service-kit'
 import { Type } from 'typebox'
 import { openWorkerStore, ReconcileSettings } from './config.ts'
+import { assertOwnBucket } from './reconcile/installation.ts'
 import { findOrphans, sweepOrphans } from './reconcile/orphans.ts'
 
 const { values } = parseArgs({ options: { 'dry-run': { type: 'boolean', default: false } } })
@@ -14,6 +15,7 @@ const config = loadConfig(Type.Object({ ...DatabaseSettings, ...ReconcileSetting
 const database = openDatabase({ url: config.DATABASE_URL, max: 1, applicationName: 'sweep-orphans' })
 const store = openWorkerStore(process.env)
 const resources = { db: database.db, store, phase: config.PHASE }
+await assertOwnBucket(database.db, store, config.PHASE)
 
 if (values['dry-run']) {
   let count = 0

@@ -9,6 +9,7 @@ import { createEncodeFailed, createEncodeVideo } from './encode/encode-video.ts'
 import { cleanScratch } from './encode/scratch.ts'
 import { createErase } from './erase/erase.ts'
 import { createSweepPresigned } from './erase/sweep-presigned.ts'
+import { assertOwnBucket } from './reconcile/installation.ts'
 import { startReaper } from './reconcile/reaper.ts'
 
 const config = loadConfig(WorkerConfig, process.env)
@@ -18,6 +19,7 @@ const store = openWorkerStore(process.env)
 const { db } = database
 const phase = config.PHASE
 
+await assertOwnBucket(db, store, phase)
 await cleanScratch(config.SCRATCH_DIRECTORY)
 const encode = createEncodeVideo({
   db,

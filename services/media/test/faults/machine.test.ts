@@ -44,19 +44,17 @@ t.test("the worker's disk is full", { skip: !s3 || !mounted }, async (t) => {
 })
 
 t.test('a clock an hour off', { skip: !s3 || !(await works('faketime', '-f', '+1h', 'true')) }, async (t) => {
-  const offBy = (hours: string) => ['faketime', '-f', hours]
   const env = { DONT_FAKE_MONOTONIC: '1', FAKETIME_DONT_FAKE_MONOTONIC: '1' }
   await Promise.all(
-    queueBackends.flatMap((queue) =>
-      ['+1h', '-1h'].map(async (hours) => {
-        const place = await faultPlace(t, { queue })
-        const [media, worker] = [await place.host(), await place.worker(env, offBy(hours))]
-        await worker.restart()
-        const session = await place.addSession()
-        t.equal(await place.upload(media, session, await makeClip(12)), 201, `worker ${hours}, queue on ${queue}`)
-        await place.encoded(session)
-        await place.works(media)
-      }),
-    ),
+    queueBackends.map(async (queue, index) => {
+      const hours = index === 0 ? '+1h' : '-1h'
+      const place = await faultPlace(t, { queue })
+      const [media, worker] = [await place.host(), await place.worker(env, ['faketime', '-f', hours])]
+      await worker.restart()
+      const session = await place.addSession()
+      t.equal(await place.upload(media, session, await makeClip(12)), 201, `worker ${hours}, queue on ${queue}`)
+      await place.encoded(session)
+      await place.works(media)
+    }),
   )
 })

@@ -1,0 +1,36 @@
+import { text } from 'node:stream/consumers'
+import {
+  installationKey,
+  ObjectExistsError,
+  ObjectMissingError,
+  type ObjectStore,
+  type Phase,
+} from '@playtherapy/object-store'
+import { type Database, installation } from '@playtherapy/schema'
+
+/**
+ * Makes sure that database and bucket belong together, before a worker removes anything that this database does not
+ * know: a fresh database, a wrong one, or a second installation in the same bucket and phase would know none of its
+ * recordings. The first worker writes the database's name into the bucket. Rejects when another one stands there.
+ */
+export async function assertOwnBucket(db: Database, store: ObjectStore, phase: Phase): Promise<void> {
+  const [own] = await db.select().from(installation)
+  if (!own) throw new Error('the database does not name its installation')
+  const key = installationKey(phase)
+  const body = async function* () {
+    yield Buffer.from(own.id)
+  }
+  const read = async () => text(await store.get(key))
+  const found = await read().catch(async (error: unknown) => {
+    if (!(error instanceof ObjectMissingError)) throw error
+    await store.put(key, body(), { contentType: 'text/plain' }).catch((fault: unknown) => {
+      // Another worker was faster.
+      if (!(fault instanceof ObjectExistsError)) throw fault
+    })
+    return read()
+  })
+  if (found === own.id) return
+  throw new Error(
+    `this bucket's objects of phase ${phase} belong to another database; restore that one, or use another bucket`,
+  )
+}
