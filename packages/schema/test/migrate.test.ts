@@ -18,7 +18,17 @@ t.test('migrations can run twice and by several processes at once', async (t) =>
   await fresh.end()
   t.match(
     new Set(tables.map((row) => row.table_name)),
-    new Set(['cases', 'sessions', 'videos', 'renditions', 'script_versions', 'report_versions', 'outbox', 'erasures']),
+    new Set([
+      'cases',
+      'sessions',
+      'videos',
+      'renditions',
+      'script_versions',
+      'script_pages',
+      'report_versions',
+      'outbox',
+      'erasures',
+    ]),
   )
 })
 
