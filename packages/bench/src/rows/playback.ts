@@ -17,7 +17,7 @@ const size = 256 * mebibyte
 /** What a viewer reads after each seek. */
 const seekBytes = mebibyte
 const viewers = 200
-const seekSeconds = 6
+const seekSeconds = 5
 
 interface Source {
   url: string
