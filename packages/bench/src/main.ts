@@ -34,5 +34,6 @@ for (const { name, measure } of chosen) {
 }
 await place.stop()
 if (values.json) await writeFile(values.json, asJson(figures))
-if (failed.length === 0 && chosen.length === rows.length) await keepResults(figures)
+if (chosen.length === rows.length && figures.length > 0) await keepResults(figures)
+if (failed.length > 0) console.error(`Not measured: ${failed.join(', ')}`)
 process.exit(failed.length === 0 ? 0 : 1)

@@ -25,6 +25,8 @@ export const table = (figures: Figure[]): string =>
 export const asJson = (figures: Figure[]): string =>
   `${JSON.stringify({ rows: figures.map((figure) => ({ ...figure, reached: isReached(figure) })) }, null, 2)}\n`
 
+const picture = '![Each figure as a share of its target](packages/bench/results/figures.svg)'
+
 /** Writes table, JSON and plot of a whole run to `results/`, and the table into the README between its marks. */
 export async function keepResults(figures: Figure[]): Promise<void> {
   await mkdir(results, { recursive: true })
@@ -36,6 +38,6 @@ export async function keepResults(figures: Figure[]): Promise<void> {
   const marked = /(<!-- bench -->\n)[\s\S]*?(<!-- \/bench -->)/
   await writeFile(
     readme,
-    text.replace(marked, (_, begin, end) => `${begin}\n${table(figures)}\n${end}`),
+    text.replace(marked, (_, begin, end) => `${begin}\n${table(figures)}\n${picture}\n\n${end}`),
   )
 }
