@@ -8,4 +8,5 @@ export {
 } from './errors.ts'
 export { announceOriginal, issuePresigned } from './presigned.ts'
 export { type IntakeResources, receiveOriginal } from './receive-original.ts'
+export { reportSteps } from './report-steps.ts'
 export { saveVersion, type VersionSteps } from './save-version.ts'

@@ -2,6 +2,7 @@ import { availableParallelism, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createFileStore, createS3Store, type ObjectStore } from '@playtherapy/object-store'
 import {
+  ConfigError,
   DatabaseSettings,
   HttpSettings,
   LogSettings,
@@ -11,7 +12,8 @@ import {
   s3From,
   UploadSettings,
 } from '@playtherapy/service-kit'
-import { Type } from 'typebox'
+import { type Static, Type } from 'typebox'
+import type { Analyser } from './generate/chat.ts'
 
 const gibibyte = 1024 ** 3
 
@@ -46,6 +48,16 @@ export const WorkerConfig = Type.Object({
   ...QueueSettings,
   ...LogSettings,
   ...ReconcileSettings,
+  ANALYSER_URL: Type.Optional(
+    Type.String({
+      pattern: '^https?://[^\\s?#@]*[^\\s?#@/]$',
+      description: 'OpenAI-compatible server that makes reports of scripts, such as `https://…/v1`; none sends nothing',
+    }),
+  ),
+  ANALYSER_API_KEY: Type.Optional(Type.String({ minLength: 1, description: 'Its bearer token' })),
+  ANALYSER_MODEL: Type.Optional(
+    Type.String({ minLength: 1, description: 'The model to ask for; required with `ANALYSER_URL`' }),
+  ),
   HOST: Type.String({ default: '0.0.0.0', description: 'Address of the health routes' }),
   PORT: Type.Integer({ default: 8080, minimum: 0, maximum: 65_535, description: 'Port of the health routes' }),
   ENCODE_CONCURRENCY: Type.Integer({
@@ -67,6 +79,14 @@ export const WorkerConfig = Type.Object({
   FFMPEG_PATH: Type.String({ default: 'ffmpeg', description: 'The ffmpeg program' }),
   FFPROBE_PATH: Type.String({ default: 'ffprobe', description: 'The ffprobe program' }),
 })
+
+/** The analyser, if one is configured. Throws ConfigError when its model is not named. */
+export function analyserFrom(config: Static<typeof WorkerConfig>): Analyser | undefined {
+  const { ANALYSER_URL: url, ANALYSER_API_KEY: apiKey, ANALYSER_MODEL: model } = config
+  if (!url) return undefined
+  if (!model) throw new ConfigError('The configuration is not valid:\n  ANALYSER_MODEL is required with ANALYSER_URL')
+  return { url, model, ...(apiKey && { apiKey }) }
+}
 
 /**
  * A worker's object store: S3, or the folder that the local stack names in FILE_STORE_DIRECTORY. A worker gives out no

@@ -3,16 +3,19 @@ import { countJobs, createWorker } from '@playtherapy/jobs'
 import { openDatabase } from '@playtherapy/schema'
 import { closeOnSignals, createHealthHost, createLogger, loadConfig } from '@playtherapy/service-kit'
 import { sql } from 'drizzle-orm'
-import { openWorkerStore, WorkerConfig } from './config.ts'
+import { analyserFrom, openWorkerStore, WorkerConfig } from './config.ts'
 import { createDeleteSuperseded } from './encode/delete-superseded.ts'
 import { createEncodeFailed, createEncodeVideo } from './encode/encode-video.ts'
 import { cleanScratch } from './encode/scratch.ts'
 import { createErase } from './erase/erase.ts'
 import { createSweepPresigned } from './erase/sweep-presigned.ts'
+import { createAnalyseFailed, createAnalyseScript } from './generate/analyse-script.ts'
+import { startAnnouncer } from './generate/announcer.ts'
 import { assertOwnBucket } from './reconcile/installation.ts'
 import { startReaper } from './reconcile/reaper.ts'
 
 const config = loadConfig(WorkerConfig, process.env)
+const analyser = analyserFrom(config)
 const log = createLogger('worker', config.LOG_LEVEL)
 const database = openDatabase({ url: config.DATABASE_URL, max: 4, applicationName: 'worker' })
 const store = openWorkerStore(process.env)
@@ -40,13 +43,15 @@ const worker = await createWorker({
   concurrency: { 'encode-video': config.ENCODE_CONCURRENCY },
   handlers: {
     'encode-video': encode,
+    'analyse-script': createAnalyseScript({ db, store, phase, analyser }),
     'delete-superseded': createDeleteSuperseded({ db, store }),
     'sweep-presigned': createSweepPresigned({ db, store }),
     erase: createErase({ db, store, phase }),
   },
-  onFailed: { 'encode-video': createEncodeFailed(db) },
+  onFailed: { 'encode-video': createEncodeFailed(db), 'analyse-script': createAnalyseFailed(db) },
 })
 const reaper = startReaper({ database, store, phase, orphanGraceSeconds: config.ORPHAN_GRACE_SECONDS }, log)
+const announcer = analyser && startAnnouncer(db, log)
 const health = createHealthHost(
   {
     database: () => db.execute(sql`select 1`),
@@ -61,7 +66,7 @@ await health.listen({ host: config.HOST, port: config.PORT })
 closeOnSignals({
   name: 'worker',
   async close() {
-    await Promise.all([worker.close(), reaper.close()])
+    await Promise.all([worker.close(), reaper.close(), announcer?.close()])
     await health.close()
     store.close()
     await database.close()

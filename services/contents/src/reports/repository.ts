@@ -1,18 +1,7 @@
-import type { VersionSteps } from '@playtherapy/intake'
-import { inFolder, type Phase, reportPath } from '@playtherapy/object-store'
-import {
-  cases,
-  type Database,
-  reportVersions,
-  State,
-  scriptVersions,
-  sessions,
-  type Transaction,
-} from '@playtherapy/schema'
+import { cases, type Database, reportVersions, scriptVersions, sessions } from '@playtherapy/schema'
 import { fault, ownSession, type SessionOfCaller } from '@playtherapy/service-kit'
 import { and, desc, eq, sql } from 'drizzle-orm'
 import { alias } from 'drizzle-orm/pg-core'
-import type { Levels } from './levels.ts'
 
 /** Most versions, and most sessions, that one answer lists. */
 const mostListed = 1_000
@@ -79,79 +68,9 @@ export function newestReports(
     .limit(mostListed)
 }
 
-export interface NewReport {
-  caseId: number
-  sessionId: number
-  /** Bytes. */
-  size: number
-  levels: Levels
-  /** The script it was scored from; undefined for the newest. */
-  scriptVersion: number | undefined
-}
-
-/**
- * How a new report version of a session is recorded. The analysis is DONE with it, unless its script is no longer the
- * newest: then it is due again. Throws 422 when it names a script version that is not there.
- */
-export function reportSteps(
-  db: Database,
-  phase: Phase,
-  { caseId, sessionId, size, levels, scriptVersion }: NewReport,
-): VersionSteps {
-  const session = and(eq(sessions.id, sessionId), eq(sessions.caseId, caseId))
-  return {
-    async reserve(tx) {
-      const [next] = await tx
-        .update(sessions)
-        .set({ lastReportVersion: sql`${sessions.lastReportVersion} + 1` })
-        .where(session)
-        .returning({ version: sessions.lastReportVersion, scriptVersionId: sessions.scriptVersionId })
-      if (!next) return undefined
-      const { version } = next
-      const scriptVersionId =
-        scriptVersion === undefined ? next.scriptVersionId : await storedScript(tx, sessionId, scriptVersion)
-      const path = reportPath(phase, caseId, sessionId, version)
-      const [row] = await tx
-        .insert(reportVersions)
-        .values({ sessionId, version, path, size, levels, scriptVersionId })
-        .returning({ id: reportVersions.id })
-      return row && { id: row.id, version, key: inFolder('analyze_report', path) }
-    },
-    async commit(tx, id, etag) {
-      const [found] = await tx
-        .select({ scriptVersionId: sessions.scriptVersionId })
-        .from(sessions)
-        .where(session)
-        .for('no key update')
-      const [row] = await tx
-        .update(reportVersions)
-        .set({ state: 'stored', etag })
-        .where(and(eq(reportVersions.id, id), eq(reportVersions.state, 'pending')))
-        .returning({ version: reportVersions.version, scriptVersionId: reportVersions.scriptVersionId })
-      if (!found || !row) return false
-      const current = tx
-        .select({ version: reportVersions.version })
-        .from(reportVersions)
-        .where(eq(reportVersions.id, sessions.reportVersionId))
-      const stale = row.scriptVersionId !== null && row.scriptVersionId !== found.scriptVersionId
-      await tx
-        .update(sessions)
-        .set({ reportVersionId: id, analyzeStateId: stale ? State.READY : State.DONE })
-        .where(and(session, sql`coalesce((${current}), 0) < ${row.version}`))
-      return true
-    },
-    async isStored(id) {
-      const stored = and(eq(reportVersions.id, id), eq(reportVersions.state, 'stored'))
-      return (await db.select({ id: reportVersions.id }).from(reportVersions).where(stored)).length > 0
-    },
-    release: (id) =>
-      db.delete(reportVersions).where(and(eq(reportVersions.id, id), eq(reportVersions.state, 'pending'))),
-  }
-}
-
-/** The id of a stored script version of this session. */
-async function storedScript(tx: Transaction, sessionId: number, version: number): Promise<number> {
-  const [script] = await tx
+/** The id of a stored script version of this session. Throws 422 when there is none of that number. */
+export async function storedScript(db: Database, sessionId: number, version: number): Promise<number> {
+  const [script] = await db
     .select({ id: scriptVersions.id })
     .from(scriptVersions)
     .where(

@@ -1,5 +1,5 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
-import { SessionGoneError, StoreFailedError, saveVersion } from '@playtherapy/intake'
+import { reportSteps, SessionGoneError, StoreFailedError, saveVersion } from '@playtherapy/intake'
 import type { ObjectStore, Phase } from '@playtherapy/object-store'
 import type { Database } from '@playtherapy/schema'
 import {
@@ -12,7 +12,7 @@ import {
   sendJsonObject,
 } from '@playtherapy/service-kit'
 import { levelsOf, readLevels } from './levels.ts'
-import { isStale, newestReports, reportSteps, reportsOf, type StoredReport } from './repository.ts'
+import { isStale, newestReports, reportsOf, type StoredReport, storedScript } from './repository.ts'
 import { Accepted, DeliveryQuery, ReportBody, ReportVersionParams, ReportVersions } from './schemas.ts'
 import { reportTrend, type SessionReport, Trend } from './trend.ts'
 
@@ -145,13 +145,15 @@ export const reportDeliveryRoutes: FastifyPluginAsyncTypebox<ReportOptions> = as
     },
     async ({ caseId, sessionId, rawBody, body, query }) => {
       const bytes = rawBody ?? Buffer.alloc(0)
+      const named = query.script_version
+      const scriptVersionId = named === undefined ? undefined : await storedScript(db, sessionId, Number(named))
       try {
         const steps = reportSteps(db, phase, {
           caseId,
           sessionId,
           size: bytes.length,
           levels: levelsOf(body),
-          scriptVersion: query.script_version === undefined ? undefined : Number(query.script_version),
+          scriptVersionId,
         })
         await saveVersion({ db, store }, bytes, steps)
       } catch (error) {

@@ -1,0 +1,57 @@
+import { buffer } from 'node:stream/consumers'
+import { reportSteps, SessionGoneError, saveVersion } from '@playtherapy/intake'
+import { type JobContext, PermanentError } from '@playtherapy/jobs'
+import { inFolder, type ObjectStore, type Phase } from '@playtherapy/object-store'
+import type { Database } from '@playtherapy/schema'
+import { Value } from 'typebox/value'
+import { type Analyser, ask } from './chat.ts'
+import { Analysis, instructions, reportOf, Script, transcriptOf } from './report.ts'
+import { claimAnalysis, endAnalysis } from './repository.ts'
+
+export interface AnalyseResources {
+  db: Database
+  store: ObjectStore
+  phase: Phase
+  /** Undefined: off. */
+  analyser: Analyser | undefined
+}
+
+/** Bytes of a script that is analysed; two hours of talk take a tenth of it. */
+const largestScript = 4 * 1024 ** 2
+
+/**
+ * The job that has the analyser score a script version. Its report becomes a version of the session's report, which
+ * names that script; a script saved meanwhile makes it stale, and due again. Without an analyser it ends quietly.
+ */
+export function createAnalyseScript({ db, store, phase, analyser }: AnalyseResources) {
+  return async (
+    { script_version_id: scriptVersionId }: { script_version_id: number },
+    { signal }: Pick<JobContext, 'signal'>,
+  ): Promise<void> => {
+    if (!analyser) return await endAnalysis(db, scriptVersionId, 'off')
+    const taken = await claimAnalysis(db, scriptVersionId)
+    if (!taken) return
+    const { path, etag, size, caseId, sessionId } = taken
+    if (size > largestScript) throw new PermanentError('The script is too long to be analysed.')
+    const stream = await store.get(inFolder('script', path), { signal, ...(etag && { ifMatch: etag }) })
+    const script: unknown = JSON.parse((await buffer(stream)).toString())
+    if (!Value.Check(Script, script)) throw new PermanentError('The script cannot be read.')
+    const question = { system: instructions, user: transcriptOf(script), schema: Analysis, signal }
+    const report = reportOf(await ask(analyser, question))
+    const bytes = Buffer.from(JSON.stringify(report))
+    const levels = Object.values(report.reports).map(({ category, level }): [string, number] => [category, level])
+    const steps = reportSteps(db, phase, { caseId, sessionId, size: bytes.length, levels, scriptVersionId })
+    try {
+      await saveVersion({ db, store }, bytes, steps)
+    } catch (error) {
+      // Deleted meanwhile: nothing is left, and nobody waits.
+      if (!(error instanceof SessionGoneError)) throw error
+    }
+  }
+}
+
+/** Records that an analysis will not be tried again. */
+export const createAnalyseFailed =
+  (db: Database) =>
+  ({ script_version_id: scriptVersionId }: { script_version_id: number }): Promise<void> =>
+    endAnalysis(db, scriptVersionId, 'failed')

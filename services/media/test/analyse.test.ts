@@ -1,0 +1,198 @@
+import { once } from 'node:events'
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import { text } from 'node:stream/consumers'
+import { PermanentError } from '@playtherapy/jobs'
+import { cases, outbox, reportVersions, scriptVersions, sessions } from '@playtherapy/schema'
+import { testDatabase, testStore } from '@playtherapy/testing'
+import { eq } from 'drizzle-orm'
+import t, { type Test } from 'tap'
+import { createAnalyseFailed, createAnalyseScript } from '../src/generate/analyse-script.ts'
+import { announceAnalyses } from '../src/generate/repository.ts'
+
+const { signal } = new AbortController()
+const interaction = { C1: '무서워요.', T1: '무섭구나.', TF: 'T', Description: '감정을 바로 읽었다.' }
+const entry = { category: 'Emotion Reflection', descriptions: '좋다', level: 4, interactions: [interaction] }
+
+type Answer = (response: ServerResponse, request: IncomingMessage) => unknown
+const say = (content: string): Answer => {
+  return (response) => response.end(JSON.stringify({ choices: [{ message: { role: 'assistant', content } }] }))
+}
+const good = say(JSON.stringify({ reports: [entry] }))
+const status =
+  (code: number, headers = {}): Answer =>
+  (response) =>
+    response.writeHead(code, headers).end('{"error":{"message":"no"}}')
+
+/** A server that speaks as the analyser does, gives these answers in turn, and keeps what it was asked. */
+async function provider(t: Test, ...answers: Answer[]) {
+  const asked: string[] = []
+  const headers: IncomingMessage['headers'][] = []
+  const server = createServer(async (request, response) => {
+    asked.push(await text(request))
+    headers.push(request.headers)
+    const answer = answers[Math.min(asked.length, answers.length) - 1]
+    await answer?.(response, request)
+  }).listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  t.teardown(() => {
+    server.closeAllConnections()
+    server.close()
+  })
+  const address = server.address()
+  const port = typeof address === 'object' && address ? address.port : 0
+  return { asked, headers, analyser: { url: `http://127.0.0.1:${port}/v1`, model: 'a-model', apiKey: 'a-key' } }
+}
+
+/** A session with a stored script, and what became of it. */
+async function prepare(t: Test) {
+  const database = await testDatabase(t)
+  const { db } = database
+  const store = await testStore(t, 'file')
+  const [owned] = await db.insert(cases).values({ userId: 7, givenName: '민수' }).returning()
+  const caseId = owned?.id ?? 0
+  const [session] = await db.insert(sessions).values({ caseId, name: 's' }).returning()
+  const sessionId = session?.id ?? 0
+  const save = async (version: number) => {
+    const path = `LOCAL/${caseId}/${sessionId}/script_v${version}.json`
+    const record = {
+      start_time: '00:00:01',
+      end_time: '00:00:02',
+      speaker: 'C',
+      text: `말 ${version}`,
+      note: 'private',
+    }
+    const body = (async function* () {
+      yield Buffer.from(JSON.stringify({ scripts: [record] }))
+    })()
+    const { size, etag } = await store.put(`script/${path}`, body, { contentType: 'application/json' })
+    const row = { sessionId, version, path, size, etag, userId: 7, state: 'stored' as const }
+    const [script] = await db.insert(scriptVersions).values(row).returning()
+    await db.update(sessions).set({ scriptVersionId: script?.id ?? null, lastScriptVersion: version })
+    return script?.id ?? 0
+  }
+  const scriptId = await save(1)
+  const look = async () => {
+    const [row] = await db.select().from(sessions)
+    const reports = await db.select().from(reportVersions).orderBy(reportVersions.version)
+    return { state: row?.analyzeStateId, reports }
+  }
+  const objects = async () => {
+    const keys: string[] = []
+    for await (const { key } of store.list('analyze_report/')) keys.push(key)
+    return keys
+  }
+  return { database, db, store, caseId, sessionId, scriptId, save, look, objects }
+}
+
+t.test('a report is made of the newest script, and names it', async (t) => {
+  const { db, store, scriptId, look, objects } = await prepare(t)
+  const { analyser, asked, headers } = await provider(t, good)
+  t.equal(await announceAnalyses(db), 1)
+  t.equal(await announceAnalyses(db), 0, 'announced once')
+  t.equal((await look()).state, 1)
+  const job = createAnalyseScript({ db, store, phase: 'LOCAL', analyser })
+  await job({ script_version_id: scriptId }, { signal })
+  const { state, reports } = await look()
+  t.equal(state, 3)
+  t.match(reports, [{ version: 1, state: 'stored', scriptVersionId: scriptId, levels: [['Emotion Reflection', 4]] }])
+  const [key = ''] = await objects()
+  t.strictSame(JSON.parse(await text(await store.get(key))), { reports: { 'Emotion Reflection': entry } })
+  t.equal(headers[0]?.authorization, 'Bearer a-key')
+  t.match(asked[0], '말 1')
+  t.notMatch(asked[0], 'private', 'no key that nobody asked for leaves')
+  t.notMatch(asked[0], '민수')
+  await job({ script_version_id: scriptId }, { signal })
+  t.equal(asked.length, 1, 'a second announcement does nothing')
+})
+
+t.test('429 and 5xx are asked again after the pause the server wants', async (t) => {
+  const { db, store, scriptId, look } = await prepare(t)
+  const { analyser, asked } = await provider(t, status(429, { 'retry-after': '1' }), status(500), good)
+  await createAnalyseScript({ db, store, phase: 'LOCAL', analyser })({ script_version_id: scriptId }, { signal })
+  t.equal(asked.length, 3)
+  t.equal((await look()).state, 3)
+})
+
+t.test('a wrong answer is asked for once more with its fault named, then given up', async (t) => {
+  const wrong = say(JSON.stringify({ reports: [{ ...entry, level: 'high' }] }))
+  for (const [name, answer, fault] of [
+    ['no JSON', say('Certainly!'), 'not JSON'],
+    ['a wrong type', wrong, '/reports/0/level'],
+    ['no completion', (response: ServerResponse) => response.end('[]'), 'no message'],
+  ] as const) {
+    const { db, store, scriptId, look, objects } = await prepare(t)
+    const { analyser, asked } = await provider(t, answer)
+    const job = createAnalyseScript({ db, store, phase: 'LOCAL', analyser })
+    await t.rejects(job({ script_version_id: scriptId }, { signal }), PermanentError, name)
+    t.equal(asked.length, 2)
+    t.match(asked[1], fault)
+    await createAnalyseFailed(db)({ script_version_id: scriptId })
+    t.strictSame(await look(), { state: 4, reports: [] })
+    t.strictSame(await objects(), [])
+    const mended = await provider(t, answer, good)
+    const again = createAnalyseScript({ db, store, phase: 'LOCAL', analyser: mended.analyser })
+    await again({ script_version_id: scriptId }, { signal })
+    t.equal((await look()).state, 3, 'a better second answer counts')
+  }
+})
+
+t.test('what no retry mends is permanent, the rest is for another try', async (t) => {
+  const endless: Answer = (response) => {
+    const more = () => {
+      while (!response.destroyed && response.write('x'.repeat(65_536)));
+    }
+    response.on('drain', more)
+    more()
+  }
+  for (const [name, answer, permanent] of [
+    ['401', status(401), true],
+    ['an endless answer', endless, true],
+    ['a redirect', status(302, { location: 'http://127.0.0.1:1/' }), false],
+    ['a long Retry-After', status(503, { 'retry-after': '3600' }), false],
+    ['a cut connection', (response: ServerResponse) => response.socket?.destroy(), false],
+    ['silence', () => {}, false],
+  ] as const) {
+    const { db, store, scriptId, look, objects } = await prepare(t)
+    const { analyser, asked } = await provider(t, answer)
+    const job = createAnalyseScript({ db, store, phase: 'LOCAL', analyser: { ...analyser, timeoutMs: 2_000 } })
+    const error = await job({ script_version_id: scriptId }, { signal }).catch((error: unknown) => error)
+    t.ok(error instanceof Error, name)
+    t.equal(error instanceof PermanentError, permanent, name)
+    t.equal(asked.length, 1, name)
+    t.strictSame(await look(), { state: 2, reports: [] }, name)
+    t.strictSame(await objects(), [], name)
+  }
+})
+
+t.test('a script saved meanwhile is due, a session deleted meanwhile leaves nothing', async (t) => {
+  const { db, store, scriptId, save, caseId, look, objects } = await prepare(t)
+  let newest = 0
+  const saving = await provider(t, async (response, request) => {
+    newest = await save(2)
+    good(response, request)
+  })
+  const job = createAnalyseScript({ db, store, phase: 'LOCAL', analyser: saving.analyser })
+  await job({ script_version_id: scriptId }, { signal })
+  t.equal((await look()).state, 1, 'the report of the older script is stale')
+  t.equal(await announceAnalyses(db), 1)
+  t.match(await db.select().from(outbox), [{ name: 'analyse-script', payload: { script_version_id: newest } }])
+  const before = await objects()
+  const deleting = await provider(t, async (response, request) => {
+    await db.delete(cases).where(eq(cases.id, caseId))
+    good(response, request)
+  })
+  const late = createAnalyseScript({ db, store, phase: 'LOCAL', analyser: deleting.analyser })
+  await late({ script_version_id: newest }, { signal })
+  t.strictSame(await objects(), before)
+  t.strictSame((await look()).reports, [])
+})
+
+t.test('without an analyser nothing waits', async (t) => {
+  const { db, store, scriptId, look } = await prepare(t)
+  await announceAnalyses(db)
+  await createAnalyseScript({ db, store, phase: 'LOCAL', analyser: undefined })(
+    { script_version_id: scriptId },
+    { signal },
+  )
+  t.equal((await look()).state, 5)
+})
