@@ -1,13 +1,20 @@
+import { fork } from 'node:child_process'
 import { once } from 'node:events'
+import { mkdtemp, rm } from 'node:fs/promises'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
+import { fileURLToPath } from 'node:url'
 import { PermanentError } from '@playtherapy/jobs'
+import { createFileStore } from '@playtherapy/object-store'
 import { cases, outbox, reportVersions, scriptVersions, sessions } from '@playtherapy/schema'
-import { testDatabase, testStore } from '@playtherapy/testing'
+import { queueBackends, testDatabase, testQueue } from '@playtherapy/testing'
 import { eq } from 'drizzle-orm'
 import t, { type Test } from 'tap'
 import { createAnalyseFailed, createAnalyseScript } from '../src/generate/analyse-script.ts'
 import { announceAnalyses } from '../src/generate/repository.ts'
+import { until } from './support.ts'
 
 const { signal } = new AbortController()
 const interaction = { C1: '무서워요.', T1: '무섭구나.', TF: 'T', Description: '감정을 바로 읽었다.' }
@@ -47,7 +54,9 @@ async function provider(t: Test, ...answers: Answer[]) {
 async function prepare(t: Test) {
   const database = await testDatabase(t)
   const { db } = database
-  const store = await testStore(t, 'file')
+  const objectsFolder = await mkdtemp(join(tmpdir(), 'playtherapy-analyse-'))
+  t.teardown(() => rm(objectsFolder, { recursive: true, force: true }))
+  const store = createFileStore({ directory: objectsFolder })
   const [owned] = await db.insert(cases).values({ userId: 7, givenName: '민수' }).returning()
   const caseId = owned?.id ?? 0
   const [session] = await db.insert(sessions).values({ caseId, name: 's' }).returning()
@@ -81,7 +90,7 @@ async function prepare(t: Test) {
     for await (const { key } of store.list('analyze_report/')) keys.push(key)
     return keys
   }
-  return { database, db, store, caseId, sessionId, scriptId, save, look, objects }
+  return { database, db, store, objectsFolder, caseId, sessionId, scriptId, save, look, objects }
 }
 
 t.test('a report is made of the newest script, and names it', async (t) => {
@@ -196,3 +205,24 @@ t.test('without an analyser nothing waits', async (t) => {
   )
   t.equal((await look()).state, 5)
 })
+
+const program = fileURLToPath(new URL('../src/worker.ts', import.meta.url))
+
+for (const backend of queueBackends) {
+  t.test(`a worker with an analyser finds the script by itself, on ${backend}`, async (t) => {
+    const { database, objectsFolder, scriptId, look } = await prepare(t)
+    const { analyser } = await provider(t, good)
+    const queue = testQueue(t, backend, database.url)
+    const worker = fork(program, [], {
+      env: {
+        ...process.env,
+        ...{ DATABASE_URL: database.url, QUEUE_URL: queue.url, QUEUE_PREFIX: queue.prefix },
+        ...{ FILE_STORE_DIRECTORY: objectsFolder, HOST: '127.0.0.1', PORT: '0', LOG_LEVEL: 'silent' },
+        ...{ ANALYSER_URL: analyser.url, ANALYSER_MODEL: analyser.model, ANALYSER_API_KEY: analyser.apiKey },
+      },
+    })
+    t.teardown(() => worker.kill('SIGKILL'))
+    const { reports } = await until(look, ({ state }) => state === 3 || state === 4)
+    t.match(reports, [{ version: 1, state: 'stored', scriptVersionId: scriptId }])
+  })
+}
