@@ -110,4 +110,9 @@ export async function operations(url: string): Promise<Operation[]> {
 }
 
 export const at = ({ path }: Operation, caseId: number | string, sessionId: number | string) =>
-  path.replace('{case_id}', String(caseId)).replace('{session_id}', String(sessionId))
+  path
+    .replace('{case_id}', String(caseId))
+    .replace('{session_id}', String(sessionId))
+    .replace('{version}', '1')
+    // What it cannot do without.
+    .replace(/script-search$/, '$&?keyword=x')

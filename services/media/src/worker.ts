@@ -50,7 +50,7 @@ const worker = await createWorker({
   },
   onFailed: { 'encode-video': createEncodeFailed(db), 'analyse-script': createAnalyseFailed(db) },
 })
-const reaper = startReaper({ database, store, phase, orphanGraceSeconds: config.ORPHAN_GRACE_SECONDS }, log)
+const reaper = startReaper({ db, store, phase, orphanGraceSeconds: config.ORPHAN_GRACE_SECONDS }, log)
 const announcer = analyser && startAnnouncer(db, log)
 const health = createHealthHost(
   {

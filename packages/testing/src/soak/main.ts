@@ -48,6 +48,8 @@ const isClean = ({ lost, duplicated, orphaned, stuck }: Verdict) =>
 const clips = await makeClips()
 console.log('Starting PostgreSQL, Redis, the object store and seven processes')
 const place = await startPlace(graceSeconds)
+process.once('SIGINT', () => place.stop().finally(() => process.exit(1)))
+process.once('SIGTERM', () => place.stop().finally(() => process.exit(1)))
 const memory = emptyMemory()
 const end = new AbortController()
 console.log(`Working and wreaking havoc for ${minutes} minutes`)
@@ -62,6 +64,7 @@ const [havoc] = await Promise.all([
 ])
 clearInterval(report)
 
+const died = await place.revive()
 console.log('Every part is up; waiting until all is done')
 let verdict = await judge(place, memory)
 const settled = Date.now()
@@ -86,7 +89,15 @@ for (const [name, found] of Object.entries(faults)) {
   for (const what of found.slice(0, 20)) console.log(`${name}: ${what}`)
 }
 if (values.json) {
-  const result = { acknowledged, ...counts, minutes, settledSeconds: seconds, hurt: havoc, refused: memory.refused }
+  const result = {
+    acknowledged,
+    ...counts,
+    minutes,
+    settledSeconds: seconds,
+    died,
+    hurt: havoc,
+    refused: memory.refused,
+  }
   await writeFile(values.json, `${JSON.stringify(result, null, 2)}\n`)
 }
 process.exit(isClean(verdict) ? 0 : 1)

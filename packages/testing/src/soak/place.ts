@@ -26,6 +26,8 @@ export interface Place {
   /** Base URLs of the processes of each service. */
   urls: { contents: string[]; media: string[]; script: string[] }
   parts: Part[]
+  /** Starts those of our processes that ended by themselves, as an orchestrator does; returns how many had. */
+  revive(): Promise<number>
   stop(): Promise<void>
 }
 
@@ -113,6 +115,18 @@ export async function startPlace(graceSeconds: number): Promise<Place> {
       { name: 'Redis', kill: redis.kill, restart: redis.restart },
       { name: 'object store', kill: s3.kill, restart: s3.restart },
     ],
+    async revive() {
+      const dead = await Promise.all(
+        ours.map(({ url }) =>
+          fetch(`${url}/health/live`).then(
+            async (answer) => void (await answer.text()),
+            () => url,
+          ),
+        ),
+      )
+      await Promise.all(ours.map(({ restart }) => restart()))
+      return dead.filter(Boolean).length
+    },
     async stop() {
       await Promise.all(ours.map(({ kill }) => kill('SIGTERM')))
       await Promise.all([postgres.stop(), redis.kill(), s3.stop()])

@@ -110,7 +110,11 @@ async function convert(
       ...{ url: source.url, container, options, output: file, seconds: original.seconds, signal, onProgress },
     })
     if (source.fault()) throw source.fault()
-    return check(original, await probe(settings.ffprobePath, file, 'mp4', signal), taken)
+    // What ffmpeg wrote without complaint and nobody can read is our disk's fault, not the original's.
+    const result = await probe(settings.ffprobePath, file, 'mp4', signal).catch(() => {
+      throw new FfmpegError('exit', { diskFull: true })
+    })
+    return check(original, result, taken)
   } catch (error) {
     throw judged(error, source, signal)
   } finally {

@@ -16,7 +16,7 @@ const works = (program: string, ...args: string[]) =>
 const s3 = storeBackends.includes('s3')
 
 const disk = await mkdtemp(join(tmpdir(), 'playtherapy-disk-'))
-const mounted = await works('mount', '-t', 'tmpfs', '-o', 'size=16k', 'tmpfs', disk)
+const mounted = await works('mount', '-t', 'tmpfs', '-o', 'size=8k', 'tmpfs', disk)
 t.teardown(async () => {
   if (mounted) await run('umount', [disk])
   await rm(disk, { recursive: true })
