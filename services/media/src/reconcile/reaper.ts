@@ -69,10 +69,7 @@ export function startReaper(resources: ReaperResources, log: FastifyBaseLogger) 
   }
 }
 
-/**
- * Does the work unless another process is at it; one that dies gives the lock back with its connection. A transaction
- * holds it: a connection reserved from postgres.js 3.4 takes down the process when it is lost.
- */
+/** Does the work unless another process is at it; one that dies gives the lock back with its connection. */
 const alone = (db: Database, work: () => Promise<void>): Promise<void> =>
   db.transaction(async (tx) => {
     await tx.execute(sql`set local idle_in_transaction_session_timeout = 0`)
