@@ -440,6 +440,16 @@ t.test('a newer recording makes the encode of an older one superfluous', async (
   t.match(await job.state(), { encoding: 3, videos: [{ state: 'superseded' }, { state: 'encoded' }] })
 })
 
+t.test('a session deleted with its objects while its recording is encoded is no failure', async (t) => {
+  const job = await prepare(t, join(folder, '4k.mp4'), 'mp4')
+  const { video_id, path } = await job.upload()
+  const encoding = job.encode({ video_id }, { signal: never })
+  while ((await job.state()).videos[0]?.state !== 'encoding') await new Promise((resolve) => setTimeout(resolve, 1))
+  await Promise.all([job.db.delete(sessions), job.store.delete([`video/${path}`])])
+  await encoding
+  t.strictSame(await job.keys(), [])
+})
+
 t.test('a newer recording breaks off the encode of an older one, which then waits for its removal', async (t) => {
   const job = await prepare(t, join(folder, '4k.mp4'), 'mp4')
   const older = await job.upload()

@@ -73,7 +73,9 @@ export function createEncodeVideo(resources: EncodeResources) {
       const rendition: NewRendition = { path, ...stored, ...result }
       if (!(await commit(db, taken, rendition))) await store.delete([key])
     } catch (error) {
-      if (stop.signal.aborted) return await giveWay(db, taken)
+      // What was deleted or replaced meanwhile may have lost its original already: no fault of the recording's.
+      const counts = !stop.signal.aborted && (await renew(db, taken, progress).catch(() => true))
+      if (!counts) return await giveWay(db, taken)
       await release(db, taken).catch(() => {})
       throw error
     } finally {
