@@ -2,6 +2,7 @@ export {
   EmptyError,
   NotAVideoError,
   SessionGoneError,
+  StaleVersionError,
   StoreFailedError,
   TooLargeError,
   TooManyUrlsError,
@@ -10,3 +11,4 @@ export { announceOriginal, issuePresigned } from './presigned.ts'
 export { type IntakeResources, receiveOriginal } from './receive-original.ts'
 export { reportSteps } from './report-steps.ts'
 export { saveVersion, type VersionSteps } from './save-version.ts'
+export { type NewScript, scriptSteps } from './script-steps.ts'

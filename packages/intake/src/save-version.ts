@@ -1,8 +1,11 @@
 import type { ObjectStore } from '@playtherapy/object-store'
 import { type Database, outlastOutage, type Transaction } from '@playtherapy/schema'
-import { SessionGoneError, StoreFailedError } from './errors.ts'
+import { SessionGoneError, StaleVersionError, StoreFailedError, UnchangedError } from './errors.ts'
 
-/** The parts of a save that differ between scripts and reports: the statements of their repositories. */
+/**
+ * The parts of a save that differ between scripts and reports: the statements of their repositories. The first two may
+ * throw StaleVersionError and UnchangedError.
+ */
 export interface VersionSteps {
   /** Takes the next number and writes the row, pending. Undefined when the session is gone. */
   reserve(tx: Transaction): Promise<{ id: number; version: number; key: string } | undefined>
@@ -17,14 +20,16 @@ export interface VersionSteps {
 /**
  * Saves one JSON document as a new version: its number is reserved in the database first, the object is written under
  * that number outside any transaction, and only then the version counts. Resolves with the number when all of it is
- * durable. Throws SessionGoneError and StoreFailedError, with no object and no row left.
+ * durable, be it that of an older version with these very bytes. Throws SessionGoneError, StaleVersionError and
+ * StoreFailedError, with no object and no row left.
  */
 export async function saveVersion(
   { db, store }: { db: Database; store: ObjectStore },
   bytes: Uint8Array,
   { reserve, commit, isStored, release }: VersionSteps,
 ): Promise<number> {
-  const reserved = await db.transaction(reserve)
+  const reserved = await db.transaction(reserve).catch(unlessUnchanged)
+  if (typeof reserved === 'number') return reserved
   if (!reserved) throw new SessionGoneError()
   const { id, version, key } = reserved
   const discard = async () => {
@@ -39,7 +44,11 @@ export async function saveVersion(
     await discard().catch(() => {})
     throw new StoreFailedError('the object store did not take the version', { cause: error })
   }
-  const { result, repeated } = await outlastOutage(db, (tx) => commit(tx, id, etag))
+  const { result, repeated } = await outlastOutage(db, (tx) => commit(tx, id, etag)).catch(async (error) => {
+    if (error instanceof StaleVersionError || error instanceof UnchangedError) await discard().catch(() => {})
+    return { result: unlessUnchanged(error), repeated: false }
+  })
+  if (typeof result === 'number') return result
   if (!result) {
     if (repeated && (await isStored(id))) return version
     // Should the store be down just now: deleting the session announced a later sweep of all below it.
@@ -47,6 +56,12 @@ export async function saveVersion(
     throw new SessionGoneError()
   }
   return version
+}
+
+/** The number of the version that has these bytes already; throws all other errors. */
+function unlessUnchanged(error: unknown): number {
+  if (error instanceof UnchangedError) return error.version
+  throw error
 }
 
 async function* whole(bytes: Uint8Array) {

@@ -193,7 +193,9 @@ export const scriptVersions = pgTable(
     ...versionColumns(),
     /** The therapist who saved it. */
     userId: integer().notNull(),
-    /** Odd times, kept as sent: record index and field of each, the first hundred. */
+    /** SHA-256 of its bytes, in hex; null in rows older than this column. */
+    checksum: text(),
+    /** Doubtful times, kept as sent: record index and field of each, the first hundred. */
     warnings: jsonb().$type<ScriptWarning[]>().notNull().default([]),
   },
   (t) => [
@@ -253,10 +255,15 @@ export const reportVersions = pgTable(
   ],
 )
 
-/** An odd time in a script: which record, which field, and what was sent. */
+/** A doubtful time in a script: which record and which field. */
 export interface ScriptWarning {
   record: number
   field: 'start_time' | 'end_time'
+  /**
+   * odd: no time, and what it was before there were kinds · order: before the record above, or ends before it starts ·
+   * beyond: after the video's end.
+   */
+  kind?: 'odd' | 'order' | 'beyond'
 }
 
 /**

@@ -19,6 +19,7 @@ export const ErrorBody = Type.Object(
       ),
     ),
     request_id: Type.Optional(Type.String()),
+    current_version: Type.Optional(Type.Integer({ description: 'The newest version, with code 11; 0 for none' })),
   },
   { $id: 'Error' },
 )
@@ -71,11 +72,12 @@ const descriptions = [
 ]
 
 /** The body of an answer that is no success, as text. */
-export const errorText = ({ message, code, status, detail }: ApiError, requestId?: string) =>
+export const errorText = ({ message, code, status, detail, currentVersion }: ApiError, requestId?: string) =>
   JSON.stringify({
     message,
     error_code: code,
     ...(detail && { detail }),
+    ...(currentVersion !== undefined && { current_version: currentVersion }),
     ...(status >= 500 && requestId && { request_id: requestId }),
   })
 

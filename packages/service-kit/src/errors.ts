@@ -11,6 +11,8 @@ interface ErrorExtras {
   detail?: Fault[]
   /** Seconds after which another try makes sense (code 10). */
   retryAfter?: number
+  /** Number of the version that counts, 0 for none (code 11). */
+  currentVersion?: number
 }
 
 /** An answer that is no success: the status, the contract's code and a text the therapist may read. */
@@ -20,6 +22,7 @@ export class ApiError extends Error {
   readonly code: number
   readonly detail: Fault[] | undefined
   readonly retryAfter: number | undefined
+  readonly currentVersion: number | undefined
 
   constructor(status: number, code: number, message: string, extras: ErrorExtras = {}) {
     super(message)
@@ -27,6 +30,7 @@ export class ApiError extends Error {
     this.code = code
     this.detail = extras.detail
     this.retryAfter = extras.retryAfter
+    this.currentVersion = extras.currentVersion
   }
 }
 
@@ -50,6 +54,16 @@ export const errors = {
   unavailable: (retryAfter = 5) =>
     new ApiError(503, 10, 'The service is too busy or a part of it is down, please try again', { retryAfter }),
   tooManyRequests: (retryAfter: number) => new ApiError(429, 10, 'Too many requests, please slow down', { retryAfter }),
+  staleScript: (currentVersion: number) =>
+    new ApiError(
+      412,
+      11,
+      `The script has changed: ${currentVersion > 0 ? `version ${currentVersion} is the newest` : 'there is none'}`,
+      {
+        currentVersion,
+      },
+    ),
+  unconditional: () => new ApiError(428, 12, 'If-Match must name the version that is to be changed'),
   routeNotFound: () => new ApiError(404, 404, 'There is no such route'),
   unexpected: () => new ApiError(500, 500, 'Something went wrong on our side'),
   uploadFailed: (name: string) => new ApiError(400, 1000, `File [${name}] Upload failed.`),

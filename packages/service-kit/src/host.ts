@@ -19,9 +19,11 @@ import { installValidation } from './validation.ts'
 
 /** Headers of answers that a browser's scripts may read. */
 const exposedHeaders = [
+  'Content-Disposition',
   'Content-Length',
   'Content-Range',
   'ETag',
+  'Link',
   'Report-Script-Version',
   'Report-Stale',
   'Report-Version',
@@ -82,8 +84,8 @@ export async function createHost(options: HostOptions): Promise<FastifyInstance>
   installJsonBody(host)
   await host.register(cors, {
     origin: options.corsOrigins,
-    methods: ['GET', 'HEAD', 'POST', 'PUT', 'DELETE'],
-    allowedHeaders: ['Authorization', 'Content-Type'],
+    methods: ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'],
+    allowedHeaders: ['Authorization', 'Content-Type', 'If-Match', 'If-None-Match'],
     exposedHeaders,
     maxAge: 600,
     // An OPTIONS that is no preflight gets the same answer, rather than one outside the table of errors.

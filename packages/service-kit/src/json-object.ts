@@ -11,7 +11,7 @@ interface StoredJson {
 
 /**
  * Answers with a stored JSON document, streamed as it lies there. 400/1001 when it cannot be read, or is not the one
- * that was recorded. A client that leaves ends the read.
+ * that was recorded. A client that leaves ends the read. `headers` describe it further.
  */
 export async function sendJsonObject(
   request: FastifyRequest,
@@ -19,6 +19,7 @@ export async function sendJsonObject(
   store: ObjectStore,
   folder: Folder,
   { path, size, etag }: StoredJson,
+  headers: Record<string, string | number> = {},
 ): Promise<FastifyReply> {
   const gone = new AbortController()
   reply.raw.once('close', () => gone.abort())
@@ -27,7 +28,7 @@ export async function sendJsonObject(
     return reply
       .code(200)
       .type('application/json; charset=utf-8')
-      .headers({ 'content-length': size, ...(etag && { etag }) })
+      .headers({ 'content-length': size, ...(etag && { etag }), ...headers })
       .send(stream)
   } catch (error) {
     request.log.error({ err: loggable(error) }, 'a stored document could not be read')

@@ -80,7 +80,7 @@ t.test('CORS', async (t) => {
         'access-control-request-headers': 'authorization',
       },
     })
-  for (const method of ['GET', 'HEAD', 'POST', 'PUT', 'DELETE']) {
+  for (const method of ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE']) {
     const { status, headers } = await preflight(origin, method)
     t.equal(status, 204)
     t.equal(headers.get('access-control-allow-origin'), origin)

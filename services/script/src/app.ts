@@ -1,8 +1,13 @@
+import accepts from '@fastify/accepts'
 import { guardAccess, requireTherapist } from '@playtherapy/service-kit'
 import type { FastifyPluginAsync } from 'fastify'
+import { exportRoutes } from './export/routes.ts'
+import { scriptMemory } from './scripts/memory.ts'
 import { scriptRoutes } from './scripts/routes.ts'
 import type { ScriptResources } from './scripts/service.ts'
 import { searchRoutes } from './search/routes.ts'
+import { summaryRoutes } from './summary/routes.ts'
+import { versionRoutes } from './versions/routes.ts'
 
 /** The script service: what was said in a session is saved and read. Every route belongs to a case of the caller. */
 export const scriptApp =
@@ -10,6 +15,10 @@ export const scriptApp =
   async (app) => {
     app.addHook('onRequest', requireTherapist)
     app.addHook('onRequest', guardAccess(resources.db))
-    await app.register(scriptRoutes, { ...resources, prefix: '/contents/api/case/:case_id/session/:session_id' })
+    await app.register(accepts)
+    const options = { ...resources, withMemory: scriptMemory() }
+    const ofSession = { ...options, prefix: '/contents/api/case/:case_id/session/:session_id' }
+    for (const routes of [scriptRoutes, versionRoutes, exportRoutes, summaryRoutes])
+      await app.register(routes, ofSession)
     await app.register(searchRoutes, { ...resources, prefix: '/contents/api/case/:case_id' })
   }

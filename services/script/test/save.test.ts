@@ -78,11 +78,11 @@ for (const backend of storeBackends)
       const rows = await db.select().from(scriptVersions).orderBy(scriptVersions.version)
       const warnings = rows.at(-1)?.warnings ?? []
       t.same(warnings.slice(0, 5), [
-        { record: 2, field: 'start_time' },
-        { record: 2, field: 'end_time' },
-        { record: 3, field: 'start_time' },
-        { record: 3, field: 'end_time' },
-        { record: 4, field: 'end_time' },
+        { record: 2, field: 'start_time', kind: 'odd' },
+        { record: 2, field: 'end_time', kind: 'odd' },
+        { record: 3, field: 'start_time', kind: 'odd' },
+        { record: 3, field: 'end_time', kind: 'odd' },
+        { record: 4, field: 'end_time', kind: 'odd' },
       ])
       t.equal(warnings.length, 100)
       t.same(rows.at(-2)?.warnings, [])

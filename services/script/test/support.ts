@@ -5,6 +5,13 @@ import { type Teardown, testDatabase, testHost } from '@playtherapy/testing'
 
 type Body = NonNullable<RequestInit['body']>
 
+interface Asked {
+  body?: Body
+  headers?: Record<string, string>
+  userId?: number
+  at?: Place
+}
+
 interface Answer {
   status: number
   body: { detail?: { loc: (string | number)[] }[] }
@@ -49,6 +56,20 @@ export async function testScripts(t: Teardown, store: ObjectStore) {
     /** Status and body of an answer, for therapist 7 unless the headers name another. */
     post: (body: Body, at = place, headers: Record<string, string> = {}) => call({ method: 'POST', body }, at, headers),
     get: (at = place, headers: Record<string, string> = {}) => call({}, at, headers),
+    /** Any answer of the routes below the script's path, with its text, and what that is as JSON. */
+    async ask(method: string, path: string, { body, headers, userId = 7, at = place }: Asked = {}) {
+      const init = { method, headers: { ...host.as(userId), ...headers }, ...(body !== undefined && { body }) }
+      const response = await fetch(urlOf(at) + path, init)
+      const bytes = Buffer.from(await response.arrayBuffer())
+      const isJson = response.headers.get('content-type')?.startsWith('application/json') ?? false
+      return {
+        status: response.status,
+        headers: Object.fromEntries(response.headers),
+        bytes,
+        text: bytes.toString(),
+        body: isJson ? JSON.parse(bytes.toString()) : undefined,
+      }
+    },
     /** The whole answer to a GET of the script. */
     fetchScript: (at = place) => fetch(urlOf(at), { headers: host.as(7) }),
     /** Every object there is. */

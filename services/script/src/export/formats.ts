@@ -5,7 +5,7 @@ import { toText } from './text.ts'
 import { toVtt } from './vtt.ts'
 import { toXlsx } from './xlsx.ts'
 
-interface ExportFormat {
+export interface ExportFormat {
   /** Its media type, as sent in Content-Type and asked for in Accept. */
   type: string
   write(records: ScriptRecord[]): string | Promise<Buffer>

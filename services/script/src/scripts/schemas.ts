@@ -1,4 +1,11 @@
+import { ErrorBody, SessionParams } from '@playtherapy/service-kit'
 import { Type } from 'typebox'
+
+/** What all routes of a session's script say of themselves. */
+export const route = { tags: ['script'], security: [{ token: [] }], params: SessionParams }
+export const failures = { 400: ErrorBody, 401: ErrorBody, 422: ErrorBody, 429: ErrorBody, 503: ErrorBody }
+/** Failures of what makes a new version. */
+export const saveFailures = { ...failures, 412: ErrorBody, 413: ErrorBody }
 
 const time = Type.Optional(
   Type.Unknown({ description: 'HH:MM:SS, with a fraction if need be, or empty; anything else is kept as sent' }),
@@ -33,3 +40,8 @@ export const Script = Type.Object(
 )
 
 export const Saved = Type.Object({ msg: Type.String() }, { examples: [{ msg: 'script upload success!' }] })
+
+export const SavedVersion = Type.Object(
+  { version: Type.Integer({ description: 'The version that holds it; an older one when nothing changed' }) },
+  { examples: [{ version: 4 }] },
+)

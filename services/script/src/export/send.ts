@@ -1,0 +1,66 @@
+import { sendJsonObject } from '@playtherapy/service-kit'
+import contentDisposition from 'content-disposition'
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import { etagOf, isKnown } from '../scripts/preconditions.ts'
+import type { StoredScript } from '../scripts/repository.ts'
+import { Script } from '../scripts/schemas.ts'
+import { type ScriptOptions, withRecords } from '../scripts/service.ts'
+import { type ExportFormat, exportFormats } from './formats.ts'
+
+/** Suffix of a file that a script is read as; `json` is the script as it was sent. */
+export type Format = 'json' | keyof typeof exportFormats
+
+const isFormat = (name: unknown): name is Format => name === 'json' || Object.hasOwn(exportFormats, String(name))
+
+/** The suffixes, the script itself first: that is what a client without a preference gets. */
+export const formats: Format[] = ['json', ...Object.keys(exportFormats).filter(isFormat)]
+
+/** Content of an answer in one of the formats, for the OpenAPI document. */
+export const contentOf = (format: Format) =>
+  format === 'json'
+    ? { 'application/json': { schema: Script } }
+    : { [exportFormats[format].type.split(';')[0] ?? '']: { schema: { type: 'string', format: 'binary' } } }
+
+/** Content of an answer whose format the reader chooses. */
+export const anyContent = Object.assign({}, ...formats.map(contentOf))
+
+/** The format that the request's Accept prefers; the script itself where it names none of ours. */
+export function preferredFormat(request: FastifyRequest, reply: FastifyReply): Format {
+  const others = reply.getHeader('vary')
+  reply.header('vary', others ? `${others}, Accept` : 'Accept')
+  const preferred = request.accepts().type(formats)
+  return isFormat(preferred) ? preferred : 'json'
+}
+
+interface Sent {
+  script: StoredScript
+  format: Format
+  /** Whether it comes as a file of its own, named after the session. */
+  asFile?: boolean
+}
+
+// What Windows refuses in a file's name, and what would be a path.
+const unfit = /[\p{Cc}/\\:*?"<>|]+/gu
+
+/** Answers with a script in one of the formats, or with 304 where the reader has that version already. */
+export async function sendScript(
+  options: ScriptOptions,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  { script, format, asFile = false }: Sent,
+): Promise<FastifyReply> {
+  const etag = etagOf(script.version, format)
+  const headers = { etag, 'script-version': script.version }
+  if (isKnown(request.headers, etag)) return reply.code(304).headers(headers).send()
+  const name = `${[...script.sessionName.replace(unfit, '_')].slice(0, 100).join('')} v${script.version}.${format}`
+  const disposition = asFile && { 'content-disposition': contentDisposition(name) }
+  if (format === 'json') {
+    return sendJsonObject(request, reply, options.store, 'script', script, { ...headers, ...disposition })
+  }
+  const { type, write }: ExportFormat = exportFormats[format]
+  const file = await withRecords<string | Buffer>(options, request, [script], write)
+  return reply
+    .headers({ ...headers, ...disposition })
+    .type(type)
+    .send(file)
+}

@@ -1,0 +1,86 @@
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import { anyContent, preferredFormat, sendScript } from '../export/send.ts'
+import { mayFollow, naming } from '../scripts/preconditions.ts'
+import { scriptsOf } from '../scripts/repository.ts'
+import { failures, route, SavedVersion, saveFailures } from '../scripts/schemas.ts'
+import { findScript, readScript, type ScriptOptions, saveScript, withRecords } from '../scripts/service.ts'
+import { Changes, scriptChanges } from './changes.ts'
+import { ChangesQuery, ScriptVersions, VersionParams } from './schemas.ts'
+
+/** How the versions of a script are listed, read, compared and brought back. */
+export const versionRoutes: FastifyPluginAsyncTypebox<ScriptOptions> = async (app, options) => {
+  app.get(
+    '/script/versions',
+    {
+      schema: { ...route, summary: 'List the versions of the script', response: { 200: ScriptVersions, ...failures } },
+    },
+    async (request) =>
+      (await scriptsOf(options.db, request)).map(({ version, userId, createdAt, size, checksum, warnings }) => ({
+        version,
+        user_id: userId,
+        created_at: createdAt.toISOString(),
+        size,
+        checksum,
+        warnings: warnings.map(({ record, field, kind = 'odd' }) => ({ record, field, kind })),
+      })),
+  )
+
+  app.get(
+    '/script/versions/:version',
+    {
+      schema: {
+        ...route,
+        summary: 'Read one version of the script',
+        description: 'As it was sent, or as `Accept` asks: WebVTT, SubRip, text, CSV or XLSX.',
+        params: VersionParams,
+        response: { 200: { description: 'The script', content: anyContent }, ...failures },
+      },
+    },
+    async (request, reply) => {
+      const format = preferredFormat(request, reply)
+      const script = await findScript(options, request, Number(request.params.version))
+      return sendScript(options, request, reply, { script, format })
+    },
+  )
+
+  app.post(
+    '/script/versions/:version/restore',
+    {
+      schema: {
+        ...route,
+        summary: 'Bring a version back, as a new one',
+        description:
+          'With `If-Match` only while the version of that ETag is the newest; otherwise 412 with `current_version`.',
+        params: VersionParams,
+        response: { 200: SavedVersion, ...saveFailures },
+      },
+    },
+    async (request, reply) => {
+      const script = await findScript(options, request, Number(request.params.version))
+      const version = await options.withMemory(async (hold) => {
+        hold(script.size)
+        const bytes = await readScript(options, request, script)
+        return saveScript(options, request, { bytes, place: ['script'], mayFollow: mayFollow(request.headers) })
+      })
+      return naming(reply, version).send({ version })
+    },
+  )
+
+  app.get(
+    '/script/changes',
+    {
+      schema: {
+        ...route,
+        summary: 'What changed from one version of the script to another',
+        querystring: ChangesQuery,
+        response: { 200: Changes, ...failures },
+      },
+    },
+    async (request) => {
+      const { from, to } = request.query
+      const before = await findScript(options, request, Number(from))
+      const after = await findScript(options, request, to === undefined ? 'current' : Number(to))
+      return withRecords(options, request, [before, after], scriptChanges)
+    },
+  )
+}

@@ -1,0 +1,51 @@
+import { SessionParams } from '@playtherapy/service-kit'
+import { Type } from 'typebox'
+
+const versionNumber = Type.String({ pattern: '^[1-9][0-9]{0,8}$', description: 'A version of the script' })
+
+export const VersionParams = Type.Object({ ...SessionParams.properties, version: versionNumber })
+
+/** Which versions are compared. */
+export const ChangesQuery = Type.Object({
+  from: { ...versionNumber, description: 'The version before' },
+  to: Type.Optional({ ...versionNumber, description: 'The version after; the newest one by default' }),
+})
+
+/** The versions of a session's script. */
+export const ScriptVersions = Type.Array(
+  Type.Object({
+    version: Type.Integer(),
+    user_id: Type.Integer({ description: 'Who saved it; what a transcriber made is its therapist’s' }),
+    created_at: Type.String({ format: 'date-time' }),
+    size: Type.Integer({ description: 'Bytes' }),
+    checksum: Type.Union([Type.String(), Type.Null()], {
+      description: 'SHA-256 of the bytes, in hex; null for versions of before it was kept',
+    }),
+    warnings: Type.Array(
+      Type.Object({
+        record: Type.Integer({ description: 'Its index in `scripts`' }),
+        field: Type.Union([Type.Literal('start_time'), Type.Literal('end_time')]),
+        kind: Type.Union([Type.Literal('odd'), Type.Literal('order'), Type.Literal('beyond')], {
+          description:
+            'odd: no time · order: before the record above, or ends before it starts · beyond: after the end of the video',
+        }),
+      }),
+      { description: 'Doubtful times, the first hundred; they are kept as sent' },
+    ),
+  }),
+  {
+    description: 'Newest first, at most 1,000',
+    examples: [
+      [
+        {
+          version: 2,
+          user_id: 7,
+          created_at: '2026-03-09T05:12:31.020Z',
+          size: 48_211,
+          checksum: '2c26b46b68ffc68ff99b453c1d30413413422d706483bfa0f98a5e886266e7ae',
+          warnings: [{ record: 41, field: 'end_time', kind: 'order' }],
+        },
+      ],
+    ],
+  },
+)
