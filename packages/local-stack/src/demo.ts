@@ -17,18 +17,34 @@ const VideoState = Type.Object({
   failure: Type.Union([Type.String(), Type.Null()]),
 })
 
+const Summary = Type.Object({
+  utterances: Type.Integer(),
+  words: Type.Integer(),
+  turns: Type.Integer(),
+  speakers: Type.Array(
+    Type.Object({
+      role: Type.String(),
+      words: Type.Integer(),
+      word_share: Type.Union([Type.Number(), Type.Null()]),
+      mean_length: Type.Number(),
+      questions: Type.Integer(),
+    }),
+  ),
+})
+
 /** Longest wait for the encode of a clip of a few seconds. */
 const encodeMs = 180_000
 
 const script = {
   scripts: [
-    { start_time: '00:00:00', end_time: '00:00:03', speaker: 'T', text: 'You are building a tall tower.' },
+    { start_time: '00:00:00', end_time: '00:00:03', speaker: 'T', text: 'What will you build? A tall tower?' },
     { start_time: '00:00:03', end_time: '00:00:06', speaker: 'C', text: '봐요, 제일 높아요!' },
   ],
 }
 
 /**
- * The main job on a real clip, over HTTP as the client does it: case, session, upload, encode, script, playback.
+ * The main job on a real clip, over HTTP as the client does it: case, session, upload, encode, playback, script, captions,
+ * interaction summary.
  * Throws at the first step that does not do what it should. Without workers the encode is left out.
  */
 export async function runDemo(stack: Stack, programs: Programs, clipDirectory: string, workers: number): Promise<void> {
@@ -86,6 +102,19 @@ export async function runDemo(stack: Stack, programs: Programs, clipDirectory: s
   const back = await (await call('GET', `${session}/script`)).text()
   if (back !== text) throw new Error('the script did not come back as it was sent')
   done('script saved and read back', `${script.scripts.length} records`)
+
+  const captions = await (await call('GET', `${session}/script.vtt`)).text()
+  const [header, ...cues] = captions.trim().split('\n\n')
+  if (header !== 'WEBVTT' || cues.length !== script.scripts.length) throw new Error(`no captions: ${captions}`)
+  done('captions for the video', `${session}/script.vtt`)
+  for (const line of captions.trim().split('\n')) say(dim(`      ${line}`))
+
+  const summary = Value.Parse(Summary, await (await call('GET', `${session}/script/summary`)).json())
+  done('interaction summary', `${summary.utterances} utterances, ${summary.words} words, ${summary.turns} turns`)
+  for (const { role, words, word_share, questions, mean_length } of summary.speakers) {
+    const share = `${Math.round((word_share ?? 0) * 100)} % of all words`
+    say(dim(`      ${role.padEnd(9)}  ${words} words, ${share}, ${mean_length} an utterance, ${questions} questions`))
+  }
 
   const read = Value.Parse(Session, await (await call('GET', session)).json())
   const list = Value.Parse(Type.Array(Created), await (await call('GET', '/contents/api/case?skip=0&keyword=')).json())

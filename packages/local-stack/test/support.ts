@@ -116,3 +116,4 @@ export const at = ({ path }: Operation, caseId: number | string, sessionId: numb
     .replace('{version}', '1')
     // What it cannot do without.
     .replace(/script-search$/, '$&?keyword=x')
+    .replace(/script\/changes$/, '$&?from=1')

@@ -21,7 +21,7 @@ export const ErrorBody = Type.Object(
     request_id: Type.Optional(Type.String()),
     current_version: Type.Optional(Type.Integer({ description: 'The newest version, with code 11; 0 for none' })),
   },
-  { $id: 'Error' },
+  { $id: 'Error', examples: [{ message: 'Case 12 not found', error_code: 2 }] },
 )
 
 /** Names of a request's parts in `loc`, as the client's old backend named them. */

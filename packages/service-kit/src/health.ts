@@ -30,7 +30,7 @@ async function failingChecks(checks: ReadyChecks): Promise<string[]> {
   return names.filter((_, index) => results[index]?.status === 'rejected')
 }
 
-const Healthy = Type.Object({ status: Type.Literal('ok') })
+const Healthy = Type.Object({ status: Type.Literal('ok') }, { examples: [{ status: 'ok' }] })
 
 /**
  * `/health/live`: the process answers. `/health/ready`: it can do its work; 503 names the parts that are down.

@@ -10,7 +10,7 @@ function madeUpScript(): Buffer {
     start_time: new Date(n * 2_000).toISOString().slice(11, 19),
     end_time: new Date(n * 2_000 + 1_500).toISOString().slice(11, 19),
     speaker: n % 3 === 0 ? 'T' : 'C1',
-    text: `오늘은 무엇을 하고 놀까? 나는 ${n}번째 집을 지을 거야.`,
+    text: `오늘은 무엇을 하고 놀까? 나는 ${n}번째 집을 지을 거야. 12345678`,
   })
   const one = JSON.stringify(record(0)).length
   let bytes: Buffer
@@ -42,7 +42,8 @@ export const script: Row = {
     const url = `${service.url}${session.path}/script`
     const headers = place.as(therapist)
     const s3 = directClient(bucket)
-    let stored = 0
+    const mark = bytes.indexOf('"', bytes.indexOf('"text":"') + '"text":"'.length) - 8
+    let [saves, stored] = [0, 0]
     const times = async (act: () => Promise<unknown>) => {
       const began = performance.now()
       for (let n = 0; n < repeats; n++) await act()
@@ -52,6 +53,8 @@ export const script: Row = {
     const stores = await alternate({
       ours: () =>
         times(async () => {
+          // The same bytes again would make no version.
+          bytes.write(String(++saves).padStart(8, '0'), mark)
           const form = new FormData()
           form.append('script', new Blob([bytes], { type: 'application/json' }), 'script.json')
           const answer = await fetch(url, { method: 'POST', headers, body: form })

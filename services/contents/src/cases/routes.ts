@@ -3,7 +3,7 @@ import { CaseParams, ErrorBody, errors, fault } from '@playtherapy/service-kit'
 import { Type } from 'typebox'
 import { KeywordQuery, ListQuery, pages, readPage } from '../paging.ts'
 import type { caseRepository, NewCase } from './repository.ts'
-import { Case, CaseBody } from './schemas.ts'
+import { Case, CaseBody, Cases } from './schemas.ts'
 
 /** Bytes of JSON that a description may take. */
 const largestDescription = 16 * 1024
@@ -41,7 +41,7 @@ export const caseRoutes: FastifyPluginAsyncTypebox<{ repository: ReturnType<type
         ...route,
         summary: 'List cases, newest first',
         querystring: ListQuery,
-        response: { 200: Type.Array(Case), ...failures },
+        response: { 200: Cases, ...failures },
       },
     },
     async ({ userId, query }) => {
@@ -59,7 +59,7 @@ export const caseRoutes: FastifyPluginAsyncTypebox<{ repository: ReturnType<type
         ...route,
         summary: 'Number of pages of ten',
         querystring: KeywordQuery,
-        response: { 200: Type.Integer(), ...failures },
+        response: { 200: Type.Integer({ examples: [3] }), ...failures },
       },
     },
     async ({ userId, query }) => pages(await repository.count(userId, query.keyword)),
@@ -101,7 +101,7 @@ export const caseRoutes: FastifyPluginAsyncTypebox<{ repository: ReturnType<type
         ...route,
         summary: 'Delete a case, its sessions and everything stored for them',
         params: CaseParams,
-        response: { 200: Type.Boolean(), ...failures },
+        response: { 200: Type.Boolean({ examples: [true] }), ...failures },
       },
     },
     async ({ userId, caseId, id }) => {

@@ -11,6 +11,18 @@ const Description = Type.Object(
   { additionalProperties: true },
 )
 
+const example = {
+  id: 12,
+  given_name: '지우',
+  family_name: '김',
+  description: { age: 7, gender: 'F' },
+  user_id: 3,
+  session_count: 4,
+  start_date: '2026-03-02',
+  updated_date: '2026-03-30',
+  case_state_id: 2,
+}
+
 export const Case = Type.Object(
   {
     id: Type.Integer(),
@@ -24,21 +36,11 @@ export const Case = Type.Object(
     case_state_id: Type.Integer({ minimum: 1, maximum: 3, description: '1 before, 2 running, 3 finished' }),
   },
   {
-    examples: [
-      {
-        id: 12,
-        given_name: '지우',
-        family_name: '김',
-        description: { age: 7, gender: 'F' },
-        user_id: 3,
-        session_count: 4,
-        start_date: '2026-03-02',
-        updated_date: '2026-03-30',
-        case_state_id: 2,
-      },
-    ],
+    examples: [example],
   },
 )
+
+export const Cases = Type.Array(Case, { examples: [[example]] })
 
 /** What a client may write of a case; everything else in the body is ignored (contract, decision 4). */
 export const CaseBody = Type.Object(

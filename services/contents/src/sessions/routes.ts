@@ -12,7 +12,7 @@ import { CaseParams, ErrorBody, errors, type SessionOfCaller, SessionParams } fr
 import { Type } from 'typebox'
 import { KeywordQuery, ListQuery, pages, readPage } from '../paging.ts'
 import { sessionRepository } from './repository.ts'
-import { NewSessionBody, Session, SessionBody } from './schemas.ts'
+import { NewSessionBody, Session, SessionBody, Sessions } from './schemas.ts'
 
 export interface SessionOptions {
   db: Database
@@ -45,7 +45,7 @@ export const sessionRoutes: FastifyPluginAsyncTypebox<SessionOptions> = async (
         summary: 'List the sessions of a case, newest first',
         params: CaseParams,
         querystring: ListQuery,
-        response: { 200: Type.Array(Session), ...failures },
+        response: { 200: Sessions, ...failures },
       },
     },
     async (request) => {
@@ -64,7 +64,7 @@ export const sessionRoutes: FastifyPluginAsyncTypebox<SessionOptions> = async (
         summary: 'Number of pages of ten',
         params: CaseParams,
         querystring: KeywordQuery,
-        response: { 200: Type.Integer(), ...failures },
+        response: { 200: Type.Integer({ examples: [3] }), ...failures },
       },
     },
     async (request) => pages(await repository.count(request, request.query.keyword)),
@@ -137,7 +137,7 @@ export const sessionRoutes: FastifyPluginAsyncTypebox<SessionOptions> = async (
         ...route,
         summary: 'Delete a session and everything stored for it',
         params: SessionParams,
-        response: { 200: Type.Boolean(), ...failures },
+        response: { 200: Type.Boolean({ examples: [true] }), ...failures },
       },
     },
     async (request) => {

@@ -4,6 +4,23 @@ const textOrNull = (description: string) => Type.Union([Type.String({ descriptio
 const state = (what: string) =>
   Type.Integer({ minimum: 1, maximum: 5, description: `${what}: 1 ready, 2 started, 3 done, 4 error, 5 none` })
 
+const example = {
+  id: 31,
+  name: 'First meeting',
+  session_state_id: 1,
+  case_id: 12,
+  source_video_url: null,
+  source_script_url: 'RELEASE/12/31/script_v1.json',
+  encoding_state_id: 3,
+  script_state_id: 3,
+  analyze_state_id: 5,
+  created_date: '2026-03-02',
+  video_length: '00:42:10',
+  origin_video_url: 'RELEASE/12/31/77.mp4',
+  encoding_video_url: 'RELEASE/12/31/encoded_77-1.mp4',
+  analyze_url: null,
+}
+
 export const Session = Type.Object(
   {
     id: Type.Integer(),
@@ -22,26 +39,11 @@ export const Session = Type.Object(
     analyze_url: textOrNull('Key of the newest analysis report'),
   },
   {
-    examples: [
-      {
-        id: 31,
-        name: 'First meeting',
-        session_state_id: 1,
-        case_id: 12,
-        source_video_url: null,
-        source_script_url: 'RELEASE/12/31/script_v1.json',
-        encoding_state_id: 3,
-        script_state_id: 3,
-        analyze_state_id: 5,
-        created_date: '2026-03-02',
-        video_length: '00:42:10',
-        origin_video_url: 'RELEASE/12/31/77.mp4',
-        encoding_video_url: 'RELEASE/12/31/encoded_77-1.mp4',
-        analyze_url: null,
-      },
-    ],
+    examples: [example],
   },
 )
+
+export const Sessions = Type.Array(Session, { examples: [[example]] })
 
 const name = Type.String({ maxLength: 200 })
 const videoLength = Type.Optional(

@@ -10,6 +10,7 @@ export async function playable(db: Database, caller: SessionOfCaller) {
       size: renditions.size,
       etag: renditions.etag,
       createdAt: renditions.createdAt,
+      scriptVersionId: sessions.scriptVersionId,
     })
     .from(sessions)
     .innerJoin(renditions, eq(renditions.id, sessions.renditionId))

@@ -9,7 +9,8 @@ const schema = {
   tags: ['video'],
   security: [{ token: [] }],
   params: SessionParams,
-  description: 'H.264/AAC in MP4. Takes Range, If-Range, If-None-Match and If-Modified-Since.',
+  description:
+    'H.264/AAC in MP4. Takes Range, If-Range, If-None-Match and If-Modified-Since. The header Link names the captions, where there is a script.',
 }
 const bytes = { 'video/mp4': { schema: { type: 'string', format: 'binary' } } }
 const response = {
@@ -84,9 +85,13 @@ export async function playbackRoutes(app: FastifyInstance, { db, store, gateway 
   )
 }
 
+/** The captions track of a recording: its newest script, by the script service, relative to the recording's own URL. */
+const captions = '<script.vtt>; rel="related"; type="text/vtt"; title="captions"'
+
 /** Headers of every answer about a rendition. A child's recording is kept in no cache, the browser's own included. */
-function describe(reply: FastifyReply, { etag, createdAt }: Playable): FastifyReply {
+function describe(reply: FastifyReply, { etag, createdAt, scriptVersionId }: Playable): FastifyReply {
   return reply.headers({
+    ...(scriptVersionId !== null && { link: captions }),
     'accept-ranges': 'bytes',
     etag,
     'last-modified': createdAt.toUTCString(),

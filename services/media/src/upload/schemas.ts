@@ -1,17 +1,28 @@
 import { Type } from 'typebox'
 
-export const UploadForm = Type.Object({
-  file: Type.String({ format: 'binary', description: 'MP4, QuickTime, Matroska, WebM or MPEG-TS' }),
-})
+export const UploadForm = Type.Object(
+  { file: Type.String({ format: 'binary', description: 'MP4, QuickTime, Matroska, WebM or MPEG-TS' }) },
+  { examples: [{ file: '(the file)' }] },
+)
 
 export const Uploaded = Type.Object({ msg: Type.String() }, { examples: [{ msg: 's3 upload start!' }] })
 
-export const Presigned = Type.Object({
-  presigned_url: Type.String({
-    description: 'For one PUT of the file with Content-Type video/mp4, started within an hour',
-  }),
-  file_path: Type.String({ description: 'To be sent as origin_video_url once the PUT has answered 200' }),
-})
+export const Presigned = Type.Object(
+  {
+    presigned_url: Type.String({
+      description: 'For one PUT of the file with Content-Type video/mp4, started within an hour',
+    }),
+    file_path: Type.String({ description: 'To be sent as origin_video_url once the PUT has answered 200' }),
+  },
+  {
+    examples: [
+      {
+        presigned_url: 'https://files.clinic.example/playtherapy/video/RELEASE/12/9/31.mp4?X-Amz-Signature=…',
+        file_path: 'RELEASE/12/9/31.mp4',
+      },
+    ],
+  },
+)
 
 export const VideoState = Type.Object(
   {

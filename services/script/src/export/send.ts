@@ -3,7 +3,7 @@ import contentDisposition from 'content-disposition'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { etagOf, isKnown } from '../scripts/preconditions.ts'
 import type { StoredScript } from '../scripts/repository.ts'
-import { Script } from '../scripts/schemas.ts'
+import { example, Script } from '../scripts/schemas.ts'
 import { type ScriptOptions, withRecords } from '../scripts/service.ts'
 import { type ExportFormat, exportFormats } from './formats.ts'
 
@@ -16,10 +16,12 @@ const isFormat = (name: unknown): name is Format => name === 'json' || Object.ha
 export const formats: Format[] = ['json', ...Object.keys(exportFormats).filter(isFormat)]
 
 /** Content of an answer in one of the formats, for the OpenAPI document. */
-export const contentOf = (format: Format) =>
-  format === 'json'
-    ? { 'application/json': { schema: Script } }
-    : { [exportFormats[format].type.split(';')[0] ?? '']: { schema: { type: 'string', format: 'binary' } } }
+export const contentOf = (format: Format) => {
+  if (format === 'json') return { 'application/json': { schema: Script } }
+  const { type, write }: ExportFormat = exportFormats[format]
+  const file = format === 'xlsx' ? '(a workbook)' : write(example.scripts)
+  return { [type.split(';')[0] ?? '']: { schema: { type: 'string', format: 'binary', examples: [file] } } }
+}
 
 /** Content of an answer whose format the reader chooses. */
 export const anyContent = Object.assign({}, ...formats.map(contentOf))

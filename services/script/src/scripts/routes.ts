@@ -8,11 +8,14 @@ import { Patch, patchDocument } from '../versions/patch.ts'
 import { parsedSize } from './memory.ts'
 import { mayFollow, naming } from './preconditions.ts'
 import { receiveScript, scriptLimit } from './receive.ts'
-import { failures, route, Saved, SavedVersion, saveFailures } from './schemas.ts'
+import { CaptionsForm, Conditions, failures, route, Saved, SavedVersion, ScriptForm, saveFailures } from './schemas.ts'
 import { findScript, readScript, type ScriptOptions, saveScript } from './service.ts'
 
 const conditions =
   'With `If-Match` it is saved only while the version of that ETag is the newest; otherwise 412 with `current_version`.'
+
+/** A form is described for readers of the API; its parser checks it while it comes. */
+const multipartIsChecked = () => () => true
 
 /** How a session's script is saved, changed and read. All below a session's path, behind its guard. */
 export async function scriptRoutes(instance: FastifyInstance, options: ScriptOptions): Promise<void> {
@@ -37,8 +40,11 @@ export async function scriptRoutes(instance: FastifyInstance, options: ScriptOpt
         summary: 'Save a script as a new version',
         description: `Multipart, one JSON document of at most 20 MiB in the part \`script\`. 200 means that it is durable and current. Odd times are kept as sent. The bytes of the newest version, saved again, make no version. ${conditions}`,
         consumes: ['multipart/form-data'],
+        headers: Conditions,
+        body: ScriptForm,
         response: { 200: Saved, ...saveFailures },
       },
+      validatorCompiler: multipartIsChecked,
     },
     async (request, reply) => {
       const version = await options.withMemory(async (hold) => {
@@ -75,6 +81,7 @@ export async function scriptRoutes(instance: FastifyInstance, options: ScriptOpt
         description:
           'A JSON Patch (RFC 6902) of at most 1,000 operations, all of them or none. The result is a new version. `If-Match` must name the version it was made for: otherwise 428, and 412 with `current_version` when that is not the newest.',
         consumes: ['application/json-patch+json', 'application/json'],
+        headers: Conditions,
         body: Patch,
         response: { 200: SavedVersion, ...saveFailures, 428: ErrorBody },
       },
@@ -104,8 +111,11 @@ export async function scriptRoutes(instance: FastifyInstance, options: ScriptOpt
         summary: 'Save captions as a new version of the script',
         description: `Multipart, one WebVTT or SubRip file (UTF-8) of at most 20 MiB in the part \`script\`; which one is seen by its content. Voice tags, or \`T: \` before a text, name the speaker. ${conditions}`,
         consumes: ['multipart/form-data'],
+        headers: Conditions,
+        body: CaptionsForm,
         response: { 200: SavedVersion, ...saveFailures },
       },
+      validatorCompiler: multipartIsChecked,
     },
     async (request, reply) => {
       const place = ['body', 'script']

@@ -11,6 +11,20 @@ const time = Type.Optional(
   Type.Unknown({ description: 'HH:MM:SS, with a fraction if need be, or empty; anything else is kept as sent' }),
 )
 
+/** Headers of a request that makes a new version. */
+export const Conditions = Type.Object({
+  'if-match': Type.Optional(
+    Type.String({ description: 'ETag of the version that must be the newest', examples: ['"3"'] }),
+  ),
+})
+
+export const example = {
+  scripts: [
+    { start_time: '00:00:01', end_time: '00:00:04', speaker: 'T', text: '오늘은 무엇을 하고 싶니?' },
+    { start_time: '00:00:05', end_time: '00:00:06', speaker: 'C', text: '인형이요.' },
+  ],
+}
+
 /** What was said, in order. `validate.ts` is what checks it; this describes it. */
 export const Script = Type.Object(
   {
@@ -28,18 +42,17 @@ export const Script = Type.Object(
   },
   {
     additionalProperties: true,
-    examples: [
-      {
-        scripts: [
-          { start_time: '00:00:01', end_time: '00:00:04', speaker: 'T', text: '오늘은 무엇을 하고 싶니?' },
-          { start_time: '00:00:05', end_time: '00:00:06', speaker: 'C', text: '인형이요.' },
-        ],
-      },
-    ],
+    examples: [example],
   },
 )
 
 export const Saved = Type.Object({ msg: Type.String() }, { examples: [{ msg: 'script upload success!' }] })
+
+const form = (description: string) =>
+  Type.Object({ script: Type.String({ format: 'binary', description }) }, { examples: [{ script: '(the file)' }] })
+
+export const ScriptForm = form('One JSON document, UTF-8')
+export const CaptionsForm = form('One WebVTT or SubRip file, UTF-8')
 
 export const SavedVersion = Type.Object(
   { version: Type.Integer({ description: 'The version that holds it; an older one when nothing changed' }) },

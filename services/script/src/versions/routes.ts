@@ -2,7 +2,7 @@ import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { anyContent, preferredFormat, sendScript } from '../export/send.ts'
 import { mayFollow, naming } from '../scripts/preconditions.ts'
 import { scriptsOf } from '../scripts/repository.ts'
-import { failures, route, SavedVersion, saveFailures } from '../scripts/schemas.ts'
+import { Conditions, failures, route, SavedVersion, saveFailures } from '../scripts/schemas.ts'
 import { findScript, readScript, type ScriptOptions, saveScript, withRecords } from '../scripts/service.ts'
 import { Changes, scriptChanges } from './changes.ts'
 import { ChangesQuery, ScriptVersions, VersionParams } from './schemas.ts'
@@ -52,6 +52,7 @@ export const versionRoutes: FastifyPluginAsyncTypebox<ScriptOptions> = async (ap
         description:
           'With `If-Match` only while the version of that ETag is the newest; otherwise 412 with `current_version`.',
         params: VersionParams,
+        headers: Conditions,
         response: { 200: SavedVersion, ...saveFailures },
       },
     },
