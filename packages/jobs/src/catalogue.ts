@@ -26,6 +26,7 @@ const exactly = { additionalProperties: false }
  */
 export const catalogue: { [N in JobName]: JobDefinition<JobPayloads[N]> } = {
   'encode-video': define(Type.Object({ video_id: id }, exactly), 10, 1),
+  'transcribe-video': define(Type.Object({ video_id: id }, exactly), 5, 1),
   'analyse-script': define(Type.Object({ script_version_id: id }, exactly), 5, 2),
   'delete-superseded': define(Type.Object({ session_id: id }, exactly), 10, 2),
   'sweep-presigned': define(Type.Object({ video_id: id }, exactly), 10, 2),

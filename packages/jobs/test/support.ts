@@ -15,6 +15,7 @@ export function handlersWith(given: Partial<JobHandlers>): JobHandlers {
   }
   return {
     'encode-video': unexpected,
+    'transcribe-video': unexpected,
     'analyse-script': unexpected,
     'delete-superseded': unexpected,
     'sweep-presigned': unexpected,

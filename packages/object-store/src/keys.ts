@@ -24,18 +24,23 @@ export const originalPath = (phase: Phase, caseId: number, sessionId: number, vi
 export const renditionPath = (originalPath: string, attempt: number) =>
   originalPath.replace(/([^/]+)\.mp4$/, `encoded_$1-${attempt}.mp4`)
 
-/** The video and the attempt that a rendition's column value names; undefined for any other value. */
+/** Column value of the sound alone, which the same attempt writes. */
+export const audioPath = (originalPath: string, attempt: number) =>
+  originalPath.replace(/([^/]+)\.mp4$/, `audio_$1-${attempt}.m4a`)
+
+/** The video and the attempt that a column value of what an encode writes names; undefined for any other value. */
 export function attemptOf(path: string): { videoId: number; attempt: number } | undefined {
-  const [, videoId, attempt] = /\/encoded_(\d+)-(\d+)\.mp4$/.exec(path) ?? []
+  const [, videoId, attempt] = /\/(?:encoded|audio)_(\d+)-(\d+)\.(?:mp4|m4a)$/.exec(path) ?? []
   return videoId && attempt ? { videoId: Number(videoId), attempt: Number(attempt) } : undefined
 }
 
 /** The ids that a column's value holds, no video of a script or report; undefined for what is nothing of ours. */
 export function idsOf(path: string): { caseId: number; sessionId: number; videoId: number } | undefined {
-  const form = /^[A-Z]+\/(\d+)\/(\d+)\/(?:(\d+)|encoded_(\d+)-\d+|script_v\d+|analyze_report_v\d+)\.(?:mp4|json)$/
-  const [match, caseId, sessionId, original, encoded] = form.exec(path) ?? []
+  const form =
+    /^[A-Z]+\/(\d+)\/(\d+)\/(?:(\d+)\.mp4|encoded_(\d+)-\d+\.mp4|audio_(\d+)-\d+\.m4a|(?:script|analyze_report)_v\d+\.json)$/
+  const [match, caseId, sessionId, original, encoded, audio] = form.exec(path) ?? []
   if (match === undefined) return undefined
-  return { caseId: Number(caseId), sessionId: Number(sessionId), videoId: Number(original ?? encoded ?? 0) }
+  return { caseId: Number(caseId), sessionId: Number(sessionId), videoId: Number(original ?? encoded ?? audio ?? 0) }
 }
 
 /** Column value of one version of a script. */

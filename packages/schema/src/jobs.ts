@@ -2,6 +2,8 @@
 export interface JobPayloads {
   /** Makes the rendition of a stored original. */
   'encode-video': { video_id: number }
+  /** Has the transcriber make a script of a video's sound. */
+  'transcribe-video': { video_id: number }
   /** Has the analyser make a report of a script version. */
   'analyse-script': { script_version_id: number }
   /** Removes what a newer video replaced, once that one is encoded. */

@@ -169,6 +169,16 @@ export const renditions = pgTable(
   ],
 )
 
+/** The sound of a video, mono at 16 kHz, for a transcriber; written by the attempt that committed the rendition. */
+export const audioRenditions = pgTable('audio_renditions', {
+  videoId: integer()
+    .primaryKey()
+    .references(() => videos.id, { onDelete: 'cascade' }),
+  path: text().notNull().unique(),
+  size: bigint({ mode: 'number' }).notNull(),
+  etag: text().notNull(),
+})
+
 /** pending: the number is taken, the object not yet there · stored: readable. */
 export const versionState = pgEnum('version_state', ['pending', 'stored'])
 

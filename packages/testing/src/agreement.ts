@@ -19,6 +19,7 @@ interface Row {
 export async function disagreements(sql: Sql, store: ObjectStore): Promise<Disagreements> {
   const videos = await sql<Row[]>`select path, state::text from videos`
   const renditions = await sql<Row[]>`select path, 'stored' as state from renditions`
+  const sounds = await sql<Row[]>`select path, 'stored' as state from audio_renditions`
   const scripts = await sql<Row[]>`select path, state::text from script_versions`
   const reports = await sql<Row[]>`select path, state::text from report_versions`
   const sessions = await sql<{ id: number; state: number }[]>`select id, encoding_state_id as state from sessions`
@@ -27,7 +28,7 @@ export async function disagreements(sql: Sql, store: ObjectStore): Promise<Disag
 
   const below = (folder: string, rows: Row[]) => rows.map(({ path, state }) => ({ key: `${folder}/${path}`, state }))
   const rows = [
-    ...below('video', [...videos, ...renditions]),
+    ...below('video', [...videos, ...renditions, ...sounds]),
     ...below('script', scripts),
     ...below('analyze_report', reports),
   ]

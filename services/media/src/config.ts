@@ -13,7 +13,7 @@ import {
   UploadSettings,
 } from '@playtherapy/service-kit'
 import { type Static, Type } from 'typebox'
-import type { Analyser } from './generate/chat.ts'
+import type { Provider } from './generate/provider.ts'
 
 const gibibyte = 1024 ** 3
 
@@ -42,17 +42,24 @@ export const ReconcileSettings = {
   }),
 }
 
+const providerUrl = (description: string) =>
+  Type.Optional(Type.String({ pattern: '^https?://[^\\s?#@]*[^\\s?#@/]$', description }))
+
 /** Settings of a worker process. */
 export const WorkerConfig = Type.Object({
   ...DatabaseSettings,
   ...QueueSettings,
   ...LogSettings,
   ...ReconcileSettings,
-  ANALYSER_URL: Type.Optional(
-    Type.String({
-      pattern: '^https?://[^\\s?#@]*[^\\s?#@/]$',
-      description: 'OpenAI-compatible server that makes reports of scripts, such as `https://…/v1`; none sends nothing',
-    }),
+  TRANSCRIBER_URL: providerUrl(
+    'OpenAI-compatible server that makes scripts of recordings, such as `https://…/v1`; none sends nothing',
+  ),
+  TRANSCRIBER_API_KEY: Type.Optional(Type.String({ minLength: 1, description: 'Its bearer token' })),
+  TRANSCRIBER_MODEL: Type.Optional(
+    Type.String({ minLength: 1, description: 'The model to ask for; required with `TRANSCRIBER_URL`' }),
+  ),
+  ANALYSER_URL: providerUrl(
+    'OpenAI-compatible server that makes reports of scripts, such as `https://…/v1`; none sends nothing',
   ),
   ANALYSER_API_KEY: Type.Optional(Type.String({ minLength: 1, description: 'Its bearer token' })),
   ANALYSER_MODEL: Type.Optional(
@@ -80,12 +87,16 @@ export const WorkerConfig = Type.Object({
   FFPROBE_PATH: Type.String({ default: 'ffprobe', description: 'The ffprobe program' }),
 })
 
-/** The analyser, if one is configured. Throws ConfigError when its model is not named. */
-export function analyserFrom(config: Static<typeof WorkerConfig>): Analyser | undefined {
-  const { ANALYSER_URL: url, ANALYSER_API_KEY: apiKey, ANALYSER_MODEL: model } = config
+/** The transcriber or the analyser, if one is configured. Throws ConfigError when its model is not named. */
+export function providerFrom(
+  config: Static<typeof WorkerConfig>,
+  role: 'transcriber' | 'analyser',
+): Provider | undefined {
+  const prefix = role === 'transcriber' ? 'TRANSCRIBER' : 'ANALYSER'
+  const [url, apiKey, model] = [config[`${prefix}_URL`], config[`${prefix}_API_KEY`], config[`${prefix}_MODEL`]]
   if (!url) return undefined
-  if (!model) throw new ConfigError('The configuration is not valid:\n  ANALYSER_MODEL is required with ANALYSER_URL')
-  return { url, model, ...(apiKey && { apiKey }) }
+  if (!model) throw new ConfigError(`The configuration is not valid:\n  ${prefix}_MODEL is required with ${prefix}_URL`)
+  return { role, url, model, ...(apiKey && { apiKey }) }
 }
 
 /**

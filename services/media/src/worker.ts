@@ -3,7 +3,7 @@ import { countJobs, createWorker } from '@playtherapy/jobs'
 import { openDatabase } from '@playtherapy/schema'
 import { closeOnSignals, createHealthHost, createLogger, loadConfig } from '@playtherapy/service-kit'
 import { sql } from 'drizzle-orm'
-import { analyserFrom, openWorkerStore, WorkerConfig } from './config.ts'
+import { openWorkerStore, providerFrom, WorkerConfig } from './config.ts'
 import { createDeleteSuperseded } from './encode/delete-superseded.ts'
 import { createEncodeFailed, createEncodeVideo } from './encode/encode-video.ts'
 import { cleanScratch } from './encode/scratch.ts'
@@ -11,11 +11,13 @@ import { createErase } from './erase/erase.ts'
 import { createSweepPresigned } from './erase/sweep-presigned.ts'
 import { createAnalyseFailed, createAnalyseScript } from './generate/analyse-script.ts'
 import { startAnnouncer } from './generate/announcer.ts'
+import { createTranscribeFailed, createTranscribeVideo } from './generate/transcribe-video.ts'
 import { assertOwnBucket } from './reconcile/installation.ts'
 import { startReaper } from './reconcile/reaper.ts'
 
 const config = loadConfig(WorkerConfig, process.env)
-const analyser = analyserFrom(config)
+const analyser = providerFrom(config, 'analyser')
+const transcriber = providerFrom(config, 'transcriber')
 const log = createLogger('worker', config.LOG_LEVEL)
 const database = openDatabase({ url: config.DATABASE_URL, max: 4, applicationName: 'worker' })
 const store = openWorkerStore(process.env)
@@ -24,17 +26,13 @@ const phase = config.PHASE
 
 await assertOwnBucket(db, store, phase)
 await cleanScratch(config.SCRATCH_DIRECTORY)
-const encode = createEncodeVideo({
-  db,
-  store,
-  settings: {
-    scratchDirectory: config.SCRATCH_DIRECTORY,
-    scratchMaxBytes: config.SCRATCH_MAX_BYTES,
-    stallSeconds: config.ENCODE_STALL_SECONDS,
-    ffmpegPath: config.FFMPEG_PATH,
-    ffprobePath: config.FFPROBE_PATH,
-  },
-})
+const settings = {
+  scratchDirectory: config.SCRATCH_DIRECTORY,
+  scratchMaxBytes: config.SCRATCH_MAX_BYTES,
+  stallSeconds: config.ENCODE_STALL_SECONDS,
+  ffmpegPath: config.FFMPEG_PATH,
+  ffprobePath: config.FFPROBE_PATH,
+}
 const worker = await createWorker({
   queueUrl: config.QUEUE_URL,
   prefix: config.QUEUE_PREFIX,
@@ -42,13 +40,18 @@ const worker = await createWorker({
   log,
   concurrency: { 'encode-video': config.ENCODE_CONCURRENCY },
   handlers: {
-    'encode-video': encode,
+    'encode-video': createEncodeVideo({ db, store, settings, transcribes: transcriber !== undefined }),
+    'transcribe-video': createTranscribeVideo({ db, store, phase, transcriber, settings }),
     'analyse-script': createAnalyseScript({ db, store, phase, analyser }),
     'delete-superseded': createDeleteSuperseded({ db, store }),
     'sweep-presigned': createSweepPresigned({ db, store }),
     erase: createErase({ db, store, phase }),
   },
-  onFailed: { 'encode-video': createEncodeFailed(db), 'analyse-script': createAnalyseFailed(db) },
+  onFailed: {
+    'encode-video': createEncodeFailed(db),
+    'transcribe-video': createTranscribeFailed(db),
+    'analyse-script': createAnalyseFailed(db),
+  },
 })
 const reaper = startReaper({ db, store, phase, orphanGraceSeconds: config.ORPHAN_GRACE_SECONDS }, log)
 const announcer = analyser && startAnnouncer(db, log)

@@ -1,7 +1,6 @@
 import { fork } from 'node:child_process'
-import { once } from 'node:events'
 import { mkdtemp, rm } from 'node:fs/promises'
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import type { ServerResponse } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
@@ -14,41 +13,14 @@ import { eq } from 'drizzle-orm'
 import t, { type Test } from 'tap'
 import { createAnalyseFailed, createAnalyseScript } from '../src/generate/analyse-script.ts'
 import { announceAnalyses } from '../src/generate/repository.ts'
+import { failures, say, startProvider, status } from './provider.ts'
 import { until } from './support.ts'
 
 const { signal } = new AbortController()
 const interaction = { C1: '무서워요.', T1: '무섭구나.', TF: 'T', Description: '감정을 바로 읽었다.' }
 const entry = { category: 'Emotion Reflection', descriptions: '좋다', level: 4, interactions: [interaction] }
 
-type Answer = (response: ServerResponse, request: IncomingMessage) => unknown
-const say = (content: string): Answer => {
-  return (response) => response.end(JSON.stringify({ choices: [{ message: { role: 'assistant', content } }] }))
-}
 const good = say(JSON.stringify({ reports: [entry] }))
-const status =
-  (code: number, headers = {}): Answer =>
-  (response) =>
-    response.writeHead(code, headers).end('{"error":{"message":"no"}}')
-
-/** A server that speaks as the analyser does, gives these answers in turn, and keeps what it was asked. */
-async function provider(t: Test, ...answers: Answer[]) {
-  const asked: string[] = []
-  const headers: IncomingMessage['headers'][] = []
-  const server = createServer(async (request, response) => {
-    asked.push(await text(request))
-    headers.push(request.headers)
-    const answer = answers[Math.min(asked.length, answers.length) - 1]
-    await answer?.(response, request)
-  }).listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  t.teardown(() => {
-    server.closeAllConnections()
-    server.close()
-  })
-  const address = server.address()
-  const port = typeof address === 'object' && address ? address.port : 0
-  return { asked, headers, analyser: { url: `http://127.0.0.1:${port}/v1`, model: 'a-model', apiKey: 'a-key' } }
-}
 
 /** A session with a stored script, and what became of it. */
 async function prepare(t: Test) {
@@ -95,7 +67,7 @@ async function prepare(t: Test) {
 
 t.test('a report is made of the newest script, and names it', async (t) => {
   const { db, store, scriptId, look, objects } = await prepare(t)
-  const { analyser, asked, headers } = await provider(t, good)
+  const { analyser, asked, headers } = await startProvider(t, good)
   t.equal(await announceAnalyses(db), 1)
   t.equal(await announceAnalyses(db), 0, 'announced once')
   t.equal((await look()).state, 1)
@@ -116,7 +88,7 @@ t.test('a report is made of the newest script, and names it', async (t) => {
 
 t.test('429 and 5xx are asked again after the pause the server wants', async (t) => {
   const { db, store, scriptId, look } = await prepare(t)
-  const { analyser, asked } = await provider(t, status(429, { 'retry-after': '1' }), status(500), good)
+  const { analyser, asked } = await startProvider(t, status(429, { 'retry-after': '1' }), status(500), good)
   await createAnalyseScript({ db, store, phase: 'LOCAL', analyser })({ script_version_id: scriptId }, { signal })
   t.equal(asked.length, 3)
   t.equal((await look()).state, 3)
@@ -130,7 +102,7 @@ t.test('a wrong answer is asked for once more with its fault named, then given u
     ['no completion', (response: ServerResponse) => response.end('[]'), 'no message'],
   ] as const) {
     const { db, store, scriptId, look, objects } = await prepare(t)
-    const { analyser, asked } = await provider(t, answer)
+    const { analyser, asked } = await startProvider(t, answer)
     const job = createAnalyseScript({ db, store, phase: 'LOCAL', analyser })
     await t.rejects(job({ script_version_id: scriptId }, { signal }), PermanentError, name)
     t.equal(asked.length, 2)
@@ -138,7 +110,7 @@ t.test('a wrong answer is asked for once more with its fault named, then given u
     await createAnalyseFailed(db)({ script_version_id: scriptId })
     t.strictSame(await look(), { state: 4, reports: [] })
     t.strictSame(await objects(), [])
-    const mended = await provider(t, answer, good)
+    const mended = await startProvider(t, answer, good)
     const again = createAnalyseScript({ db, store, phase: 'LOCAL', analyser: mended.analyser })
     await again({ script_version_id: scriptId }, { signal })
     t.equal((await look()).state, 3, 'a better second answer counts')
@@ -146,23 +118,9 @@ t.test('a wrong answer is asked for once more with its fault named, then given u
 })
 
 t.test('what no retry mends is permanent, the rest is for another try', async (t) => {
-  const endless: Answer = (response) => {
-    const more = () => {
-      while (!response.destroyed && response.write('x'.repeat(65_536)));
-    }
-    response.on('drain', more)
-    more()
-  }
-  for (const [name, answer, permanent] of [
-    ['401', status(401), true],
-    ['an endless answer', endless, true],
-    ['a redirect', status(302, { location: 'http://127.0.0.1:1/' }), false],
-    ['a long Retry-After', status(503, { 'retry-after': '3600' }), false],
-    ['a cut connection', (response: ServerResponse) => response.socket?.destroy(), false],
-    ['silence', () => {}, false],
-  ] as const) {
+  for (const [name, answer, permanent] of failures) {
     const { db, store, scriptId, look, objects } = await prepare(t)
-    const { analyser, asked } = await provider(t, answer)
+    const { analyser, asked } = await startProvider(t, answer)
     const job = createAnalyseScript({ db, store, phase: 'LOCAL', analyser: { ...analyser, timeoutMs: 2_000 } })
     const error = await job({ script_version_id: scriptId }, { signal }).catch((error: unknown) => error)
     t.ok(error instanceof Error, name)
@@ -176,7 +134,7 @@ t.test('what no retry mends is permanent, the rest is for another try', async (t
 t.test('a script saved meanwhile is due, a session deleted meanwhile leaves nothing', async (t) => {
   const { db, store, scriptId, save, caseId, look, objects } = await prepare(t)
   let newest = 0
-  const saving = await provider(t, async (response, request) => {
+  const saving = await startProvider(t, async (response, request) => {
     newest = await save(2)
     good(response, request)
   })
@@ -186,7 +144,7 @@ t.test('a script saved meanwhile is due, a session deleted meanwhile leaves noth
   t.equal(await announceAnalyses(db), 1)
   t.match(await db.select().from(outbox), [{ name: 'analyse-script', payload: { script_version_id: newest } }])
   const before = await objects()
-  const deleting = await provider(t, async (response, request) => {
+  const deleting = await startProvider(t, async (response, request) => {
     await db.delete(cases).where(eq(cases.id, caseId))
     good(response, request)
   })
@@ -211,7 +169,7 @@ const program = fileURLToPath(new URL('../src/worker.ts', import.meta.url))
 for (const backend of queueBackends) {
   t.test(`a worker with an analyser finds the script by itself, on ${backend}`, async (t) => {
     const { database, objectsFolder, scriptId, look } = await prepare(t)
-    const { analyser } = await provider(t, good)
+    const { analyser } = await startProvider(t, good)
     const queue = testQueue(t, backend, database.url)
     const worker = fork(program, [], {
       env: {

@@ -92,6 +92,7 @@ async function prepare(t: Test, file: string, container: Container, settings = {
     const all = await db.select().from(videos).orderBy(videos.id)
     return {
       encoding: row?.encodingStateId,
+      script: row?.scriptStateId,
       length: row?.videoLength,
       videos: all.map(({ state, failure, attempt }) => ({ state, failure, attempt })),
     }
@@ -101,13 +102,25 @@ async function prepare(t: Test, file: string, container: Container, settings = {
     for await (const { key } of store.list('video/')) found.push(key)
     return found.sort()
   }
-  const result = async () => {
-    const [key] = (await keys()).filter((name) => name.includes('encoded_'))
+  const made = async (name: string) => {
+    const [key] = (await keys()).filter((key) => key.includes(name))
     const copy = join(await mkdtemp(join(folder, 'result-')), 'result.mp4')
     await pipeline(await store.get(key ?? ''), createWriteStream(copy))
     return { ...(await probe('ffprobe', copy, 'mp4', never)), bytes: await readFile(copy) }
   }
-  return { db, store, encode, upload, state, keys, result, scratchDirectory, fail: createEncodeFailed(db) }
+  const result = () => made('encoded_')
+  return {
+    sound: () => made('audio_'),
+    db,
+    store,
+    encode,
+    upload,
+    state,
+    keys,
+    result,
+    scratchDirectory,
+    fail: createEncodeFailed(db),
+  }
 }
 
 interface Input {
@@ -401,9 +414,31 @@ t.test('two workers with the same job make one rendition', async (t) => {
   t.equal(faults.length, 1)
   t.type(faults[0], PostponedError)
   t.match(await job.state(), { encoding: 3, videos: [{ state: 'encoded', attempt: 1 }] })
-  t.equal((await job.keys()).length, 2)
+  t.equal((await job.keys()).length, 3, 'original, rendition and its sound')
   await job.encode({ video_id }, { signal: never })
   t.match(await job.state(), { videos: [{ attempt: 1 }] }, 'done is done')
+})
+
+t.test('the sound goes apart too, as transcribers want it', async (t) => {
+  const file = await make('loud.mp4', ...picture('320x240'), ...sound(2), ...h264, ...aac, '-shortest')
+  const job = await prepare(t, file, 'mp4')
+  const { video_id } = await job.upload()
+  await job.encode({ video_id }, { signal: never })
+  const heard = await job.sound()
+  t.match(heard, { audio: { codec: 'aac', channels: 1 } })
+  t.equal(heard.video, undefined)
+  t.ok(Math.abs((heard.seconds ?? 0) - 2) < 0.2)
+  t.ok(heard.bytes.length < 30_000)
+  t.strictSame(
+    (await job.db.select().from(outbox)).map(({ name }) => name),
+    ['delete-superseded'],
+    'nobody transcribes',
+  )
+  t.match(await job.state(), { script: 5 })
+
+  const mute = await prepare(t, await make('mute.mp4', ...picture('320x240'), ...h264), 'mp4')
+  await mute.encode({ video_id: (await mute.upload()).video_id }, { signal: never })
+  t.notOk((await mute.keys()).some((key) => key.includes('audio_')))
 })
 
 t.test('an attempt that lost its lease commits nothing', async (t) => {
@@ -415,7 +450,8 @@ t.test('an attempt that lost its lease commits nothing', async (t) => {
   const second = job.encode({ video_id }, { signal: never })
   await Promise.all([first, second])
   t.match(await job.state(), { encoding: 3, videos: [{ state: 'encoded', attempt: 2 }] })
-  t.strictSame(await job.keys(), [`video/${path}`, `video/${path.replace('1.mp4', 'encoded_1-2.mp4')}`].sort())
+  const made = ['1.mp4', 'encoded_1-2.mp4', 'audio_1-2.m4a'].map((name) => `video/${path.replace('1.mp4', name)}`)
+  t.strictSame(await job.keys(), made.sort())
 })
 
 t.test('a closing worker gives its job back at once', async (t) => {

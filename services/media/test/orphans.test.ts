@@ -1,4 +1,12 @@
-import { cases, renditions, reportVersions, scriptVersions, sessions, videos } from '@playtherapy/schema'
+import {
+  audioRenditions,
+  cases,
+  renditions,
+  reportVersions,
+  scriptVersions,
+  sessions,
+  videos,
+} from '@playtherapy/schema'
 import { storeBackends, testDatabase, testStore } from '@playtherapy/testing'
 import { sql } from 'drizzle-orm'
 import t from 'tap'
@@ -29,6 +37,8 @@ for (const backend of storeBackends) {
       ...{ sessionId, videoId: two ?? 0, path: `LOCAL/1/1/encoded_${two}-1.mp4`, size: 5, etag: '"1"' },
       ...{ durationMs: 1, width: 1, height: 1 },
     })
+    const sound = { videoId: two ?? 0, path: `LOCAL/1/1/audio_${two}-1.m4a`, size: 5, etag: '"1"' }
+    await db.insert(audioRenditions).values(sound)
     const version = { sessionId, version: 1, size: 5 }
     await db.insert(scriptVersions).values({ ...version, userId: 1, path: 'LOCAL/1/1/script_v1.json' })
     await db.insert(reportVersions).values({ ...version, path: 'LOCAL/1/1/analyze_report_v1.json' })
@@ -45,10 +55,13 @@ for (const backend of storeBackends) {
       // The rendition of an attempt that has not committed yet.
       `video/LOCAL/1/1/encoded_${one}-2.mp4`,
       `video/LOCAL/1/1/encoded_${two}-1.mp4`,
+      `video/LOCAL/1/1/audio_${one}-2.m4a`,
+      `video/LOCAL/1/1/audio_${two}-1.m4a`,
       // Names that this database never gave out.
       'script/LOCAL/1/2/script_v1.json',
       'video/LOCAL/1/1/6.mp4',
       'video/LOCAL/1/1/encoded_6-1.mp4',
+      'video/LOCAL/1/1/audio_6-1.m4a',
       'video/LOCAL/1/1/notes.txt',
       'video/LOCAL/2/1/1.mp4',
       // Another stage's.
@@ -61,6 +74,8 @@ for (const backend of storeBackends) {
       `video/LOCAL/1/1/encoded_${one}-1.mp4`,
       `video/LOCAL/1/1/encoded_${one}-3.mp4`,
       `video/LOCAL/1/1/encoded_${two}-2.mp4`,
+      `video/LOCAL/1/1/audio_${one}-1.m4a`,
+      `video/LOCAL/1/1/audio_${two}-2.m4a`,
     ].sort()
     const body = async function* () {
       yield Buffer.from('bytes')

@@ -1,4 +1,4 @@
-import { cases, erasures, renditions, sessions, videos } from '@playtherapy/schema'
+import { audioRenditions, cases, erasures, renditions, sessions, videos } from '@playtherapy/schema'
 import { type StoreBackend, storeBackends, testDatabase, testStore } from '@playtherapy/testing'
 import { eq, sql } from 'drizzle-orm'
 import t, { type Test } from 'tap'
@@ -52,7 +52,9 @@ for (const backend of storeBackends) {
       const render = async (videoId: number, path: string) => {
         const row = { sessionId, videoId, path, size: 5, etag: '"1"', durationMs: 1, width: 2, height: 2 }
         const [rendition] = await db.insert(renditions).values(row).returning()
-        await put(`video/${path}`)
+        const sound = { videoId, path: path.replace('encoded', 'audio'), size: 5, etag: '"1"' }
+        await db.insert(audioRenditions).values(sound)
+        for (const { path } of [row, sound]) await put(`video/${path}`)
         return rendition?.id ?? 0
       }
       const job = createDeleteSuperseded({ db, store })
@@ -80,9 +82,14 @@ for (const backend of storeBackends) {
         await job({ session_id: sessionId })
         t.strictSame(
           await keys(),
-          ['encoded_playing-1.mp4', 'newer.mp4', 'playing.mp4', 'presigned.mp4', 'receiving.mp4'].map(
-            (path) => `video/${path}`,
-          ),
+          [
+            'audio_playing-1.mp4',
+            'encoded_playing-1.mp4',
+            'newer.mp4',
+            'playing.mp4',
+            'presigned.mp4',
+            'receiving.mp4',
+          ].map((path) => `video/${path}`),
           `run ${run}`,
         )
       }

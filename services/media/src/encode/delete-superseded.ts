@@ -1,5 +1,5 @@
 import { inFolder, type ObjectStore } from '@playtherapy/object-store'
-import { type Database, renditions, sessions, videos } from '@playtherapy/schema'
+import { audioRenditions, type Database, renditions, sessions, videos } from '@playtherapy/schema'
 import { and, eq, inArray, lt } from 'drizzle-orm'
 
 /**
@@ -19,12 +19,13 @@ export function createDeleteSuperseded({ db, store }: { db: Database; store: Obj
       inArray(videos.state, ['encoded', 'superseded', 'failed', 'stored']),
     )
     const rows = await db
-      .select({ id: videos.id, original: videos.path, rendition: renditions.path })
+      .select({ id: videos.id, original: videos.path, rendition: renditions.path, audio: audioRenditions.path })
       .from(videos)
       .leftJoin(renditions, eq(renditions.videoId, videos.id))
+      .leftJoin(audioRenditions, eq(audioRenditions.videoId, videos.id))
       .where(replaced)
-    for (const { id, original, rendition } of rows) {
-      const paths = rendition ? [original, rendition] : [original]
+    for (const { id, original, rendition, audio } of rows) {
+      const paths = [original, rendition, audio].filter((path) => path !== null)
       await store.delete(paths.map((path) => inFolder('video', path)))
       await db.delete(videos).where(eq(videos.id, id))
     }

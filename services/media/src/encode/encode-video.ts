@@ -3,6 +3,7 @@ import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type JobContext, PermanentError } from '@playtherapy/jobs'
 import {
+  audioPath,
   inFolder,
   ObjectChangedError,
   ObjectMissingError,
@@ -29,6 +30,8 @@ export interface EncodeResources {
   db: Database
   store: ObjectStore
   settings: EncodeSettings
+  /** Whether there is a transcriber, who makes a script of what was encoded. */
+  transcribes?: boolean
 }
 
 /** How often progress is written and the lease renewed, in milliseconds. */
@@ -47,7 +50,7 @@ class OvertakenError extends Error {}
  * object of its own, one commits, the other removes what it wrote.
  */
 export function createEncodeVideo(resources: EncodeResources) {
-  const { db, store, settings } = resources
+  const { db, store, settings, transcribes = false } = resources
   return async ({ video_id }: { video_id: number }, { signal }: Pick<JobContext, 'signal'>): Promise<void> => {
     const taken = await claim(db, video_id)
     if (!taken) return
@@ -63,15 +66,20 @@ export function createEncodeVideo(resources: EncodeResources) {
         .catch(() => {})
     }, beatMs)
     try {
-      const file = join(scratch, 'rendition.mp4')
-      const result = await convert(resources, taken, file, either, (percent) => {
+      const files = { video: join(scratch, 'rendition.mp4'), audio: join(scratch, 'audio.m4a') }
+      const { hasAudio, ...result } = await convert(resources, taken, files, either, (percent) => {
         progress = percent
       })
-      const path = renditionPath(taken.path, taken.attempt)
-      const key = inFolder('video', path)
-      const stored = await store.put(key, createReadStream(file), { contentType: 'video/mp4', signal: either })
-      const rendition: NewRendition = { path, ...stored, ...result }
-      if (!(await commit(db, taken, rendition))) await store.delete([key])
+      const put = async (path: string, file: string, contentType: string) => ({
+        path,
+        ...(await store.put(inFolder('video', path), createReadStream(file), { contentType, signal: either })),
+      })
+      const video = await put(renditionPath(taken.path, taken.attempt), files.video, 'video/mp4')
+      const audio = hasAudio && (await put(audioPath(taken.path, taken.attempt), files.audio, 'audio/mp4'))
+      const rendition: NewRendition = { ...video, ...result, ...(audio && { audio }) }
+      if (!(await commit(db, taken, rendition, transcribes))) {
+        await store.delete([video, ...(audio ? [audio] : [])].map(({ path }) => inFolder('video', path)))
+      }
     } catch (error) {
       // What was deleted or replaced meanwhile may have lost its original already: no fault of the recording's.
       const counts = !stop.signal.aborted && (await renew(db, taken, progress).catch(() => true))
@@ -91,11 +99,11 @@ export const createEncodeFailed =
   ({ video_id }: { video_id: number }, reason: string): Promise<void> =>
     fail(db, video_id, reason)
 
-/** From the object store into a scratch file, checked. */
+/** From the object store into scratch files, checked. */
 async function convert(
   { store, settings }: EncodeResources,
   taken: Claim,
-  file: string,
+  files: { video: string; audio: string },
   signal: AbortSignal,
   onProgress: (percent: number) => void,
 ) {
@@ -106,14 +114,22 @@ async function convert(
   const source = await openSource({ store, key, size, etag })
   try {
     const original = await probe(settings.ffprobePath, source.url, container, signal)
-    const { options } = plan(original)
+    const { options, audioOptions } = plan(original)
+    const sound = audioOptions ? [{ options: audioOptions, file: files.audio }] : []
     await runFfmpeg({
       ...{ ffmpegPath: settings.ffmpegPath, stallSeconds: settings.stallSeconds, maxBytes: settings.scratchMaxBytes },
-      ...{ url: source.url, container, options, output: file, seconds: original.seconds, signal, onProgress },
+      ...{
+        url: source.url,
+        container,
+        outputs: [{ options, file: files.video }, ...sound],
+        seconds: original.seconds,
+        signal,
+        onProgress,
+      },
     })
     if (source.fault()) throw source.fault()
     // What ffmpeg wrote without complaint and nobody can read is our disk's fault, not the original's.
-    const result = await probe(settings.ffprobePath, file, 'mp4', signal).catch(() => {
+    const result = await probe(settings.ffprobePath, files.video, 'mp4', signal).catch(() => {
       throw new FfmpegError('exit', { diskFull: true })
     })
     return check(original, result, taken)
@@ -152,5 +168,5 @@ function check(original: Probe, { video, audio, seconds }: Probe, { container }:
       `The recording ends early: only ${minutes(seconds)} of ${minutes(expected)} could be read. Please upload it again.`,
     )
   }
-  return { seconds, width: video.width, height: video.height }
+  return { seconds, width: video.width, height: video.height, hasAudio: Boolean(audio) }
 }

@@ -7,9 +7,10 @@ export interface FfmpegRun {
   ffmpegPath: string
   url: string
   container: Container
-  /** Output options, see plan.ts. */
-  options: string[]
-  output: string
+  /** Second at which to begin. */
+  from?: number
+  /** Output options and file of each output, see plan.ts. */
+  outputs: { options: string[]; file: string }[]
   /** Length of the source, where it is known: what progress is measured against. */
   seconds: number | undefined
   /** Kills an ffmpeg that has not moved for so long. */
@@ -46,9 +47,11 @@ const tail = 4_096
  */
 export async function runFfmpeg(run: FfmpegRun): Promise<void> {
   if (run.signal.aborted) throw new FfmpegError('aborted')
-  const input = ['-protocol_whitelist', 'http,tcp', '-f', demuxer[run.container], '-i', run.url]
+  const seek = run.from ? ['-ss', `${run.from}`] : []
+  const input = [...seek, '-protocol_whitelist', 'http,tcp', '-f', demuxer[run.container], '-i', run.url]
   const quiet = ['-nostdin', '-hide_banner', '-loglevel', 'error', '-y', '-progress', 'pipe:1']
-  const child = spawn(run.ffmpegPath, [...quiet, ...input, ...run.options, run.output], {
+  const outputs = run.outputs.flatMap(({ options, file }) => [...options, file])
+  const child = spawn(run.ffmpegPath, [...quiet, ...input, ...outputs], {
     detached: true,
     stdio: ['ignore', 'pipe', 'pipe'],
   })

@@ -13,6 +13,8 @@ export interface Plan {
   remux: boolean
   /** ffmpeg's output options, all but the file. */
   options: string[]
+  /** The same for the sound alone, as transcribers want it; undefined for a silent film. */
+  audioOptions: string[] | undefined
 }
 
 const fits = ({ width, height }: VideoStream) =>
@@ -67,6 +69,10 @@ export function plan({ video, audio }: Probe): Plan {
       ...picture,
       ...sound,
       ...['-max_muxing_queue_size', '4096', '-movflags', '+faststart', '-f', 'mp4'],
+    ],
+    audioOptions: audio && [
+      ...['-map', `0:${audio.index}`, '-map_metadata', '-1', '-map_chapters', '-1'],
+      ...['-c:a', 'aac', '-b:a', '32k', '-ac', '1', '-ar', '16000', '-f', 'ipod'],
     ],
   }
 }

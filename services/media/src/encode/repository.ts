@@ -1,6 +1,16 @@
 import { PostponedError } from '@playtherapy/jobs'
-import { announce, type Database, renditions, State, sessions, type Transaction, videos } from '@playtherapy/schema'
+import {
+  announce,
+  audioRenditions,
+  type Database,
+  renditions,
+  State,
+  sessions,
+  type Transaction,
+  videos,
+} from '@playtherapy/schema'
 import { and, eq, inArray, sql } from 'drizzle-orm'
+import { announceTranscript } from '../generate/transcripts.ts'
 import type { Container } from './probe.ts'
 
 /** A lease outlives two missed renewals; a crashed worker's encode begins again no later than this. Seconds. */
@@ -111,6 +121,8 @@ export interface NewRendition {
   seconds: number
   width: number
   height: number
+  /** The sound alone, where there is any. */
+  audio?: { path: string; size: number; etag: string }
 }
 
 /** HH:MM:SS, rounded to the second. */
@@ -121,10 +133,16 @@ function clock(seconds: number): string {
 }
 
 /**
- * Makes a rendition the one to play: video encoded, session DONE, older videos to be removed. False when this attempt
+ * Makes a rendition the one to play: video encoded, session DONE, older videos to be removed, and where there is a
+ * transcriber, sound and no script, the script announced. False when this attempt
  * no longer counts, or the session is gone; then nothing has changed but that an overtaken video is superseded.
  */
-export const commit = (db: Database, taken: Claim, { seconds, ...file }: NewRendition): Promise<boolean> =>
+export const commit = (
+  db: Database,
+  taken: Claim,
+  { seconds, audio, ...file }: NewRendition,
+  transcribes: boolean,
+): Promise<boolean> =>
   db.transaction(async (tx) => {
     const locked = await lock(tx, taken.videoId)
     if (locked?.video.state !== 'encoding' || locked.video.attempt !== taken.attempt) return false
@@ -138,6 +156,7 @@ export const commit = (db: Database, taken: Claim, { seconds, ...file }: NewRend
       .insert(renditions)
       .values({ ...file, sessionId: session.id, videoId: taken.videoId, durationMs: Math.round(seconds * 1000) })
       .returning({ id: renditions.id })
+    if (audio) await tx.insert(audioRenditions).values({ ...audio, videoId: taken.videoId })
     await tx.update(videos).set({ state: 'encoded', progress: 100, leaseUntil: null }).where(mine(taken))
     await tx
       .update(sessions)
@@ -147,6 +166,7 @@ export const commit = (db: Database, taken: Claim, { seconds, ...file }: NewRend
         videoLength: sql`coalesce(${sessions.videoLength}, ${clock(seconds)})`,
       })
       .where(eq(sessions.id, session.id))
+    if (audio && transcribes) await announceTranscript(tx, taken)
     return true
   })
 

@@ -4,7 +4,8 @@ import { type JobContext, PermanentError } from '@playtherapy/jobs'
 import { inFolder, type ObjectStore, type Phase } from '@playtherapy/object-store'
 import type { Database } from '@playtherapy/schema'
 import { Value } from 'typebox/value'
-import { type Analyser, ask } from './chat.ts'
+import { ask } from './chat.ts'
+import type { Provider } from './provider.ts'
 import { Analysis, instructions, reportOf, Script, transcriptOf } from './report.ts'
 import { claimAnalysis, endAnalysis } from './repository.ts'
 
@@ -13,7 +14,7 @@ export interface AnalyseResources {
   store: ObjectStore
   phase: Phase
   /** Undefined: off. */
-  analyser: Analyser | undefined
+  analyser: Provider | undefined
 }
 
 /** Bytes of a script that is analysed; two hours of talk take a tenth of it. */

@@ -1,5 +1,5 @@
 import { attemptOf, folders, idsOf, inFolder, type ObjectStore, type Phase } from '@playtherapy/object-store'
-import { type Database, renditions, reportVersions, scriptVersions, videos } from '@playtherapy/schema'
+import { audioRenditions, type Database, renditions, reportVersions, scriptVersions, videos } from '@playtherapy/schema'
 import { and, eq, inArray, sql } from 'drizzle-orm'
 
 interface Resources {
@@ -67,7 +67,11 @@ async function givenOut(db: Database): Promise<(path: string) => boolean> {
 async function withoutOwner(db: Database, folder: Folder, candidates: Orphan[]): Promise<Orphan[]> {
   const pathOf = ({ key }: Orphan) => key.slice(folder.length + 1)
   const paths = candidates.map(pathOf)
-  const tables = { video: [videos, renditions], script: [scriptVersions], analyze_report: [reportVersions] }[folder]
+  const tables = {
+    video: [videos, renditions, audioRenditions],
+    script: [scriptVersions],
+    analyze_report: [reportVersions],
+  }[folder]
   const owned = new Set<string>()
   for (const table of tables) {
     const rows = await db.select({ path: table.path }).from(table).where(inArray(table.path, paths))

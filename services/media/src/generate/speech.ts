@@ -1,0 +1,26 @@
+import { type Static, Type } from 'typebox'
+import { readAnswer } from './answer.ts'
+import { type Provider, post, unusable } from './provider.ts'
+
+/** What was said from one second to another. */
+const Segment = Type.Object({ start: Type.Number(), end: Type.Number(), text: Type.String({ maxLength: 100_000 }) })
+export type Segment = Static<typeof Segment>
+
+const Transcription = Type.Object({ segments: Type.Array(Segment, { maxItems: 20_000 }) })
+
+/**
+ * Has one piece of sound transcribed; seconds count from its beginning. What is no transcription with segments is asked
+ * for once more, then it is a PermanentError. Otherwise throws what `post` throws.
+ */
+export async function transcribe(transcriber: Provider, flac: Buffer, signal: AbortSignal): Promise<Segment[]> {
+  for (let again = false; ; again = true) {
+    const form = new FormData()
+    form.set('file', new Blob([flac], { type: 'audio/flac' }), 'audio.flac')
+    form.set('model', transcriber.model)
+    form.set('response_format', 'verbose_json')
+    form.set('timestamp_granularities[]', 'segment')
+    const answer = readAnswer(await post(transcriber, '/audio/transcriptions', form, signal), Transcription)
+    if ('value' in answer) return answer.value.segments
+    if (again) throw unusable(transcriber)
+  }
+}

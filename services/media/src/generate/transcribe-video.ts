@@ -1,0 +1,103 @@
+import { createHash } from 'node:crypto'
+import { readFile, rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import { SessionGoneError, StaleVersionError, saveVersion, scriptSteps } from '@playtherapy/intake'
+import type { JobContext } from '@playtherapy/jobs'
+import { inFolder, type ObjectStore, type Phase } from '@playtherapy/object-store'
+import type { Database } from '@playtherapy/schema'
+import { runFfmpeg } from '../encode/ffmpeg.ts'
+import { makeScratch, touchScratch } from '../encode/scratch.ts'
+import { openSource } from '../encode/source-server.ts'
+import { joinPieces, piecesOf } from './pieces.ts'
+import type { Provider } from './provider.ts'
+import { type Segment, transcribe } from './speech.ts'
+import { claimTranscript, endTranscript } from './transcripts.ts'
+
+export interface TranscribeResources {
+  db: Database
+  store: ObjectStore
+  phase: Phase
+  /** Undefined: off. */
+  transcriber: Provider | undefined
+  settings: { scratchDirectory: string; stallSeconds: number; ffmpegPath: string }
+}
+
+type Claim = NonNullable<Awaited<ReturnType<typeof claimTranscript>>>
+
+/** Most bytes of one piece: twice what ten minutes of 16-bit sound at 16 kHz take. */
+const largestPiece = 40 * 1024 ** 2
+
+/**
+ * The job that has the transcriber make a script of a video's sound, as the first version of the session's script. It
+ * never follows a script that somebody saved meanwhile. Without a transcriber it ends quietly.
+ */
+export function createTranscribeVideo(resources: TranscribeResources) {
+  const { db, store, phase, transcriber } = resources
+  return async ({ video_id }: { video_id: number }, { signal }: Pick<JobContext, 'signal'>): Promise<void> => {
+    if (!transcriber) return await endTranscript(db, video_id, 'off')
+    const taken = await claimTranscript(db, video_id)
+    if (!taken) return
+    const scripts = (await listen(resources, transcriber, video_id, taken, signal)).map(toRecord)
+    const bytes = Buffer.from(JSON.stringify({ scripts }))
+    const checksum = createHash('sha256').update(bytes).digest('hex')
+    const script = { size: bytes.length, checksum, warnings: [], mayFollow: (current: number) => current === 0 }
+    try {
+      await saveVersion({ db, store }, bytes, scriptSteps(db, phase, taken, script))
+    } catch (error) {
+      // Deleted meanwhile, or written by hand: nobody waits for this one any more.
+      if (!(error instanceof SessionGoneError || error instanceof StaleVersionError)) throw error
+    }
+  }
+}
+
+/** Records that a script will not be tried again. */
+export const createTranscribeFailed =
+  (db: Database) =>
+  ({ video_id }: { video_id: number }): Promise<void> =>
+    endTranscript(db, video_id, 'failed')
+
+/** What the transcriber hears in a video's sound, piece by piece. */
+async function listen(
+  { store, settings }: TranscribeResources,
+  transcriber: Provider,
+  videoId: number,
+  { path, size, etag, durationMs }: Claim,
+  signal: AbortSignal,
+): Promise<Segment[]> {
+  const { scratchDirectory, stallSeconds, ffmpegPath } = settings
+  const scratch = await makeScratch(scratchDirectory, videoId)
+  const source = await openSource({ store, key: inFolder('video', path), size, etag })
+  try {
+    const heard = []
+    for (const piece of piecesOf(durationMs / 1000)) {
+      const file = join(scratch, 'piece.flac')
+      const length = ['-t', String(piece.to - piece.from)]
+      await runFfmpeg({
+        ...{ ffmpegPath, stallSeconds, maxBytes: largestPiece, url: source.url, container: 'mp4', from: piece.from },
+        ...{ outputs: [{ options: [...length, '-ac', '1', '-ar', '16000', '-f', 'flac'], file }], seconds: undefined },
+        ...{ signal, onProgress: () => {} },
+      })
+      heard.push({ piece, segments: await transcribe(transcriber, await readFile(file), signal) })
+      await touchScratch(scratch)
+    }
+    return joinPieces(heard)
+  } finally {
+    await source.close()
+    await rm(scratch, { recursive: true, force: true })
+  }
+}
+
+/** `HH:MM:SS.mmm` of seconds. */
+function clock(seconds: number): string {
+  const ms = Math.max(0, Math.round(seconds * 1000))
+  const hours = String(Math.floor(ms / 3_600_000)).padStart(2, '0')
+  return hours + new Date(ms).toISOString().slice(13, 23)
+}
+
+/** A record of a script. Who speaks a transcriber does not know: that is for the therapist to fill in. */
+const toRecord = ({ start, end, text }: Segment) => ({
+  start_time: clock(start),
+  end_time: clock(end),
+  speaker: '',
+  text: text.trim(),
+})

@@ -1,0 +1,94 @@
+import { execFile, fork } from 'node:child_process'
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { text } from 'node:stream/consumers'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
+import { mediaApp } from '@playtherapy/media/app'
+import { createFileStore } from '@playtherapy/object-store'
+import { reportVersions, scriptVersions, sessions } from '@playtherapy/schema'
+import { disagreements, queueBackends, testDatabase, testHost, testQueue } from '@playtherapy/testing'
+import t from 'tap'
+import { startProvider } from './provider.ts'
+import { addSession, form, openUpload, until } from './support.ts'
+
+const program = fileURLToPath(new URL('../src/worker.ts', import.meta.url))
+const folder = await mkdtemp(join(tmpdir(), 'playtherapy-pipeline-'))
+t.teardown(() => rm(folder, { recursive: true, force: true }))
+
+async function recording(name: string, ...sound: string[]): Promise<Buffer> {
+  const file = join(folder, name)
+  const picture = ['-f', 'lavfi', '-i', 'testsrc2=size=320x240:rate=25:duration=2']
+  const codecs = ['-c:v', 'libx264', '-preset', 'ultrafast', '-pix_fmt', 'yuv420p']
+  await promisify(execFile)('ffmpeg', ['-y', '-loglevel', 'error', ...picture, ...sound, ...codecs, file])
+  return readFile(file)
+}
+const talk = await recording('talk.mp4', '-f', 'lavfi', '-i', 'sine=duration=2', '-c:a', 'aac')
+const silent = await recording('silent.mp4')
+
+const segments = [{ start: 0, end: 1.5, text: '무서워요.' }]
+const entry = { category: 'Emotion Reflection', descriptions: '좋다', level: 3, interactions: [] }
+
+for (const backend of queueBackends)
+  t.test(`from the upload to the report without a hand, on ${backend}`, async (t) => {
+    const database = await testDatabase(t)
+    const { db, sql } = database
+    const directory = await mkdtemp(join(folder, 'objects-'))
+    const store = createFileStore({ directory })
+    const host = await testHost(t, mediaApp({ db, store, phase: 'LOCAL', uploadLimit: 20_000_000 }))
+    const { transcriber, asked } = await startProvider(t, (response, { url }) => {
+      const content = JSON.stringify({ reports: [entry] })
+      const answers: Record<string, object> = {
+        '/v1/audio/transcriptions': { segments },
+        '/v1/chat/completions': { choices: [{ message: { content } }] },
+      }
+      response.end(JSON.stringify(answers[url ?? '']))
+    })
+    const queue = testQueue(t, backend, database.url)
+    const worker = fork(program, [], {
+      env: {
+        ...process.env,
+        ...{ DATABASE_URL: database.url, QUEUE_URL: queue.url, QUEUE_PREFIX: queue.prefix },
+        ...{ FILE_STORE_DIRECTORY: directory, HOST: '127.0.0.1', PORT: '0', LOG_LEVEL: 'silent' },
+        ...{ SCRATCH_DIRECTORY: join(folder, 'scratch') },
+        ...{ TRANSCRIBER_URL: transcriber.url, TRANSCRIBER_MODEL: 'ears' },
+        ...{ ANALYSER_URL: transcriber.url, ANALYSER_MODEL: 'judge' },
+      },
+    })
+    t.teardown(() => worker.kill('SIGKILL'))
+
+    const upload = async (bytes: Buffer) => {
+      const { caseId, sessionId } = await addSession(db, 7)
+      const path = `/contents/api/case/${caseId}/session/${sessionId}/video`
+      const sent = openUpload(host.url + path, host.as(7))
+      sent.request.end(form(['file', bytes, 'recording.mp4']))
+      t.match(await sent.answer, { status: 201 })
+      return sessionId
+    }
+    const [talked, mute] = [await upload(talk), await upload(silent)]
+    const rows = await until(
+      () => db.select().from(sessions),
+      (all) =>
+        all.some(({ id, analyzeStateId }) => id === talked && analyzeStateId >= 3 && analyzeStateId < 5) &&
+        all.some(({ id, encodingStateId }) => id === mute && encodingStateId >= 3),
+    )
+    const states = { encodingStateId: 3, scriptStateId: 3, analyzeStateId: 3 }
+    t.match(
+      rows.find(({ id }) => id === talked),
+      states,
+    )
+    t.match(
+      rows.find(({ id }) => id === mute),
+      { encodingStateId: 3, scriptStateId: 5, analyzeStateId: 5 },
+      'no sound',
+    )
+    t.equal(asked.length, 2)
+    t.match(asked[1], '무서워요')
+    const [script] = await db.select().from(scriptVersions)
+    t.match(await db.select().from(reportVersions), [{ scriptVersionId: script?.id, levels: [[entry.category, 3]] }])
+    t.strictSame(JSON.parse(await text(await store.get(`script/${script?.path}`))), {
+      scripts: [{ start_time: '00:00:00.000', end_time: '00:00:01.500', speaker: '', text: '무서워요.' }],
+    })
+    t.strictSame(await disagreements(sql, store), { lost: [], orphaned: [], stuck: [] })
+  })

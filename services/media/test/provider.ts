@@ -1,0 +1,56 @@
+import { once } from 'node:events'
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import { text } from 'node:stream/consumers'
+import type { Test } from 'tap'
+
+export type Answer = (response: ServerResponse, request: IncomingMessage) => unknown
+
+/** A chat answer with this content. */
+export const say = (content: string): Answer => {
+  return (response) => response.end(JSON.stringify({ choices: [{ message: { role: 'assistant', content } }] }))
+}
+
+export const status =
+  (code: number, headers = {}): Answer =>
+  (response) =>
+    response.writeHead(code, headers).end('{"error":{"message":"no"}}')
+
+/** An answer without end. */
+export const endless: Answer = (response) => {
+  const more = () => {
+    while (!response.destroyed && response.write('x'.repeat(65_536)));
+  }
+  response.on('drain', more)
+  more()
+}
+
+/** What goes wrong with a server, and whether trying again later may help. */
+export const failures: [name: string, answer: Answer, permanent: boolean][] = [
+  ['401', status(401), true],
+  ['an endless answer', endless, true],
+  ['a redirect', status(302, { location: 'http://127.0.0.1:1/' }), false],
+  ['a long Retry-After', status(503, { 'retry-after': '3600' }), false],
+  ['a cut connection', (response) => response.socket?.destroy(), false],
+  ['silence', () => {}, false],
+]
+
+/** A server that speaks as transcribers and analysers do, gives these answers in turn, and keeps what it was asked. */
+export async function startProvider(t: Test, ...answers: Answer[]) {
+  const asked: string[] = []
+  const headers: IncomingMessage['headers'][] = []
+  const server = createServer(async (request, response) => {
+    asked.push(await text(request))
+    headers.push(request.headers)
+    const answer = answers[Math.min(asked.length, answers.length) - 1]
+    await answer?.(response, request)
+  }).listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  t.teardown(() => {
+    server.closeAllConnections()
+    server.close()
+  })
+  const address = server.address()
+  const port = typeof address === 'object' && address ? address.port : 0
+  const as = (role: string) => ({ role, url: `http://127.0.0.1:${port}/v1`, model: 'a-model', apiKey: 'a-key' })
+  return { asked, headers, analyser: as('analyser'), transcriber: as('transcriber') }
+}

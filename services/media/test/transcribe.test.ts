@@ -1,0 +1,241 @@
+import { execFile } from 'node:child_process'
+import { createReadStream } from 'node:fs'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { text } from 'node:stream/consumers'
+import { promisify } from 'node:util'
+import { PermanentError } from '@playtherapy/jobs'
+import { createFileStore } from '@playtherapy/object-store'
+import { audioRenditions, cases, renditions, scriptVersions, sessions, videos } from '@playtherapy/schema'
+import { testDatabase } from '@playtherapy/testing'
+import { eq } from 'drizzle-orm'
+import t, { type Test } from 'tap'
+import { joinPieces, piecesOf } from '../src/generate/pieces.ts'
+import { createTranscribeFailed, createTranscribeVideo } from '../src/generate/transcribe-video.ts'
+import { type Answer, failures, startProvider, status } from './provider.ts'
+
+const { signal } = new AbortController()
+const folder = await mkdtemp(join(tmpdir(), 'playtherapy-transcribe-'))
+t.teardown(() => rm(folder, { recursive: true, force: true }))
+
+/** A recording's sound of so many seconds, as an encode leaves it. */
+async function sound(seconds: number): Promise<string> {
+  const file = join(folder, `${seconds}.m4a`)
+  const source = ['-f', 'lavfi', '-i', `sine=frequency=300:duration=${seconds}:sample_rate=16000`]
+  await promisify(execFile)('ffmpeg', ['-y', '-loglevel', 'error', ...source, '-ac', '1', '-b:a', '32k', file])
+  return file
+}
+const short = await sound(4)
+
+const segment = (start: number, end: number, said: string) => ({ start, end, text: ` ${said} ` })
+const hear =
+  (...segments: object[]): Answer =>
+  (response) =>
+    response.end(JSON.stringify({ task: 'transcribe', language: 'korean', text: 'all of it', segments }))
+
+/** A session with an encoded video of this length, whose script is due. */
+async function prepare(t: Test, seconds = 4, file = short) {
+  const { db } = await testDatabase(t)
+  const store = createFileStore({ directory: t.testdir() })
+  const [owned] = await db.insert(cases).values({ userId: 7, givenName: '민수' }).returning()
+  const caseId = owned?.id ?? 0
+  const [session] = await db.insert(sessions).values({ caseId, name: 's' }).returning()
+  const sessionId = session?.id ?? 0
+  const path = `LOCAL/${caseId}/${sessionId}/audio_1-1.m4a`
+  const stored = await store.put(`video/${path}`, createReadStream(file), { contentType: 'audio/mp4' })
+  const described = { sessionId, container: 'mp4', size: 5, etag: '"1"', storedAt: new Date() } as const
+  const [video] = await db
+    .insert(videos)
+    .values({ ...described, state: 'encoded', path: 'v' })
+    .returning()
+  const videoId = video?.id ?? 0
+  const seen = { sessionId, videoId, path: 'r', size: 5, etag: '"1"', durationMs: seconds * 1000, width: 2, height: 2 }
+  const [rendition] = await db.insert(renditions).values(seen).returning()
+  await db.insert(audioRenditions).values({ videoId, path, ...stored })
+  await db.update(sessions).set({ renditionId: rendition?.id ?? null, scriptStateId: 1 })
+  const settings = { scratchDirectory: join(folder, 'scratch'), stallSeconds: 20, ffmpegPath: 'ffmpeg' }
+  const look = async () => {
+    const [row] = await db.select().from(sessions)
+    const scripts = await db.select().from(scriptVersions).orderBy(scriptVersions.version)
+    return { state: row?.scriptStateId, scripts }
+  }
+  const objects = async () => {
+    const keys: string[] = []
+    for await (const { key } of store.list('script/')) keys.push(key)
+    return keys
+  }
+  const script = async () => JSON.parse(await text(await store.get((await objects())[0] ?? '')))
+  const resources = { db, store, phase: 'LOCAL', settings } as const
+  return { db, store, resources, caseId, sessionId, videoId, look, objects, script }
+}
+
+t.test('a script is made of the sound, for the therapist to correct', async (t) => {
+  const { resources, videoId: video_id, look, script } = await prepare(t)
+  const { transcriber, asked, headers } = await startProvider(
+    t,
+    hear(segment(0.25, 1.5, '뭐 할까?'), segment(1.5, 4, '집.')),
+  )
+  const job = createTranscribeVideo({ ...resources, transcriber })
+  await job({ video_id }, { signal })
+  t.match(await look(), { state: 3, scripts: [{ version: 1, state: 'stored', userId: 7, checksum: /^[0-9a-f]{64}$/ }] })
+  t.strictSame(await script(), {
+    scripts: [
+      { start_time: '00:00:00.250', end_time: '00:00:01.500', speaker: '', text: '뭐 할까?' },
+      { start_time: '00:00:01.500', end_time: '00:00:04.000', speaker: '', text: '집.' },
+    ],
+  })
+  t.equal(headers[0]?.authorization, 'Bearer a-key')
+  t.match(headers[0]?.['content-type'], 'multipart/form-data')
+  for (const part of ['fLaC', 'name="model"\r\n\r\na-model', 'verbose_json', 'segment']) t.match(asked[0], part)
+  t.notMatch(asked[0], '민수')
+  await job({ video_id }, { signal })
+  t.equal(asked.length, 1, 'a second announcement does nothing')
+})
+
+t.test('a long recording goes in pieces that overlap, and comes back as one', async (t) => {
+  const { resources, videoId: video_id, script } = await prepare(t, 1_190, await sound(1_190))
+  const { transcriber, asked } = await startProvider(
+    t,
+    hear(segment(0, 5, 'first'), segment(580, 590, 'before the seam'), segment(594, 600, 'cut of')),
+    hear(segment(0, 5, 'the seam'), segment(9.1, 17, 'cut off by the end'), segment(590, 600, 'end of two')),
+    hear(segment(0, 10, 'second half, in two'), segment(15, 20, 'last')),
+  )
+  await createTranscribeVideo({ ...resources, transcriber })({ video_id }, { signal })
+  t.equal(asked.length, 3)
+  const { scripts } = await script()
+  t.strictSame(
+    scripts.map(({ start_time, text }: { start_time: string; text: string }) => `${start_time} ${text}`),
+    [
+      '00:00:00.000 first',
+      '00:09:40.000 before the seam',
+      '00:09:54.100 cut off by the end',
+      '00:19:30.000 second half, in two',
+      '00:19:45.000 last',
+    ],
+  )
+})
+
+t.test('pieces cover everything, and their seams lose and repeat nothing', async (t) => {
+  t.strictSame(piecesOf(0.5), [{ from: 0, to: 0.5 }])
+  t.strictSame(piecesOf(600), [{ from: 0, to: 600 }])
+  t.strictSame(piecesOf(601).at(-1), { from: 585, to: 601 })
+  t.equal(piecesOf(36_000).length, 62)
+  // Somebody talks in sentences of all lengths; each piece hears its part, what it cuts is heard as cut.
+  for (const length of [1.3, 4, 7.7, 14]) {
+    const said = Array.from({ length: Math.floor(2_000 / length) }, (_, n) => ({
+      start: n * length,
+      end: (n + 1) * length,
+    }))
+    const heard = piecesOf(2_000).map((piece) => ({
+      piece,
+      segments: said
+        .map(({ start, end }, n) => ({
+          start: Math.max(start, piece.from),
+          end: Math.min(end, piece.to),
+          text: `${n}`,
+        }))
+        .filter(({ start, end }) => end - start > 0.01)
+        .map(({ start, end, text }) => ({ start: start - piece.from, end: end - piece.from, text })),
+    }))
+    const numbers = joinPieces(heard).map(({ text }) => Number(text))
+    t.strictSame(
+      numbers,
+      said.map((_, n) => n),
+      `sentences of ${length} s`,
+    )
+  }
+  const [one, two] = piecesOf(1_000)
+  const monologue = { piece: one ?? { from: 0, to: 0 }, segments: [{ start: 500, end: 600, text: 'a' }] }
+  const rest = { piece: two ?? { from: 0, to: 0 }, segments: [{ start: 0, end: 60, text: 'b' }] }
+  t.strictSame(
+    joinPieces([monologue, rest]).map(({ text }) => text),
+    ['a', 'b'],
+    'one that fills the overlap',
+  )
+  t.strictSame(
+    joinPieces([
+      { ...monologue, segments: [] },
+      { ...rest, segments: [] },
+    ]),
+    [],
+  )
+})
+
+t.test('silence makes an empty script, and 429 and 5xx are asked again', async (t) => {
+  const { resources, videoId: video_id, look, script } = await prepare(t)
+  const { transcriber, asked } = await startProvider(t, status(429, { 'retry-after': '1' }), status(500), hear())
+  await createTranscribeVideo({ ...resources, transcriber })({ video_id }, { signal })
+  t.equal(asked.length, 3)
+  t.match(await look(), { state: 3, scripts: [{ version: 1 }] })
+  t.strictSame(await script(), { scripts: [] })
+})
+
+t.test('an answer that is no transcription is asked for once more, then given up', async (t) => {
+  const wrong: [string, Answer][] = [
+    ['no JSON', (response) => response.end('Certainly!')],
+    ['no segments', (response) => response.end('{"text":"all"}')],
+    ['times that are none', hear({ start: '0', end: 1, text: 'a' })],
+  ]
+  for (const [name, answer] of wrong) {
+    const { db, resources, videoId: video_id, look, objects } = await prepare(t)
+    const { transcriber, asked } = await startProvider(t, answer)
+    const job = createTranscribeVideo({ ...resources, transcriber })
+    await t.rejects(job({ video_id }, { signal }), PermanentError, name)
+    t.equal(asked.length, 2)
+    await createTranscribeFailed(db)({ video_id })
+    t.strictSame(await look(), { state: 4, scripts: [] })
+    t.strictSame(await objects(), [])
+    const mended = await startProvider(t, answer, hear(segment(0, 1, 'a')))
+    await createTranscribeVideo({ ...resources, transcriber: mended.transcriber })({ video_id }, { signal })
+    t.equal((await look()).state, 3, 'a better second answer counts')
+  }
+})
+
+t.test('what no retry mends is permanent, the rest is for another try', async (t) => {
+  for (const [name, answer, permanent] of failures) {
+    const { resources, videoId: video_id, look, objects } = await prepare(t)
+    const { transcriber, asked } = await startProvider(t, answer)
+    const job = createTranscribeVideo({ ...resources, transcriber: { ...transcriber, timeoutMs: 2_000 } })
+    const error = await job({ video_id }, { signal }).catch((error: unknown) => error)
+    t.ok(error instanceof Error, name)
+    t.equal(error instanceof PermanentError, permanent, name)
+    t.equal(asked.length, 1, name)
+    t.strictSame(await look(), { state: 2, scripts: [] }, name)
+    t.strictSame(await objects(), [], name)
+  }
+})
+
+t.test('a script saved meanwhile stays, a session deleted meanwhile leaves nothing', async (t) => {
+  const written = await prepare(t)
+  const { db, sessionId, caseId } = written
+  const saving = await startProvider(t, async (response, request) => {
+    const row = { sessionId, version: 1, path: 'mine', size: 2, etag: '"m"', userId: 7, state: 'stored' as const }
+    const [script] = await db.insert(scriptVersions).values(row).returning()
+    await db.update(sessions).set({ scriptVersionId: script?.id ?? null, lastScriptVersion: 1, scriptStateId: 3 })
+    hear(segment(0, 1, 'mine?'))(response, request)
+  })
+  const job = createTranscribeVideo({ ...written.resources, transcriber: saving.transcriber })
+  await job({ video_id: written.videoId }, { signal })
+  t.match(await written.look(), { state: 3, scripts: [{ path: 'mine' }] })
+  t.equal((await written.look()).scripts.length, 1)
+  t.strictSame(await written.objects(), [])
+  await createTranscribeFailed(db)({ video_id: written.videoId })
+  t.equal((await written.look()).state, 3)
+  await db.delete(cases).where(eq(cases.id, caseId))
+
+  const deleted = await prepare(t)
+  const deleting = await startProvider(t, async (response, request) => {
+    await deleted.db.delete(cases).where(eq(cases.id, deleted.caseId))
+    hear(segment(0, 1, 'a'))(response, request)
+  })
+  const late = createTranscribeVideo({ ...deleted.resources, transcriber: deleting.transcriber })
+  await late({ video_id: deleted.videoId }, { signal })
+  t.strictSame(await deleted.objects(), [])
+})
+
+t.test('without a transcriber nothing waits', async (t) => {
+  const { resources, videoId: video_id, look } = await prepare(t)
+  await createTranscribeVideo({ ...resources, transcriber: undefined })({ video_id }, { signal })
+  t.strictSame(await look(), { state: 5, scripts: [] })
+})
