@@ -395,7 +395,7 @@ t.test('an original that was swapped is refused', async (t) => {
   const job = await prepare(t, join(folder, 'end.mp4'), 'mp4')
   const { video_id, path } = await job.upload()
   await job.store.delete([`video/${path}`])
-  await job.store.put(`video/${path}`, createReadStream(join(folder, 'front.mp4')), { contentType: 'video/mp4' })
+  await job.store.put(`video/${path}`, createReadStream(join(folder, 'turned.mp4')), { contentType: 'video/mp4' })
   await t.rejects(job.encode({ video_id }, { signal: never }), {
     name: 'PermanentError',
     message: /changed or removed/,

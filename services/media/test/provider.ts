@@ -16,7 +16,7 @@ export const status =
     response.writeHead(code, headers).end('{"error":{"message":"no"}}')
 
 /** An answer without end. */
-export const endless: Answer = (response) => {
+const endless: Answer = (response) => {
   const more = () => {
     while (!response.destroyed && response.write('x'.repeat(65_536)));
   }
