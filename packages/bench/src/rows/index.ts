@@ -1,4 +1,5 @@
 import type { Row } from '../row.ts'
+import { coldStart } from './cold-start.ts'
 import { encode } from './encode.ts'
 import { lastByte } from './last-byte.ts'
 import { playback } from './playback.ts'
@@ -6,4 +7,4 @@ import { script } from './script.ts'
 import { upload, uploads } from './upload.ts'
 
 /** Every row, in the order of the table. */
-export const rows: Row[] = [upload, uploads, lastByte, playback, script, encode]
+export const rows: Row[] = [upload, uploads, lastByte, playback, script, encode, coldStart]

@@ -1,0 +1,42 @@
+import { join } from 'node:path'
+import { figure } from '../measure.ts'
+import type { Place } from '../place.ts'
+import type { Figure, Row } from '../row.ts'
+
+const programs = {
+  contents: 'services/contents/src/server.ts',
+  media: 'services/media/src/server.ts',
+  script: 'services/script/src/server.ts',
+  worker: 'services/media/src/worker.ts',
+}
+
+const rounds = 5
+
+/** Starts a program again and again, the first time to warm the disk's cache; seconds to ready. */
+async function starts(place: Place, program: string, env: NodeJS.ProcessEnv): Promise<number[]> {
+  const seconds: number[] = []
+  for (let round = -1; round < rounds; round++) {
+    const running = await place.start({ program, env, ready: '/health/ready' })
+    if (round >= 0) seconds.push(running.startMs / 1000)
+    await running.stop()
+  }
+  return seconds
+}
+
+/** Each process from its start to its first ready. */
+export const coldStart: Row = {
+  name: 'cold-start',
+  async measure(place) {
+    const env = {
+      ...(await place.settings(await place.database('starts'))),
+      QUEUE_URL: await place.redis(),
+      SCRATCH_DIRECTORY: join(place.directory, 'scratch-starts'),
+    }
+    const figures: Figure[] = []
+    for (const [name, program] of Object.entries(programs)) {
+      const about = { name: `cold start of ${name}`, unit: 's', target: { most: 1.5 } }
+      figures.push(figure(about, await starts(place, program, env)))
+    }
+    return figures
+  },
+}
