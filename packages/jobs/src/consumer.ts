@@ -3,7 +3,7 @@ import { DelayedError, type Job, UnrecoverableError, WaitingError } from 'bullmq
 import { catalogue, type JobData } from './catalogue.ts'
 import type { Queues } from './connection.ts'
 import { describeError, type Log, PermanentError, PostponedError } from './faults.ts'
-import { beginTry, buryJob, endJob, uncountTry } from './ledger.ts'
+import { buryJob, type Ledger, uncountTry } from './ledger.ts'
 
 /** What a handler knows beside the payload. */
 export interface JobContext {
@@ -29,6 +29,7 @@ export interface ConsumerSettings<N extends JobName> {
   queues: Queues
   /** Where the outbox is, which knows how often a job was tried and whether it has ended. */
   db: Database
+  ledger: Ledger
   handler: JobHandler<N>
   onFailed: FailedHook<N> | undefined
   concurrency: number
@@ -52,7 +53,7 @@ const idleLimit = 15_000
 
 /** Runs the jobs of one name. */
 export function consume<N extends JobName>(settings: ConsumerSettings<N>): Consumer {
-  const { name, queues, db, handler, onFailed, concurrency, log } = settings
+  const { name, queues, db, ledger, handler, onFailed, concurrency, log } = settings
   const atHand = new Set<AbortController>()
   let draining = false
   let idleSince: number | undefined
@@ -82,7 +83,7 @@ export function consume<N extends JobName>(settings: ConsumerSettings<N>): Consu
     }
     const { payload, request_id: requestId, outbox_id: outboxId } = job.data
     if (!catalogue[name].isPayload(payload)) throw new UnrecoverableError('not a payload of this job')
-    const attempt = await beginTry(db, outboxId)
+    const attempt = await ledger.beginTry(outboxId)
     // Done already, by a job that was announced twice.
     if (attempt === undefined) return
     const { attempts } = catalogue[name]
@@ -92,7 +93,7 @@ export function consume<N extends JobName>(settings: ConsumerSettings<N>): Consu
     try {
       if (attempt > attempts) throw new PermanentError(gaveUp)
       await handler(payload, { signal: abort.signal, attempt, lastAttempt, requestId, log: jobLog })
-      await endJob(db, outboxId)
+      await ledger.endJob(outboxId)
       jobLog.info({ ms: Math.round(performance.now() - started) }, 'job done')
     } catch (error) {
       if (abort.signal.aborted) throw await putBack(job, token)

@@ -1,5 +1,6 @@
 import { type Database, outbox } from '@playtherapy/schema'
-import { and, eq, isNotNull, isNull, lte, type SQL, sql } from 'drizzle-orm'
+import DataLoader from 'dataloader'
+import { and, eq, inArray, isNotNull, isNull, lte, type SQL, sql } from 'drizzle-orm'
 
 /**
  * A job's outbox row as its ledger: it is there until the job has ended, and it counts the tries. The queue is only
@@ -7,14 +8,46 @@ import { and, eq, isNotNull, isNull, lte, type SQL, sql } from 'drizzle-orm'
  */
 const open = (id: number) => and(eq(outbox.id, id), isNull(outbox.failedAt))
 
-/** Counts a try that begins; undefined when the job has ended already, so that there is nothing to do. */
-export async function beginTry(db: Database, id: number): Promise<number | undefined> {
-  const [row] = await db
-    .update(outbox)
-    .set({ attempts: sql`${outbox.attempts} + 1` })
-    .where(open(id))
-    .returning({ attempts: outbox.attempts })
-  return row?.attempts
+export interface Ledger {
+  /** Counts a try that begins; undefined when the job has ended already, so that there is nothing to do. */
+  beginTry(id: number): Promise<number | undefined>
+  /** The job is done. */
+  endJob(id: number): Promise<void>
+}
+
+/**
+ * What happens to every job, for all jobs of a process: those that begin or end while a statement is under way share
+ * the next one, so that many small jobs do not each wait for a commit of their own.
+ */
+export function openLedger(db: Database): Ledger {
+  const begin = together<number | undefined>(async (ids) => {
+    const rows = await db
+      .update(outbox)
+      .set({ attempts: sql`${outbox.attempts} + 1` })
+      .where(and(inArray(outbox.id, ids), isNull(outbox.failedAt)))
+      .returning({ id: outbox.id, attempts: outbox.attempts })
+    const attempts = new Map(rows.map((row) => [row.id, row.attempts]))
+    return ids.map((id) => attempts.get(id))
+  })
+  const end = together<void>(async (ids) => {
+    await db.delete(outbox).where(inArray(outbox.id, ids))
+    return ids.map(() => undefined)
+  })
+  return { beginTry: (id) => begin.load(id), endJob: (id) => end.load(id) }
+}
+
+/** Most jobs that share a statement. */
+const mostTogether = 500
+
+function together<T>(act: (ids: number[]) => Promise<T[]>): DataLoader<number, T> {
+  let underWay: Promise<unknown> = Promise.resolve()
+  const batch = async (ids: readonly number[]) => {
+    const acting = act([...ids])
+    underWay = acting.catch(() => {})
+    return acting
+  }
+  const batchScheduleFn = (dispatch: () => void) => void underWay.then(dispatch)
+  return new DataLoader(batch, { cache: false, maxBatchSize: mostTogether, batchScheduleFn })
 }
 
 /** A try that was put back does not count. */
@@ -23,11 +56,6 @@ export async function uncountTry(db: Database, id: number): Promise<void> {
     .update(outbox)
     .set({ attempts: sql`greatest(${outbox.attempts} - 1, 0)` })
     .where(open(id))
-}
-
-/** The job is done. */
-export async function endJob(db: Database, id: number): Promise<void> {
-  await db.delete(outbox).where(eq(outbox.id, id))
 }
 
 /** The job is given up; its row stays for somebody to look at, with the reason. */

@@ -3,6 +3,7 @@ import { catalogue, jobNames } from './catalogue.ts'
 import { openQueues, settles } from './connection.ts'
 import { type Consumer, consume, type FailedHook, type JobHandler } from './consumer.ts'
 import type { Log } from './faults.ts'
+import { openLedger } from './ledger.ts'
 import { type Reconciler, startReconciler } from './reconciler.ts'
 import { type Relay, startRelay } from './relay.ts'
 
@@ -55,6 +56,7 @@ export async function createWorker(settings: WorkerSettings): Promise<RunningWor
   const { queueUrl, prefix, database, handlers, onFailed = {}, concurrency = {}, log } = settings
   assertComplete(handlers)
   const queues = openQueues({ url: queueUrl, log, ...(prefix && { prefix }) })
+  const ledger = openLedger(database.db)
   let consumers: Consumer[]
   let relay: Relay
   let reconciler: Reconciler
@@ -63,6 +65,7 @@ export async function createWorker(settings: WorkerSettings): Promise<RunningWor
       name,
       queues,
       db: database.db,
+      ledger,
       handler: handlers[name],
       onFailed: onFailed[name],
       concurrency: concurrency[name] ?? catalogue[name].concurrency,

@@ -1,10 +1,13 @@
 import type { Row } from '../row.ts'
+import { cases } from './cases.ts'
 import { coldStart } from './cold-start.ts'
 import { encode } from './encode.ts'
 import { lastByte } from './last-byte.ts'
 import { playback } from './playback.ts'
+import { queue } from './queue.ts'
 import { script } from './script.ts'
 import { upload, uploads } from './upload.ts'
+import { workers } from './workers.ts'
 
 /** Every row, in the order of the table. */
-export const rows: Row[] = [upload, uploads, lastByte, playback, script, encode, coldStart]
+export const rows: Row[] = [upload, uploads, lastByte, playback, cases, script, encode, queue, workers, coldStart]

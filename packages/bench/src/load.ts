@@ -1,0 +1,53 @@
+import { Agent, get } from 'node:http'
+import { quantile } from './measure.ts'
+
+export interface Load {
+  perSecond: number
+  /** Milliseconds. */
+  p99: number
+  mean: number
+}
+
+export interface Request {
+  url: string
+  headers: Record<string, string>
+}
+
+/** The body of an answer that is 200. */
+export function fetchText({ url, headers }: Request, agent?: Agent): Promise<string> {
+  return new Promise((resolve, reject) => {
+    get(url, { headers, ...(agent && { agent }) }, (response) => {
+      const chunks: Buffer[] = []
+      response.on('data', (chunk: Buffer) => chunks.push(chunk))
+      response.once('error', reject)
+      response.once('end', () => {
+        const text = Buffer.concat(chunks).toString()
+        if (response.statusCode === 200) resolve(text)
+        else reject(new Error(`a request was answered with ${response.statusCode}: ${text}`))
+      })
+    }).once('error', reject)
+  })
+}
+
+/** So many clients that ask again as soon as they are answered, for so many seconds. */
+export async function press(
+  next: () => Request,
+  { clients, seconds }: { clients: number; seconds: number },
+): Promise<Load> {
+  const agent = new Agent({ keepAlive: true, maxSockets: clients })
+  const times: number[] = []
+  const began = performance.now()
+  const end = began + seconds * 1000
+  await Promise.all(
+    Array.from({ length: clients }, async () => {
+      while (performance.now() < end) {
+        const asked = performance.now()
+        await fetchText(next(), agent)
+        times.push(performance.now() - asked)
+      }
+    }),
+  )
+  agent.destroy()
+  const mean = times.reduce((sum, time) => sum + time, 0) / times.length
+  return { perSecond: times.length / ((performance.now() - began) / 1000), p99: quantile(times, 0.99), mean }
+}

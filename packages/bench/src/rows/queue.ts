@@ -1,0 +1,92 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { createWorker } from '@playtherapy/jobs'
+import { announce, openDatabase, outbox } from '@playtherapy/schema'
+import { Queue, Worker } from 'bullmq'
+import { onlyHandler, silent, until } from '../jobs.ts'
+import { alternate, figure, quantile, ratio } from '../measure.ts'
+import type { Row } from '../row.ts'
+
+const jobs = 2_000
+/** Jobs announced with one call, and jobs done at once; the same on both sides. */
+const [together, concurrency] = [100, 50]
+/** Jobs announced one by one, to see how long one takes to begin, and the pause between two. */
+const [single, pauseMs] = [200, 10]
+
+const jobsPerSecond = (began: number) => jobs / ((performance.now() - began) / 1000)
+
+/** No-op jobs, through outbox and relay and by BullMQ alone, both on Redis and each in this one process. */
+export const queue: Row = {
+  name: 'queue',
+  async measure(place) {
+    const redis = await place.redis()
+    const url = await place.database('queue')
+    const database = openDatabase({ url, max: 4, applicationName: 'bench' })
+    const service = openDatabase({ url, max: 8, applicationName: 'bench' })
+    let seen = (_: number) => {}
+    const worker = await createWorker({
+      ...{ queueUrl: redis, prefix: '{bench}', database, log: silent },
+      handlers: onlyHandler(async ({ session_id }) => seen(session_id)),
+      concurrency: { 'delete-superseded': concurrency },
+    })
+    const connection = { url: redis, maxRetriesPerRequest: null }
+    const bare = new Queue('bare', { connection })
+    const bareWorker = new Worker('bare', async () => seen(0), { connection, concurrency })
+    await bareWorker.waitUntilReady()
+
+    const throughput = async (addSome: (numbers: number[]) => Promise<unknown>) => {
+      let done = 0
+      seen = () => done++
+      const began = performance.now()
+      const numbers = Array.from({ length: together }, (_, n) => n + 1)
+      for (let sent = 0; sent < jobs; sent += together) await addSome(numbers.map((n) => n + sent))
+      await until(() => done === jobs)
+      return jobsPerSecond(began)
+    }
+    const rates = await alternate({
+      ours: () =>
+        throughput((numbers) =>
+          service.db
+            .insert(outbox)
+            .values(numbers.map((session_id) => ({ name: 'delete-superseded' as const, payload: { session_id } }))),
+        ),
+      theirs: () =>
+        throughput((numbers) =>
+          bare.addBulk(numbers.map((n) => ({ name: 'no-op', data: { n }, opts: { removeOnComplete: true } }))),
+        ),
+    })
+
+    const delays: { p50: number; p99: number }[] = []
+    for (let round = 0; round < 5; round++) {
+      const [committed, started] = [new Map<number, number>(), new Map<number, number>()]
+      seen = (n) => started.set(n, performance.now())
+      for (let n = 1; n <= single; n++) {
+        await announce(service.db, 'delete-superseded', { session_id: n })
+        committed.set(n, performance.now())
+        await sleep(pauseMs)
+      }
+      await until(() => started.size === single)
+      const took = [...committed].map(([n, at]) => Math.max(0, (started.get(n) ?? Number.NaN) - at))
+      delays.push({ p50: quantile(took, 0.5), p99: quantile(took, 0.99) })
+    }
+
+    await Promise.all([worker.close(), bareWorker.close()])
+    await bare.close()
+    await Promise.all([service.close(), database.close()])
+    const about = { unit: 'ms', name: '' }
+    return [
+      ratio(
+        { name: '2,000 no-op jobs: jobs a second against BullMQ alone', target: { least: 0.6 } },
+        [rates.ours, rates.theirs],
+        (rate) => rate,
+      ),
+      figure(
+        { ...about, name: 'commit to start of a job, p50', target: { most: 20 } },
+        delays.map(({ p50 }) => p50),
+      ),
+      figure(
+        { ...about, name: 'commit to start of a job, p99', target: { most: 100 } },
+        delays.map(({ p99 }) => p99),
+      ),
+    ]
+  },
+}
