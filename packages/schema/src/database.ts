@@ -22,6 +22,9 @@ export interface OpenDatabase {
   close(): Promise<void>
 }
 
+/** Most parameters of a statement that a connection keeps prepared. */
+const mostKept = 16
+
 /**
  * A pool that connects on first use. Every statement ends after 15 s and an abandoned transaction after 30 s, so that
  * nothing outward waits for ever.
@@ -40,5 +43,10 @@ export function openDatabase({ url, max, applicationName }: DatabaseSettings): O
       idle_in_transaction_session_timeout: 30_000,
     },
   })
+  // Drizzle hands over text. Unless told otherwise that is parsed and planned anew each time, after a round trip of its
+  // own to learn the types. Text with a list in it comes in too many lengths to be kept.
+  const { unsafe } = sql
+  sql.unsafe = (text, parameters = [], options) =>
+    unsafe(text, parameters, { ...options, prepare: parameters.length > 0 && parameters.length <= mostKept })
   return { db: drizzle(sql, { schema: tables, casing: 'snake_case' }), sql, close: () => sql.end({ timeout: 5 }) }
 }

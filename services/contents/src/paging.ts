@@ -63,3 +63,10 @@ export function readPage({ skip, limit }: Pick<Static<typeof ListQuery>, 'skip' 
     },
   }
 }
+
+/**
+ * How many entries there are, as far as a page tells: it has so many from `offset` on. Less than asked for means that
+ * those are all, and none beyond the first says nothing, so that only then all are counted.
+ */
+export const knownTotal = async (onPage: number, offset: number, countAll: () => Promise<number>): Promise<number> =>
+  onPage === 0 && offset > 0 ? countAll() : offset + onPage

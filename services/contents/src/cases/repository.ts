@@ -1,7 +1,7 @@
 import { cases, type Database, sessions } from '@playtherapy/schema'
 import { and, eq, type SQL, sql } from 'drizzle-orm'
 import { bury } from '../erasure.ts'
-import { likePattern, type Page } from '../paging.ts'
+import { knownTotal, likePattern, type Page } from '../paging.ts'
 import type { Case } from './schemas.ts'
 
 export interface NewCase {
@@ -23,6 +23,7 @@ const toCase = ({ description, ...row }: Row): Case => ({
 export function caseRepository(db: Database, timeZone: string) {
   const day = (moment: typeof cases.createdAt | typeof cases.updatedAt) =>
     sql`to_char(${moment} at time zone ${timeZone}, 'YYYY-MM-DD')`
+  /** Of rows `cases`, which may be a page of them: the sessions are counted for no others. */
   const columns = sql`
     ${cases.id}, ${cases.givenName}, ${cases.familyName}, ${cases.description}, ${cases.userId},
     (select count(*)::int from ${sessions} where ${sessions.caseId} = ${cases.id}) as session_count,
@@ -45,19 +46,15 @@ export function caseRepository(db: Database, timeZone: string) {
   const one = (userId: number, id: number) => and(eq(cases.id, id), eq(cases.userId, userId))
 
   return {
-    /** A page and the count of all, in one statement and so of one moment. */
+    /** A page, and how many there are as far as it tells: all that a check of its range needs. */
     async list(userId: number, keyword: string | undefined, { offset, limit }: Page) {
       const where = found(userId, keyword)
-      const rows = await db.execute<Row & { total: number }>(sql`
-        select page.*, counted.total
-        from (select count(*)::int as total from ${cases} where ${where}) as counted
-        left join lateral (
-          select ${columns} from ${cases} where ${where}
-          order by ${cases.id} desc offset ${offset} limit ${limit}
-        ) as page on true
-        order by page.id desc`)
-      const total = rows[0]?.total ?? 0
-      return { total, items: rows.filter((row) => row.id !== null).map(({ total: _, ...row }) => toCase(row)) }
+      const rows = await db.execute<Row>(sql`
+        select ${columns}
+        from (select * from ${cases} where ${where} order by ${cases.id} desc offset ${offset} limit ${limit}) as ${cases}
+        order by ${cases.id} desc`)
+      const total = await knownTotal(rows.length, offset, () => this.count(userId, keyword))
+      return { total, items: rows.map(toCase) }
     },
 
     async count(userId: number, keyword: string | undefined): Promise<number> {

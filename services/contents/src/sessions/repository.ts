@@ -11,7 +11,7 @@ import {
 import { ownSession, type SessionOfCaller } from '@playtherapy/service-kit'
 import { and, eq, type SQL, sql } from 'drizzle-orm'
 import { bury } from '../erasure.ts'
-import { likePattern, type Page } from '../paging.ts'
+import { knownTotal, likePattern, type Page } from '../paging.ts'
 import type { Session } from './schemas.ts'
 
 type CaseOfCaller = Pick<SessionOfCaller, 'userId' | 'caseId'>
@@ -42,18 +42,13 @@ export function sessionRepository(db: Database, timeZone: string) {
   }
 
   return {
-    /** A page and the count of all, in one statement and so of one moment. */
+    /** A page, and how many there are as far as it tells: all that a check of its range needs. */
     async list(caller: CaseOfCaller, keyword: string | undefined, { offset, limit }: Page) {
-      const where = found(caller, keyword)
-      const rows = await db.execute<Session & { total: number }>(sql`
-        select page.*, counted.total
-        from (select count(*)::int as total from ${sessions} where ${where}) as counted
-        left join lateral (
-          select ${columns} from ${from} where ${where}
-          order by ${sessions.id} desc offset ${offset} limit ${limit}
-        ) as page on true
-        order by page.id desc`)
-      return { total: rows[0]?.total ?? 0, items: rows.filter((row) => row.id !== null) }
+      const items = await db.execute<Session>(sql`
+        select ${columns} from ${from} where ${found(caller, keyword)}
+        order by ${sessions.id} desc offset ${offset} limit ${limit}`)
+      const total = await knownTotal(items.length, offset, () => this.count(caller, keyword))
+      return { total, items }
     },
 
     count(caller: CaseOfCaller, keyword: string | undefined): Promise<number> {
