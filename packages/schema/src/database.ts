@@ -3,7 +3,7 @@ import { drizzle, type PostgresJsDatabase, type PostgresJsTransaction } from 'dr
 import postgres from 'postgres'
 import * as tables from './tables.ts'
 
-export type Database = PostgresJsDatabase<typeof tables>
+export type Database = PostgresJsDatabase<typeof tables> & { $client: postgres.Sql }
 export type Transaction = PostgresJsTransaction<typeof tables, ExtractTablesWithRelations<typeof tables>>
 
 export interface DatabaseSettings {

@@ -2,4 +2,5 @@ export { type Database, type OpenDatabase, openDatabase, type Transaction } from
 export type { JobName, JobPayloads } from './jobs.ts'
 export { databaseCode, isOutage, outlastOutage } from './outage.ts'
 export { announce } from './outbox.ts'
+export { statement } from './statement.ts'
 export * from './tables.ts'

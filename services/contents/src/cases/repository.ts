@@ -1,4 +1,4 @@
-import { cases, type Database, sessions } from '@playtherapy/schema'
+import { cases, type Database, sessions, statement } from '@playtherapy/schema'
 import { and, eq, type SQL, sql } from 'drizzle-orm'
 import { bury } from '../erasure.ts'
 import { knownTotal, likePattern, type Page } from '../paging.ts'
@@ -29,18 +29,35 @@ export function caseRepository(db: Database, timeZone: string) {
     (select count(*)::int from ${sessions} where ${sessions.caseId} = ${cases.id}) as session_count,
     ${day(cases.createdAt)} as start_date, ${day(cases.updatedAt)} as updated_date, ${cases.caseStateId}`
 
-  /** A therapist's cases that a keyword finds, in names and in the values, not the keys, of the description. */
-  function found(userId: number, keyword: string | undefined): SQL | undefined {
+  const { placeholder } = sql
+  const owned = eq(cases.userId, placeholder('userId'))
+  const pattern = placeholder('pattern')
+  const values = sql`select value #>> '{}' as text from jsonb_path_query(${cases.description}, 'strict $.**') as value
+    where jsonb_typeof(value) in ('string', 'number')`
+  /** Cases that a keyword finds, in names and in the values, not the keys, of the description. */
+  const found = and(
+    owned,
+    sql`(${cases.givenName} ilike ${pattern} or ${cases.familyName} ilike ${pattern}
+      or exists (select from (${values}) as described where described.text ilike ${pattern}))`,
+  )
+  const statements = (where: SQL | undefined) => ({
+    list: statement<Row>(
+      db,
+      sql`select ${columns}
+        from (
+          select * from ${cases} where ${where}
+          order by ${cases.id} desc offset ${placeholder('offset')} limit ${placeholder('limit')}
+        ) as ${cases}
+        order by ${cases.id} desc`,
+    ),
+    count: statement<{ count: number }>(db, sql`select count(*)::int as count from ${cases} where ${where}`),
+  })
+  const of = { all: statements(owned), found: statements(found) }
+
+  async function count(userId: number, keyword: string | undefined): Promise<number> {
     const pattern = likePattern(keyword)
-    const owned = eq(cases.userId, userId)
-    if (pattern === undefined) return owned
-    const values = sql`select value #>> '{}' as text from jsonb_path_query(${cases.description}, 'strict $.**') as value
-      where jsonb_typeof(value) in ('string', 'number')`
-    return and(
-      owned,
-      sql`(${cases.givenName} ilike ${pattern} or ${cases.familyName} ilike ${pattern}
-        or exists (select from (${values}) as described where described.text ilike ${pattern}))`,
-    )
+    const [row] = await (pattern === undefined ? of.all : of.found).count({ userId, pattern: pattern ?? null })
+    return row?.count ?? 0
   }
 
   const one = (userId: number, id: number) => and(eq(cases.id, id), eq(cases.userId, userId))
@@ -48,18 +65,14 @@ export function caseRepository(db: Database, timeZone: string) {
   return {
     /** A page, and how many there are as far as it tells: all that a check of its range needs. */
     async list(userId: number, keyword: string | undefined, { offset, limit }: Page) {
-      const where = found(userId, keyword)
-      const rows = await db.execute<Row>(sql`
-        select ${columns}
-        from (select * from ${cases} where ${where} order by ${cases.id} desc offset ${offset} limit ${limit}) as ${cases}
-        order by ${cases.id} desc`)
-      const total = await knownTotal(rows.length, offset, () => this.count(userId, keyword))
+      const pattern = likePattern(keyword)
+      const { list } = pattern === undefined ? of.all : of.found
+      const rows = await list({ userId, pattern: pattern ?? null, offset, limit })
+      const total = await knownTotal(rows.length, offset, () => count(userId, keyword))
       return { total, items: rows.map(toCase) }
     },
 
-    async count(userId: number, keyword: string | undefined): Promise<number> {
-      return db.$count(cases, found(userId, keyword))
-    },
+    count,
 
     async get(userId: number, id: number): Promise<Case | undefined> {
       const [row] = await db.execute<Row>(sql`select ${columns} from ${cases} where ${one(userId, id)}`)
