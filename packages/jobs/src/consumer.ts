@@ -21,8 +21,11 @@ export interface JobContext {
 /** Returns when the work is done or is no longer wanted; throws otherwise. May run twice for one announcement. */
 export type JobHandler<N extends JobName> = (payload: JobPayloads[N], context: JobContext) => Promise<void>
 
-/** Records that a job will not be tried again. `reason` is fit to be shown. May run twice. */
-export type FailedHook<N extends JobName> = (payload: JobPayloads[N], reason: string) => Promise<void>
+/**
+ * Records that a job will not be tried again. `reason` is fit to be shown. Answers false when what the job was about is
+ * gone, so that nobody needs to hear of it. May run twice.
+ */
+export type FailedHook<N extends JobName> = (payload: JobPayloads[N], reason: string) => Promise<boolean>
 
 export interface ConsumerSettings<N extends JobName> {
   name: N
@@ -72,8 +75,8 @@ export function consume<N extends JobName>(settings: ConsumerSettings<N>): Consu
 
   /** The end of a job that failed: recorded first where it is to be seen, then in the ledger. */
   const giveUp = async (payload: JobPayloads[N], outboxId: number, reason: string) => {
-    await onFailed?.(payload, reason)
-    await buryJob(db, outboxId, reason)
+    const matters = (await onFailed?.(payload, reason)) ?? true
+    await (matters ? buryJob(db, outboxId, reason) : ledger.endJob(outboxId))
   }
 
   const run = async (job: Job<JobData>, abort: AbortController, token?: string) => {

@@ -81,11 +81,27 @@ for (const backend of queueBackends) {
         insert into outbox (name, payload, attempts) values ('encode-video', '{"video_id": 4}', 10)`
       await place.start({
         handlers: { 'encode-video': async () => void runs++ },
-        onFailed: { 'encode-video': async (payload) => void failures.push(payload) },
+        onFailed: { 'encode-video': async (payload) => failures.push(payload) > 0 },
       })
       await until('the end', () => failures.length > 0)
       t.equal(runs, 0)
       t.strictSame(failures, [{ video_id: 4 }])
+      const dead = () => place.database.sql`select 1 from outbox where failed_at is not null`
+      await until('a dead letter', async () => (await dead()).length === 1)
+    })
+
+    t.test('a job whose subject is gone leaves no dead letter', async (t) => {
+      const place = await testPlace(t, backend)
+      await place.start({
+        handlers: {
+          'encode-video': async () => {
+            throw new PermanentError('The file was removed.')
+          },
+        },
+        onFailed: { 'encode-video': async () => false },
+      })
+      await announce(place.database.db, 'encode-video', { video_id: 4 })
+      await until('an empty outbox', async () => (await place.outboxRows()) === 0)
     })
   })
 }

@@ -18,7 +18,7 @@ for (const backend of queueBackends) {
             throw new Error('a store at https://secret.example')
           },
         },
-        onFailed: { 'encode-video': async (payload, reason) => void failures.push({ ...payload, reason }) },
+        onFailed: { 'encode-video': async (payload, reason) => failures.push({ ...payload, reason }) > 0 },
       })
       await announce(place.database.db, 'encode-video', { video_id: 7 })
       const queue = place.queues.queue('encode-video')
@@ -45,7 +45,7 @@ for (const backend of queueBackends) {
             throw new PermanentError('The recording has no picture.')
           },
         },
-        onFailed: { 'encode-video': async (payload, reason) => void failures.push({ ...payload, reason }) },
+        onFailed: { 'encode-video': async (payload, reason) => failures.push({ ...payload, reason }) > 0 },
       })
       await announce(place.database.db, 'encode-video', { video_id: 8 })
       const queue = place.queues.queue('encode-video')
@@ -69,6 +69,7 @@ for (const backend of queueBackends) {
           'encode-video': async () => {
             hooks += 1
             if (hooks === 1) throw new Error('the database is away')
+            return true
           },
         },
       })

@@ -31,7 +31,7 @@ async function afterDeath(t: Test, backend: QueueBackend, before: number): Promi
   const events: unknown[] = []
   await place.start({
     handlers: { 'encode-video': async ({ video_id }, { attempt }) => void events.push({ video_id, attempt }) },
-    onFailed: { 'encode-video': async ({ video_id }, reason) => void events.push({ video_id, reason }) },
+    onFailed: { 'encode-video': async ({ video_id }, reason) => events.push({ video_id, reason }) > 0 },
   })
   await until('the end of the job', async () => (await queue.getJobCountByTypes('completed', 'failed')) === 1)
   await until('its trace', () => events.length > 0)

@@ -5,6 +5,7 @@ import { mkdtemp, readdir, readFile, rm, truncate, writeFile } from 'node:fs/pro
 import { createServer } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { promisify } from 'node:util'
 import { PermanentError, PostponedError } from '@playtherapy/jobs'
@@ -402,6 +403,31 @@ t.test('an original that was swapped is refused', async (t) => {
   })
 })
 
+t.test('a store that breaks off in the middle is no fault of the recording', async (t) => {
+  const job = await prepare(t, join(folder, 'end.mp4'), 'mp4')
+  const { video_id } = await job.upload()
+  const { get } = job.store
+  const breaking: typeof get = async (key, options) => {
+    const whole = await get(key, options)
+    return Readable.from(
+      (async function* () {
+        for await (const chunk of whole) {
+          yield chunk.subarray(0, 1_000)
+          throw new Error('the store broke off')
+        }
+      })(),
+      { objectMode: false },
+    )
+  }
+  job.store.get = breaking
+  const error = await job.encode({ video_id }, { signal: never }).catch((fault: unknown) => fault)
+  t.match(error, { message: 'the store broke off' })
+  t.notOk(error instanceof PermanentError)
+  job.store.get = get
+  await job.encode({ video_id }, { signal: never })
+  t.match(await job.state(), { encoding: 3, videos: [{ state: 'encoded', attempt: 2 }] })
+})
+
 t.test('a rendition larger than allowed is refused', (t) =>
   refused(t, join(folder, 'turned.mp4'), 'mp4', /larger than/, { scratchMaxBytes: 1_000 }),
 )
@@ -505,4 +531,5 @@ t.test('a session deleted meanwhile gets no object back', async (t) => {
   await job.db.delete(sessions)
   await encoding
   t.strictSame(await job.keys(), [`video/${path}`], 'the original is for the erasure; nothing else came')
+  t.equal(await job.fail({ video_id }, 'because'), false, 'nobody needs to hear of its failure')
 })

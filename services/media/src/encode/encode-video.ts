@@ -93,10 +93,10 @@ export function createEncodeVideo(resources: EncodeResources) {
   }
 }
 
-/** Records that a video will not be tried again. */
+/** Records that a video will not be tried again; false when it is gone. */
 export const createEncodeFailed =
   (db: Database) =>
-  ({ video_id }: { video_id: number }, reason: string): Promise<void> =>
+  ({ video_id }: { video_id: number }, reason: string): Promise<boolean> =>
     fail(db, video_id, reason)
 
 /** From the object store into scratch files, checked. */
@@ -142,10 +142,12 @@ async function convert(
 
 /** Whether another try makes sense: not if the file itself is at fault. */
 function judged(error: unknown, source: OpenSource, signal: AbortSignal): unknown {
-  if (error instanceof PermanentError || signal.aborted) return error
+  if (signal.aborted) return error
   const cause = source.fault() ?? error
   if (cause instanceof ObjectChangedError || cause instanceof ObjectMissingError) return new PermanentError(changed)
+  // Half a file looks like a broken one, so whatever was found wrong with it says nothing.
   if (source.fault()) return cause
+  if (error instanceof PermanentError) return error
   if (error instanceof FfmpegError) {
     if (error.why === 'too large') return new PermanentError(tooLarge)
     return error.why === 'exit' && !error.diskFull && !error.killed ? new PermanentError(unreadable) : error

@@ -170,12 +170,17 @@ export const commit = (
     return true
   })
 
-/** Gives a video up: failed with its reason, and the session's encoding ERROR when this is the video that counts. */
-export const fail = (db: Database, videoId: number, reason: string): Promise<void> =>
+/**
+ * Gives a video up: failed with its reason, and the session's encoding ERROR when this is the video that counts. False
+ * when the video is gone.
+ */
+export const fail = (db: Database, videoId: number, reason: string): Promise<boolean> =>
   db.transaction(async (tx) => {
     const locked = await lock(tx, videoId)
-    if (!locked || !['stored', 'encoding'].includes(locked.video.state)) return
+    if (!locked) return false
+    if (!['stored', 'encoding'].includes(locked.video.state)) return true
     await tx.update(videos).set({ state: 'failed', failure: reason, leaseUntil: null }).where(eq(videos.id, videoId))
-    if (!locked.current) return
+    if (!locked.current) return true
     await tx.update(sessions).set({ encodingStateId: State.ERROR }).where(eq(sessions.id, locked.session.id))
+    return true
   })

@@ -53,7 +53,12 @@ export async function openSource({ store, key, size, etag }: Source): Promise<Op
     }
     const left = new AbortController()
     response.once('close', () => left.abort())
-    await pipeline(await store.get(key, { start, end, ifMatch: etag, signal: left.signal }), response)
+    const original = await store.get(key, { start, end, ifMatch: etag, signal: left.signal })
+    // Told apart here: afterwards the answer is destroyed, whoever broke off.
+    original.once('error', (error) => {
+      if (!left.signal.aborted) fault ??= error
+    })
+    await pipeline(original, response)
   }
 
   const server = createServer((request, response) => {

@@ -29,7 +29,7 @@ export function createAnalyseScript({ db, store, phase, analyser }: AnalyseResou
     { script_version_id: scriptVersionId }: { script_version_id: number },
     { signal }: Pick<JobContext, 'signal'>,
   ): Promise<void> => {
-    if (!analyser) return await endAnalysis(db, scriptVersionId, 'off')
+    if (!analyser) return void (await endAnalysis(db, scriptVersionId, 'off'))
     const taken = await claimAnalysis(db, scriptVersionId)
     if (!taken) return
     const { path, etag, size, caseId, sessionId } = taken
@@ -51,8 +51,8 @@ export function createAnalyseScript({ db, store, phase, analyser }: AnalyseResou
   }
 }
 
-/** Records that an analysis will not be tried again. */
+/** Records that an analysis will not be tried again; false when nobody waits for it any more. */
 export const createAnalyseFailed =
   (db: Database) =>
-  ({ script_version_id: scriptVersionId }: { script_version_id: number }): Promise<void> =>
+  ({ script_version_id: scriptVersionId }: { script_version_id: number }): Promise<boolean> =>
     endAnalysis(db, scriptVersionId, 'failed')

@@ -57,11 +57,16 @@ export const claimAnalysis = (db: Database, scriptVersionId: number) =>
     return script && { ...session, ...script }
   })
 
-/** Ends an analysis without a report: ERROR, or as it was before there was an analyser. */
-export async function endAnalysis(db: Database, scriptVersionId: number, how: 'failed' | 'off'): Promise<void> {
+/**
+ * Ends an analysis without a report: ERROR, or as it was before there was an analyser. False when nobody waits for it
+ * any more.
+ */
+export async function endAnalysis(db: Database, scriptVersionId: number, how: 'failed' | 'off'): Promise<boolean> {
   const before = sql`case when ${sessions.reportVersionId} is null then ${State.NONE} else ${State.READY} end::smallint`
-  await db
+  const ended = await db
     .update(sessions)
     .set({ analyzeStateId: how === 'failed' ? State.ERROR : before })
     .where(and(scoredBy(scriptVersionId), inArray(sessions.analyzeStateId, [State.READY, State.START])))
+    .returning({ id: sessions.id })
+  return ended.length > 0
 }

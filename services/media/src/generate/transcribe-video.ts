@@ -34,7 +34,7 @@ const largestPiece = 40 * 1024 ** 2
 export function createTranscribeVideo(resources: TranscribeResources) {
   const { db, store, phase, transcriber } = resources
   return async ({ video_id }: { video_id: number }, { signal }: Pick<JobContext, 'signal'>): Promise<void> => {
-    if (!transcriber) return await endTranscript(db, video_id, 'off')
+    if (!transcriber) return void (await endTranscript(db, video_id, 'off'))
     const taken = await claimTranscript(db, video_id)
     if (!taken) return
     const scripts = (await listen(resources, transcriber, video_id, taken, signal)).map(toRecord)
@@ -50,10 +50,10 @@ export function createTranscribeVideo(resources: TranscribeResources) {
   }
 }
 
-/** Records that a script will not be tried again. */
+/** Records that a script will not be tried again; false when nobody waits for it any more. */
 export const createTranscribeFailed =
   (db: Database) =>
-  ({ video_id }: { video_id: number }): Promise<void> =>
+  ({ video_id }: { video_id: number }): Promise<boolean> =>
     endTranscript(db, video_id, 'failed')
 
 /** What the transcriber hears in a video's sound, piece by piece. */

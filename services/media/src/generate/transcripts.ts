@@ -60,10 +60,15 @@ export const claimTranscript = (db: Database, videoId: number) =>
     return audio && { ...session, ...audio }
   })
 
-/** Ends the making of a script without one: ERROR, or as it was before there was a transcriber. */
-export async function endTranscript(db: Database, videoId: number, how: 'failed' | 'off'): Promise<void> {
-  await db
+/**
+ * Ends the making of a script without one: ERROR, or as it was before there was a transcriber. False when nobody waits
+ * for it any more.
+ */
+export async function endTranscript(db: Database, videoId: number, how: 'failed' | 'off'): Promise<boolean> {
+  const ended = await db
     .update(sessions)
     .set({ scriptStateId: how === 'failed' ? State.ERROR : State.NONE })
     .where(and(playing(db, videoId), inArray(sessions.scriptStateId, [State.READY, State.START])))
+    .returning({ id: sessions.id })
+  return ended.length > 0
 }

@@ -13,10 +13,6 @@ export function parseTime(value: unknown): number | undefined {
   )
 }
 
-/** Whether something stands in a time's place that is no time. Absent, null and empty are not odd: nothing is known. */
-export const isOddTime = (value: unknown): boolean =>
-  value !== undefined && value !== null && value !== '' && parseTime(value) === undefined
-
 const padded = (value: number, digits: number) => String(Math.trunc(value)).padStart(digits, '0')
 
 /** `HH:MM:SS` of milliseconds, rounded down to the second; hours take a third digit when they need it. */
