@@ -1,10 +1,10 @@
 import { inFolder, ObjectChangedError, ObjectMissingError, originalPath } from '@playtherapy/object-store'
-import { announce, type Transaction, videos } from '@playtherapy/schema'
+import { announce, outlastOutage, type Transaction, videos } from '@playtherapy/schema'
 import { and, count, eq } from 'drizzle-orm'
 import { NotAVideoError, StoreFailedError, TooLargeError, TooManyUrlsError } from './errors.ts'
 import type { IntakeResources } from './receive-original.ts'
 import { registerOriginal } from './register-original.ts'
-import { reserveVideo } from './reserve-video.ts'
+import { nextVideo, reserveVideo } from './reserve-video.ts'
 import { sniff, sniffLength } from './sniff.ts'
 
 /** Seconds in which a PUT to a presigned URL may start. */
@@ -18,23 +18,22 @@ const mostUnannounced = 100
 
 /**
  * A URL for one PUT of a recording straight to the object store, under a key of its own, and that key as the column
- * will hold it. It does not count before it is announced. Throws SessionGoneError and TooManyUrlsError.
+ * will hold it. It does not count before it is announced. Throws SessionGoneError, StoreFailedError and TooManyUrlsError.
  */
 export async function issuePresigned(
   { db, store, phase }: IntakeResources,
   { caseId, sessionId }: { caseId: number; sessionId: number },
 ): Promise<{ presigned_url: string; file_path: string }> {
-  const { path } = await db.transaction(async (tx) => {
+  const video = await nextVideo({ db, store }, (videoId) => originalPath(phase, caseId, sessionId, videoId))
+  await db.transaction(async (tx) => {
     const unannounced = and(eq(videos.sessionId, sessionId), eq(videos.state, 'presigned'))
     const [found] = await tx.select({ count: count() }).from(videos).where(unannounced)
     if (found && found.count >= mostUnannounced) throw new TooManyUrlsError()
-    const pathOf = (videoId: number) => originalPath(phase, caseId, sessionId, videoId)
-    const video = await reserveVideo(tx, { sessionId, state: 'presigned', pathOf })
+    await reserveVideo(tx, video, { sessionId, state: 'presigned' })
     await announce(tx, 'sweep-presigned', { video_id: video.id }, { delaySeconds: sweepSeconds })
-    return video
   })
-  const url = await store.presignPut(inFolder('video', path), { contentType: 'video/mp4', expiresIn: urlSeconds })
-  return { presigned_url: url, file_path: path }
+  const url = await store.presignPut(inFolder('video', video.path), { contentType: 'video/mp4', expiresIn: urlSeconds })
+  return { presigned_url: url, file_path: video.path }
 }
 
 export interface Announcement {
@@ -44,7 +43,7 @@ export interface Announcement {
   /** Most bytes of a recording. */
   limit: number
   requestId?: string
-  /** Other changes of the same request, made in the same transaction; alone when there is nothing to announce. */
+  /** Other changes of the same request, made in the same transaction; alone when there is nothing to announce. May run again after an outage. */
   alongside?: (tx: Transaction) => Promise<void>
 }
 
@@ -65,10 +64,14 @@ export async function announceOriginal(
     return false
   }
   const original = await inspect(store, inFolder('video', path), Math.min(limit, singlePutLimit))
-  return db.transaction(async (tx) => {
+  const { result, repeated } = await outlastOutage(db, async (tx) => {
     await alongside(tx)
     return registerOriginal(tx, 'presigned', { videoId: video.id, sessionId, requestId, ...original })
   })
+  if (result || !repeated) return result
+  // A try whose answer was lost may have registered it.
+  const [row] = await db.select({ state: videos.state }).from(videos).where(eq(videos.id, video.id))
+  return row !== undefined && row.state !== 'presigned'
 }
 
 async function inspect(store: IntakeResources['store'], key: string, limit: number) {

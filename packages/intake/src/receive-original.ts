@@ -1,9 +1,9 @@
-import { inFolder, type ObjectStore, originalPath, type Phase } from '@playtherapy/object-store'
+import { inFolder, ObjectExistsError, type ObjectStore, originalPath, type Phase } from '@playtherapy/object-store'
 import { type Database, outlastOutage, videos } from '@playtherapy/schema'
 import { and, eq, sql } from 'drizzle-orm'
 import { EmptyError, NotAVideoError, SessionGoneError, StoreFailedError, TooLargeError } from './errors.ts'
 import { registerOriginal } from './register-original.ts'
-import { reserveVideo } from './reserve-video.ts'
+import { nextVideo, reserveVideo } from './reserve-video.ts'
 import { sniff, sniffLength } from './sniff.ts'
 
 export interface IntakeResources {
@@ -53,9 +53,8 @@ export async function receiveOriginal(
   if (start.length > limit) throw new TooLargeError(limit)
 
   const pathOf = (videoId: number) => originalPath(phase, caseId, sessionId, videoId)
-  const video = await db.transaction((tx) =>
-    reserveVideo(tx, { sessionId, state: 'receiving', pathOf, fileName, leaseUntil }),
-  )
+  const video = await nextVideo({ db, store }, pathOf)
+  await db.transaction((tx) => reserveVideo(tx, video, { sessionId, state: 'receiving', fileName, leaseUntil }))
   const key = inFolder('video', video.path)
   const mine = and(eq(videos.id, video.id), eq(videos.state, 'receiving'))
 
@@ -86,8 +85,9 @@ export async function receiveOriginal(
     }
   }
 
-  const discard = async () => {
-    await store.delete([key])
+  const discard = async (error: unknown) => {
+    // What lay there before is not ours to delete.
+    if (!(error instanceof StoreFailedError && error.cause instanceof ObjectExistsError)) await store.delete([key])
     const rows = await db.delete(videos).where(mine).returning({ id: videos.id })
     return rows.length > 0
   }
@@ -107,7 +107,7 @@ export async function receiveOriginal(
     await ended()
     signal.throwIfAborted()
   } catch (error) {
-    const rowWasThere = await discard().catch(() => true)
+    const rowWasThere = await discard(error).catch(() => true)
     throw rowWasThere ? error : new SessionGoneError()
   } finally {
     clearInterval(lease)

@@ -288,8 +288,17 @@ t.test('a kept connection serves on after uploads that went well and after ones 
   t.equal(await send(clip(900_000)), 201)
 })
 
-t.test('an upload while the object store is down is answered 400 and does not count', async (t) => {
+t.test('an upload while the object store is down is answered 400 and leaves nothing', async (t) => {
   const media = await testMedia(t, { store: storeThatIsDown() })
+  const answer = await media.upload(form(['file', clip(12_000_000), 'b.mp4']))
+  t.same(seen(answer), [400, { message: 'File [b.mp4] Upload failed.', error_code: 1000 }])
+  t.equal(await media.db.$count(videos), 0)
+  const url = await fetch(`${media.url}/presigned-url`, { headers: media.auth })
+  t.equal(url.status, 503, 'nor is there a URL')
+})
+
+t.test('an upload whose object store goes down after its key was found free does not count', async (t) => {
+  const media = await testMedia(t, { store: { ...storeThatIsDown(), head: async () => undefined } })
   const answer = await media.upload(form(['file', clip(12_000_000), 'b.mp4']))
   t.same(seen(answer), [400, { message: 'File [b.mp4] Upload failed.', error_code: 1000 }])
   t.same(

@@ -66,6 +66,21 @@ t.test('a store that fails', async (t) => {
   )
 })
 
+t.test('a number whose key is taken, as after the restore of an older database, is passed over', async (t) => {
+  const store = await testStore(t, 'file')
+  const { objects, post, session } = await testScripts(t, store)
+  t.same(await post(form(script)), saved)
+  const [first = ''] = await objects()
+  const taken = [2, 3].map((version) => first.replace('v1', `v${version}`))
+  async function* older() {
+    yield Buffer.from('older')
+  }
+  for (const key of taken) await store.put(key, older(), { contentType: 'application/json' })
+  t.same(await post(form(`${script} `)), saved)
+  t.match(await session(), { lastScriptVersion: 4 })
+  for (const key of taken) t.equal((await store.head(key))?.size, 5, 'what lay there stays')
+})
+
 t.test('an object that is not the one recorded is not served', async (t) => {
   const store = createFileStore({ directory: t.testdir() })
   const { get, post, objects } = await testScripts(t, store)

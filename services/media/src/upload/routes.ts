@@ -1,5 +1,11 @@
 import multipart from '@fastify/multipart'
-import { type IntakeResources, issuePresigned, SessionGoneError, TooManyUrlsError } from '@playtherapy/intake'
+import {
+  type IntakeResources,
+  issuePresigned,
+  SessionGoneError,
+  StoreFailedError,
+  TooManyUrlsError,
+} from '@playtherapy/intake'
 import { ErrorBody, errors, SessionParams } from '@playtherapy/service-kit'
 import type { FastifyInstance } from 'fastify'
 import { multipartLimits, refuseTooLong } from './file-part.ts'
@@ -77,6 +83,7 @@ export async function uploadRoutes(
       } catch (error) {
         if (error instanceof SessionGoneError) throw errors.sessionNotFound(sessionId)
         if (error instanceof TooManyUrlsError) throw errors.unavailable(3_600)
+        if (error instanceof StoreFailedError) throw errors.unavailable()
         throw error
       }
     },
