@@ -8,6 +8,12 @@ import { and, eq, inArray, isNotNull, isNull, lte, type SQL, sql } from 'drizzle
  */
 const open = (id: number) => and(eq(outbox.id, id), isNull(outbox.failedAt))
 
+/**
+ * Lets a statement's commit not wait for the disk; always true. What may be lost then, and only with the database
+ * itself, is the count of a try, or that a job has ended: it is announced again, and jobs are idempotent.
+ */
+const hasty = sql`set_config('synchronous_commit', 'off', true) = 'off'`
+
 export interface Ledger {
   /** Counts a try that begins; undefined when the job has ended already, so that there is nothing to do. */
   beginTry(id: number): Promise<number | undefined>
@@ -24,13 +30,13 @@ export function openLedger(db: Database): Ledger {
     const rows = await db
       .update(outbox)
       .set({ attempts: sql`${outbox.attempts} + 1` })
-      .where(and(inArray(outbox.id, ids), isNull(outbox.failedAt)))
+      .where(and(inArray(outbox.id, ids), isNull(outbox.failedAt), hasty))
       .returning({ id: outbox.id, attempts: outbox.attempts })
     const attempts = new Map(rows.map((row) => [row.id, row.attempts]))
     return ids.map((id) => attempts.get(id))
   })
   const end = together<void>(async (ids) => {
-    await db.delete(outbox).where(inArray(outbox.id, ids))
+    await db.delete(outbox).where(and(inArray(outbox.id, ids), hasty))
     return ids.map(() => undefined)
   })
   return { beginTry: (id) => begin.load(id), endJob: (id) => end.load(id) }

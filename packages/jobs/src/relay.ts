@@ -20,7 +20,7 @@ export interface Relay {
   close(): Promise<void>
 }
 
-const batch = 100
+const batch = 500
 /** A commit wakes the relay; this backs it up, and bounds its pause after a failure, in milliseconds. */
 const pollEvery = 5_000
 /** A row nobody here can publish is looked at again after so many seconds: a newer release may know it. */
@@ -47,6 +47,7 @@ export async function startRelay({ database: { db, sql: client }, queues, log }:
         .orderBy(asc(outbox.availableAt), asc(outbox.id))
         .limit(batch)
         .for('update', { skipLocked: true })
+      if (due.length === 0) return 0
       const good = due.filter(isPublishable)
       await Promise.all([...byName(good)].map(([name, jobs]) => queues.queue(name).addBulk(jobs)))
       await tx
@@ -54,6 +55,7 @@ export async function startRelay({ database: { db, sql: client }, queues, log }:
         .set({ publishedAt: sql`now()` })
         .where(inArray(outbox.id, ids(good)))
       const bad = due.filter((row) => !isPublishable(row))
+      if (bad.length === 0) return due.length
       for (const { id, name } of bad) log.error({ outbox_id: id, job: name }, 'an outbox row is no known job')
       const later = sql`now() + make_interval(secs => ${asideSeconds})`
       await tx
