@@ -45,10 +45,10 @@ t.test('Redis is hurt', { skip }, async (t) => {
     (async () => {
       const { place, media, worker, session, upload, command } = await begin(t)
       await worker.restart()
-      await command('CONFIG', 'SET', 'min-replicas-to-write', '1')
+      await command('CONFIG', 'SET', 'maxmemory', '1')
       t.equal(await upload(), 201, 'refusing writes: uploads do not need it')
       await sleep(5_000)
-      await command('CONFIG', 'SET', 'min-replicas-to-write', '0')
+      await command('CONFIG', 'SET', 'maxmemory', '0')
       await place.encoded(session)
       await place.works(media)
     })(),
