@@ -4,6 +4,7 @@ import { GetObjectCommand, type S3Client } from '@aws-sdk/client-s3'
 import { destroyOnAbort } from './abortable.ts'
 import { type GetOptions, ObjectChangedError, ObjectMissingError } from './object-store.ts'
 import { idleMs, statusOf } from './s3-client.ts'
+import type { SignedReads } from './s3-signed.ts'
 
 /**
  * Reads an object, or a part of it. A reader may pause for longer than servers keep a connection on which nothing moves
@@ -12,17 +13,25 @@ import { idleMs, statusOf } from './s3-client.ts'
  */
 export async function getObject(
   s3: S3Client,
+  signed: SignedReads,
   { Bucket, Key }: { Bucket: string; Key: string },
   { start = 0, end, ifMatch, signal }: GetOptions = {},
 ): Promise<Readable> {
   async function open(from: number, etag?: string) {
-    const ranged = from > 0 || end !== undefined
+    const range = from > 0 || end !== undefined ? `bytes=${from}-${end ?? ''}` : undefined
+    const answer = await signed.open(Key, { ...(range && { range }), ...(etag && { 'if-match': etag }) }, signal)
+    const length = Number(answer?.headers['content-length'])
+    if (answer?.headers.etag && length >= 0) {
+      destroyWhenSilent(answer)
+      return { body: answer, length, etag: answer.headers.etag }
+    }
+    answer?.destroy()
     try {
       const { Body, ContentLength, ETag } = await s3.send(
         new GetObjectCommand({
           Bucket,
           Key,
-          ...(ranged && { Range: `bytes=${from}-${end ?? ''}` }),
+          ...(range && { Range: range }),
           ...(etag && { IfMatch: etag }),
         }),
         { ...(signal && { abortSignal: signal }) },

@@ -14,6 +14,7 @@ import type { ObjectStore, PresignPutOptions } from './object-store.ts'
 import { openClient, type S3Settings, statusOf } from './s3-client.ts'
 import { getObject } from './s3-get.ts'
 import { putObject } from './s3-put.ts'
+import { signedReads } from './s3-signed.ts'
 
 /** Objects removed by one request, S3's limit. */
 const deleteBatch = 1_000
@@ -29,6 +30,7 @@ export function createS3Store(settings: S3Settings): ObjectStore {
   const reading = openClient(settings, { socketTimeout: 0 })
   const presigning = settings.publicEndpoint ? openClient(settings, { endpoint: settings.publicEndpoint }) : s3
   const Bucket = settings.bucket
+  const signed = signedReads(reading, Bucket)
 
   async function* uploadsBelow(prefix: string): AsyncGenerator<MultipartUpload> {
     let markers: Pick<ListMultipartUploadsCommandOutput, 'KeyMarker' | 'UploadIdMarker'> | undefined = {}
@@ -57,7 +59,7 @@ export function createS3Store(settings: S3Settings): ObjectStore {
       }
     },
 
-    get: (key, options) => getObject(reading, { Bucket, Key: key }, options),
+    get: (key, options) => getObject(reading, signed, { Bucket, Key: key }, options),
 
     async delete(keys) {
       for (let start = 0; start < keys.length; start += deleteBatch) {
@@ -105,6 +107,7 @@ export function createS3Store(settings: S3Settings): ObjectStore {
 
     close() {
       for (const client of new Set([s3, reading, presigning])) client.destroy()
+      signed.close()
     },
   }
 }
