@@ -164,7 +164,7 @@ t.test('a script that cannot be read is named, and found when it can', async (t)
     status: 200,
     body: { hits: [{ session_id: place.sessionId }], unread: [second.sessionId] },
   })
-  await save(second, '인형')
+  await save(second, '인형 둘')
   t.match(await search(place, '인형'), { status: 200, body: { hits: [{ version: 2 }, {}], unread: [] } })
   t.equal(await db.$count(scriptPages), 2)
   t.ok(await session())
