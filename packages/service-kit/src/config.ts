@@ -1,5 +1,8 @@
+import { Ajv } from 'ajv'
 import { type Static, type TObject, type TSchema, Type } from 'typebox'
-import { Value } from 'typebox/value'
+
+// The validator of requests, which every service loads anyway.
+const ajv = new Ajv({ strict: false })
 
 /** The environment is wrong; `message` lists every fault by variable, and no value. */
 export class ConfigError extends Error {
@@ -32,7 +35,8 @@ export function loadConfig<T extends TObject>(schema: T, env: NodeJS.ProcessEnv)
     const value = text ? read(text, property) : property.default
     if (value !== undefined) {
       config[name] = value
-      const [error] = Value.Errors(property, value)
+      ajv.validate(property, value)
+      const [error] = ajv.errors ?? []
       if (error) faults.push(`${name} ${error.message}`)
     } else if (schema.required?.includes(name)) {
       faults.push(`${name} is required`)
@@ -40,6 +44,6 @@ export function loadConfig<T extends TObject>(schema: T, env: NodeJS.ProcessEnv)
       faults.push(`${name} is required unless ${property.unless} is set`)
     }
   }
-  if (faults.length === 0 && Value.Check(schema, config)) return config
+  if (faults.length === 0 && ajv.validate<Static<T>>(schema, config)) return config
   throw new ConfigError(['The configuration is not valid:', ...faults].join('\n  '))
 }

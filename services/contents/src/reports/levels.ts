@@ -2,7 +2,6 @@ import { buffer } from 'node:stream/consumers'
 import { inFolder, type ObjectStore } from '@playtherapy/object-store'
 import { parseJson } from '@playtherapy/service-kit'
 import type { Static } from 'typebox'
-import Value from 'typebox/value'
 import { ReportBody } from './schemas.ts'
 
 /** The level of each category, in the order of the report. */
@@ -17,6 +16,8 @@ export async function readLevels(store: ObjectStore, path: string, etag: string 
   const signal = AbortSignal.timeout(10_000)
   const stream = await store.get(inFolder('analyze_report', path), { signal, ...(etag && { ifMatch: etag }) })
   const report = parseJson(await buffer(stream), ['report'])
+  // Rows of before the column are few, and loading this takes longer than all else at boot.
+  const { default: Value } = await import('typebox/value')
   if (!Value.Check(ReportBody, report)) throw new Error('the stored document is no report')
   return levelsOf(report)
 }

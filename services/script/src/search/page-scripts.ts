@@ -1,16 +1,13 @@
 import { buffer } from 'node:stream/consumers'
 import { inFolder, type ObjectStore } from '@playtherapy/object-store'
 import type { Database } from '@playtherapy/schema'
-import { errors, loggable, parseJson } from '@playtherapy/service-kit'
+import { errors, loggable } from '@playtherapy/service-kit'
 import type { FastifyRequest } from 'fastify'
-import { Compile } from 'typebox/compile'
 import { scriptLimit } from '../scripts/receive.ts'
-import { Script } from '../scripts/schemas.ts'
+import { validateScript } from '../scripts/validate.ts'
 import { toPages } from './fold.ts'
 import { keepPages, type UnpagedScript, unpagedScripts } from './repository.ts'
 
-/** Compiled, as checking a long script otherwise takes longer than all else. */
-const script = Compile(Script)
 /** Scripts that one search reads at a time. */
 const concurrency = 2
 /** Most bytes of scripts that one process reads for searches at a time. */
@@ -30,9 +27,7 @@ export function scriptPager({ db, store }: { db: Database; store: ObjectStore })
   async function page(unpaged: UnpagedScript, signal: AbortSignal): Promise<void> {
     const { path, etag } = unpaged
     const stream = await store.get(inFolder('script', path), { signal, ...(etag && { ifMatch: etag }) })
-    const document = parseJson(await buffer(stream), ['script'])
-    if (!script.Check(document)) throw new Error('the stored document is no script')
-    await keepPages(db, unpaged, toPages(document.scripts))
+    await keepPages(db, unpaged, toPages(validateScript(await buffer(stream), ['script'])))
   }
 
   return async (request: FastifyRequest): Promise<number[]> => {
