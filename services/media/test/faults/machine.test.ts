@@ -3,8 +3,8 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
-import { queueBackends, storeBackends } from '@playtherapy/testing'
-import t from 'tap'
+import { type QueueBackend, queueBackends, storeBackends } from '@playtherapy/testing'
+import t, { type Test } from 'tap'
 import { faultPlace, makeClip, until } from './place.ts'
 
 const run = promisify(execFile)
@@ -15,32 +15,34 @@ const works = (program: string, ...args: string[]) =>
   )
 const s3 = storeBackends.includes('s3')
 
-const disk = await mkdtemp(join(tmpdir(), 'playtherapy-disk-'))
-const mounted = await works('mount', '-t', 'tmpfs', '-o', 'size=8k', 'tmpfs', disk)
-t.teardown(async () => {
-  if (mounted) await run('umount', [disk])
-  await rm(disk, { recursive: true })
-})
+/** A disk of eight kilobytes that grows when it is told to; undefined where nothing may be mounted. */
+async function smallDisk(t: Test) {
+  const disk = await mkdtemp(join(tmpdir(), 'playtherapy-disk-'))
+  t.teardown(() => rm(disk, { recursive: true }))
+  if (!(await works('mount', '-t', 'tmpfs', '-o', 'size=8k', 'tmpfs', disk))) return undefined
+  t.teardown(() => run('umount', [disk]))
+  return { disk, grow: () => run('mount', ['-o', 'remount,size=100m', disk]) }
+}
 
-t.test("the worker's disk is full", { skip: !s3 || !mounted }, async (t) => {
-  const place = await faultPlace(t)
-  const [media, worker] = [await place.host(), await place.worker({ SCRATCH_DIRECTORY: disk })]
+async function fullDisk(t: Test, queue: QueueBackend) {
+  const small = await smallDisk(t)
+  if (!small) return t.pass('nothing may be mounted here')
+  const place = await faultPlace(t, { queue })
+  const [media, worker] = [await place.host(), await place.worker({ SCRATCH_DIRECTORY: small.disk })]
   await worker.restart()
   const session = await place.addSession()
   t.equal(await place.upload(media, session, await makeClip()), 201)
-  await until(
-    'a failed try',
-    async () =>
-      (await place.sql`select 1 from outbox where attempts > 0 and published_at < now() - interval '3 s'`).length > 0,
-  )
-  t.strictSame(
-    [...(await place.sql`select failure from videos`)],
-    [{ failure: null }],
-    'not held against the recording',
-  )
-  await run('mount', ['-o', 'remount,size=100m', disk])
+  const tried = () => place.sql`select 1 from outbox where attempts > 0 and published_at < now() - interval '3 s'`
+  await until('a failed try', async () => (await tried()).length > 0)
+  const failures = [...(await place.sql`select failure from videos`)]
+  t.strictSame(failures, [{ failure: null }], `queue on ${queue}: not held against the recording`)
+  await small.grow()
   await place.encoded(session)
   await place.works(media)
+}
+
+t.test("the worker's disk is full", { skip: !s3 }, async (t) => {
+  await Promise.all(queueBackends.map((queue) => fullDisk(t, queue)))
 })
 
 t.test('a clock an hour off', { skip: !s3 || !(await works('faketime', '-f', '+1h', 'true')) }, async (t) => {

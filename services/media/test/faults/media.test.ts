@@ -1,12 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { type Signal, storeBackends } from '@playtherapy/testing'
+import { type QueueBackend, queueBackends, type Signal, storeBackends } from '@playtherapy/testing'
 import t, { type Test } from 'tap'
 import { faultPlace, makeClip, until } from './place.ts'
 
 const skip = !storeBackends.includes('s3')
 
-async function begin(t: Test) {
-  const place = await faultPlace(t)
+async function begin(t: Test, queue: QueueBackend = 'redis') {
+  const place = await faultPlace(t, { queue })
   const media = await place.media()
   await media.restart()
   return { place, media, session: await place.addSession(), clip: await makeClip(12) }
@@ -49,20 +49,23 @@ async function betweenObjectAndCommit(t: Test, signal: Signal) {
   t.strictSame(states, status === 201 ? ['encoded'] : [], signal)
 }
 
-async function betweenCommitAndPublication(t: Test, signal: Signal) {
-  const at = await begin(t)
+async function betweenCommitAndPublication(t: Test, signal: Signal, queue: QueueBackend) {
+  const at = await begin(t, queue)
   const { place, media, session, clip } = at
   t.equal(await place.upload(media, session, clip), 201)
   await media.kill(signal)
   await recover(at)
   await place.encoded(session)
-  t.pass(`between commit and publication, ${signal}: it is encoded`)
+  t.pass(`between commit and publication, ${signal}, queue on ${queue}: it is encoded`)
 }
 
 t.test('the media process ends', { skip }, async (t) => {
-  const moments = [midUpload, betweenObjectAndCommit, betweenCommitAndPublication]
   const signals = ['SIGKILL', 'SIGTERM'] as const
+  const moments = [midUpload, betweenObjectAndCommit]
   await Promise.all(moments.flatMap((moment) => signals.map((signal) => moment(t, signal))))
+  // Only the third leaves anything to the queue.
+  const all = queueBackends.flatMap((queue) => signals.map((signal) => ({ queue, signal })))
+  await Promise.all(all.map(({ queue, signal }) => betweenCommitAndPublication(t, signal, queue)))
 })
 
 t.test('a closing process lets an upload end that is nearly there', { skip }, async (t) => {
