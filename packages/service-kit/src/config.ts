@@ -1,8 +1,18 @@
 import { Ajv } from 'ajv'
 import { type Static, type TObject, type TSchema, Type } from 'typebox'
 
+/** The list that Intl can give out leaves out UTC and other valid names, so it is asked about the one. */
+function isTimeZone(name: string): boolean {
+  try {
+    new Intl.DateTimeFormat('en', { timeZone: name })
+    return true
+  } catch {
+    return false
+  }
+}
+
 // The validator of requests, which every service loads anyway.
-const ajv = new Ajv({ strict: false })
+const ajv = new Ajv({ strict: false, formats: { 'time-zone': isTimeZone } })
 
 /** The environment is wrong; `message` lists every fault by variable, and no value. */
 export class ConfigError extends Error {
