@@ -11,6 +11,7 @@ import { audioRenditions, cases, renditions, scriptVersions, sessions, videos } 
 import { testDatabase } from '@playtherapy/testing'
 import { eq } from 'drizzle-orm'
 import t, { type Test } from 'tap'
+import { commit } from '../src/encode/repository.ts'
 import { joinPieces, piecesOf } from '../src/generate/pieces.ts'
 import { createTranscribeFailed, createTranscribeVideo } from '../src/generate/transcribe-video.ts'
 import { type Answer, failures, startProvider, status } from './provider.ts'
@@ -232,6 +233,32 @@ t.test('a script saved meanwhile stays, a session deleted meanwhile leaves nothi
   const late = createTranscribeVideo({ ...deleted.resources, transcriber: deleting.transcriber })
   await late({ video_id: deleted.videoId }, { signal })
   t.strictSame(await deleted.objects(), [])
+})
+
+t.test('a newer recording ends the making of a script of an older one', async (t) => {
+  for (const audible of [true, false]) {
+    const { db, resources, sessionId, videoId, look, objects } = await prepare(t)
+    const replace = async () => {
+      const file = { path: 'newer', container: 'mp4', size: 5, etag: '"2"', attempt: 1 } as const
+      const [newer] = await db
+        .insert(videos)
+        .values({ ...file, sessionId, state: 'encoding', storedAt: new Date() })
+        .returning()
+      const taken = { ...file, videoId: newer?.id ?? 0, sessionId }
+      await db.update(sessions).set({ videoId: taken.videoId, encodingStateId: 1 })
+      await db.update(sessions).set({ encodingStateId: 2 })
+      const audio = { path: 'newer sound', size: 5, etag: '"a"' }
+      const rendition = { path: 'newer picture', size: 5, etag: '"r"', seconds: 4, width: 2, height: 2 }
+      t.ok(await commit(db, taken, { ...rendition, ...(audible && { audio }) }, true))
+    }
+    const { transcriber } = await startProvider(t, async (response, request) => {
+      await replace()
+      hear(segment(0, 1, 'of the older'))(response, request)
+    })
+    await createTranscribeVideo({ ...resources, transcriber })({ video_id: videoId }, { signal })
+    t.strictSame(await look(), { state: audible ? 1 : 5, scripts: [] }, `audible: ${audible}`)
+    t.strictSame(await objects(), [])
+  }
 })
 
 t.test('without a transcriber nothing waits', async (t) => {

@@ -10,7 +10,7 @@ import {
   videos,
 } from '@playtherapy/schema'
 import { and, eq, inArray, sql } from 'drizzle-orm'
-import { announceTranscript } from '../generate/transcripts.ts'
+import { announceTranscript, forgetTranscript } from '../generate/transcripts.ts'
 import type { Container } from './probe.ts'
 
 /** A lease outlives two missed renewals; a crashed worker's encode begins again no later than this. Seconds. */
@@ -167,6 +167,7 @@ export const commit = (
       })
       .where(eq(sessions.id, session.id))
     if (audio && transcribes) await announceTranscript(tx, taken)
+    else await forgetTranscript(tx, session.id)
     return true
   })
 

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { SessionGoneError, StaleVersionError, saveVersion, scriptSteps } from '@playtherapy/intake'
+import { SessionGoneError, StaleVersionError, saveVersion, scriptSteps, type VersionSteps } from '@playtherapy/intake'
 import type { JobContext } from '@playtherapy/jobs'
 import { inFolder, type ObjectStore, type Phase } from '@playtherapy/object-store'
 import type { Database } from '@playtherapy/schema'
@@ -11,7 +11,7 @@ import { openSource } from '../encode/source-server.ts'
 import { joinPieces, piecesOf } from './pieces.ts'
 import type { Provider } from './provider.ts'
 import { type Segment, transcribe } from './speech.ts'
-import { claimTranscript, endTranscript } from './transcripts.ts'
+import { claimTranscript, endTranscript, isWanted } from './transcripts.ts'
 
 export interface TranscribeResources {
   db: Database
@@ -29,7 +29,7 @@ const largestPiece = 40 * 1024 ** 2
 
 /**
  * The job that has the transcriber make a script of a video's sound, as the first version of the session's script. It
- * never follows a script that somebody saved meanwhile. Without a transcriber it ends quietly.
+ * never follows a script that somebody saved meanwhile, nor outlives its recording. Without a transcriber it ends quietly.
  */
 export function createTranscribeVideo(resources: TranscribeResources) {
   const { db, store, phase, transcriber } = resources
@@ -41,10 +41,15 @@ export function createTranscribeVideo(resources: TranscribeResources) {
     const bytes = Buffer.from(JSON.stringify({ scripts }))
     const checksum = createHash('sha256').update(bytes).digest('hex')
     const script = { size: bytes.length, checksum, warnings: [], mayFollow: (current: number) => current === 0 }
+    const steps = scriptSteps(db, phase, taken, script)
+    const commit: VersionSteps['commit'] = async (tx, id, etag) => {
+      if (!(await isWanted(tx, video_id))) throw new StaleVersionError(0)
+      return steps.commit(tx, id, etag)
+    }
     try {
-      await saveVersion({ db, store }, bytes, scriptSteps(db, phase, taken, script))
+      await saveVersion({ db, store }, bytes, { ...steps, commit })
     } catch (error) {
-      // Deleted meanwhile, or written by hand: nobody waits for this one any more.
+      // Deleted meanwhile, written by hand, or of a recording since replaced: nobody waits for this one any more.
       if (!(error instanceof SessionGoneError || error instanceof StaleVersionError)) throw error
     }
   }

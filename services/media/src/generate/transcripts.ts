@@ -26,8 +26,17 @@ export async function announceTranscript(
   if (due.length > 0) await announce(tx, 'transcribe-video', { video_id: videoId })
 }
 
+/** Ends the wait for a script of an older video, when the one that replaced it is not going to have one made. */
+export async function forgetTranscript(tx: Transaction, sessionId: number): Promise<void> {
+  const waiting = inArray(sessions.scriptStateId, [State.READY, State.START, State.ERROR])
+  await tx
+    .update(sessions)
+    .set({ scriptStateId: State.NONE })
+    .where(and(eq(sessions.id, sessionId), unwritten, waiting))
+}
+
 /** The session without a script that plays this video. */
-const playing = (db: Database, videoId: number) =>
+const playing = (db: Pick<Database, 'select'>, videoId: number) =>
   and(
     inArray(
       sessions.renditionId,
@@ -59,6 +68,12 @@ export const claimTranscript = (db: Database, videoId: number) =>
       .where(eq(audioRenditions.videoId, videoId))
     return audio && { ...session, ...audio }
   })
+
+/** Whether a script of this video is still wanted, which it then is until the transaction ends. */
+export async function isWanted(tx: Transaction, videoId: number): Promise<boolean> {
+  const rows = await tx.select({ id: sessions.id }).from(sessions).where(playing(tx, videoId)).for('no key update')
+  return rows.length > 0
+}
 
 /**
  * Ends the making of a script without one: ERROR, or as it was before there was a transcriber. False when nobody waits
