@@ -12,13 +12,7 @@ import {
 import { abortable } from './abortable.ts'
 import { ObjectExistsError, type PutOptions } from './object-store.ts'
 import { statusOf } from './s3-client.ts'
-
-/**
- * Bytes of a part. An upload holds two, the one on its way and the one being filled, and nothing more however fast its
- * source is. S3 takes parts from 5 MiB and 10,000 of them, which would end at 48 GiB; from 20 GiB on they are larger,
- * and reach 89 GiB.
- */
-const partSize = (number: number) => (number <= 4_096 ? 5 : 12) * 1024 ** 2
+import { createPartBuffers, partSize, partsOf } from './s3-parts.ts'
 
 /** An object's place in the bucket. */
 interface Place {
@@ -73,41 +67,46 @@ export async function putObject(
     const upload = { ...place, UploadId }
     const Parts: { PartNumber: number; ETag: string | undefined }[] = []
     let size = 0
-    let underWay = Promise.resolve()
+    const underWay = new Set<Promise<void>>()
     const send = async (PartNumber: number, Body: Uint8Array) => {
       const request = new UploadPartCommand({ ...upload, PartNumber, Body })
       const { ETag } = await s3.send(request, { ...(signal && { abortSignal: signal }) })
       Parts.push({ PartNumber, ETag })
       size += Body.length
+      buffers.give(Body)
+    }
+    let number = 0
+    const begin = (part: Uint8Array) => {
+      const sending = send(++number, part).then(() => {
+        underWay.delete(sending)
+      })
+      underWay.add(sending)
+      // Its failure is met where it is waited for, which may be much later.
+      sending.catch(buffers.fail)
     }
     try {
-      underWay = send(1, first)
-      // Its failure is met where it is waited for, which may be much later.
-      underWay.catch(() => {})
-      let number = 1
-      for await (const part of others) {
-        await underWay
-        underWay = send(++number, part)
-        underWay.catch(() => {})
-      }
-      await underWay
+      begin(first)
+      for await (const part of others) begin(part)
+      await Promise.all(underWay)
       signal?.throwIfAborted()
       // Some servers, Ceph 16 among them, do not look at If-None-Match here; for these, a look beforehand must do.
       const taken = await find().catch((error: unknown) => {
         if (statusOf(error) !== 404) throw error
       })
       if (taken) throw new ObjectExistsError(place.Key)
+      Parts.sort((a, b) => a.PartNumber - b.PartNumber)
       const request = new CompleteMultipartUploadCommand({ ...upload, IfNoneMatch: '*', MultipartUpload: { Parts } })
       return { size, etag: await conclude(() => s3.send(request)) }
     } catch (error) {
-      await underWay.catch(() => {})
+      await Promise.allSettled(underWay)
       // If this fails too, the bucket's rule removes the parts after two days.
       await s3.send(new AbortMultipartUploadCommand(upload)).catch(() => {})
       throw error
     }
   }
 
-  const parts = partsOf(abortable(body, signal))
+  const buffers = createPartBuffers()
+  const parts = partsOf(abortable(body, signal), buffers)
   try {
     const first = (await parts.next()).value ?? new Uint8Array()
     return first.length < partSize(1) ? await inOneRequest(first) : await inParts(first, parts)
@@ -115,32 +114,6 @@ export async function putObject(
     throw signal?.aborted ? signal.reason : error
   } finally {
     await parts.return(undefined)
+    buffers.end()
   }
-}
-
-/**
- * A body in whole parts and a rest. Two buffers take turns, so a part's bytes hold until the part after the next is
- * asked for; nothing of the source's own, larger buffers is kept.
- */
-async function* partsOf(body: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
-  let number = 1
-  let filling: Uint8Array = Buffer.allocUnsafeSlow(partSize(number))
-  let other: Uint8Array | undefined
-  let filled = 0
-  for await (const chunk of body) {
-    for (let taken = 0; taken < chunk.length; ) {
-      const piece = chunk.subarray(taken, taken + filling.length - filled)
-      filling.set(piece, filled)
-      taken += piece.length
-      filled += piece.length
-      if (filled < filling.length) continue
-      yield filling
-      const size = partSize(++number)
-      const next = other?.length === size ? other : Buffer.allocUnsafeSlow(size)
-      other = filling
-      filling = next
-      filled = 0
-    }
-  }
-  if (filled > 0) yield filling.subarray(0, filled)
 }
