@@ -20,12 +20,11 @@ export interface OwnProcess {
 
 /**
  * A process of the given program (a path below the project's folder) on a port of its own; not started yet. It dies with
- * us. `wrapper` is put before the command.
+ * us.
  */
-export async function ownProcess(program: string, env: NodeJS.ProcessEnv, wrapper: string[] = []): Promise<OwnProcess> {
+export async function ownProcess(program: string, env: NodeJS.ProcessEnv): Promise<OwnProcess> {
   const port = await freePort()
   const url = `http://127.0.0.1:${port}`
-  const [command = '', ...args] = [...wrapper, process.execPath, '--import=tsx', join(root, program)]
   let child: ChildProcess | undefined
   const running = () => child?.exitCode === null && child.signalCode === null
   process.on('exit', () => child?.kill('SIGKILL'))
@@ -41,7 +40,7 @@ export async function ownProcess(program: string, env: NodeJS.ProcessEnv, wrappe
     async restart() {
       for (let left = 300; ; left--) {
         if (!running()) {
-          child = spawn(command, args, {
+          child = spawn(process.execPath, ['--import=tsx', join(root, program)], {
             cwd: root,
             env: {
               ...process.env,

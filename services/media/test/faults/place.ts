@@ -87,8 +87,8 @@ export async function faultPlace(t: Teardown, { queue = 'redis', queueUrl, datab
       .returning()
     return session?.id ?? 0
   }
-  const process = async (program: string, env: NodeJS.ProcessEnv, wrapper?: string[]) => {
-    const own = await ownProcess(program, { ...shared, ...env }, wrapper)
+  const process = async (program: string, env: NodeJS.ProcessEnv) => {
+    const own = await ownProcess(program, { ...shared, ...env })
     t.teardown(() => own.kill('SIGKILL'))
     return own
   }
@@ -149,12 +149,14 @@ export async function faultPlace(t: Teardown, { queue = 'redis', queueUrl, datab
       t.teardown(() => gated.close())
       return testHost(t, mediaApp({ db: own.db, store: gated, phase: 'LOCAL', uploadLimit: 1024 ** 3 }))
     },
-    worker: (env = {}, wrapper?: string[]) =>
-      process(
-        'services/media/src/worker.ts',
-        { QUEUE_URL: url, QUEUE_PREFIX: prefix, SCRATCH_DIRECTORY: scratch, ORPHAN_GRACE_SECONDS: '2', ...env },
-        wrapper,
-      ),
+    worker: (env: NodeJS.ProcessEnv = {}) =>
+      process('services/media/src/worker.ts', {
+        QUEUE_URL: url,
+        QUEUE_PREFIX: prefix,
+        SCRATCH_DIRECTORY: scratch,
+        ORPHAN_GRACE_SECONDS: '2',
+        ...env,
+      }),
     /** That a new recording is taken and encoded, and that everything agrees in the end. */
     async works(media: { url: string }) {
       const session = await addSession()
