@@ -129,3 +129,19 @@ t.test('large versions that have little in common are compared all the same', as
   t.equal(reversed.added, reversed.removed)
   t.match(counts([]), { removed: 100_000 })
 })
+
+t.test('after many places in another order, the rest is taken as edited in place', async (t) => {
+  const [blocks, length] = [140, 700]
+  const talk = (speaker: string, order: (index: number) => number) =>
+    Array.from({ length: blocks }, (_, block) => [
+      { speaker: 'T', text: `block ${block}` },
+      ...Array.from({ length }, (_, index) => ({ speaker, text: `${block} ${order(index)}` })),
+    ]).flat()
+  const { counts } = scriptChanges(
+    talk('T', (index) => index),
+    talk('C', (index) => length - 1 - index),
+  )
+  t.equal(counts.same, blocks, 'what did not move is found')
+  t.ok(counts.added > length, 'first a search tells what was moved')
+  t.ok(counts.text > 90_000, 'until all of them together have cost too much')
+})

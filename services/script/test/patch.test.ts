@@ -145,6 +145,9 @@ t.test('a patch cannot make a bomb, or take long', async (t) => {
       : { op: 'add', path: '/scripts/0', value: { text: 'n' } },
   )
   t.equal(Object(patched(slow, { scripts })).scripts.length, 100_500)
+  const there = { op: 'move', from: '/scripts', path: '/x' }
+  const moved = patched([there, { op: 'move', from: '/x', path: '/scripts' }], { scripts })
+  t.equal(Object(moved).scripts, scripts, 'a move copies nothing, so a thousand take no longer')
   t.equal(
     refusal([{ op: 'test', path: '/scripts', value: scripts.map((record) => ({ ...record, text: '' })) }], { scripts }),
     'body.0: test failed',

@@ -28,10 +28,17 @@ const rules: ((record: ScriptRecord) => string | undefined)[] = [
 ]
 
 /**
- * Most steps aside that the search for common records takes; its cost grows with their square. Beyond, and that is
+ * Most steps aside that one search for common records takes; its cost grows with their square. Beyond, and that is
  * hundreds of common records in another order, the next rule has to do.
  */
 const mostEdits = 1500
+/** What all searches of a comparison may cost together, in steps squared: there may be one between any two pairs. */
+const mostCost = 4 * mostEdits ** 2
+
+/** What is left of `mostCost`. */
+interface Budget {
+  cost: number
+}
 
 /**
  * Which records of two versions belong together. Every record is in exactly one pair; the pairs are in the order of both
@@ -44,19 +51,19 @@ const mostEdits = 1500
  */
 export function pairRecords(before: ScriptRecord[], after: ScriptRecord[]): Pair[] {
   const placed = (records: ScriptRecord[]) => records.map((record, index) => ({ index, record }))
-  return pairBy(0, { before: placed(before), after: placed(after) })
+  return pairBy(0, { before: placed(before), after: placed(after) }, { cost: mostCost })
 }
 
-function pairBy(depth: number, stretch: Stretch): Pair[] {
+function pairBy(depth: number, stretch: Stretch, budget: Budget): Pair[] {
   const rule = rules[depth]
   if (!rule || stretch.before.length === 0 || stretch.after.length === 0) return settle(stretch)
   const pairs: Pair[] = []
   let [left, right] = [0, 0]
-  for (const pair of [...commonRecords(stretch, rule), undefined]) {
+  for (const pair of [...commonRecords(stretch, rule, budget), undefined]) {
     const nextLeft = pair ? stretch.before.indexOf(pair.before, left) : stretch.before.length
     const nextRight = pair ? stretch.after.indexOf(pair.after, right) : stretch.after.length
     const gap = { before: stretch.before.slice(left, nextLeft), after: stretch.after.slice(right, nextRight) }
-    for (const found of pairBy(depth + 1, gap)) pairs.push(found)
+    for (const found of pairBy(depth + 1, gap, budget)) pairs.push(found)
     if (pair) pairs.push(pair)
     left = nextLeft + 1
     right = nextRight + 1
@@ -65,7 +72,11 @@ function pairBy(depth: number, stretch: Stretch): Pair[] {
 }
 
 /** The longest sequence of pairs in order whose records have the same key; none where the search would cost too much. */
-function commonRecords({ before, after }: Stretch, rule: (record: ScriptRecord) => string | undefined) {
+function commonRecords(
+  { before, after }: Stretch,
+  rule: (record: ScriptRecord) => string | undefined,
+  budget: Budget,
+): Required<Pair>[] {
   const keyed = (placed: Placed[]) => placed.map((one) => ({ one, key: rule(one.record) }))
   const [left, right] = [keyed(before), keyed(after)]
   // Only keys that both sides have can pair; the rest would be steps aside for nothing.
@@ -74,7 +85,11 @@ function commonRecords({ before, after }: Stretch, rule: (record: ScriptRecord) 
   const isCommon = ({ key }: { key: string | undefined }) => key !== undefined && common.has(key)
   const [lefts, rights] = [left.filter(isCommon), right.filter(isCommon)]
   const pairs: Required<Pair>[] = []
-  const changes = diffArrays(lefts, rights, { comparator: (a, b) => a.key === b.key, maxEditLength: mostEdits }) ?? []
+  const maxEditLength = Math.min(mostEdits, Math.floor(Math.sqrt(budget.cost)))
+  const changes = diffArrays(lefts, rights, { comparator: (a, b) => a.key === b.key, maxEditLength })
+  const edits = changes?.reduce((sum, { added, removed, count }) => sum + (added || removed ? count : 0), 0)
+  budget.cost -= (edits ?? maxEditLength) ** 2
+  if (!changes) return []
   let [l, r] = [0, 0]
   for (const { added, removed, count } of changes) {
     for (let step = 0; !added && !removed && step < count; step++) {
