@@ -165,3 +165,13 @@ t.test('the summary counts the newest version', async (t) => {
     silences: { count: 1, total_ms: 4000, longest_ms: 4000 },
   })
 })
+
+t.test('the largest versions are compared', async (t) => {
+  const { ask, post } = await testScripts(t, await testStore(t, 'file'))
+  for (const text of ['a', 'b']) {
+    const large = Buffer.alloc(20 * 1024 ** 2, ' ')
+    large.write(JSON.stringify({ scripts: [{ ...record, text }] }))
+    t.equal((await post(form(large))).status, 200)
+  }
+  t.match(await ask('GET', '/changes?from=1'), { status: 200, body: { counts: { text: 1 } } })
+})

@@ -1,7 +1,10 @@
 import { errors } from '@playtherapy/service-kit'
 import { scriptLimit } from './receive.ts'
 
-/** Most bytes of scripts that one process holds at a time. */
+/**
+ * Most bytes of scripts that the requests of one process hold together. One alone may take more, as a comparison of two
+ * large versions does: otherwise it never could.
+ */
 const holdLimit = 12 * scriptLimit
 /** What a script takes when it is parsed, as a multiple of its bytes. */
 export const parsedSize = 8
@@ -20,7 +23,7 @@ export function scriptMemory(): WithMemory {
     const hold = (bytes: number) => {
       mine += bytes
       held += bytes
-      if (held > holdLimit) throw errors.unavailable()
+      if (held > holdLimit && held > mine) throw errors.unavailable()
     }
     try {
       return await work(hold)
