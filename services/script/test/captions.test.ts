@@ -118,6 +118,10 @@ intro
 00:01.000 --> 00:02.500 align:start position:10%
 <v.loud 엄마>안녕</v> <v Child><i>hi</i> &amp; <00:01.500>bye &unknown; &nbsp;
 
+00:02.500 --> 00:03.000
+<v T>It&#39;s <c.x>you</c></v> (door)
+<v C>&#x1F9F8; &#X41; &amp;#39; &#0; &#xD83E; &#9999999;
+
 01:00:00.000 --> 01:00:00.000
 no voice
 
@@ -126,6 +130,14 @@ no voice
   t.same(read.vtt(file), [
     { start_time: '00:00:01', end_time: '00:00:02.500', speaker: '엄마', text: '안녕' },
     { start_time: '00:00:01', end_time: '00:00:02.500', speaker: 'Child', text: 'hi & bye &unknown;' },
+    { start_time: '00:00:02.500', end_time: '00:00:03', speaker: 'T', text: "It's you" },
+    { start_time: '00:00:02.500', end_time: '00:00:03', speaker: '', text: '(door)' },
+    {
+      start_time: '00:00:02.500',
+      end_time: '00:00:03',
+      speaker: 'C',
+      text: '🧸 A &#39; &#0; &#xD83E; &#9999999;',
+    },
     { start_time: '01:00:00', end_time: '01:00:00', speaker: '', text: 'no voice' },
   ])
   t.same(read.vtt('WEBVTT\n00:01.000 --> 00:02.000\n김 선생님: 안녕\n'), [

@@ -62,6 +62,8 @@ t.test('XLSX holds texts only, and all of them', async (t) => {
   t.equal(parts.map((row) => row[3]).join(''), long)
   t.ok(parts.every((row) => String(row[3]).length <= 32_767))
   t.same(shown.at(-1), ['00:00:01', '00:00:02', 'T', '12'], 'a text of digits stays a text')
+  const [, escaped] = await readSheet(await toXlsx([said('_x0041_x000D_ _x41_')]))
+  t.equal(escaped?.[3], '_x0041_x000D_ _x41_', 'what looks like a character by number is none')
   t.same(await readSheet(await toXlsx([])), [header])
 })
 

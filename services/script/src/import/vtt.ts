@@ -13,14 +13,23 @@ const named: Record<string, string> = {
   rlm: '\u200f',
 }
 
+/** What `&…;` stands for; itself when it stands for nothing that can be stored. */
+function referred(reference: string): string {
+  const name = reference.slice(1, -1)
+  if (!name.startsWith('#')) return named[name] ?? reference
+  const code = Number(name.replace(/^#(x?)/i, (_, hex) => (hex ? '0x' : '')))
+  const isStorable = code > 0 && code <= 0x10ffff && (code < 0xd800 || code > 0xdfff)
+  return isStorable ? String.fromCodePoint(code) : reference
+}
+
 const plain = (text: string) =>
-  text.replace(/<[^<>]*>/g, '').replace(/&([a-z]{2,4});/g, (reference, name) => named[name] ?? reference)
+  text.replace(/<[^<>]*>/g, '').replace(/&(?:[a-z]{2,4}|#\d{1,7}|#[xX][\da-fA-F]{1,6});/g, referred)
 
 // Looks ahead for the space instead of taking it: so no text can make it try twice.
 const voice = /<v(?:\.[^\s<>]*)?(?=[ \t\n])([^<>]*)>/
-const voices = new RegExp(voice, 'g')
+const voices = new RegExp(`${voice.source}|</v>`, 'g')
 
-/** What each voice says in a cue's text; text before the first voice has no speaker. */
+/** What each voice says in a cue's text; text before, between and after voices has no speaker. */
 function spoken(text: string): { speaker: string; text: string }[] {
   const spans: { speaker: string; text: string }[] = []
   const add = (speaker: string, from: number, to: number) => {
