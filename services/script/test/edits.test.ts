@@ -40,6 +40,29 @@ t.test('a reader that has the version already is told so', async (t) => {
   t.match(await ask('GET', '', { headers: { 'if-none-match': '"1"', accept: 'text/vtt' } }), { status: 200 })
 })
 
+t.test('the API document tells of versions and conditions', async (t) => {
+  const { host } = await testScripts(t, await testStore(t, 'file'))
+  const { paths } = Object(await (await fetch(`${host.url}/documentation/json`)).json())
+  const at = (path: string) => paths[`/contents/api/case/{case_id}/session/{session_id}/script${path}`]
+  const headers = { etag: { schema: { type: 'string' } }, 'script-version': { schema: { type: 'integer' } } }
+  const takes = (parameters: { name: string }[], wanted: string) => parameters.some(({ name }) => name === wanted)
+  for (const path of ['', '.json', '.vtt', '/versions/{version}', '/versions/{version}.xlsx']) {
+    const { parameters, responses } = at(path).get
+    t.match(responses, { 200: { headers }, 304: { headers } }, path)
+    t.ok(takes(parameters, 'if-none-match'), path)
+  }
+  for (const { parameters, responses } of [
+    at('').post,
+    at('').patch,
+    at('/import').post,
+    at('/versions/{version}/restore').post,
+  ]) {
+    t.match(responses[200], { headers })
+    t.notOk(responses[200].content['application/json'].schema.headers, 'which are no part of the body')
+    t.ok(takes(parameters, 'if-match'))
+  }
+})
+
 t.test('of two who save at once neither is lost, a thousand times', async (t) => {
   const { addSession, db, ask, place, post } = await testScripts(t, await testStore(t, 'file'))
   const rounds = 125

@@ -1,5 +1,5 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
-import { failures, route } from '../scripts/schemas.ts'
+import { KnownVersion, readAnswers, route } from '../scripts/schemas.ts'
 import { findScript, type ScriptOptions } from '../scripts/service.ts'
 import { VersionParams } from '../versions/schemas.ts'
 import { contentOf, formats, sendScript } from './send.ts'
@@ -16,10 +16,10 @@ const names = {
 /** How a script is taken out as a file, by suffix: the newest one or any version. */
 export const exportRoutes: FastifyPluginAsyncTypebox<ScriptOptions> = async (app, options) => {
   for (const format of formats) {
-    const response = { 200: { description: 'The file', content: contentOf(format) }, ...failures }
+    const answers = { headers: KnownVersion, response: readAnswers('The file', contentOf(format)) }
     app.get(
       `/script.${format}`,
-      { schema: { ...route, summary: `The newest script as ${names[format]}`, response } },
+      { schema: { ...route, summary: `The newest script as ${names[format]}`, ...answers } },
       async (request, reply) => {
         const script = await findScript(options, request, 'current')
         return sendScript(options, request, reply, { script, format, asFile: true })
@@ -27,7 +27,7 @@ export const exportRoutes: FastifyPluginAsyncTypebox<ScriptOptions> = async (app
     )
     app.get(
       `/script/versions/:version.${format}`,
-      { schema: { ...route, params: VersionParams, summary: `A version as ${names[format]}`, response } },
+      { schema: { ...route, params: VersionParams, summary: `A version as ${names[format]}`, ...answers } },
       async (request, reply) => {
         const script = await findScript(options, request, Number(request.params.version))
         return sendScript(options, request, reply, { script, format, asFile: true })

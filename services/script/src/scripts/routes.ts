@@ -8,7 +8,17 @@ import { Patch, patchDocument } from '../versions/patch.ts'
 import { parsedSize } from './memory.ts'
 import { mayFollow, naming } from './preconditions.ts'
 import { receiveScript, scriptLimit } from './receive.ts'
-import { CaptionsForm, Conditions, failures, route, Saved, SavedVersion, ScriptForm, saveFailures } from './schemas.ts'
+import {
+  CaptionsForm,
+  Conditions,
+  KnownVersion,
+  readAnswers,
+  route,
+  Saved,
+  SavedVersion,
+  ScriptForm,
+  saveFailures,
+} from './schemas.ts'
 import { findScript, readScript, type ScriptOptions, saveScript } from './service.ts'
 
 const conditions =
@@ -63,7 +73,8 @@ export async function scriptRoutes(instance: FastifyInstance, options: ScriptOpt
         summary: 'Read the newest script',
         description:
           'As it was sent, or as `Accept` asks: WebVTT, SubRip, text, CSV or XLSX. Its ETag is for `If-Match` and `If-None-Match`.',
-        response: { 200: { description: 'The script', content: anyContent }, ...failures },
+        headers: KnownVersion,
+        response: readAnswers('The script', anyContent),
       },
     },
     async (request, reply) => {

@@ -18,6 +18,26 @@ export const Conditions = Type.Object({
   ),
 })
 
+/** Headers of a request that reads a version. */
+export const KnownVersion = Type.Object({
+  'if-none-match': Type.Optional(
+    Type.String({ description: 'ETags of what the reader has already', examples: ['"3"', '"3-vtt"'] }),
+  ),
+})
+
+/** Headers of an answer about a version. */
+const headers = {
+  etag: Type.String({ description: 'The version, in this format; the one of the JSON is for `If-Match`' }),
+  'script-version': Type.Integer({ description: 'Its number' }),
+}
+
+/** Answers to a request that reads a version, with this content. */
+export const readAnswers = (description: string, content: object) => ({
+  200: { description, headers, content },
+  304: { description: 'The copy at hand is still right', type: 'null', headers },
+  ...failures,
+})
+
 export const example = {
   scripts: [
     { start_time: '00:00:01', end_time: '00:00:04', speaker: 'T', text: '오늘은 무엇을 하고 싶니?' },
@@ -46,7 +66,7 @@ export const Script = Type.Object(
   },
 )
 
-export const Saved = Type.Object({ msg: Type.String() }, { examples: [{ msg: 'script upload success!' }] })
+export const Saved = Type.Object({ msg: Type.String() }, { headers, examples: [{ msg: 'script upload success!' }] })
 
 const form = (description: string) =>
   Type.Object({ script: Type.String({ format: 'binary', description }) }, { examples: [{ script: '(the file)' }] })
@@ -56,5 +76,5 @@ export const CaptionsForm = form('One WebVTT or SubRip file, UTF-8')
 
 export const SavedVersion = Type.Object(
   { version: Type.Integer({ description: 'The version that holds it; an older one when nothing changed' }) },
-  { examples: [{ version: 4 }] },
+  { headers, examples: [{ version: 4 }] },
 )

@@ -2,7 +2,15 @@ import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { anyContent, preferredFormat, sendScript } from '../export/send.ts'
 import { mayFollow, naming } from '../scripts/preconditions.ts'
 import { scriptsOf } from '../scripts/repository.ts'
-import { Conditions, failures, route, SavedVersion, saveFailures } from '../scripts/schemas.ts'
+import {
+  Conditions,
+  failures,
+  KnownVersion,
+  readAnswers,
+  route,
+  SavedVersion,
+  saveFailures,
+} from '../scripts/schemas.ts'
 import { findScript, readScript, type ScriptOptions, saveScript, withRecords } from '../scripts/service.ts'
 import { Changes, scriptChanges } from './changes.ts'
 import { ChangesQuery, ScriptVersions, VersionParams } from './schemas.ts'
@@ -33,7 +41,8 @@ export const versionRoutes: FastifyPluginAsyncTypebox<ScriptOptions> = async (ap
         summary: 'Read one version of the script',
         description: 'As it was sent, or as `Accept` asks: WebVTT, SubRip, text, CSV or XLSX.',
         params: VersionParams,
-        response: { 200: { description: 'The script', content: anyContent }, ...failures },
+        headers: KnownVersion,
+        response: readAnswers('The script', anyContent),
       },
     },
     async (request, reply) => {
