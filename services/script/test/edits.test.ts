@@ -150,4 +150,12 @@ t.test('what a patch makes is bounded like any script', async (t) => {
     status: 413,
     body: { error_code: 9 },
   })
+  const steps = (count: number) => '/x'.repeat(count)
+  const deep = [{ op: 'add', path: '/x', value: {} }]
+  for (let depth = 1; depth < 250; depth++) deep.push({ op: 'add', path: steps(depth + 1), value: {} })
+  const deeper = Array.from({ length: 120 }, () => ({ op: 'copy', from: '/x', path: steps(250) }))
+  for (const patch of [deep, [...deep, ...deeper]]) {
+    const request = { headers: { ...patchType, 'if-match': '*' }, body: JSON.stringify(patch) }
+    t.match(await ask('PATCH', '', request), { status: 422, body: { detail: [{ loc: ['body'] }] } })
+  }
 })

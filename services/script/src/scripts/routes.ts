@@ -4,7 +4,7 @@ import { ErrorBody, errors, fault, listFirstFaultOnly, parseJson } from '@playth
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { anyContent, preferredFormat, sendScript } from '../export/send.ts'
 import { fromCaptions } from '../import/captions.ts'
-import { Patch, patchDocument } from '../versions/patch.ts'
+import { Patch, patchedJson } from '../versions/patch.ts'
 import { parsedSize } from './memory.ts'
 import { mayFollow, naming } from './preconditions.ts'
 import { receiveScript, scriptLimit } from './receive.ts'
@@ -105,8 +105,7 @@ export async function scriptRoutes(instance: FastifyInstance, options: ScriptOpt
         hold(script.size * parsedSize)
         const document = parseJson(await readScript(options, request, script), ['script'])
         if (typeof document !== 'object' || document === null) throw errors.unexpected()
-        patchDocument(document, request.body, ['body'])
-        const bytes = Buffer.from(JSON.stringify(document))
+        const bytes = Buffer.from(patchedJson(document, request.body, ['body']))
         const save = { bytes, place: ['body'], mayFollow: (current: number) => current === script.version }
         return saveScript(options, request, save)
       })

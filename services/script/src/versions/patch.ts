@@ -119,3 +119,16 @@ export function patchDocument(document: object, patch: Operation[], place: strin
     }
   }
 }
+
+/**
+ * The JSON of what a patch makes of a parsed document; see `patchDocument`. Copies into copies can nest so deep that the
+ * stack ends while they are cloned or written: that is the patch's fault, and 422.
+ */
+export function patchedJson(document: object, patch: Operation[], place: string[]): string {
+  try {
+    patchDocument(document, patch, place)
+    return JSON.stringify(document)
+  } catch (error) {
+    throw error instanceof RangeError ? fault(place, 'makes a document that is nested too deep') : error
+  }
+}
