@@ -1,6 +1,6 @@
-import { type Database, outbox } from '@playtherapy/schema'
+import { type Database, outbox, statement } from '@playtherapy/schema'
 import DataLoader from 'dataloader'
-import { and, eq, inArray, isNotNull, isNull, lte, type SQL, sql } from 'drizzle-orm'
+import { and, eq, isNotNull, isNull, lte, type SQL, sql } from 'drizzle-orm'
 
 /**
  * A job's outbox row as its ledger: it is there until the job has ended, and it counts the tries. The queue is only
@@ -26,17 +26,20 @@ export interface Ledger {
  * the next one, so that many small jobs do not each wait for a commit of their own.
  */
 export function openLedger(db: Database): Ledger {
+  const these = sql`${outbox.id} = any(${sql.placeholder('ids')}::bigint[])`
+  const textOf = (ids: number[]) => `{${ids.join()}}`
+  const beginAll = statement<{ id: number; attempts: number }>(
+    db,
+    sql`update ${outbox} set attempts = ${outbox.attempts} + 1 where ${these} and ${outbox.failedAt} is null and ${hasty}
+      returning ${outbox.id}::float8 as id, ${outbox.attempts} as attempts`,
+  )
+  const endAll = statement(db, sql`delete from ${outbox} where ${these} and ${hasty}`)
   const begin = together<number | undefined>(async (ids) => {
-    const rows = await db
-      .update(outbox)
-      .set({ attempts: sql`${outbox.attempts} + 1` })
-      .where(and(inArray(outbox.id, ids), isNull(outbox.failedAt), hasty))
-      .returning({ id: outbox.id, attempts: outbox.attempts })
-    const attempts = new Map(rows.map((row) => [row.id, row.attempts]))
+    const attempts = new Map((await beginAll({ ids: textOf(ids) })).map((row) => [row.id, row.attempts]))
     return ids.map((id) => attempts.get(id))
   })
   const end = together<void>(async (ids) => {
-    await db.delete(outbox).where(and(inArray(outbox.id, ids), hasty))
+    await endAll({ ids: textOf(ids) })
     return ids.map(() => undefined)
   })
   return { beginTry: (id) => begin.load(id), endJob: (id) => end.load(id) }

@@ -2,7 +2,7 @@ import { setTimeout } from 'node:timers/promises'
 import type { JobName, OpenDatabase } from '@playtherapy/schema'
 import { outbox } from '@playtherapy/schema'
 import type { JobsOptions } from 'bullmq'
-import { and, asc, inArray, isNull, lte, min, sql } from 'drizzle-orm'
+import { and, asc, isNull, lte, min, sql } from 'drizzle-orm'
 import { type Announcement, isPublishable, type JobData, jobOptions } from './catalogue.ts'
 import type { Queues } from './connection.ts'
 import { describeError, type Log } from './faults.ts'
@@ -50,18 +50,12 @@ export async function startRelay({ database: { db, sql: client }, queues, log }:
       if (due.length === 0) return 0
       const good = due.filter(isPublishable)
       await Promise.all([...byName(good)].map(([name, jobs]) => queues.queue(name).addBulk(jobs)))
-      await tx
-        .update(outbox)
-        .set({ publishedAt: sql`now()` })
-        .where(inArray(outbox.id, ids(good)))
+      await tx.update(outbox).set({ publishedAt: sql`now()` }).where(these(good))
       const bad = due.filter((row) => !isPublishable(row))
       if (bad.length === 0) return due.length
       for (const { id, name } of bad) log.error({ outbox_id: id, job: name }, 'an outbox row is no known job')
       const later = sql`now() + make_interval(secs => ${asideSeconds})`
-      await tx
-        .update(outbox)
-        .set({ availableAt: later })
-        .where(inArray(outbox.id, ids(bad)))
+      await tx.update(outbox).set({ availableAt: later }).where(these(bad))
       return due.length
     })
 
@@ -119,7 +113,8 @@ export async function startRelay({ database: { db, sql: client }, queues, log }:
 /** Neither in the queue's hands nor given up. */
 const unpublished = and(isNull(outbox.publishedAt), isNull(outbox.failedAt))
 
-const ids = (rows: Announcement[]) => rows.map((row) => row.id)
+/** One parameter however many they are, so that the statement is parsed and planned but once. */
+const these = (rows: Announcement[]) => sql`${outbox.id} = any(${`{${rows.map((row) => row.id).join()}}`}::bigint[])`
 
 function byName(rows: (Announcement & { name: JobName })[]) {
   const groups = new Map<JobName, { name: JobName; data: JobData; opts: JobsOptions }[]>()

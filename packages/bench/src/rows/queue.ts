@@ -1,7 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { createWorker } from '@playtherapy/jobs'
-import { announce, openDatabase, outbox } from '@playtherapy/schema'
+import { announce, openDatabase } from '@playtherapy/schema'
 import { Queue, Worker } from 'bullmq'
+import { sql } from 'drizzle-orm'
 import { onlyHandler, silent, until } from '../jobs.ts'
 import { alternate, figure, quantile, ratio } from '../measure.ts'
 import type { Row } from '../row.ts'
@@ -45,9 +46,10 @@ export const queue: Row = {
     const rates = await alternate({
       ours: () =>
         throughput((numbers) =>
-          service.db
-            .insert(outbox)
-            .values(numbers.map((session_id) => ({ name: 'delete-superseded' as const, payload: { session_id } }))),
+          service.db.execute(sql`
+            insert into outbox (name, payload)
+            select 'delete-superseded', jsonb_build_object('session_id', n)
+            from generate_series(${numbers[0]}::int, ${numbers.at(-1)}::int) as n`),
         ),
       theirs: () =>
         throughput((numbers) =>
