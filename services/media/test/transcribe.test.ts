@@ -177,6 +177,7 @@ t.test('an answer that is no transcription is asked for once more, then given up
     ['no JSON', (response) => response.end('Certainly!')],
     ['no segments', (response) => response.end('{"text":"all"}')],
     ['times that are none', hear({ start: '0', end: 1, text: 'a' })],
+    ['times beyond any calendar', hear({ start: 0, end: 1e300, text: 'a' })],
   ]
   for (const [name, answer] of wrong) {
     const { db, resources, videoId: video_id, look, objects } = await prepare(t)

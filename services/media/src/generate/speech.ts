@@ -2,8 +2,11 @@ import { type Static, Type } from 'typebox'
 import { readAnswer } from './answer.ts'
 import { type Provider, post, unusable } from './provider.ts'
 
+/** Seconds into a piece of sound. None is nearly an hour long; servers may run a little over its end. */
+const Seconds = Type.Number({ maximum: 3_600 })
+
 /** What was said from one second to another. */
-const Segment = Type.Object({ start: Type.Number(), end: Type.Number(), text: Type.String({ maxLength: 100_000 }) })
+const Segment = Type.Object({ start: Seconds, end: Seconds, text: Type.String({ maxLength: 100_000 }) })
 export type Segment = Static<typeof Segment>
 
 const Transcription = Type.Object({ segments: Type.Array(Segment, { maxItems: 20_000 }) })
