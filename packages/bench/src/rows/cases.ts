@@ -9,7 +9,7 @@ import type { Figure, Row } from '../row.ts'
 const casesEach = 100
 const sessionsEach = 20
 const [many, few] = [1_000, 100]
-const load = { clients: 16, seconds: 3 }
+const load = { clients: 16, seconds: 2 }
 
 /** So many therapists with a hundred cases of twenty sessions each; the ids are dealt out as if all worked at once. */
 async function fill(url: string, therapists: number): Promise<void> {
