@@ -154,6 +154,22 @@ t.test('pieces cover everything, and their seams lose and repeat nothing', async
     ['a', 'b'],
     'one that fills the overlap',
   )
+  const odd = [
+    { start: 9, end: 3, text: 'c' },
+    { start: -5, end: -1, text: 'a' },
+    { start: 2, end: 4, text: 'b' },
+    { start: 90, end: 120, text: 'd' },
+  ]
+  t.strictSame(
+    joinPieces([{ piece: { from: 0, to: 100 }, segments: odd }]),
+    [
+      { start: 0, end: 0, text: 'a' },
+      { start: 2, end: 4, text: 'b' },
+      { start: 9, end: 9, text: 'c' },
+      { start: 90, end: 100, text: 'd' },
+    ],
+    'in order, within the sound, and none ends before it begins',
+  )
   t.strictSame(
     joinPieces([
       { ...monologue, segments: [] },
@@ -177,6 +193,7 @@ t.test('an answer that is no transcription is asked for once more, then given up
     ['no JSON', (response) => response.end('Certainly!')],
     ['no segments', (response) => response.end('{"text":"all"}')],
     ['times that are none', hear({ start: '0', end: 1, text: 'a' })],
+    ['a character that no script may have', hear(segment(0, 1, 'a\u0000b'))],
     ['times beyond any calendar', hear({ start: 0, end: 1e300, text: 'a' })],
   ]
   for (const [name, answer] of wrong) {

@@ -26,16 +26,17 @@ export function piecesOf(seconds: number): Piece[] {
 /**
  * Puts the segments of consecutive pieces, each counted from its piece's beginning, together in time of the recording.
  * Where two pieces overlap, the earlier one counts up to the last segment it surely heard to its end, which is where
- * a pause is; the later one from there on. So a sentence at the seam is in one of them, and whole.
+ * a pause is; the later one from there on. So a sentence at the seam is in one of them, and whole. Whatever the times
+ * were, those of a piece come out in order, within it, and none ends before it begins.
  */
 export function joinPieces(heard: { piece: Piece; segments: Segment[] }[]): Segment[] {
   const joined: Segment[] = []
   let seam = 0
   for (const [index, { piece, segments }] of heard.entries()) {
-    const placed = segments.map(({ start, end, text }) => ({ start: start + piece.from, end: end + piece.from, text }))
+    const placed = segments.map((segment) => place(segment, piece)).toSorted((a, b) => a.start - b.start)
     const next = heard[index + 1]?.piece
     const whole = placed.filter(({ end }) => end <= piece.to - cutMargin)
-    const last = whole.at(-1)?.end ?? 0
+    const last = Math.max(0, ...whole.map(({ end }) => end))
     // One that fills the whole overlap is heard by neither to both its ends; what the earlier has of it is more.
     const across = next && placed.find(({ start, end }) => start < next.from && end > piece.to - cutMargin)
     const until = next ? (across?.end ?? Math.max(last, next.from)) : Number.POSITIVE_INFINITY
@@ -43,4 +44,9 @@ export function joinPieces(heard: { piece: Piece; segments: Segment[] }[]): Segm
     seam = until
   }
   return joined
+}
+
+function place({ start, end, text }: Segment, { from, to }: Piece): Segment {
+  const begins = Math.min(Math.max(start + from, from), to)
+  return { start: begins, end: Math.min(Math.max(end + from, begins), to), text }
 }
