@@ -1,6 +1,6 @@
 import type { JobName, JobPayloads } from '@playtherapy/schema'
 import { type Static, type TSchema, Type } from 'typebox'
-import { Value } from 'typebox/value'
+import { Check } from 'typebox/schema'
 
 /** What is known of a job before anybody runs it. */
 interface JobDefinition<Payload> {
@@ -13,7 +13,7 @@ interface JobDefinition<Payload> {
 }
 
 function define<S extends TSchema>(payload: S, attempts: number, concurrency: number): JobDefinition<Static<S>> {
-  return { isPayload: (value): value is Static<S> => Value.Check(payload, value), attempts, concurrency }
+  return { isPayload: (value): value is Static<S> => Check(payload, value), attempts, concurrency }
 }
 
 const id = Type.Integer({ minimum: 1 })

@@ -10,6 +10,9 @@ import { uploadForm } from '../recordings.ts'
 import type { Row } from '../row.ts'
 import { addSessions, therapist } from '../seed.ts'
 
+/** Between two looks at a job, in milliseconds: more often, and the looking itself would take from the encode. */
+const lookEvery = 100
+
 const run = promisify(execFile)
 const ffmpeg = (...args: string[]) => run('ffmpeg', ['-nostdin', '-loglevel', 'error', '-y', ...args])
 
@@ -19,6 +22,9 @@ const transcode = [
   ...['-c:v', 'libx264', '-preset', 'veryfast', '-crf', '23', '-pix_fmt', 'yuv420p'],
   ...['-c:a', 'copy', '-max_muxing_queue_size', '4096', '-movflags', '+faststart', '-f', 'mp4'],
 ]
+
+/** And the sound by itself, for a transcriber. */
+const soundAlone = ['-vn', '-c:a', 'aac', '-b:a', '32k', '-ac', '1', '-ar', '16000', '-f', 'ipod']
 
 /** A clip of a minute in 1080p that browsers do not play, and one of the same picture that they do. */
 async function makeClips(directory: string) {
@@ -40,7 +46,7 @@ async function throughJob(url: string, headers: Record<string, string>, file: st
     const state = typeof body === 'object' && body && 'state' in body ? body.state : undefined
     if (state === 'encoded') return (performance.now() - began) / 1000
     if (state === 'failed' || !answer.ok) throw new Error(`the encode ended as ${state ?? answer.status}`)
-    await sleep(20)
+    await sleep(lookEvery)
   }
 }
 
@@ -64,15 +70,16 @@ export const encode: Row = {
     const { strange, playable } = await makeClips(place.directory)
     const url = `${media.url}${session.path}/video`
     const headers = place.as(therapist)
-    const output = join(place.directory, 'bare.mp4')
+    const outputs = ['bare.mp4', 'bare.m4a'].map((name) => join(place.directory, name))
+    const [picture = '', sound = ''] = outputs
     const samples = await alternate(
       {
         job: () => throughJob(url, headers, strange),
         bare: async () => {
           const began = performance.now()
-          await ffmpeg('-i', strange, ...transcode, output)
+          await ffmpeg('-i', strange, ...transcode, picture, ...soundAlone, sound)
           const seconds = (performance.now() - began) / 1000
-          await rm(output)
+          await Promise.all(outputs.map((file) => rm(file)))
           return seconds
         },
         remux: () => throughJob(url, headers, playable),

@@ -3,7 +3,7 @@ import { reportSteps, SessionGoneError, saveVersion } from '@playtherapy/intake'
 import { type JobContext, PermanentError } from '@playtherapy/jobs'
 import { inFolder, type ObjectStore, type Phase } from '@playtherapy/object-store'
 import type { Database } from '@playtherapy/schema'
-import { Value } from 'typebox/value'
+import { Check } from 'typebox/schema'
 import { ask } from './chat.ts'
 import type { Provider } from './provider.ts'
 import { Analysis, instructions, reportOf, Script, transcriptOf } from './report.ts'
@@ -36,7 +36,7 @@ export function createAnalyseScript({ db, store, phase, analyser }: AnalyseResou
     if (size > largestScript) throw new PermanentError('The script is too long to be analysed.')
     const stream = await store.get(inFolder('script', path), { signal, ...(etag && { ifMatch: etag }) })
     const script: unknown = JSON.parse((await buffer(stream)).toString())
-    if (!Value.Check(Script, script)) throw new PermanentError('The script cannot be read.')
+    if (!Check(Script, script)) throw new PermanentError('The script cannot be read.')
     const question = { system: instructions, user: transcriptOf(script), schema: Analysis, signal }
     const report = reportOf(await ask(analyser, question))
     const bytes = Buffer.from(JSON.stringify(report))

@@ -1,6 +1,6 @@
 import { parseJson } from '@playtherapy/service-kit'
 import type { Static, TSchema } from 'typebox'
-import { Value } from 'typebox/value'
+import { Check, Errors } from 'typebox/schema'
 
 /**
  * A text as JSON of this schema, or what is wrong with it, in a few words that can be sent back. It is read as strictly
@@ -13,7 +13,7 @@ export function readAnswer<S extends TSchema>(text: string, schema: S): { value:
   } catch {
     return { fault: 'it is not JSON that can be stored' }
   }
-  if (Value.Check(schema, value)) return { value }
-  const [error] = Value.Errors(schema, value)
+  if (Check(schema, value)) return { value }
+  const [error] = Errors(schema, value)[1]
   return { fault: `${error?.instancePath || 'the document'} ${error?.message}`.slice(0, 300) }
 }

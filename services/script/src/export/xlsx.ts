@@ -1,4 +1,3 @@
-import writeXlsxFile from 'write-excel-file/node'
 import type { ScriptRecord } from '../records/record.ts'
 import { columns, rows } from './table.ts'
 
@@ -13,6 +12,8 @@ const spelt = /_(?=x[\da-f]{4}_)/gi
  * nothing in them is ever run as a formula. A text too long for a cell goes on in the text column of further rows.
  */
 export async function toXlsx(records: ScriptRecord[]): Promise<Buffer> {
+  // Few ask for it, and loading it would slow every start.
+  const { default: writeXlsxFile } = await import('write-excel-file/node')
   const cells = rows(records).flatMap(([start = '', end = '', speaker = '', text = '']) => {
     const [first = '', ...more] = text.match(chunk) ?? []
     return [[start, end, speaker, first], ...more.map((rest) => ['', '', '', rest])]
