@@ -50,12 +50,13 @@ async function betweenObjectAndCommit(t: Test, signal: Signal) {
 }
 
 async function betweenCommitAndPublication(t: Test, signal: Signal, queue: QueueBackend) {
-  const at = await begin(t, queue)
-  const { place, media, session, clip } = at
+  const { place, media, session, clip } = await begin(t, queue)
   t.equal(await place.upload(media, session, clip), 201)
   await media.kill(signal)
-  await recover(at)
+  const worker = await place.worker()
+  await worker.restart()
   await place.encoded(session)
+  await place.works(await place.host())
   t.pass(`between commit and publication, ${signal}, queue on ${queue}: it is encoded`)
 }
 

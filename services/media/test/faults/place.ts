@@ -33,26 +33,33 @@ export interface FaultPlace {
 
 /** Waits for something to become true; rejects, naming it, when it does not in time. */
 export async function until<T>(what: string, look: () => T | undefined | false | Promise<T | undefined | false>) {
-  for (const end = Date.now() + recoveryMs; ; await sleep(50)) {
+  for (const end = Date.now() + recoveryMs; ; await sleep(100)) {
     const seen = await look()
     if (seen) return seen
     if (Date.now() > end) throw new Error(`It did not happen: ${what}`)
   }
 }
 
-/** A short recording; a box that players skip fills it up, so that it is stored in several parts. */
-export async function makeClip(megabytes = 0): Promise<Buffer> {
+let clip: Promise<Buffer> | undefined
+
+async function record(): Promise<Buffer> {
   const folder = await mkdtemp(join(tmpdir(), 'playtherapy-clip-'))
   const file = join(folder, 'clip.mp4')
   const picture = ['-f', 'lavfi', '-i', 'testsrc2=size=160x120:rate=10:duration=1']
   const encoder = ['-c:v', 'libx264', '-preset', 'ultrafast', '-pix_fmt', 'yuv420p']
   await promisify(execFile)('ffmpeg', ['-loglevel', 'error', ...picture, ...encoder, file])
-  const clip = await readFile(file)
+  const recorded = await readFile(file)
   await rm(folder, { recursive: true })
+  return recorded
+}
+
+/** A short recording; a box that players skip fills it up, so that it is stored in several parts. */
+export async function makeClip(megabytes = 0): Promise<Buffer> {
+  clip ??= record()
   const filler = Buffer.alloc(megabytes * 1024 ** 2 + 8)
   filler.writeUInt32BE(filler.length)
   filler.write('free', 4)
-  return Buffer.concat([clip, filler])
+  return Buffer.concat([await clip, filler])
 }
 
 function tokenOf(userId: number): string {
