@@ -52,11 +52,7 @@ async function crashes(t: Test, backend: QueueBackend) {
   await place.works(media)
 }
 
-t.test('PostgreSQL crashes in the midst of uploads', { skip }, async (t) => {
-  await Promise.all(queueBackends.map((backend) => crashes(t, backend)))
-})
-
-t.test('PostgreSQL crashes between the object and its commit', { skip }, async (t) => {
+async function crashesBeforeCommit(t: Test) {
   const { place, crash, restart } = await begin(t, 'postgres')
   const media = await place.host()
   const session = await place.addSession()
@@ -74,6 +70,10 @@ t.test('PostgreSQL crashes between the object and its commit', { skip }, async (
   await worker.restart()
   await place.encoded(session)
   await place.works(media)
+}
+
+t.test('PostgreSQL crashes in the midst of uploads, and between an object and its commit', { skip }, async (t) => {
+  await Promise.all([...queueBackends.map((backend) => crashes(t, backend)), crashesBeforeCommit(t)])
 })
 
 t.test('PostgreSQL is out of connections', { skip }, async (t) => {

@@ -20,6 +20,8 @@ async function recover({ place, media }: Awaited<ReturnType<typeof begin>>) {
   await place.works(media)
 }
 
+// Each of these strikes, and answers with what is to be seen afterwards, most of which is waiting.
+
 async function midUpload(t: Test, signal: Signal) {
   const at = await begin(t)
   const { place, media, session, clip } = at
@@ -28,8 +30,10 @@ async function midUpload(t: Test, signal: Signal) {
     await media.kill(signal)
   })
   t.not(status, 201, `mid-upload, ${signal}: nothing was acknowledged`)
-  await recover(at)
-  t.strictSame([...(await place.sql`select 1 from videos where session_id = ${session}`)], [], signal)
+  return async () => {
+    await recover(at)
+    t.strictSame([...(await place.sql`select 1 from videos where session_id = ${session}`)], [], signal)
+  }
 }
 
 async function betweenObjectAndCommit(t: Test, signal: Signal) {
@@ -44,29 +48,40 @@ async function betweenObjectAndCommit(t: Test, signal: Signal) {
   place.gate.after = () => {}
   // What is closing ends what it has begun.
   t.equal(status, signal === 'SIGKILL' ? 0 : 201, `between object and commit, ${signal}`)
-  await recover(at)
-  const states = (await place.sql`select state::text from videos where session_id = ${session}`).map((row) => row.state)
-  t.strictSame(states, status === 201 ? ['encoded'] : [], signal)
+  return async () => {
+    await recover(at)
+    const rows = await place.sql`select state::text from videos where session_id = ${session}`
+    const states = rows.map((row) => row.state)
+    t.strictSame(states, status === 201 ? ['encoded'] : [], signal)
+  }
 }
 
 async function betweenCommitAndPublication(t: Test, signal: Signal, queue: QueueBackend) {
   const { place, media, session, clip } = await begin(t, queue)
   t.equal(await place.upload(media, session, clip), 201)
   await media.kill(signal)
-  const worker = await place.worker()
-  await worker.restart()
-  await place.encoded(session)
-  await place.works(await place.host())
-  t.pass(`between commit and publication, ${signal}, queue on ${queue}: it is encoded`)
+  return async () => {
+    const worker = await place.worker()
+    await worker.restart()
+    await place.encoded(session)
+    await place.works(await place.host())
+    t.pass(`between commit and publication, ${signal}, queue on ${queue}: it is encoded`)
+  }
 }
 
 t.test('the media process ends', { skip }, async (t) => {
   const signals = ['SIGKILL', 'SIGTERM'] as const
-  const moments = [midUpload, betweenObjectAndCommit]
-  await Promise.all(moments.flatMap((moment) => signals.map((signal) => moment(t, signal))))
-  // Only the third leaves anything to the queue.
-  const all = queueBackends.flatMap((queue) => signals.map((signal) => ({ queue, signal })))
-  await Promise.all(all.map(({ queue, signal }) => betweenCommitAndPublication(t, signal, queue)))
+  const recoveries: Promise<void>[] = []
+  for (const moment of [midUpload, betweenObjectAndCommit]) {
+    const struck = await Promise.all(signals.map((signal) => moment(t, signal)))
+    recoveries.push(...struck.map((recover) => recover()))
+  }
+  // Only this one leaves anything to the queue.
+  for (const queue of queueBackends) {
+    const struck = await Promise.all(signals.map((signal) => betweenCommitAndPublication(t, signal, queue)))
+    recoveries.push(...struck.map((recover) => recover()))
+  }
+  await Promise.all(recoveries)
 })
 
 t.test('a closing process lets an upload end that is nearly there', { skip }, async (t) => {

@@ -13,7 +13,8 @@ const moments: { name: string; is: (request: Passing) => boolean; when: 'before'
   },
 ]
 
-async function survives(t: Test, moment: (typeof moments)[number], backend: QueueBackend, signal: Signal) {
+/** Strikes; answers with what is to be seen afterwards, most of which is waiting. */
+async function strikeAt(t: Test, moment: (typeof moments)[number], backend: QueueBackend, signal: Signal) {
   const label = `${moment.name}, ${signal}, queue on ${backend}`
   const place = await faultPlace(t, { queue: backend })
   const [media, first, second] = [await place.host(), await place.worker(), await place.worker()]
@@ -33,17 +34,22 @@ async function survives(t: Test, moment: (typeof moments)[number], backend: Queu
   t.equal(await place.upload(media, session, await makeClip()), 201, label)
   while (!killed) await new Promise((resolve) => setTimeout(resolve, 20))
   await killed
-  await second.restart()
-  await place.encoded(session)
-  await place.works(media)
-  const renditions = await place.sql`select 1 from renditions where session_id = ${session}`
-  t.equal(renditions.length, 1, `${label}: one rendition`)
+  return async () => {
+    await second.restart()
+    await place.encoded(session)
+    await place.works(media)
+    const renditions = await place.sql`select 1 from renditions where session_id = ${session}`
+    t.equal(renditions.length, 1, `${label}: one rendition`)
+  }
 }
 
 t.test('the worker ends', { skip: !storeBackends.includes('s3') }, async (t) => {
   const signals = ['SIGKILL', 'SIGTERM'] as const
   const all = queueBackends.flatMap((backend) => signals.map((signal) => ({ backend, signal })))
+  const recoveries: Promise<void>[] = []
   for (const moment of moments) {
-    await Promise.all(all.map(({ backend, signal }) => survives(t, moment, backend, signal)))
+    const struck = await Promise.all(all.map(({ backend, signal }) => strikeAt(t, moment, backend, signal)))
+    recoveries.push(...struck.map((recover) => recover()))
   }
+  await Promise.all(recoveries)
 })
