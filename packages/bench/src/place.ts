@@ -5,10 +5,10 @@ import { chmod, mkdtemp, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
-import { startPostgres } from '@playtherapy/embedded-postgres'
+import { freePort, startPostgres } from '@playtherapy/embedded-postgres'
 import { prepareBucket, type S3Settings } from '@playtherapy/object-store'
 import { migrate } from '@playtherapy/schema/migrate'
-import { freePort, startRedis, startS3 } from '@playtherapy/testing'
+import { startRedis, startS3 } from '@playtherapy/testing'
 import postgres from 'postgres'
 
 export interface Running {

@@ -2,6 +2,8 @@ import { type ChildProcess, fork } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 
+export { freePort } from './free-port.ts'
+
 export interface PostgresOptions {
   /** Where the cluster lives; made on first use, kept between runs. */
   directory: string

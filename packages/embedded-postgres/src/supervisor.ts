@@ -3,9 +3,9 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { chown, mkdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
-import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { binaries, identity, reachableDirectory } from './binaries.ts'
+import { freePort } from './free-port.ts'
 
 // A terminal or an operator signals everybody; the parent decides when the database may go.
 process.on('SIGINT', () => {})
@@ -53,15 +53,6 @@ async function initialise(bin: string, home: string, data: string): Promise<void
     '--locale=C',
   ])
   await rename(unfinished, data)
-}
-
-async function freePort(): Promise<number> {
-  const probe = createServer().listen(0, '127.0.0.1')
-  await once(probe, 'listening')
-  const address = probe.address()
-  probe.close()
-  if (!address || typeof address === 'string') throw new Error('no free port')
-  return address.port
 }
 
 async function start(): Promise<string> {

@@ -7,20 +7,13 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
+import { freePort } from '@playtherapy/embedded-postgres'
 import { randomName, testBucket } from '@playtherapy/testing'
 import t, { type Test } from 'tap'
 import { publicAddress } from './support.ts'
 
 const run = promisify(execFile)
 const main = fileURLToPath(new URL('../src/main.ts', import.meta.url))
-
-async function freePort(): Promise<string> {
-  const probe = createServer().listen(0, 'localhost')
-  await once(probe, 'listening')
-  const address = probe.address()
-  probe.close()
-  return String(typeof address === 'object' ? address?.port : '')
-}
 
 /** Starts the stack as `npm start` does, in a process group of its own. */
 function start(t: Test, args: string[], env: NodeJS.ProcessEnv = {}) {
@@ -73,7 +66,7 @@ async function remaining(pids: number[]): Promise<string> {
 const code = async (child: ChildProcess) => (child.exitCode !== null ? child.exitCode : (await once(child, 'exit'))[0])
 
 t.test('the demo does the main job and leaves nothing behind', async (t) => {
-  const stack = start(t, ['--once', '--ephemeral', '--port', await freePort()])
+  const stack = start(t, ['--once', '--ephemeral', '--port', `${await freePort()}`])
   t.equal(await code(stack.child), 0, stack.output())
   for (const step of [
     'original stored',
@@ -90,7 +83,7 @@ t.test('the demo does the main job and leaves nothing behind', async (t) => {
 
 t.test('the same on Redis and S3', { skip: !process.env.TEST_REDIS_URL || !process.env.TEST_S3 }, async (t) => {
   const bucket = await testBucket()
-  const stack = start(t, ['--once', '--ephemeral', '--port', await freePort()], {
+  const stack = start(t, ['--once', '--ephemeral', '--port', `${await freePort()}`], {
     QUEUE_URL: process.env.TEST_REDIS_URL,
     QUEUE_PREFIX: `{${randomName()}}`,
     S3_ENDPOINT: bucket.endpoint,
@@ -104,7 +97,7 @@ t.test('the same on Redis and S3', { skip: !process.env.TEST_REDIS_URL || !proce
 
 t.test('a rule that the object store does not know is named', { skip: !process.env.TEST_S3 }, async (t) => {
   const bucket = await testBucket()
-  const stack = start(t, ['--no-demo', '--ephemeral', '--workers', '0', '--port', await freePort()], {
+  const stack = start(t, ['--no-demo', '--ephemeral', '--workers', '0', '--port', `${await freePort()}`], {
     S3_ENDPOINT: await publicAddress(t, bucket.endpoint ?? '', /\?lifecycle/),
     S3_BUCKET: bucket.bucket,
     S3_ACCESS_KEY_ID: bucket.accessKeyId,
@@ -122,7 +115,7 @@ t.test('Ctrl-C, which reaches the whole group, closes everything', async (t) => 
   // As root PostgreSQL runs as another user, which has to get through.
   await chmod(directory, 0o755)
   t.teardown(() => rm(directory, { recursive: true, force: true }))
-  const args = ['--no-demo', '--data-dir', directory, '--port', await freePort(), '--workers', '2']
+  const args = ['--no-demo', '--data-dir', directory, '--port', `${await freePort()}`, '--workers', '2']
   for (const round of ['first', 'second']) {
     const stack = start(t, args)
     await stack.says('Ctrl-C stops everything')
@@ -135,7 +128,7 @@ t.test('Ctrl-C, which reaches the whole group, closes everything', async (t) => 
 })
 
 t.test('children end when their parent is killed', async (t) => {
-  const stack = start(t, ['--no-demo', '--ephemeral', '--port', await freePort()])
+  const stack = start(t, ['--no-demo', '--ephemeral', '--port', `${await freePort()}`])
   await stack.says('Ctrl-C stops everything')
   const pids = await descendants(stack.child.pid ?? 0)
   stack.child.kill('SIGKILL')

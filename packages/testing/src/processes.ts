@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
-import { freePort } from './servers/free-port.ts'
+import { freePort } from '@playtherapy/embedded-postgres'
 
 const root = fileURLToPath(new URL('../../../', import.meta.url))
 

@@ -4,7 +4,7 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
-import { freePort } from './free-port.ts'
+import { freePort } from '@playtherapy/embedded-postgres'
 
 const gateway = fileURLToPath(new URL('../../../../.docker/nginx.conf', import.meta.url))
 

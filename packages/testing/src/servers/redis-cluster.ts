@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { promisify } from 'node:util'
-import { freePort } from './free-port.ts'
+import { freePort } from '@playtherapy/embedded-postgres'
 import { type RunningRedis, startRedis } from './redis.ts'
 
 const run = promisify(execFile)

@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdir } from 'node:fs/promises'
-import { freePort } from './free-port.ts'
+import { freePort } from '@playtherapy/embedded-postgres'
 
 export interface RunningRedis {
   url: string

@@ -5,8 +5,8 @@ import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { promisify } from 'node:util'
+import { freePort } from '@playtherapy/embedded-postgres'
 import type { S3Settings } from '@playtherapy/object-store'
-import { freePort } from './free-port.ts'
 
 export interface RunningS3 {
   settings: Omit<S3Settings, 'bucket'>

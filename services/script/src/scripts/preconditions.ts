@@ -1,10 +1,14 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import type { FastifyReply } from 'fastify'
 
-/** The entity tag of a version (RFC 9110, 8.8.3), and of what it is exported to. */
+/**
+ * The entity tag of a version (RFC 9110, 8.8.3), and of what it is exported to: a weak one there, since the file is made
+ * anew for each reader and says the same in other bytes (a workbook bears the time it was packed).
+ */
 export const etagOf = (version: number, format = 'json') =>
-  format === 'json' ? `"${version}"` : `"${version}-${format}"`
+  format === 'json' ? `"${version}"` : `W/"${version}-${format}"`
 
+const opaque = (tag: string) => tag.replace(/^W\//, '')
 const tags = (header: string): string[] => header.match(/(?:W\/)?"[^"]*"/g) ?? []
 
 /**
@@ -24,7 +28,7 @@ export const mayFollow =
 export function isKnown(headers: IncomingHttpHeaders, etag: string): boolean {
   const known = headers['if-none-match']?.trim()
   if (known === undefined) return false
-  return known === '*' || tags(known).some((tag) => tag.replace(/^W\//, '') === etag)
+  return known === '*' || tags(known).some((tag) => opaque(tag) === opaque(etag))
 }
 
 /** Names the version that an answer is about, and its ETag. */

@@ -1,0 +1,24 @@
+import { once } from 'node:events'
+import { createServer } from 'node:net'
+
+const [first, count, each] = [10_000, 22_000, 16]
+let taken = 0
+
+/**
+ * A loopback port that nobody listens on, and that still is free when a server comes back to it later: it lies below the
+ * ports that Linux gives to outgoing connections (ip_local_port_range, from 32,768), and processes alive together try
+ * different ones.
+ */
+export async function freePort(): Promise<number> {
+  for (;;) {
+    const port = first + ((process.pid * each + taken++) % count)
+    const probe = createServer().listen(port, '127.0.0.1')
+    const isFree = await once(probe, 'listening').then(
+      () => true,
+      () => false,
+    )
+    if (!isFree) continue
+    await new Promise((resolve) => probe.close(resolve))
+    return port
+  }
+}
