@@ -26,13 +26,15 @@ export interface OpenDatabase {
 const mostKept = 16
 
 /**
- * A pool that connects on first use. Every statement ends after 15 s and an abandoned transaction after 30 s, so that
- * nothing outward waits for ever.
+ * A pool that connects on first use. Nothing outward waits for ever: a statement ends after 15 s, an abandoned
+ * transaction after 30 s, and a connection that owes an answer is given up after 20 s of silence, for the network may
+ * have lost it without a word (fails as CONNECTION_CLOSED).
  */
 export function openDatabase({ url, max, applicationName }: DatabaseSettings): OpenDatabase {
   const sql = postgres(url, {
     max,
     connect_timeout: 5,
+    answer_timeout: 20,
     idle_timeout: 60,
     // The default pauses grow to 20 s, in which every request after a restart of the server would fail.
     backoff: () => 0.5 + Math.random() / 2,

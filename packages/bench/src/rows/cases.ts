@@ -1,6 +1,5 @@
 import { deepStrictEqual } from 'node:assert/strict'
-import { openDatabase } from '@playtherapy/schema'
-import { sql } from 'drizzle-orm'
+import postgres from 'postgres'
 import { fetchText, type Load, press, type Request } from '../load.ts'
 import { alternate, ratio } from '../measure.ts'
 import type { Place, Running } from '../place.ts'
@@ -13,25 +12,25 @@ const load = { clients: 16, seconds: 2 }
 
 /** So many therapists with a hundred cases of twenty sessions each; the ids are dealt out as if all worked at once. */
 async function fill(url: string, therapists: number): Promise<void> {
-  const { db, close } = openDatabase({ url, max: 1, applicationName: 'bench' })
-  await db.transaction(async (tx) => {
+  // A pool without the limits of the services: these statements take a minute.
+  const sql = postgres(url, { max: 1, onnotice: () => {} })
+  await sql.begin(async (tx) => {
     // What is made here refers to what is there: the checks of a million rows would only take minutes.
-    await tx.execute(sql`set local session_replication_role = replica`)
-    await tx.execute(sql`set local statement_timeout = 0`)
-    await tx.execute(sql`
+    await tx`set local session_replication_role = replica`
+    await tx`
       insert into cases (user_id, given_name, family_name, description)
       select 1 + n % ${therapists}::int, (array['지우', '민수', '서연', '하준', 'Emma', 'Noah'])[1 + n * 7 % 6],
         (array['김', '이', '박', '최', 'Kim'])[1 + n * 11 % 5],
         jsonb_build_object('age', 4 + n % 9, 'gender', (array['F', 'M', 'N'])[1 + n % 3],
           'note', case when n % 97 = 0 then '수줍음이 많아요' else 'plays with blocks and dolls ' || n end)
-      from generate_series(0, ${therapists * casesEach - 1}) as n`)
-    await tx.execute(sql`
+      from generate_series(0, ${therapists * casesEach - 1}::int) as n`
+    await tx`
       insert into sessions (case_id, name)
-      select c.id, s || '회기' from generate_series(1, ${sessionsEach}) as s, cases as c`)
+      select c.id, s || '회기' from generate_series(1, ${sessionsEach}::int) as s, cases as c`
   })
-  await db.execute(sql`vacuum analyze cases`)
-  await db.execute(sql`vacuum analyze sessions`)
-  await close()
+  await sql`vacuum analyze cases`
+  await sql`vacuum analyze sessions`
+  await sql.end()
 }
 
 const requests = {
