@@ -10,7 +10,7 @@ import {
   Worker,
 } from 'bullmq'
 import { type JobData, workerOptions } from './catalogue.ts'
-import { describeError, type Log } from './faults.ts'
+import type { Log } from './faults.ts'
 import { redisBackends, speaksRedis } from './redis.ts'
 
 export interface QueueSettings {
@@ -71,6 +71,8 @@ function postgresBackends(url: string) {
     statement_timeout: 10_000,
     query_timeout: 12_000,
   })
+  // Every queue and every worker listens to it, a known number of them; no leak to warn of.
+  connection.setMaxListeners(0)
   const backend: Backend = (name, options) => new SharedBackend(connection, name, options)
   return { publishing: backend, consuming: backend, close: () => connection.close() }
 }
@@ -108,7 +110,7 @@ export function openQueues({ url, prefix = '{playtherapy}', log }: QueueSettings
   const report = (error: Error) => {
     if (Date.now() - reportedAt < 5_000) return
     reportedAt = Date.now()
-    log.warn(describeError(error), 'queue trouble')
+    log.warn({ err: error }, 'queue trouble')
   }
   const { protocol } = new URL(url)
   const isRedis = speaksRedis(protocol)

@@ -2,7 +2,7 @@ import type { Database, JobName, JobPayloads } from '@playtherapy/schema'
 import { DelayedError, type Job, UnrecoverableError, WaitingError } from 'bullmq'
 import { catalogue, type JobData } from './catalogue.ts'
 import type { Queues } from './connection.ts'
-import { describeError, type Log, PermanentError, PostponedError } from './faults.ts'
+import { type Log, PermanentError, PostponedError } from './faults.ts'
 import { buryJob, type Ledger, uncountTry } from './ledger.ts'
 
 /** What a handler knows beside the payload. */
@@ -102,15 +102,15 @@ export function consume<N extends JobName>(settings: ConsumerSettings<N>): Consu
       if (abort.signal.aborted) throw await putBack(job, token)
       if (error instanceof PostponedError) throw await postpone(job, error.delayMs, token)
       const permanent = error instanceof PermanentError
-      jobLog.warn(describeError(error), permanent || lastAttempt ? 'job failed' : 'job will be tried again')
+      jobLog.warn({ err: error }, permanent || lastAttempt ? 'job failed' : 'job will be tried again')
       // BullMQ keeps the message of what is thrown.
-      if (!permanent && !lastAttempt) throw new Error(describeError(error).error)
+      if (!permanent && !lastAttempt) throw new Error(error instanceof Error ? error.name : typeof error)
       const reason = permanent ? error.message : gaveUp
       try {
         await giveUp(payload, outboxId, reason)
       } catch (hookError) {
         // A failure that nobody can see would strand what waits for the job; then rather do it again.
-        jobLog.error(describeError(hookError), 'the failure of a job could not be recorded')
+        jobLog.error({ err: hookError }, 'the failure of a job could not be recorded')
         throw await postpone(job, unrecordedDelay, token)
       }
       throw new UnrecoverableError(reason)
@@ -133,7 +133,7 @@ export function consume<N extends JobName>(settings: ConsumerSettings<N>): Consu
     if (!job?.deferredFailure || !catalogue[name].isPayload(job.data.payload)) return
     log.error({ job: name, ...job.data.payload }, 'job failed: its process died again and again')
     giveUp(job.data.payload, job.data.outbox_id, gaveUp).catch((error: unknown) => {
-      log.error(describeError(error), 'the failure of a job could not be recorded')
+      log.error({ err: error }, 'the failure of a job could not be recorded')
     })
   })
 

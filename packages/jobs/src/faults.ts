@@ -13,25 +13,11 @@ export class PostponedError extends Error {
   }
 }
 
-/** The part of a pino logger that jobs need. */
+/** The part of a pino logger that jobs need. Its serializer of `err` keeps of an error what may be logged. */
 export interface Log {
   debug(fields: object, message: string): void
   info(fields: object, message: string): void
   warn(fields: object, message: string): void
   error(fields: object, message: string): void
   child(fields: object): Log
-}
-
-/**
- * What may be logged of an error: its kind and where it happened. Not its message, which can hold a URL or a path.
- */
-export function describeError(error: unknown): { error: string; code?: unknown; at?: string[] } {
-  if (!(error instanceof Error)) return { error: typeof error }
-  const frames = (error.stack ?? '').split('\n').filter((line) => line.startsWith('    at '))
-  const coded = [error, error.cause].find((each) => each instanceof Error && 'code' in each)
-  return {
-    error: error.name,
-    ...(coded instanceof Error && 'code' in coded && { code: coded.code }),
-    at: frames.slice(0, 5).map((line) => line.trim()),
-  }
 }

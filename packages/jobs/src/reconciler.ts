@@ -3,7 +3,7 @@ import { type Database, outbox } from '@playtherapy/schema'
 import { and, asc, eq, inArray, isNull, lt, sql } from 'drizzle-orm'
 import { isPublishable } from './catalogue.ts'
 import type { Queues } from './connection.ts'
-import { describeError, type Log } from './faults.ts'
+import type { Log } from './faults.ts'
 
 export interface ReconcilerSettings {
   db: Database
@@ -71,7 +71,7 @@ export function startReconciler({ db, queues, log }: ReconcilerSettings): Reconc
     while (!stop.signal.aborted) {
       await setTimeout(everyMs * (0.5 + Math.random()), undefined, { signal: stop.signal }).catch(() => undefined)
       if (stop.signal.aborted) return
-      await round().catch((error: unknown) => log.warn(describeError(error), 'the queue could not be reconciled'))
+      await round().catch((error: unknown) => log.warn({ err: error }, 'the queue could not be reconciled'))
     }
   }
   const finished = run()

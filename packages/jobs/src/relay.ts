@@ -5,7 +5,7 @@ import type { JobsOptions } from 'bullmq'
 import { and, asc, isNull, lte, min, sql } from 'drizzle-orm'
 import { type Announcement, isPublishable, type JobData, jobOptions } from './catalogue.ts'
 import type { Queues } from './connection.ts'
-import { describeError, type Log } from './faults.ts'
+import type { Log } from './faults.ts'
 
 export interface RelaySettings {
   database: Pick<OpenDatabase, 'db' | 'sql'>
@@ -85,7 +85,7 @@ export async function startRelay({ database: { db, sql: client }, queues, log }:
         if (!woken) await sleep(pause)
       } catch (error) {
         failures += 1
-        log.warn({ ...describeError(error), failures }, 'the outbox could not be published')
+        log.warn({ err: error, failures }, 'the outbox could not be published')
         await sleep(Math.min(100 * 2 ** failures, pollEvery) * (0.5 + Math.random() / 2))
       }
     }

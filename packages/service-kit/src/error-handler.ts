@@ -2,7 +2,6 @@ import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest, Fasti
 import { Type } from 'typebox'
 import { fromDatabaseError } from './database-errors.ts'
 import { ApiError, errors, fault } from './errors.ts'
-import { loggable } from './loggable.ts'
 
 /** Body of every answer that is no success. */
 export const ErrorBody = Type.Object(
@@ -106,7 +105,7 @@ export function answerFrameworkError(error: FastifyError, request: FastifyReques
 export function installErrorHandler(host: FastifyInstance): void {
   host.setErrorHandler((thrown, request, reply) => {
     const error = toApiError(thrown, request.routeOptions.bodyLimit ?? 0)
-    if (error.status >= 500) request.log.error({ err: loggable(thrown) }, 'request failed')
+    if (error.status >= 500) request.log.error({ err: thrown }, 'request failed')
     return answer(reply, request, error)
   })
   host.setNotFoundHandler((request, reply) => answer(reply, request, errors.routeNotFound()))

@@ -1,7 +1,6 @@
 import { type Folder, inFolder, type ObjectStore } from '@playtherapy/object-store'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { errors } from './errors.ts'
-import { loggable } from './loggable.ts'
 
 interface StoredJson {
   path: string
@@ -31,7 +30,7 @@ export async function sendJsonObject(
       .headers({ 'content-length': size, ...(etag && { etag }), ...headers })
       .send(stream)
   } catch (error) {
-    request.log.error({ err: loggable(error) }, 'a stored document could not be read')
+    request.log.error({ err: error }, 'a stored document could not be read')
     throw errors.downloadFailed(path.split('/').at(-1) ?? '')
   }
 }

@@ -111,10 +111,10 @@ t.test('the log of a service names no child, URL, query, token or body', async (
     user_id: 7,
     case_id: caseId,
   })
-  t.ok(
-    service.lines.some(({ msg, level }) => msg === 'request failed' && level === 50),
-    'failures are logged',
-  )
+  const failures = service.lines.filter(({ msg, level }) => msg === 'request failed' && level === 50)
+  t.ok(failures.length > 0, 'failures are logged')
+  for (const { err } of failures)
+    t.match(err, { type: /Error$/, stack: [/^at .*:\d+/] }, 'with the place they come from')
   t.ok(service.lines.some(({ msg, level }) => msg === 'an answer broke off' && level === 50))
 
   service.child.kill('SIGTERM')

@@ -7,7 +7,6 @@ import {
   ErrorBody,
   errors,
   listFirstFaultOnly,
-  loggable,
   SessionParams,
   sendJsonObject,
 } from '@playtherapy/service-kit'
@@ -117,7 +116,7 @@ export const reportRoutes: FastifyPluginAsyncTypebox<ReportOptions> = async (app
         try {
           sessions.push({ ...session, levels: session.levels ?? (await readLevels(store, path, etag)) })
         } catch (error) {
-          request.log.error({ err: loggable(error) }, 'a stored report could not be read')
+          request.log.error({ err: error }, 'a stored report could not be read')
           throw errors.downloadFailed(path.split('/').at(-1) ?? '')
         }
       }

@@ -1,6 +1,5 @@
 import { setTimeout } from 'node:timers/promises'
 import type { Database } from '@playtherapy/schema'
-import { loggable } from '@playtherapy/service-kit'
 import type { FastifyBaseLogger } from 'fastify'
 import { announceAnalyses } from './repository.ts'
 
@@ -16,7 +15,7 @@ export function startAnnouncer(db: Database, log: FastifyBaseLogger) {
   const run = async () => {
     while (!stop.signal.aborted) {
       await announceAnalyses(db).catch((error: unknown) => {
-        log.warn({ err: loggable(error) }, 'analyses could not be announced')
+        log.warn({ err: error }, 'analyses could not be announced')
       })
       const pause = everyMs * (0.5 + Math.random() / 2)
       await setTimeout(pause, undefined, { signal: stop.signal }).catch(() => undefined)

@@ -1,6 +1,6 @@
 import { type FindPlace, inFolder, type ObjectStore } from '@playtherapy/object-store'
 import type { Database } from '@playtherapy/schema'
-import { ErrorBody, errors, loggable, type SessionOfCaller, SessionParams } from '@playtherapy/service-kit'
+import { ErrorBody, errors, type SessionOfCaller, SessionParams } from '@playtherapy/service-kit'
 import type { FastifyInstance, FastifyReply } from 'fastify'
 import { answerTo } from './conditions.ts'
 import { type Playable, playable } from './repository.ts'
@@ -59,7 +59,7 @@ export async function playbackRoutes(app: FastifyInstance, { db, store, gateway 
       reply.raw.once('close', () => gone.abort())
       const options = { start, end, ifMatch: rendition.etag, signal: gone.signal }
       const stream = await store.get(key, options).catch((error: unknown) => {
-        if (!gone.signal.aborted) request.log.error({ err: loggable(error) }, 'a rendition could not be read')
+        if (!gone.signal.aborted) request.log.error({ err: error }, 'a rendition could not be read')
         throw errors.downloadFailed(rendition.path.split('/').at(-1) ?? '')
       })
       if (status === 206) reply.header('content-range', `bytes ${start}-${end}/${rendition.size}`)

@@ -1,7 +1,6 @@
 import { setTimeout } from 'node:timers/promises'
 import type { ObjectStore, Phase } from '@playtherapy/object-store'
 import type { Database } from '@playtherapy/schema'
-import { loggable } from '@playtherapy/service-kit'
 import { sql } from 'drizzle-orm'
 import type { FastifyBaseLogger } from 'fastify'
 import { sweepOrphans } from './orphans.ts'
@@ -34,7 +33,7 @@ export function startReaper(resources: ReaperResources, log: FastifyBaseLogger) 
   const repeat = async (pauseMs: number, round: () => Promise<void>) => {
     while (!stop.signal.aborted) {
       await round().catch((error: unknown) => {
-        log.warn({ err: loggable(error) }, 'what dead processes left could not be mended')
+        log.warn({ err: error }, 'what dead processes left could not be mended')
       })
       const pause = (pauseMs * (2 + Math.random())) / 3
       await setTimeout(pause, undefined, { signal: stop.signal }).catch(() => undefined)

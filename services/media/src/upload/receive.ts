@@ -7,7 +7,7 @@ import {
   StoreFailedError,
   TooLargeError,
 } from '@playtherapy/intake'
-import { errors, fault, loggable } from '@playtherapy/service-kit'
+import { errors, fault } from '@playtherapy/service-kit'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { type FileBounds, openFilePart } from './file-part.ts'
 
@@ -44,7 +44,7 @@ export async function receiveUpload(
     })
   } catch (error) {
     if (signal.aborted) throw brokenOff
-    if (error instanceof StoreFailedError) request.log.error({ err: loggable(error.cause) }, 'an upload was not stored')
+    if (error instanceof StoreFailedError) request.log.error({ err: error.cause }, 'an upload was not stored')
     throw answerTo(error, name, request.sessionId)
   } finally {
     // What is still to come of a refused body is thrown away, until the host loses patience.

@@ -3,7 +3,7 @@ import { buffer } from 'node:stream/consumers'
 import { SessionGoneError, StaleVersionError, StoreFailedError, saveVersion, scriptSteps } from '@playtherapy/intake'
 import { inFolder, type ObjectStore, type Phase } from '@playtherapy/object-store'
 import type { Database } from '@playtherapy/schema'
-import { errors, loggable } from '@playtherapy/service-kit'
+import { errors } from '@playtherapy/service-kit'
 import type { FastifyRequest } from 'fastify'
 import type { ScriptRecord } from '../records/record.ts'
 import { timeWarnings } from '../records/warnings.ts'
@@ -80,7 +80,7 @@ export async function readScript(
     const signal = AbortSignal.timeout(patience)
     return await buffer(await store.get(inFolder('script', path), { signal, ...(etag && { ifMatch: etag }) }))
   } catch (error) {
-    request.log.error({ err: loggable(error) }, 'a stored script could not be read')
+    request.log.error({ err: error }, 'a stored script could not be read')
     throw errors.downloadFailed(path.split('/').at(-1) ?? '')
   }
 }

@@ -1,7 +1,7 @@
 import { buffer } from 'node:stream/consumers'
 import { inFolder, type ObjectStore } from '@playtherapy/object-store'
 import type { Database } from '@playtherapy/schema'
-import { errors, loggable } from '@playtherapy/service-kit'
+import { errors } from '@playtherapy/service-kit'
 import type { FastifyRequest } from 'fastify'
 import { scriptLimit } from '../scripts/receive.ts'
 import { validateScript } from '../scripts/validate.ts'
@@ -43,10 +43,7 @@ export function scriptPager({ db, store }: { db: Database; store: ObjectStore })
           signal.throwIfAborted()
           await page(unpaged, signal)
         } catch (error) {
-          request.log.error(
-            { err: loggable(error), session: unpaged.sessionId },
-            'a script could not be read for a search',
-          )
+          request.log.error({ err: error, session: unpaged.sessionId }, 'a script could not be read for a search')
           unread.push(unpaged.sessionId)
         } finally {
           held -= unpaged.size
