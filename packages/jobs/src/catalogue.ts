@@ -1,6 +1,6 @@
 import type { JobName, JobPayloads } from '@playtherapy/schema'
 import { type Static, type TSchema, Type } from 'typebox'
-import { Check } from 'typebox/schema'
+import { Compile } from 'typebox/schema'
 
 /** What is known of a job before anybody runs it. */
 interface JobDefinition<Payload> {
@@ -13,7 +13,8 @@ interface JobDefinition<Payload> {
 }
 
 function define<S extends TSchema>(payload: S, attempts: number, concurrency: number): JobDefinition<Static<S>> {
-  return { isPayload: (value): value is Static<S> => Check(payload, value), attempts, concurrency }
+  const compiled = Compile(payload)
+  return { isPayload: (value): value is Static<S> => compiled.Check(value), attempts, concurrency }
 }
 
 const id = Type.Integer({ minimum: 1 })
@@ -61,14 +62,14 @@ const uncounted = 1_000
 
 /**
  * BullMQ's options of an announced job. The id comes from the outbox row: a row published twice, because the mark did
- * not commit, is one job. Finished jobs are kept a while for exactly that, and bounded. The pause doubles from ten
- * seconds, and half of it is random, so that jobs that failed together do not return together.
+ * not commit, is one job; if that is done already, its row is gone and there is nothing to do. The pause doubles from
+ * ten seconds, and half of it is random, so that jobs that failed together do not return together.
  */
 export const jobOptions = (name: JobName, outboxId: number) => ({
   jobId: `${name}-${outboxId}`,
   attempts: uncounted,
   backoff: { type: 'exponential', delay: 10_000, jitter: 0.5 },
-  removeOnComplete: { age: 3_600, count: 1_000 },
+  removeOnComplete: true,
   removeOnFail: { age: 7 * 86_400, count: 1_000 },
   stackTraceLimit: 0,
 })

@@ -95,7 +95,7 @@ for (const backend of queueBackends) {
         },
       })
       await announce(place.database.db, 'encode-video', { video_id: 10 })
-      await until('a finished job', async () => (await place.queues.queue('encode-video').getCompletedCount()) === 1)
+      await until('a finished job', async () => (await place.outboxRows()) === 0)
       t.strictSame(attempts, [1, 1])
     })
   })
