@@ -1,4 +1,4 @@
-import type { FastifyInstance, FastifyRequest } from 'fastify'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { errors } from './errors.ts'
 
 /** Requests of one process that may wait for their answer to begin; more would only wait longer. */
@@ -10,22 +10,25 @@ const mostWaiting = 500
  * take their time. Routes that stream their body bound themselves.
  */
 export function installAdmission(scope: FastifyInstance, answerMs = 30_000): void {
-  const waiting = new Map<FastifyRequest, NodeJS.Timeout>()
-  const leave = (request: FastifyRequest) => {
-    clearInterval(waiting.get(request))
-    waiting.delete(request)
-  }
-  scope.addHook('onRequest', async (request, reply) => {
-    const { raw, routeOptions } = request
-    if (routeOptions.config.streams) return
-    if (waiting.size >= mostWaiting) throw errors.unavailable()
-    let whole = false
-    const watch = setInterval(() => {
-      if (whole) reply.send(errors.unavailable())
-      whole = raw.complete
-    }, answerMs)
-    waiting.set(request, watch)
-    reply.raw.once('close', () => leave(request))
+  /** By request: its reply, and whether it had come in whole at the last look. */
+  const waiting = new Map<FastifyRequest, { reply: FastifyReply; whole: boolean }>()
+  // One look at all is cheaper than a timer for each, which most requests would only set and clear.
+  const watch = setInterval(() => {
+    for (const [request, entry] of waiting) {
+      if (entry.whole) entry.reply.send(errors.unavailable())
+      entry.whole = request.raw.complete
+    }
+  }, answerMs).unref()
+  scope.addHook('onClose', async () => clearInterval(watch))
+  scope.addHook('onRequest', (request, reply, next) => {
+    if (request.routeOptions.config.streams) return next()
+    if (waiting.size >= mostWaiting) return next(errors.unavailable())
+    waiting.set(request, { reply, whole: false })
+    reply.raw.once('close', () => waiting.delete(request))
+    next()
   })
-  scope.addHook('onSend', async (request) => leave(request))
+  scope.addHook('onSend', (request, _reply, _payload, next) => {
+    waiting.delete(request)
+    next()
+  })
 }

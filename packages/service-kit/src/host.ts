@@ -96,13 +96,14 @@ export async function createHost(options: HostOptions): Promise<FastifyInstance>
   host.addHook('preClose', async () => {
     closing = true
   })
-  host.addHook('onRequest', async (request, reply) => {
-    reply.headers({ 'x-request-id': request.id, 'cache-control': 'no-store' })
-    if (closing) throw errors.unavailable()
+  host.addHook('onRequest', (request, reply, next) => {
+    reply.header('x-request-id', request.id).header('cache-control', 'no-store')
+    next(closing ? errors.unavailable() : undefined)
   })
   // A connection that goes on would keep the process from ending.
-  host.addHook('onSend', async (_request, reply) => {
+  host.addHook('onSend', (_request, reply, _payload, next) => {
     if (closing) reply.header('connection', 'close')
+    next()
   })
   await installAuth(host, options.auth)
   installAccess(host)

@@ -21,12 +21,15 @@ export async function installLimits(host: FastifyInstance, requestsPerMinute: nu
     hook: 'preParsing',
     max: requestsPerMinute,
     timeWindow: 60_000,
+    // Nobody counts along; who was refused is told when to come again.
+    addHeadersOnExceeding: { 'x-ratelimit-limit': false, 'x-ratelimit-remaining': false, 'x-ratelimit-reset': false },
     keyGenerator: ({ userId, ip }) => (userId > 0 ? `therapist ${userId}` : `address ${ip}`),
     errorResponseBuilder: (_request, { ttl }) => errors.tooManyRequests(Math.ceil(ttl / 1000)),
   })
-  host.addHook('preParsing', async ({ raw, routeOptions }, reply) => {
-    if (routeOptions.config.streams || raw.complete) return
+  host.addHook('preParsing', ({ raw, routeOptions }, reply, payload, next) => {
+    if (routeOptions.config.streams || raw.complete) return next(null, payload)
     const timer = setTimeout(() => raw.complete || raw.socket.destroy(), bodyMs).unref()
     reply.raw.once('close', () => clearTimeout(timer))
+    next(null, payload)
   })
 }

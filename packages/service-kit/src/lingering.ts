@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { FastifyInstance } from 'fastify'
 
 /** Longest time, in milliseconds, and most bytes for which the rest of a refused body is read and thrown away. */
@@ -12,6 +13,9 @@ const lingerBytes = 16 * 1024 ** 2
 export function installLingering(host: FastifyInstance): void {
   host.addHook('onResponse', async ({ raw }) => {
     const { socket } = raw
+    if (raw.complete) return
+    // In this turn Node lets go of the request itself; what is done to it now would be undone.
+    await nextTurn()
     if (raw.complete || socket.destroyed) return
     raw.unpipe()
     raw.resume()

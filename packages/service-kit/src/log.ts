@@ -28,7 +28,7 @@ export const quietLog = new QuietLog()
  * name or a key.
  */
 export function installRequestLog(host: FastifyInstance): void {
-  host.addHook('onResponse', async (request, reply) => {
+  host.addHook('onResponse', (request, reply, next) => {
     request.log.info(
       {
         method: request.method,
@@ -41,6 +41,7 @@ export function installRequestLog(host: FastifyInstance): void {
       },
       'request',
     )
+    next()
   })
   // Nobody came for an answer any more; the stream that served it has been closed with it.
   host.addHook('onRequestAbort', async (request) => {

@@ -24,9 +24,10 @@ export function installMetrics(host: FastifyInstance, sources: MetricSource[] = 
     buckets: [0.005, 0.02, 0.1, 0.5, 2, 10, 60, 600, 3600],
     registers: [own],
   })
-  host.addHook('onResponse', async ({ method, routeOptions }, reply) => {
+  host.addHook('onResponse', ({ method, routeOptions }, reply, next) => {
     const labels = { method, route: routeOptions.url ?? 'none', status: reply.statusCode }
     requests.observe(labels, reply.elapsedTime / 1000)
+    next()
   })
   const both = Registry.merge([ofProcess, own])
   host.get('/metrics', { schema: { hide: true } }, async (_request, reply) => {
