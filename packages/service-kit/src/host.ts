@@ -71,7 +71,6 @@ export async function createHost(options: HostOptions): Promise<FastifyInstance>
     // A closing host answers by the table of errors, see below.
     return503OnClosing: false,
     forceCloseConnections: 'idle',
-    exposeHeadRoutes: false,
     // An id that is too long is for the guard to refuse; the largest header block bounds it.
     routerOptions: { maxParamLength: 16_384 },
     frameworkErrors: answerFrameworkError,

@@ -104,7 +104,7 @@ export function installJsonBody(host: FastifyInstance): void {
     { parseAs: 'buffer' },
     async (request: FastifyRequest, bytes: Buffer) => {
       // Some clients name a type for every request, also for one without a body.
-      if (request.method === 'DELETE' && bytes.length === 0) return undefined
+      if (bytes.length === 0 && !request.routeOptions.schema?.body) return undefined
       checkCharset(request.headers['content-type'])
       request.rawBody = bytes
       return parseJson(bytes, ['body'])

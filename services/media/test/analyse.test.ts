@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { fileURLToPath } from 'node:url'
+import { reportSteps, saveVersion } from '@playtherapy/intake'
 import { PermanentError } from '@playtherapy/jobs'
 import { createFileStore } from '@playtherapy/object-store'
 import { cases, outbox, reportVersions, scriptVersions, sessions } from '@playtherapy/schema'
@@ -152,6 +153,23 @@ t.test('a script saved meanwhile is due, a session deleted meanwhile leaves noth
   await late({ script_version_id: newest }, { signal })
   t.strictSame(await objects(), before)
   t.strictSame((await look()).reports, [])
+})
+
+t.test('a report delivered meanwhile stays the one that counts', async (t) => {
+  const { db, store, scriptId, caseId, sessionId, look, objects } = await prepare(t)
+  const bytes = Buffer.from('{"reports":{}}')
+  const provider = await startProvider(t, async (response, request) => {
+    const delivered = { caseId, sessionId, size: bytes.length, levels: [], scriptVersionId: undefined }
+    await saveVersion({ db, store }, bytes, reportSteps(db, 'LOCAL', delivered))
+    good(response, request)
+  })
+  const job = createAnalyseScript({ db, store, phase: 'LOCAL', analyser: provider.analyser })
+  await job({ script_version_id: scriptId }, { signal })
+  const { state, reports } = await look()
+  t.equal(state, 3)
+  t.match(reports, [{ size: bytes.length, state: 'stored' }])
+  t.equal(reports.length, 1)
+  t.equal((await objects()).length, 1, 'of the other nothing is left')
 })
 
 t.test('without an analyser nothing waits', async (t) => {

@@ -36,6 +36,9 @@ for (const backend of storeBackends)
     for (const [suffix, type] of Object.entries(types)) {
       const file = await ask('GET', `.${suffix}`)
       t.match(file, { status: 200, headers: { 'content-type': type } }, suffix)
+      const { status, headers, bytes } = await ask('HEAD', `.${suffix}`)
+      t.match(headers, { 'content-type': type, etag: file.headers.etag })
+      t.match({ status, length: bytes.length }, { status: 200, length: 0 }, `HEAD of ${suffix}`)
       const named = `attachment;.*filename\\*=UTF-8''${encodeURIComponent(`첫 만남_ 3_4 _놀이_ v2.${suffix}`)}`
       t.match(file.headers['content-disposition'], new RegExp(named))
       t.same(

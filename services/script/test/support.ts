@@ -67,7 +67,7 @@ export async function testScripts(t: Teardown, store: ObjectStore) {
         headers: Object.fromEntries(response.headers),
         bytes,
         text: bytes.toString(),
-        body: isJson ? JSON.parse(bytes.toString()) : undefined,
+        body: isJson && method !== 'HEAD' ? JSON.parse(bytes.toString()) : undefined,
       }
     },
     /** The whole answer to a GET of the script. */

@@ -1,5 +1,5 @@
 import { buffer } from 'node:stream/consumers'
-import { reportSteps, SessionGoneError, saveVersion } from '@playtherapy/intake'
+import { reportSteps, SessionGoneError, StaleVersionError, saveVersion } from '@playtherapy/intake'
 import { type JobContext, PermanentError } from '@playtherapy/jobs'
 import { inFolder, type ObjectStore, type Phase } from '@playtherapy/object-store'
 import type { Database } from '@playtherapy/schema'
@@ -22,7 +22,7 @@ const largestScript = 4 * 1024 ** 2
 
 /**
  * The job that has the analyser score a script version. Its report becomes a version of the session's report, which
- * names that script; a script saved meanwhile makes it stale, and due again. Without an analyser it ends quietly.
+ * names that script; a script saved meanwhile makes it stale, and due again; a report delivered meanwhile stays. Without an analyser it ends quietly.
  */
 export function createAnalyseScript({ db, store, phase, analyser }: AnalyseResources) {
   return async (
@@ -32,7 +32,7 @@ export function createAnalyseScript({ db, store, phase, analyser }: AnalyseResou
     if (!analyser) return void (await endAnalysis(db, scriptVersionId, 'off'))
     const taken = await claimAnalysis(db, scriptVersionId)
     if (!taken) return
-    const { path, etag, size, caseId, sessionId } = taken
+    const { path, etag, size, caseId, sessionId, follows } = taken
     if (size > largestScript) throw new PermanentError('The script is too long to be analysed.')
     const stream = await store.get(inFolder('script', path), { signal, ...(etag && { ifMatch: etag }) })
     const script: unknown = JSON.parse((await buffer(stream)).toString())
@@ -41,12 +41,12 @@ export function createAnalyseScript({ db, store, phase, analyser }: AnalyseResou
     const report = reportOf(await ask(analyser, question))
     const bytes = Buffer.from(JSON.stringify(report))
     const levels = Object.values(report.reports).map(({ category, level }): [string, number] => [category, level])
-    const steps = reportSteps(db, phase, { caseId, sessionId, size: bytes.length, levels, scriptVersionId })
+    const steps = reportSteps(db, phase, { caseId, sessionId, size: bytes.length, levels, scriptVersionId, follows })
     try {
       await saveVersion({ db, store }, bytes, steps)
     } catch (error) {
-      // Deleted meanwhile: nothing is left, and nobody waits.
-      if (!(error instanceof SessionGoneError)) throw error
+      // Deleted, or a report delivered meanwhile: nothing of this one is left, and nobody waits for it.
+      if (!(error instanceof SessionGoneError || error instanceof StaleVersionError)) throw error
     }
   }
 }

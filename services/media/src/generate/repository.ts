@@ -48,7 +48,7 @@ export const claimAnalysis = (db: Database, scriptVersionId: number) =>
       .update(sessions)
       .set({ analyzeStateId: State.START })
       .where(and(scoredBy(scriptVersionId), ne(sessions.analyzeStateId, State.DONE)))
-      .returning({ sessionId: sessions.id, caseId: sessions.caseId })
+      .returning({ sessionId: sessions.id, caseId: sessions.caseId, follows: sessions.reportVersionId })
     if (!session) return undefined
     const [script] = await tx
       .select({ path: scriptVersions.path, etag: scriptVersions.etag, size: scriptVersions.size })

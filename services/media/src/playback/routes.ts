@@ -37,7 +37,7 @@ export async function playbackRoutes(app: FastifyInstance, { db, store, gateway 
 
   app.get(
     '/video',
-    { schema: { ...schema, summary: 'Play the encoded recording', response } },
+    { exposeHeadRoute: false, schema: { ...schema, summary: 'Play the encoded recording', response } },
     async (request, reply) => {
       const rendition = await find(request)
       const answer = answerTo(request.headers, rendition)
