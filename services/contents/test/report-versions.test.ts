@@ -97,6 +97,7 @@ t.test('a report names its script, and says when that was changed', async (t) =>
     ],
   ])
   t.same(await call(7, 'GET', `${at(id)}/versions/2`), [200, reports({ A: 2 })])
+  t.match(await call(7, 'GET', `${at(id)}/versions?before=2`), [200, [{ version: 1 }]])
   t.same(await provenance(`${at(id)}/versions/2`), ['2', '1', '3', 'true'])
   t.same(await call(7, 'GET', at(id)), [200, reports({ A: 4 })])
 

@@ -1,6 +1,6 @@
 import { cases, type Database, reportVersions, scriptVersions, sessions } from '@playtherapy/schema'
 import { fault, ownSession, type SessionOfCaller } from '@playtherapy/service-kit'
-import { and, desc, eq, sql } from 'drizzle-orm'
+import { and, desc, eq, lt, sql } from 'drizzle-orm'
 import { alias } from 'drizzle-orm/pg-core'
 
 /** Most versions, and most sessions, that one answer lists. */
@@ -9,8 +9,8 @@ const mostListed = 1_000
 const scored = alias(scriptVersions, 'scored')
 const newest = alias(scriptVersions, 'newest')
 
-/** The stored reports of the caller's session, newest first: all, the one that counts, or one version. */
-export function reportsOf(db: Database, caller: SessionOfCaller, which?: 'current' | number) {
+/** The stored reports of the caller's session, newest first: all, those before a version, the one that counts, or one version. */
+export function reportsOf(db: Database, caller: SessionOfCaller, which?: 'current' | number | { before: number }) {
   return db
     .select({
       version: reportVersions.version,
@@ -32,6 +32,7 @@ export function reportsOf(db: Database, caller: SessionOfCaller, which?: 'curren
         eq(reportVersions.state, 'stored'),
         which === 'current' ? eq(reportVersions.id, sessions.reportVersionId) : undefined,
         typeof which === 'number' ? eq(reportVersions.version, which) : undefined,
+        typeof which === 'object' ? lt(reportVersions.version, which.before) : undefined,
       ),
     )
     .orderBy(desc(reportVersions.version))

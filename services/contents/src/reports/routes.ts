@@ -12,7 +12,7 @@ import {
 } from '@playtherapy/service-kit'
 import { levelsOf, readLevels } from './levels.ts'
 import { isStale, newestReports, reportsOf, type StoredReport, storedScript } from './repository.ts'
-import { Accepted, DeliveryQuery, ReportBody, ReportVersionParams, ReportVersions } from './schemas.ts'
+import { Accepted, DeliveryQuery, ReportBody, ReportVersionParams, ReportVersions, VersionsQuery } from './schemas.ts'
 import { reportTrend, type SessionReport, Trend } from './trend.ts'
 
 export interface ReportOptions {
@@ -68,17 +68,21 @@ export const reportRoutes: FastifyPluginAsyncTypebox<ReportOptions> = async (app
       schema: {
         ...route,
         summary: 'List the versions of the analysis report',
+        querystring: VersionsQuery,
         response: { 200: ReportVersions, ...failures },
       },
     },
-    async (request) =>
-      (await reportsOf(db, request)).map((report) => ({
+    async (request) => {
+      const { before } = request.query
+      const reports = await reportsOf(db, request, before ? { before: Number(before) } : undefined)
+      return reports.map((report) => ({
         version: report.version,
         created_at: report.createdAt.toISOString(),
         size: report.size,
         script_version: report.scriptVersion,
         stale: isStale(report),
-      })),
+      }))
+    },
   )
 
   app.get(

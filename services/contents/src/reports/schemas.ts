@@ -47,6 +47,11 @@ export const ReportVersionParams = Type.Object({
   version: { ...versionNumber, description: 'A version of the report' },
 })
 
+/** Where in the list of versions to begin. */
+export const VersionsQuery = Type.Object({
+  before: Type.Optional({ ...versionNumber, description: 'Only versions before this one: how to page' }),
+})
+
 /** The versions of a session's report. */
 export const ReportVersions = Type.Array(
   Type.Object({
@@ -59,7 +64,7 @@ export const ReportVersions = Type.Array(
     stale: Type.Union([Type.Boolean(), Type.Null()], { description: 'Whether there is a newer script; null likewise' }),
   }),
   {
-    description: 'Newest first, at most 1,000',
+    description: 'Newest first, at most 1,000; `before` the last of them come the next',
     examples: [
       [
         { version: 2, created_at: '2026-03-09T05:12:31.020Z', size: 48_211, script_version: 3, stale: false },

@@ -1,12 +1,12 @@
 import { type Database, scriptVersions, sessions } from '@playtherapy/schema'
 import { ownSession, type SessionOfCaller } from '@playtherapy/service-kit'
-import { and, desc, eq } from 'drizzle-orm'
+import { and, desc, eq, lt } from 'drizzle-orm'
 
 /** Most versions that one answer lists. */
 const mostListed = 1_000
 
-/** The stored scripts of the caller's session, newest first: all, the one that counts, or one version. */
-export function scriptsOf(db: Database, caller: SessionOfCaller, which?: 'current' | number) {
+/** The stored scripts of the caller's session, newest first: all, those before a version, the one that counts, or one version. */
+export function scriptsOf(db: Database, caller: SessionOfCaller, which?: 'current' | number | { before: number }) {
   return db
     .select({
       version: scriptVersions.version,
@@ -27,6 +27,7 @@ export function scriptsOf(db: Database, caller: SessionOfCaller, which?: 'curren
         eq(scriptVersions.state, 'stored'),
         which === 'current' ? eq(scriptVersions.id, sessions.scriptVersionId) : undefined,
         typeof which === 'number' ? eq(scriptVersions.version, which) : undefined,
+        typeof which === 'object' ? lt(scriptVersions.version, which.before) : undefined,
       ),
     )
     .orderBy(desc(scriptVersions.version))

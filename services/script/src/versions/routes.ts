@@ -13,24 +13,32 @@ import {
 } from '../scripts/schemas.ts'
 import { findScript, readScript, type ScriptOptions, saveScript, withRecords } from '../scripts/service.ts'
 import { Changes, scriptChanges } from './changes.ts'
-import { ChangesQuery, ScriptVersions, VersionParams } from './schemas.ts'
+import { ChangesQuery, ScriptVersions, VersionParams, VersionsQuery } from './schemas.ts'
 
 /** How the versions of a script are listed, read, compared and brought back. */
 export const versionRoutes: FastifyPluginAsyncTypebox<ScriptOptions> = async (app, options) => {
   app.get(
     '/script/versions',
     {
-      schema: { ...route, summary: 'List the versions of the script', response: { 200: ScriptVersions, ...failures } },
+      schema: {
+        ...route,
+        summary: 'List the versions of the script',
+        querystring: VersionsQuery,
+        response: { 200: ScriptVersions, ...failures },
+      },
     },
-    async (request) =>
-      (await scriptsOf(options.db, request)).map(({ version, userId, createdAt, size, checksum, warnings }) => ({
+    async (request) => {
+      const { before } = request.query
+      const scripts = await scriptsOf(options.db, request, before ? { before: Number(before) } : undefined)
+      return scripts.map(({ version, userId, createdAt, size, checksum, warnings }) => ({
         version,
         user_id: userId,
         created_at: createdAt.toISOString(),
         size,
         checksum,
         warnings: warnings.map(({ record, field, kind = 'odd' }) => ({ record, field, kind })),
-      })),
+      }))
+    },
   )
 
   app.get(

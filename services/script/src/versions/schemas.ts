@@ -11,6 +11,11 @@ export const ChangesQuery = Type.Object({
   to: Type.Optional({ ...versionNumber, description: 'The version after; the newest one by default' }),
 })
 
+/** Where in the list of versions to begin. */
+export const VersionsQuery = Type.Object({
+  before: Type.Optional({ ...versionNumber, description: 'Only versions before this one: how to page' }),
+})
+
 /** The versions of a session's script. */
 export const ScriptVersions = Type.Array(
   Type.Object({
@@ -34,7 +39,7 @@ export const ScriptVersions = Type.Array(
     ),
   }),
   {
-    description: 'Newest first, at most 1,000',
+    description: 'Newest first, at most 1,000; `before` the last of them come the next',
     examples: [
       [
         {
