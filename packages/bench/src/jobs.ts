@@ -18,7 +18,7 @@ export function onlyHandler(handle: JobHandlers['delete-superseded']): JobHandle
   }
 }
 
-/** Waits until something is so, looking often. */
-export async function until(reached: () => boolean | Promise<boolean>): Promise<void> {
-  while (!(await reached())) await sleep(5)
+/** Waits until something is so, looking every so many milliseconds. */
+export async function until(reached: () => boolean | Promise<boolean>, everyMs = 5): Promise<void> {
+  while (!(await reached())) await sleep(everyMs)
 }

@@ -1,13 +1,12 @@
 import { GetObjectCommand } from '@aws-sdk/client-s3'
 import { getSignedUrl } from '@aws-sdk/s3-request-presigner'
+import { LRUCache } from 'lru-cache'
 import { openClient, type S3Settings } from './s3-client.ts'
 
 /** Seconds in which a read may start: the gateway makes it at once. */
 const placeSeconds = 60
 /** How long a place is given out again, in milliseconds: who seeks asks often, and signing costs more than all else. */
 const reuseMs = 30_000
-/** Most places that are remembered. */
-const mostPlaces = 1_000
 
 /** Path and query on the object store's own address of one version of an object, for a read of it or of a range. */
 export type FindPlace = (key: string, etag: string) => Promise<string>
@@ -18,21 +17,15 @@ export type FindPlace = (key: string, etag: string) => Promise<string>
  */
 export function createFindPlace(settings: S3Settings): FindPlace {
   const s3 = openClient(settings)
-  const places = new Map<string, { place: string; until: number }>()
+  const places = new LRUCache<string, string>({ max: 1_000, ttl: reuseMs })
   return async (Key, IfMatch) => {
     const version = `${Key} ${IfMatch}`
     const known = places.get(version)
-    if (known && known.until > performance.now()) return known.place
+    if (known) return known
     const command = new GetObjectCommand({ Bucket: settings.bucket, Key, IfMatch })
     const { pathname, search } = new URL(await getSignedUrl(s3, command, { expiresIn: placeSeconds }))
     const place = pathname + search
-    // The oldest goes first.
-    places.delete(version)
-    places.set(version, { place, until: performance.now() + reuseMs })
-    for (const [oldest] of places) {
-      if (places.size <= mostPlaces) break
-      places.delete(oldest)
-    }
+    places.set(version, place)
     return place
   }
 }
