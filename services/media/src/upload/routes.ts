@@ -69,6 +69,8 @@ export async function uploadRoutes(
   app.get(
     '/video/presigned-url',
     {
+      // A HEAD would issue a URL that nobody sees.
+      exposeHeadRoute: false,
       schema: {
         ...route,
         summary: 'A URL to upload a recording straight to the object store',
