@@ -87,12 +87,13 @@ export async function putObject(
     try {
       begin(first)
       for await (const part of others) begin(part)
-      await Promise.all(underWay)
-      signal?.throwIfAborted()
-      // Some servers, Ceph 16 among them, do not look at If-None-Match here; for these, a look beforehand must do.
-      const taken = await find().catch((error: unknown) => {
+      // Some servers, Ceph 16 among them, do not look at If-None-Match below; for these, a look beforehand must do. It
+      // takes no time while the last parts are on their way.
+      const look = find().catch((error: unknown) => {
         if (statusOf(error) !== 404) throw error
       })
+      const [taken] = await Promise.all([look, ...underWay])
+      signal?.throwIfAborted()
       if (taken) throw new ObjectExistsError(place.Key)
       Parts.sort((a, b) => a.PartNumber - b.PartNumber)
       const request = new CompleteMultipartUploadCommand({ ...upload, IfNoneMatch: '*', MultipartUpload: { Parts } })
