@@ -8,11 +8,12 @@ import { openDatabase } from '../src/database.ts'
 import { isOutage } from '../src/outage.ts'
 
 /** The same database, reached over sockets that a test may hurt. */
-async function overSockets(t: Teardown, url: string) {
+async function overSockets(t: Teardown, url: string, sent = (_near: Socket) => {}) {
   const { hostname, port } = new URL(url)
   const sockets = new Set<Socket>()
   const server = createServer((near) => {
     const far = connect(Number(port), hostname)
+    near.on('data', () => sent(near))
     sockets.add(near.pipe(far)).add(far.pipe(near))
     for (const end of [near, far]) end.on('error', () => {}).on('close', () => sockets.delete(end))
     near.on('close', () => far.destroy())
@@ -62,6 +63,20 @@ t.test('connections lost again and again while they are used: every query ends, 
   lossy = false
   await Promise.all(users)
   t.same(await client`select 1 as n`, [{ n: 1 }])
+})
+
+t.test('a connection lost at any step of its being set up fails its query and nothing else', async (t) => {
+  const { url: straight } = await testDatabase(t)
+  for (const step of [1, 2, 3, 4, 5]) {
+    let steps = 0
+    const { url } = await overSockets(t, straight, (near) => {
+      if (++steps === step) near.resetAndDestroy()
+    })
+    const { sql: client, close } = openDatabase({ url, max: 1, applicationName: 'setup' })
+    t.teardown(close)
+    await t.rejects(client`select 1`.execute(), { code: 'ECONNRESET' }, `cut at step ${step}`)
+    t.same(await client`select 1 as n`, [{ n: 1 }])
+  }
 })
 
 t.test('a query on a connection that went silent fails, the next one takes a new connection', async (t) => {
