@@ -1,6 +1,22 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { errors } from './errors.ts'
 
+interface Waiting {
+  request: FastifyRequest
+  reply: FastifyReply
+  /** Whether the request had come in whole at the last look. */
+  whole: boolean
+  /** Its place in the list. */
+  at: number
+}
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** Set while it waits for its answer to begin. */
+    waiting: Waiting | null
+  }
+}
+
 /** Requests of one process that may wait for their answer to begin; more would only wait longer. */
 const mostWaiting = 500
 
@@ -10,25 +26,39 @@ const mostWaiting = 500
  * take their time. Routes that stream their body bound themselves.
  */
 export function installAdmission(scope: FastifyInstance, answerMs = 30_000): void {
-  /** By request: its reply, and whether it had come in whole at the last look. */
-  const waiting = new Map<FastifyRequest, { reply: FastifyReply; whole: boolean }>()
+  // No Map: each time one is laid out anew, V8 keeps the requests of its former layout until the next full collection.
+  const waiting: Waiting[] = []
+  const leave = (request: FastifyRequest) => {
+    const mine = request.waiting
+    if (!mine) return
+    request.waiting = null
+    const last = waiting.pop()
+    if (!last || last === mine) return
+    last.at = mine.at
+    waiting[last.at] = last
+  }
   // One look at all is cheaper than a timer for each, which most requests would only set and clear.
   const watch = setInterval(() => {
-    for (const [request, entry] of waiting) {
-      if (entry.whole) entry.reply.send(errors.unavailable())
-      entry.whole = request.raw.complete
+    for (const each of [...waiting]) {
+      if (each.whole) each.reply.send(errors.unavailable())
+      each.whole = each.request.raw.complete
     }
   }, answerMs).unref()
   scope.addHook('onClose', async () => clearInterval(watch))
+  scope.decorateRequest('waiting', null)
   scope.addHook('onRequest', (request, reply, next) => {
     if (request.routeOptions.config.streams) return next()
-    if (waiting.size >= mostWaiting) return next(errors.unavailable())
-    waiting.set(request, { reply, whole: false })
-    reply.raw.once('close', () => waiting.delete(request))
+    if (waiting.length >= mostWaiting) return next(errors.unavailable())
+    request.waiting = { request, reply, whole: false, at: waiting.length }
+    waiting.push(request.waiting)
     next()
   })
   scope.addHook('onSend', (request, _reply, _payload, next) => {
-    waiting.delete(request)
+    leave(request)
+    next()
+  })
+  scope.addHook('onRequestAbort', (request, next) => {
+    leave(request)
     next()
   })
 }

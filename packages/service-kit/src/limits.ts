@@ -1,3 +1,4 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
 import rateLimit from '@fastify/rate-limit'
 import type { FastifyInstance } from 'fastify'
 import { errors } from './errors.ts'
@@ -27,9 +28,13 @@ export async function installLimits(host: FastifyInstance, requestsPerMinute: nu
     errorResponseBuilder: (_request, { ttl }) => errors.tooManyRequests(Math.ceil(ttl / 1000)),
   })
   host.addHook('preParsing', ({ raw, routeOptions }, reply, payload, next) => {
-    if (routeOptions.config.streams || raw.complete) return next(null, payload)
-    const timer = setTimeout(() => raw.complete || raw.socket.destroy(), bodyMs).unref()
-    reply.raw.once('close', () => clearTimeout(timer))
+    if (!routeOptions.config.streams && !raw.complete) boundBody(raw, reply.raw)
     next(null, payload)
   })
+}
+
+/** Cuts the connection of a body that is not there in time. */
+function boundBody(request: IncomingMessage, response: ServerResponse): void {
+  const timer = setTimeout(() => request.complete || request.socket.destroy(), bodyMs).unref()
+  response.once('close', () => clearTimeout(timer))
 }

@@ -44,29 +44,30 @@ export interface Page {
   offset: number
   /** null for all that remain. */
   limit: number | null
-  /** Throws code 4 unless the range lies within so many entries. */
-  check(count: number): void
+  /** As they were asked for. */
+  from: bigint
+  wanted: bigint | undefined
 }
+
+const clamp = (value: bigint): number => (value < 0n ? 0 : value > largest ? largest : Number(value))
 
 /** Reads skip and limit (contract, section 6). The check needs the count, which comes with the page itself. */
 export function readPage({ skip, limit }: Pick<Static<typeof ListQuery>, 'skip' | 'limit'>): Page {
   const from = BigInt(skip ?? 0)
   const wanted = limit === undefined ? undefined : BigInt(limit)
-  const clamp = (value: bigint) => (value < 0n ? 0 : value > largest ? largest : Number(value))
-  return {
-    offset: clamp(from),
-    limit: wanted === undefined ? null : clamp(wanted),
-    check(count) {
-      const length = wanted ?? BigInt(count) - from
-      if (from >= 0n && length >= 0n && from + length <= BigInt(count)) return
-      throw errors.invalidRange(from, from + (wanted ?? BigInt(count)) - 1n)
-    },
-  }
+  return { offset: clamp(from), limit: wanted === undefined ? null : clamp(wanted), from, wanted }
+}
+
+/** Throws code 4 unless the page lies within so many entries. */
+export function checkPage({ from, wanted }: Page, count: number): void {
+  const length = wanted ?? BigInt(count) - from
+  if (from >= 0n && length >= 0n && from + length <= BigInt(count)) return
+  throw errors.invalidRange(from, from + (wanted ?? BigInt(count)) - 1n)
 }
 
 /**
  * How many entries there are, as far as a page tells: it has so many from `offset` on. Less than asked for means that
- * those are all, and none beyond the first says nothing, so that only then all are counted.
+ * those are all. Undefined when it has none and is not the first: then only a count tells.
  */
-export const knownTotal = async (onPage: number, offset: number, countAll: () => Promise<number>): Promise<number> =>
-  onPage === 0 && offset > 0 ? countAll() : offset + onPage
+export const knownTotal = (onPage: number, offset: number): number | undefined =>
+  onPage === 0 && offset > 0 ? undefined : offset + onPage

@@ -72,7 +72,7 @@ export function caseRepository(db: Database, timeZone: string) {
       const pattern = likePattern(keyword)
       const { list } = pattern === undefined ? of.all : of.found
       const rows = await list({ userId, pattern: pattern ?? null, offset, limit })
-      const total = await knownTotal(rows.length, offset, () => count(userId, keyword))
+      const total = knownTotal(rows.length, offset) ?? (await count(userId, keyword))
       return { total, items: rows.map(toCase) }
     },
 

@@ -1,7 +1,7 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { CaseParams, ErrorBody, errors, fault } from '@playtherapy/service-kit'
 import { Type } from 'typebox'
-import { KeywordQuery, ListQuery, pages, readPage } from '../paging.ts'
+import { checkPage, KeywordQuery, ListQuery, pages, readPage } from '../paging.ts'
 import type { caseRepository, NewCase } from './repository.ts'
 import { Case, CaseBody, Cases } from './schemas.ts'
 
@@ -47,7 +47,7 @@ export const caseRoutes: FastifyPluginAsyncTypebox<{ repository: ReturnType<type
     async ({ userId, query }) => {
       const page = readPage(query)
       const { total, items } = await repository.list(userId, query.keyword, page)
-      page.check(total)
+      checkPage(page, total)
       return items
     },
   )

@@ -47,7 +47,7 @@ export function sessionRepository(db: Database, timeZone: string) {
       const items = await db.execute<Session>(sql`
         select ${columns} from ${from} where ${found(caller, keyword)}
         order by ${sessions.id} desc offset ${offset} limit ${limit}`)
-      const total = await knownTotal(items.length, offset, () => this.count(caller, keyword))
+      const total = knownTotal(items.length, offset) ?? (await this.count(caller, keyword))
       return { total, items }
     },
 

@@ -10,7 +10,7 @@ import type { ObjectStore } from '@playtherapy/object-store'
 import type { Database, Transaction } from '@playtherapy/schema'
 import { CaseParams, ErrorBody, errors, type SessionOfCaller, SessionParams } from '@playtherapy/service-kit'
 import { Type } from 'typebox'
-import { KeywordQuery, ListQuery, pages, readPage } from '../paging.ts'
+import { checkPage, KeywordQuery, ListQuery, pages, readPage } from '../paging.ts'
 import { sessionRepository } from './repository.ts'
 import { NewSessionBody, Session, SessionBody, Sessions } from './schemas.ts'
 
@@ -51,7 +51,7 @@ export const sessionRoutes: FastifyPluginAsyncTypebox<SessionOptions> = async (
     async (request) => {
       const page = readPage(request.query)
       const { total, items } = await repository.list(request, request.query.keyword, page)
-      page.check(total)
+      checkPage(page, total)
       return items
     },
   )
