@@ -27,8 +27,11 @@ export async function startNginx(
     .replaceAll('/tmp/', `${directory}/`)
     .replace('listen 8080', `listen 127.0.0.1:${port}`)
     .replace(/access_log .*/, 'access_log off;')
-    .replaceAll('http://$to:8080', media)
-    .replaceAll('http://$to:3900', store)
+    // Debian's nginx is too old to look names up again, and here are none.
+    .replaceAll(' resolve;', ';')
+    .replaceAll('media:8080', new URL(media).host)
+    .replaceAll('s3:3900', new URL(store).host)
+    .replaceAll(/(contents|script):8080/g, '127.0.0.1:9')
   const file = join(directory, 'nginx.conf')
   await writeFile(file, configuration)
   const child = spawn('nginx', ['-c', file, '-p', directory, '-g', 'daemon off;'], {
