@@ -4,6 +4,8 @@
  */
 import { writeFile } from 'node:fs/promises'
 import { parseArgs } from 'node:util'
+import { buildPrograms } from '@playtherapy/programs'
+import { installMissing } from '@playtherapy/testing'
 import { openPlace } from './place.ts'
 import { asJson, keepResults, table } from './report.ts'
 import type { Figure } from './row.ts'
@@ -17,6 +19,8 @@ const [wanted = ''] = positionals
 const chosen = rows.filter(({ name }) => name.includes(wanted))
 if (chosen.length === 0) throw new Error(`No such row. There are: ${rows.map(({ name }) => name).join(', ')}`)
 
+await installMissing()
+await buildPrograms()
 const place = await openPlace()
 const figures: Figure[] = []
 const failed: string[] = []

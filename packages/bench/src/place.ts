@@ -4,9 +4,9 @@ import { once } from 'node:events'
 import { chmod, mkdtemp, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { fileURLToPath } from 'node:url'
 import { freePort, startPostgres } from '@playtherapy/embedded-postgres'
 import { prepareBucket, type S3Settings } from '@playtherapy/object-store'
+import { nodeOptions, type Program, programPath } from '@playtherapy/programs'
 import { migrate } from '@playtherapy/schema/migrate'
 import { startRedis, startS3 } from '@playtherapy/testing'
 import postgres from 'postgres'
@@ -20,14 +20,12 @@ export interface Running {
 }
 
 interface Started {
-  /** Program to run, from the project's root. */
-  program: string
+  /** One of our programs, or a peer: a file of `peers`. */
+  program: Program | { peer: string }
   args?: string[]
   env?: NodeJS.ProcessEnv
   /** Path that answers 200 once it is ready. */
   ready: string
-  /** Options of node. */
-  node?: string[]
 }
 
 /** Where rows run: real servers, each brought up when the first row asks for it, and processes of ours. */
@@ -50,7 +48,6 @@ export interface Place {
   stop(): Promise<void>
 }
 
-const root = fileURLToPath(new URL('../../../', import.meta.url))
 /** Longest time a process may take to its first answer, in milliseconds. */
 const startDeadline = 60_000
 
@@ -103,12 +100,15 @@ export async function openPlace(): Promise<Place> {
     for (const child of processes) child.kill('SIGKILL')
   })
 
-  async function start({ program, args = [], env = {}, ready, node = [] }: Started): Promise<Running> {
+  async function start({ program, args = [], env = {}, ready }: Started): Promise<Running> {
     const port = await freePort()
     const url = `http://127.0.0.1:${port}`
+    const [options, file] =
+      typeof program === 'string'
+        ? [nodeOptions, programPath(program)]
+        : [['--import=tsx'], join(import.meta.dirname, 'peers', program.peer)]
     const began = performance.now()
-    const child = spawn(process.execPath, ['--import=tsx', ...node, join(root, program), ...args], {
-      cwd: root,
+    const child = spawn(process.execPath, [...options, file, ...args], {
       env: { ...process.env, NODE_NO_WARNINGS: '1', ...env, HOST: '127.0.0.1', PORT: `${port}` },
       stdio: ['ignore', 'ignore', 'inherit'],
     })
@@ -123,12 +123,12 @@ export async function openPlace(): Promise<Place> {
     }
     closing.push(async () => processes.has(child) && (await stop()))
     while (performance.now() - began < startDeadline) {
-      if (!child.pid || child.exitCode !== null) throw new Error(`${program} ended at once`)
+      if (!child.pid || child.exitCode !== null) throw new Error(`${file} ended at once`)
       const answer = await fetch(url + ready).catch(() => undefined)
       if (answer?.ok) return { url, pid: child.pid, startMs: performance.now() - began, stop }
       await sleep(10)
     }
-    throw new Error(`${program} did not get ready`)
+    throw new Error(`${file} did not get ready`)
   }
 
   return {

@@ -64,10 +64,12 @@ export async function announceOriginal(
     return false
   }
   const original = await inspect(store, inFolder('video', path), Math.min(limit, singlePutLimit))
-  const { result, repeated } = await outlastOutage(db, async (tx) => {
-    await alongside(tx)
-    return registerOriginal(tx, 'presigned', { videoId: video.id, sessionId, requestId, ...original })
-  })
+  const { result, repeated } = await outlastOutage(() =>
+    db.transaction(async (tx) => {
+      await alongside(tx)
+      return registerOriginal(tx, 'presigned', { videoId: video.id, sessionId, requestId, ...original })
+    }),
+  )
   if (result || !repeated) return result
   // A try whose answer was lost may have registered it.
   const [row] = await db.select({ state: videos.state }).from(videos).where(eq(videos.id, video.id))

@@ -115,7 +115,7 @@ export async function receiveOriginal(
 
   // If this fails nobody knows whether it took place, so the object stays until the lease is over.
   const original = { videoId: video.id, sessionId, container, requestId, ...stored }
-  const { result, repeated } = await outlastOutage(db, (tx) => registerOriginal(tx, 'receiving', original))
+  const { result, repeated } = await outlastOutage(() => registerOriginal(db, 'receiving', original))
   if (result || (repeated && (await isRegistered()))) return
   await store.delete([key])
   throw new SessionGoneError()

@@ -1,5 +1,5 @@
-import { announce, State, sessions, type Transaction, videos } from '@playtherapy/schema'
-import { and, eq, sql } from 'drizzle-orm'
+import { type Database, type JobName, outbox, State, sessions, type Transaction, videos } from '@playtherapy/schema'
+import { sql } from 'drizzle-orm'
 import type { Container } from './sniff.ts'
 
 export interface DurableOriginal {
@@ -12,43 +12,40 @@ export interface DurableOriginal {
 }
 
 /**
- * Records, in the caller's transaction, that an original is durable: video stored, session's encoding READY, encode
- * announced. A newer video of the session may have overtaken it (the higher id is the newer): then it is superseded at
- * once. False, and nothing changed, when there is no such video in state `from` any more: its session was deleted, or
- * somebody else registered it first.
+ * Records that an original is durable: video stored, session's encoding READY, encode announced. A newer video of the
+ * session may have overtaken it (the higher id is the newer): then it is superseded at once. False, and nothing changed,
+ * when there is no such video in state `from` any more: its session was deleted, or somebody else registered it first.
+ * One statement, for a therapist waits for each round trip. It locks the session before all else, as a deletion does,
+ * and sees what that lock waited for: the other order could deadlock with it.
  */
 export async function registerOriginal(
-  tx: Transaction,
+  db: Database | Transaction,
   from: 'receiving' | 'presigned',
   { videoId, sessionId, size, etag, container, requestId }: DurableOriginal,
 ): Promise<boolean> {
-  // The session first, as a deletion locks it: the other order could deadlock with it.
-  const [session] = await tx
-    .select({ videoId: sessions.videoId })
-    .from(sessions)
-    .where(eq(sessions.id, sessionId))
-    .for('no key update')
-  if (!session) return false
-  const newest = (session.videoId ?? 0) < videoId
-  const registered = await tx
-    .update(videos)
-    .set({
-      state: newest ? 'stored' : 'superseded',
-      size,
-      etag,
-      container,
-      storedAt: sql`now()`,
-      leaseUntil: null,
-    })
-    .where(and(eq(videos.id, videoId), eq(videos.sessionId, sessionId), eq(videos.state, from)))
-    .returning({ id: videos.id })
-  if (registered.length === 0) return false
-  const request = requestId === undefined ? {} : { requestId }
-  if (newest) {
-    await tx.update(sessions).set({ videoId, encodingStateId: State.READY }).where(eq(sessions.id, sessionId))
-    await announce(tx, 'encode-video', { video_id: videoId }, request)
-  } else {
-    await announce(tx, 'delete-superseded', { session_id: sessionId }, request)
-  }
-  return true
+  const encode: JobName = 'encode-video'
+  const superseded: JobName = 'delete-superseded'
+  const rows = await db.execute(sql`
+    with session as materialized (
+      select id, coalesce(video_id, 0) < ${videoId}::int as is_newest from ${sessions}
+      where id = ${sessionId} for no key update
+    ), registered as (
+      update ${videos} set size = ${size}::bigint, etag = ${etag}::text, container = ${container}::container,
+        state = case when session.is_newest then 'stored' else 'superseded' end::video_state,
+        stored_at = now(), lease_until = null
+      from session
+      where ${videos.id} = ${videoId} and ${videos.sessionId} = session.id and ${videos.state} = ${from}
+      returning ${videos.id} as video_id, session.id as session_id, session.is_newest
+    ), counted as (
+      update ${sessions} set video_id = registered.video_id, encoding_state_id = ${State.READY}
+      from registered where ${sessions.id} = registered.session_id and registered.is_newest
+    )
+    insert into ${outbox} (name, payload, request_id)
+    select case when is_newest then ${encode}::text else ${superseded}::text end,
+      case when is_newest then jsonb_build_object('video_id', video_id)
+        else jsonb_build_object('session_id', session_id) end,
+      ${requestId ?? null}::text
+    from registered
+    returning id`)
+  return rows.length > 0
 }

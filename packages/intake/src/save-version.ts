@@ -54,7 +54,7 @@ async function write(
   }
   let etag: string
   try {
-    const stored = await store.put(key, whole(bytes), { contentType: 'application/json' })
+    const stored = await store.put(key, bytes, { contentType: 'application/json' })
     etag = stored.etag
   } catch (error) {
     if (error instanceof ObjectExistsError) {
@@ -64,10 +64,12 @@ async function write(
     await discard().catch(() => {})
     throw new StoreFailedError('the object store did not take the version', { cause: error })
   }
-  const { result, repeated } = await outlastOutage(db, (tx) => commit(tx, id, etag)).catch(async (error) => {
-    if (error instanceof StaleVersionError || error instanceof UnchangedError) await discard().catch(() => {})
-    return { result: unlessUnchanged(error), repeated: false }
-  })
+  const { result, repeated } = await outlastOutage(() => db.transaction((tx) => commit(tx, id, etag))).catch(
+    async (error) => {
+      if (error instanceof StaleVersionError || error instanceof UnchangedError) await discard().catch(() => {})
+      return { result: unlessUnchanged(error), repeated: false }
+    },
+  )
   if (typeof result === 'number') return result
   if (!result) {
     if (repeated && (await isStored(id))) return version
@@ -82,8 +84,4 @@ async function write(
 function unlessUnchanged(error: unknown): number {
   if (error instanceof UnchangedError) return error.version
   throw error
-}
-
-async function* whole(bytes: Uint8Array) {
-  yield bytes
 }

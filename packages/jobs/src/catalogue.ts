@@ -1,6 +1,6 @@
 import type { JobName, JobPayloads } from '@playtherapy/schema'
+import { Ajv } from 'ajv'
 import { type Static, type TSchema, Type } from 'typebox'
-import { Compile } from 'typebox/schema'
 
 /** What is known of a job before anybody runs it. */
 interface JobDefinition<Payload> {
@@ -12,9 +12,10 @@ interface JobDefinition<Payload> {
   concurrency: number
 }
 
+const ajv = new Ajv({ strict: false, meta: false, validateSchema: false })
+
 function define<S extends TSchema>(payload: S, attempts: number, concurrency: number): JobDefinition<Static<S>> {
-  const compiled = Compile(payload)
-  return { isPayload: (value): value is Static<S> => compiled.Check(value), attempts, concurrency }
+  return { isPayload: ajv.compile<Static<S>>(payload), attempts, concurrency }
 }
 
 const id = Type.Integer({ minimum: 1 })

@@ -12,7 +12,6 @@ import { openDatabase } from '@playtherapy/schema'
 import { migrate } from '@playtherapy/schema/migrate'
 import { scriptApp } from '@playtherapy/script/app'
 import {
-  createHost,
   drain,
   HttpSettings,
   loadConfig,
@@ -21,6 +20,7 @@ import {
   s3From,
   UploadSettings,
 } from '@playtherapy/service-kit'
+import { createHost } from '@playtherapy/service-kit/host'
 import { sql } from 'drizzle-orm'
 import { Type } from 'typebox'
 import type { Programs } from './ffmpeg.ts'

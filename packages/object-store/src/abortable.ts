@@ -1,4 +1,5 @@
 import type { Readable } from 'node:stream'
+import type { Body } from './object-store.ts'
 
 /**
  * The same bytes, until the signal fires: then the reader gets the reason at once, even while the source is silent.
@@ -32,4 +33,10 @@ export function destroyOnAbort(stream: Readable, signal?: AbortSignal): void {
   signal?.addEventListener('abort', stop, { once: true })
   stream.once('close', () => signal?.removeEventListener('abort', stop))
   if (signal?.aborted) stop()
+}
+
+/** A body that is at hand whole, as one that comes in chunks. */
+export async function* chunksOf(body: Body): AsyncGenerator<Uint8Array> {
+  if (body instanceof Uint8Array) yield body
+  else yield* body
 }

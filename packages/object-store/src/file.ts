@@ -3,9 +3,10 @@ import { constants, fsyncSync, futimesSync, renameSync, statSync } from 'node:fs
 import { access, type FileHandle, link, mkdir, open, readdir, rm, stat } from 'node:fs/promises'
 import { dirname, join, relative, resolve, sep } from 'node:path'
 import type { Readable } from 'node:stream'
-import { abortable, destroyOnAbort } from './abortable.ts'
+import { abortable, chunksOf, destroyOnAbort } from './abortable.ts'
 import { filesBelow, inFolderOf, isMissing, removeEmptyFolders, syncDirectory } from './folders.ts'
 import {
+  type Body,
   type GetOptions,
   ObjectChangedError,
   ObjectExistsError,
@@ -58,13 +59,13 @@ export function createFileStore({ directory, publicUrl, secret }: FileStoreOptio
     return join(root, ...names)
   }
 
-  async function write(key: string, body: AsyncIterable<Uint8Array>, { signal }: PutOptions, replace: boolean) {
+  async function write(key: string, body: Body, { signal }: PutOptions, replace: boolean) {
     const file = fileOf(key)
     await mkdir(unfinished, { recursive: true })
     const temporary = join(unfinished, temporaryName(key))
     const handle = await open(temporary, 'wx')
     try {
-      for await (const chunk of abortable(body, signal)) await handle.appendFile(chunk)
+      for await (const chunk of abortable(chunksOf(body), signal)) await handle.appendFile(chunk)
       const now = Math.floor(Date.now() / 1000)
       await handle.utimes(now, now)
       await handle.sync()

@@ -14,6 +14,9 @@ export interface UnfinishedUpload {
   began: Date
 }
 
+/** What is stored: bytes as they come, or all of them. */
+export type Body = AsyncIterable<Uint8Array> | Uint8Array
+
 export interface PutOptions {
   contentType: string
   /** Aborting it stops the transfer and leaves nothing behind: no object, no unfinished multipart upload. */
@@ -44,10 +47,10 @@ export interface PresignPutOptions {
  */
 export interface ObjectStore {
   /**
-   * Streams `body` to `key` with bounded memory; resolves when the object is durable. Rejects with ObjectExistsError
-   * when something lies there already.
+   * Streams `body` to `key` with bounded memory, or stores one that is at hand whole; resolves when the object is
+   * durable. Rejects with ObjectExistsError when something lies there already.
    */
-  put(key: string, body: AsyncIterable<Uint8Array>, options: PutOptions): Promise<{ size: number; etag: string }>
+  put(key: string, body: Body, options: PutOptions): Promise<{ size: number; etag: string }>
   /** What is stored under `key`, or undefined. */
   head(key: string): Promise<ObjectInfo | undefined>
   /** A stream of the bytes asked for. Rejects with ObjectMissingError or ObjectChangedError before any byte. */

@@ -1,4 +1,4 @@
-import { randomUUID } from 'node:crypto'
+import { createHash, randomUUID } from 'node:crypto'
 import {
   AbortMultipartUploadCommand,
   CompleteMultipartUploadCommand,
@@ -9,8 +9,8 @@ import {
   type S3Client,
   UploadPartCommand,
 } from '@aws-sdk/client-s3'
-import { abortable } from './abortable.ts'
-import { ObjectExistsError, type PutOptions } from './object-store.ts'
+import { abortable, chunksOf } from './abortable.ts'
+import { type Body, ObjectExistsError, type PutOptions } from './object-store.ts'
 import { statusOf } from './s3-client.ts'
 import { createPartBuffers, partSize, partsOf } from './s3-parts.ts'
 
@@ -28,7 +28,7 @@ interface Place {
 export async function putObject(
   s3: S3Client,
   place: Place,
-  body: AsyncIterable<Uint8Array>,
+  body: Body,
   { contentType, signal }: PutOptions,
 ): Promise<{ size: number; etag: string }> {
   // Tells our object from another's when an answer was lost, and a repeated request finds the key taken.
@@ -37,7 +37,10 @@ export async function putObject(
   const find = () => s3.send(new HeadObjectCommand(place))
 
   /** Sends what makes the object, and settles whether it is there and ours. Answers its ETag. */
-  async function conclude(request: () => Promise<{ ETag?: string | undefined }>): Promise<string> {
+  async function conclude(
+    request: () => Promise<{ ETag?: string | undefined }>,
+    expectedEtag?: string,
+  ): Promise<string> {
     const made = await request().catch(async (error: unknown) => {
       const found = await find().catch(() => {
         throw error
@@ -50,8 +53,7 @@ export async function putObject(
       await s3.send(new DeleteObjectCommand(place))
       throw signal.reason
     }
-    // Ceph's answer to the end of a multipart upload comes without it.
-    const etag = made.ETag || (await find()).ETag
+    const etag = made.ETag || expectedEtag || (await find()).ETag
     if (!etag) throw new Error('the object store gave no ETag')
     return etag
   }
@@ -97,7 +99,7 @@ export async function putObject(
       if (taken) throw new ObjectExistsError(place.Key)
       Parts.sort((a, b) => a.PartNumber - b.PartNumber)
       const request = new CompleteMultipartUploadCommand({ ...upload, IfNoneMatch: '*', MultipartUpload: { Parts } })
-      return { size, etag: await conclude(() => s3.send(request)) }
+      return { size, etag: await conclude(() => s3.send(request), etagOfParts(Parts)) }
     } catch (error) {
       await Promise.allSettled(underWay)
       // If this fails too, the bucket's rule removes the parts after two days.
@@ -106,8 +108,10 @@ export async function putObject(
     }
   }
 
+  // A buffer for a part would cost it more than all else: V8 collects everything after a few of them.
+  if (body instanceof Uint8Array && body.length < partSize(1)) return inOneRequest(body)
   const buffers = createPartBuffers()
-  const parts = partsOf(abortable(body, signal), buffers)
+  const parts = partsOf(abortable(chunksOf(body), signal), buffers)
   try {
     const first = (await parts.next()).value ?? new Uint8Array()
     return first.length < partSize(1) ? await inOneRequest(first) : await inParts(first, parts)
@@ -117,4 +121,18 @@ export async function putObject(
     await parts.return(undefined)
     buffers.end()
   }
+}
+
+/**
+ * The ETag of an object that Ceph puts together of these parts, for its answer to that comes without: the MD5 of theirs,
+ * and how many they are. Undefined when theirs are no MD5s.
+ */
+function etagOfParts(parts: { ETag: string | undefined }[]): string | undefined {
+  const whole = createHash('md5')
+  for (const { ETag = '' } of parts) {
+    const digest = /^"([0-9a-f]{32})"$/.exec(ETag)?.[1]
+    if (!digest) return undefined
+    whole.update(digest, 'hex')
+  }
+  return `"${whole.digest('hex')}-${parts.length}"`
 }

@@ -22,7 +22,7 @@ export interface OpenDatabase {
   close(): Promise<void>
 }
 
-/** Most parameters of a statement that a connection keeps prepared. */
+/** Most parameters of a statement that a connection keeps prepared: a list in it comes in too many lengths. */
 const mostKept = 16
 
 /**
@@ -35,6 +35,9 @@ export function openDatabase({ url, max, applicationName }: DatabaseSettings): O
     max,
     connect_timeout: 5,
     answer_timeout: 20,
+    // Drizzle hands over text, in transactions too. It would be parsed and planned anew each time, after a round trip of
+    // its own to learn the types.
+    prepare_unsafe: mostKept,
     idle_timeout: 60,
     // The default pauses grow to 20 s, in which every request after a restart of the server would fail.
     backoff: () => 0.5 + Math.random() / 2,
@@ -45,10 +48,5 @@ export function openDatabase({ url, max, applicationName }: DatabaseSettings): O
       idle_in_transaction_session_timeout: 30_000,
     },
   })
-  // Drizzle hands over text. Unless told otherwise that is parsed and planned anew each time, after a round trip of its
-  // own to learn the types. Text with a list in it comes in too many lengths to be kept.
-  const { unsafe } = sql
-  sql.unsafe = (text, parameters = [], options) =>
-    unsafe(text, parameters, { ...options, prepare: parameters.length > 0 && parameters.length <= mostKept })
   return { db: drizzle(sql, { schema: tables, casing: 'snake_case' }), sql, close: () => sql.end({ timeout: 5 }) }
 }

@@ -1,5 +1,4 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { Database, Transaction } from './database.ts'
 
 /** The SQLSTATE, or the driver's own code, of a database error; drizzle wraps the original as `cause`. */
 export function databaseCode(error: unknown): string | undefined {
@@ -37,17 +36,15 @@ export function isOutage(error: unknown): boolean {
 const patience = 30_000
 
 /**
- * A transaction that is worth waiting for, because bytes that took hours to come depend on it: repeated while the
- * database is away. `repeated` tells that an earlier try may have gone through although its answer was lost.
+ * A transaction, or one statement, that is worth waiting for, because bytes that took hours to come depend on it:
+ * repeated while the database is away. `repeated` tells that an earlier try may have gone through although its answer
+ * was lost.
  */
-export async function outlastOutage<T>(
-  db: Database,
-  work: (tx: Transaction) => Promise<T>,
-): Promise<{ result: T; repeated: boolean }> {
+export async function outlastOutage<T>(work: () => Promise<T>): Promise<{ result: T; repeated: boolean }> {
   const end = Date.now() + patience
   for (let repeated = false; ; repeated = true) {
     try {
-      return { result: await db.transaction(work), repeated }
+      return { result: await work(), repeated }
     } catch (error) {
       if (!isOutage(error) || Date.now() > end) throw error
       await sleep(250 + Math.random() * 750)

@@ -126,3 +126,17 @@ t.test('a transaction that lost its connection touches nobody else', async (t) =
   )
   t.same(await outside`select * from kept`, [])
 })
+
+t.test('a text with parameters is prepared once for a connection, in transactions too', async (t) => {
+  const { url } = await testDatabase(t)
+  const { db, close } = openDatabase({ url, max: 1, applicationName: 'prepared' })
+  t.teardown(close)
+  const ask = (on: Pick<typeof db, 'execute'>, n: number) => on.execute(sql`select ${n}::int as asked`)
+  await db.transaction((tx) => ask(tx, 1))
+  await db.transaction((tx) => ask(tx, 2))
+  t.match(await ask(db, 3), [{ asked: 3 }])
+  const plans = sql`generic_plans + custom_plans as plans`
+  const texts = 'select $1::int as asked'
+  const prepared = await db.execute(sql`select ${plans} from pg_prepared_statements where statement = ${texts}`)
+  t.match([...prepared], [{ plans: '3' }])
+})

@@ -1,19 +1,14 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { migrate } from '@playtherapy/schema/migrate'
-import { randomName, testDatabase } from '@playtherapy/testing'
+import { emptyDatabase } from '@playtherapy/testing'
 import postgres from 'postgres'
 import t from 'tap'
 
 t.test('migrations can run twice and by several processes at once', async (t) => {
-  const { sql, url } = await testDatabase(t)
-  const name = randomName()
-  await sql.unsafe(`create database ${name}`)
-  t.teardown(() => sql.unsafe(`drop database ${name} with (force)`))
-  const empty = new URL(url)
-  empty.pathname = `/${name}`
-  await Promise.all([migrate(empty.href), migrate(empty.href), migrate(empty.href)])
-  await migrate(empty.href)
-  const fresh = postgres(empty.href, { max: 1 })
+  const url = await emptyDatabase(t)
+  await Promise.all([migrate(url), migrate(url), migrate(url)])
+  await migrate(url)
+  const fresh = postgres(url, { max: 1 })
   const tables = await fresh`select table_name from information_schema.tables where table_schema = 'public'`
   await fresh.end()
   t.match(

@@ -1,5 +1,5 @@
-import { cases, type Database, sessions } from '@playtherapy/schema'
-import { and, eq, exists, type SQL } from 'drizzle-orm'
+import { cases, type Database, sessions, statement } from '@playtherapy/schema'
+import { and, eq, exists, type Placeholder, type SQL, sql } from 'drizzle-orm'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { Type } from 'typebox'
 import { errors, fault } from './errors.ts'
@@ -35,28 +35,35 @@ function idFrom(params: unknown, name: string): number {
 
 const has = (params: unknown, name: string) => typeof params === 'object' && params !== null && name in params
 
-async function resolve(db: Database, request: FastifyRequest, owner: { userId: number } | undefined) {
-  if (!has(request.params, 'case_id')) return
-  const caseId = idFrom(request.params, 'case_id')
-  const wantsSession = has(request.params, 'session_id')
-  // A session id that is no id is reported after the case: the order of decision 3 is token, case, session.
-  let sessionId = 0
-  let malformed: unknown
-  try {
-    if (wantsSession) sessionId = idFrom(request.params, 'session_id')
-  } catch (error) {
-    malformed = error
+/** Finds case and session of the path among all, or among those of the therapist alone. */
+function guard(db: Database, isTherapist: boolean) {
+  const { placeholder } = sql
+  const session = and(eq(sessions.caseId, cases.id), eq(sessions.id, placeholder('sessionId')))
+  const owned = isTherapist ? eq(cases.userId, placeholder('userId')) : undefined
+  const find = statement<{ session_id: number | null }>(
+    db,
+    sql`select ${sessions.id} as session_id from ${cases} left join ${sessions} on ${session}
+      where ${and(eq(cases.id, placeholder('caseId')), owned)}`,
+  )
+  return async (request: FastifyRequest): Promise<void> => {
+    if (!has(request.params, 'case_id')) return
+    const caseId = idFrom(request.params, 'case_id')
+    const wantsSession = has(request.params, 'session_id')
+    // A session id that is no id is reported after the case: the order of decision 3 is token, case, session.
+    let sessionId = 0
+    let malformed: unknown
+    try {
+      if (wantsSession) sessionId = idFrom(request.params, 'session_id')
+    } catch (error) {
+      malformed = error
+    }
+    const [row] = await find({ caseId, sessionId, userId: request.userId })
+    if (!row) throw errors.caseNotFound(caseId)
+    if (malformed) throw malformed
+    if (wantsSession && row.session_id === null) throw errors.sessionNotFound(sessionId)
+    request.caseId = caseId
+    request.sessionId = sessionId
   }
-  const [row] = await db
-    .select({ sessionId: sessions.id })
-    .from(cases)
-    .leftJoin(sessions, and(eq(sessions.caseId, cases.id), eq(sessions.id, sessionId)))
-    .where(and(eq(cases.id, caseId), owner && eq(cases.userId, owner.userId)))
-  if (!row) throw errors.caseNotFound(caseId)
-  if (malformed) throw malformed
-  if (wantsSession && row.sessionId === null) throw errors.sessionNotFound(sessionId)
-  request.caseId = caseId
-  request.sessionId = sessionId
 }
 
 /**
@@ -64,16 +71,22 @@ async function resolve(db: Database, request: FastifyRequest, owner: { userId: n
  * the session must be in that case, settled before a byte of the body is read. Foreign and missing look the same.
  * Runs after `requireTherapist`. Errors: 422 for what is no int4, code 2, code 3.
  */
-export const guardAccess = (db: Database) => (request: FastifyRequest) => resolve(db, request, request)
+export const guardAccess = (db: Database) => guard(db, true)
 
 /** The same for the analysis system, which has no therapist: the session must exist in that case. */
-export const guardExistence = (db: Database) => (request: FastifyRequest) => resolve(db, request, undefined)
+export const guardExistence = (db: Database) => guard(db, false)
 
 /** Whose session a request is about, as the guard has found it. */
 export type SessionOfCaller = Pick<FastifyRequest, 'userId' | 'caseId' | 'sessionId'>
 
-/** The condition that a row of `sessions` is this session, in this case, of this therapist. */
-export function ownSession(db: Database, { userId, caseId, sessionId }: SessionOfCaller): SQL | undefined {
+/**
+ * The condition that a row of `sessions` is this session, in this case, of this therapist; with placeholders, of whom a
+ * made statement is then asked for.
+ */
+export function ownSession(
+  db: Database,
+  { userId, caseId, sessionId }: Record<keyof SessionOfCaller, number | Placeholder>,
+): SQL | undefined {
   const ownCase = db
     .select({ id: cases.id })
     .from(cases)

@@ -1,5 +1,6 @@
 import { Ajv } from 'ajv'
 import { type Static, type TObject, type TSchema, Type } from 'typebox'
+import { ajvOptions } from './validation.ts'
 
 /** The list that Intl can give out leaves out UTC and other valid names, so it is asked about the one. */
 function isTimeZone(name: string): boolean {
@@ -12,7 +13,11 @@ function isTimeZone(name: string): boolean {
 }
 
 // The validator of requests, which every service loads anyway.
-const ajv = new Ajv({ strict: false, formats: { 'time-zone': isTimeZone } })
+const ajv = new Ajv({
+  ...ajvOptions,
+  allErrors: true,
+  formats: { 'time-zone': isTimeZone },
+})
 
 /** The environment is wrong; `message` lists every fault by variable, and no value. */
 export class ConfigError extends Error {
@@ -38,15 +43,17 @@ function read(text: string, schema: TSchema): unknown {
  */
 export function loadConfig<T extends TObject>(schema: T, env: NodeJS.ProcessEnv): Static<T> {
   const config: Record<string, unknown> = {}
-  const faults: string[] = []
   const properties: Record<string, TSchema & { default?: unknown; unless?: string }> = schema.properties
   for (const [name, property] of Object.entries(properties)) {
     const text = env[name]
     const value = text ? read(text, property) : property.default
-    if (value !== undefined) {
-      config[name] = value
-      ajv.validate(property, value)
-      const [error] = ajv.errors ?? []
+    if (value !== undefined) config[name] = value
+  }
+  const isValid = ajv.validate<Static<T>>(schema, config)
+  const faults: string[] = []
+  for (const [name, property] of Object.entries(properties)) {
+    if (name in config) {
+      const error = ajv.errors?.find(({ instancePath }) => instancePath === `/${name}`)
       if (error) faults.push(`${name} ${error.message}`)
     } else if (schema.required?.includes(name)) {
       faults.push(`${name} is required`)
@@ -54,6 +61,6 @@ export function loadConfig<T extends TObject>(schema: T, env: NodeJS.ProcessEnv)
       faults.push(`${name} is required unless ${property.unless} is set`)
     }
   }
-  if (faults.length === 0 && ajv.validate<Static<T>>(schema, config)) return config
+  if (faults.length === 0 && isValid) return config
   throw new ConfigError(['The configuration is not valid:', ...faults].join('\n  '))
 }

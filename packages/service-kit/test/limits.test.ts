@@ -1,4 +1,5 @@
-import { createHost, requireTherapist } from '@playtherapy/service-kit'
+import { requireTherapist } from '@playtherapy/service-kit'
+import { createHost } from '@playtherapy/service-kit/host'
 import { jwtSecret } from '@playtherapy/testing'
 import t from 'tap'
 

@@ -10,8 +10,8 @@ import {
   LogSettings,
   loadConfig,
   requireTherapist,
-  serve,
 } from '@playtherapy/service-kit'
+import { serve } from '@playtherapy/service-kit/serve'
 import { sql } from 'drizzle-orm'
 import { Type } from 'typebox'
 

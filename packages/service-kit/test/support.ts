@@ -1,7 +1,7 @@
 import { createHmac, type KeyObject, sign } from 'node:crypto'
 import { once } from 'node:events'
 import { connect } from 'node:net'
-import { createHost, type HostOptions } from '@playtherapy/service-kit'
+import { createHost, type HostOptions } from '@playtherapy/service-kit/host'
 import { jwtSecret, type Teardown } from '@playtherapy/testing'
 
 /** A listening host with these settings; closed after the test. */

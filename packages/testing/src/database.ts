@@ -28,6 +28,14 @@ async function onServer(statement: string): Promise<void> {
   }
 }
 
+/** URL of a database of the test's own in which nothing is yet; dropped when the test is over. */
+export async function emptyDatabase(t: Teardown): Promise<string> {
+  const name = randomName()
+  await onServer(`create database ${name}`)
+  t.teardown(() => onServer(`drop database ${name} with (force)`))
+  return urlOf(name)
+}
+
 /** A fresh, migrated database of the test's own; dropped when the test is over. */
 export async function testDatabase(t: Teardown): Promise<OpenDatabase & { url: string }> {
   const name = randomName()

@@ -1,4 +1,4 @@
-import { createHost } from '@playtherapy/service-kit'
+import { createHost } from '@playtherapy/service-kit/host'
 import type { FastifyPluginAsync } from 'fastify'
 import type { Teardown } from './database.ts'
 

@@ -13,7 +13,8 @@ const packages: Record<string, string[]> = {
   radosgw: ['radosgw', 'ceph-mon', 'ceph-osd', 'ceph-common'],
 }
 
-const isMissing = (program: string) =>
+/** Whether there is no such program on the PATH. */
+export const isMissing = (program: string) =>
   run('sh', ['-c', `command -v ${program}`]).then(
     () => false,
     () => true,

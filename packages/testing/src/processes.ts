@@ -1,11 +1,11 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { fileURLToPath } from 'node:url'
 import { freePort } from '@playtherapy/embedded-postgres'
+import { nodeOptions, type Program, programPath } from '@playtherapy/programs'
 
-const root = fileURLToPath(new URL('../../../', import.meta.url))
+/** Longest wait for an answer, in milliseconds: beside other tests, on two slow cores. */
+const patience = 180_000
 
 export type Signal = 'SIGKILL' | 'SIGTERM'
 
@@ -14,15 +14,12 @@ export interface OwnProcess {
   url: string
   /** Resolves when it has ended, with its code or the signal that ended it. */
   kill(signal: Signal): Promise<number | string>
-  /** Starts it, again if need be, until it answers: an orchestrator would. Rejects after a minute. */
+  /** Starts it, again if need be, until it answers: an orchestrator would. Rejects after three minutes. */
   restart(): Promise<void>
 }
 
-/**
- * A process of the given program (a path below the project's folder) on a port of its own; not started yet. It dies with
- * us.
- */
-export async function ownProcess(program: string, env: NodeJS.ProcessEnv): Promise<OwnProcess> {
+/** A process of the given program, as it was bundled, on a port of its own; not started yet. It dies with us. */
+export async function ownProcess(program: Program, env: NodeJS.ProcessEnv): Promise<OwnProcess> {
   const port = await freePort()
   const url = `http://127.0.0.1:${port}`
   let child: ChildProcess | undefined
@@ -38,10 +35,9 @@ export async function ownProcess(program: string, env: NodeJS.ProcessEnv): Promi
       return code ?? by
     },
     async restart() {
-      for (let left = 300; ; left--) {
+      for (const end = Date.now() + patience; ; await sleep(200)) {
         if (!running()) {
-          child = spawn(process.execPath, ['--import=tsx', join(root, program)], {
-            cwd: root,
+          child = spawn(process.execPath, [...nodeOptions, programPath(program)], {
             env: {
               ...process.env,
               NODE_NO_WARNINGS: '1',
@@ -56,8 +52,7 @@ export async function ownProcess(program: string, env: NodeJS.ProcessEnv): Promi
         const answer = await fetch(`${url}/health/live`, { signal: AbortSignal.timeout(1_000) }).catch(() => undefined)
         await answer?.body?.cancel()
         if (answer?.ok) return
-        if (left === 0) throw new Error(`${program} did not start`)
-        await sleep(200)
+        if (Date.now() > end) throw new Error(`${program} did not start`)
       }
     },
   }

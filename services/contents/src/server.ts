@@ -1,6 +1,7 @@
 /** The contents service's process. */
 import { createS3Store } from '@playtherapy/object-store'
-import { loadConfig, s3From, serve } from '@playtherapy/service-kit'
+import { loadConfig, s3From } from '@playtherapy/service-kit'
+import { serve } from '@playtherapy/service-kit/serve'
 import { contentsApp } from './app.ts'
 import { ContentsConfig } from './config.ts'
 

@@ -1,6 +1,7 @@
 /** The media service's HTTP process. */
 import { createFindPlace, createS3Store } from '@playtherapy/object-store'
-import { loadConfig, s3From, serve } from '@playtherapy/service-kit'
+import { loadConfig, s3From } from '@playtherapy/service-kit'
+import { serve } from '@playtherapy/service-kit/serve'
 import { mediaApp } from './app.ts'
 import { MediaConfig } from './config.ts'
 

@@ -4,10 +4,10 @@ import type { ServerResponse } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
-import { fileURLToPath } from 'node:url'
 import { reportSteps, saveVersion } from '@playtherapy/intake'
 import { PermanentError } from '@playtherapy/jobs'
 import { createFileStore } from '@playtherapy/object-store'
+import { nodeOptions, programPath } from '@playtherapy/programs'
 import { cases, outbox, reportVersions, scriptVersions, sessions } from '@playtherapy/schema'
 import { queueBackends, testDatabase, testQueue } from '@playtherapy/testing'
 import { eq } from 'drizzle-orm'
@@ -182,14 +182,13 @@ t.test('without an analyser nothing waits', async (t) => {
   t.equal((await look()).state, 5)
 })
 
-const program = fileURLToPath(new URL('../src/worker.ts', import.meta.url))
-
 for (const backend of queueBackends) {
   t.test(`a worker with an analyser finds the script by itself, on ${backend}`, async (t) => {
     const { database, objectsFolder, scriptId, look } = await prepare(t)
     const { analyser } = await startProvider(t, good)
     const queue = testQueue(t, backend, database.url)
-    const worker = fork(program, [], {
+    const worker = fork(programPath('worker'), [], {
+      execArgv: nodeOptions,
       env: {
         ...process.env,
         ...{ DATABASE_URL: database.url, QUEUE_URL: queue.url, QUEUE_PREFIX: queue.prefix },

@@ -5,15 +5,13 @@ import { mkdtemp, readdir, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { createFileStore } from '@playtherapy/object-store'
+import { nodeOptions, programPath } from '@playtherapy/programs'
 import { announce, cases, renditions, sessions, videos } from '@playtherapy/schema'
 import { type QueueBackend, queueBackends, testDatabase, testQueue } from '@playtherapy/testing'
 import { eq } from 'drizzle-orm'
 import t, { type Test } from 'tap'
-
-const program = fileURLToPath(new URL('../src/worker.ts', import.meta.url))
 
 /** A stored recording that takes some seconds to encode, and a way to start worker processes for it. */
 async function prepare(t: Test, backend: QueueBackend) {
@@ -54,7 +52,8 @@ async function prepare(t: Test, backend: QueueBackend) {
 
   const scratch = join(folder, 'scratch')
   const start = async (): Promise<ChildProcess> => {
-    const worker = fork(program, [], {
+    const worker = fork(programPath('worker'), [], {
+      execArgv: nodeOptions,
       env: {
         ...process.env,
         ...{
@@ -71,7 +70,7 @@ async function prepare(t: Test, backend: QueueBackend) {
     return worker
   }
   const until = async (what: string, check: () => Promise<boolean>) => {
-    for (const end = Date.now() + 90_000; !(await check()); await sleep(50)) {
+    for (const end = Date.now() + 180_000; !(await check()); await sleep(50)) {
       if (Date.now() > end) throw new Error(`It did not happen: ${what}`)
     }
   }

@@ -3,17 +3,16 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
-import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { mediaApp } from '@playtherapy/media/app'
 import { createFileStore } from '@playtherapy/object-store'
+import { nodeOptions, programPath } from '@playtherapy/programs'
 import { reportVersions, scriptVersions, sessions } from '@playtherapy/schema'
 import { disagreements, queueBackends, testDatabase, testHost, testQueue } from '@playtherapy/testing'
 import t from 'tap'
 import { startProvider } from './provider.ts'
 import { addSession, form, openUpload, until } from './support.ts'
 
-const program = fileURLToPath(new URL('../src/worker.ts', import.meta.url))
 const folder = await mkdtemp(join(tmpdir(), 'playtherapy-pipeline-'))
 t.teardown(() => rm(folder, { recursive: true, force: true }))
 
@@ -46,7 +45,8 @@ for (const backend of queueBackends)
       response.end(JSON.stringify(answers[url ?? '']))
     })
     const queue = testQueue(t, backend, database.url)
-    const worker = fork(program, [], {
+    const worker = fork(programPath('worker'), [], {
+      execArgv: nodeOptions,
       env: {
         ...process.env,
         ...{ DATABASE_URL: database.url, QUEUE_URL: queue.url, QUEUE_PREFIX: queue.prefix },

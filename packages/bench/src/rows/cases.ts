@@ -8,7 +8,7 @@ import type { Figure, Row } from '../row.ts'
 const casesEach = 100
 const sessionsEach = 20
 const [many, few] = [1_000, 100]
-const load = { clients: 16, seconds: 2 }
+const load = { clients: 16, seconds: 1.5 }
 
 /** So many therapists with a hundred cases of twenty sessions each; the ids are dealt out as if all worked at once. */
 async function fill(url: string, therapists: number): Promise<void> {
@@ -60,14 +60,14 @@ export const cases: Row = {
     await Promise.all([fill(large, many), fill(small, few)])
     const service = async (url: string) =>
       place.start({
-        program: 'services/contents/src/server.ts',
+        program: 'contents',
         env: await place.settings(url),
         ready: '/health/ready',
       })
     const [ours, fewer] = await Promise.all([service(large), service(small)])
     const env = { JWT_SECRET: place.jwtSecret }
     const bare = await place.start({
-      program: 'packages/bench/src/peers/bare-cases.ts',
+      program: { peer: 'bare-cases.ts' },
       args: [large],
       env,
       ready: '/ready',

@@ -1,19 +1,15 @@
 import { join } from 'node:path'
+import type { Program } from '@playtherapy/programs'
 import { figure } from '../measure.ts'
 import type { Place } from '../place.ts'
 import type { Figure, Row } from '../row.ts'
 
-const programs = {
-  contents: 'services/contents/src/server.ts',
-  media: 'services/media/src/server.ts',
-  script: 'services/script/src/server.ts',
-  worker: 'services/media/src/worker.ts',
-}
+const programs = ['contents', 'media', 'script', 'worker'] as const
 
 const rounds = 5
 
 /** Starts a program again and again, the first time to warm the disk's cache; seconds to ready. */
-async function starts(place: Place, program: string, env: NodeJS.ProcessEnv): Promise<number[]> {
+async function starts(place: Place, program: Program, env: NodeJS.ProcessEnv): Promise<number[]> {
   const seconds: number[] = []
   for (let round = -1; round < rounds; round++) {
     const running = await place.start({ program, env, ready: '/health/ready' })
@@ -33,8 +29,8 @@ export const coldStart: Row = {
       SCRATCH_DIRECTORY: join(place.directory, 'scratch-starts'),
     }
     const figures: Figure[] = []
-    for (const [name, program] of Object.entries(programs)) {
-      const about = { name: `cold start of ${name}`, unit: 's', target: { most: 1.5 } }
+    for (const program of programs) {
+      const about = { name: `cold start of ${program}`, unit: 's', target: { most: 1.5 } }
       figures.push(figure(about, await starts(place, program, env)))
     }
     return figures

@@ -52,7 +52,7 @@ async function throughJob(url: string, headers: Record<string, string>, file: st
 
 async function startWorker(place: Place, env: NodeJS.ProcessEnv) {
   return place.start({
-    program: 'services/media/src/worker.ts',
+    program: 'worker',
     env: { ...env, QUEUE_URL: await place.redis(), SCRATCH_DIRECTORY: join(place.directory, 'scratch') },
     ready: '/health/ready',
   })
@@ -63,7 +63,7 @@ export const encode: Row = {
   name: 'encode',
   async measure(place) {
     const env = await place.settings(await place.database('encodes'))
-    const media = await place.start({ program: 'services/media/src/server.ts', env, ready: '/health/ready' })
+    const media = await place.start({ program: 'media', env, ready: '/health/ready' })
     const worker = await startWorker(place, env)
     const [session] = await addSessions(await place.database('encodes'), 1)
     if (!session) throw new Error('no session')

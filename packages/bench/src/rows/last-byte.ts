@@ -64,7 +64,7 @@ export const lastByte: Row = {
     const databaseUrl = await place.database('uploads')
     const bucket = await place.bucket()
     const media = await place.start({
-      program: 'services/media/src/server.ts',
+      program: 'media',
       env: await place.settings(databaseUrl),
       ready: '/health/ready',
     })

@@ -17,7 +17,7 @@ const size = 256 * mebibyte
 /** What a viewer reads after each seek. */
 const seekBytes = mebibyte
 const viewers = 200
-const seekSeconds = 5
+const seekSeconds = 3
 
 interface Source {
   url: string
@@ -82,7 +82,7 @@ async function stage(place: Place) {
   const databaseUrl = await place.database('playback')
   const bucket = await place.bucket()
   const env = await place.settings(databaseUrl)
-  const program = 'services/media/src/server.ts'
+  const program = 'media'
   const ready = '/health/ready'
   const [media, behind] = await Promise.all([
     place.start({ program, env, ready }),

@@ -60,7 +60,7 @@ export const script: Row = {
     const databaseUrl = await place.database('scripts')
     const bucket = await place.bucket()
     const service = await place.start({
-      program: 'services/script/src/server.ts',
+      program: 'script',
       env: await place.settings(databaseUrl),
       ready: '/health/ready',
     })

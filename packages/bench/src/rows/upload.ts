@@ -20,7 +20,7 @@ async function timed({ pid }: Running, act: () => Promise<unknown>): Promise<Sam
 
 const startMedia = async (place: Place, databaseUrl: string) =>
   place.start({
-    program: 'services/media/src/server.ts',
+    program: 'media',
     env: await place.settings(databaseUrl),
     ready: '/health/ready',
   })
@@ -32,8 +32,7 @@ export const upload: Row = {
     const databaseUrl = await place.database('uploads')
     const env = await place.settings(databaseUrl)
     const bucket = await place.bucket()
-    const peer = (way: string) =>
-      place.start({ program: 'packages/bench/src/peers/receiver.ts', args: [way], env, ready: '/ready' })
+    const peer = (way: string) => place.start({ program: { peer: 'receiver.ts' }, args: [way], env, ready: '/ready' })
     const media = await startMedia(place, databaseUrl)
     const [sdk, tus, readAll] = await Promise.all([peer('sdk'), peer('tus'), peer('read-all')])
     const [session] = await addSessions(databaseUrl, 1)

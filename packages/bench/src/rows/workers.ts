@@ -43,7 +43,7 @@ async function encodes(place: Place) {
   const { db, close } = openDatabase({ url, max: 4, applicationName: 'bench' })
   const env = { ...(await place.settings(url)), QUEUE_URL: await place.redis(), QUEUE_PREFIX: '{encodes}' }
   const clip = join(place.directory, 'short.mp4')
-  const picture = ['-f', 'lavfi', '-i', 'testsrc2=size=1280x720:rate=24:duration=20', '-c:v', 'mpeg4', '-b:v', '4M']
+  const picture = ['-f', 'lavfi', '-i', 'testsrc2=size=1280x720:rate=24:duration=10', '-c:v', 'mpeg4', '-b:v', '4M']
   await promisify(execFile)('ffmpeg', ['-nostdin', '-loglevel', 'error', '-y', ...picture, clip])
   const bucket = await place.bucket()
   const store = createS3Store(bucket)
@@ -73,7 +73,7 @@ async function encodes(place: Place) {
   }
   const start = async (n: number) =>
     place.start({
-      program: 'services/media/src/worker.ts',
+      program: 'worker',
       env: { ...env, FFMPEG_PATH: await pinned(place, n), SCRATCH_DIRECTORY: join(place.directory, `scratch-${n}`) },
       ready: '/health/ready',
     })
@@ -94,7 +94,7 @@ async function sleepers(place: Place) {
   const url = await place.database('sleepers')
   const { db, close } = openDatabase({ url, max: 4, applicationName: 'bench' })
   const env = { QUEUE_URL: await place.redis(), QUEUE_PREFIX: '{sleepers}' }
-  const start = () => place.start({ program: 'packages/bench/src/peers/sleeper.ts', args: [url], env, ready: '/' })
+  const start = () => place.start({ program: { peer: 'sleeper.ts' }, args: [url], env, ready: '/' })
   const announceAll = async () => {
     await db.transaction(async (tx) => {
       for (let n = 1; n <= sleeps; n++) await announce(tx, 'delete-superseded', { session_id: n })

@@ -1,5 +1,4 @@
 import { spawn } from 'node:child_process'
-import { once } from 'node:events'
 import { mkdir } from 'node:fs/promises'
 import { freePort } from '@playtherapy/embedded-postgres'
 
@@ -29,7 +28,8 @@ export async function startRedis(directory: string, more: string[] = []): Promis
         '--appendonly', 'yes', '--appendfsync', 'no', '--maxmemory-policy', 'noeviction', ...more],
       { stdio: ['ignore', 'pipe', 'inherit'] },
     )
-    const dead = once(child, 'exit')
+    // Not `once`: it would reject, unheard, when the program is not installed.
+    const dead = new Promise((resolve) => child.once('exit', resolve))
     await new Promise<void>((resolve, reject) => {
       child.once('error', reject)
       child.once('exit', () => reject(new Error('redis-server ended at once')))

@@ -8,6 +8,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { parseArgs, promisify } from 'node:util'
+import { buildPrograms } from '@playtherapy/programs'
 import { wreak } from './chaos.ts'
 import { startPlace } from './place.ts'
 import { emptyMemory, work } from './therapist.ts'
@@ -45,6 +46,7 @@ async function makeClips(): Promise<Uint8Array[]> {
 const isClean = ({ lost, duplicated, orphaned, stuck }: Verdict) =>
   lost.length + duplicated.length + orphaned.length + stuck.length === 0
 
+await buildPrograms()
 const clips = await makeClips()
 console.log('Starting PostgreSQL, Redis, the object store and seven processes')
 const place = await startPlace(graceSeconds)

@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { freePort, type RunningPostgres, startPostgres } from '@playtherapy/embedded-postgres'
 import { prepareBucket, type S3Settings } from '@playtherapy/object-store'
+import type { Program } from '@playtherapy/programs'
 import { migrate } from '@playtherapy/schema/migrate'
 import { ownProcess, type Signal } from '../processes.ts'
 import { startRedis } from '../servers/redis.ts'
@@ -62,7 +63,7 @@ async function durablePostgres(directory: string) {
 }
 
 /** One of our own processes, started. */
-async function started(name: string, program: string, env: NodeJS.ProcessEnv) {
+async function started(name: string, program: Program, env: NodeJS.ProcessEnv) {
   const own = await ownProcess(program, env)
   await own.restart()
   return { name, ...own }
@@ -93,13 +94,13 @@ export async function startPlace(graceSeconds: number): Promise<Place> {
     ORPHAN_GRACE_SECONDS: `${graceSeconds}`,
   })
   const ours = await Promise.all([
-    started('contents', 'services/contents/src/server.ts', service),
-    started('media 1', 'services/media/src/server.ts', service),
-    started('media 2', 'services/media/src/server.ts', service),
-    started('script 1', 'services/script/src/server.ts', service),
-    started('script 2', 'services/script/src/server.ts', service),
-    started('worker 1', 'services/media/src/worker.ts', worker(1)),
-    started('worker 2', 'services/media/src/worker.ts', worker(2)),
+    started('contents', 'contents', service),
+    started('media 1', 'media', service),
+    started('media 2', 'media', service),
+    started('script 1', 'script', service),
+    started('script 2', 'script', service),
+    started('worker 1', 'worker', worker(1)),
+    started('worker 2', 'worker', worker(2)),
   ])
   const urlsOf = (name: string) => ours.filter((own) => own.name.startsWith(name)).map(({ url }) => url)
   return {

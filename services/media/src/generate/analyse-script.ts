@@ -3,11 +3,14 @@ import { reportSteps, SessionGoneError, StaleVersionError, saveVersion } from '@
 import { type JobContext, PermanentError } from '@playtherapy/jobs'
 import { inFolder, type ObjectStore, type Phase } from '@playtherapy/object-store'
 import type { Database } from '@playtherapy/schema'
-import { Check } from 'typebox/schema'
+import type { Static } from 'typebox'
+import { ajv } from './answer.ts'
 import { ask } from './chat.ts'
 import type { Provider } from './provider.ts'
 import { Analysis, instructions, reportOf, Script, transcriptOf } from './report.ts'
 import { claimAnalysis, endAnalysis } from './repository.ts'
+
+const isScript = ajv.compile<Static<typeof Script>>(Script)
 
 export interface AnalyseResources {
   db: Database
@@ -36,7 +39,7 @@ export function createAnalyseScript({ db, store, phase, analyser }: AnalyseResou
     if (size > largestScript) throw new PermanentError('The script is too long to be analysed.')
     const stream = await store.get(inFolder('script', path), { signal, ...(etag && { ifMatch: etag }) })
     const script: unknown = JSON.parse((await buffer(stream)).toString())
-    if (!Check(Script, script)) throw new PermanentError('The script cannot be read.')
+    if (!isScript(script)) throw new PermanentError('The script cannot be read.')
     const question = { system: instructions, user: transcriptOf(script), schema: Analysis, signal }
     const report = reportOf(await ask(analyser, question))
     const bytes = Buffer.from(JSON.stringify(report))

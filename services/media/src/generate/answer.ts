@@ -1,6 +1,9 @@
-import { parseJson } from '@playtherapy/service-kit'
+import { ajvOptions, parseJson } from '@playtherapy/service-kit'
+import { Ajv } from 'ajv'
 import type { Static, TSchema } from 'typebox'
-import { Check, Errors } from 'typebox/schema'
+
+/** What checks anything that comes from outside of us here. */
+export const ajv = new Ajv(ajvOptions)
 
 /**
  * A text as JSON of this schema, or what is wrong with it, in a few words that can be sent back. It is read as strictly
@@ -13,7 +16,7 @@ export function readAnswer<S extends TSchema>(text: string, schema: S): { value:
   } catch {
     return { fault: 'it is not JSON that can be stored' }
   }
-  if (Check(schema, value)) return { value }
-  const [error] = Errors(schema, value)[1]
+  if (ajv.validate<Static<S>>(schema, value)) return { value }
+  const [error] = ajv.errors ?? []
   return { fault: `${error?.instancePath || 'the document'} ${error?.message}`.slice(0, 300) }
 }

@@ -1,21 +1,37 @@
-import { type Database, renditions, sessions } from '@playtherapy/schema'
+import { type Database, renditions, sessions, statement } from '@playtherapy/schema'
 import { ownSession, type SessionOfCaller } from '@playtherapy/service-kit'
-import { eq } from 'drizzle-orm'
+import { sql } from 'drizzle-orm'
 
-/** The rendition that counts for the caller's session, if there is one. */
-export async function playable(db: Database, caller: SessionOfCaller) {
-  const [rendition] = await db
-    .select({
-      path: renditions.path,
-      size: renditions.size,
-      etag: renditions.etag,
-      createdAt: renditions.createdAt,
-      scriptVersionId: sessions.scriptVersionId,
-    })
-    .from(sessions)
-    .innerJoin(renditions, eq(renditions.id, sessions.renditionId))
-    .where(ownSession(db, caller))
-  return rendition
+interface Row extends Record<string, unknown> {
+  path: string
+  size: number
+  etag: string
+  created_ms: number
+  has_script: boolean
 }
 
-export type Playable = NonNullable<Awaited<ReturnType<typeof playable>>>
+/** The rendition that counts for the caller's session, if there is one. */
+export function findPlayable(db: Database) {
+  const { placeholder } = sql
+  const caller = {
+    userId: placeholder('userId'),
+    caseId: placeholder('caseId'),
+    sessionId: placeholder('sessionId'),
+  }
+  const find = statement<Row>(
+    db,
+    sql`select ${renditions.path}, ${renditions.size}::float8, ${renditions.etag},
+        extract(epoch from ${renditions.createdAt})::float8 * 1000 as created_ms,
+        ${sessions.scriptVersionId} is not null as has_script
+      from ${sessions} join ${renditions} on ${renditions.id} = ${sessions.renditionId}
+      where ${ownSession(db, caller)}`,
+  )
+  return async ({ userId, caseId, sessionId }: SessionOfCaller) => {
+    const [row] = await find({ userId, caseId, sessionId })
+    if (!row) return undefined
+    const { path, size, etag, created_ms, has_script } = row
+    return { path, size, etag, createdAt: new Date(created_ms), hasScript: has_script }
+  }
+}
+
+export type Playable = NonNullable<Awaited<ReturnType<ReturnType<typeof findPlayable>>>>

@@ -3,7 +3,7 @@ import type { Database } from '@playtherapy/schema'
 import { ErrorBody, errors, type SessionOfCaller, SessionParams } from '@playtherapy/service-kit'
 import type { FastifyInstance, FastifyReply } from 'fastify'
 import { answerTo } from './conditions.ts'
-import { type Playable, playable } from './repository.ts'
+import { findPlayable, type Playable } from './repository.ts'
 
 const schema = {
   tags: ['video'],
@@ -29,8 +29,9 @@ export interface PlaybackOptions {
 
 /** How an encoded recording is played. */
 export async function playbackRoutes(app: FastifyInstance, { db, store, gateway }: PlaybackOptions): Promise<void> {
+  const playable = findPlayable(db)
   const find = async (caller: SessionOfCaller): Promise<Playable> => {
-    const rendition = await playable(db, caller)
+    const rendition = await playable(caller)
     if (!rendition) throw errors.noVideo(caller.sessionId)
     return rendition
   }
@@ -89,9 +90,9 @@ export async function playbackRoutes(app: FastifyInstance, { db, store, gateway 
 const captions = '<script.vtt>; rel="related"; type="text/vtt"; title="captions"'
 
 /** Headers of every answer about a rendition. A child's recording is kept in no cache, the browser's own included. */
-function describe(reply: FastifyReply, { etag, createdAt, scriptVersionId }: Playable): FastifyReply {
+function describe(reply: FastifyReply, { etag, createdAt, hasScript }: Playable): FastifyReply {
   return reply.headers({
-    ...(scriptVersionId !== null && { link: captions }),
+    ...(hasScript && { link: captions }),
     'accept-ranges': 'bytes',
     etag,
     'last-modified': createdAt.toUTCString(),

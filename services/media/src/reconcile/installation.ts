@@ -17,13 +17,10 @@ export async function assertOwnBucket(db: Database, store: ObjectStore, phase: P
   const [own] = await db.select().from(installation)
   if (!own) throw new Error('the database does not name its installation')
   const key = installationKey(phase)
-  const body = async function* () {
-    yield Buffer.from(own.id)
-  }
   const read = async () => text(await store.get(key))
   const found = await read().catch(async (error: unknown) => {
     if (!(error instanceof ObjectMissingError)) throw error
-    await store.put(key, body(), { contentType: 'text/plain' }).catch((fault: unknown) => {
+    await store.put(key, Buffer.from(own.id), { contentType: 'text/plain' }).catch((fault: unknown) => {
       // Another worker was faster.
       if (!(fault instanceof ObjectExistsError)) throw fault
     })

@@ -7,6 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import { mediaApp } from '@playtherapy/media/app'
 import { createS3Store } from '@playtherapy/object-store'
+import type { Program } from '@playtherapy/programs'
 import { cases, type OpenDatabase, openDatabase, sessions } from '@playtherapy/schema'
 import {
   disagreements,
@@ -21,8 +22,8 @@ import {
 } from '@playtherapy/testing'
 import { startGate } from './gate.ts'
 
-/** Longest time until everything works again after a fault, in milliseconds. */
-const recoveryMs = 60_000
+/** Longest time until everything works again after a fault, in milliseconds, beside other tests and on two slow cores. */
+const recoveryMs = 180_000
 
 export interface FaultPlace {
   queue?: QueueBackend
@@ -94,7 +95,7 @@ export async function faultPlace(t: Teardown, { queue = 'redis', queueUrl, datab
       .returning()
     return session?.id ?? 0
   }
-  const process = async (program: string, env: NodeJS.ProcessEnv) => {
+  const process = async (program: Program, env: NodeJS.ProcessEnv) => {
     const own = await ownProcess(program, { ...shared, ...env })
     t.teardown(() => own.kill('SIGKILL'))
     return own
@@ -147,7 +148,7 @@ export async function faultPlace(t: Teardown, { queue = 'redis', queueUrl, datab
     leasesRunOut,
     encoded,
     settled,
-    media: () => process('services/media/src/server.ts', { JWT_SECRET: jwtSecret }),
+    media: () => process('media', { JWT_SECRET: jwtSecret }),
     /** The same service in this process, where it is not what is hurt. */
     async host() {
       const own = openDatabase({ url: data.url, max: 8, applicationName: 'media' })
@@ -157,7 +158,7 @@ export async function faultPlace(t: Teardown, { queue = 'redis', queueUrl, datab
       return testHost(t, mediaApp({ db: own.db, store: gated, phase: 'LOCAL', uploadLimit: 1024 ** 3 }))
     },
     worker: (env: NodeJS.ProcessEnv = {}) =>
-      process('services/media/src/worker.ts', {
+      process('worker', {
         QUEUE_URL: url,
         QUEUE_PREFIX: prefix,
         SCRATCH_DIRECTORY: scratch,

@@ -1,0 +1,82 @@
+import { cp, readFile } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { build, type Plugin } from 'esbuild'
+
+const root = fileURLToPath(new URL('../../../', import.meta.url))
+const folder = join(root, '.build')
+
+const sources = {
+  contents: 'services/contents/src/server.ts',
+  media: 'services/media/src/server.ts',
+  script: 'services/script/src/server.ts',
+  worker: 'services/media/src/worker.ts',
+  migrate: 'packages/schema/src/migrate-command.ts',
+  'prepare-bucket': 'services/media/src/prepare-bucket.ts',
+  jobs: 'services/media/src/jobs.ts',
+  'sweep-orphans': 'services/media/src/sweep-orphans.ts',
+  ready: '.docker/ready.ts',
+}
+
+/** A process or command that runs in production. */
+export type Program = keyof typeof sources
+
+/** What node is told before a program's file, as in the images: errors then name our sources. */
+export const nodeOptions = ['--enable-source-maps']
+
+/** The file that node runs; {@link buildPrograms} makes it. */
+export const programPath = (program: Program): string => join(folder, 'programs', `${program}.mjs`)
+
+/**
+ * Leaves libraries out of the source maps. Node reads a map whole when it first has to name a place in its file, and
+ * with theirs a process would stand still for half a second at its first error.
+ */
+const mapsOfOwnSources: Plugin = {
+  name: 'maps-of-own-sources',
+  setup({ onLoad }) {
+    const empty = Buffer.from('{"version":3,"sources":[""],"mappings":"AAAA"}').toString('base64')
+    onLoad({ filter: /node_modules.*\.[cm]?js$/ }, async ({ path }) => ({
+      contents: `${await readFile(path, 'utf8')}\n//# sourceMappingURL=data:application/json;base64,${empty}`,
+    }))
+  },
+}
+
+/** Libraries that were written for CommonJS ask for these. */
+const commonJs = `
+import { createRequire as createRequireOfBundle } from 'node:module'
+const require = createRequireOfBundle(import.meta.url)
+const __filename = import.meta.filename
+const __dirname = import.meta.dirname`
+
+/**
+ * Bundles every program with its libraries into `.build`, which needs nothing else to run: reading a handful of files
+ * instead of some 1,500, a process starts in a fifth of the time. All JavaScript lies one folder deep, where
+ * `../migrations` and `../static` (the API page's files) are found from. What is there already stays: a running process
+ * may still load a part of it.
+ */
+export async function buildPrograms(): Promise<void> {
+  await build({
+    absWorkingDir: root,
+    entryPoints: Object.fromEntries(Object.entries(sources).map(([name, source]) => [`programs/${name}`, source])),
+    outdir: folder,
+    outExtension: { '.js': '.mjs' },
+    chunkNames: 'chunks/[name]-[hash]',
+    bundle: true,
+    splitting: true,
+    platform: 'node',
+    // The S3 client's ES modules, of which only what is used comes along: parsing is a third of a start.
+    mainFields: ['module', 'main'],
+    minifySyntax: true,
+    minifyWhitespace: true,
+    target: 'node20',
+    format: 'esm',
+    banner: { js: commonJs },
+    sourcemap: true,
+    sourcesContent: false,
+    plugins: [mapsOfOwnSources],
+    logLevel: 'warning',
+  })
+  const page = dirname(fileURLToPath(import.meta.resolve('@fastify/swagger-ui')))
+  await cp(join(page, 'static'), join(folder, 'static'), { recursive: true })
+  await cp(join(root, 'packages/schema/migrations'), join(folder, 'migrations'), { recursive: true })
+}

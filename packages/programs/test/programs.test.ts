@@ -1,0 +1,55 @@
+import { execFile } from 'node:child_process'
+import { promisify } from 'node:util'
+import { nodeOptions, type Program, programPath } from '@playtherapy/programs'
+import { emptyDatabase, jwtSecret, ownProcess, storeBackends, testBucket, testQueue } from '@playtherapy/testing'
+import t from 'tap'
+
+const skip = !storeBackends.includes('s3')
+
+/** Runs a command to its end, elsewhere; what it printed. Rejects when it fails. */
+async function run(program: Program, env: NodeJS.ProcessEnv): Promise<string> {
+  const options = { cwd: '/', env: { PATH: process.env.PATH, ...env } }
+  return (await promisify(execFile)(process.execPath, [...nodeOptions, programPath(program)], options)).stdout
+}
+
+/** Resolves once the process on this port says that it is ready: a container's health is asked again and again too. */
+async function ready(PORT: string): Promise<void> {
+  while (
+    await run('ready', { PORT }).then(
+      () => false,
+      () => true,
+    )
+  );
+}
+
+t.test('the bundled programs prepare an installation, run it, and look after it', { skip }, async (t) => {
+  const url = await emptyDatabase(t)
+  const bucket = await testBucket()
+  const env = {
+    DATABASE_URL: url,
+    S3_ENDPOINT: bucket.endpoint,
+    S3_BUCKET: bucket.bucket,
+    S3_ACCESS_KEY_ID: bucket.accessKeyId,
+    S3_SECRET_ACCESS_KEY: bucket.secretAccessKey,
+    JWT_SECRET: jwtSecret,
+    QUEUE_URL: testQueue(t, 'postgres', url).url,
+    SCRATCH_DIRECTORY: t.testdir(),
+  }
+  t.match(await run('migrate', env), 'up to date')
+  t.match(await run('prepare-bucket', env), 'ready')
+  const started = ['contents', 'media', 'script', 'worker'] as const
+  for (const program of started) {
+    const own = await ownProcess(program, env)
+    t.teardown(() => own.kill('SIGKILL'))
+    await own.restart()
+    await ready(new URL(own.url).port)
+    if (program === 'worker') continue
+    // The page, and a file that its library keeps beside its code.
+    t.match(await (await fetch(`${own.url}/documentation/`)).text(), 'swagger-ui', program)
+    const style = await fetch(`${own.url}/documentation/static/swagger-ui.css`)
+    t.match(style.headers.get('content-type'), 'text/css', program)
+    await style.text()
+  }
+  t.match(await run('jobs', env), 'No job was given up')
+  t.match(await run('sweep-orphans', env), '0')
+})
