@@ -9,6 +9,7 @@ import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { promisify } from 'node:util'
 import { PermanentError, PostponedError } from '@playtherapy/jobs'
+import type { ObjectStore } from '@playtherapy/object-store'
 import { cases, outbox, sessions, videos } from '@playtherapy/schema'
 import { testDatabase, testStore } from '@playtherapy/testing'
 import { eq } from 'drizzle-orm'
@@ -52,7 +53,12 @@ async function turned(name: string, source: string): Promise<string> {
 }
 
 /** A session whose recording is this file, and the job over real database and store. */
-async function prepare(t: Test, file: string, container: Container, settings = {}) {
+async function prepare(
+  t: Test,
+  file: string,
+  container: Container,
+  { around, ...settings }: { around?: (store: ObjectStore) => ObjectStore; scratchMaxBytes?: number } = {},
+) {
   const { db } = await testDatabase(t)
   const store = await testStore(t, 'file')
   const [owned] = await db.insert(cases).values({ userId: 1, givenName: 'a' }).returning()
@@ -64,7 +70,7 @@ async function prepare(t: Test, file: string, container: Container, settings = {
   const scratchDirectory = await mkdtemp(join(folder, 'scratch-'))
   const encode = createEncodeVideo({
     db,
-    store,
+    store: around ? around(store) : store,
     settings: {
       ...{
         scratchDirectory,
@@ -532,4 +538,23 @@ t.test('a session deleted meanwhile gets no object back', async (t) => {
   await encoding
   t.strictSame(await job.keys(), [`video/${path}`], 'the original is for the erasure; nothing else came')
   t.equal(await job.fail({ video_id }, 'because'), false, 'nobody needs to hear of its failure')
+})
+
+t.test('a session deleted while the sound is stored gets no object back', async (t) => {
+  let beforeSound = async (_signal: AbortSignal) => {}
+  const around = (store: ObjectStore): ObjectStore => ({
+    ...store,
+    async put(key, body, options) {
+      if (key.includes('audio_') && options.signal) await beforeSound(options.signal)
+      return store.put(key, body, options)
+    },
+  })
+  const job = await prepare(t, join(folder, 'turned.mp4'), 'mp4', { around })
+  beforeSound = async (signal) => {
+    await job.db.delete(sessions)
+    await once(signal, 'abort')
+  }
+  const { video_id, path } = await job.upload()
+  await job.encode({ video_id }, { signal: never })
+  t.strictSame(await job.keys(), [`video/${path}`])
 })

@@ -41,6 +41,8 @@ const unreadable = 'The file cannot be read as a video. It may be damaged or inc
 const tooLarge = 'The encoded video would be larger than this installation allows.'
 const changed = 'The uploaded file was changed or removed after it was announced.'
 
+type Stored = Pick<NewRendition, 'path' | 'size' | 'etag' | 'audio'>
+
 /** Another attempt, a newer video or a deletion has made this one superfluous. */
 class OvertakenError extends Error {}
 
@@ -70,15 +72,9 @@ export function createEncodeVideo(resources: EncodeResources) {
       const { hasAudio, ...result } = await convert(resources, taken, files, either, (percent) => {
         progress = percent
       })
-      const put = async (path: string, file: string, contentType: string) => ({
-        path,
-        ...(await store.put(inFolder('video', path), createReadStream(file), { contentType, signal: either })),
-      })
-      const video = await put(renditionPath(taken.path, taken.attempt), files.video, 'video/mp4')
-      const audio = hasAudio && (await put(audioPath(taken.path, taken.attempt), files.audio, 'audio/mp4'))
-      const rendition: NewRendition = { ...video, ...result, ...(audio && { audio }) }
-      if (!(await commit(db, taken, rendition, transcribes))) {
-        await store.delete([video, ...(audio ? [audio] : [])].map(({ path }) => inFolder('video', path)))
+      const stored = await putFiles(store, taken, { ...files, audio: hasAudio ? files.audio : undefined }, either)
+      if (!(await commit(db, taken, { ...stored, ...result }, transcribes))) {
+        await discard(store, [stored, ...(stored.audio ? [stored.audio] : [])])
       }
     } catch (error) {
       // What was deleted or replaced meanwhile may have lost its original already: no fault of the recording's.
@@ -98,6 +94,34 @@ export const createEncodeFailed =
   (db: Database) =>
   ({ video_id }: { video_id: number }, reason: string): Promise<boolean> =>
     fail(db, video_id, reason)
+
+/** Stores what this attempt made, under keys of its own: all of it, or nothing. */
+async function putFiles(
+  store: ObjectStore,
+  taken: Claim,
+  files: { video: string; audio: string | undefined },
+  signal: AbortSignal,
+): Promise<Stored> {
+  const put = async (path: string, file: string, contentType: string) => ({
+    path,
+    ...(await store.put(inFolder('video', path), createReadStream(file), { contentType, signal })),
+  })
+  const [video, audio] = await Promise.allSettled([
+    put(renditionPath(taken.path, taken.attempt), files.video, 'video/mp4'),
+    files.audio ? put(audioPath(taken.path, taken.attempt), files.audio, 'audio/mp4') : undefined,
+  ])
+  if (video.status === 'fulfilled' && audio.status === 'fulfilled') {
+    return { ...video.value, ...(audio.value && { audio: audio.value }) }
+  }
+  const [fault] = [video, audio].flatMap((put) => (put.status === 'rejected' ? [put.reason] : []))
+  const left = [video, audio].flatMap((put) => (put.status === 'fulfilled' && put.value ? [put.value] : []))
+  // What cannot be removed now is the orphan sweep's.
+  await discard(store, left).catch(() => {})
+  throw fault
+}
+
+const discard = (store: ObjectStore, objects: { path: string }[]): Promise<void> =>
+  store.delete(objects.map(({ path }) => inFolder('video', path)))
 
 /** From the object store into scratch files, checked. */
 async function convert(
