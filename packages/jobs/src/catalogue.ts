@@ -39,11 +39,13 @@ const isJobName = (name: string): name is JobName => Object.hasOwn(catalogue, na
 
 export const jobNames = Object.keys(catalogue).filter(isJobName)
 
-/** What BullMQ keeps of a job: ids, and the id of the request that caused it. */
+/** What BullMQ keeps of a job: ids, the id of the request that caused it, and which try its first one is. */
 export interface JobData {
   outbox_id: number
   payload: unknown
   request_id: string | null
+  /** Counted already, when it was announced. Missing in jobs of older releases. */
+  first_attempt?: number
 }
 
 /** An outbox row as the relay reads it: nothing is known of its content yet. */
@@ -52,6 +54,7 @@ export interface Announcement {
   name: string
   payload: unknown
   requestId: string | null
+  attempts: number
 }
 
 /** Whether a job of this name and payload exists; false for a row written by a newer release, or by hand. */

@@ -51,6 +51,8 @@ export interface Consumer {
 const gaveUp = 'It was tried several times without success.'
 /** Pause before a job is repeated whose failure could not be recorded, in milliseconds. */
 const unrecordedDelay = 30_000
+/** Ends of jobs that may be on their way to the ledger before the next one is waited for. */
+const mostEnding = 200
 /** Longest time that a waiting job and a free place may coexist, in milliseconds. */
 const idleLimit = 15_000
 
@@ -58,6 +60,7 @@ const idleLimit = 15_000
 export function consume<N extends JobName>(settings: ConsumerSettings<N>): Consumer {
   const { name, queues, db, ledger, handler, onFailed, concurrency, log } = settings
   const atHand = new Set<AbortController>()
+  const ending = new Set<Promise<void>>()
   let draining = false
   let idleSince: number | undefined
 
@@ -73,6 +76,19 @@ export function consume<N extends JobName>(settings: ConsumerSettings<N>): Consu
     return new DelayedError()
   }
 
+  /**
+   * Has the ledger record that a job is done, and seldom waits for it: a record that is lost, with this process or the
+   * database, only has the job announced again, and jobs are idempotent.
+   */
+  const recordEnd = async (outboxId: number, jobLog: Log) => {
+    const recorded = ledger
+      .endJob(outboxId)
+      .catch((error: unknown) => jobLog.warn({ err: error }, 'the end of a job could not be recorded'))
+      .finally(() => ending.delete(recorded))
+    ending.add(recorded)
+    if (ending.size > mostEnding) await recorded
+  }
+
   /** The end of a job that failed: recorded first where it is to be seen, then in the ledger. */
   const giveUp = async (payload: JobPayloads[N], outboxId: number, reason: string) => {
     const matters = (await onFailed?.(payload, reason)) ?? true
@@ -80,13 +96,10 @@ export function consume<N extends JobName>(settings: ConsumerSettings<N>): Consu
   }
 
   const run = async (job: Job<JobData>, abort: AbortController, token?: string) => {
-    if (draining) {
-      await job.moveToWait(token)
-      throw new WaitingError()
-    }
-    const { payload, request_id: requestId, outbox_id: outboxId } = job.data
+    if (draining) throw await putBack(job, token)
+    const { payload, request_id: requestId, outbox_id: outboxId, first_attempt: first } = job.data
     if (!catalogue[name].isPayload(payload)) throw new UnrecoverableError('not a payload of this job')
-    const attempt = await ledger.beginTry(outboxId)
+    const attempt = job.attemptsStarted === 1 && first ? first : await ledger.beginTry(outboxId)
     // Done already, by a job that was announced twice.
     if (attempt === undefined) return
     const { attempts } = catalogue[name]
@@ -96,8 +109,8 @@ export function consume<N extends JobName>(settings: ConsumerSettings<N>): Consu
     try {
       if (attempt > attempts) throw new PermanentError(gaveUp)
       await handler(payload, { signal: abort.signal, attempt, lastAttempt, requestId, log: jobLog })
-      await ledger.endJob(outboxId)
       jobLog.info({ ms: Math.round(performance.now() - started) }, 'job done')
+      await recordEnd(outboxId, jobLog)
     } catch (error) {
       if (abort.signal.aborted) throw await putBack(job, token)
       if (error instanceof PostponedError) throw await postpone(job, error.delayMs, token)
@@ -141,6 +154,7 @@ export function consume<N extends JobName>(settings: ConsumerSettings<N>): Consu
     async drain() {
       draining = true
       await worker.close()
+      await Promise.all(ending)
     },
     abort() {
       for (const abort of atHand) abort.abort()

@@ -60,7 +60,8 @@ export function startReconciler({ db, queues, log }: ReconcilerSettings): Reconc
         }
         const gone = await tx.delete(outbox).where(eq(outbox.id, id)).returning({ id: outbox.id })
         if (gone.length === 0) continue
-        await tx.insert(outbox).values(row)
+        // The try that was counted with its announcement went with the queue.
+        await tx.insert(outbox).values({ ...row, attempts: Math.max(0, row.attempts - 1) })
         log.warn({ job: row.name, outbox_id: id }, 'the queue lost a job, it is announced again')
       }
       // Those go to the end of the line.

@@ -1,7 +1,7 @@
 import { announce } from '@playtherapy/schema'
 import { queueBackends, testDatabase } from '@playtherapy/testing'
 import t from 'tap'
-import { countJobs, PermanentError } from '../src/index.ts'
+import { countJobs, type JobContext, PermanentError } from '../src/index.ts'
 import { testPlace, until } from './support.ts'
 
 for (const backend of queueBackends) {
@@ -11,16 +11,16 @@ for (const backend of queueBackends) {
       await announce(place.database.db, 'erase', { erasure_id: 1 }, { requestId: 'request-1' })
       await announce(place.database.db, 'erase', { erasure_id: 2 })
       // Published long ago, and the queue was wiped since.
-      await place.database.sql`update outbox set published_at = now() - interval '1 minute'`
+      await place.database.sql`update outbox set published_at = now() - interval '1 minute', attempts = 1`
       const seen: unknown[] = []
-      const erase = async ({ erasure_id }: { erasure_id: number }, { requestId }: { requestId: string | null }) => {
-        seen.push([erasure_id, requestId])
+      const erase = async ({ erasure_id }: { erasure_id: number }, { requestId, attempt }: JobContext) => {
+        seen.push([erasure_id, requestId, attempt])
       }
       await Promise.all([place.start({ handlers: { erase } }), place.start({ handlers: { erase } })])
       await until('an empty outbox', async () => (await place.outboxRows()) === 0)
       t.strictSame(seen.sort(), [
-        [1, 'request-1'],
-        [2, null],
+        [1, 'request-1', 1],
+        [2, null, 1],
       ])
     })
 
