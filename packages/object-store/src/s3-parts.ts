@@ -4,55 +4,71 @@
  */
 export const partSize = (number: number) => (number <= 4_096 ? 5 : 12) * 1024 ** 2
 
-/** Buffers that every upload has: one is filled while the other is on its way. */
-const own = 2
+/** Most buffers of one upload: with several parts on their way the store never waits for the next one. */
+const most = 5
 
-/** More of them, for whoever asks first: with several parts on their way the store never waits for the next one. */
-let spare = 3
+/** Buffers beyond the one that every upload has, for whoever asks first. */
+let spare = 4
+
+/** What is at hand to be filled again while anything is uploaded: to touch fresh memory takes longer than to fill it. */
+const idle: Uint8Array[] = []
+const mostIdle = 8
+let uploads = 0
+
+/** Those who wait for a buffer, whoever gives one back. */
+const waiting = new Set<() => void>()
+function wakeAll(): void {
+  for (const wake of waiting) wake()
+  waiting.clear()
+}
 
 /** The buffers of one upload, which holds nothing else however fast its source is. */
 export interface PartBuffers {
-  /** An empty one; waits until one is given back. Rejects once a part could not be sent. */
+  /** One to fill; waits until there is one. Rejects once a part could not be sent. */
   take(size: number): Promise<Uint8Array>
+  /** Gives back what was sent: nobody reads it any more. */
   give(buffer: Uint8Array): void
   fail(error: unknown): void
-  /** Leaves the spare ones to others. */
+  /** Leaves what it still has to others. */
   end(): void
 }
 
 export function createPartBuffers(): PartBuffers {
-  const free: Uint8Array[] = []
-  let made = 0
+  let held = 0
   let failure: { error: unknown } | undefined
-  let wake = () => {}
+  uploads += 1
+  const letGo = (count: number) => {
+    spare += Math.max(0, held - 1) - Math.max(0, held - count - 1)
+    held -= count
+    wakeAll()
+  }
   return {
     async take(size) {
       for (;;) {
         if (failure) throw failure.error
-        const buffer = free.pop()
-        if (buffer?.length === size) return buffer
-        // The first of the larger parts: the smaller buffers go.
-        if (buffer) return Buffer.allocUnsafeSlow(size)
-        if (made < own || spare > 0) {
-          if (made >= own) spare -= 1
-          made += 1
-          return Buffer.allocUnsafeSlow(size)
+        if (held === 0 || (held < most && spare > 0)) {
+          if (held > 0) spare -= 1
+          held += 1
+          const at = idle.findIndex(({ length }) => length === size)
+          return idle.splice(at, at < 0 ? 0 : 1)[0] ?? Buffer.allocUnsafeSlow(size)
         }
-        await new Promise<void>((resolve) => {
-          wake = resolve
-        })
+        await new Promise<void>((resolve) => waiting.add(resolve))
       }
     },
     give(buffer) {
-      free.push(buffer)
-      wake()
+      // The rest of a body is a view of one that was not filled.
+      const isWhole = buffer.length === buffer.buffer.byteLength
+      if (isWhole && idle.length < mostIdle) idle.push(buffer)
+      letGo(1)
     },
     fail(error) {
       failure ??= { error }
-      wake()
+      wakeAll()
     },
     end() {
-      spare += Math.max(0, made - own)
+      letGo(held)
+      uploads -= 1
+      if (uploads === 0) idle.length = 0
     },
   }
 }

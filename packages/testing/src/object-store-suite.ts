@@ -221,7 +221,7 @@ export function objectStoreSuite(t: Test, store: ObjectStore): void {
     const prefix = `${randomName()}/`
     await Promise.all(
       Array.from({ length: 8 }, async (_, index) => {
-        const bytes = randomBytes(6 * mebibyte + index)
+        const bytes = randomBytes(11 * mebibyte + index)
         await put(`${prefix}${index}.mp4`, bytes, 10_000 + index)
         t.equal(sha256(await read(await store.get(`${prefix}${index}.mp4`))), sha256(bytes))
       }),
