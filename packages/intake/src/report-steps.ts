@@ -31,22 +31,23 @@ export function reportSteps(
 ): VersionSteps {
   const session = and(eq(sessions.id, sessionId), eq(sessions.caseId, caseId))
   return {
-    async reserve(tx) {
-      const [next] = await tx
-        .update(sessions)
-        .set({ lastReportVersion: sql`${sessions.lastReportVersion} + 1` })
-        .where(session)
-        .returning({ version: sessions.lastReportVersion, scriptVersionId: sessions.scriptVersionId })
-      if (!next) return undefined
-      const { version } = next
-      const scriptVersionId = named ?? next.scriptVersionId
-      const path = reportPath(phase, caseId, sessionId, version)
-      const [row] = await tx
-        .insert(reportVersions)
-        .values({ sessionId, version, path, size, levels, scriptVersionId })
-        .returning({ id: reportVersions.id })
-      return row && { id: row.id, version, key: inFolder('analyze_report', path) }
-    },
+    reserve: () =>
+      db.transaction(async (tx) => {
+        const [next] = await tx
+          .update(sessions)
+          .set({ lastReportVersion: sql`${sessions.lastReportVersion} + 1` })
+          .where(session)
+          .returning({ version: sessions.lastReportVersion, scriptVersionId: sessions.scriptVersionId })
+        if (!next) return undefined
+        const { version } = next
+        const scriptVersionId = named ?? next.scriptVersionId
+        const path = reportPath(phase, caseId, sessionId, version)
+        const [row] = await tx
+          .insert(reportVersions)
+          .values({ sessionId, version, path, size, levels, scriptVersionId })
+          .returning({ id: reportVersions.id })
+        return row && { id: row.id, version, key: inFolder('analyze_report', path) }
+      }),
     async commit(tx, id, etag) {
       const current = tx
         .select({ version: reportVersions.version })

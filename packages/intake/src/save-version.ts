@@ -8,7 +8,7 @@ import { SessionGoneError, StaleVersionError, StoreFailedError, UnchangedError }
  */
 export interface VersionSteps {
   /** Takes the next number and writes the row, pending. Undefined when the session is gone. */
-  reserve(tx: Transaction): Promise<{ id: number; version: number; key: string } | undefined>
+  reserve(): Promise<{ id: number; version: number; key: string } | undefined>
   /** Marks the row stored and moves the session's pointer and states. False when the row is gone. */
   commit(tx: Transaction, id: number, etag: string): Promise<boolean>
   /** Whether the version counts already: a commit whose answer was lost did take place. */
@@ -32,7 +32,7 @@ export async function saveVersion(
   { reserve, commit, isStored, release }: VersionSteps,
 ): Promise<number> {
   for (let taken = 0; taken < mostTaken; taken++) {
-    const reserved = await db.transaction(reserve).catch(unlessUnchanged)
+    const reserved = await reserve().catch(unlessUnchanged)
     if (typeof reserved === 'number') return reserved
     if (!reserved) throw new SessionGoneError()
     const saved = await write({ db, store }, bytes, reserved, { commit, isStored, release })

@@ -1,14 +1,6 @@
 import { inFolder, type Phase, scriptPath } from '@playtherapy/object-store'
-import {
-  cases,
-  type Database,
-  type ScriptWarning,
-  State,
-  scriptVersions,
-  sessions,
-  type Transaction,
-} from '@playtherapy/schema'
-import { and, eq, exists, sql } from 'drizzle-orm'
+import { cases, type Database, type ScriptWarning, State, scriptVersions, sessions } from '@playtherapy/schema'
+import { and, eq, sql } from 'drizzle-orm'
 import { StaleVersionError, UnchangedError } from './errors.ts'
 import type { VersionSteps } from './save-version.ts'
 
@@ -22,50 +14,81 @@ export interface NewScript {
   mayFollow(current: number): boolean
 }
 
+/** A session whose script is saved, in a case of the therapist. */
+export interface ScriptOwner {
+  userId: number
+  caseId: number
+  sessionId: number
+}
+
+/** What a session has before a save. */
+export interface ScriptStanding extends Record<string, unknown> {
+  /** `HH:MM:SS`; null while it is not known. */
+  video_length: string | null
+  /** The number that was given out last. */
+  last_version: number
+  /** The version that counts, 0 for none, and its SHA-256. */
+  version: number
+  checksum: string | null
+}
+
+const owned = ({ userId, caseId, sessionId }: ScriptOwner) => sql`${sessions.id} = ${sessionId}
+  and ${sessions.caseId} = ${caseId}
+  and exists (select 1 from ${cases} where ${cases.id} = ${caseId} and ${cases.userId} = ${userId})`
+
+/** What the session has now; undefined when it is gone. */
+export async function scriptStanding(db: Database, owner: ScriptOwner): Promise<ScriptStanding | undefined> {
+  const [standing] = await db.execute<ScriptStanding>(sql`
+    select ${sessions.videoLength}, ${sessions.lastScriptVersion} as last_version,
+      coalesce(${scriptVersions.version}, 0) as version, ${scriptVersions.checksum}
+    from ${sessions} left join ${scriptVersions} on ${scriptVersions.id} = ${sessions.scriptVersionId}
+    where ${owned(owner)}`)
+  return standing
+}
+
 /**
- * How a new script version of a therapist's session is recorded. A report made from an older script is due again. Both
- * transactions lock the session first, so of two saves that may follow the same version only one does. They throw
- * StaleVersionError, and UnchangedError when the version that counts has the same bytes.
+ * How a new script version of a therapist's session is recorded. A report made from an older script is due again. Of two
+ * saves that may follow the same version only one does: the commit locks the session and looks once more. Both steps
+ * throw StaleVersionError, and UnchangedError when the version that counts has the same bytes. `standing` is what the
+ * session had a moment ago, where somebody has asked already.
  */
 export function scriptSteps(
   db: Database,
   phase: Phase,
-  { userId, caseId, sessionId }: { userId: number; caseId: number; sessionId: number },
+  owner: ScriptOwner,
   { size, checksum, warnings, mayFollow }: NewScript,
+  standing?: ScriptStanding,
 ): VersionSteps {
-  const ownCase = db
-    .select({ id: cases.id })
-    .from(cases)
-    .where(and(eq(cases.id, caseId), eq(cases.userId, userId)))
-  const session = and(eq(sessions.id, sessionId), eq(sessions.caseId, caseId), exists(ownCase))
+  const { userId, caseId, sessionId } = owner
+  const session = owned(owner)
 
-  async function checkCurrent(tx: Transaction, currentId: number | null): Promise<number> {
-    const [current] = await tx
-      .select({ version: scriptVersions.version, checksum: scriptVersions.checksum })
-      .from(scriptVersions)
-      .where(eq(scriptVersions.id, currentId ?? 0))
-    const version = current?.version ?? 0
-    if (!mayFollow(version)) throw new StaleVersionError(version)
-    if (current?.checksum === checksum) throw new UnchangedError(version)
-    return version
+  function checkCurrent(current: Pick<ScriptStanding, 'version' | 'checksum'>): void {
+    if (!mayFollow(current.version)) throw new StaleVersionError(current.version)
+    if (current.checksum === checksum) throw new UnchangedError(current.version)
   }
 
   return {
-    async reserve(tx) {
-      const [next] = await tx
-        .update(sessions)
-        .set({ lastScriptVersion: sql`${sessions.lastScriptVersion} + 1` })
-        .where(session)
-        .returning({ version: sessions.lastScriptVersion, currentId: sessions.scriptVersionId })
-      if (!next) return undefined
-      const { version, currentId } = next
-      await checkCurrent(tx, currentId)
-      const path = scriptPath(phase, caseId, sessionId, version)
-      const [row] = await tx
-        .insert(scriptVersions)
-        .values({ sessionId, version, path, size, checksum, userId, warnings })
-        .returning({ id: scriptVersions.id })
-      return row && { id: row.id, version, key: inFolder('script', path) }
+    async reserve() {
+      for (let known = standing; ; known = undefined) {
+        const now = known ?? (await scriptStanding(db, owner))
+        if (!now) return undefined
+        checkCurrent(now)
+        const version = now.last_version + 1
+        const path = scriptPath(phase, caseId, sessionId, version)
+        // One statement, and none of it if somebody else took the number.
+        const [row] = await db.execute<{ id: number }>(sql`
+          with next as (
+            update ${sessions} set last_script_version = ${version}
+            where ${session} and ${sessions.lastScriptVersion} = ${version - 1}
+            returning id
+          )
+          insert into ${scriptVersions} (session_id, version, path, size, checksum, user_id, warnings)
+          select id, ${version}::int, ${path}::text, ${size}::bigint, ${checksum}::text, ${userId}::int,
+            ${JSON.stringify(warnings)}::jsonb
+          from next
+          returning id`)
+        if (row) return { id: row.id, version, key: inFolder('script', path) }
+      }
     },
     async commit(tx, id, etag) {
       // The session first, as a deletion locks it: the other order could deadlock with it.
@@ -74,13 +97,18 @@ export function scriptSteps(
         .from(sessions)
         .where(session)
         .for('no key update')
-      const [row] = await tx
-        .update(scriptVersions)
-        .set({ state: 'stored', etag })
-        .where(and(eq(scriptVersions.id, id), eq(scriptVersions.state, 'pending')))
-        .returning({ version: scriptVersions.version })
-      if (!found || !row) return false
-      if ((await checkCurrent(tx, found.currentId)) > row.version) return true
+      if (!found) return false
+      const [row] = await tx.execute<{ own: number } & Pick<ScriptStanding, 'version' | 'checksum'>>(sql`
+        with stored as (
+          update ${scriptVersions} set state = 'stored', etag = ${etag}
+          where ${scriptVersions.id} = ${id} and ${scriptVersions.state} = 'pending'
+          returning version
+        )
+        select stored.version as own, coalesce(${scriptVersions.version}, 0) as version, ${scriptVersions.checksum}
+        from stored left join ${scriptVersions} on ${scriptVersions.id} = ${found.currentId}`)
+      if (!row) return false
+      checkCurrent(row)
+      if (row.version > row.own) return true
       await tx
         .update(sessions)
         .set({

@@ -35,9 +35,3 @@ export function scriptsOf(db: Database, caller: SessionOfCaller, which?: 'curren
 }
 
 export type StoredScript = Awaited<ReturnType<typeof scriptsOf>>[number]
-
-/** Length of the caller's recording, `HH:MM:SS`; null while it is not known. */
-export async function videoLengthOf(db: Database, caller: SessionOfCaller): Promise<string | null> {
-  const [session] = await db.select({ videoLength: sessions.videoLength }).from(sessions).where(ownSession(db, caller))
-  return session?.videoLength ?? null
-}

@@ -1,5 +1,6 @@
 import multipart from '@fastify/multipart'
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
+import { scriptStanding } from '@playtherapy/intake'
 import { ErrorBody, errors, fault, listFirstFaultOnly, parseJson } from '@playtherapy/service-kit'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { anyContent, preferredFormat, sendScript } from '../export/send.ts'
@@ -58,8 +59,13 @@ export async function scriptRoutes(instance: FastifyInstance, options: ScriptOpt
     },
     async (request, reply) => {
       const version = await options.withMemory(async (hold) => {
+        // Asked while the body comes.
+        const asked = scriptStanding(options.db, request)
+        asked.catch(() => {})
         const bytes = await receiveScript(request, hold)
-        return saveScript(options, request, { bytes, place: ['body', 'script'], mayFollow: mayFollow(request.headers) })
+        const standing = await asked
+        const place = ['body', 'script']
+        return saveScript(options, request, { bytes, place, mayFollow: mayFollow(request.headers), standing })
       })
       return naming(reply, version).send({ msg: 'script upload success!' })
     },

@@ -1,6 +1,14 @@
 import { createHash } from 'node:crypto'
 import { buffer } from 'node:stream/consumers'
-import { SessionGoneError, StaleVersionError, StoreFailedError, saveVersion, scriptSteps } from '@playtherapy/intake'
+import {
+  type ScriptStanding,
+  SessionGoneError,
+  StaleVersionError,
+  StoreFailedError,
+  saveVersion,
+  scriptStanding,
+  scriptSteps,
+} from '@playtherapy/intake'
 import { inFolder, type ObjectStore, type Phase } from '@playtherapy/object-store'
 import type { Database } from '@playtherapy/schema'
 import { errors } from '@playtherapy/service-kit'
@@ -9,7 +17,7 @@ import type { ScriptRecord } from '../records/record.ts'
 import { timeWarnings } from '../records/warnings.ts'
 import { parsedSize, type WithMemory } from './memory.ts'
 import { scriptLimit } from './receive.ts'
-import { type StoredScript, scriptsOf, videoLengthOf } from './repository.ts'
+import { type StoredScript, scriptsOf } from './repository.ts'
 import { validateScript } from './validate.ts'
 
 export interface ScriptResources {
@@ -28,6 +36,8 @@ interface Save {
   place: string[]
   /** Whether they may follow the version that counts, 0 for none. */
   mayFollow(current: number): boolean
+  /** What the session had a moment ago, where somebody has asked already. */
+  standing?: ScriptStanding | undefined
 }
 
 /**
@@ -38,16 +48,17 @@ interface Save {
 export async function saveScript(
   { db, store, phase }: ScriptResources,
   request: FastifyRequest,
-  { bytes, place, mayFollow }: Save,
+  { bytes, place, mayFollow, standing }: Save,
 ): Promise<number> {
   if (bytes.length > scriptLimit) throw errors.tooLarge(scriptLimit)
-  const videoLength = await videoLengthOf(db, request)
+  const before = standing ?? (await scriptStanding(db, request))
+  if (!before) throw errors.sessionNotFound(request.sessionId)
   // Nothing below holds the records: they take several times what the bytes do.
-  const warnings = timeWarnings(validateScript(bytes, place), videoLength)
+  const warnings = timeWarnings(validateScript(bytes, place), before.video_length)
   const checksum = createHash('sha256').update(bytes).digest('hex')
   const script = { size: bytes.length, checksum, warnings, mayFollow }
   try {
-    return await saveVersion({ db, store }, bytes, scriptSteps(db, phase, request, script))
+    return await saveVersion({ db, store }, bytes, scriptSteps(db, phase, request, script, before))
   } catch (error) {
     if (error instanceof SessionGoneError) throw errors.sessionNotFound(request.sessionId)
     if (error instanceof StaleVersionError) throw errors.staleScript(error.current)
