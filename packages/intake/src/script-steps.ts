@@ -50,7 +50,7 @@ export async function scriptStanding(db: Database, owner: ScriptOwner): Promise<
  * How a new script version of a therapist's session is recorded. A report made from an older script is due again. Of two
  * saves that may follow the same version only one does: the commit locks the session and looks once more. Both steps
  * throw StaleVersionError, and UnchangedError when the version that counts has the same bytes. `standing` is what the
- * session had a moment ago, where somebody has asked already.
+ * session had when somebody asked, which may be minutes ago.
  */
 export function scriptSteps(
   db: Database,
@@ -62,17 +62,23 @@ export function scriptSteps(
   const { userId, caseId, sessionId } = owner
   const session = owned(owner)
 
-  function checkCurrent(current: Pick<ScriptStanding, 'version' | 'checksum'>): void {
-    if (!mayFollow(current.version)) throw new StaleVersionError(current.version)
-    if (current.checksum === checksum) throw new UnchangedError(current.version)
+  function objectionTo(current: Pick<ScriptStanding, 'version' | 'checksum'>): Error | undefined {
+    if (!mayFollow(current.version)) return new StaleVersionError(current.version)
+    return current.checksum === checksum ? new UnchangedError(current.version) : undefined
   }
+  let known = standing
 
   return {
     async reserve() {
-      for (let known = standing; ; known = undefined) {
+      for (;;) {
+        const isOld = known !== undefined
         const now = known ?? (await scriptStanding(db, owner))
+        known = undefined
         if (!now) return undefined
-        checkCurrent(now)
+        const objection = objectionTo(now)
+        // Another version may count since.
+        if (objection && isOld) continue
+        if (objection) throw objection
         const version = now.last_version + 1
         const path = scriptPath(phase, caseId, sessionId, version)
         // One statement, and none of it if somebody else took the number.
@@ -107,7 +113,8 @@ export function scriptSteps(
         select stored.version as own, coalesce(${scriptVersions.version}, 0) as version, ${scriptVersions.checksum}
         from stored left join ${scriptVersions} on ${scriptVersions.id} = ${found.currentId}`)
       if (!row) return false
-      checkCurrent(row)
+      const objection = objectionTo(row)
+      if (objection) throw objection
       if (row.version > row.own) return true
       await tx
         .update(sessions)

@@ -44,7 +44,7 @@ export interface JobData {
   outbox_id: number
   payload: unknown
   request_id: string | null
-  /** Counted already, when it was announced. Missing in jobs of older releases. */
+  /** Missing in jobs of older releases. */
   first_attempt?: number
 }
 
@@ -66,7 +66,7 @@ const uncounted = 1_000
 
 /**
  * BullMQ's options of an announced job. The id comes from the outbox row: a row published twice, because the mark did
- * not commit, is one job; if that is done already, its row is gone and there is nothing to do. The pause doubles from
+ * not commit, is one job, or runs twice, which does no harm. The pause doubles from
  * ten seconds, and half of it is random, so that jobs that failed together do not return together.
  */
 export const jobOptions = (name: JobName, outboxId: number) => ({

@@ -1,4 +1,4 @@
-import type { Database, JobName, JobPayloads } from '@playtherapy/schema'
+import { type Database, type JobName, type JobPayloads, outlastOutage } from '@playtherapy/schema'
 import { DelayedError, type Job, UnrecoverableError, WaitingError } from 'bullmq'
 import { catalogue, type JobData } from './catalogue.ts'
 import type { Queues } from './connection.ts'
@@ -48,9 +48,17 @@ export interface Consumer {
   check(): Promise<void>
 }
 
+/** The count of a try, once it was made: undefined where it was not, or failed. */
+type Counted = Promise<number | undefined> | undefined
+
 const gaveUp = 'It was tried several times without success.'
 /** Pause before a job is repeated whose failure could not be recorded, in milliseconds. */
 const unrecordedDelay = 30_000
+/**
+ * How long a first try lasts, in milliseconds, before it is counted, unless it fails: most are over by then, and need
+ * no count. One that takes down its process sooner is counted from its second start on.
+ */
+const countedAfter = 50
 /** Ends of jobs that may be on their way to the ledger before the next one is waited for. */
 const mostEnding = 200
 /** Longest time that a waiting job and a free place may coexist, in milliseconds. */
@@ -60,18 +68,18 @@ const idleLimit = 15_000
 export function consume<N extends JobName>(settings: ConsumerSettings<N>): Consumer {
   const { name, queues, db, ledger, handler, onFailed, concurrency, log } = settings
   const atHand = new Set<AbortController>()
-  const ending = new Set<Promise<void>>()
+  const ending = new Set<Promise<unknown>>()
   let draining = false
   let idleSince: number | undefined
 
   // Neither of these two uses up a try.
-  const putBack = async (job: Job<JobData>, token?: string) => {
-    await uncountTry(db, job.data.outbox_id)
+  const putBack = async (job: Job<JobData>, counted: Counted, token?: string) => {
+    if (await counted) await uncountTry(db, job.data.outbox_id)
     await job.moveToWait(token)
     return new WaitingError()
   }
-  const postpone = async (job: Job<JobData>, delay: number, token?: string) => {
-    await uncountTry(db, job.data.outbox_id)
+  const postpone = async (job: Job<JobData>, counted: Counted, delay: number, token?: string) => {
+    if (await counted) await uncountTry(db, job.data.outbox_id)
     await job.moveToDelayed(Date.now() + delay, token)
     return new DelayedError()
   }
@@ -81,8 +89,7 @@ export function consume<N extends JobName>(settings: ConsumerSettings<N>): Consu
    * database, only has the job announced again, and jobs are idempotent.
    */
   const recordEnd = async (outboxId: number, jobLog: Log) => {
-    const recorded = ledger
-      .endJob(outboxId)
+    const recorded = outlastOutage(() => ledger.endJob(outboxId))
       .catch((error: unknown) => jobLog.warn({ err: error }, 'the end of a job could not be recorded'))
       .finally(() => ending.delete(recorded))
     ending.add(recorded)
@@ -96,12 +103,21 @@ export function consume<N extends JobName>(settings: ConsumerSettings<N>): Consu
   }
 
   const run = async (job: Job<JobData>, abort: AbortController, token?: string) => {
-    if (draining) throw await putBack(job, token)
+    if (draining) throw await putBack(job, undefined, token)
     const { payload, request_id: requestId, outbox_id: outboxId, first_attempt: first } = job.data
     if (!catalogue[name].isPayload(payload)) throw new UnrecoverableError('not a payload of this job')
-    const attempt = job.attemptsStarted === 1 && first ? first : await ledger.beginTry(outboxId)
+    let counted: Counted
+    const count = () => {
+      // Without its count a try is made all the same: the database may be away, and the handler will know.
+      counted ??= ledger.beginTry(outboxId).catch(() => undefined)
+      return counted
+    }
+    const isFirst = job.attemptsStarted === 1 && first !== undefined
+    const attempt = isFirst ? first : await ledger.beginTry(outboxId)
     // Done already, by a job that was announced twice.
     if (attempt === undefined) return
+    if (!isFirst) counted = Promise.resolve(attempt)
+    const lasting = setTimeout(count, countedAfter)
     const { attempts } = catalogue[name]
     const lastAttempt = attempt >= attempts
     const jobLog = log.child({ job: name, ...payload, attempt, ...(requestId && { request_id: requestId }) })
@@ -109,11 +125,16 @@ export function consume<N extends JobName>(settings: ConsumerSettings<N>): Consu
     try {
       if (attempt > attempts) throw new PermanentError(gaveUp)
       await handler(payload, { signal: abort.signal, attempt, lastAttempt, requestId, log: jobLog })
+      clearTimeout(lasting)
       jobLog.info({ ms: Math.round(performance.now() - started) }, 'job done')
+      // One after the other: both are about many rows, and could deadlock.
+      await counted
       await recordEnd(outboxId, jobLog)
     } catch (error) {
-      if (abort.signal.aborted) throw await putBack(job, token)
-      if (error instanceof PostponedError) throw await postpone(job, error.delayMs, token)
+      clearTimeout(lasting)
+      if (abort.signal.aborted) throw await putBack(job, counted, token)
+      if (error instanceof PostponedError) throw await postpone(job, counted, error.delayMs, token)
+      await count()
       const permanent = error instanceof PermanentError
       jobLog.warn({ err: error }, permanent || lastAttempt ? 'job failed' : 'job will be tried again')
       // BullMQ keeps the message of what is thrown.
@@ -124,7 +145,7 @@ export function consume<N extends JobName>(settings: ConsumerSettings<N>): Consu
       } catch (hookError) {
         // A failure that nobody can see would strand what waits for the job; then rather do it again.
         jobLog.error({ err: hookError }, 'the failure of a job could not be recorded')
-        throw await postpone(job, unrecordedDelay, token)
+        throw await postpone(job, counted, unrecordedDelay, token)
       }
       throw new UnrecoverableError(reason)
     }

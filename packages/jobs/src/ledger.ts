@@ -15,10 +15,7 @@ const open = (id: number) => and(eq(outbox.id, id), isNull(outbox.failedAt))
 const hasty = sql`set_config('synchronous_commit', 'off', true) = 'off'`
 
 export interface Ledger {
-  /**
-   * Counts a try that begins, but for the first, which is counted with the announcement; undefined when the job has ended
-   * already, so that there is nothing to do.
-   */
+  /** Counts a try; which it is, or undefined when the job has ended already, so that there is nothing to do. */
   beginTry(id: number): Promise<number | undefined>
   /** The job is done. */
   endJob(id: number): Promise<void>

@@ -60,8 +60,7 @@ export function startReconciler({ db, queues, log }: ReconcilerSettings): Reconc
         }
         const gone = await tx.delete(outbox).where(eq(outbox.id, id)).returning({ id: outbox.id })
         if (gone.length === 0) continue
-        // The try that was counted with its announcement went with the queue.
-        await tx.insert(outbox).values({ ...row, attempts: Math.max(0, row.attempts - 1) })
+        await tx.insert(outbox).values(row)
         log.warn({ job: row.name, outbox_id: id }, 'the queue lost a job, it is announced again')
       }
       // Those go to the end of the line.

@@ -1,4 +1,4 @@
-/** A worker process that takes an encode and never ends it; tells its parent when it has begun. */
+/** A worker process that takes an encode and never ends it; tells its parent when it has begun and was counted. */
 import { openDatabase } from '@playtherapy/schema'
 import { createWorker } from '../src/index.ts'
 import { handlersWith, silent } from './support.ts'
@@ -10,7 +10,7 @@ await createWorker({
   database: openDatabase({ url: databaseUrl, max: 2, applicationName: 'doomed' }),
   handlers: handlersWith({
     'encode-video': () => {
-      process.send?.('begun')
+      setTimeout(() => process.send?.('begun'), 500)
       return new Promise(() => {})
     },
   }),

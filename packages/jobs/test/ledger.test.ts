@@ -11,7 +11,7 @@ for (const backend of queueBackends) {
       await announce(place.database.db, 'erase', { erasure_id: 1 }, { requestId: 'request-1' })
       await announce(place.database.db, 'erase', { erasure_id: 2 })
       // Published long ago, and the queue was wiped since.
-      await place.database.sql`update outbox set published_at = now() - interval '1 minute', attempts = 1`
+      await place.database.sql`update outbox set published_at = now() - interval '1 minute', attempts = id - 1`
       const seen: unknown[] = []
       const erase = async ({ erasure_id }: { erasure_id: number }, { requestId, attempt }: JobContext) => {
         seen.push([erasure_id, requestId, attempt])
@@ -20,7 +20,7 @@ for (const backend of queueBackends) {
       await until('an empty outbox', async () => (await place.outboxRows()) === 0)
       t.strictSame(seen.sort(), [
         [1, 'request-1', 1],
-        [2, null, 1],
+        [2, null, 2],
       ])
     })
 

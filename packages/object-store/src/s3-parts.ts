@@ -57,8 +57,8 @@ export function createPartBuffers(): PartBuffers {
     },
     give(buffer) {
       // The rest of a body is a view of one that was not filled.
-      const isWhole = buffer.length === buffer.buffer.byteLength
-      if (isWhole && idle.length < mostIdle) idle.push(buffer)
+      if (buffer.length === buffer.buffer.byteLength) idle.push(buffer)
+      if (idle.length > mostIdle) idle.shift()
       letGo(1)
     },
     fail(error) {

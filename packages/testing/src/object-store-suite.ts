@@ -217,6 +217,16 @@ export function objectStoreSuite(t: Test, store: ObjectStore): void {
     t.strictSame(await keysOf(prefix), [])
   })
 
+  t.test('a body that is at hand whole is stored as it is', async (t) => {
+    const prefix = `${randomName()}/`
+    for (const size of [0, 1_000, 11 * mebibyte + 1]) {
+      const bytes = randomBytes(size)
+      const stored = await store.put(`${prefix}${size}.json`, bytes, { contentType })
+      t.equal(stored.size, size)
+      t.equal(sha256(await read(await store.get(`${prefix}${size}.json`))), sha256(bytes))
+    }
+  })
+
   t.test('many uploads at once do not mix', async (t) => {
     const prefix = `${randomName()}/`
     await Promise.all(

@@ -1,3 +1,6 @@
+import { once } from 'node:events'
+import { type IncomingMessage, request } from 'node:http'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { scriptVersions } from '@playtherapy/schema'
 import { storeBackends, testStore } from '@playtherapy/testing'
 import t from 'tap'
@@ -26,6 +29,23 @@ t.test('a save with If-Match wins only over the version it was made from', async
   t.match(await post(form('{'), place, { 'if-match': '"1"' }), { status: 422 }, 'what is no script is told first')
   t.same(await post(form(script('five'))), saved, 'without it everything is as it was')
   t.equal((await objects()).length, 5)
+})
+
+t.test('a save that comes slowly is judged by what counts when it has come', async (t) => {
+  const { host, post, urlOf, place } = await testScripts(t, await testStore(t, 'file'))
+  t.same(await post(form(script('one'))), saved)
+  const sent = new Response(form(script('one')))
+  const bytes = Buffer.from(await sent.arrayBuffer())
+  const headers = { ...host.as(7), 'content-type': sent.headers.get('content-type') ?? '', 'if-match': '"1"' }
+  const slow = request(urlOf(place), { method: 'POST', headers: { ...headers, 'content-length': bytes.length } })
+  const answered = once(slow, 'response')
+  slow.write(bytes.subarray(0, 100))
+  await sleep(200)
+  t.same(await post(form(script('two'))), saved)
+  slow.end(bytes.subarray(100))
+  const [answer]: IncomingMessage[] = await answered
+  t.equal(answer?.statusCode, 412, 'the bytes of version 1, after version 2')
+  answer?.resume()
 })
 
 t.test('a reader that has the version already is told so', async (t) => {

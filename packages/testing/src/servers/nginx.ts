@@ -28,7 +28,7 @@ export async function startNginx(
     .replace('listen 8080', `listen 127.0.0.1:${port}`)
     .replace(/access_log .*/, 'access_log off;')
     // Debian's nginx is too old to look names up again, and here are none.
-    .replaceAll(' resolve;', ';')
+    .replaceAll(' resolve ', ' ')
     .replaceAll('media:8080', new URL(media).host)
     .replaceAll('s3:3900', new URL(store).host)
     .replaceAll(/(contents|script):8080/g, '127.0.0.1:9')

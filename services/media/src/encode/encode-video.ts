@@ -102,10 +102,14 @@ async function putFiles(
   files: { video: string; audio: string | undefined },
   signal: AbortSignal,
 ): Promise<Stored> {
-  const put = async (path: string, file: string, contentType: string) => ({
-    path,
-    ...(await store.put(inFolder('video', path), createReadStream(file), { contentType, signal })),
-  })
+  const put = async (path: string, file: string, contentType: string) => {
+    const body = createReadStream(file)
+    try {
+      return { path, ...(await store.put(inFolder('video', path), body, { contentType, signal })) }
+    } finally {
+      body.destroy()
+    }
+  }
   const [video, audio] = await Promise.allSettled([
     put(renditionPath(taken.path, taken.attempt), files.video, 'video/mp4'),
     files.audio ? put(audioPath(taken.path, taken.attempt), files.audio, 'audio/mp4') : undefined,

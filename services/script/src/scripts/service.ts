@@ -36,7 +36,7 @@ interface Save {
   place: string[]
   /** Whether they may follow the version that counts, 0 for none. */
   mayFollow(current: number): boolean
-  /** What the session had a moment ago, where somebody has asked already. */
+  /** What the session had when somebody asked, which may be minutes ago. */
   standing?: ScriptStanding | undefined
 }
 
