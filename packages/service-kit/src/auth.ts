@@ -41,9 +41,11 @@ export async function installAuth(host: FastifyInstance, { jwtSecret, jwtPublicK
   host.decorateRequest('userId', 0)
 }
 
-async function verify(request: FastifyRequest) {
+function verify(request: FastifyRequest): { user_id?: unknown; scope?: unknown } {
+  const { jwt } = request.server
   try {
-    return await request.jwtVerify<{ user_id?: unknown; scope?: unknown }>()
+    // What request.jwtVerify() comes to when the key is known from the start, for half its time.
+    return jwt.verify(jwt.lookupToken(request))
   } catch {
     throw errors.invalidToken()
   }
@@ -51,7 +53,7 @@ async function verify(request: FastifyRequest) {
 
 /** onRequest hook of every route for therapists: a valid token whose user_id is a positive integer. 401 otherwise. */
 export async function requireTherapist(request: FastifyRequest): Promise<void> {
-  const { user_id } = await verify(request)
+  const { user_id } = verify(request)
   if (typeof user_id !== 'number' || !Number.isInteger(user_id) || user_id < 1 || user_id > largestUserId) {
     throw errors.invalidToken()
   }
@@ -63,7 +65,7 @@ export async function requireTherapist(request: FastifyRequest): Promise<void> {
  * `reports:write` (a list, or words in one text as in RFC 8693) and names no user. 401 otherwise.
  */
 export async function requireReportWriter(request: FastifyRequest): Promise<void> {
-  const { user_id, scope } = await verify(request)
+  const { user_id, scope } = verify(request)
   const scopes = Array.isArray(scope) ? scope : typeof scope === 'string' ? scope.split(' ') : []
   if (user_id !== undefined || !scopes.includes('reports:write')) throw errors.invalidToken()
 }

@@ -7,7 +7,8 @@ import { DatabaseSettings, loadConfig } from '@playtherapy/service-kit'
 import { Type } from 'typebox'
 import { deadLetters, retry } from './reconcile/dead-letters.ts'
 
-const usage = 'npm run jobs [-- retry (ID… | all)]'
+// Called by npm or, in an image, by its file.
+const taken = 'retry (ID… | all)'
 const config = loadConfig(Type.Object(DatabaseSettings), process.env)
 const database = openDatabase({ url: config.DATABASE_URL, max: 1, applicationName: 'jobs' })
 const { db } = database
@@ -18,12 +19,12 @@ if (command === 'failed') {
   for (const { id, name, payload, attempts, failedAt, failure } of letters) {
     console.log(`${id}  ${failedAt?.toISOString()}  ${name} ${JSON.stringify(payload)}  ${attempts} tries: ${failure}`)
   }
-  console.log(letters.length === 0 ? 'No job was given up.' : `Once mended: ${usage}`)
+  console.log(letters.length === 0 ? 'No job was given up.' : `Once mended, the same command with: ${taken}`)
 } else if (command === 'retry' && names.length > 0 && names.every((name) => name === 'all' || /^\d+$/.test(name))) {
   const ids = names.includes('all') ? (await deadLetters(db)).map(({ id }) => id) : names.map(Number)
   for (const id of ids) console.log(`${id}  ${(await retry(db, id)) ? 'announced again' : 'no such dead letter'}`)
 } else {
-  console.error(usage)
+  console.error(`Takes nothing, or: ${taken}`)
   process.exitCode = 2
 }
 await database.close()
