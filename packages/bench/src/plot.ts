@@ -4,8 +4,8 @@ import type { Figure } from './row.ts'
 const escapeXml = (text: string) =>
   text.replace(/[<>&"]/g, (sign) => ({ '<': '&lt;', '>': '&gt;', '&': '&amp;', '"': '&quot;' })[sign] ?? sign)
 
-const width = 960
-const left = 420
+const width = 1000
+const left = 460
 const right = 90
 const rowHeight = 22
 const top = 44
@@ -17,7 +17,7 @@ const widest = 2
  * where less is wanted; where more is wanted the share is turned round, so left is better everywhere.
  */
 export function drawFigures(figures: Figure[]): string {
-  const x = (share: number) => left + (Math.min(share, widest) / widest) * (width - left - right)
+  const x = (share: number) => left + (Math.max(0, Math.min(share, widest)) / widest) * (width - left - right)
   const rows = figures.map((figure, index) => {
     const { target, measured, spread } = figure
     const share = (value: number) => ('most' in target ? value / target.most : target.least / value)
