@@ -15,7 +15,7 @@ export interface NewScript {
 }
 
 /** A session whose script is saved, in a case of the therapist. */
-export interface ScriptOwner {
+interface ScriptOwner {
   userId: number
   caseId: number
   sessionId: number

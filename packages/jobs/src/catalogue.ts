@@ -1,4 +1,4 @@
-import type { JobName, JobPayloads } from '@playtherapy/schema'
+import { type JobName, type JobPayloads, outbox } from '@playtherapy/schema'
 import { Ajv } from 'ajv'
 import { type Static, type TSchema, Type } from 'typebox'
 
@@ -55,6 +55,15 @@ export interface Announcement {
   payload: unknown
   requestId: string | null
   attempts: number
+}
+
+/** What an announcement is read from. */
+export const announcementColumns = {
+  id: outbox.id,
+  name: outbox.name,
+  payload: outbox.payload,
+  requestId: outbox.requestId,
+  attempts: outbox.attempts,
 }
 
 /** Whether a job of this name and payload exists; false for a row written by a newer release, or by hand. */

@@ -1,7 +1,7 @@
 import { setTimeout } from 'node:timers/promises'
 import { type Database, outbox } from '@playtherapy/schema'
 import { and, asc, eq, inArray, isNull, lt, sql } from 'drizzle-orm'
-import { isPublishable } from './catalogue.ts'
+import { announcementColumns, isPublishable } from './catalogue.ts'
 import type { Queues } from './connection.ts'
 import type { Log } from './faults.ts'
 
@@ -39,13 +39,7 @@ export function startReconciler({ db, queues, log }: ReconcilerSettings): Reconc
       const [lock] = await tx.execute<{ held: boolean }>(sql`select pg_try_advisory_xact_lock(${lockId}) as held`)
       if (!lock?.held) return
       const rows = await tx
-        .select({
-          id: outbox.id,
-          name: outbox.name,
-          payload: outbox.payload,
-          requestId: outbox.requestId,
-          attempts: outbox.attempts,
-        })
+        .select(announcementColumns)
         .from(outbox)
         .where(and(isNull(outbox.failedAt), lt(outbox.publishedAt, sql`now() - make_interval(secs => ${patience})`)))
         .orderBy(asc(outbox.publishedAt))

@@ -3,7 +3,7 @@ import type { JobName, OpenDatabase } from '@playtherapy/schema'
 import { outbox } from '@playtherapy/schema'
 import type { JobsOptions } from 'bullmq'
 import { and, asc, isNull, lte, min, sql } from 'drizzle-orm'
-import { type Announcement, isPublishable, type JobData, jobOptions } from './catalogue.ts'
+import { type Announcement, announcementColumns, isPublishable, type JobData, jobOptions } from './catalogue.ts'
 import type { Queues } from './connection.ts'
 import type { Log } from './faults.ts'
 
@@ -41,13 +41,7 @@ export async function startRelay({ database: { db, sql: client }, queues, log }:
   const publishBatch = () =>
     db.transaction(async (tx) => {
       const due: Announcement[] = await tx
-        .select({
-          id: outbox.id,
-          name: outbox.name,
-          payload: outbox.payload,
-          requestId: outbox.requestId,
-          attempts: outbox.attempts,
-        })
+        .select(announcementColumns)
         .from(outbox)
         .where(and(unpublished, lte(outbox.availableAt, sql`now()`)))
         .orderBy(asc(outbox.availableAt), asc(outbox.id))
