@@ -1,0 +1,44 @@
+import { errors } from './errors.ts'
+
+/** Part of a bound that one therapist may hold. */
+const sharePart = 4
+/** Seconds after which a refused caller is asked to come again. */
+const retryAfterSeconds = 5
+
+/** A bound on what the requests of one process hold together, with a share of it for each therapist. */
+export interface Shares {
+  /**
+   * Takes `amount` for this therapist, 1 by default. Returns a function that gives it back; calling it again does
+   * nothing. Throws `errors.tooManyRequests` (429) when the therapist would hold more than a share, and
+   * `errors.unavailable` (503) when all therapists together would hold more than `most`.
+   */
+  take(userId: number, amount?: number): () => void
+}
+
+/**
+ * A bound of `most` units (requests, connections, bytes) for a process. One therapist may hold a quarter of them, at
+ * least one, so that nobody can take what the others need.
+ */
+export function createShares(most: number): Shares {
+  const share = Math.max(1, Math.floor(most / sharePart))
+  const holdings = new Map<number, number>()
+  let held = 0
+  return {
+    take(userId, amount = 1) {
+      const before = holdings.get(userId) ?? 0
+      if (before + amount > share) throw errors.tooManyRequests(retryAfterSeconds)
+      if (held + amount > most) throw errors.unavailable()
+      holdings.set(userId, before + amount)
+      held += amount
+      let returned = false
+      return () => {
+        if (returned) return
+        returned = true
+        held -= amount
+        const after = (holdings.get(userId) ?? 0) - amount
+        if (after > 0) holdings.set(userId, after)
+        else holdings.delete(userId)
+      }
+    },
+  }
+}
