@@ -42,7 +42,7 @@ export const Case = Type.Object(
 
 export const Cases = Type.Array(Case, { examples: [[example]] })
 
-/** What a client may write of a case; everything else in the body is ignored (contract, decision 4). */
+/** What a client may write of a case; everything else in the body is ignored (services/contract.md, "Cases"). */
 export const CaseBody = Type.Object(
   {
     given_name: name,
