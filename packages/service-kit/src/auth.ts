@@ -1,5 +1,5 @@
 import jwt from '@fastify/jwt'
-import type { FastifyInstance, FastifyRequest } from 'fastify'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { errors } from './errors.ts'
 
 declare module 'fastify' {
@@ -51,21 +51,27 @@ function verify(request: FastifyRequest): { user_id?: unknown; scope?: unknown }
   }
 }
 
-/** onRequest hook of every route for therapists: a valid token whose user_id is a positive integer. 401 otherwise. */
-export async function requireTherapist(request: FastifyRequest): Promise<void> {
+/**
+ * onRequest hook of every route for therapists: a valid token whose user_id is a positive integer, 401 otherwise. Who
+ * has one waits for the answer among the others: 429 and 503 when too many wait.
+ */
+export async function requireTherapist(request: FastifyRequest, reply: FastifyReply): Promise<void> {
   const { user_id } = verify(request)
   if (typeof user_id !== 'number' || !Number.isInteger(user_id) || user_id < 1 || user_id > largestUserId) {
     throw errors.invalidToken()
   }
   request.userId = user_id
+  request.server.admit(request, reply)
 }
 
 /**
  * onRequest hook of the route by which the analysis system delivers reports: a token that holds the scope
- * `reports:write` (a list, or words in one text as in RFC 8693) and names no user. 401 otherwise.
+ * `reports:write` (a list, or words in one text as in RFC 8693) and names no user. 401 otherwise. Its share of the bounds
+ * is that of one therapist.
  */
-export async function requireReportWriter(request: FastifyRequest): Promise<void> {
+export async function requireReportWriter(request: FastifyRequest, reply: FastifyReply): Promise<void> {
   const { user_id, scope } = verify(request)
   const scopes = Array.isArray(scope) ? scope : typeof scope === 'string' ? scope.split(' ') : []
   if (user_id !== undefined || !scopes.includes('reports:write')) throw errors.invalidToken()
+  request.server.admit(request, reply)
 }

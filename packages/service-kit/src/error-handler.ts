@@ -1,7 +1,9 @@
+import { databaseCode } from '@playtherapy/schema'
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest, FastifySchemaValidationError } from 'fastify'
 import { Type } from 'typebox'
 import { fromDatabaseError } from './database-errors.ts'
 import { ApiError, errors, fault } from './errors.ts'
+import { protectiveHeaders } from './headers.ts'
 
 /** Body of every answer that is no success. */
 export const ErrorBody = Type.Object(
@@ -81,17 +83,16 @@ export const errorText = ({ message, code, status, detail, currentVersion }: Api
   })
 
 function answer(reply: FastifyReply, request: FastifyRequest, error: ApiError) {
-  // A stream that failed before its first byte has its headers in place already.
-  if (reply.raw.hasHeader('content-type')) {
-    for (const name of descriptions) {
-      reply.removeHeader(name)
-      reply.raw.removeHeader(name)
-    }
+  // An answer that failed before its first byte, or that there is no room for, has its headers in place already.
+  for (const name of descriptions) {
+    if (name === 'content-range' && error.status === 416) continue
+    reply.removeHeader(name)
+    reply.raw.removeHeader(name)
   }
   if (error.retryAfter !== undefined) reply.header('retry-after', error.retryAfter)
   return reply
     .code(error.status)
-    .headers({ 'content-type': 'application/json; charset=utf-8', 'cache-control': 'no-store' })
+    .headers({ ...protectiveHeaders, 'content-type': 'application/json; charset=utf-8', 'cache-control': 'no-store' })
     .serializer((text: string) => text)
     .send(errorText(error, request.id))
 }
@@ -101,11 +102,23 @@ export function answerFrameworkError(error: FastifyError, request: FastifyReques
   answer(reply, request, toApiError(error, 0))
 }
 
+/** SQLSTATE of a statement that took longer than it may. */
+const queryCanceled = '57014'
+
+/**
+ * How loud a failure is told. What a user can cause is a warning: too many requests, or a search that takes too long. An
+ * error is for an operator to mend.
+ */
+function levelOf(thrown: unknown, { status }: ApiError): 'error' | 'warn' {
+  const isRefused = status === 503 && (thrown instanceof ApiError || databaseCode(thrown) === queryCanceled)
+  return isRefused ? 'warn' : 'error'
+}
+
 /** Installs the one error handler, and the answer for routes that do not exist. */
 export function installErrorHandler(host: FastifyInstance): void {
   host.setErrorHandler((thrown, request, reply) => {
     const error = toApiError(thrown, request.routeOptions.bodyLimit ?? 0)
-    if (error.status >= 500) request.log.error({ err: thrown }, 'request failed')
+    if (error.status >= 500) request.log[levelOf(thrown, error)]({ err: thrown }, 'request failed')
     return answer(reply, request, error)
   })
   host.setNotFoundHandler((request, reply) => answer(reply, request, errors.routeNotFound()))

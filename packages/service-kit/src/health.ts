@@ -2,6 +2,7 @@ import Fastify, { type FastifyBaseLogger, type FastifyInstance } from 'fastify'
 import { Type } from 'typebox'
 import { ErrorBody, installErrorHandler } from './error-handler.ts'
 import { ApiError } from './errors.ts'
+import { installHeaders } from './headers.ts'
 import { quietLog } from './log.ts'
 import { installMetrics, type MetricSource } from './metrics.ts'
 
@@ -33,16 +34,19 @@ async function failingChecks(checks: ReadyChecks): Promise<string[]> {
 const Healthy = Type.Object({ status: Type.Literal('ok') }, { examples: [{ status: 'ok' }] })
 
 /**
- * `/health/live`: the process answers. `/health/ready`: it can do its work; 503 names the parts that are down.
+ * `/health/live`: the process answers. `/health/ready`: it can do its work; 503 names the parts that are down, or tells
+ * that no further request gets in while `isFull`.
  */
-export function installHealth(host: FastifyInstance, checks: ReadyChecks): void {
+export function installHealth(host: FastifyInstance, checks: ReadyChecks, isFull = () => false): void {
   const schema = { tags: ['health'], response: { 200: Healthy } }
   host.get('/health/live', { schema: { ...schema, summary: 'The process answers' } }, () => ({ status: 'ok' }))
   host.get(
     '/health/ready',
     { schema: { ...schema, summary: 'The process can do its work', response: { 200: Healthy, 503: ErrorBody } } },
-    async () => {
+    async (request) => {
+      if (isFull()) throw new ApiError(503, 10, 'Not ready: as many requests wait as may', { retryAfter: 5 })
       const failing = await failingChecks(checks)
+      if (failing.length > 0) request.log.error({ failing }, 'not ready')
       if (failing.length > 0) throw new ApiError(503, 10, `Not ready: ${failing.join(', ')}`, { retryAfter: 5 })
       return { status: 'ok' }
     },
@@ -56,6 +60,7 @@ export function createHealthHost(
   log: FastifyBaseLogger,
 ): FastifyInstance {
   const host = Fastify({ loggerInstance: log, logController: quietLog })
+  installHeaders(host)
   installErrorHandler(host)
   installHealth(host, checks)
   installMetrics(host, sources)

@@ -8,12 +8,15 @@ import { installAdmission } from './admission.ts'
 import { type AuthSettings, installAuth } from './auth.ts'
 import { answerFrameworkError, installErrorHandler } from './error-handler.ts'
 import { errors } from './errors.ts'
+import { installHeaders } from './headers.ts'
 import { installHealth, type ReadyChecks } from './health.ts'
+import { installHolding, mostHeldBytes } from './holding.ts'
 import { installJsonBody } from './json-body.ts'
 import { installLimits } from './limits.ts'
 import { installLingering } from './lingering.ts'
 import { createLogger, installRequestLog, type LogLevel, quietLog } from './log.ts'
 import { installMetrics } from './metrics.ts'
+import { createShares } from './shares.ts'
 import { refuseUnreadable } from './unreadable.ts'
 import { installValidation } from './validation.ts'
 
@@ -40,6 +43,18 @@ const logo = {
   </svg>`,
 }
 
+/** What the API page may do, beside our own files: it writes styles into itself, and calls us. */
+const pagePolicy = [
+  "default-src 'none'",
+  "script-src 'self'",
+  "style-src 'self' 'unsafe-inline'",
+  "img-src 'self' data:",
+  "connect-src 'self'",
+  "base-uri 'none'",
+  "form-action 'none'",
+  "frame-ancestors 'none'",
+].join('; ')
+
 /** Longest silence on a connection, in milliseconds; a transfer may last for hours as long as bytes move. */
 const idleMs = 120_000
 
@@ -56,6 +71,8 @@ export interface HostOptions {
   ready: ReadyChecks
   /** Patience with an answer that does not begin, in milliseconds; half a minute by default. */
   answerMs?: number
+  /** Patience with a body that is read whole, in milliseconds; ten seconds by default. */
+  bodyMs?: number
   /** Registers the apps; each brings its routes in a scope of its own. */
   apps: FastifyPluginAsync
 }
@@ -74,7 +91,8 @@ export async function createHost(options: HostOptions): Promise<FastifyInstance>
     },
     connectionTimeout: idleMs,
     keepAliveTimeout: 65_000,
-    http: { headersTimeout: 30_000, maxHeaderSize: 16_384 },
+    // A connection that says nothing, or drips its head, is looked for every 5 s.
+    http: { headersTimeout: 10_000, connectionsCheckingInterval: 5_000, maxHeaderSize: 16_384 },
     bodyLimit: 1_048_576,
     serializerOpts: { ajv: { meta: false } },
     // A closing host answers by the table of errors, see below.
@@ -87,6 +105,7 @@ export async function createHost(options: HostOptions): Promise<FastifyInstance>
   })
   installErrorHandler(host)
   installRequestLog(host)
+  installHeaders(host)
   installLingering(host)
   installValidation(host)
   installJsonBody(host)
@@ -99,14 +118,15 @@ export async function createHost(options: HostOptions): Promise<FastifyInstance>
     // An OPTIONS that is no preflight gets the same answer, rather than one outside the table of errors.
     strictPreflight: false,
   })
-  // After CORS: a browser may read this answer too.
+  // After CORS: a browser may read these answers too.
   let closing = false
   host.addHook('preClose', async () => {
     closing = true
   })
   host.addHook('onRequest', (request, reply, next) => {
     reply.header('x-request-id', request.id).header('cache-control', 'no-store')
-    next(closing ? errors.unavailable() : undefined)
+    // Nobody's body is read to be told that there is no such route.
+    next(closing ? errors.unavailable() : request.is404 ? errors.routeNotFound() : undefined)
   })
   // A connection that goes on would keep the process from ending.
   host.addHook('onSend', (_request, reply, _payload, next) => {
@@ -122,13 +142,19 @@ export async function createHost(options: HostOptions): Promise<FastifyInstance>
       components: { securitySchemes: { token: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT' } } },
     },
   })
-  await host.register(swaggerUi, { routePrefix: '/documentation', logo, uiConfig: { persistAuthorization: true } })
-  installHealth(host, options.ready)
-  installMetrics(host)
+  await host.register(swaggerUi, {
+    routePrefix: '/documentation',
+    logo,
+    uiConfig: { persistAuthorization: true },
+    staticCSP: pagePolicy,
+  })
+  const requests = installAdmission(host, options.answerMs)
+  const bytes = createShares(mostHeldBytes)
+  installHealth(host, options.ready, () => requests.isFull)
+  installMetrics(host, [async () => ({ requests_waiting: requests.held, request_bytes_held: bytes.held })])
   await installLimits(host, options.requestsPerMinute)
-  // Health and metrics stay outside: they are asked just when everything else waits.
   await host.register(async (scope) => {
-    installAdmission(scope, options.answerMs)
+    installHolding(scope, bytes, options.bodyMs)
     await scope.register(options.apps)
   })
   return host

@@ -30,7 +30,7 @@ export async function sendJsonObject(
       .headers({ 'content-length': size, ...(etag && { etag }), ...headers })
       .send(stream)
   } catch (error) {
-    request.log.error({ err: error }, 'a stored document could not be read')
+    if (!gone.signal.aborted) request.log.error({ err: error }, 'a stored document could not be read')
     throw errors.downloadFailed(path.split('/').at(-1) ?? '')
   }
 }

@@ -14,8 +14,8 @@ class QuietLog extends LogController {
     super({ disableRequestLogging: true })
   }
   override streamError(error: Error, request: FastifyRequest): void {
-    // A client that left is told of by `onRequestAbort`, below.
-    if ('code' in error && error.code === 'ERR_STREAM_PREMATURE_CLOSE') return
+    // The client left, and with it whatever it was that we read for it.
+    if (request.raw.socket.destroyed) return
     request.log.error({ err: error }, 'an answer broke off')
   }
 }

@@ -7,6 +7,12 @@ const retryAfterSeconds = 5
 
 /** A bound on what the requests of one process hold together, with a share of it for each therapist. */
 export interface Shares {
+  /** What one therapist may hold. */
+  readonly share: number
+  /** What all hold together now. */
+  readonly held: number
+  /** Whether nobody can take even one more. */
+  readonly isFull: boolean
   /**
    * Takes `amount` for this therapist, 1 by default. Returns a function that gives it back; calling it again does
    * nothing. Throws `errors.tooManyRequests` (429) when the therapist would hold more than a share, and
@@ -24,6 +30,13 @@ export function createShares(most: number): Shares {
   const holdings = new Map<number, number>()
   let held = 0
   return {
+    share,
+    get held() {
+      return held
+    },
+    get isFull() {
+      return held + 1 > most
+    },
     take(userId, amount = 1) {
       const before = holdings.get(userId) ?? 0
       if (before + amount > share) throw errors.tooManyRequests(retryAfterSeconds)

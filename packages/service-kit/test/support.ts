@@ -41,7 +41,8 @@ export function bearer(header: object, claims: object, signed: Signer): Record<s
   return { authorization: `Bearer ${input}.${signed(input)}` }
 }
 
-export const good = () => bearer({ alg: 'HS256', typ: 'JWT' }, { user_id: 7 }, hmac('sha256', jwtSecret))
+/** An Authorization header of this therapist. */
+export const good = (userId = 7) => bearer({ alg: 'HS256', typ: 'JWT' }, { user_id: userId }, hmac('sha256', jwtSecret))
 
 /** Everything a server answers to these bytes until it closes the connection. */
 export async function rawExchange(url: string, bytes: string): Promise<string> {

@@ -1,0 +1,48 @@
+import { requireTherapist } from '@playtherapy/service-kit'
+import t from 'tap'
+import { good, rawExchange, startHost } from './support.ts'
+
+const protective = {
+  'x-content-type-options': 'nosniff',
+  'content-security-policy': "default-src 'none'; frame-ancestors 'none'; sandbox",
+  'referrer-policy': 'no-referrer',
+}
+
+t.test('every answer says that it is what it is declared to be, and no page', async (t) => {
+  const { url } = await startHost(t, {
+    apps: async (app) => {
+      app.addHook('onRequest', requireTherapist)
+      app.get('/', async () => ({}))
+      app.get('/fails', async () => {
+        throw new Error('x')
+      })
+    },
+  })
+  const origin = 'http://localhost:3000'
+  const preflight = { origin, 'access-control-request-method': 'GET' }
+  const asked: [number, string, RequestInit][] = [
+    [200, '/', { headers: good() }],
+    [200, '/', { headers: good(), method: 'HEAD' }],
+    [204, '/', { headers: preflight, method: 'OPTIONS' }],
+    [401, '/', {}],
+    [404, '/nowhere', {}],
+    [422, '/%zz', {}],
+    [500, '/fails', { headers: good() }],
+    [200, '/health/live', {}],
+    [200, '/metrics', {}],
+  ]
+  for (const [status, path, init] of asked) {
+    const answer = await fetch(url + path, init)
+    t.equal(answer.status, status, path)
+    for (const [name, value] of Object.entries(protective)) t.equal(answer.headers.get(name), value, `${path} ${name}`)
+  }
+  const unreadable = (await rawExchange(url, 'hello\r\n\r\n')).toLowerCase()
+  for (const [name, value] of Object.entries(protective)) t.match(unreadable, `\r\n${name}: ${value}\r\n`)
+})
+
+t.test('the API page may run our scripts, and nobody else’s', async (t) => {
+  const { url } = await startHost(t, {})
+  const page = await fetch(`${url}/documentation`)
+  t.equal(page.headers.get('x-content-type-options'), 'nosniff')
+  t.match(page.headers.get('content-security-policy'), "default-src 'none'; script-src 'self';")
+})
