@@ -11,9 +11,17 @@ declare module 'fastify' {
 
 declare module '@fastify/jwt' {
   interface FastifyJWT {
-    payload: { user_id?: unknown; scope?: unknown; exp?: number }
-    user: { user_id?: unknown; scope?: unknown }
+    payload: Claims
+    user: Claims
   }
+}
+
+interface Claims {
+  user_id?: unknown
+  scope?: unknown
+  aud?: string | string[]
+  iss?: string
+  exp?: number
 }
 
 export interface AuthSettings {
@@ -21,34 +29,55 @@ export interface AuthSettings {
   jwtSecret?: string
   /** PEM public key; when set only asymmetric tokens are taken, and the secret opens nothing. */
   jwtPublicKey?: string
+  /** Tokens must be for this audience, among others or alone; any by default. */
+  jwtAudience?: string
+  /** Tokens must come from this issuer; any by default. */
+  jwtIssuer?: string
 }
 
 const asymmetric = ['RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512', 'ES256', 'ES384', 'ES512', 'EdDSA'] as const
 const largestUserId = 2_147_483_647
+/** Longest time for which a token may still be good, in seconds: a year, and a day for clocks and leap days. */
+const longestSeconds = 366 * 86_400
 
 /**
  * Prepares token verification. The algorithms are pinned: a verifier that trusts the token's header takes `none`, or a
- * public key for a shared secret (RFC 8725, section 3.1). `exp` is required.
+ * public key for a shared secret (RFC 8725, section 3.1). `exp` is required, and `aud` and `iss` where they are
+ * configured. `iat` is not judged (RFC 7519, section 4.1.6): the clock of a sign-in service may be ahead of ours.
  */
-export async function installAuth(host: FastifyInstance, { jwtSecret, jwtPublicKey }: AuthSettings): Promise<void> {
+export async function installAuth(
+  host: FastifyInstance,
+  { jwtSecret, jwtPublicKey, jwtAudience, jwtIssuer }: AuthSettings,
+): Promise<void> {
   const algorithms = jwtPublicKey ? [...asymmetric] : ['HS256' as const]
   const secret = jwtPublicKey ?? jwtSecret
   if (!secret) throw new Error('either a JWT secret or a public key is needed')
   await host.register(jwt, {
     secret: jwtPublicKey ? { public: jwtPublicKey } : secret,
-    verify: { algorithms, requiredClaims: ['exp'], onlyCookie: false },
+    verify: {
+      algorithms,
+      requiredClaims: ['exp', ...(jwtAudience ? ['aud'] : []), ...(jwtIssuer ? ['iss'] : [])],
+      ...(jwtAudience && { allowedAud: jwtAudience }),
+      ...(jwtIssuer && { allowedIss: jwtIssuer }),
+      onlyCookie: false,
+    },
   })
   host.decorateRequest('userId', 0)
 }
 
-function verify(request: FastifyRequest): { user_id?: unknown; scope?: unknown } {
+function verify(request: FastifyRequest): Claims {
   const { jwt } = request.server
+  let claims: Claims
   try {
     // What request.jwtVerify() comes to when the key is known from the start, for half its time.
-    return jwt.verify(jwt.lookupToken(request))
+    claims = jwt.verify(jwt.lookupToken(request))
   } catch {
     throw errors.invalidToken()
   }
+  // A token cannot be taken back, so that one for ever would be a key to a therapist's cases for ever.
+  const { exp = Number.POSITIVE_INFINITY } = claims
+  if (exp > Date.now() / 1000 + longestSeconds) throw errors.invalidToken()
+  return claims
 }
 
 /**

@@ -41,6 +41,8 @@ export async function serve({
     auth: {
       ...(config.JWT_SECRET && { jwtSecret: config.JWT_SECRET }),
       ...(config.JWT_PUBLIC_KEY && { jwtPublicKey: config.JWT_PUBLIC_KEY }),
+      ...(config.JWT_AUDIENCE && { jwtAudience: config.JWT_AUDIENCE }),
+      ...(config.JWT_ISSUER && { jwtIssuer: config.JWT_ISSUER }),
     },
     corsOrigins: config.CORS_ORIGINS.split(',').map((origin) => origin.trim()),
     logLevel: config.LOG_LEVEL,

@@ -49,6 +49,12 @@ export const HttpSettings = {
       description: 'PEM public key, which then alone counts',
     }),
   ),
+  JWT_AUDIENCE: Type.Optional(
+    Type.String({ minLength: 1, description: 'Audience (`aud`) that tokens must be for; any where it is not set' }),
+  ),
+  JWT_ISSUER: Type.Optional(
+    Type.String({ minLength: 1, description: 'Issuer (`iss`) that tokens must come from; any where it is not set' }),
+  ),
   REQUESTS_PER_MINUTE: Type.Integer({
     default: 1_200,
     minimum: 1,

@@ -32,6 +32,12 @@ const ec = generateKeyPairSync('ec', { namedCurve: 'P-256' })
 const ed = generateKeyPairSync('ed25519')
 const pem = (pair: typeof rsa) => pair.publicKey.export({ type: 'spki', format: 'pem' }).toString()
 
+/** A header with claims that no JSON.stringify writes. */
+function signedText(claims: string): Record<string, string> {
+  const input = [JSON.stringify(hs256), claims].map((text) => Buffer.from(text).toString('base64url')).join('.')
+  return { authorization: `Bearer ${input}.${secretly(input)}` }
+}
+
 t.test('with a shared secret', async (t) => {
   const get = await tokenHost(t, { jwtSecret })
   t.same(await get('/therapist', good()), { status: 200, body: { userId: 7 } })
@@ -63,6 +69,23 @@ t.test('with a shared secret', async (t) => {
     ['exp null', bearer(hs256, { ...user, exp: null }, secretly)],
     ['exp a list', bearer(hs256, { ...user, exp: [now + 60] }, secretly)],
     ['no exp', bearer(hs256, { ...user, exp: undefined }, secretly)],
+    ['exp in more than a year', bearer(hs256, { ...user, exp: now + 367 * 86_400 }, secretly)],
+    ['exp in milliseconds', bearer(hs256, { ...user, exp: (now + 60) * 1_000 }, secretly)],
+    ['exp without an end', signedText('{"user_id":7,"exp":1e999}')],
+    ['exp beyond any date', signedText('{"user_id":7,"exp":1e308}')],
+    ['exp negative', bearer(hs256, { ...user, exp: -now }, secretly)],
+    ['exp inherited', signedText(`{"user_id":7,"__proto__":{"exp":${now + 60}}}`)],
+    ['user_id inherited', signedText(`{"exp":${now + 60},"__proto__":{"user_id":7}}`)],
+    ['the last of two exp', signedText(`{"user_id":7,"exp":${now + 60},"exp":1}`)],
+    ['the last of two user_id', signedText(`{"user_id":7,"exp":${now + 60},"user_id":"7"}`)],
+    ['a list of claims', signedText(`[{"user_id":7,"exp":${now + 60}}]`)],
+    ['crit empty', bearer({ ...hs256, crit: [] }, user, secretly)],
+    ['crit as text', bearer({ ...hs256, crit: 'exp' }, user, secretly)],
+    ['two headers in one', { authorization: `${good().authorization}, ${good(8).authorization}` }],
+    ['two spaces', { authorization: (good().authorization ?? '').replace(' ', '  ') }],
+    ['a tab', { authorization: (good().authorization ?? '').replace(' ', '\t') }],
+    ['padding', { authorization: `${good().authorization}=` }],
+    ['a token of 12 KB', bearer(hs256, { ...user, user_id: 'x'.repeat(9_000) }, secretly)],
     ...none.map((alg): [string, Record<string, string>] => [`alg ${alg}, unsigned`, bearer({ alg }, user, unsigned)]),
     ...none.map((alg): [string, Record<string, string>] => [`alg ${alg}, signed`, bearer({ alg }, user, secretly)]),
     ...[undefined, null, 0, -7, 7.5, 2_147_483_648, 1e300, '7', true, [7], { id: 7 }].map(
@@ -76,10 +99,42 @@ t.test('with a shared secret', async (t) => {
   const [head, , signature] = token.split('.')
   const swapped = Buffer.from(JSON.stringify({ user_id: 8, exp: now + 60 })).toString('base64url')
   t.same(await get('/therapist', { authorization: `${head}.${swapped}.${signature}` }), refused, 'other claims')
+  const isFine: [string, Record<string, string>][] = [
+    ['a year', bearer(hs256, { ...user, exp: now + 365 * 86_400 }, secretly)],
+    ['exp with a fraction', bearer(hs256, { ...user, exp: now + 60.5 }, secretly)],
+    ['issued by a clock ahead of ours', bearer(hs256, { ...user, iat: now + 60 }, secretly)],
+    ['a key id, which we have no use for', bearer({ ...hs256, kid: '../../dev/null' }, user, secretly)],
+    ['user_id with a fraction of nothing', signedText(`{"user_id":7.0,"exp":${now + 60}}`)],
+    ['another spelling of the scheme', { authorization: (good().authorization ?? '').replace('Bearer', 'bearer') }],
+    ['an audience and an issuer, as none are configured', bearer(hs256, { ...user, aud: 'x', iss: 'y' }, secretly)],
+  ]
+  for (const [what, headers] of isFine)
+    t.same(await get('/therapist', headers), { status: 200, body: { userId: 7 } }, what)
   t.same(await get('/therapist', bearer(hs256, { user_id: 2_147_483_647 }, secretly)), {
     status: 200,
     body: { userId: 2_147_483_647 },
   })
+})
+
+t.test('for an audience, from an issuer', async (t) => {
+  const get = await tokenHost(t, { jwtSecret, jwtAudience: 'playtherapy', jwtIssuer: 'https://auth.clinic.example' })
+  const iss = 'https://auth.clinic.example'
+  const ask = (path: string, claims: object) => get(path, bearer(hs256, claims, secretly))
+  for (const aud of ['playtherapy', ['playtherapy'], ['other', 'playtherapy']]) {
+    t.match(await ask('/therapist', { user_id: 7, aud, iss }), { status: 200 }, JSON.stringify(aud))
+    t.match(await ask('/writer', { scope: 'reports:write', aud, iss }), { status: 200 }, JSON.stringify(aud))
+  }
+  const bad = [
+    ...[undefined, null, '', 'play', 'playtherapy2', 'PlayTherapy', 'other playtherapy', [], [[]], ['other'], 7].map(
+      (aud) => ({ aud, iss }),
+    ),
+    ...[['playtherapy', 7], [['playtherapy']], { 0: 'playtherapy' }].map((aud) => ({ aud, iss })),
+    ...[undefined, null, '', `${iss}/`, 'https://auth', [iss], true].map((iss) => ({ aud: 'playtherapy', iss })),
+  ]
+  for (const claims of bad) {
+    t.same(await ask('/therapist', { user_id: 7, ...claims }), refused, JSON.stringify(claims))
+    t.same(await ask('/writer', { scope: 'reports:write', ...claims }), refused, JSON.stringify(claims))
+  }
 })
 
 t.test('two kinds of token, and neither opens the other door', async (t) => {
