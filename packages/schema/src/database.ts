@@ -1,15 +1,19 @@
 import type { ExtractTablesWithRelations } from 'drizzle-orm'
 import { drizzle, type PostgresJsDatabase, type PostgresJsTransaction } from 'drizzle-orm/postgres-js'
 import postgres from 'postgres'
+import { createHeavy, type Heavy } from './heavy.ts'
 import * as tables from './tables.ts'
 
-export type Database = PostgresJsDatabase<typeof tables> & { $client: postgres.Sql }
+/** Connections on which any statement may run. */
+export type Pool = PostgresJsDatabase<typeof tables> & { $client: postgres.Sql }
+/** The connections of a process, and those of its heavy statements. */
+export type Database = Pool & { heavy: Heavy<Pool> }
 export type Transaction = PostgresJsTransaction<typeof tables, ExtractTablesWithRelations<typeof tables>>
 
 export interface DatabaseSettings {
   /** postgres:// URL. */
   url: string
-  /** Most connections this process may hold (house.md: services 8, workers 4). */
+  /** Most connections this process may hold, those for heavy statements aside. */
   max: number
   /** Shown in pg_stat_activity. */
   applicationName: string
@@ -24,14 +28,34 @@ export interface OpenDatabase {
 
 /** Most parameters of a statement that a connection keeps prepared: a list in it comes in too many lengths. */
 const mostKept = 16
+/** Connections for heavy statements, opened by the first of them: with the services' six they are eight. */
+const heavyConnections = 2
+/** Longest time, in milliseconds, that a statement may run, and that a heavy one may: others wait for its connection. */
+const [statementMs, heavyStatementMs] = [15_000, 5_000]
 
 /**
  * A pool that connects on first use. Nothing outward waits for ever: a statement ends after 15 s, an abandoned
  * transaction after 30 s, and a connection that owes an answer is given up after 20 s of silence, for the network may
- * have lost it without a word (fails as CONNECTION_CLOSED).
+ * have lost it without a word (fails as CONNECTION_CLOSED). Heavy statements have connections of their own and end
+ * after 5 s.
  */
 export function openDatabase({ url, max, applicationName }: DatabaseSettings): OpenDatabase {
-  const sql = postgres(url, {
+  const sql = connect(url, max, applicationName, statementMs)
+  const heavySql = connect(url, heavyConnections, applicationName, heavyStatementMs)
+  const heavy = createHeavy(poolOver(heavySql), heavyConnections)
+  return {
+    db: Object.assign(poolOver(sql), { heavy }),
+    sql,
+    async close() {
+      await Promise.all([sql.end({ timeout: 5 }), heavySql.end({ timeout: 5 })])
+    },
+  }
+}
+
+const poolOver = (sql: postgres.Sql): Pool => drizzle(sql, { schema: tables, casing: 'snake_case' })
+
+const connect = (url: string, max: number, applicationName: string, longestMs: number) =>
+  postgres(url, {
     max,
     connect_timeout: 5,
     answer_timeout: 20,
@@ -44,9 +68,7 @@ export function openDatabase({ url, max, applicationName }: DatabaseSettings): O
     onnotice: () => {},
     connection: {
       application_name: applicationName,
-      statement_timeout: 15_000,
+      statement_timeout: longestMs,
       idle_in_transaction_session_timeout: 30_000,
     },
   })
-  return { db: drizzle(sql, { schema: tables, casing: 'snake_case' }), sql, close: () => sql.end({ timeout: 5 }) }
-}

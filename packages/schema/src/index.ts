@@ -1,4 +1,5 @@
-export { type Database, type OpenDatabase, openDatabase, type Transaction } from './database.ts'
+export { type Database, type OpenDatabase, openDatabase, type Pool, type Transaction } from './database.ts'
+export { TooManyStatementsError } from './heavy.ts'
 export type { JobName, JobPayloads } from './jobs.ts'
 export { databaseCode, isOutage, outlastOutage } from './outage.ts'
 export { announce } from './outbox.ts'

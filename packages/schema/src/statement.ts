@@ -1,6 +1,6 @@
 import { fillPlaceholders, type SQL } from 'drizzle-orm'
 import { PgDialect } from 'drizzle-orm/pg-core'
-import type { Database } from './database.ts'
+import type { Pool } from './database.ts'
 
 type Value = string | number | null
 
@@ -10,14 +10,15 @@ const isValue = (value: unknown): value is Value =>
 
 /**
  * A statement that is asked often: its text is made here, once, with `sql.placeholder`s for what differs from one time
- * to the next. Making the text anew takes Node longer than anything else about a short answer.
+ * to the next. Making the text anew takes Node longer than anything else about a short answer. It runs on the given pool
+ * unless another one is named.
  */
 export function statement<Row extends Record<string, unknown>>(
-  { $client }: Database,
+  usual: Pool,
   query: SQL,
-): (values: Record<string, Value>) => Promise<Row[]> {
+): (values: Record<string, Value>, pool?: Pool) => Promise<Row[]> {
   const { sql: text, params } = dialect.sqlToQuery(query)
-  return async (values) => {
+  return async (values, { $client } = usual) => {
     const filled = fillPlaceholders(params, values).filter(isValue)
     if (filled.length !== params.length) throw new Error('a statement with a value of another kind')
     return $client.unsafe<Row[]>(text, filled)
