@@ -1,4 +1,4 @@
-import { sql } from 'drizzle-orm'
+import { type SQL, sql } from 'drizzle-orm'
 import {
   type AnyPgColumn,
   bigint,
@@ -38,6 +38,10 @@ export const cases = pgTable(
     caseStateId: smallint().notNull().default(1),
     createdAt: instant().notNull().defaultNow(),
     updatedAt: instant().notNull().defaultNow(),
+    /** What a keyword is looked for in. The database makes it, also for processes that do not know it. */
+    searchText: text().generatedAlwaysAs(
+      (): SQL => sql`case_search_text(${cases.givenName}, ${cases.familyName}, ${cases.description})`,
+    ),
   },
   (t) => [
     index('cases_user_id_id_index').on(t.userId, t.id),
