@@ -307,6 +307,31 @@ export const outbox = pgTable(
   ],
 )
 
+/**
+ * A creating request that named an Idempotency-Key: repeated within a day, it makes nothing again. It goes with what it
+ * made. Key and request are kept as SHA-256 in hex, because a client may put anything into them.
+ */
+export const idempotencyKeys = pgTable(
+  'idempotency_keys',
+  {
+    userId: integer().notNull(),
+    /** Of the path and the key. */
+    key: text().notNull(),
+    /** Of the body. */
+    request: text().notNull(),
+    caseId: integer().references(() => cases.id, { onDelete: 'cascade' }),
+    sessionId: integer().references(() => sessions.id, { onDelete: 'cascade' }),
+    createdAt: instant().notNull().defaultNow(),
+  },
+  (t) => [
+    primaryKey({ columns: [t.userId, t.key] }),
+    index('idempotency_keys_case_id_index').on(t.caseId),
+    index('idempotency_keys_session_id_index').on(t.sessionId),
+    index('idempotency_keys_created_at_index').on(t.createdAt),
+    check('idempotency_keys_made_one', sql`num_nonnulls(${t.caseId}, ${t.sessionId}) = 1`),
+  ],
+)
+
 /** The one row that names this installation; the bucket that belongs to it carries the same name. */
 export const installation = pgTable('installation', {
   id: uuid().primaryKey().defaultRandom(),

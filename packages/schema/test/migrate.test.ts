@@ -23,6 +23,7 @@ t.test('migrations can run twice and by several processes at once', async (t) =>
       'report_versions',
       'outbox',
       'erasures',
+      'idempotency_keys',
     ]),
   )
 })
