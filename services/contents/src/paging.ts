@@ -30,14 +30,15 @@ export const ListQuery = Type.Object({
 /** How many pages so many entries fill; an empty list has one. */
 export const pages = (count: number) => Math.max(1, Math.ceil(count / pageSize))
 
-/**
- * The pattern for ILIKE, or undefined for no filter. `undefined` as text is what the client's proxy sends for a missing
- * keyword. The wildcards are letters like any other.
- */
-export function likePattern(keyword: string | undefined): string | undefined {
-  if (!keyword || keyword === 'undefined') return undefined
-  return `%${keyword.replace(/[\\%_]/g, '\\$&')}%`
+/** Entries of a list, newest first: those with an id below `before`, after the first `offset` of them, at most `limit`. */
+export interface Range {
+  before: number
+  offset: number
+  limit: number
 }
+
+/** A bound above every id. */
+export const newest = largest + 1
 
 export interface Page {
   /** For the statement: within what the database can count. */

@@ -227,6 +227,22 @@ t.test('keyword', async (t) => {
   t.same(await find('0%'), [percent])
   t.same(await find('a%'), [])
   t.same(await find("' or true --"), [])
+  const beside = await newCase(7, {
+    given_name: 'left',
+    family_name: 'right',
+    description: { a: 'one', b: ['two', 3, 'vier\u001ffive'], c: 'İstanbul STRASSE ΟΔΟΣ' },
+  })
+  // Values lie side by side in what is searched: none of these is in one value.
+  for (const between of ['', ' ', '\n', '\t', '\u0001', '\u001e', '\u001f', '\u2028', '\uffff', '","']) {
+    t.same(await find(`left${between}right`), [], encodeURIComponent(between))
+    t.same(await find(`two${between}3`), [], encodeURIComponent(between))
+  }
+  for (const keyword of ['left', 'RIGHT', 'vier\u001fFIVE', 'strasse', 'οδοσ', 'istanbul'.slice(1)]) {
+    t.same(await find(keyword), [beside], encodeURIComponent(keyword))
+  }
+  await call(7, 'PUT', `/${beside}`, { given_name: 'moved', description: { a: 'elsewhere' } })
+  t.same(await find('vier'), [], 'a change counts at once')
+  t.same(await find('elsewhere'), [beside])
   t.match(await call(7, 'GET', `?keyword=${'x'.repeat(201)}`), invalid(['query', 'keyword']))
   t.match(await call(7, 'GET', '?keyword=a%00'), invalid(['query', 'keyword']))
 })

@@ -20,16 +20,37 @@ export interface Contents {
   newSession(userId: number, caseId: number, data?: object): Promise<number>
 }
 
+/** The same database, which tells how many rows each of its prepared statements has read. */
+function counted(db: Database, rowsRead: (count: number) => void): Database {
+  const unsafe = new Proxy(db.$client.unsafe, {
+    apply(target, self, values) {
+      const query = Reflect.apply(target, self, values)
+      query.then(
+        (rows: unknown[]) => rowsRead(rows.length),
+        () => {},
+      )
+      return query
+    },
+  })
+  const client = new Proxy(db.$client, {
+    get: (target, key) => (key === 'unsafe' ? unsafe : Reflect.get(target, key)),
+  })
+  return new Proxy(db, { get: (target, key) => (key === '$client' ? client : Reflect.get(target, key)) })
+}
+
 /** The contents service on a database and an object store of the test's own. */
 export async function contents(
   t: Teardown,
-  { timeZone = 'Asia/Seoul', uploadLimit = 1_000_000 } = {},
+  { timeZone = 'Asia/Seoul', uploadLimit = 1_000_000, rowsRead = (_count: number) => {} } = {},
 ): Promise<Contents> {
   const { db } = await testDatabase(t)
   const directory = await mkdtemp(join(tmpdir(), 'contents-test-'))
   t.teardown(() => rm(directory, { recursive: true, force: true }))
   const store = createFileStore({ directory, publicUrl: 'http://objects.test', secret: 'a secret for tests only' })
-  const host = await testHost(t, contentsApp({ db, store, phase: 'LOCAL', timeZone, uploadLimit }))
+  const host = await testHost(
+    t,
+    contentsApp({ db: counted(db, rowsRead), store, phase: 'LOCAL', timeZone, uploadLimit }),
+  )
 
   const call: Contents['call'] = async (who, method, path, body) => {
     const raw = typeof body === 'string' || body instanceof Uint8Array

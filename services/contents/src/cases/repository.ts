@@ -1,7 +1,8 @@
 import { cases, type Database, sessions, statement } from '@playtherapy/schema'
 import { and, eq, type SQL, sql } from 'drizzle-orm'
 import { bury } from '../erasure.ts'
-import { knownTotal, likePattern, type Page } from '../paging.ts'
+import type { Range } from '../paging.ts'
+import { ask } from '../search.ts'
 import type { Case } from './schemas.ts'
 
 export interface NewCase {
@@ -35,21 +36,13 @@ export function caseRepository(db: Database, timeZone: string) {
 
   const { placeholder } = sql
   const owned = eq(cases.userId, placeholder('userId'))
-  const pattern = placeholder('pattern')
-  const values = sql`select value #>> '{}' as text from jsonb_path_query(${cases.description}, 'strict $.**') as value
-    where jsonb_typeof(value) in ('string', 'number')`
-  /** Cases that a keyword finds, in names and in the values, not the keys, of the description. */
-  const found = and(
-    owned,
-    sql`(${cases.givenName} ilike ${pattern} or ${cases.familyName} ilike ${pattern}
-      or exists (select from (${values}) as described where described.text ilike ${pattern}))`,
-  )
+  const found = and(owned, sql`strpos(${cases.searchText}, search_fold(${placeholder('keyword')})) > 0`)
   const statements = (where: SQL | undefined) => ({
     list: statement<Row>(
       db,
       sql`select ${columns}
         from (
-          select * from ${cases} where ${where}
+          select * from ${cases} where ${where} and ${cases.id} < ${placeholder('before')}::int8
           order by ${cases.id} desc offset ${placeholder('offset')} limit ${placeholder('limit')}
         ) as ${cases}
         order by ${cases.id} desc`,
@@ -58,25 +51,22 @@ export function caseRepository(db: Database, timeZone: string) {
   })
   const of = { all: statements(owned), found: statements(found) }
 
-  async function count(userId: number, keyword: string | undefined): Promise<number> {
-    const pattern = likePattern(keyword)
-    const [row] = await (pattern === undefined ? of.all : of.found).count({ userId, pattern: pattern ?? null })
-    return row?.count ?? 0
-  }
-
   const one = (userId: number, id: number) => and(eq(cases.id, id), eq(cases.userId, userId))
 
   return {
-    /** A page, and how many there are as far as it tells: all that a check of its range needs. */
-    async list(userId: number, keyword: string | undefined, { offset, limit }: Page) {
-      const pattern = likePattern(keyword)
-      const { list } = pattern === undefined ? of.all : of.found
-      const rows = await list({ userId, pattern: pattern ?? null, offset, limit })
-      const total = knownTotal(rows.length, offset) ?? (await count(userId, keyword))
-      return { total, items: rows.map(toCase) }
+    async list(userId: number, keyword: string | undefined, range: Range): Promise<Case[]> {
+      const rows = await ask(db, { userId, keyword }, of, ({ list }, keyword, pool) =>
+        list({ userId, keyword, ...range }, pool),
+      )
+      return rows.map(toCase)
     },
 
-    count,
+    async count(userId: number, keyword: string | undefined): Promise<number> {
+      const [row] = await ask(db, { userId, keyword }, of, ({ count }, keyword, pool) =>
+        count({ userId, keyword }, pool),
+      )
+      return row?.count ?? 0
+    },
 
     async get(userId: number, id: number): Promise<Case | undefined> {
       const [row] = await db.execute<Row>(sql`select ${columns} from ${cases} where ${one(userId, id)}`)

@@ -1,12 +1,15 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { CaseParams, ErrorBody, errors, fault } from '@playtherapy/service-kit'
 import { Type } from 'typebox'
-import { checkPage, KeywordQuery, ListQuery, pages, readPage } from '../paging.ts'
+import { sendList } from '../lists.ts'
+import { KeywordQuery, ListQuery, pages, readPage } from '../paging.ts'
 import type { caseRepository, NewCase } from './repository.ts'
 import { Case, CaseBody, Cases } from './schemas.ts'
 
 /** Bytes of JSON that a description may take. */
 const largestDescription = 16 * 1024
+/** Cases that a list holds at once: with the largest descriptions they take some 10 MB when read. */
+const casesAtOnce = 20
 
 const route = { tags: ['case'], security: [{ token: [] }] }
 const failures = { 400: ErrorBody, 401: ErrorBody, 413: ErrorBody, 422: ErrorBody, 429: ErrorBody, 503: ErrorBody }
@@ -44,11 +47,15 @@ export const caseRoutes: FastifyPluginAsyncTypebox<{ repository: ReturnType<type
         response: { 200: Cases, ...failures },
       },
     },
-    async ({ userId, query }) => {
-      const page = readPage(query)
-      const { total, items } = await repository.list(userId, query.keyword, page)
-      checkPage(page, total)
-      return items
+    async (request, reply) => {
+      const { userId, query } = request
+      return sendList(reply, {
+        userId,
+        page: readPage(query),
+        atOnce: casesAtOnce,
+        read: (range) => repository.list(userId, query.keyword, range),
+        count: () => repository.count(userId, query.keyword),
+      })
     },
   )
 

@@ -5,13 +5,15 @@ import {
   reportVersions,
   scriptVersions,
   sessions,
+  statement,
   type Transaction,
   videos,
 } from '@playtherapy/schema'
 import { ownSession, type SessionOfCaller } from '@playtherapy/service-kit'
 import { and, eq, type SQL, sql } from 'drizzle-orm'
 import { bury } from '../erasure.ts'
-import { knownTotal, likePattern, type Page } from '../paging.ts'
+import type { Range } from '../paging.ts'
+import { ask } from '../search.ts'
 import type { Session } from './schemas.ts'
 
 type CaseOfCaller = Pick<SessionOfCaller, 'userId' | 'caseId'>
@@ -31,28 +33,34 @@ export function sessionRepository(db: Database, timeZone: string) {
     left join ${scriptVersions} on ${scriptVersions.id} = ${sessions.scriptVersionId}
     left join ${reportVersions} on ${reportVersions.id} = ${sessions.reportVersionId}`
 
-  /** The sessions of a case that a keyword finds by name. */
-  function found({ userId, caseId }: CaseOfCaller, keyword: string | undefined): SQL | undefined {
-    const pattern = likePattern(keyword)
-    return and(
-      eq(sessions.caseId, caseId),
-      sql`exists (select from ${cases} where ${cases.id} = ${caseId} and ${cases.userId} = ${userId})`,
-      pattern === undefined ? undefined : sql`${sessions.name} ilike ${pattern}`,
-    )
-  }
+  const { placeholder } = sql
+  const inCase = and(
+    eq(sessions.caseId, placeholder('caseId')),
+    sql`exists (select from ${cases} where ${cases.id} = ${placeholder('caseId')} and ${cases.userId} = ${placeholder('userId')})`,
+  )
+  const found = and(inCase, sql`strpos(search_fold(${sessions.name}), search_fold(${placeholder('keyword')})) > 0`)
+  const statements = (where: SQL | undefined) => ({
+    list: statement<Session>(
+      db,
+      sql`select ${columns} from ${from} where ${where} and ${sessions.id} < ${placeholder('before')}::int8
+        order by ${sessions.id} desc offset ${placeholder('offset')} limit ${placeholder('limit')}`,
+    ),
+    count: statement<{ count: number }>(db, sql`select count(*)::int as count from ${sessions} where ${where}`),
+  })
+  const of = { all: statements(inCase), found: statements(found) }
 
   return {
-    /** A page, and how many there are as far as it tells: all that a check of its range needs. */
-    async list(caller: CaseOfCaller, keyword: string | undefined, { offset, limit }: Page) {
-      const items = await db.execute<Session>(sql`
-        select ${columns} from ${from} where ${found(caller, keyword)}
-        order by ${sessions.id} desc offset ${offset} limit ${limit}`)
-      const total = knownTotal(items.length, offset) ?? (await this.count(caller, keyword))
-      return { total, items }
+    list({ userId, caseId }: CaseOfCaller, keyword: string | undefined, range: Range): Promise<Session[]> {
+      return ask(db, { userId, keyword }, of, ({ list }, keyword, pool) =>
+        list({ userId, caseId, keyword, ...range }, pool),
+      )
     },
 
-    count(caller: CaseOfCaller, keyword: string | undefined): Promise<number> {
-      return db.$count(sessions, found(caller, keyword))
+    async count({ userId, caseId }: CaseOfCaller, keyword: string | undefined): Promise<number> {
+      const [row] = await ask(db, { userId, keyword }, of, ({ count }, keyword, pool) =>
+        count({ userId, caseId, keyword }, pool),
+      )
+      return row?.count ?? 0
     },
 
     async get(caller: SessionOfCaller): Promise<Session | undefined> {

@@ -10,7 +10,8 @@ import type { ObjectStore } from '@playtherapy/object-store'
 import type { Database, Transaction } from '@playtherapy/schema'
 import { CaseParams, ErrorBody, errors, type SessionOfCaller, SessionParams } from '@playtherapy/service-kit'
 import { Type } from 'typebox'
-import { checkPage, KeywordQuery, ListQuery, pages, readPage } from '../paging.ts'
+import { sendList } from '../lists.ts'
+import { KeywordQuery, ListQuery, pages, readPage } from '../paging.ts'
 import { sessionRepository } from './repository.ts'
 import { NewSessionBody, Session, SessionBody, Sessions } from './schemas.ts'
 
@@ -21,6 +22,9 @@ export interface SessionOptions {
   /** Most bytes of a recording that a client uploaded itself. */
   uploadLimit: number
 }
+
+/** Sessions that a list holds at once, each of some 2 KB at most. */
+const sessionsAtOnce = 200
 
 const route = { tags: ['session'], security: [{ token: [] }] }
 const failures = { 400: ErrorBody, 401: ErrorBody, 413: ErrorBody, 422: ErrorBody, 429: ErrorBody, 503: ErrorBody }
@@ -48,11 +52,15 @@ export const sessionRoutes: FastifyPluginAsyncTypebox<SessionOptions> = async (
         response: { 200: Sessions, ...failures },
       },
     },
-    async (request) => {
-      const page = readPage(request.query)
-      const { total, items } = await repository.list(request, request.query.keyword, page)
-      checkPage(page, total)
-      return items
+    async (request, reply) => {
+      const { keyword } = request.query
+      return sendList(reply, {
+        userId: request.userId,
+        page: readPage(request.query),
+        atOnce: sessionsAtOnce,
+        read: (range) => repository.list(request, keyword, range),
+        count: () => repository.count(request, keyword),
+      })
     },
   )
 
