@@ -1,4 +1,4 @@
-import { inFolder, ObjectExistsError, type ObjectStore, originalPath, type Phase } from '@playtherapy/object-store'
+import { inFolder, type ObjectStore, originalPath, type Phase } from '@playtherapy/object-store'
 import { type Database, outlastOutage, videos } from '@playtherapy/schema'
 import { and, eq, sql } from 'drizzle-orm'
 import { EmptyError, NotAVideoError, SessionGoneError, StoreFailedError, TooLargeError } from './errors.ts'
@@ -85,9 +85,8 @@ export async function receiveOriginal(
     }
   }
 
-  const discard = async (error: unknown) => {
-    // What lay there before is not ours to delete.
-    if (!(error instanceof StoreFailedError && error.cause instanceof ObjectExistsError)) await store.delete([key])
+  const discard = async () => {
+    await store.delete([key])
     const rows = await db.delete(videos).where(mine).returning({ id: videos.id })
     return rows.length > 0
   }
@@ -107,7 +106,7 @@ export async function receiveOriginal(
     await ended()
     signal.throwIfAborted()
   } catch (error) {
-    const rowWasThere = await discard(error).catch(() => true)
+    const rowWasThere = await discard().catch(() => true)
     throw rowWasThere ? error : new SessionGoneError()
   } finally {
     clearInterval(lease)

@@ -3,10 +3,7 @@ import { type Database, sessions, type Transaction, videos } from '@playtherapy/
 import { eq, type SQL, sql } from 'drizzle-orm'
 import { SessionGoneError, StoreFailedError } from './errors.ts'
 
-/** Ids in a row whose keys may be taken before an upload is refused; the next upload goes on from there. */
-const mostTaken = 50
-
-interface FreeVideo {
+interface NamedVideo {
   id: number
   path: string
 }
@@ -19,29 +16,27 @@ interface NewVideo {
 }
 
 /**
- * Takes the next id under whose path nothing lies. A database restored from a backup gives out ids again that it had
- * given out after that backup, and objects are written once. Throws StoreFailedError.
+ * Takes the next id, and a path for it that nobody had before: a database restored from a backup gives out ids again
+ * that it had given out after that backup, but the random part of their paths is another. A store that is down is
+ * noticed here, before there is a row. Throws StoreFailedError.
  */
 export async function nextVideo(
-  { db, store }: { db: Database; store: ObjectStore },
+  { db, store }: { db: Database; store: Pick<ObjectStore, 'head'> },
   pathOf: (videoId: number) => string,
-): Promise<FreeVideo> {
-  for (let taken = 0; taken < mostTaken; taken++) {
-    const [next] = await db.execute<{ id: number }>(sql`select nextval('videos_id_seq')::int4 as id`)
-    if (!next) throw new Error('no video id')
-    const path = pathOf(next.id)
-    const found = await store.head(inFolder('video', path)).catch((error: unknown) => {
-      throw new StoreFailedError('the object store did not answer', { cause: error })
-    })
-    if (!found) return { id: next.id, path }
-  }
-  throw new StoreFailedError(`${mostTaken} keys in a row are taken`)
+): Promise<NamedVideo> {
+  const [next] = await db.execute<{ id: number }>(sql`select nextval('videos_id_seq')::int4 as id`)
+  if (!next) throw new Error('no video id')
+  const path = pathOf(next.id)
+  await store.head(inFolder('video', path)).catch((error: unknown) => {
+    throw new StoreFailedError('the object store did not answer', { cause: error })
+  })
+  return { id: next.id, path }
 }
 
 /** Writes the row of a video that nextVideo() named. Throws SessionGoneError without its session. */
 export async function reserveVideo(
   tx: Transaction,
-  video: FreeVideo,
+  video: NamedVideo,
   { sessionId, state, fileName = null, leaseUntil }: NewVideo,
 ): Promise<void> {
   const session = eq(sessions.id, sessionId)

@@ -1,4 +1,4 @@
-import { ObjectExistsError, type ObjectStore } from '@playtherapy/object-store'
+import type { ObjectStore } from '@playtherapy/object-store'
 import { type Database, outlastOutage, type Transaction } from '@playtherapy/schema'
 import { SessionGoneError, StaleVersionError, StoreFailedError, UnchangedError } from './errors.ts'
 
@@ -17,9 +17,6 @@ export interface VersionSteps {
   release(id: number): Promise<unknown>
 }
 
-/** Numbers in a row whose keys may be taken, as after a restore of an older backup, before a save is refused. */
-const mostTaken = 50
-
 /**
  * Saves one JSON document as a new version: its number is reserved in the database first, the object is written under
  * that number outside any transaction, and only then the version counts. Resolves with the number when all of it is
@@ -31,23 +28,10 @@ export async function saveVersion(
   bytes: Uint8Array,
   { reserve, commit, isStored, release }: VersionSteps,
 ): Promise<number> {
-  for (let taken = 0; taken < mostTaken; taken++) {
-    const reserved = await reserve().catch(unlessUnchanged)
-    if (typeof reserved === 'number') return reserved
-    if (!reserved) throw new SessionGoneError()
-    const saved = await write({ db, store }, bytes, reserved, { commit, isStored, release })
-    if (saved !== undefined) return saved
-  }
-  throw new StoreFailedError(`${mostTaken} keys in a row are taken`)
-}
-
-/** Writes and commits under a reserved number; answers what counts then, or undefined when the key is taken. */
-async function write(
-  { db, store }: { db: Database; store: ObjectStore },
-  bytes: Uint8Array,
-  { id, version, key }: { id: number; version: number; key: string },
-  { commit, isStored, release }: Omit<VersionSteps, 'reserve'>,
-): Promise<number | undefined> {
+  const reserved = await reserve().catch(unlessUnchanged)
+  if (typeof reserved === 'number') return reserved
+  if (!reserved) throw new SessionGoneError()
+  const { id, version, key } = reserved
   const discard = async () => {
     await store.delete([key])
     await release(id)
@@ -57,10 +41,6 @@ async function write(
     const stored = await store.put(key, bytes, { contentType: 'application/json' })
     etag = stored.etag
   } catch (error) {
-    if (error instanceof ObjectExistsError) {
-      await release(id)
-      return undefined
-    }
     await discard().catch(() => {})
     throw new StoreFailedError('the object store did not take the version', { cause: error })
   }

@@ -45,7 +45,7 @@ t.test(
 
     const { url, path } = await issue()
     t.ok(url.startsWith(publicEndpoint), 'signed for the address that browsers reach')
-    t.match(path, new RegExp(`^LOCAL/${caseId}/${sessionId}/\\d+\\.mp4$`))
+    t.match(path, new RegExp(`^LOCAL/${caseId}/${sessionId}/\\d+-[0-9a-f]{32}\\.mp4$`))
 
     const preflight = await fetch(url, {
       method: 'OPTIONS',

@@ -1,12 +1,56 @@
 import t from 'tap'
-import { inFolder, originalPath, prefixesOf, renditionPath, reportPath, scriptPath } from '../src/index.ts'
+import {
+  attemptOf,
+  audioPath,
+  idsOf,
+  inFolder,
+  originalPath,
+  prefixesOf,
+  renditionPath,
+  reportPath,
+  scriptPath,
+} from '../src/index.ts'
 
-t.test('keys are as the contract has them', async (t) => {
+const random = '[0-9a-f]{32}'
+
+t.test('keys are as the contract has them, and cannot be guessed', async (t) => {
   const original = originalPath('RELEASE', 1, 22, 333)
-  t.equal(inFolder('video', original), 'video/RELEASE/1/22/333.mp4')
-  t.equal(inFolder('video', renditionPath(original, 2)), 'video/RELEASE/1/22/encoded_333-2.mp4')
-  t.equal(inFolder('script', scriptPath('ALPHA', 1, 22, 4)), 'script/ALPHA/1/22/script_v4.json')
-  t.equal(inFolder('analyze_report', reportPath('LOCAL', 1, 22, 5)), 'analyze_report/LOCAL/1/22/analyze_report_v5.json')
+  t.match(inFolder('video', original), new RegExp(`^video/RELEASE/1/22/333-${random}\\.mp4$`))
+  const own = original.slice('RELEASE/1/22/333-'.length, -'.mp4'.length)
+  t.equal(inFolder('video', renditionPath(original, 2)), `video/RELEASE/1/22/encoded_333-${own}-2.mp4`)
+  t.equal(inFolder('video', audioPath(original, 2)), `video/RELEASE/1/22/audio_333-${own}-2.m4a`)
+  t.match(
+    inFolder('script', scriptPath('ALPHA', 1, 22, 4)),
+    new RegExp(`^script/ALPHA/1/22/script_v4-${random}\\.json$`),
+  )
+  t.match(
+    inFolder('analyze_report', reportPath('LOCAL', 1, 22, 5)),
+    new RegExp(`^analyze_report/LOCAL/1/22/analyze_report_v5-${random}\\.json$`),
+  )
+  const many = [originalPath, scriptPath, reportPath].flatMap((path) =>
+    Array.from({ length: 100 }, () => path('LOCAL', 1, 2, 3)),
+  )
+  t.equal(new Set(many).size, 300, 'the same ids never give the same key')
+})
+
+t.test('keys with and without the random part say whose they are', async (t) => {
+  const ids = { caseId: 1, sessionId: 22, videoId: 333 }
+  for (const original of [originalPath('LOCAL', 1, 22, 333), 'LOCAL/1/22/333.mp4']) {
+    t.strictSame(idsOf(original), ids)
+    t.equal(attemptOf(original), undefined)
+    for (const path of [renditionPath(original, 12), audioPath(original, 12)]) {
+      t.strictSame(idsOf(path), ids, path)
+      t.strictSame(attemptOf(path), { videoId: 333, attempt: 12 }, path)
+    }
+  }
+  for (const path of [scriptPath('LOCAL', 1, 22, 4), reportPath('LOCAL', 1, 22, 4), 'LOCAL/1/22/script_v4.json']) {
+    t.strictSame(idsOf(path), { ...ids, videoId: 0 }, path)
+    t.equal(attemptOf(path), undefined)
+  }
+  const half = 'a'.repeat(16)
+  for (const path of [`LOCAL/1/22/333-${half}.mp4`, `LOCAL/1/22/encoded_333-${half}-1.mp4`, 'LOCAL/1/22/333-.mp4']) {
+    t.equal(idsOf(path), undefined, path)
+  }
 })
 
 t.test('prefixes cover all of a case or session and nothing of its neighbours', async (t) => {

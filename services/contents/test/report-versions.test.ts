@@ -1,6 +1,6 @@
 import { inFolder } from '@playtherapy/object-store'
 import { type Database, reportVersions, scriptVersions, sessions } from '@playtherapy/schema'
-import { eq, sql } from 'drizzle-orm'
+import { and, eq, sql } from 'drizzle-orm'
 import t, { type Test } from 'tap'
 import { contents, invalid } from './support.ts'
 
@@ -169,6 +169,8 @@ t.test('the trend of a case', async (t) => {
     await tx.update(reportVersions).set({ levels: null }).where(eq(reportVersions.sessionId, first))
   })
   t.same(await call(7, 'GET', trend), drawn, 'older rows are read from the store')
-  await store.delete([inFolder('analyze_report', `LOCAL/${caseId}/${first}/analyze_report_v2.json`)])
+  const newest = and(eq(reportVersions.sessionId, first), eq(reportVersions.version, 2))
+  const [row] = await db.select().from(reportVersions).where(newest)
+  await store.delete([inFolder('analyze_report', row?.path ?? '')])
   t.match(await call(7, 'GET', trend), [400, { error_code: 1001 }], 'rather than drawn without them')
 })

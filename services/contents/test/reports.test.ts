@@ -34,7 +34,9 @@ t.test('a report is served as it was sent', async (t) => {
   const response = await fetched()
   t.equal(response.status, 200)
   t.equal(await response.text(), sent)
-  const key = `LOCAL/${caseId}/${sessionId}/analyze_report_v1.json`
+  const [row] = await db.select().from(reportVersions)
+  const key = row?.path ?? ''
+  t.match(key, new RegExp(`^LOCAL/${caseId}/${sessionId}/analyze_report_v1-[0-9a-f]{32}\\.json$`))
   const stored = await store.head(inFolder('analyze_report', key))
   t.match(Object.fromEntries(response.headers), {
     'content-type': /^application\/json/,
@@ -45,7 +47,10 @@ t.test('a report is served as it was sent', async (t) => {
 
   t.strictSame(await deliver(reports({ level: -1, interactions: [] })), taken)
   t.strictSame(await call(7, 'GET', path), [200, reports({ level: -1, interactions: [] })], 'the newest counts')
-  t.match(await call(7, 'GET', session), [200, { analyze_url: /analyze_report_v2\.json$/, analyze_state_id: 3 }])
+  t.match(await call(7, 'GET', session), [
+    200,
+    { analyze_url: /analyze_report_v2-[0-9a-f]{32}\.json$/, analyze_state_id: 3 },
+  ])
   t.match(await db.select().from(reportVersions).orderBy(reportVersions.id), [
     { version: 1, state: 'stored', size: Buffer.byteLength(sent) },
     { version: 2, state: 'stored' },
@@ -189,7 +194,10 @@ t.test('a report that is slow does not replace a newer one', async (t) => {
     },
   }))
   t.strictSame(await post(reports({ descriptions: 'older' })), taken)
-  t.match(await call(7, 'GET', session), [200, { analyze_url: /analyze_report_v2\.json$/, analyze_state_id: 3 }])
+  t.match(await call(7, 'GET', session), [
+    200,
+    { analyze_url: /analyze_report_v2-[0-9a-f]{32}\.json$/, analyze_state_id: 3 },
+  ])
   t.strictSame(await call(7, 'GET', path), [200, reports({ descriptions: 'newer' })])
 })
 
@@ -227,11 +235,11 @@ t.test('the stored report cannot be read', async (t) => {
     get: (key, options) => (down ? Promise.reject(new Error('down')) : whole.get(key, options)),
   }))
   t.strictSame(await deliver(reports()), taken)
-  const failed = [400, { message: 'File [analyze_report_v1.json] Download failed.', error_code: 1001 }]
+  const [row] = await db.select().from(reportVersions)
+  const failed = [400, { message: `File [${row?.path.split('/').at(-1)}] Download failed.`, error_code: 1001 }]
   t.strictSame(await get(), failed, 'the store is down')
   down = false
   t.strictSame(await get(), [200, reports()])
-  const [row] = await db.select().from(reportVersions)
   const key = inFolder('analyze_report', row?.path ?? '')
   await store.replace(
     key,

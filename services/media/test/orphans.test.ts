@@ -46,6 +46,7 @@ for (const backend of storeBackends) {
     // Two uploads were here and are gone.
     await db.execute(sql`select setval('videos_id_seq', 5)`)
 
+    const random = '0123456789abcdef'.repeat(2)
     const kept = [
       'analyze_report/LOCAL/1/1/analyze_report_v1.json',
       'script/LOCAL/1/1/script_v1.json',
@@ -63,6 +64,11 @@ for (const backend of storeBackends) {
       'video/LOCAL/1/1/encoded_6-1.mp4',
       'video/LOCAL/1/1/audio_6-1.m4a',
       'video/LOCAL/1/1/notes.txt',
+      `video/LOCAL/1/1/6-${random}.mp4`,
+      `video/LOCAL/1/1/encoded_6-${random}-1.mp4`,
+      `script/LOCAL/1/2/script_v1-${random}.json`,
+      'video/LOCAL/1/1/4-short.mp4',
+      `video/LOCAL/1/1/encoded_${one}-${random}-2.mp4`,
       'video/LOCAL/2/1/1.mp4',
       // Another stage's.
       'video/RELEASE/9/9/9.mp4',
@@ -76,6 +82,11 @@ for (const backend of storeBackends) {
       `video/LOCAL/1/1/encoded_${two}-2.mp4`,
       `video/LOCAL/1/1/audio_${one}-1.m4a`,
       `video/LOCAL/1/1/audio_${two}-2.m4a`,
+      `video/LOCAL/1/1/4-${random}.mp4`,
+      `video/LOCAL/1/1/encoded_${two}-${random}-2.mp4`,
+      `video/LOCAL/1/1/audio_${one}-${random}-1.m4a`,
+      `script/LOCAL/1/1/script_v1-${random}.json`,
+      `analyze_report/LOCAL/1/1/analyze_report_v2-${random}.json`,
     ].sort()
     const body = async function* () {
       yield Buffer.from('bytes')

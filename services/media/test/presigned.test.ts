@@ -28,7 +28,10 @@ for (const backend of storeBackends) {
     }
     const first = await issue()
     const second = await issue()
-    t.match(first, { presigned_url: /^http/, file_path: new RegExp(`^LOCAL/${caseId}/${sessionId}/\\d+\\.mp4$`) })
+    t.match(first, {
+      presigned_url: /^http/,
+      file_path: new RegExp(`^LOCAL/${caseId}/${sessionId}/\\d+-[0-9a-f]{32}\\.mp4$`),
+    })
     t.same(Object.keys(first).sort(), ['file_path', 'presigned_url'])
     t.not(first.file_path, second.file_path, 'each call gives a key of its own')
     const head = await fetch(`${media.url}/presigned-url`, { method: 'HEAD', headers: media.auth })

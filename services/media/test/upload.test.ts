@@ -36,7 +36,7 @@ for (const backend of storeBackends) {
     t.match(video, {
       sessionId: media.sessionId,
       state: 'stored',
-      path: `LOCAL/${media.caseId}/${media.sessionId}/${video?.id}.mp4`,
+      path: new RegExp(`^LOCAL/${media.caseId}/${media.sessionId}/${video?.id}-[0-9a-f]{32}\\.mp4$`),
       fileName: '놀이 1.mp4',
       container: 'mp4',
       size: bytes.length,

@@ -61,7 +61,7 @@ for (const backend of storeBackends)
       for (const name of ['../../../etc/passwd', 'script_v1.json', '지우.json', 'x'.repeat(5_000), '"\r\n']) {
         t.same(await post(form('{"scripts":[]}', 'script', name)), saved, name.slice(0, 20))
       }
-      const key = new RegExp(`^script/LOCAL/${place.caseId}/${place.sessionId}/script_v\\d+\\.json$`)
+      const key = new RegExp(`^script/LOCAL/${place.caseId}/${place.sessionId}/script_v\\d+-[0-9a-f]{32}\\.json$`)
       for (const object of await objects()) t.match(object, key)
     })
 
@@ -112,7 +112,7 @@ t.test('a slow save does not overtake a newer one', async (t) => {
   const { post, fetchScript, objects } = await testScripts(t, {
     ...store,
     async put(key, body, options) {
-      if (key.endsWith('_v1.json')) await new Promise<void>((resolve) => (slow = resolve))
+      if (key.includes('_v1-')) await new Promise<void>((resolve) => (slow = resolve))
       return store.put(key, body, options)
     },
   })

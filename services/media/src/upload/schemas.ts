@@ -17,8 +17,9 @@ export const Presigned = Type.Object(
   {
     examples: [
       {
-        presigned_url: 'https://files.clinic.example/playtherapy/video/RELEASE/12/9/31.mp4?X-Amz-Signature=…',
-        file_path: 'RELEASE/12/9/31.mp4',
+        presigned_url:
+          'https://files.clinic.example/playtherapy/video/RELEASE/12/9/31-6f0c2d5be1a94378b1d06e5f2c7a9d34.mp4?X-Amz-Signature=…',
+        file_path: 'RELEASE/12/9/31-6f0c2d5be1a94378b1d06e5f2c7a9d34.mp4',
       },
     ],
   },
