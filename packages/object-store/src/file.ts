@@ -1,10 +1,19 @@
 import { createHmac, randomUUID, timingSafeEqual } from 'node:crypto'
 import { constants, fsyncSync, futimesSync, renameSync, statSync } from 'node:fs'
-import { access, type FileHandle, link, mkdir, open, readdir, rm, stat } from 'node:fs/promises'
+import { access, type FileHandle, link, open, readdir, rm, stat } from 'node:fs/promises'
 import { dirname, join, relative, resolve, sep } from 'node:path'
 import type { Readable } from 'node:stream'
 import { abortable, chunksOf, destroyOnAbort } from './abortable.ts'
-import { filesBelow, inFolderOf, isMissing, removeEmptyFolders, syncDirectory } from './folders.ts'
+import {
+  closeToOthers,
+  fileMode,
+  filesBelow,
+  inFolderOf,
+  isMissing,
+  makeFolder,
+  removeEmptyFolders,
+  syncDirectory,
+} from './folders.ts'
 import {
   type Body,
   type GetOptions,
@@ -46,11 +55,13 @@ const etagOf = (info: FileInfo) => `"${info.size.toString(16)}-${secondOf(info).
 
 /**
  * An object store in a folder: the embedded default. A body goes to a temporary file first, is flushed to disk, and
- * only then gets its name, so that an object is whole or not there. Unfinished ones lie under `.unfinished`.
+ * only then gets its name, so that an object is whole or not there. Unfinished ones lie under `.unfinished`. Folders and
+ * files are the owner's alone, from their first byte.
  */
 export function createFileStore({ directory, publicUrl, secret }: FileStoreOptions): FileStore {
   const root = resolve(directory)
   const unfinished = join(root, '.unfinished')
+  closeToOthers(root)
 
   /** Where an object lies. A key is a path of plain names; anything that could leave the folder is a fault of ours. */
   function fileOf(key: string): string {
@@ -61,9 +72,9 @@ export function createFileStore({ directory, publicUrl, secret }: FileStoreOptio
 
   async function write(key: string, body: Body, { signal }: PutOptions, replace: boolean) {
     const file = fileOf(key)
-    await mkdir(unfinished, { recursive: true })
+    await makeFolder(unfinished)
     const temporary = join(unfinished, temporaryName(key))
-    const handle = await open(temporary, 'wx')
+    const handle = await open(temporary, 'wx', fileMode)
     try {
       for await (const chunk of abortable(chunksOf(body), signal)) await handle.appendFile(chunk)
       const now = Math.floor(Date.now() / 1000)
@@ -174,7 +185,7 @@ export function createFileStore({ directory, publicUrl, secret }: FileStoreOptio
     },
 
     async check() {
-      await mkdir(unfinished, { recursive: true })
+      await makeFolder(unfinished)
       await access(unfinished, constants.W_OK)
     },
 

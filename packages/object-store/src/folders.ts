@@ -1,11 +1,38 @@
-import { mkdir, open, readdir, rmdir } from 'node:fs/promises'
+import { chmodSync, statSync } from 'node:fs'
+import { chmod, mkdir, open, readdir, rmdir } from 'node:fs/promises'
 import { dirname, join, sep } from 'node:path'
+
+/** Only the owner of the process may look into a folder, or read and write a file. */
+const folderMode = 0o700
+export const fileMode = 0o600
 
 export const isMissing = (error: unknown) => error instanceof Error && 'code' in error && error.code === 'ENOENT'
 
+/** Makes a folder, and those above it that are missing, for the owner alone. */
+export const makeFolder = (folder: string) => mkdir(folder, { recursive: true, mode: folderMode })
+
+/**
+ * Closes a folder of an older version, which everybody could read. Closing its root is enough to keep others out, so
+ * that comes first and at once; what lies below follows one by one. A root that is closed needs nothing more.
+ */
+export function closeToOthers(root: string): void {
+  const found = statSync(root, { throwIfNoEntry: false })
+  if (!found?.isDirectory() || (found.mode & 0o077) === 0) return
+  chmodSync(root, folderMode)
+  // What is removed meanwhile needs no mode, and what cannot be changed lies behind the closed root.
+  closeBelow(root).catch(() => {})
+}
+
+async function closeBelow(root: string): Promise<void> {
+  for (const entry of await readdir(root, { withFileTypes: true, recursive: true })) {
+    const mode = entry.isDirectory() ? folderMode : entry.isFile() ? fileMode : undefined
+    if (mode !== undefined) await chmod(join(entry.parentPath, entry.name), mode).catch(() => {})
+  }
+}
+
 /** Does something in a file's folder, which is made first; again if a delete removed it in between as empty. */
 export async function inFolderOf(file: string, act: () => Promise<void>, tries = 5): Promise<void> {
-  await mkdir(dirname(file), { recursive: true })
+  await makeFolder(dirname(file))
   try {
     await act()
   } catch (error) {

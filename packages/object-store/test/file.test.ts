@@ -1,11 +1,13 @@
 import { execFileSync } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
-import { mkdtemp, readdir, rm } from 'node:fs/promises'
+import { chmod, mkdir, mkdtemp, readdir, rm, stat, symlink, writeFile } from 'node:fs/promises'
 import { createServer, request } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Readable } from 'node:stream'
+import { text } from 'node:stream/consumers'
+import { isDeepStrictEqual } from 'node:util'
 import { objectStoreSuite } from '@playtherapy/testing'
 import Fastify from 'fastify'
 import t, { type Test } from 'tap'
@@ -63,6 +65,58 @@ t.test('folders that are empty go', async (t) => {
   t.strictSame(await names(), [])
 })
 
+/** Path and mode of everything in a folder, and of the folder itself. */
+async function modesOf(directory: string) {
+  const paths = ['.', ...(await readdir(directory, { recursive: true }))]
+  const found = await Promise.all(paths.map(async (path) => [path, (await stat(join(directory, path))).mode & 0o777]))
+  return Object.fromEntries(found)
+}
+
+t.test('nobody else reads what is stored, whatever the umask', async (t) => {
+  const before = process.umask(0)
+  t.teardown(() => process.umask(before))
+  const parent = await mkdtemp(join(tmpdir(), 'playtherapy-objects-'))
+  t.teardown(() => rm(parent, { recursive: true }))
+  const directory = join(parent, 'made', 'here')
+  const store = createFileStore({ directory })
+  let midway = {}
+  const body = async function* () {
+    yield Buffer.from('the first')
+    midway = await modesOf(directory)
+    yield Buffer.from(' and the last')
+  }
+  await store.put('a/b/1.mp4', body(), { contentType })
+  const [temporary = ''] = Object.keys(midway).filter((path) => path.startsWith('.unfinished/'))
+  t.strictSame(midway, { '.': 0o700, '.unfinished': 0o700, [temporary]: 0o600 }, 'from the first byte')
+  t.strictSame(await modesOf(parent), {
+    ...{ '.': 0o700, made: 0o700, 'made/here': 0o700, 'made/here/.unfinished': 0o700 },
+    ...{ 'made/here/a': 0o700, 'made/here/a/b': 0o700, 'made/here/a/b/1.mp4': 0o600 },
+  })
+})
+
+t.test('a folder that an older version left open is closed', async (t) => {
+  const directory = await mkdtemp(join(tmpdir(), 'playtherapy-objects-'))
+  t.teardown(() => rm(directory, { recursive: true }))
+  await mkdir(join(directory, 'a/b'), { recursive: true })
+  await mkdir(join(directory, '.unfinished'))
+  await writeFile(join(directory, 'a/b/1.mp4'), 'x')
+  await writeFile(join(directory, '.unfinished/a%2F2.mp4~1'), 'x')
+  await symlink('/etc/hosts', join(directory, 'a/elsewhere'))
+  const { mode } = await stat('/etc/hosts')
+  for (const path of ['.', 'a', 'a/b', '.unfinished']) await chmod(join(directory, path), 0o755)
+  const store = createFileStore({ directory })
+  t.equal((await stat(directory)).mode & 0o777, 0o700, 'at once')
+  const folders = { '.': 0o700, a: 0o700, 'a/b': 0o700, '.unfinished': 0o700 }
+  const whole = { ...folders, 'a/b/1.mp4': 0o600, '.unfinished/a%2F2.mp4~1': 0o600 }
+  const isClosed = async () => {
+    const { 'a/elsewhere': _outside, ...modes } = await modesOf(directory)
+    return isDeepStrictEqual(modes, whole)
+  }
+  while (!(await isClosed())) await new Promise(setImmediate)
+  t.equal((await stat('/etc/hosts')).mode, mode, 'nothing outside is touched')
+  t.match(await store.head('a/b/1.mp4'), { size: 1 })
+})
+
 t.test('a folder restored from a backup holds the same objects', async (t) => {
   const { store, directory } = await openStore(t)
   await store.put('a/1.mp4', bytesOf('x'), { contentType })
@@ -95,4 +149,47 @@ t.test('a client that goes away leaves nothing', async (t) => {
   client.destroy()
   while ((await names()).length > 0) await new Promise(setImmediate)
   t.equal(await store.head('a/1.mp4'), undefined)
+})
+
+t.test('a presigned PUT does what its URL says, whatever else the request bears', async (t) => {
+  const { store, names } = await openStore(t)
+  await store.put('other/secret.mp4', bytesOf('secret'), { contentType })
+  const before = await names()
+  const attempts: [what: string, headers: Record<string, string>, query?: string][] = [
+    ['a copy', { 'x-amz-copy-source': '/bucket/other/secret.mp4' }],
+    ['a copy of a range', { 'x-amz-copy-source': 'other/secret.mp4', 'x-amz-copy-source-range': 'bytes=0-3' }],
+    ['another method', { 'x-http-method-override': 'GET', 'x-http-method': 'DELETE' }],
+    ['an access list', { 'x-amz-acl': 'public-read', 'x-amz-meta-a': 'b', 'x-amz-tagging': 'a=b' }],
+    [
+      'another place',
+      { 'x-original-url': '/objects/other/secret.mp4', 'x-rewrite-url': '/', 'x-accel-redirect': '/x' },
+    ],
+    ['an encoding', { 'content-encoding': 'aws-chunked', 'content-range': 'bytes 0-3/10' }],
+    ['more in the query', {}, '&uploads&acl&partNumber=1&uploadId=2&x-amz-copy-source=other/secret.mp4'],
+  ]
+  for (const [index, [what, headers, query = '']] of attempts.entries()) {
+    const url = await store.presignPut(`mine/${index}.mp4`, { contentType, expiresIn: 60 })
+    const answer = await fetch(url + query, {
+      method: 'PUT',
+      body: 'own',
+      headers: { 'content-type': contentType, ...headers },
+    })
+    t.equal(answer.status, 200, what)
+    t.equal(await answer.text(), '', what)
+    t.equal(`${await text(await store.get(`mine/${index}.mp4`))}`, 'own', what)
+    for (const method of ['GET', 'HEAD', 'DELETE', 'POST', 'PATCH']) {
+      t.equal((await fetch(url, { method, headers: { 'content-type': contentType } })).status, 404, method)
+    }
+    await store.delete([`mine/${index}.mp4`])
+  }
+  const url = await store.presignPut('mine/1.mp4', { contentType, expiresIn: 60 })
+  const moved = url.replace('mine/1', 'mine/..%2Fother/secret')
+  t.equal((await fetch(moved, { method: 'PUT', body: 'x', headers: { 'content-type': contentType } })).status, 403)
+  const twice = await fetch(`${url}&signature=x&expires=9`, {
+    method: 'PUT',
+    body: 'x',
+    headers: { 'content-type': contentType },
+  })
+  t.notOk(twice.ok, 'two signatures are none')
+  t.strictSame(await names(), before)
 })
