@@ -2,8 +2,7 @@ import { createHmac, randomUUID, timingSafeEqual } from 'node:crypto'
 import { constants, fsyncSync, futimesSync, renameSync, statSync } from 'node:fs'
 import { access, type FileHandle, link, open, readdir, rm, stat } from 'node:fs/promises'
 import { dirname, join, relative, resolve, sep } from 'node:path'
-import type { Readable } from 'node:stream'
-import { abortable, chunksOf, destroyOnAbort } from './abortable.ts'
+import { abortable, chunksOf } from './abortable.ts'
 import {
   closeToOthers,
   fileMode,
@@ -16,7 +15,6 @@ import {
 } from './folders.ts'
 import {
   type Body,
-  type GetOptions,
   ObjectChangedError,
   ObjectExistsError,
   type ObjectInfo,
@@ -25,6 +23,7 @@ import {
   type PresignPutOptions,
   type PutOptions,
 } from './object-store.ts'
+import { readOnDemand } from './on-demand.ts'
 
 export interface FileStoreOptions {
   /** Folder of all objects; made when missing. */
@@ -93,6 +92,23 @@ export function createFileStore({ directory, publicUrl, secret }: FileStoreOptio
     }
   }
 
+  async function openFile(key: string, start: number, end?: number, ifMatch?: string) {
+    const handle = await open(fileOf(key)).catch((error: unknown) => {
+      throw isMissing(error) ? new ObjectMissingError(key) : error
+    })
+    try {
+      const info = await handle.stat()
+      if (!info.isFile()) throw new ObjectMissingError(key)
+      const etag = etagOf(info)
+      if (ifMatch !== undefined && ifMatch !== etag) throw new ObjectChangedError(key)
+      const stream = handle.createReadStream({ start, ...(end !== undefined && { end }), highWaterMark: 256 * 1024 })
+      return { stream, size: info.size, etag }
+    } catch (error) {
+      await handle.close()
+      throw error
+    }
+  }
+
   async function head(key: string): Promise<ObjectInfo | undefined> {
     try {
       const info = await stat(fileOf(key))
@@ -120,22 +136,12 @@ export function createFileStore({ directory, publicUrl, secret }: FileStoreOptio
     replace: (key, body, options) => write(key, body, options, true),
     head,
 
-    async get(key: string, { start = 0, end, ifMatch, signal }: GetOptions = {}): Promise<Readable> {
-      const handle = await open(fileOf(key)).catch((error: unknown) => {
-        throw isMissing(error) ? new ObjectMissingError(key) : error
-      })
-      try {
-        const info = await handle.stat()
-        if (!info.isFile()) throw new ObjectMissingError(key)
-        if (ifMatch !== undefined && ifMatch !== etagOf(info)) throw new ObjectChangedError(key)
-        signal?.throwIfAborted()
-        const stream = handle.createReadStream({ start, ...(end !== undefined && { end }), highWaterMark: 256 * 1024 })
-        destroyOnAbort(stream, signal)
-        return stream
-      } catch (error) {
-        await handle.close()
-        throw error
-      }
+    async get(key, { start = 0, end, ifMatch, signal } = {}) {
+      signal?.throwIfAborted()
+      const { stream: first, size, etag } = await openFile(key, start, end, ifMatch)
+      const length = Math.max(0, Math.min(size, (end ?? size) + 1) - start)
+      const again = async (from: number, to: number) => (await openFile(key, from, to, etag)).stream
+      return readOnDemand({ start, length, first, open: again, signal })
     },
 
     async delete(keys) {

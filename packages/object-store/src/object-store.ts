@@ -53,7 +53,11 @@ export interface ObjectStore {
   put(key: string, body: Body, options: PutOptions): Promise<{ size: number; etag: string }>
   /** What is stored under `key`, or undefined. */
   head(key: string): Promise<ObjectInfo | undefined>
-  /** A stream of the bytes asked for. Rejects with ObjectMissingError or ObjectChangedError before any byte. */
+  /**
+   * A stream of the bytes asked for. It holds a connection or a file only while bytes move, so a reader may pause for
+   * any time. Rejects with ObjectMissingError or ObjectChangedError before any byte, and fails with them when the object
+   * is replaced or removed during a pause.
+   */
   get(key: string, options?: GetOptions): Promise<Readable>
   /** Removes the objects; one that is not there counts as removed. */
   delete(keys: readonly string[]): Promise<void>

@@ -34,8 +34,10 @@ export const openClient = (settings: S3Settings, { socketTimeout = idleMs, endpo
       socketTimeout,
       // Without a watch on the socket, at least the head of an answer must come in time.
       ...(socketTimeout === 0 && { requestTimeout: answerMs, throwOnRequestTimeout: true }),
-      httpAgent: { keepAlive: true, maxSockets: 256 },
-      httpsAgent: { keepAlive: true, maxSockets: 256 },
+      // Callers bound what they have under way, each person a share of it; a bound here would be taken by whoever comes
+      // first, from readiness checks too.
+      httpAgent: { keepAlive: true, maxSockets: Number.POSITIVE_INFINITY },
+      httpsAgent: { keepAlive: true, maxSockets: Number.POSITIVE_INFINITY },
     },
   })
 

@@ -1,15 +1,14 @@
 import { IncomingMessage } from 'node:http'
-import { Readable } from 'node:stream'
+import type { Readable } from 'node:stream'
 import { GetObjectCommand, type S3Client } from '@aws-sdk/client-s3'
-import { destroyOnAbort } from './abortable.ts'
 import { type GetOptions, ObjectChangedError, ObjectMissingError } from './object-store.ts'
+import { readOnDemand } from './on-demand.ts'
 import { idleMs, statusOf } from './s3-client.ts'
 import type { SignedReads } from './s3-signed.ts'
 
 /**
- * Reads an object, or a part of it. A reader may pause for longer than servers keep a connection on which nothing moves
- * (a slow encode does, a paused player does), so a connection that breaks after it brought something is replaced, and
- * reading goes on where it stopped, in the same version of the object. `s3` must not limit the silence of sockets.
+ * Reads an object, or a part of it, by connections that are held only while bytes move, all of the same version of the
+ * object. `s3` must not limit the silence of sockets.
  */
 export async function getObject(
   s3: S3Client,
@@ -17,8 +16,8 @@ export async function getObject(
   { Bucket, Key }: { Bucket: string; Key: string },
   { start = 0, end, ifMatch, signal }: GetOptions = {},
 ): Promise<Readable> {
-  async function open(from: number, etag?: string) {
-    const range = from > 0 || end !== undefined ? `bytes=${from}-${end ?? ''}` : undefined
+  async function open(from: number, to?: number, etag?: string) {
+    const range = from > 0 || to !== undefined ? `bytes=${from}-${to ?? ''}` : undefined
     const answer = await signed.open(Key, { ...(range && { range }), ...(etag && { 'if-match': etag }) }, signal)
     const length = Number(answer?.headers['content-length'])
     if (answer?.headers.etag && length >= 0) {
@@ -48,29 +47,9 @@ export async function getObject(
     }
   }
 
-  const first = await open(start, ifMatch)
-  let { body } = first
-  async function* bytes() {
-    for (let done = 0; ; ) {
-      const before = done
-      try {
-        for await (const chunk of body) {
-          done += chunk.length
-          yield chunk
-        }
-      } catch (error) {
-        if (stream.destroyed || done === before) throw error
-      }
-      if (done === first.length) return
-      if (done === before) throw new Error('the object store broke off')
-      body = (await open(start + done, first.etag)).body
-      if (stream.destroyed) body.destroy()
-    }
-  }
-  const stream = Readable.from(bytes(), { objectMode: false, highWaterMark: 64 * 1024 })
-  stream.once('close', () => body.destroy())
-  destroyOnAbort(stream, signal)
-  return stream
+  const { body: first, length, etag } = await open(start, end, ifMatch)
+  const again = async (from: number, to: number) => (await open(from, to, etag)).body
+  return readOnDemand({ start, length, first, open: again, signal })
 }
 
 /** Destroys a body when nothing has come for long although there is room for more: the server has fallen silent. */

@@ -25,7 +25,9 @@ export interface SignedReads {
  */
 export function signedReads(s3: S3Client, Bucket: string): SignedReads {
   const urls = new LRUCache<string, string>({ max: 1_000, ttl: reusedSeconds * 1_000 })
-  const options = { keepAlive: true, maxSockets: 256 }
+  // Its callers bound how much they read at once, each person a share of it; a bound here would be taken by whoever
+  // comes first.
+  const options = { keepAlive: true }
   const plain = new http.Agent(options)
   const secure = new https.Agent(options)
 
