@@ -73,13 +73,17 @@ export const isPublishable = (row: Announcement): row is Announcement & { name: 
 /** Tries in BullMQ's own count, which nobody looks at: the outbox row counts, over restarts and a wiped queue too. */
 const uncounted = 1_000
 
+/** The largest number that BullMQ accepts as a priority. */
+const lowestPriority = 2_097_152
+
 /**
- * BullMQ's options of an announced job. The id comes from the outbox row: a row published twice, because the mark did
+ * BullMQ's options of an announced job; `turn` as in turns.ts. The id comes from the outbox row: a row published twice, because the mark did
  * not commit, is one job, or runs twice, which does no harm. The pause doubles from
  * ten seconds, and half of it is random, so that jobs that failed together do not return together.
  */
-export const jobOptions = (name: JobName, outboxId: number) => ({
+export const jobOptions = (name: JobName, outboxId: number, turn?: number) => ({
   jobId: `${name}-${outboxId}`,
+  ...(turn && { priority: Math.min(turn, lowestPriority) }),
   attempts: uncounted,
   backoff: { type: 'exponential', delay: 10_000, jitter: 0.5 },
   removeOnComplete: true,

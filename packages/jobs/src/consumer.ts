@@ -181,7 +181,7 @@ export function consume<N extends JobName>(settings: ConsumerSettings<N>): Consu
       for (const abort of atHand) abort.abort()
     },
     async check() {
-      const waiting = await queues.queue(name).getWaitingCount()
+      const waiting = await queues.queue(name).getJobCountByTypes('waiting', 'prioritized')
       if (waiting === 0 || atHand.size >= concurrency) idleSince = undefined
       else idleSince ??= Date.now()
       if (idleSince && Date.now() - idleSince > idleLimit) throw new Error(`${name} jobs wait and none is taken`)

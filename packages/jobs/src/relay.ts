@@ -6,6 +6,7 @@ import { and, asc, isNull, lte, min, sql } from 'drizzle-orm'
 import { type Announcement, announcementColumns, isPublishable, type JobData, jobOptions } from './catalogue.ts'
 import type { Queues } from './connection.ts'
 import type { Log } from './faults.ts'
+import { turnsOf } from './turns.ts'
 
 export interface RelaySettings {
   database: Pick<OpenDatabase, 'db' | 'sql'>
@@ -49,7 +50,8 @@ export async function startRelay({ database: { db, sql: client }, queues, log }:
         .for('update', { skipLocked: true })
       if (due.length === 0) return 0
       const good = due.filter(isPublishable)
-      await Promise.all([...byName(good)].map(([name, jobs]) => queues.queue(name).addBulk(jobs)))
+      const turns = await turnsOf(tx, good)
+      await Promise.all([...byName(good, turns)].map(([name, jobs]) => queues.queue(name).addBulk(jobs)))
       await tx.update(outbox).set({ publishedAt: sql`now()` }).where(these(good))
       const bad = due.filter((row) => !isPublishable(row))
       if (bad.length === 0) return due.length
@@ -116,11 +118,11 @@ const unpublished = and(isNull(outbox.publishedAt), isNull(outbox.failedAt))
 /** One parameter however many they are, so that the statement is parsed and planned but once. */
 const these = (rows: Announcement[]) => sql`${outbox.id} = any(${`{${rows.map((row) => row.id).join()}}`}::bigint[])`
 
-function byName(rows: (Announcement & { name: JobName })[]) {
+function byName(rows: (Announcement & { name: JobName })[], turns: Map<number, number>) {
   const groups = new Map<JobName, { name: JobName; data: JobData; opts: JobsOptions }[]>()
   for (const { id, name, payload, requestId, attempts } of rows) {
     const data = { outbox_id: id, payload, request_id: requestId, first_attempt: attempts + 1 }
-    const job = { name, data, opts: jobOptions(name, id) }
+    const job = { name, data, opts: jobOptions(name, id, turns.get(id)) }
     groups.set(name, [...(groups.get(name) ?? []), job])
   }
   return groups

@@ -1,0 +1,41 @@
+import { cases, outbox, sessions, type Transaction, videos } from '@playtherapy/schema'
+import { eq, sql } from 'drizzle-orm'
+import type { Announcement } from './catalogue.ts'
+
+/** Jobs that take minutes or hours, all about a video, which therapists therefore take in turns. */
+const inTurns: readonly string[] = ['encode-video', 'transcribe-video']
+
+/** The video of an outbox row; null for a payload that was written by hand and is none of ours. */
+const videoId = sql`case when ${outbox.payload} ->> 'video_id' ~ '^[0-9]{1,9}$'
+  then (${outbox.payload} ->> 'video_id')::int end`
+
+/**
+ * For each of these rows that is about a therapist's recording: the how many-th of its name it is among those of the
+ * same therapist that have not ended. It becomes the job's priority, of which BullMQ takes the lowest first. So the
+ * first recording of one therapist comes before the second of another, however many that one has uploaded, and a row
+ * announced again finds its place anew. A row whose recording is gone has no turn: it ends at once.
+ */
+export async function turnsOf(tx: Transaction, rows: Announcement[]): Promise<Map<number, number>> {
+  const ids = rows.filter(({ name }) => inTurns.includes(name)).map(({ id }) => id)
+  if (ids.length === 0) return new Map()
+  const open = tx.$with('open').as(
+    tx
+      .select({
+        id: outbox.id,
+        turn: sql<number>`(row_number() over (partition by ${outbox.name}, ${cases.userId} order by ${outbox.id}))::int`.as(
+          'turn',
+        ),
+      })
+      .from(outbox)
+      .innerJoin(videos, eq(videos.id, videoId))
+      .innerJoin(sessions, eq(sessions.id, videos.sessionId))
+      .innerJoin(cases, eq(cases.id, sessions.caseId))
+      .where(sql`${outbox.failedAt} is null and ${outbox.name} = any(${`{${inTurns.join()}}`})`),
+  )
+  const turns = await tx
+    .with(open)
+    .select()
+    .from(open)
+    .where(sql`${open.id} = any(${`{${ids.join()}}`}::bigint[])`)
+  return new Map(turns.map(({ id, turn }) => [id, turn]))
+}
