@@ -8,7 +8,7 @@ import { contentsApp } from '@playtherapy/contents/app'
 import { startPostgres } from '@playtherapy/embedded-postgres'
 import { mediaApp } from '@playtherapy/media/app'
 import { createFileStore, createS3Store, fileRoutes, type ObjectStore, prepareBucket } from '@playtherapy/object-store'
-import { openDatabase } from '@playtherapy/schema'
+import { checkDatabase, openDatabase } from '@playtherapy/schema'
 import { migrate } from '@playtherapy/schema/migrate'
 import { scriptApp } from '@playtherapy/script/app'
 import {
@@ -21,7 +21,6 @@ import {
   UploadSettings,
 } from '@playtherapy/service-kit'
 import { createHost } from '@playtherapy/service-kit/host'
-import { sql } from 'drizzle-orm'
 import { Type } from 'typebox'
 import type { Programs } from './ffmpeg.ts'
 import type { StackOptions } from './options.ts'
@@ -120,7 +119,7 @@ export async function startStack(options: StackOptions, programs: Programs): Pro
       corsOrigins,
       logLevel: 'warn',
       requestsPerMinute: env.REQUESTS_PER_MINUTE,
-      ready: { database: () => db.execute(sql`select 1`), objects: () => store.check() },
+      ready: { database: () => checkDatabase(db), objects: () => store.check() },
       apps: async (root) => {
         await root.register(contentsApp({ db, store, phase, timeZone: env.DATE_TIME_ZONE, uploadLimit }))
         await root.register(mediaApp({ db, store, phase, uploadLimit }))

@@ -1,6 +1,6 @@
 import { createHmac, randomUUID, timingSafeEqual } from 'node:crypto'
-import { constants, fsyncSync, futimesSync, renameSync, statSync } from 'node:fs'
-import { access, type FileHandle, link, open, readdir, rm, stat } from 'node:fs/promises'
+import { fsyncSync, futimesSync, renameSync, statSync } from 'node:fs'
+import { type FileHandle, link, open, readdir, rm, stat, statfs, writeFile } from 'node:fs/promises'
 import { dirname, join, relative, resolve, sep } from 'node:path'
 import { abortable, chunksOf } from './abortable.ts'
 import {
@@ -40,6 +40,11 @@ export interface FileStore extends ObjectStore {
   /** Whether this signature opens a PUT of `key` that starts now. */
   verifyPut(key: string, contentType: string, expires: number, signature: string): boolean
 }
+
+/** Free bytes below which the folder counts as full: less is no room for a recording. */
+const leastFreeBytes = 64 * 1024 ** 2
+/** Bytes that a check writes. */
+const checkBytes = 4096
 
 interface FileInfo {
   size: number
@@ -192,7 +197,15 @@ export function createFileStore({ directory, publicUrl, secret }: FileStoreOptio
 
     async check() {
       await makeFolder(unfinished)
-      await access(unfinished, constants.W_OK)
+      const { bavail, bsize } = await statfs(unfinished)
+      if (bavail * bsize < leastFreeBytes) throw new Error('the disk is full')
+      // Quotas, files without number and disks that have become read-only show only here.
+      const file = join(unfinished, temporaryName('check'))
+      try {
+        await writeFile(file, Buffer.alloc(checkBytes), { flag: 'wx', mode: fileMode, flush: true })
+      } finally {
+        await rm(file, { force: true })
+      }
     },
 
     close() {},

@@ -1,3 +1,4 @@
+export { checkDatabase } from './check.ts'
 export { type Database, type OpenDatabase, openDatabase, type Pool, type Transaction } from './database.ts'
 export { TooManyStatementsError } from './heavy.ts'
 export type { JobName, JobPayloads } from './jobs.ts'

@@ -1,7 +1,6 @@
 import { setFlagsFromString } from 'node:v8'
 import type { ObjectStore } from '@playtherapy/object-store'
-import { type Database, openDatabase } from '@playtherapy/schema'
-import { sql } from 'drizzle-orm'
+import { checkDatabase, type Database, openDatabase } from '@playtherapy/schema'
 import type { FastifyPluginAsync } from 'fastify'
 import type { Static, TObject } from 'typebox'
 import { createHost } from './host.ts'
@@ -48,7 +47,7 @@ export async function serve({
     logLevel: config.LOG_LEVEL,
     requestsPerMinute: config.REQUESTS_PER_MINUTE,
     ready: {
-      database: () => db.execute(sql`select 1`),
+      database: () => checkDatabase(db),
       ...(needsStore && { objects: () => store.check() }),
     },
     apps: app(db),

@@ -1,8 +1,7 @@
 /** The process that does what was announced: it publishes the outbox, encodes, and removes objects. */
 import { countJobs, createWorker } from '@playtherapy/jobs'
-import { openDatabase } from '@playtherapy/schema'
+import { checkDatabase, openDatabase } from '@playtherapy/schema'
 import { closeOnSignals, createHealthHost, createLogger, loadConfig } from '@playtherapy/service-kit'
-import { sql } from 'drizzle-orm'
 import { openWorkerStore, providerFrom, WorkerConfig } from './config.ts'
 import { createDeleteSuperseded } from './encode/delete-superseded.ts'
 import { createEncodeFailed, createEncodeVideo } from './encode/encode-video.ts'
@@ -57,7 +56,7 @@ const reaper = startReaper({ db, store, phase, orphanGraceSeconds: config.ORPHAN
 const announcer = analyser && startAnnouncer(db, log)
 const health = createHealthHost(
   {
-    database: () => db.execute(sql`select 1`),
+    database: () => checkDatabase(db),
     objects: () => store.check(),
     queue: () => worker.check(),
   },
