@@ -37,18 +37,18 @@ export function installHolding(scope: FastifyInstance, shares: Shares, bodyMs = 
   const usualLimit = scope.initialConfig.bodyLimit ?? 0
 
   scope.addHook('preParsing', (request, reply, payload, next) => {
-    if (!isReadWhole(request)) return next(null, payload)
     const { raw, userId, headers, routeOptions } = request
     const { bodyLimit = usualLimit } = routeOptions
+    const length = Number(headers['content-length'])
+    // One that is too long is refused unread.
+    if (!isReadWhole(request) || length > bodyLimit) return next(null, payload)
     const held: (() => void)[] = []
     reply.raw.once('close', () => {
       for (const giveBack of held) giveBack()
     })
     const hold = (bytes: number) => held.push(shares.take(userId, bytes))
-    const length = Number(headers['content-length'])
     try {
-      // A longer one is refused unread.
-      if (length <= bodyLimit) hold(length)
+      if (length > 0) hold(length)
     } catch (error) {
       return next(asError(error))
     }
@@ -64,6 +64,8 @@ export function installHolding(scope: FastifyInstance, shares: Shares, bodyMs = 
       },
     })
     const rate = bodyLimit > usualLimit ? leastRate(bodyMs) : { windowMs: bodyMs, leastBytes: Number.POSITIVE_INFINITY }
+    // Whoever reads it may have stopped, as when it is too long.
+    body.on('error', () => {})
     boundRate(raw, rate, (error) => body.destroy(error))
     raw.once('error', (error) => body.destroy(error))
     next(null, payload.pipe(body))

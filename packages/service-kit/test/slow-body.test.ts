@@ -100,6 +100,19 @@ t.test('a body without a token, or without a route, is answered before it comes'
   t.match(await begin('transfer-encoding: chunked', '/health/ready', 0).answer, /^HTTP\/1\.1 404 /)
 })
 
+t.test('a body that was refused for its length may go on as it likes', async (t) => {
+  const { begin, post } = await place(t)
+  const declared = begin(`content-length: ${2 * usual}`)
+  const chunked = begin('transfer-encoding: chunked')
+  for (let part = 0; part < 17; part++) chunked.socket.write(`10000\r\n${' '.repeat(65_536)}\r\n`)
+  for (const { socket, answer } of [declared, chunked]) {
+    t.match(await answer, /^HTTP\/1\.1 413 [\s\S]*"error_code":9/)
+    drip(socket, ' ')
+  }
+  await new Promise((resolve) => setTimeout(resolve, 3 * bodyMs))
+  t.equal((await post('/', 7)).status, 200)
+})
+
 t.test('a client that leaves in the middle of its body gives all back', async (t) => {
   const { begin, post } = await place(t, { bodyMs: 600_000 })
   for (let round = 0; round < 20; round++) {
