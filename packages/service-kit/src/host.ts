@@ -112,7 +112,7 @@ export async function createHost(options: HostOptions): Promise<FastifyInstance>
   await host.register(cors, {
     origin: options.corsOrigins,
     methods: ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'],
-    allowedHeaders: ['Authorization', 'Content-Type', 'If-Match', 'If-None-Match'],
+    allowedHeaders: ['Authorization', 'Content-Type', 'Idempotency-Key', 'If-Match', 'If-None-Match'],
     exposedHeaders,
     maxAge: 600,
     // An OPTIONS that is no preflight gets the same answer, rather than one outside the table of errors.

@@ -1,6 +1,7 @@
 import { cases, type Database, sessions, statement } from '@playtherapy/schema'
 import { and, eq, type SQL, sql } from 'drizzle-orm'
 import { bury } from '../erasure.ts'
+import { type KeyedRequest, makeOnce } from '../idempotency.ts'
 import type { Range } from '../paging.ts'
 import { ask } from '../search.ts'
 import type { Case } from './schemas.ts'
@@ -73,13 +74,21 @@ export function caseRepository(db: Database, timeZone: string) {
       return row && toCase(row)
     },
 
-    async create(userId: number, { caseStateId, ...values }: NewCase): Promise<number> {
-      const [row] = await db
-        .insert(cases)
-        .values({ ...values, userId, ...(caseStateId !== undefined && { caseStateId }) })
-        .returning({ id: cases.id })
-      if (!row) throw new Error('the insert gave no row')
-      return row.id
+    /** The new id, or that of the case which the same request has made before. */
+    async create(
+      userId: number,
+      { caseStateId, ...values }: NewCase,
+      request: KeyedRequest | undefined,
+    ): Promise<number> {
+      const id = await makeOnce(db, { userId, request, kind: 'case' }, async (on) => {
+        const [row] = await on
+          .insert(cases)
+          .values({ ...values, userId, ...(caseStateId !== undefined && { caseStateId }) })
+          .returning({ id: cases.id })
+        return row?.id
+      })
+      if (id === undefined) throw new Error('the insert gave no row')
+      return id
     },
 
     async update(userId: number, id: number, { caseStateId, ...values }: NewCase): Promise<void> {

@@ -1,6 +1,7 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { CaseParams, ErrorBody, errors, fault } from '@playtherapy/service-kit'
 import { Type } from 'typebox'
+import { IdempotencyHeader, keyedRequest } from '../idempotency.ts'
 import { sendList } from '../lists.ts'
 import { KeywordQuery, ListQuery, pages, readPage } from '../paging.ts'
 import type { caseRepository, NewCase } from './repository.ts'
@@ -74,8 +75,19 @@ export const caseRoutes: FastifyPluginAsyncTypebox<{ repository: ReturnType<type
 
   app.post(
     '/case',
-    { schema: { ...route, summary: 'Create a case', body: CaseBody, response: { 200: Case, ...failures } } },
-    async ({ userId, body }) => read(userId, await repository.create(userId, toNewCase(body))),
+    {
+      schema: {
+        ...route,
+        summary: 'Create a case',
+        headers: IdempotencyHeader,
+        body: CaseBody,
+        response: { 200: Case, ...failures },
+      },
+    },
+    async (request) => {
+      const { userId, body } = request
+      return read(userId, await repository.create(userId, toNewCase(body), keyedRequest(request)))
+    },
   )
 
   app.get(

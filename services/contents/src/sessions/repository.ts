@@ -12,6 +12,7 @@ import {
 import { ownSession, type SessionOfCaller } from '@playtherapy/service-kit'
 import { and, eq, type SQL, sql } from 'drizzle-orm'
 import { bury } from '../erasure.ts'
+import { type KeyedRequest, makeOnce } from '../idempotency.ts'
 import type { Range } from '../paging.ts'
 import { ask } from '../search.ts'
 import type { Session } from './schemas.ts'
@@ -68,13 +69,20 @@ export function sessionRepository(db: Database, timeZone: string) {
       return row
     },
 
-    /** The new id; undefined when the case is gone. */
-    create({ userId, caseId }: CaseOfCaller, name: string, videoLength: string | null): Promise<number | undefined> {
-      return db.transaction(async (tx) => {
-        const own = and(eq(cases.id, caseId), eq(cases.userId, userId))
-        const [found] = await tx.select({ id: cases.id }).from(cases).where(own).for('key share')
-        if (!found) return undefined
-        const [row] = await tx.insert(sessions).values({ caseId, name, videoLength }).returning({ id: sessions.id })
+    /** The new id, or that of the session which the same request has made before; undefined when the case is gone. */
+    create(
+      { userId, caseId }: CaseOfCaller,
+      name: string,
+      videoLength: string | null,
+      request: KeyedRequest | undefined,
+    ): Promise<number | undefined> {
+      const own = and(eq(cases.id, caseId), eq(cases.userId, userId))
+      return makeOnce(db, { userId, request, kind: 'session' }, async (on) => {
+        // The lock makes a deletion of the case wait, or this statement find none.
+        const [row] = await on.execute<{ id: number }>(sql`
+          insert into ${sessions} (case_id, name, video_length)
+          select ${cases.id}, ${name}, ${videoLength} from ${cases} where ${own} for key share
+          returning ${sessions.id}`)
         return row?.id
       })
     },

@@ -10,6 +10,7 @@ import type { ObjectStore } from '@playtherapy/object-store'
 import type { Database, Transaction } from '@playtherapy/schema'
 import { CaseParams, ErrorBody, errors, type SessionOfCaller, SessionParams } from '@playtherapy/service-kit'
 import { Type } from 'typebox'
+import { IdempotencyHeader, keyedRequest } from '../idempotency.ts'
 import { sendList } from '../lists.ts'
 import { KeywordQuery, ListQuery, pages, readPage } from '../paging.ts'
 import { sessionRepository } from './repository.ts'
@@ -85,6 +86,7 @@ export const sessionRoutes: FastifyPluginAsyncTypebox<SessionOptions> = async (
         ...route,
         summary: 'Create a session',
         params: CaseParams,
+        headers: IdempotencyHeader,
         body: NewSessionBody,
         response: { 200: Session, ...failures },
       },
@@ -92,7 +94,7 @@ export const sessionRoutes: FastifyPluginAsyncTypebox<SessionOptions> = async (
     async (request) => {
       const { userId, caseId } = request
       const { name, video_length = null } = request.body.data
-      const sessionId = await repository.create(request, name, video_length)
+      const sessionId = await repository.create(request, name, video_length, keyedRequest(request))
       if (sessionId === undefined) throw errors.caseNotFound(caseId)
       return read({ userId, caseId, sessionId })
     },

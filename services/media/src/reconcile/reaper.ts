@@ -3,6 +3,7 @@ import type { ObjectStore, Phase } from '@playtherapy/object-store'
 import type { Database } from '@playtherapy/schema'
 import { sql } from 'drizzle-orm'
 import type { FastifyBaseLogger } from 'fastify'
+import { forgetKeys } from './forget-keys.ts'
 import { sweepOrphans } from './orphans.ts'
 import { reap } from './reap.ts'
 
@@ -51,6 +52,7 @@ export function startReaper(resources: ReaperResources, log: FastifyBaseLogger) 
       away = true
       const mended = await reap({ db, store })
       away = false
+      await forgetKeys(db)
       if (Object.values(mended).some((count) => count > 0)) log.warn(mended, 'what a dead process left was mended')
     }),
     repeat(Math.min(orphanGraceSeconds * 1_000, sweepMs), () =>
