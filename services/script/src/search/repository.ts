@@ -48,12 +48,14 @@ const ownSessions = (db: Database, { userId, caseId }: CaseOfCaller): SQL | unde
 export function unpagedScripts(db: Database, caller: CaseOfCaller): Promise<UnpagedScript[]> {
   const { id, sessionId, version, path, size, etag } = scriptVersions
   const pages = db.select().from(scriptPages).where(eq(scriptPages.scriptVersionId, id))
-  return db
-    .select({ id, sessionId, version, path, size, etag })
-    .from(sessions)
-    .innerJoin(scriptVersions, eq(id, sessions.scriptVersionId))
-    .where(and(ownSessions(db, caller), notExists(pages)))
-    .orderBy(sql`${sessions.id} desc`)
+  return db.heavy(caller.userId, (pool) =>
+    pool
+      .select({ id, sessionId, version, path, size, etag })
+      .from(sessions)
+      .innerJoin(scriptVersions, eq(id, sessions.scriptVersionId))
+      .where(and(ownSessions(db, caller), notExists(pages)))
+      .orderBy(sql`${sessions.id} desc`),
+  )
 }
 
 /**
@@ -98,7 +100,7 @@ export async function findRecords(
     where ${scriptVersions.sessionId} = ${sessions.id}
       and exists (select from ${scriptPages} where ${scriptPages.scriptVersionId} = ${scriptVersions.id})
     order by ${scriptVersions.version} desc limit 1`
-  return db.execute<Hit & Record<string, unknown>>(sql`
+  const search = sql`
     with hits as (
       select ${sessions.id} as session_id, ${sessions.name} as session_name, newest.id as version_id, newest.version,
         ${scriptPages.firstRecord} as first_record, line.number::int - 1 as place, line.at
@@ -120,5 +122,6 @@ export async function findRecords(
     from hits
     join ${scriptPages} as page on page.script_version_id = hits.version_id and page.first_record = hits.first_record
     cross join lateral (select page.records -> hits.place as value) as found
-    order by hits.session_id desc, record`)
+    order by hits.session_id desc, record`
+  return db.heavy(caller.userId, (pool) => pool.execute<Hit & Record<string, unknown>>(search))
 }
