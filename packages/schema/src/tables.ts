@@ -139,6 +139,8 @@ export const videos = pgTable(
   },
   (t) => [
     index('videos_session_id_id_index').on(t.sessionId, t.id),
+    // Whether an upload may be a copy of another's.
+    index('videos_etag_index').on(t.etag),
     unique('videos_id_session_id_unique').on(t.id, t.sessionId),
     check('videos_progress_percent', sql`${t.progress} between 0 and 100`),
     check(
@@ -167,6 +169,7 @@ export const renditions = pgTable(
   },
   (t) => [
     unique('renditions_id_session_id_unique').on(t.id, t.sessionId),
+    index('renditions_etag_index').on(t.etag),
     foreignKey({ columns: [t.videoId, t.sessionId], foreignColumns: [videos.id, videos.sessionId] }).onDelete(
       'cascade',
     ),
@@ -174,14 +177,18 @@ export const renditions = pgTable(
 )
 
 /** The sound of a video, mono at 16 kHz, for a transcriber; written by the attempt that committed the rendition. */
-export const audioRenditions = pgTable('audio_renditions', {
-  videoId: integer()
-    .primaryKey()
-    .references(() => videos.id, { onDelete: 'cascade' }),
-  path: text().notNull().unique(),
-  size: bigint({ mode: 'number' }).notNull(),
-  etag: text().notNull(),
-})
+export const audioRenditions = pgTable(
+  'audio_renditions',
+  {
+    videoId: integer()
+      .primaryKey()
+      .references(() => videos.id, { onDelete: 'cascade' }),
+    path: text().notNull().unique(),
+    size: bigint({ mode: 'number' }).notNull(),
+    etag: text().notNull(),
+  },
+  (t) => [index('audio_renditions_etag_index').on(t.etag)],
+)
 
 /** pending: the number is taken, the object not yet there · stored: readable. */
 export const versionState = pgEnum('version_state', ['pending', 'stored'])
