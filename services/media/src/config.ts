@@ -14,6 +14,7 @@ import {
 } from '@playtherapy/service-kit'
 import { type Static, Type } from 'typebox'
 import type { Provider } from './generate/provider.ts'
+import { leastRate } from './upload/file-part.ts'
 
 const gibibyte = 1024 ** 3
 
@@ -24,6 +25,12 @@ export const MediaConfig = Type.Object({
   ...StoreSettings,
   ...LogSettings,
   ...UploadSettings,
+  UPLOAD_MIN_BYTES_PER_SECOND: Type.Integer({
+    default: leastRate,
+    minimum: 1,
+    description:
+      'An upload that is slower over a minute is broken off; the time in which the store is slow does not count',
+  }),
   PLAYBACK_ACCEL_PREFIX: Type.Optional(
     Type.String({
       pattern: '^/([\\w-]+/)+$',

@@ -16,6 +16,7 @@ await serve({
   app: (db) =>
     mediaApp({
       ...{ db, store, phase: config.PHASE, uploadLimit: config.UPLOAD_LIMIT_BYTES },
+      uploadLeastRate: config.UPLOAD_MIN_BYTES_PER_SECOND,
       ...(prefix && { gateway: { prefix, findPlace: createFindPlace(s3From(config)) } }),
     }),
 })

@@ -19,6 +19,7 @@ export interface MediaOptions {
   store: ObjectStore
   uploadLimit?: number
   uploadIdleMs?: number
+  uploadLeastRate?: number
   gateway?: { prefix: string; findPlace: FindPlace }
 }
 
@@ -67,10 +68,10 @@ export async function testMedia(t: Teardown, options: MediaOptions) {
   }
 }
 
-type TestMedia = Awaited<ReturnType<typeof testMedia>>
+type Place = Pick<Awaited<ReturnType<typeof testMedia>>, 'db' | 'store' | 'caseId' | 'sessionId'>
 
 /** Gives the session an encoded video, and the store its bytes. */
-export async function addRendition(media: TestMedia, bytes: Buffer, store: ObjectStore = media.store) {
+export async function addRendition(media: Place, bytes: Buffer, store: ObjectStore = media.store) {
   const { db, caseId, sessionId } = media
   const [video] = await db
     .insert(videos)

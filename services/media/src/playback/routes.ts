@@ -1,9 +1,13 @@
 import { type FindPlace, inFolder, type ObjectStore } from '@playtherapy/object-store'
 import type { Database } from '@playtherapy/schema'
-import { ErrorBody, errors, type SessionOfCaller, SessionParams } from '@playtherapy/service-kit'
+import { createShares, ErrorBody, errors, type SessionOfCaller, SessionParams } from '@playtherapy/service-kit'
 import type { FastifyInstance, FastifyReply } from 'fastify'
+import { whenOver } from '../over.ts'
 import { answerTo } from './conditions.ts'
 import { findPlayable, type Playable } from './repository.ts'
+
+/** Recordings that one process sends at once; each takes up to half a MiB while its reader is slow. */
+const mostPlaybacks = 1_024
 
 const schema = {
   tags: ['video'],
@@ -30,6 +34,7 @@ export interface PlaybackOptions {
 /** How an encoded recording is played. */
 export async function playbackRoutes(app: FastifyInstance, { db, store, gateway }: PlaybackOptions): Promise<void> {
   const playable = findPlayable(db)
+  const playbacks = createShares(mostPlaybacks)
   const find = async (caller: SessionOfCaller): Promise<Playable> => {
     const rendition = await playable(caller)
     if (!rendition) throw errors.noVideo(caller.sessionId)
@@ -54,10 +59,16 @@ export async function playbackRoutes(app: FastifyInstance, { db, store, gateway 
         // The place's own answer carries status, length and range; its version is that of our ETag.
         reply.header('x-accel-redirect', gateway.prefix + place.slice(1))
         if (status === 206) reply.header('x-playback-range', `bytes=${start}-${end}`)
+        // The gateway sends the bytes, so it bounds how many recordings one therapist has open.
+        reply.header('x-playback-therapist', request.userId)
         return describe(reply, rendition).type('video/mp4').send()
       }
       const gone = new AbortController()
-      reply.raw.once('close', () => gone.abort())
+      const release = playbacks.take(request.userId)
+      whenOver(request, reply, () => {
+        release()
+        gone.abort()
+      })
       const options = { start, end, ifMatch: rendition.etag, signal: gone.signal }
       const stream = await store.get(key, options).catch((error: unknown) => {
         if (!gone.signal.aborted) request.log.error({ err: error }, 'a rendition could not be read')

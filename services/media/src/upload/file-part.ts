@@ -1,4 +1,4 @@
-import { errors, fault } from '@playtherapy/service-kit'
+import { boundRate, errors, fault } from '@playtherapy/service-kit'
 import type { FastifyRequest } from 'fastify'
 
 /** Room, in bytes, for what a multipart body carries besides its file. */
@@ -25,11 +25,13 @@ export interface FilePart {
 export interface FileBounds {
   /** Most bytes of the file. */
   limit: number
-  /** Longest silence of a client, in milliseconds; the whole may take hours. */
-  idleMs: number
-  /** Fires when the exchange is over, well or not. */
-  signal: AbortSignal
+  /** Least bytes a second while we wait for the client, and the milliseconds over which they are counted. */
+  leastRate: number
+  windowMs: number
 }
+
+/** Bytes a second of the slowest connection on which an upload makes sense: a GiB takes 18 hours. */
+export const leastRate = 16_384
 
 /** Whether the declared length alone is too much; settled before a byte of the body is read. */
 export function refuseTooLong({ headers }: FastifyRequest, limit: number): void {
@@ -38,10 +40,10 @@ export function refuseTooLong({ headers }: FastifyRequest, limit: number): void 
 
 /**
  * The one file of a multipart body, in its part `file`. Fields beside it are read and ignored. A body longer than the
- * limit and its frame, or one that stands still for `idleMs` while we wait for it, ends with its connection.
+ * limit and its frame, or that comes more slowly than `leastRate`, ends with its connection.
  * Errors: 422 for no multipart, no such part, a second one, a body cut short.
  */
-export async function openFilePart(request: FastifyRequest, { limit, idleMs, signal }: FileBounds): Promise<FilePart> {
+export async function openFilePart(request: FastifyRequest, bounds: FileBounds): Promise<FilePart> {
   if (!request.isMultipart()) throw fault(['header', 'content-type'], 'must be multipart/form-data')
   const parts = request.parts()
   const next = async () => {
@@ -53,7 +55,7 @@ export async function openFilePart(request: FastifyRequest, { limit, idleMs, sig
     }
   }
   const first = next()
-  watch(request, { most: limit + frameRoom, idleMs, signal })
+  watch(request, bounds)
   let part = await first
   while (part?.type === 'field') part = await next()
   if (part?.fieldname !== 'file') {
@@ -79,19 +81,17 @@ export async function openFilePart(request: FastifyRequest, { limit, idleMs, sig
 const cleaned = (name = '') => Array.from(name.replace(/\p{C}/gu, '')).slice(0, 100).join('') || 'video'
 
 /**
- * Cuts the connection of a body that is longer than `most`, or that stands still while we wait for it. The host's own
- * limit on silence would also count the time in which the object store keeps us waiting.
+ * Cuts the connection of a body that is too long or too slow. The host's own limit on silence would also count the time
+ * in which the object store keeps us waiting.
  */
-function watch({ raw }: FastifyRequest, { most, idleMs, signal }: Omit<FileBounds, 'limit'> & { most: number }): void {
+function watch({ raw }: FastifyRequest, { limit, leastRate, windowMs }: FileBounds): void {
   raw.socket.setTimeout(0)
-  const idle = setInterval(() => raw.complete || raw.isPaused() || raw.destroy(), idleMs)
-  let left = most
+  boundRate(raw, { windowMs, leastBytes: (leastRate * windowMs) / 1_000 }, () => raw.destroy())
+  let left = limit + frameRoom
   raw.on('data', (chunk: Buffer) => {
-    idle.refresh()
     left -= chunk.length
     if (left < 0) raw.destroy()
   })
-  signal.addEventListener('abort', () => clearInterval(idle), { once: true })
 }
 
 function unreadable(error: unknown) {

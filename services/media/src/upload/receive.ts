@@ -9,6 +9,7 @@ import {
 } from '@playtherapy/intake'
 import { errors, fault } from '@playtherapy/service-kit'
 import type { FastifyReply, FastifyRequest } from 'fastify'
+import { whenOver } from '../over.ts'
 import { type FileBounds, openFilePart } from './file-part.ts'
 
 /**
@@ -20,17 +21,17 @@ export async function receiveUpload(
   request: FastifyRequest,
   reply: FastifyReply,
   resources: IntakeResources,
-  bounds: Omit<FileBounds, 'signal'>,
+  bounds: FileBounds,
 ): Promise<void> {
   const brokenOff = fault(['body'], 'was broken off')
   // A client that left while the guard was at work: the parser would wait for its body for ever.
   if (request.raw.socket.destroyed) throw brokenOff
   const gone = new AbortController()
-  reply.raw.once('close', () => gone.abort())
+  whenOver(request, reply, () => gone.abort())
   const { signal } = gone
   let name = ''
   try {
-    const file = await openFilePart(request, { ...bounds, signal })
+    const file = await openFilePart(request, bounds)
     name = file.name
     await receiveOriginal(resources, {
       caseId: request.caseId,

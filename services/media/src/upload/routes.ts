@@ -6,9 +6,9 @@ import {
   StoreFailedError,
   TooManyUrlsError,
 } from '@playtherapy/intake'
-import { ErrorBody, errors, SessionParams } from '@playtherapy/service-kit'
+import { createShares, ErrorBody, errors, SessionParams } from '@playtherapy/service-kit'
 import type { FastifyInstance } from 'fastify'
-import { multipartLimits, refuseTooLong } from './file-part.ts'
+import { leastRate, multipartLimits, refuseTooLong } from './file-part.ts'
 import { receiveUpload } from './receive.ts'
 import { newestVideo } from './repository.ts'
 import { Presigned, Uploaded, UploadForm, VideoState } from './schemas.ts'
@@ -16,7 +16,9 @@ import { Presigned, Uploaded, UploadForm, VideoState } from './schemas.ts'
 export interface UploadOptions extends IntakeResources {
   /** Most bytes of a recording. */
   uploadLimit: number
-  /** Milliseconds without a byte after which an upload is broken off; a minute by default. */
+  /** Bytes a second below which an upload is broken off; 16 KiB by default. */
+  uploadLeastRate?: number
+  /** Milliseconds over which that rate is measured; a minute by default. */
   uploadIdleMs?: number
 }
 
@@ -29,11 +31,13 @@ const failures = { 400: ErrorBody, 401: ErrorBody, 422: ErrorBody, 429: ErrorBod
 /** How recordings come in, and how far one is. All below a session's path, behind its guard. */
 export async function uploadRoutes(
   app: FastifyInstance,
-  { uploadLimit, uploadIdleMs = 60_000, ...resources }: UploadOptions,
+  { uploadLimit, uploadLeastRate = leastRate, uploadIdleMs = 60_000, ...resources }: UploadOptions,
 ): Promise<void> {
   app.removeAllContentTypeParsers()
   await app.register(multipart, { limits: multipartLimits })
 
+  const shares = createShares(mostUploads)
+  const bounds = { limit: uploadLimit, leastRate: uploadLeastRate, windowMs: uploadIdleMs }
   const uploads = new Set<Promise<void>>()
   // An upload that is cut when the process closes still has to remove what it left.
   app.addHook('onClose', () => Promise.allSettled(uploads))
@@ -53,15 +57,18 @@ export async function uploadRoutes(
       },
       // The form is described for readers of the API; its parser checks it while it comes.
       validatorCompiler: () => () => true,
-      onRequest: async (request) => {
-        refuseTooLong(request, uploadLimit)
-        if (uploads.size >= mostUploads) throw errors.unavailable()
-      },
+      onRequest: async (request) => refuseTooLong(request, uploadLimit),
     },
     async (request, reply) => {
-      const upload = receiveUpload(request, reply, resources, { limit: uploadLimit, idleMs: uploadIdleMs })
+      // Nothing of the body has been read yet. The share is held until nothing of the upload is left in memory, which
+      // may be long after its client has gone.
+      const release = shares.take(request.userId)
+      const upload = receiveUpload(request, reply, resources, bounds)
       uploads.add(upload)
-      await upload.finally(() => uploads.delete(upload))
+      await upload.finally(() => {
+        release()
+        uploads.delete(upload)
+      })
       return reply.code(201).send({ msg: 's3 upload start!' })
     },
   )

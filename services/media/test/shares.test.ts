@@ -1,0 +1,191 @@
+/** What one therapist, slow or hostile, leaves to the others. */
+import { once } from 'node:events'
+import { request as openRequest } from 'node:http'
+import { connect } from 'node:net'
+import type { Readable } from 'node:stream'
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { ObjectStore } from '@playtherapy/object-store'
+import { storeBackends, testStore } from '@playtherapy/testing'
+import t, { type Test } from 'tap'
+import { addRendition, clip, closing, form, isNothing, nothing, partOf, testMedia, until } from './support.ts'
+
+const busy = { status: 429, body: { error_code: 10 }, headers: { 'retry-after': /^\d+$/ } }
+const fileHead = partOf('file', 'a.mp4')
+
+/** The same store, which tells what is read from it and can be made to wait. */
+function watched(store: ObjectStore) {
+  const read: Readable[] = []
+  let gate: Promise<unknown> = Promise.resolve()
+  const watching: ObjectStore = {
+    ...store,
+    async get(...asked) {
+      await gate
+      const stream = await store.get(...asked)
+      read.push(stream)
+      return stream
+    },
+  }
+  const hold = () => {
+    let open = () => {}
+    gate = new Promise<void>((resolve) => {
+      open = resolve
+    })
+    return () => {
+      gate = Promise.resolve()
+      open()
+    }
+  }
+  return { store: watching, read, hold }
+}
+
+for (const backend of storeBackends) {
+  t.test(`${backend}: one therapist's uploads leave room for the others'`, async (t) => {
+    const media = await testMedia(t, { store: await testStore(t, backend) })
+    const other = media.pathOf(await media.addSession(8))
+    const open = Array.from({ length: 16 }, () => media.open())
+    await Promise.all(open.map((upload) => upload.write(Buffer.concat([Buffer.from(fileHead), clip()]))))
+    await until(media.left, ({ rows }) => rows.length === 16)
+    const whole = form(['file', clip()])
+    t.match(await media.upload(whole), busy, 'the share is taken')
+    t.match(await media.upload(whole, { 'content-length': String(whole.length) }), busy, 'whatever its length')
+    t.equal((await media.upload(whole, media.host.as(8), other)).status, 201, 'others notice nothing')
+    const [first, ...rest] = open
+    first?.request.end(closing)
+    t.equal((await first?.answer)?.status, 201)
+    t.equal((await media.upload(whole)).status, 201, 'and there is room again')
+    for (const { request } of rest) request.destroy()
+    await until(media.left, ({ rows }) => rows.length === 3)
+    const again = await Promise.all(Array.from({ length: 16 }, () => media.upload(whole)))
+    t.ok(
+      again.every(({ status }) => status === 201),
+      'what was broken off gave its place back',
+    )
+  })
+}
+
+t.test('a refused upload takes no place', async (t) => {
+  const media = await testMedia(t, { store: await testStore(t, 'file') })
+  for (let n = 0; n < 20; n++) {
+    t.equal((await media.upload(Buffer.from('{}'), { 'content-type': 'application/json' })).status, 422)
+    t.equal((await media.upload(form(['file', Buffer.alloc(0)]))).status, 422)
+    const left = media.open({ 'content-length': '1000' })
+    left.request.flushHeaders()
+    left.request.destroy()
+  }
+  t.equal((await media.upload(form(['file', clip()]))).status, 201)
+})
+
+t.test('an upload that drips is cut, wherever it is', async (t) => {
+  const media = await testMedia(t, { store: await testStore(t, 'file'), uploadIdleMs: 300 })
+  const file = Buffer.concat([Buffer.from(fileHead), clip()])
+  const boundary = fileHead.slice(0, fileHead.indexOf('\r\n'))
+  const places: [string, Buffer | string, string][] = [
+    ['before the first part', '', 'x'],
+    ['in the headers of a part', `${boundary}\r\nx: `, 'y'],
+    ['in headers without end', `${boundary}\r\n`, 'a: b\r\n'],
+    ['in a field before the file', partOf('note'), 'x'],
+    ['in fields without end', partOf('note'), `x\r\n${partOf('note')}`],
+    ['in the first bytes of the file', fileHead, '\0'],
+    ['in the file', file, '\0'],
+    ['in a field after the file', Buffer.concat([file, Buffer.from(`\r\n${partOf('note')}`)]), 'x'],
+    ['before the end', form(['file', clip()]).subarray(0, -4), 'x'],
+  ]
+  const drip = async (t: Test, [where, start, drop]: (typeof places)[number], headers: Record<string, string>) => {
+    const upload = media.open(headers)
+    await upload.write(start.length > 0 ? start : '\r\n')
+    const dripping = setInterval(() => upload.request.destroyed || upload.request.write(drop), 10)
+    const seen = await upload.answer.catch(() => undefined)
+    clearInterval(dripping)
+    upload.request.destroy()
+    t.ok(!seen || seen.status === 422, `${where}: it is cut, or refused`)
+  }
+  for (const length of [{}, { 'content-length': '9000000' }]) {
+    await Promise.all(places.map((place) => drip(t, place, length)))
+  }
+  t.same(await until(media.left, isNothing), nothing, 'nothing is left')
+})
+
+t.test('an upload on a slow line is taken, pauses and all', async (t) => {
+  const media = await testMedia(t, { store: await testStore(t, 'file'), uploadIdleMs: 500, uploadLeastRate: 20_000 })
+  const upload = media.open()
+  await upload.write(fileHead)
+  for (let burst = 0; burst < 8; burst++) {
+    await upload.write(clip(15_000))
+    await sleep(250)
+  }
+  upload.request.end(closing)
+  t.equal((await upload.answer).status, 201)
+})
+
+t.test('the time in which the store is slow is not the client’s', async (t) => {
+  const store = await testStore(t, 'file')
+  const slow: ObjectStore = {
+    ...store,
+    put: (key, body, options) => {
+      async function* late() {
+        await sleep(1_500)
+        if (!(body instanceof Uint8Array)) yield* body
+      }
+      return store.put(key, late(), options)
+    },
+  }
+  const media = await testMedia(t, { store: slow, uploadIdleMs: 200 })
+  t.equal((await media.upload(form(['file', clip(15_000_000)]))).status, 201)
+})
+
+t.test('one therapist’s players leave room for the others', async (t) => {
+  const { store, hold } = watched(await testStore(t, 'file'))
+  const media = await testMedia(t, { store })
+  const bytes = clip(50_000)
+  await addRendition(media, bytes)
+  const ids = await media.addSession(8)
+  await addRendition({ ...media, ...ids }, bytes)
+  const play = (as = 7, path = media.path) => {
+    const request = openRequest(media.host.url + path, { agent: false, headers: media.host.as(as) })
+    request.on('error', () => {}).end()
+    return { request, status: once(request, 'response').then(([response]) => response.resume().statusCode) }
+  }
+  const goOn = hold()
+  const playing = Array.from({ length: 256 }, () => play())
+  for (const { status } of playing) status.catch(() => {})
+  const refused = async () => {
+    const answer = await fetch(media.url, { headers: media.auth, signal: AbortSignal.timeout(300) }).catch(
+      () => undefined,
+    )
+    return answer && { status: answer.status, body: await answer.json(), headers: Object.fromEntries(answer.headers) }
+  }
+  t.match(await until(refused, (seen) => seen !== undefined), busy)
+  const other = play(8, media.pathOf(ids))
+  const left = playing.splice(0, 100)
+  for (const { request } of left) request.destroy()
+  const more = Array.from({ length: 60 }, () => play())
+  goOn()
+  t.equal(await other.status, 200, 'others notice nothing')
+  const statuses = await Promise.all([...playing, ...more].map(({ status }) => status))
+  t.ok(
+    statuses.every((status) => status === 200),
+    'whoever leaves gives the place back',
+  )
+  t.equal((await fetch(media.url, { headers: media.auth })).status, 200)
+})
+
+for (const backend of storeBackends) {
+  t.test(`${backend}: requests that wait behind one another on a connection end with it`, async (t) => {
+    const { store, read } = watched(await testStore(t, backend))
+    const media = await testMedia(t, { store })
+    await addRendition(media, clip(15_000_000))
+    const { port } = new URL(media.url)
+    const request = `GET ${media.path} HTTP/1.1\r\nhost: x\r\nauthorization: ${media.auth.authorization}\r\n\r\n`
+    for (let connection = 0; connection < 3; connection++) {
+      const client = connect(Number(port), '127.0.0.1')
+      client.write(request.repeat(5))
+      await until(
+        async () => read.length,
+        (count) => count > connection * 5 + 1,
+      )
+      client.destroy()
+      const open = async () => read.filter((stream) => !stream.destroyed).length
+      t.equal(await until(open, (count) => count === 0), 0, 'nothing is read any more')
+    }
+  })
+}
