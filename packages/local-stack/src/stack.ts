@@ -22,6 +22,7 @@ import {
 } from '@playtherapy/service-kit'
 import { createHost } from '@playtherapy/service-kit/host'
 import { Type } from 'typebox'
+import { admitUploads } from './admit-upload.ts'
 import type { Programs } from './ffmpeg.ts'
 import type { StackOptions } from './options.ts'
 
@@ -105,7 +106,7 @@ export async function startStack(options: StackOptions, programs: Programs): Pro
     } else {
       const secret = await keptSecret(directory, 'url-secret')
       const fileStore = createFileStore({ directory: files, publicUrl: url, secret })
-      presignedPuts = fileRoutes({ store: fileStore })
+      presignedPuts = fileRoutes({ store: fileStore, admit: admitUploads() })
       store = fileStore
     }
     closers.push(async () => store.close())

@@ -1,11 +1,25 @@
+import type { IncomingMessage } from 'node:http'
 import type { FastifyInstance, FastifyPluginAsync } from 'fastify'
 import { type Static, Type } from 'typebox'
 import type { FileStore } from './file.ts'
+import { idsOf } from './keys.ts'
+
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** The route streams its body and bounds it by itself, as the services' hosts know it. */
+    streams?: boolean
+  }
+}
 
 export interface FileRoutesOptions {
   store: FileStore
   /** Most bytes of one PUT; S3's own limit by default. */
   limit?: number
+  /**
+   * Called before a byte of the body is read: takes a place for an upload into this session, watches over its rate, and
+   * returns what gives the place back. What it throws is the answer. None by default.
+   */
+  admit?: (request: IncomingMessage, sessionId: number) => () => void
 }
 
 const Query = Type.Object({ expires: Type.Optional(Type.String()), signature: Type.Optional(Type.String()) })
@@ -19,7 +33,7 @@ const gibibyte = 1024 ** 3
  * Answers exactly 200 when the object is durable. Only the start must be in time; the transfer may last.
  */
 export const fileRoutes =
-  ({ store, limit = 5 * gibibyte }: FileRoutesOptions): FastifyPluginAsync =>
+  ({ store, limit = 5 * gibibyte, admit = () => () => {} }: FileRoutesOptions): FastifyPluginAsync =>
   async (app: FastifyInstance) => {
     app.removeAllContentTypeParsers()
     app.addContentTypeParser('*', (_request, payload, done) => done(null, payload))
@@ -31,6 +45,7 @@ export const fileRoutes =
       '/objects/*',
       {
         bodyLimit: limit,
+        config: { streams: true },
         schema: { tags: ['objects'], summary: 'A presigned upload of the local stack', querystring: Query },
       },
       async (request, reply) => {
@@ -40,6 +55,8 @@ export const fileRoutes =
         if (!store.verifyPut(key, contentType, Number(expires), signature)) return reply.code(403).send(refusal)
         if (Number(request.headers['content-length']) > limit) throw new TooLarge(limit)
 
+        // The URL names no therapist, but its key names the session.
+        const release = admit(request.raw, idsOf(key.slice(key.indexOf('/') + 1))?.sessionId ?? 0)
         const gone = new AbortController()
         request.raw.once('close', () => request.raw.complete || gone.abort())
         let size = 0
@@ -50,7 +67,7 @@ export const fileRoutes =
             yield chunk
           }
         }
-        const { etag } = await store.replace(key, counted(), { contentType, signal: gone.signal })
+        const { etag } = await store.replace(key, counted(), { contentType, signal: gone.signal }).finally(release)
         return reply.code(200).header('etag', etag).send()
       },
     )
