@@ -16,6 +16,7 @@ import { type Static, Type } from 'typebox'
 import type { Provider } from './generate/provider.ts'
 import { leastRate } from './upload/file-part.ts'
 
+const mebibyte = 1024 ** 2
 const gibibyte = 1024 ** 3
 
 /** Settings of the media service's HTTP process. */
@@ -84,6 +85,17 @@ export const WorkerConfig = Type.Object({
     default: 120,
     minimum: 5,
     description: 'An ffmpeg without progress for so long is killed',
+  }),
+  ENCODE_MEMORY_BYTES: Type.Integer({
+    default: 768 * mebibyte,
+    minimum: 64 * mebibyte,
+    description: 'Memory of one ffmpeg; 8K needs the default. A worker takes 256 MiB beside its encodes',
+  }),
+  RECORDING_MAX_SECONDS: Type.Integer({
+    default: 43_200,
+    minimum: 60,
+    maximum: 1_800_000,
+    description: 'Longest recording that is encoded, twelve hours',
   }),
   SCRATCH_DIRECTORY: Type.String({
     default: join(tmpdir(), 'playtherapy-scratch'),

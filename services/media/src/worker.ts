@@ -5,7 +5,7 @@ import { closeOnSignals, createHealthHost, createLogger, loadConfig } from '@pla
 import { openWorkerStore, providerFrom, WorkerConfig } from './config.ts'
 import { createDeleteSuperseded } from './encode/delete-superseded.ts'
 import { createEncodeFailed, createEncodeVideo } from './encode/encode-video.ts'
-import { cleanScratch } from './encode/scratch.ts'
+import { checkScratch, prepareScratch, sweepScratch } from './encode/scratch.ts'
 import { createErase } from './erase/erase.ts'
 import { createSweepPresigned } from './erase/sweep-presigned.ts'
 import { createAnalyseFailed, createAnalyseScript } from './generate/analyse-script.ts'
@@ -13,6 +13,9 @@ import { startAnnouncer } from './generate/announcer.ts'
 import { createTranscribeFailed, createTranscribeVideo } from './generate/transcribe-video.ts'
 import { assertOwnBucket } from './reconcile/installation.ts'
 import { startReaper } from './reconcile/reaper.ts'
+
+/** How often the scratch folder is swept of what dead workers left, in milliseconds. */
+const sweepMs = 30_000
 
 const config = loadConfig(WorkerConfig, process.env)
 const analyser = providerFrom(config, 'analyser')
@@ -24,10 +27,12 @@ const { db } = database
 const phase = config.PHASE
 
 await assertOwnBucket(db, store, phase)
-await cleanScratch(config.SCRATCH_DIRECTORY)
+await prepareScratch(config.SCRATCH_DIRECTORY)
 const settings = {
   scratchDirectory: config.SCRATCH_DIRECTORY,
   scratchMaxBytes: config.SCRATCH_MAX_BYTES,
+  maxSeconds: config.RECORDING_MAX_SECONDS,
+  memoryBytes: config.ENCODE_MEMORY_BYTES,
   stallSeconds: config.ENCODE_STALL_SECONDS,
   ffmpegPath: config.FFMPEG_PATH,
   ffprobePath: config.FFPROBE_PATH,
@@ -53,12 +58,16 @@ const worker = await createWorker({
   },
 })
 const reaper = startReaper({ db, store, phase, orphanGraceSeconds: config.ORPHAN_GRACE_SECONDS }, log)
+const sweeping = setInterval(() => {
+  sweepScratch(config.SCRATCH_DIRECTORY).catch((err: unknown) => log.warn({ err }, 'the scratch folder was not swept'))
+}, sweepMs)
 const announcer = analyser && startAnnouncer(db, log)
 const health = createHealthHost(
   {
     database: () => checkDatabase(db),
     objects: () => store.check(),
     queue: () => worker.check(),
+    scratch: () => checkScratch(config.SCRATCH_DIRECTORY),
   },
   [() => countJobs(db)],
   log,
@@ -68,6 +77,7 @@ await health.listen({ host: config.HOST, port: config.PORT })
 closeOnSignals({
   name: 'worker',
   async close() {
+    clearInterval(sweeping)
     await Promise.all([worker.close(), reaper.close(), announcer?.close()])
     await health.close()
     store.close()

@@ -83,14 +83,32 @@ async function prepare(t: Test, backend: QueueBackend) {
   return { db, store, path, scratch, start, until, state, keys }
 }
 
+/** Process ids of a process's children. */
+async function childrenOf(parent: number | undefined): Promise<number[]> {
+  const { stdout } = await promisify(execFile)('ps', ['-o', 'pid=', '--ppid', String(parent)])
+  return stdout.trim().split(/\s+/).map(Number)
+}
+
+const isAlive = (pid: number) => {
+  try {
+    return process.kill(pid, 0)
+  } catch {
+    return false
+  }
+}
+
 async function survives(t: Test, backend: QueueBackend, signal: 'SIGKILL' | 'SIGTERM') {
   const label = `${backend}, ${signal}`
   const job = await prepare(t, backend)
   const first = await job.start()
   await job.until('an encode under way', async () => ((await job.state())?.progress ?? 0) > 0)
+  const programs = await childrenOf(first.pid)
+  t.ok(programs.length > 0, `${label}: ffmpeg runs`)
   const gone = once(first, 'exit')
   first.kill(signal)
   await gone
+  t.strictSame(await readdir(job.scratch), [], `${label}: nothing readable is left`)
+  await job.until('the end of ffmpeg', async () => !programs.some(isAlive))
   t.equal((await job.state())?.state, 'encoding', `${label}: half done`)
 
   await job.start()
@@ -99,9 +117,7 @@ async function survives(t: Test, backend: QueueBackend, signal: 'SIGKILL' | 'SIG
   const [rendition] = await job.db.select().from(renditions)
   t.match(session, { encodingStateId: 3, renditionId: rendition?.id, videoLength: '00:00:12' }, label)
   t.strictSame(await job.keys(), [`video/${job.path}`, `video/${rendition?.path}`].sort(), `${label}: one rendition`)
-  // A killed worker's folder stays until it is old; the others remove theirs when they are done.
-  const most = signal === 'SIGKILL' ? 1 : 0
-  await job.until('a tidy disk', async () => (await readdir(job.scratch)).length <= most)
+  t.strictSame(await readdir(job.scratch), [], `${label}: nothing readable is left`)
 }
 
 // A lease has to run out in some, so all wait at once.

@@ -1,6 +1,3 @@
-import { createReadStream } from 'node:fs'
-import { rm } from 'node:fs/promises'
-import { join } from 'node:path'
 import { type JobContext, PermanentError } from '@playtherapy/jobs'
 import {
   audioPath,
@@ -13,14 +10,18 @@ import {
 import type { Database } from '@playtherapy/schema'
 import { FfmpegError, runFfmpeg } from './ffmpeg.ts'
 import { plan } from './plan.ts'
-import { type Probe, probe } from './probe.ts'
+import { type Probe, probe, UnreadableError } from './probe.ts'
 import { type Claim, claim, commit, fail, giveWay, type NewRendition, release, renew } from './repository.ts'
-import { makeScratch, touchScratch } from './scratch.ts'
+import { openScratchFile, type ScratchFile } from './scratch.ts'
 import { type OpenSource, openSource } from './source-server.ts'
 
-interface EncodeSettings {
+export interface EncodeSettings {
   scratchDirectory: string
   scratchMaxBytes: number
+  /** Longest recording, in seconds. */
+  maxSeconds: number
+  /** Memory of one ffmpeg, in bytes. */
+  memoryBytes: number
   stallSeconds: number
   ffmpegPath: string
   ffprobePath: string
@@ -39,6 +40,10 @@ const beatMs = 1_000
 
 const unreadable = 'The file cannot be read as a video. It may be damaged or incomplete.'
 const tooLarge = 'The encoded video would be larger than this installation allows.'
+const tooMuchMemory = 'The recording takes more memory to convert than this installation allows.'
+const tooMuchWork = 'The recording takes far longer to convert than its size explains.'
+const tooLong = (maxSeconds: number) =>
+  `The recording is longer than ${(maxSeconds / 3600).toFixed(1).replace('.0', '')} hours, the most that this installation takes.`
 const changed = 'The uploaded file was changed or removed after it was announced.'
 
 type Stored = Pick<NewRendition, 'path' | 'size' | 'etag' | 'audio'>
@@ -58,21 +63,23 @@ export function createEncodeVideo(resources: EncodeResources) {
     if (!taken) return
     const stop = new AbortController()
     const either = AbortSignal.any([signal, stop.signal])
-    const scratch = await makeScratch(settings.scratchDirectory, video_id)
     let progress = 0
     const beat = setInterval(() => {
-      touchScratch(scratch).catch(() => {})
       renew(db, taken, progress)
         .then((counts) => counts || stop.abort(new OvertakenError()))
         // While the database is away the lease may run out; the commit is conditional all the same.
         .catch(() => {})
     }, beatMs)
+    const scratch: ScratchFile[] = []
     try {
-      const files = { video: join(scratch, 'rendition.mp4'), audio: join(scratch, 'audio.m4a') }
-      const { hasAudio, ...result } = await convert(resources, taken, files, either, (percent) => {
+      const video = await openScratchFile(settings.scratchDirectory)
+      scratch.push(video)
+      const audio = await openScratchFile(settings.scratchDirectory)
+      scratch.push(audio)
+      const { hasAudio, ...result } = await convert(resources, taken, { video, audio }, either, (percent) => {
         progress = percent
       })
-      const stored = await putFiles(store, taken, { ...files, audio: hasAudio ? files.audio : undefined }, either)
+      const stored = await putFiles(store, taken, { video, audio: hasAudio ? audio : undefined }, either)
       if (!(await commit(db, taken, { ...stored, ...result }, transcribes))) {
         await discard(store, [stored, ...(stored.audio ? [stored.audio] : [])])
       }
@@ -84,7 +91,7 @@ export function createEncodeVideo(resources: EncodeResources) {
       throw error
     } finally {
       clearInterval(beat)
-      await rm(scratch, { recursive: true, force: true })
+      await Promise.all(scratch.map((file) => file.close()))
     }
   }
 }
@@ -99,11 +106,11 @@ export const createEncodeFailed =
 async function putFiles(
   store: ObjectStore,
   taken: Claim,
-  files: { video: string; audio: string | undefined },
+  files: { video: ScratchFile; audio: ScratchFile | undefined },
   signal: AbortSignal,
 ): Promise<Stored> {
-  const put = async (path: string, file: string, contentType: string) => {
-    const body = createReadStream(file)
+  const put = async (path: string, { handle }: ScratchFile, contentType: string) => {
+    const body = handle.createReadStream({ start: 0, autoClose: false })
     try {
       return { path, ...(await store.put(inFolder('video', path), body, { contentType, signal })) }
     } finally {
@@ -131,58 +138,61 @@ const discard = (store: ObjectStore, objects: { path: string }[]): Promise<void>
 async function convert(
   { store, settings }: EncodeResources,
   taken: Claim,
-  files: { video: string; audio: string },
+  files: { video: ScratchFile; audio: ScratchFile },
   signal: AbortSignal,
   onProgress: (percent: number) => void,
 ) {
   const { size, etag, container } = taken
+  const { maxSeconds, memoryBytes } = settings
   const key = inFolder('video', taken.path)
   const head = await store.head(key)
   if (!head || head.etag !== etag || head.size !== size) throw new PermanentError(changed)
   const source = await openSource({ store, key, size, etag })
   try {
-    const original = await probe(settings.ffprobePath, source.url, container, signal)
-    const { options, audioOptions } = plan(original)
+    const probing = { ffprobePath: settings.ffprobePath, memoryBytes, signal }
+    const original = await probe(source.input, container, probing)
+    if ((original.seconds ?? 0) > maxSeconds) throw new PermanentError(tooLong(maxSeconds))
+    const { options, audioOptions, threads } = plan(original)
     const sound = audioOptions ? [{ options: audioOptions, file: files.audio }] : []
     await runFfmpeg({
       ...{ ffmpegPath: settings.ffmpegPath, stallSeconds: settings.stallSeconds, maxBytes: settings.scratchMaxBytes },
-      ...{
-        url: source.url,
-        container,
-        outputs: [{ options, file: files.video }, ...sound],
-        seconds: original.seconds,
-        signal,
-        onProgress,
-      },
+      ...{ input: source.input, size, container, threads, maxSeconds, memoryBytes, signal, onProgress },
+      outputs: [{ options, file: files.video }, ...sound],
+      seconds: original.seconds,
     })
     if (source.fault()) throw source.fault()
     // What ffmpeg wrote without complaint and nobody can read is our disk's fault, not the original's.
-    const result = await probe(settings.ffprobePath, files.video, 'mp4', signal).catch(() => {
-      throw new FfmpegError('exit', { diskFull: true })
+    const made = { path: files.video.pathFor(3), files: [files.video.handle] }
+    const result = await probe(made, 'mp4', probing).catch(() => {
+      throw new FfmpegError('disk full')
     })
+    if ((result.seconds ?? 0) > maxSeconds) throw new PermanentError(tooLong(maxSeconds))
     return check(original, result, taken)
   } catch (error) {
-    throw judged(error, source, signal)
+    throw judged(error, source, settings, signal)
   } finally {
     await source.close()
   }
 }
 
-/** Whether another try makes sense: not if the file itself is at fault. */
-function judged(error: unknown, source: OpenSource, signal: AbortSignal): unknown {
+/** Whether another attempt makes sense: not if the file itself is at fault. */
+function judged(error: unknown, source: OpenSource, { maxSeconds }: EncodeSettings, signal: AbortSignal): unknown {
   if (signal.aborted) return error
   const cause = source.fault() ?? error
   if (cause instanceof ObjectChangedError || cause instanceof ObjectMissingError) return new PermanentError(changed)
   // Half a file looks like a broken one, so whatever was found wrong with it says nothing.
   if (source.fault()) return cause
-  if (error instanceof PermanentError) return error
-  if (error instanceof FfmpegError) {
-    if (error.why === 'too large') return new PermanentError(tooLarge)
-    return error.why === 'exit' && !error.diskFull && !error.killed ? new PermanentError(unreadable) : error
+  if (error instanceof UnreadableError) return new PermanentError(unreadable)
+  if (!(error instanceof FfmpegError)) return error
+  const refusals: { [Why in FfmpegError['why']]?: string } = {
+    unreadable,
+    'too large': tooLarge,
+    'too long': tooLong(maxSeconds),
+    'too much memory': tooMuchMemory,
+    'too much work': tooMuchWork,
   }
-  // ffprobe ended by itself and with a complaint, or with an answer that makes no sense.
-  const exited = error instanceof Error && 'code' in error && typeof error.code === 'number'
-  return exited || error instanceof SyntaxError ? new PermanentError(unreadable) : error
+  const refusal = refusals[error.why]
+  return refusal ? new PermanentError(refusal) : error
 }
 
 /** What came out must be playable, and as long as what went in where that is known for certain. */

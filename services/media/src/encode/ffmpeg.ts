@@ -1,95 +1,139 @@
-import { spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { readFile } from 'node:fs/promises'
 import { createInterface } from 'node:readline'
+import { type Input, isOwnFault, startBounded } from './bounded.ts'
+import { cpuSecondsForLength, cpuSecondsForSize, pictureLimit, type threadsFor } from './limits.ts'
 import { type Container, demuxer } from './probe.ts'
+import type { ScratchFile } from './scratch.ts'
 
 export interface FfmpegRun {
   ffmpegPath: string
-  url: string
+  input: Input
+  /** Bytes of the input. */
+  size: number
   container: Container
   /** Second at which to begin. */
   from?: number
   /** Output options and file of each output, see plan.ts. */
-  outputs: { options: string[]; file: string }[]
+  outputs: { options: string[]; file: ScratchFile }[]
+  threads: Pick<ReturnType<typeof threadsFor>, 'decoder' | 'filter'>
   /** Length of the source, where it is known: what progress is measured against. */
   seconds: number | undefined
   /** Kills an ffmpeg that has not moved for so long. */
   stallSeconds: number
-  /** Kills an ffmpeg that writes more. */
+  /** Kills an ffmpeg that writes a larger file. */
   maxBytes: number
+  /** Kills an ffmpeg whose result becomes longer. */
+  maxSeconds: number
+  memoryBytes: number
   signal: AbortSignal
   /** Percent done, as often as ffmpeg says so. */
   onProgress(percent: number): void
 }
 
-/** ffmpeg ended without a result. `why`: its own exit, no progress, too much output, or our signal. */
+/**
+ * Why ffmpeg ended without a result. Because of its input: it complained or crashed (`unreadable`), or exceeded a
+ * bound (`too large`, `too long`, `too much memory`, `too much work`). For other reasons: no progress, the scratch disk
+ * is full, somebody else such as the kernel killed it, or our signal did.
+ */
+type Why =
+  | 'unreadable'
+  | 'too large'
+  | 'too long'
+  | 'too much memory'
+  | 'too much work'
+  | 'stalled'
+  | 'disk full'
+  | 'killed'
+  | 'aborted'
+
 export class FfmpegError extends Error {
   override name = 'FfmpegError'
-  readonly why: 'exit' | 'stalled' | 'too large' | 'aborted'
-  /** The disk of the scratch folder is full. */
-  readonly diskFull: boolean
-  /** Somebody else killed it, such as a kernel short of memory. */
-  readonly killed: boolean
-  constructor(why: FfmpegError['why'], { diskFull = false, killed = false } = {}) {
+  readonly why: Why
+  constructor(why: Why) {
     super(`ffmpeg: ${why}`)
     this.why = why
-    this.diskFull = diskFull
-    this.killed = killed
   }
 }
 
 /** Bytes of ffmpeg's complaints that are kept to look at; they can hold a path, so they are never logged. */
 const tail = 4_096
+/** How often the CPU time is looked at, in milliseconds. */
+const lookMs = 1_000
+/** Seconds that the system's own limit lies above ours, which is looked at more seldom. */
+const marginSeconds = 30
 
-/**
- * Runs ffmpeg from the loopback source to a scratch file. It gets a process group of its own, so that a terminal's
- * Ctrl-C does not reach it, and ends by our hand, or because its source is gone when we die. Throws FfmpegError.
- */
+/** CPU seconds that a process has used so far; 0 where the system does not tell. */
+async function cpuSecondsOf(pid: number | undefined): Promise<number> {
+  const stat = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => '')
+  // The name in front may hold blanks. In proc(5) these are utime and stime, in hundredths of a second.
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
+  return (Number(fields[11] ?? 0) + Number(fields[12] ?? 0)) / 100
+}
+
+function whyEnded(complaints: string, code: number | null, signal: string | null): Why {
+  if (/No space left on device|Disk quota exceeded/i.test(complaints)) return 'disk full'
+  if (signal === 'SIGXFSZ') return 'too large'
+  if (signal === 'SIGXCPU') return 'too much work'
+  if (!isOwnFault(code, signal)) return 'killed'
+  return /Cannot allocate memory|malloc of size|bad_alloc/i.test(complaints) ? 'too much memory' : 'unreadable'
+}
+
+/** Runs ffmpeg from its input to scratch files, within bounds. Throws FfmpegError. */
 export async function runFfmpeg(run: FfmpegRun): Promise<void> {
   if (run.signal.aborted) throw new FfmpegError('aborted')
-  const seek = run.from ? ['-ss', `${run.from}`] : []
-  const input = [...seek, '-protocol_whitelist', 'http,tcp', '-f', demuxer[run.container], '-i', run.url]
+  const { input, threads } = run
   const quiet = ['-nostdin', '-hide_banner', '-loglevel', 'error', '-y', '-progress', 'pipe:1']
-  const outputs = run.outputs.flatMap(({ options, file }) => [...options, file])
-  const child = spawn(run.ffmpegPath, [...quiet, ...input, ...outputs], {
-    detached: true,
-    stdio: ['ignore', 'pipe', 'pipe'],
+  const seek = run.from ? ['-ss', `${run.from}`] : []
+  const decoding = [...pictureLimit, '-threads', String(threads.decoder)]
+  const access = ['-protocol_whitelist', 'http,tcp', '-f', demuxer[run.container], '-i', input.path]
+  const outputs = run.outputs.flatMap(({ options, file }, index) => [...options, file.pathFor(3 + index)])
+  const args = [...quiet, '-filter_threads', String(threads.filter), ...seek, ...decoding, ...access, ...outputs]
+  const mostCpuSeconds = cpuSecondsForSize(run.size)
+  const bounds = { memoryBytes: run.memoryBytes, cpuSeconds: mostCpuSeconds + marginSeconds, fileBytes: run.maxBytes }
+  const { child, stdout, stderr } = startBounded(run.ffmpegPath, args, bounds, {
+    ...input,
+    files: run.outputs.map(({ file }) => file.handle),
   })
-  let why: FfmpegError['why'] = 'exit'
-  const kill = (reason: FfmpegError['why']) => {
-    why = reason
+  let why: Why | undefined
+  const kill = (reason: Why) => {
+    why ??= reason
     child.kill('SIGKILL')
   }
   const abort = () => kill('aborted')
   run.signal.addEventListener('abort', abort, { once: true })
 
   let complaints = ''
-  child.stderr.on('data', (text) => {
+  stderr.on('data', (text) => {
     complaints = (complaints + text).slice(-tail)
   })
-  let watchdog = setTimeout(kill, run.stallSeconds * 1000, 'stalled')
+  let stalled = setTimeout(kill, run.stallSeconds * 1000, 'stalled')
+  let written = 0
   const position = new Map<string, string>()
-  createInterface({ input: child.stdout }).on('line', (line) => {
+  createInterface({ input: stdout }).on('line', (line) => {
     const [key = '', value = ''] = line.split('=', 2)
     // Movement is time or bytes; the report itself comes whether or not anything moves.
     if ((key === 'out_time_ms' || key === 'total_size') && position.get(key) !== value) {
       position.set(key, value)
-      clearTimeout(watchdog)
-      watchdog = setTimeout(kill, run.stallSeconds * 1000, 'stalled')
+      clearTimeout(stalled)
+      stalled = setTimeout(kill, run.stallSeconds * 1000, 'stalled')
     }
-    if (key === 'total_size' && Number(value) > run.maxBytes) kill('too large')
     // Microseconds, despite the name.
-    if (key === 'out_time_ms' && run.seconds && Number(value) > 0) {
-      run.onProgress(Math.min(99, Math.floor(Number(value) / 10_000 / run.seconds)))
-    }
+    if (key !== 'out_time_ms' || !(Number(value) > 0)) return
+    written = Number(value) / 1_000_000
+    if (written > run.maxSeconds) kill('too long')
+    if (run.seconds) run.onProgress(Math.min(99, Math.floor((written / run.seconds) * 100)))
   })
+  const working = setInterval(async () => {
+    const used = await cpuSecondsOf(child.pid)
+    if (used > Math.min(mostCpuSeconds, cpuSecondsForLength(written))) kill('too much work')
+  }, lookMs)
   try {
-    const [code] = await once(child, 'close')
-    if (code !== 0 || why !== 'exit') {
-      throw new FfmpegError(why, { diskFull: /No space left on device/i.test(complaints), killed: code === null })
-    }
+    const [code, signal] = await once(child, 'close')
+    if (why || code !== 0) throw new FfmpegError(why ?? whyEnded(complaints, code, signal))
   } finally {
-    clearTimeout(watchdog)
+    clearInterval(working)
+    clearTimeout(stalled)
     run.signal.removeEventListener('abort', abort)
   }
 }

@@ -1,4 +1,5 @@
 import { PermanentError } from '@playtherapy/jobs'
+import { largestPicture, threadsFor } from './limits.ts'
 import type { AudioStream, Probe, VideoStream } from './probe.ts'
 
 /** Frames a second that count as 30: cameras say 30.02, and a rounded time base may claim a little more. */
@@ -11,6 +12,8 @@ const shortSide = 1080
 export interface Plan {
   /** Whether the picture is copied as it is, which takes no time. */
   remux: boolean
+  /** Threads of ffmpeg's parts. */
+  threads: ReturnType<typeof threadsFor>
   /** ffmpeg's output options, all but the file. */
   options: string[]
   /** The same for the sound alone, as transcribers want it; undefined for a silent film. */
@@ -46,15 +49,24 @@ const scale = [
 /**
  * What ffmpeg has to do: copy what browsers play already, transcode the rest to H.264 yuv420p within 1080p and 30
  * frames a second, and AAC. Nothing but picture and sound goes along: a phone's metadata holds where it was.
- * Throws PermanentError when there is no picture.
+ * Throws PermanentError when there is no picture, or one too large to decode.
  */
 export function plan({ video, audio }: Probe): Plan {
   if (!video || video.width === 0) throw new PermanentError('The file has no picture, only sound or nothing at all.')
+  if (video.width * video.height > largestPicture.pixels) {
+    throw new PermanentError(
+      `The picture is too large: at most ${largestPicture.width} × ${largestPicture.height} pixels can be converted.`,
+    )
+  }
+  const threads = threadsFor(video)
   const remux = playableVideo(video)
   const filters = [...(video.interlaced ? ['yadif'] : []), ...scale, ...(video.frameRate > fastest ? ['fps=30'] : [])]
   const picture = remux
     ? ['-c:v', 'copy']
-    : ['-c:v', 'libx264', '-preset', 'veryfast', '-crf', '23', '-pix_fmt', 'yuv420p', '-vf', filters.join(',')]
+    : [
+        ...['-c:v', 'libx264', '-preset', 'veryfast', '-crf', '23', '-pix_fmt', 'yuv420p'],
+        ...['-threads:v', String(threads.encoder), '-vf', filters.join(',')],
+      ]
   const sound = !audio
     ? []
     : playableAudio(audio)
@@ -62,6 +74,7 @@ export function plan({ video, audio }: Probe): Plan {
       : ['-c:a', 'aac', '-b:a', '128k', '-ac', String(Math.min(audio.channels, 2)), '-ar', '48000']
   return {
     remux,
+    threads,
     options: [
       ...['-map', `0:${video.index}`],
       ...(audio ? ['-map', `0:${audio.index}`] : []),

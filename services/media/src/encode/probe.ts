@@ -1,9 +1,8 @@
-import { execFile } from 'node:child_process'
-import { promisify } from 'node:util'
+import { once } from 'node:events'
 import type { container } from '@playtherapy/schema'
 import { type Static, Type } from 'typebox'
-
-const run = promisify(execFile)
+import { type Input, isOwnFault, startBounded } from './bounded.ts'
+import { pictureLimit } from './limits.ts'
 
 export type Container = (typeof container.enumValues)[number]
 
@@ -66,26 +65,53 @@ export interface Probe {
 }
 
 /** Longest time for a probe, in milliseconds: it may have to read the end of a file of many gigabytes. */
-const patience = 120_000
+const patienceMs = 120_000
+/** CPU seconds of a probe: a recording of twelve hours takes two or three. */
+const cpuSeconds = 60
+/** Most bytes of an answer: some thousand streams. */
+const answerBytes = 4 * 1024 ** 2
 
-/** Asks ffprobe about a file or URL. Rejects when it cannot be read as that container. */
-export async function probe(
-  ffprobePath: string,
-  input: string,
-  container: Container,
-  signal: AbortSignal,
-): Promise<Probe> {
-  const access = input.startsWith('http:') ? ['-protocol_whitelist', 'http,tcp'] : ['-protocol_whitelist', 'file']
-  const format = ['-v', 'error', '-of', 'json', '-show_format', '-show_streams', '-f', demuxer[container]]
-  const { stdout } = await run(ffprobePath, [...format, ...access, '-i', input], {
-    signal,
-    timeout: patience,
-    killSignal: 'SIGKILL',
-    maxBuffer: 4 * 1024 ** 2,
+/** The input cannot be read as that container, or not within ffprobe's bounds. */
+export class UnreadableError extends Error {
+  override name = 'UnreadableError'
+}
+
+export interface ProbeSettings {
+  ffprobePath: string
+  memoryBytes: number
+  signal: AbortSignal
+}
+
+/** ffprobe's answer. Throws UnreadableError when the input is at fault, another error when the machine is. */
+async function ask(args: string[], { ffprobePath, memoryBytes, signal }: ProbeSettings, input: Input): Promise<string> {
+  const { child, stdout, stderr } = startBounded(ffprobePath, args, { memoryBytes, cpuSeconds, fileBytes: 0 }, input)
+  const kill = () => child.kill('SIGKILL')
+  const ending = AbortSignal.any([signal, AbortSignal.timeout(patienceMs)])
+  ending.addEventListener('abort', kill, { once: true })
+  if (ending.aborted) kill()
+  const chunks: Buffer[] = []
+  let bytes = 0
+  stdout.on('data', (chunk: Buffer) => {
+    bytes += chunk.length
+    if (bytes > answerBytes) kill()
+    else chunks.push(chunk)
   })
+  stderr.resume()
+  const [code, by] = await once(child, 'close')
+  ending.removeEventListener('abort', kill)
+  if (bytes > answerBytes || (code !== 0 && isOwnFault(code, by))) throw new UnreadableError('ffprobe: unreadable')
+  if (code !== 0) throw new Error(`ffprobe ended by ${by ?? code}`)
+  return Buffer.concat(chunks).toString()
+}
+
+/** Asks ffprobe about an input. Throws UnreadableError when it cannot be read as that container. */
+export async function probe(input: Input, container: Container, settings: ProbeSettings): Promise<Probe> {
+  const access = ['-protocol_whitelist', input.env ? 'http,tcp' : 'file', '-f', demuxer[container], '-i', input.path]
+  const format = ['-v', 'error', '-of', 'json', '-show_format', '-show_streams']
+  const answer = await ask([...format, ...pictureLimit, '-threads', '1', ...access], settings, input)
   // Loading it takes a third of a second, which no start should have to.
   const { Parse } = await import('typebox/value')
-  const { streams = [], format: file } = Parse(Output, JSON.parse(stdout))
+  const { streams = [], format: file } = read(() => Parse(Output, JSON.parse(answer)))
   const picture = streams.find((stream) => stream.codec_type === 'video' && stream.disposition?.attached_pic !== 1)
   const sound = streams.find((stream) => stream.codec_type === 'audio' && (stream.channels ?? 0) > 0)
   const seconds = Number(file?.duration)
@@ -98,6 +124,14 @@ export async function probe(
       profile: sound.profile ?? '',
       channels: sound.channels ?? 0,
     },
+  }
+}
+
+function read<T>(parse: () => T): T {
+  try {
+    return parse()
+  } catch {
+    throw new UnreadableError('ffprobe: an answer that makes no sense')
   }
 }
 

@@ -1,27 +1,77 @@
-import { mkdir, mkdtemp, readdir, rm, stat, utimes } from 'node:fs/promises'
+import { randomUUID } from 'node:crypto'
+import { constants } from 'node:fs'
+import { access, chmod, type FileHandle, mkdir, open, readdir, rm, stat, statfs, unlink } from 'node:fs/promises'
 import { join } from 'node:path'
 
-/** A folder nobody has touched for so long belonged to a worker that died; living ones touch theirs. Milliseconds. */
-const deadAfter = 10 * 60_000
+/** How long a file's lease lasts, and how often it is renewed, in milliseconds. */
+const leaseMs = 60_000
+const renewMs = 10_000
+/** Everything in the scratch folder that is ours begins so; in older releases too. */
+const prefix = 'encode-'
+/** Free bytes of the scratch disk below which no encode can be expected to succeed. */
+const leastFreeBytes = 64 * 1024 ** 2
 
-/** A folder for one attempt. */
-export async function makeScratch(directory: string, videoId: number): Promise<string> {
-  await mkdir(directory, { recursive: true })
-  return mkdtemp(join(directory, `encode-${videoId}-`))
+/** Where a process finds its own open files again by their numbers; only Linux lets them be opened anew there. */
+const descriptors = process.platform === 'linux' ? '/proc/self/fd' : undefined
+
+/** A file for the output of one process. */
+export interface ScratchFile {
+  handle: FileHandle
+  /** What a process opens that has the file as descriptor `fd`. */
+  pathFor(fd: number): string
+  /** Closes and removes it. */
+  close(): Promise<void>
 }
 
-/** Says that the folder is in use; goes with every renewal of the lease. */
-export async function touchScratch(folder: string): Promise<void> {
-  const now = new Date()
-  await utimes(folder, now, now)
-}
-
-/** Removes what dead workers left. By age, not by process id: workers in containers share the disk and not the ids. */
-export async function cleanScratch(directory: string): Promise<void> {
-  const names = await readdir(directory).catch(() => [])
-  for (const name of names.filter((name) => name.startsWith('encode-'))) {
-    const folder = join(directory, name)
-    const info = await stat(folder).catch(() => undefined)
-    if (info && Date.now() - info.mtimeMs > deadAfter) await rm(folder, { recursive: true, force: true })
+/**
+ * Makes a file that only our user can open. On Linux it has no name from the start, so that whatever ends this process
+ * also frees the file. Elsewhere it keeps its name, and its modification time is its lease: see {@link sweepScratch}.
+ */
+export async function openScratchFile(directory: string): Promise<ScratchFile> {
+  await mkdir(directory, { recursive: true, mode: 0o700 })
+  const path = join(directory, prefix + randomUUID())
+  const handle = await open(path, 'wx+', 0o600)
+  if (descriptors) {
+    await unlink(path)
+    return { handle, pathFor: (fd) => `${descriptors}/${fd}`, close: () => handle.close() }
   }
+  const lease = setInterval(() => handle.utimes(new Date(), new Date()).catch(() => {}), renewMs)
+  return {
+    handle,
+    pathFor: () => path,
+    async close() {
+      clearInterval(lease)
+      await Promise.all([handle.close(), rm(path, { force: true })])
+    },
+  }
+}
+
+/**
+ * Makes the scratch folder private and empties it of what is nobody's. Throws when it belongs to another user, who
+ * could exchange what is in it.
+ */
+export async function prepareScratch(directory: string): Promise<void> {
+  await mkdir(directory, { recursive: true, mode: 0o700 })
+  const { uid } = await stat(directory)
+  const self = process.getuid?.() ?? uid
+  if (uid === self) await chmod(directory, 0o700)
+  else if (uid !== 0) throw new Error('SCRATCH_DIRECTORY belongs to another user')
+  await sweepScratch(directory)
+}
+
+/** Removes what dead workers left, that is whose lease ran out: workers in containers share the disk and no process ids. */
+export async function sweepScratch(directory: string): Promise<void> {
+  const names = await readdir(directory).catch(() => [])
+  for (const name of names.filter((name) => name.startsWith(prefix))) {
+    const path = join(directory, name)
+    const info = await stat(path).catch(() => undefined)
+    if (info && Date.now() - info.mtimeMs > leaseMs) await rm(path, { recursive: true, force: true })
+  }
+}
+
+/** For readiness: rejects when the scratch folder cannot be written to, or its disk is full. */
+export async function checkScratch(directory: string): Promise<void> {
+  await access(directory, constants.W_OK)
+  const { bavail, bsize } = await statfs(directory)
+  if (bavail * bsize < leastFreeBytes) throw new Error('the scratch disk is full')
 }

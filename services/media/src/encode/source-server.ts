@@ -1,9 +1,10 @@
-import { randomBytes } from 'node:crypto'
+import { randomBytes, timingSafeEqual } from 'node:crypto'
 import { once } from 'node:events'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import { pipeline } from 'node:stream/promises'
 import { ObjectChangedError, ObjectMissingError, type ObjectStore } from '@playtherapy/object-store'
 import parseRange from 'range-parser'
+import type { Input } from './bounded.ts'
 
 export interface Source {
   store: ObjectStore
@@ -14,23 +15,40 @@ export interface Source {
 }
 
 export interface OpenSource {
-  /** Where ffmpeg and ffprobe read: loopback, a path nobody can guess, for one job. */
-  url: string
+  /** What ffmpeg and ffprobe read. */
+  input: Input
   /** The first fault that reading met, if any: it decides whether another try makes sense. */
   fault(): unknown
   close(): Promise<void>
 }
 
+/** All that stands on a command line. No name is looked up: the request goes to the proxy. */
+const url = 'http://original/'
+const user = 'worker'
+
 /**
- * Serves one original to ffmpeg by ranges on loopback. So no presigned URL or key stands in a process list, nothing
- * expires in mid-encode, and both object stores are alike to ffmpeg. A reader that leaves ends the read at once.
+ * Serves one original to ffmpeg by ranges on loopback, so that both object stores are alike to it, nothing expires
+ * during an encode, and a reader that leaves ends the read at once. It stands as an HTTP proxy with a password of its
+ * own: ffmpeg of every release takes proxy and password from the environment, which unlike a command line only its own
+ * user can read. Who finds the port and has no password gets 407.
  */
 export async function openSource({ store, key, size, etag }: Source): Promise<OpenSource> {
-  const path = `/${randomBytes(24).toString('base64url')}`
+  const password = randomBytes(24).toString('hex')
+  const wanted = Buffer.from(`Basic ${Buffer.from(`${user}:${password}`).toString('base64')}`)
   let fault: unknown
 
+  function isAllowed({ headers }: IncomingMessage): boolean {
+    const given = Buffer.from(headers['proxy-authorization'] ?? '')
+    return given.length === wanted.length && timingSafeEqual(given, wanted)
+  }
+
   async function serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    if (request.url !== path || (request.method !== 'GET' && request.method !== 'HEAD')) {
+    if (!isAllowed(request)) {
+      response.writeHead(407, { 'proxy-authenticate': 'Basic realm="original"', 'content-length': 0 }).end()
+      return
+    }
+    const isOriginal = URL.canParse(request.url ?? '') && new URL(request.url ?? '').href === url
+    if (!isOriginal || (request.method !== 'GET' && request.method !== 'HEAD')) {
       response.writeHead(404).end()
       return
     }
@@ -74,7 +92,7 @@ export async function openSource({ store, key, size, etag }: Source): Promise<Op
   const address = server.address()
   if (!address || typeof address === 'string') throw new Error('no loopback port')
   return {
-    url: `http://127.0.0.1:${address.port}${path}`,
+    input: { path: url, env: { http_proxy: `http://${user}:${password}@127.0.0.1:${address.port}` } },
     fault: () => fault,
     async close() {
       const closed = once(server, 'close')

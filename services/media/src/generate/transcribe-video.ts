@@ -1,12 +1,10 @@
 import { createHash } from 'node:crypto'
-import { readFile, rm } from 'node:fs/promises'
-import { join } from 'node:path'
 import { SessionGoneError, StaleVersionError, saveVersion, scriptSteps, type VersionSteps } from '@playtherapy/intake'
 import type { JobContext } from '@playtherapy/jobs'
 import { inFolder, type ObjectStore, type Phase } from '@playtherapy/object-store'
 import type { Database } from '@playtherapy/schema'
 import { runFfmpeg } from '../encode/ffmpeg.ts'
-import { makeScratch, touchScratch } from '../encode/scratch.ts'
+import { openScratchFile } from '../encode/scratch.ts'
 import { openSource } from '../encode/source-server.ts'
 import { joinPieces, piecesOf } from './pieces.ts'
 import type { Provider } from './provider.ts'
@@ -26,6 +24,8 @@ type Claim = NonNullable<Awaited<ReturnType<typeof claimTranscript>>>
 
 /** Most bytes of one piece: twice what ten minutes of 16-bit sound at 16 kHz take. */
 const largestPiece = 40 * 1024 ** 2
+/** Memory of an ffmpeg that reads nothing but our own encoded sound, in bytes: it takes a third of this. */
+const soundMemoryBytes = 192 * 1024 ** 2
 
 /**
  * The job that has the transcriber make a script of a video's sound, as the first version of the session's script. It
@@ -37,7 +37,7 @@ export function createTranscribeVideo(resources: TranscribeResources) {
     if (!transcriber) return void (await endTranscript(db, video_id, 'off'))
     const taken = await claimTranscript(db, video_id)
     if (!taken) return
-    const scripts = (await listen(resources, transcriber, video_id, taken, signal)).map(toRecord)
+    const scripts = (await listen(resources, transcriber, taken, signal)).map(toRecord)
     const bytes = Buffer.from(JSON.stringify({ scripts }))
     const checksum = createHash('sha256').update(bytes).digest('hex')
     const script = { size: bytes.length, checksum, warnings: [], mayFollow: (current: number) => current === 0 }
@@ -65,30 +65,31 @@ export const createTranscribeFailed =
 async function listen(
   { store, settings }: TranscribeResources,
   transcriber: Provider,
-  videoId: number,
   { path, size, etag, durationMs }: Claim,
   signal: AbortSignal,
 ): Promise<Segment[]> {
   const { scratchDirectory, stallSeconds, ffmpegPath } = settings
-  const scratch = await makeScratch(scratchDirectory, videoId)
   const source = await openSource({ store, key: inFolder('video', path), size, etag })
   try {
     const heard = []
     for (const piece of piecesOf(durationMs / 1000)) {
-      const file = join(scratch, 'piece.flac')
-      const length = ['-t', String(piece.to - piece.from)]
-      await runFfmpeg({
-        ...{ ffmpegPath, stallSeconds, maxBytes: largestPiece, url: source.url, container: 'mp4', from: piece.from },
-        ...{ outputs: [{ options: [...length, '-ac', '1', '-ar', '16000', '-f', 'flac'], file }], seconds: undefined },
-        ...{ signal, onProgress: () => {} },
-      })
-      heard.push({ piece, segments: await transcribe(transcriber, await readFile(file), signal) })
-      await touchScratch(scratch)
+      const file = await openScratchFile(scratchDirectory)
+      try {
+        const seconds = piece.to - piece.from
+        const options = ['-t', String(seconds), '-ac', '1', '-ar', '16000', '-f', 'flac']
+        await runFfmpeg({
+          ...{ ffmpegPath, stallSeconds, signal, input: source.input, size, container: 'mp4', from: piece.from },
+          ...{ outputs: [{ options, file }], threads: { decoder: 1, filter: 1 }, seconds: undefined },
+          ...{ maxBytes: largestPiece, maxSeconds: seconds + 60, memoryBytes: soundMemoryBytes, onProgress: () => {} },
+        })
+        heard.push({ piece, segments: await transcribe(transcriber, await file.handle.readFile(), signal) })
+      } finally {
+        await file.close()
+      }
     }
     return joinPieces(heard)
   } finally {
     await source.close()
-    await rm(scratch, { recursive: true, force: true })
   }
 }
 

@@ -1,0 +1,150 @@
+import { execFile } from 'node:child_process'
+import { createReadStream, createWriteStream } from 'node:fs'
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { pipeline } from 'node:stream/promises'
+import { promisify } from 'node:util'
+import { PermanentError } from '@playtherapy/jobs'
+import type { ObjectStore } from '@playtherapy/object-store'
+import { cases, sessions, videos } from '@playtherapy/schema'
+import { testDatabase, testStore } from '@playtherapy/testing'
+import { eq } from 'drizzle-orm'
+import t, { type Test } from 'tap'
+import { createEncodeFailed, createEncodeVideo, type EncodeSettings } from '../src/encode/encode-video.ts'
+import { type Container, probe } from '../src/encode/probe.ts'
+
+const run = promisify(execFile)
+export const never = new AbortController().signal
+
+export const folder = await mkdtemp(join(tmpdir(), 'playtherapy-encode-'))
+t.teardown(() => rm(folder, { recursive: true, force: true }))
+
+export const picture = (size: string, seconds = 2, rate = 25) => [
+  '-f',
+  'lavfi',
+  '-i',
+  `testsrc2=size=${size}:rate=${rate}:duration=${seconds}`,
+]
+export const sound = (seconds = 2, layout = 'stereo') => [
+  '-f',
+  'lavfi',
+  '-i',
+  `anoisesrc=d=${seconds}:a=0.1,aformat=channel_layouts=${layout}`,
+]
+export const h264 = ['-c:v', 'libx264', '-preset', 'ultrafast', '-pix_fmt', 'yuv420p']
+export const aac = ['-c:a', 'aac']
+
+export async function make(name: string, ...args: string[]): Promise<string> {
+  const file = join(folder, name)
+  await run('ffmpeg', ['-y', '-loglevel', 'error', ...args, file])
+  return file
+}
+
+/** Notes a rotation in a copy of a file, as a phone does; by tag or by option, as this ffmpeg has it. */
+export async function turned(name: string, source: string): Promise<string> {
+  const copy = ['-i', source, '-c', 'copy']
+  return make(name, '-display_rotation:v:0', '90', ...copy).catch(() =>
+    make(name, ...copy, '-metadata:s:v:0', 'rotate=90'),
+  )
+}
+
+/** A session whose recording is this file, and the job over real database and store. */
+export async function prepare(
+  t: Test,
+  file: string,
+  container: Container,
+  { around, ...settings }: { around?: (store: ObjectStore) => ObjectStore } & Partial<EncodeSettings> = {},
+) {
+  const { db } = await testDatabase(t)
+  const store = await testStore(t, 'file')
+  const [owned] = await db.insert(cases).values({ userId: 1, givenName: 'a' }).returning()
+  const [session] = await db
+    .insert(sessions)
+    .values({ caseId: owned?.id ?? 0, name: 's' })
+    .returning()
+  const sessionId = session?.id ?? 0
+  const scratchDirectory = await mkdtemp(join(folder, 'scratch-'))
+  const encode = createEncodeVideo({
+    db,
+    store: around ? around(store) : store,
+    settings: {
+      ...{
+        scratchDirectory,
+        scratchMaxBytes: 1024 ** 3,
+        maxSeconds: 43_200,
+        memoryBytes: 768 * 1024 ** 2,
+        stallSeconds: 30,
+        ffmpegPath: 'ffmpeg',
+        ffprobePath: 'ffprobe',
+      },
+      ...settings,
+    },
+  })
+  let next = 0
+  const upload = async () => {
+    const path = `LOCAL/1/${sessionId}/${++next}.mp4`
+    const stored = await store.put(`video/${path}`, createReadStream(file), { contentType: 'video/mp4' })
+    const [video] = await db
+      .insert(videos)
+      .values({ sessionId, state: 'stored', path, container, storedAt: new Date(), ...stored })
+      .returning()
+    const video_id = video?.id ?? 0
+    await db.update(sessions).set({ videoId: video_id, encodingStateId: 1 }).where(eq(sessions.id, sessionId))
+    return { video_id, path }
+  }
+  const state = async () => {
+    const [row] = await db.select().from(sessions).where(eq(sessions.id, sessionId))
+    const all = await db.select().from(videos).orderBy(videos.id)
+    return {
+      encoding: row?.encodingStateId,
+      script: row?.scriptStateId,
+      length: row?.videoLength,
+      videos: all.map(({ state, failure, attempt }) => ({ state, failure, attempt })),
+    }
+  }
+  const keys = async () => {
+    const found: string[] = []
+    for await (const { key } of store.list('video/')) found.push(key)
+    return found.sort()
+  }
+  const made = async (name: string) => {
+    const [key] = (await keys()).filter((key) => key.includes(name))
+    const copy = join(await mkdtemp(join(folder, 'result-')), 'result.mp4')
+    await pipeline(await store.get(key ?? ''), createWriteStream(copy))
+    const settings = { ffprobePath: 'ffprobe', memoryBytes: 768 * 1024 ** 2, signal: never }
+    return { ...(await probe({ path: copy }, 'mp4', settings)), bytes: await readFile(copy) }
+  }
+  const result = () => made('encoded_')
+  return {
+    sound: () => made('audio_'),
+    db,
+    store,
+    encode,
+    upload,
+    state,
+    keys,
+    result,
+    scratchDirectory,
+    fail: createEncodeFailed(db),
+  }
+}
+
+/** A job that cannot succeed: its reason, and what it leaves. */
+export async function refused(
+  t: Test,
+  file: string,
+  container: Container,
+  reason: RegExp,
+  settings: Partial<EncodeSettings> = {},
+) {
+  const job = await prepare(t, file, container, settings)
+  const { video_id } = await job.upload()
+  const error = await job.encode({ video_id }, { signal: never }).catch((fault: unknown) => fault)
+  t.type(error, PermanentError)
+  t.match(error, { message: reason })
+  await job.fail({ video_id }, error instanceof Error ? error.message : '')
+  t.match(await job.state(), { encoding: 4, videos: [{ state: 'failed', failure: reason }] })
+  t.equal((await job.keys()).length, 1, 'only the original is there')
+  t.strictSame(await readdir(job.scratchDirectory), [])
+}
