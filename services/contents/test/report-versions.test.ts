@@ -2,6 +2,8 @@ import { inFolder } from '@playtherapy/object-store'
 import { type Database, reportVersions, scriptVersions, sessions } from '@playtherapy/schema'
 import { and, eq, sql } from 'drizzle-orm'
 import t, { type Test } from 'tap'
+import Value from 'typebox/value'
+import { Trend } from '../src/reports/trend.ts'
 import { contents, invalid } from './support.ts'
 
 const taken = [200, { msg: 'analyze report upload success!' }]
@@ -173,4 +175,31 @@ t.test('the trend of a case', async (t) => {
   const [row] = await db.select().from(reportVersions).where(newest)
   await store.delete([inFolder('analyze_report', row?.path ?? '')])
   t.match(await call(7, 'GET', trend), [400, { error_code: 1001 }], 'rather than drawn without them')
+})
+
+t.test('the trend of a thousand reports that have nothing in common is bounded', async (t) => {
+  const { db, call, caseId } = await withCase(t)
+  await db.execute(sql`
+    with made as (
+      insert into sessions (case_id, name, created_at)
+      select ${caseId}, 'session ' || n, now() + make_interval(days => n) from generate_series(1, 260) as n
+      returning id, name
+    )
+    insert into report_versions (session_id, version, state, path, size, etag, levels)
+    select id, 1, 'stored', name, 1, '"e"',
+      jsonb_build_array(jsonb_build_array('in all', 4)) ||
+      (select jsonb_agg(jsonb_build_array(name || ' ' || c, c % 5)) from generate_series(1, 99) as c)
+    from made`)
+  await db.execute(sql`
+    update sessions set report_version_id = r.id, last_report_version = 1
+    from report_versions as r where r.session_id = sessions.id`)
+  const [status, trend] = await call(7, 'GET', `/${caseId}/report-trend`)
+  t.equal(status, 200)
+  t.ok(Value.Check(Trend, trend))
+  const { sessions, categories } = Value.Parse(Trend, trend)
+  t.equal(sessions.length, 260)
+  t.equal(sessions[0]?.name, 'session 1', 'oldest first')
+  t.equal(categories.length, 200)
+  t.same(categories[0], { category: 'in all', levels: Array.from({ length: 260 }, () => 4) })
+  t.match(categories.at(-1)?.category, /^session 260 /, 'of the latest sessions')
 })

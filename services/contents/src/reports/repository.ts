@@ -4,7 +4,9 @@ import { and, desc, eq, lt, sql } from 'drizzle-orm'
 import { alias } from 'drizzle-orm/pg-core'
 
 /** Most versions, and most sessions, that one answer lists. */
-const mostListed = 1_000
+export const mostListed = 1_000
+/** Newest reports that one statement reads: their levels may take 80 KB each. */
+export const reportsAtOnce = 50
 
 const scored = alias(scriptVersions, 'scored')
 const newest = alias(scriptVersions, 'newest')
@@ -45,28 +47,32 @@ export type StoredReport = Awaited<ReturnType<typeof reportsOf>>[number]
 export const isStale = ({ scriptVersion, newestScript }: StoredReport): boolean | null =>
   scriptVersion === null ? null : newestScript !== scriptVersion
 
-/** The newest report of each session of the caller's case, of the latest sessions when there are too many. */
+/** The newest report of each session of the caller's case, latest session first: some of them, after `offset` others. */
 export function newestReports(
   db: Database,
   { userId, caseId }: Pick<SessionOfCaller, 'userId' | 'caseId'>,
   timeZone: string,
+  offset: number,
 ) {
-  return db
-    .select({
-      session_id: sessions.id,
-      name: sessions.name,
-      createdAt: sessions.createdAt,
-      created_date: sql<string>`to_char(${sessions.createdAt} at time zone ${timeZone}, 'YYYY-MM-DD')`,
-      levels: reportVersions.levels,
-      path: reportVersions.path,
-      etag: reportVersions.etag,
-    })
-    .from(sessions)
-    .innerJoin(cases, eq(cases.id, sessions.caseId))
-    .innerJoin(reportVersions, eq(reportVersions.id, sessions.reportVersionId))
-    .where(and(eq(cases.id, caseId), eq(cases.userId, userId)))
-    .orderBy(desc(sessions.createdAt), desc(sessions.id))
-    .limit(mostListed)
+  return db.heavy(userId, (pool) =>
+    pool
+      .select({
+        session_id: sessions.id,
+        name: sessions.name,
+        createdAt: sessions.createdAt,
+        created_date: sql<string>`to_char(${sessions.createdAt} at time zone ${timeZone}, 'YYYY-MM-DD')`,
+        levels: reportVersions.levels,
+        path: reportVersions.path,
+        etag: reportVersions.etag,
+      })
+      .from(sessions)
+      .innerJoin(cases, eq(cases.id, sessions.caseId))
+      .innerJoin(reportVersions, eq(reportVersions.id, sessions.reportVersionId))
+      .where(and(eq(cases.id, caseId), eq(cases.userId, userId)))
+      .orderBy(desc(sessions.createdAt), desc(sessions.id))
+      .offset(offset)
+      .limit(reportsAtOnce),
+  )
 }
 
 /** The id of a stored script version of this session. Throws 422 when there is none of that number. */

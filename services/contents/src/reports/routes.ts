@@ -11,9 +11,17 @@ import {
   sendJsonObject,
 } from '@playtherapy/service-kit'
 import { levelsOf, readLevels } from './levels.ts'
-import { isStale, newestReports, reportsOf, type StoredReport, storedScript } from './repository.ts'
+import {
+  isStale,
+  mostListed,
+  newestReports,
+  reportsAtOnce,
+  reportsOf,
+  type StoredReport,
+  storedScript,
+} from './repository.ts'
 import { Accepted, DeliveryQuery, ReportBody, ReportVersionParams, ReportVersions, VersionsQuery } from './schemas.ts'
-import { reportTrend, type SessionReport, Trend } from './trend.ts'
+import { keepCategories, mostCategories, reportTrend, type SessionReport, Trend } from './trend.ts'
 
 export interface ReportOptions {
   db: Database
@@ -109,20 +117,25 @@ export const reportRoutes: FastifyPluginAsyncTypebox<ReportOptions> = async (app
       schema: {
         ...route,
         summary: 'Levels of each category over the sessions of a case',
-        description: 'From the newest report of each session; of the 1,000 latest sessions that have one.',
+        description: `From the newest report of each session; of the ${mostListed} latest sessions that have one, and of the first ${mostCategories} categories found in them, latest session first.`,
         params: CaseParams,
         response: { 200: Trend, ...failures },
       },
     },
     async (request) => {
       const sessions: SessionReport[] = []
-      for (const { path, etag, ...session } of await newestReports(db, request, timeZone)) {
-        try {
-          sessions.push({ ...session, levels: session.levels ?? (await readLevels(store, path, etag)) })
-        } catch (error) {
-          request.log.error({ err: error }, 'a stored report could not be read')
-          throw errors.downloadFailed(path.split('/').at(-1) ?? '')
+      const keep = keepCategories()
+      for (let offset = 0; offset < mostListed; offset += reportsAtOnce) {
+        const reports = await newestReports(db, request, timeZone, offset)
+        for (const { path, etag, levels, ...session } of reports) {
+          try {
+            sessions.push({ ...session, levels: keep(levels ?? (await readLevels(store, path, etag))) })
+          } catch (error) {
+            request.log.error({ err: error }, 'a stored report could not be read')
+            throw errors.downloadFailed(path.split('/').at(-1) ?? '')
+          }
         }
+        if (reports.length < reportsAtOnce) break
       }
       return reportTrend(sessions)
     },

@@ -46,6 +46,21 @@ export const Trend = Type.Object(
   },
 )
 
+/** Categories that a trend shows; reports name fourteen, and each takes a level for every session. */
+export const mostCategories = 200
+
+/** Returns a function that leaves out, of one report after the other, the levels of categories beyond the first 200. */
+export function keepCategories(): (levels: Levels) => Levels {
+  // One text for a name that a thousand reports have, each in a copy of its own.
+  const names = new Map<string, string>()
+  return (levels) =>
+    levels.flatMap(([category, level]): Levels => {
+      if (!names.has(category) && names.size < mostCategories) names.set(category, category)
+      const name = names.get(category)
+      return name === undefined ? [] : [[name, level]]
+    })
+}
+
 /**
  * The level of each category over the sessions of a case, oldest session first, ready to be drawn: every list of levels
  * is as long as the list of sessions. Sessions without a report are left out; a category that a report lacks, or whose
