@@ -1,4 +1,5 @@
-import { announce, erasures, type Transaction } from '@playtherapy/schema'
+import { announce, type Database, erasures, type Transaction } from '@playtherapy/schema'
+import { sql } from 'drizzle-orm'
 
 /** Seconds after which a deleted prefix is emptied once more: URLs given out before have expired, their uploads ended. */
 const lastSweepSeconds = 25 * 3_600
@@ -16,3 +17,15 @@ export async function bury(
   await announce(tx, 'erase', { erasure_id: tombstone.id }, { requestId })
   await announce(tx, 'erase', { erasure_id: tombstone.id }, { delaySeconds: lastSweepSeconds, requestId })
 }
+
+/**
+ * A transaction that deletes a case or session: a heavy statement, because it removes all rows below, and others of the
+ * same therapist would only wait for its locks. A case of 10,000 sessions takes several seconds.
+ */
+export const erase = <T>(db: Database, userId: number, work: (tx: Transaction) => Promise<T>): Promise<T> =>
+  db.heavy(userId, (pool) =>
+    pool.transaction(async (tx) => {
+      await tx.execute(sql`set local statement_timeout = '15s'`)
+      return work(tx)
+    }),
+  )

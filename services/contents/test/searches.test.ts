@@ -36,3 +36,20 @@ t.test('searches of one therapist that take long keep nobody waiting', async (t)
   await Promise.all(more)
   t.equal(answers.at(-1)?.[0], 200, 'those that waited are answered')
 })
+
+t.test('deletions of one therapist that wait for each other keep nobody waiting', async (t) => {
+  const { call, db, newCase } = await contents(t)
+  const id = await newCase(7)
+  await newCase(8)
+  const held = await db.$client.reserve()
+  await held`begin`
+  await held`select from cases where id = ${id} for update`
+  let ended = 0
+  const deletions = Array.from({ length: 16 }, () => call(7, 'DELETE', `/${id}`).finally(() => ended++))
+  t.match(await call(8, 'GET', '?limit=1'), [200, [{ user_id: 8 }]])
+  t.match(await call(8, 'POST', '', { given_name: 'a' }), [200, { user_id: 8 }])
+  t.equal(ended, 0)
+  await held`rollback`
+  held.release()
+  t.equal((await Promise.all(deletions)).filter(([status]) => status === 200).length, 1)
+})

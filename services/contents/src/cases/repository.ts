@@ -1,6 +1,6 @@
 import { cases, type Database, sessions, statement } from '@playtherapy/schema'
 import { and, eq, type SQL, sql } from 'drizzle-orm'
-import { bury } from '../erasure.ts'
+import { bury, erase } from '../erasure.ts'
 import { type KeyedRequest, makeOnce } from '../idempotency.ts'
 import type { Range } from '../paging.ts'
 import { ask } from '../search.ts'
@@ -100,7 +100,7 @@ export function caseRepository(db: Database, timeZone: string) {
 
     /** Removes the case with everything below it, and announces that its objects go too. Whether it was there. */
     delete: (userId: number, id: number, requestId: string): Promise<boolean> =>
-      db.transaction(async (tx) => {
+      erase(db, userId, async (tx) => {
         const rows = await tx.delete(cases).where(one(userId, id)).returning({ id: cases.id })
         if (rows.length === 0) return false
         await bury(tx, { caseId: id, sessionId: null, requestId })

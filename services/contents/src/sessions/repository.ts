@@ -11,7 +11,7 @@ import {
 } from '@playtherapy/schema'
 import { ownSession, type SessionOfCaller } from '@playtherapy/service-kit'
 import { and, eq, type SQL, sql } from 'drizzle-orm'
-import { bury } from '../erasure.ts'
+import { bury, erase } from '../erasure.ts'
 import { type KeyedRequest, makeOnce } from '../idempotency.ts'
 import type { Range } from '../paging.ts'
 import { ask } from '../search.ts'
@@ -99,7 +99,7 @@ export function sessionRepository(db: Database, timeZone: string) {
 
     /** Removes the session with everything below it, and announces that its objects go too. Whether it was there. */
     delete: (caller: SessionOfCaller, requestId: string): Promise<boolean> =>
-      db.transaction(async (tx) => {
+      erase(db, caller.userId, async (tx) => {
         const rows = await tx.delete(sessions).where(ownSession(db, caller)).returning({ id: sessions.id })
         if (rows.length === 0) return false
         await bury(tx, { caseId: caller.caseId, sessionId: caller.sessionId, requestId })
