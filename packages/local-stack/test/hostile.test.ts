@@ -30,8 +30,8 @@ function checkAnswer({ status, text }: Answer): void {
   }
 }
 
-async function prepare(t: Test) {
-  const services = await testServices(t)
+async function prepare(t: Test, options: Parameters<typeof testServices>[2] = {}) {
+  const services = await testServices(t, 'file', options)
   const { caseId, sessionId } = await seed(services, therapist)
   const root = '/contents/api'
   const send = (method: string, path: string, body?: string | Buffer, headers: Record<string, string> = {}) =>
@@ -181,8 +181,8 @@ t.test('ids and pages of every kind', async (t) => {
   t.ok(caseId)
 })
 
-t.test('a hundred clients that never finish hold nobody up', async (t) => {
-  const { services, send, session } = await prepare(t)
+t.test('a hundred clients that never finish hold nobody up, and are cut in time', async (t) => {
+  const { services, send, session } = await prepare(t, { bodyMs: 2_000 })
   const { hostname, port } = new URL(services.url)
   const token = services.as(therapist).authorization
   const beginnings = [
@@ -191,15 +191,18 @@ t.test('a hundred clients that never finish hold nobody up', async (t) => {
     `PUT ${session} HTTP/1.1\r\nHost: x\r\nAuthorization: ${token}\r\nContent-Type: application/json\r\nContent-Length: 999\r\n\r\n{`,
     '',
   ]
+  const answers: Promise<string>[] = []
   const sockets = Array.from({ length: 100 }, (_, index) => {
     const socket = connect(Number(port), hostname)
     socket.on('error', () => {})
+    answers[index] = new Promise((resolve) => socket.once('data', (data) => resolve(String(data))))
     socket.write(beginnings[index % beginnings.length] ?? '')
     return socket
   })
   await Promise.all(sockets.map((socket) => once(socket, 'connect')))
   for (let round = 0; round < 50; round++) t.equal((await send('GET', session)).status, 200)
-  t.equal(sockets.filter((socket) => !socket.destroyed).length, 100, 'they are all still there')
+  const ofBodies = answers.filter((_, index) => index % beginnings.length === 2)
+  for (const answer of ofBodies) t.match(await answer, /^HTTP\/1\.1 408 [\s\S]*"error_code":8/)
   for (const socket of sockets) socket.destroy()
   t.strictSame([...(await services.sql`select id from videos`)], [], 'and leave nothing')
 })

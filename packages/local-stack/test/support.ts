@@ -10,15 +10,20 @@ import { Type } from 'typebox'
 import { Value } from 'typebox/value'
 
 /** All services on one host, as the local stack has them, over a fresh database and store. */
-export async function testServices(t: Teardown, backend: StoreBackend = 'file') {
+export async function testServices(
+  t: Teardown,
+  backend: StoreBackend = 'file',
+  options: Parameters<typeof testHost>[2] = {},
+) {
   const { db, sql } = await testDatabase(t)
   const store = await testStore(t, backend)
   const resources = { db, store, phase: 'LOCAL' as const, uploadLimit: 1024 ** 2 }
-  const host = await testHost(t, async (root) => {
+  const apps: Parameters<typeof testHost>[1] = async (root) => {
     await root.register(contentsApp({ ...resources, timeZone: 'Asia/Seoul' }))
     await root.register(mediaApp(resources))
     await root.register(scriptApp(resources))
-  })
+  }
+  const host = await testHost(t, apps, options)
   return { ...host, db, sql, store }
 }
 

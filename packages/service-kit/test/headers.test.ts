@@ -4,7 +4,7 @@ import { good, rawExchange, startHost } from './support.ts'
 
 const protective = {
   'x-content-type-options': 'nosniff',
-  'content-security-policy': "default-src 'none'; frame-ancestors 'none'; sandbox",
+  'content-security-policy': "default-src 'none'; media-src 'self'; frame-ancestors 'none'; sandbox",
   'referrer-policy': 'no-referrer',
 }
 

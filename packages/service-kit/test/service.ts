@@ -5,6 +5,7 @@ import { createFileStore } from '@playtherapy/object-store'
 import { cases } from '@playtherapy/schema'
 import {
   DatabaseSettings,
+  errors,
   guardAccess,
   HttpSettings,
   LogSettings,
@@ -38,6 +39,28 @@ await serve({
         throw new Error(`failed for ${query.keyword}`)
       }
       return reply.send(Readable.from(some()))
+    })
+    app.get('/busy', () => {
+      throw errors.unavailable()
+    })
+    app.get('/slow-query', () =>
+      db.transaction(async (transaction) => {
+        await transaction.execute(sql`set local statement_timeout = 1`)
+        await transaction.execute(sql`select pg_sleep(5)`)
+      }),
+    )
+    app.get('/endless', (request, reply) => {
+      const stream = new Readable({
+        read() {
+          this.push('a'.repeat(65_536))
+        },
+      })
+      // As a store's connection ends that is cut because its reader has left.
+      reply.raw.once('close', () => {
+        stream.destroy(Object.assign(new Error('aborted'), { code: 'ECONNRESET' }))
+        request.log.info('left')
+      })
+      return reply.send(stream)
     })
     app.get('/waits', async (request) => {
       request.log.info('waiting')

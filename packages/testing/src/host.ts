@@ -1,4 +1,4 @@
-import { createHost } from '@playtherapy/service-kit/host'
+import { createHost, type HostOptions } from '@playtherapy/service-kit/host'
 import type { FastifyPluginAsync } from 'fastify'
 import type { Teardown } from './database.ts'
 
@@ -16,8 +16,15 @@ export interface TestHost {
   close(): Promise<void>
 }
 
-/** A real host, built as in production, listening on a free port with the given apps; closed after the test. */
-export async function testHost(t: Teardown, apps: FastifyPluginAsync): Promise<TestHost> {
+/**
+ * A real host, built as in production, listening on a free port with the given apps; closed after the test. `options`
+ * are for what a test cannot wait for.
+ */
+export async function testHost(
+  t: Teardown,
+  apps: FastifyPluginAsync,
+  options: Pick<HostOptions, 'bodyMs'> = {},
+): Promise<TestHost> {
   const host = await createHost({
     name: 'test',
     description: 'Test host',
@@ -27,6 +34,7 @@ export async function testHost(t: Teardown, apps: FastifyPluginAsync): Promise<T
     requestsPerMinute: 100_000,
     ready: {},
     apps,
+    ...options,
   })
   t.teardown(() => {
     // fetch may have opened connections it never used; Node waits a minute for the first request of such a one.

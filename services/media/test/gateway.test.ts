@@ -85,6 +85,9 @@ t.test('the gateway plays what media allows, whole and in ranges', { skip }, asy
         'access-control-allow-origin': origin,
         'access-control-expose-headers': /Content-Range/,
         vary: 'Origin',
+        'x-content-type-options': 'nosniff',
+        'content-security-policy': "default-src 'none'; media-src 'self'; frame-ancestors 'none'; sandbox",
+        'referrer-policy': 'no-referrer',
       },
       what,
     )
