@@ -1,5 +1,4 @@
 /** `npm start`: the whole stack on this machine, and the main job on a real clip. See options.ts. */
-import { join } from 'node:path'
 import { ConfigError } from '@playtherapy/service-kit'
 import { runDemo } from './demo.ts'
 import { findPrograms } from './ffmpeg.ts'
@@ -58,7 +57,7 @@ async function main() {
   for (const [part, what] of Object.entries(stack.parts)) done(part.padEnd(9), what)
   if (options.demo) {
     try {
-      await runDemo(stack, programs, join(options.dataDirectory, 'demo'), options.workers)
+      await runDemo(stack, programs, stack.demoDirectory, options.workers)
     } catch (error) {
       if (ending) return
       console.error(`\nThe demo failed: ${error instanceof Error ? error.message : error}`)

@@ -1,5 +1,3 @@
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 
@@ -16,8 +14,8 @@ JWT_SECRET, DATABASE_URL, QUEUE_URL and S3_* in the environment replace the embe
 
 export interface StackOptions {
   port: number
-  dataDirectory: string
-  ephemeral: boolean
+  /** Undefined: a fresh one, which is removed at the end. */
+  dataDirectory: string | undefined
   workers: number
   demo: boolean
   once: boolean
@@ -49,8 +47,7 @@ export function readOptions(args: string[]): StackOptions | undefined {
   const home = fileURLToPath(new URL('../../../.playtherapy', import.meta.url))
   return {
     port: wholeNumber('port', values.port, 1, 65_535),
-    dataDirectory: values.ephemeral ? join(tmpdir(), `playtherapy-${process.pid}`) : (values['data-dir'] ?? home),
-    ephemeral: values.ephemeral,
+    dataDirectory: values.ephemeral ? undefined : (values['data-dir'] ?? home),
     workers: wholeNumber('workers', values.workers, 0, 64),
     demo: !values['no-demo'],
     once: values.once,

@@ -1,4 +1,5 @@
 import { execFile } from 'node:child_process'
+import { pipeline } from 'node:stream/promises'
 import { promisify } from 'node:util'
 import { Type } from 'typebox'
 import { Value } from 'typebox/value'
@@ -19,11 +20,17 @@ const Probe = Type.Object({
   format: Type.Object({ duration: Type.String() }),
 })
 
-/** What ffprobe says of the video a therapist would see, read from the service as a player reads it. */
+/**
+ * What ffprobe says of the video a therapist would see. It gets the bytes and not the token, which every user of the
+ * machine could read from its command line.
+ */
 export async function probePlayback(url: string, token: string, { ffprobe }: Programs) {
-  const header = ['-headers', `Authorization: Bearer ${token}\r\n`]
-  const format = ['-v', 'error', '-of', 'json', '-show_streams', '-show_format']
-  const { stdout } = await run(ffprobe, [...header, ...format, url])
+  const { body } = await fetch(url, { headers: { authorization: `Bearer ${token}` } })
+  if (!body) throw new Error('there is nothing to play')
+  const probing = run(ffprobe, ['-v', 'error', '-of', 'json', '-show_streams', '-show_format', 'pipe:0'])
+  // It leaves as soon as it has seen enough.
+  if (probing.child.stdin) await pipeline(body, probing.child.stdin).catch(() => {})
+  const { stdout } = await probing
   const { streams, format: file } = Value.Parse(Probe, JSON.parse(stdout))
   const video = streams.find((stream) => stream.codec_type === 'video')
   const audio = streams.find((stream) => stream.codec_type === 'audio')

@@ -1,7 +1,7 @@
 import { type ChildProcess, fork } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
-import { mkdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { chmod, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { contentsApp } from '@playtherapy/contents/app'
@@ -23,12 +23,15 @@ import {
 import { createHost } from '@playtherapy/service-kit/host'
 import { Type } from 'typebox'
 import { admitUploads } from './admit-upload.ts'
+import { openDataDirectory } from './data-directory.ts'
 import type { Programs } from './ffmpeg.ts'
 import type { StackOptions } from './options.ts'
 
 export interface Stack {
   /** Base URL of all services. */
   url: string
+  /** Folder of the demo's clip. */
+  demoDirectory: string
   /** What each part is, for people. */
   parts: Record<string, string>
   /** A token of this therapist, valid for a day. */
@@ -43,6 +46,7 @@ export interface Stack {
 async function keptSecret(directory: string, name: string): Promise<string> {
   const file = join(directory, name)
   await writeFile(file, randomBytes(32).toString('hex'), { mode: 0o600, flag: 'wx' }).catch(() => {})
+  await chmod(file, 0o600)
   return readFile(file, 'utf8')
 }
 
@@ -64,13 +68,12 @@ const Environment = Type.Object({
  */
 export async function startStack(options: StackOptions, programs: Programs): Promise<Stack> {
   const env = loadConfig(Environment, process.env)
-  const directory = options.dataDirectory
-  await mkdir(directory, { recursive: true })
+  const data = await openDataDirectory(options.dataDirectory)
   const closers: (() => Promise<unknown>)[] = []
   const close = async () => {
     for (let step = closers.pop(); step; step = closers.pop()) await step()
   }
-  if (options.ephemeral) closers.push(() => rm(directory, { recursive: true, force: true }))
+  if (!options.dataDirectory) closers.push(() => rm(data.path, { recursive: true, force: true }))
 
   try {
     let fail: (reason: Error) => void = () => {}
@@ -81,7 +84,7 @@ export async function startStack(options: StackOptions, programs: Programs): Pro
 
     let databaseUrl = env.DATABASE_URL
     if (!databaseUrl) {
-      const server = await startPostgres({ directory: join(directory, 'postgres') })
+      const server = await startPostgres({ directory: join(data.path, 'postgres') })
       server.supervisor.once('exit', () => fail(new Error('PostgreSQL ended')))
       closers.push(server.stop)
       databaseUrl = server.url
@@ -91,7 +94,6 @@ export async function startStack(options: StackOptions, programs: Programs): Pro
     closers.push(database.close)
 
     const url = `http://localhost:${options.port}`
-    const files = join(directory, 'objects')
     const corsOrigins = env.CORS_ORIGINS.split(',').map((origin) => origin.trim())
     let store: ObjectStore
     let objects = env.S3_BUCKET ? 'S3' : 'a folder'
@@ -104,8 +106,8 @@ export async function startStack(options: StackOptions, programs: Programs): Pro
       if (refused.length > 0) objects = `S3; to be set up there by hand: ${refused.join(', ')}`
       store = createS3Store(s3From(settings))
     } else {
-      const secret = await keptSecret(directory, 'url-secret')
-      const fileStore = createFileStore({ directory: files, publicUrl: url, secret })
+      const secret = await keptSecret(data.path, 'url-secret')
+      const fileStore = createFileStore({ directory: data.objects, publicUrl: url, secret })
       presignedPuts = fileRoutes({ store: fileStore, admit: admitUploads() })
       store = fileStore
     }
@@ -116,7 +118,7 @@ export async function startStack(options: StackOptions, programs: Programs): Pro
     const host = await createHost({
       name: 'PlayTherapy',
       description: 'Cases, sessions, recordings, scripts and analysis reports: all services of the local stack.',
-      auth: { jwtSecret: env.JWT_SECRET ?? (await keptSecret(directory, 'jwt-secret')) },
+      auth: { jwtSecret: env.JWT_SECRET ?? (await keptSecret(data.path, 'jwt-secret')) },
       corsOrigins,
       logLevel: 'warn',
       requestsPerMinute: env.REQUESTS_PER_MINUTE,
@@ -136,11 +138,11 @@ export async function startStack(options: StackOptions, programs: Programs): Pro
         ...process.env,
         DATABASE_URL: databaseUrl,
         QUEUE_URL: env.QUEUE_URL ?? databaseUrl,
-        ...(env.S3_BUCKET ? {} : { FILE_STORE_DIRECTORY: files }),
+        ...(env.S3_BUCKET ? {} : { FILE_STORE_DIRECTORY: data.objects }),
         PHASE: phase,
         PORT: '0',
         HOST: '127.0.0.1',
-        SCRATCH_DIRECTORY: join(directory, 'scratch'),
+        SCRATCH_DIRECTORY: data.scratch,
         FFMPEG_PATH: programs.ffmpeg,
         FFPROBE_PATH: programs.ffprobe,
         LOG_LEVEL: env.LOG_LEVEL,
@@ -151,6 +153,7 @@ export async function startStack(options: StackOptions, programs: Programs): Pro
 
     return {
       url,
+      demoDirectory: data.demo,
       parts: {
         database: env.DATABASE_URL ? 'PostgreSQL of DATABASE_URL' : 'PostgreSQL, embedded',
         queue: env.QUEUE_URL ? `BullMQ on ${new URL(env.QUEUE_URL).protocol.slice(0, -1)}` : 'BullMQ on PostgreSQL',
