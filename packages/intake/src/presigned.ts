@@ -1,6 +1,13 @@
-import { inFolder, ObjectChangedError, ObjectMissingError, originalPath } from '@playtherapy/object-store'
+import {
+  inFolder,
+  ObjectChangedError,
+  ObjectMissingError,
+  originalPath,
+  UnsafeUploadsError,
+} from '@playtherapy/object-store'
 import { announce, outlastOutage, type Transaction, videos } from '@playtherapy/schema'
 import { and, count, eq } from 'drizzle-orm'
+import { mayBeCopy } from './copies.ts'
 import { NotAVideoError, StoreFailedError, TooLargeError, TooManyUrlsError } from './errors.ts'
 import type { IntakeResources } from './receive-original.ts'
 import { registerOriginal } from './register-original.ts'
@@ -18,12 +25,17 @@ const mostUnannounced = 100
 
 /**
  * A URL for one PUT of a recording straight to the object store, under a key of its own, and that key as the column
- * will hold it. It does not count before it is announced. Throws SessionGoneError, StoreFailedError and TooManyUrlsError.
+ * will hold it. It does not count before it is announced. Throws SessionGoneError, StoreFailedError, TooManyUrlsError, and
+ * UnsafeUploadsError where a URL would let its bearer reach what is another's.
  */
 export async function issuePresigned(
   { db, store, phase }: IntakeResources,
   { caseId, sessionId }: { caseId: number; sessionId: number },
 ): Promise<{ presigned_url: string; file_path: string }> {
+  const { safe, notice } = await store.judgeUploads().catch((error: unknown) => {
+    throw new StoreFailedError('the object store did not answer', { cause: error })
+  })
+  if (!safe) throw new UnsafeUploadsError(notice)
   const video = await nextVideo({ db, store }, (videoId) => originalPath(phase, caseId, sessionId, videoId))
   await db.transaction(async (tx) => {
     const unannounced = and(eq(videos.sessionId, sessionId), eq(videos.state, 'presigned'))
@@ -49,9 +61,9 @@ export interface Announcement {
 
 /**
  * The end of a presigned upload: when `path` is a key this session was given and nobody announced yet, checks that the
- * object is there, within limits and a video, records its size and ETag and announces the encode. Known, used and
+ * object is there, what a plain PUT leaves, within limits and a video, and no copy of another therapist's, records its size and ETag and announces the encode. Known, used and
  * foreign keys are ignored. Answers whether it was announced; of two announcements at once one is.
- * Throws StoreFailedError (missing, or store down), NotAVideoError, TooLargeError; then nothing has changed.
+ * Throws StoreFailedError (missing, more than plain bytes, a copy, or store down), NotAVideoError, TooLargeError; then nothing has changed.
  */
 export async function announceOriginal(
   { db, store }: Pick<IntakeResources, 'db' | 'store'>,
@@ -64,6 +76,7 @@ export async function announceOriginal(
     return false
   }
   const original = await inspect(store, inFolder('video', path), Math.min(limit, singlePutLimit))
+  if (await mayBeCopy(db, sessionId, original)) throw new StoreFailedError('the object may be a copy of another')
   const { result, repeated } = await outlastOutage(() =>
     db.transaction(async (tx) => {
       await alongside(tx)
@@ -78,15 +91,16 @@ export async function announceOriginal(
 
 async function inspect(store: IntakeResources['store'], key: string, limit: number) {
   try {
-    const info = await store.head(key)
+    const info = await store.inspectUpload(key)
     if (!info || info.size === 0) throw new StoreFailedError('no such object')
+    if (!info.isPlain) throw new StoreFailedError('the upload set more than bytes and a type')
     if (info.size > limit) throw new TooLargeError(limit)
     const end = Math.min(info.size, sniffLength) - 1
     const chunks: Uint8Array[] = []
     for await (const chunk of await store.get(key, { end, ifMatch: info.etag })) chunks.push(chunk)
     const container = await sniff(Buffer.concat(chunks))
     if (!container) throw new NotAVideoError()
-    return { size: info.size, etag: info.etag, container }
+    return { size: info.size, etag: info.etag, lastModified: info.lastModified, container }
   } catch (error) {
     if (error instanceof NotAVideoError || error instanceof TooLargeError || error instanceof StoreFailedError)
       throw error

@@ -8,6 +8,22 @@ export interface ObjectInfo {
   lastModified: Date
 }
 
+/** What a client's PUT to a presigned URL left. */
+export interface UploadedObject extends ObjectInfo {
+  /**
+   * Whether it is what a PUT of bytes and a content type leaves, and nothing besides. A request can bear headers that
+   * nobody signed, which some servers obey: a copy of another object, other readers, tags, metadata, a redirect.
+   */
+  isPlain: boolean
+}
+
+/** Whether presigned URLs may be given out. */
+export interface UploadVerdict {
+  safe: boolean
+  /** What the operator should know, in a whole sentence. */
+  notice?: string
+}
+
 /** An upload that has begun and neither ended nor been aborted. */
 export interface UnfinishedUpload {
   key: string
@@ -59,15 +75,28 @@ export interface ObjectStore {
    * is replaced or removed during a pause.
    */
   get(key: string, options?: GetOptions): Promise<Readable>
-  /** Removes the objects; one that is not there counts as removed. */
+  /** Removes the objects and every older version of them; one that is not there counts as removed. */
   delete(keys: readonly string[]): Promise<void>
-  /** Every object whose key starts with `prefix`, however many. */
+  /**
+   * Every key that starts with `prefix` and under which anything lies, however many. In a versioned bucket that includes
+   * what was deleted and is still kept; `size` is then that of all versions.
+   */
   list(prefix: string): AsyncIterable<ObjectInfo>
   /** Every unfinished upload whose key starts with `prefix`, and when it began. */
   unfinished(prefix: string): AsyncIterable<UnfinishedUpload>
   /** Aborts unfinished uploads whose key starts with `prefix`; returns how many there were. */
   abortUploads(prefix: string): Promise<number>
-  /** A URL under the store's public address for one PUT of a whole object; it answers exactly 200. */
+  /** What lies under a key that a presigned URL was given out for, or undefined. */
+  inspectUpload(key: string): Promise<UploadedObject | undefined>
+  /**
+   * Whether the bearer of a presigned URL can do no more than store bytes under its key, found out by trying. Rejects
+   * when the store cannot be used right now.
+   */
+  judgeUploads(): Promise<UploadVerdict>
+  /**
+   * A URL under the store's public address for one PUT of a whole object; it answers exactly 200. Rejects with
+   * UnsafeUploadsError where `judgeUploads` finds that it would open more than that.
+   */
   presignPut(key: string, options: PresignPutOptions): Promise<string>
   /** Rejects when the store cannot be used right now; for readiness. */
   check(): Promise<void>
@@ -88,4 +117,9 @@ export class ObjectChangedError extends Error {
 /** Something lies under that key already; objects are written once. */
 export class ObjectExistsError extends Error {
   override name = 'ObjectExistsError'
+}
+
+/** A presigned URL of this store would let its bearer reach what is another's; the message says how. */
+export class UnsafeUploadsError extends Error {
+  override name = 'UnsafeUploadsError'
 }

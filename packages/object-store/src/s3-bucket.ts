@@ -1,14 +1,23 @@
 import {
   CreateBucketCommand,
+  GetBucketPolicyCommand,
+  GetBucketReplicationCommand,
+  GetBucketVersioningCommand,
+  GetObjectLockConfigurationCommand,
   HeadBucketCommand,
   PutBucketCorsCommand,
   PutBucketLifecycleConfigurationCommand,
+  PutBucketPolicyCommand,
+  type S3Client,
+  S3ServiceException,
 } from '@aws-sdk/client-s3'
+import { Type } from 'typebox'
+import { Value } from 'typebox/value'
 import { openClient, type S3Settings, statusOf } from './s3-client.ts'
 
 /**
- * Makes the bucket if it is missing, lets browsers of these origins PUT to presigned URLs and GET, and has unfinished
- * uploads removed after two days. Returns what the server would not do, for the log.
+ * Makes the bucket if it is missing, lets browsers of these origins PUT to presigned URLs and GET, has unfinished
+ * uploads removed after two days, and forbids copies and other readers below `video/`. Returns what the server would not do, for the log.
  */
 export async function prepareBucket(
   settings: S3Settings,
@@ -53,7 +62,88 @@ export async function prepareBucket(
     }
     await s3.send(rules.cors).catch((error: Error) => refused.push(`CORS (${error.name})`))
     await s3.send(rules.lifecycle).catch((error: Error) => refused.push(`lifecycle (${error.name})`))
+    await forbidCopies(s3, Bucket).catch((error: unknown) => {
+      // A server without policies may be safe without: the canary finds out.
+      if (!(error instanceof S3ServiceException)) throw error
+    })
     return refused
+  } finally {
+    s3.destroy()
+  }
+}
+
+/** Begins the name of each statement of a bucket's policy that is ours. */
+const ours = 'playtherapy-'
+
+/**
+ * Adds to the bucket's policy that nobody, whatever key he has, may PUT below `video/` with headers that copy another
+ * object or name other readers. We never do, but some servers let the bearer of a presigned URL do it. At least one
+ * letter: Ceph takes a missing access list for an empty one.
+ */
+async function forbidCopies(s3: S3Client, Bucket: string): Promise<void> {
+  const grants = ['read', 'read-acp', 'write', 'write-acp', 'full-control'].map((what) => `grant-${what}`)
+  const added = ['copy-source', 'acl', ...grants].map((header) => ({
+    Sid: `${ours}no-${header}`,
+    Effect: 'Deny',
+    Principal: '*',
+    Action: 's3:PutObject',
+    Resource: `arn:aws:s3:::${Bucket}/video/*`,
+    Condition: { StringLike: { [`s3:x-amz-${header}`]: '?*' } },
+  }))
+  const { Policy } = await s3.send(new GetBucketPolicyCommand({ Bucket })).catch((error: unknown) => {
+    if (statusOf(error) === 404) return { Policy: undefined }
+    throw error
+  })
+  const kept: unknown = Policy ? JSON.parse(Policy) : { Version: '2012-10-17', Statement: [] }
+  // A policy that somebody wrote in another form is left as it is: the canary finds out whether it is enough.
+  if (!Value.Check(KnownPolicy, kept)) return
+  const others = kept.Statement.filter(({ Sid }) => !Sid?.startsWith(ours))
+  const policy = { ...kept, Statement: [...others, ...added] }
+  await s3.send(new PutBucketPolicyCommand({ Bucket, Policy: JSON.stringify(policy) }))
+}
+
+const KnownPolicy = Type.Object({ Statement: Type.Array(Type.Object({ Sid: Type.Optional(Type.String()) })) })
+
+/**
+ * What a bucket does that an operator who must erase recordings should know, as whole sentences; none of a plain bucket.
+ */
+export async function describeBucket(settings: S3Settings): Promise<string[]> {
+  const s3 = openClient(settings)
+  const { bucket: Bucket } = settings
+  const ask = async <T>(question: Promise<T>) =>
+    question.catch((error: unknown) => {
+      // No such setting, a server that does not know it, a key that may not ask.
+      if (error instanceof S3ServiceException) return undefined
+      throw error
+    })
+  try {
+    const [versioning, lock, replication] = await Promise.all([
+      ask(s3.send(new GetBucketVersioningCommand({ Bucket }))),
+      ask(s3.send(new GetObjectLockConfigurationCommand({ Bucket }))),
+      ask(s3.send(new GetBucketReplicationCommand({ Bucket }))),
+    ])
+    const sentences: string[] = []
+    if (versioning?.Status === 'Enabled') {
+      sentences.push(
+        'The bucket keeps versions. What is deleted here is removed with all its versions; turn versioning off unless you need it.',
+      )
+    }
+    if (versioning?.Status === 'Suspended') {
+      sentences.push(
+        'The bucket kept versions once, and still holds those of then. What is deleted here is removed with all its versions.',
+      )
+    }
+    if (lock?.ObjectLockConfiguration?.ObjectLockEnabled === 'Enabled') {
+      sentences.push(
+        'The bucket has Object Lock. While a lock lasts nobody can remove a recording, not even when its case is deleted: use a bucket without it.',
+      )
+    }
+    if (replication?.ReplicationConfiguration?.Rules?.length) {
+      sentences.push(
+        'The bucket is replicated. Replicas are not removed when a case is deleted: see to it in the other bucket.',
+      )
+    }
+    return sentences
   } finally {
     s3.destroy()
   }

@@ -9,6 +9,8 @@ export interface S3Settings {
   bucket: string
   accessKeyId: string
   secretAccessKey: string
+  /** The key that presigned URLs are made with: one that may write and not read. The key above when unset. */
+  upload?: { accessKeyId: string; secretAccessKey: string }
   /** The bucket in the path rather than in the host name; most servers other than AWS need it. */
   forcePathStyle: boolean
 }

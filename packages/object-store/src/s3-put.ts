@@ -3,7 +3,6 @@ import {
   AbortMultipartUploadCommand,
   CompleteMultipartUploadCommand,
   CreateMultipartUploadCommand,
-  DeleteObjectCommand,
   HeadObjectCommand,
   PutObjectCommand,
   type S3Client,
@@ -23,13 +22,15 @@ interface Place {
 /**
  * Streams a body to a key: in one request when it fits one part, in parts otherwise. The SDK's own `Upload` copies
  * each part twice and lets requests run on after an abort, so that an object can appear after the caller was told that
- * there is none. Here only parts are cut off by the signal; the one request that makes the object always ends first.
+ * there is none. Here only parts are cut off by the signal; the one request that makes the object always ends first, and
+ * `remove` takes the object away again.
  */
 export async function putObject(
   s3: S3Client,
   place: Place,
   body: Body,
   { contentType, signal }: PutOptions,
+  remove: () => Promise<void>,
 ): Promise<{ size: number; etag: string }> {
   // Tells our object from another's when an answer was lost, and a repeated request finds the key taken.
   const attempt = randomUUID()
@@ -50,7 +51,7 @@ export async function putObject(
       throw status === 412 || status === 409 ? new ObjectExistsError(place.Key) : error
     })
     if (signal?.aborted) {
-      await s3.send(new DeleteObjectCommand(place))
+      await remove()
       throw signal.reason
     }
     const etag = made.ETag || expectedEtag || (await find()).ETag

@@ -1,23 +1,23 @@
 import {
   AbortMultipartUploadCommand,
-  DeleteObjectsCommand,
+  GetObjectCommand,
   HeadBucketCommand,
   HeadObjectCommand,
   ListMultipartUploadsCommand,
   type ListMultipartUploadsCommandOutput,
   type MultipartUpload,
   PutObjectCommand,
-  paginateListObjectsV2,
 } from '@aws-sdk/client-s3'
 import { getSignedUrl } from '@aws-sdk/s3-request-presigner'
-import type { ObjectStore, PresignPutOptions } from './object-store.ts'
+import { type ObjectStore, type PresignPutOptions, UnsafeUploadsError } from './object-store.ts'
+import { keepVerdict, tryUploads } from './s3-canary.ts'
 import { openClient, type S3Settings, statusOf } from './s3-client.ts'
 import { getObject } from './s3-get.ts'
 import { putObject } from './s3-put.ts'
 import { signedReads } from './s3-signed.ts'
+import { inspectUpload } from './s3-uploads.ts'
+import { bucketContents } from './s3-versions.ts'
 
-/** Objects removed by one request, S3's limit. */
-const deleteBatch = 1_000
 /** Longest wait for an answer to a readiness check, in milliseconds. */
 const checkMs = 2_000
 
@@ -28,9 +28,24 @@ const checkMs = 2_000
 export function createS3Store(settings: S3Settings): ObjectStore {
   const s3 = openClient(settings)
   const reading = openClient(settings, { socketTimeout: 0 })
-  const presigning = settings.publicEndpoint ? openClient(settings, { endpoint: settings.publicEndpoint }) : s3
   const Bucket = settings.bucket
   const signed = signedReads(reading, Bucket)
+  const contents = bucketContents(s3, Bucket)
+
+  // URLs are made for the address that browsers use, with a key that may only write where there is one.
+  const own = settings.endpoint ?? 'AWS'
+  const addresses = [...new Set([settings.publicEndpoint ?? own, own])]
+  const signers = new Map(
+    addresses.map((address) => [
+      address,
+      openClient({ ...settings, ...settings.upload }, { ...(address !== 'AWS' && { endpoint: address }) }),
+    ]),
+  )
+  const presign = (address: string, Key: string, { contentType, expiresIn }: PresignPutOptions) =>
+    getSignedUrl(signers.get(address) ?? s3, new PutObjectCommand({ Bucket, Key, ContentType: contentType }), {
+      expiresIn,
+      signableHeaders: new Set(['content-type', 'host']),
+    })
 
   async function* uploadsBelow(prefix: string): AsyncGenerator<MultipartUpload> {
     let markers: Pick<ListMultipartUploadsCommandOutput, 'KeyMarker' | 'UploadIdMarker'> | undefined = {}
@@ -45,8 +60,26 @@ export function createS3Store(settings: S3Settings): ObjectStore {
     }
   }
 
+  const put: ObjectStore['put'] = (key, body, options) =>
+    putObject(s3, { Bucket, Key: key }, body, options, () => contents.delete([key]))
+  const get: ObjectStore['get'] = (key, options) => getObject(reading, signed, { Bucket, Key: key }, options)
+
+  const judgeUploads = keepVerdict(() =>
+    tryUploads(
+      {
+        ...{ put, get, ...contents, addresses },
+        presign: (address, key) => presign(address, key, { contentType: 'video/mp4', expiresIn: 60 }),
+        async publicUrl(Key) {
+          const url = new URL(await getSignedUrl(s3, new GetObjectCommand({ Bucket, Key })))
+          return url.origin + url.pathname
+        },
+      },
+      Bucket,
+    ),
+  )
+
   return {
-    put: (key, body, options) => putObject(s3, { Bucket, Key: key }, body, options),
+    put,
 
     async head(key) {
       try {
@@ -59,23 +92,10 @@ export function createS3Store(settings: S3Settings): ObjectStore {
       }
     },
 
-    get: (key, options) => getObject(reading, signed, { Bucket, Key: key }, options),
+    get,
 
-    async delete(keys) {
-      for (let start = 0; start < keys.length; start += deleteBatch) {
-        const Objects = keys.slice(start, start + deleteBatch).map((Key) => ({ Key }))
-        const { Errors } = await s3.send(new DeleteObjectsCommand({ Bucket, Delete: { Objects, Quiet: true } }))
-        if (Errors?.length) throw new Error(`${Errors.length} objects could not be removed: ${Errors[0]?.Code}`)
-      }
-    },
-
-    async *list(prefix) {
-      for await (const page of paginateListObjectsV2({ client: s3 }, { Bucket, Prefix: prefix })) {
-        for (const { Key, Size, ETag, LastModified } of page.Contents ?? []) {
-          if (Key && ETag && LastModified) yield { key: Key, size: Size ?? 0, etag: ETag, lastModified: LastModified }
-        }
-      }
-    },
+    delete: contents.delete,
+    list: contents.list,
 
     async *unfinished(prefix) {
       for await (const { Key, Initiated } of uploadsBelow(prefix)) {
@@ -95,18 +115,21 @@ export function createS3Store(settings: S3Settings): ObjectStore {
       return aborted
     },
 
-    presignPut: (key, { contentType, expiresIn }: PresignPutOptions) =>
-      getSignedUrl(presigning, new PutObjectCommand({ Bucket, Key: key, ContentType: contentType }), {
-        expiresIn,
-        signableHeaders: new Set(['content-type', 'host']),
-      }),
+    inspectUpload: (key) => inspectUpload(s3, Bucket, key),
+    judgeUploads,
+
+    async presignPut(key, options) {
+      const { safe, notice } = await judgeUploads()
+      if (!safe) throw new UnsafeUploadsError(notice)
+      return presign(addresses[0] ?? own, key, options)
+    },
 
     async check() {
       await s3.send(new HeadBucketCommand({ Bucket }), { abortSignal: AbortSignal.timeout(checkMs) })
     },
 
     close() {
-      for (const client of new Set([s3, reading, presigning])) client.destroy()
+      for (const client of [s3, reading, ...signers.values()]) client.destroy()
       signed.close()
     },
   }

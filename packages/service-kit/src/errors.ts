@@ -53,6 +53,10 @@ export const errors = {
   tooLarge: (limit: number) => new ApiError(413, 9, `The request is larger than the limit of ${limit} bytes`),
   unavailable: (retryAfter = 5) =>
     new ApiError(503, 10, 'The service is too busy or a part of it is down, please try again', { retryAfter }),
+  uploadsUnsafe: () =>
+    new ApiError(503, 10, 'Uploads straight to the object store are off here, please upload through the service', {
+      retryAfter: 60,
+    }),
   tooManyRequests: (retryAfter: number) => new ApiError(429, 10, 'Too many requests, please slow down', { retryAfter }),
   staleScript: (currentVersion: number) =>
     new ApiError(

@@ -1,4 +1,5 @@
 import { type Static, type TObject, Type } from 'typebox'
+import { ConfigError } from './config.ts'
 
 /** Settings that several processes share; each process composes its schema of these and its own. */
 
@@ -32,6 +33,13 @@ export const StoreSettings = {
   S3_BUCKET: Type.String({ minLength: 3, description: 'Bucket of all objects' }),
   S3_ACCESS_KEY_ID: Type.String({ minLength: 1, description: 'S3 access key' }),
   S3_SECRET_ACCESS_KEY: Type.String({ minLength: 1, description: 'S3 secret key' }),
+  S3_UPLOAD_ACCESS_KEY_ID: Type.Optional(
+    Type.String({
+      minLength: 1,
+      description: 'A second S3 key, which may write below `video/` and not read, for presigned URLs',
+    }),
+  ),
+  S3_UPLOAD_SECRET_ACCESS_KEY: Type.Optional(Type.String({ minLength: 1, description: 'Its secret key' })),
   S3_FORCE_PATH_STYLE: Type.Boolean({ default: true, description: 'Bucket in the path rather than in the host name' }),
 }
 
@@ -87,7 +95,10 @@ export const LogSettings = {
 
 type StoreConfig = Static<TObject<typeof StoreSettings>>
 
-/** What the S3 object store needs, from the settings; its public address is its own unless one is set. */
+/**
+ * What the S3 object store needs, from the settings; its public address is its own unless one is set. Throws ConfigError
+ * for half an upload key.
+ */
 export const s3From = (config: StoreConfig) => ({
   region: config.S3_REGION,
   bucket: config.S3_BUCKET,
@@ -96,4 +107,15 @@ export const s3From = (config: StoreConfig) => ({
   forcePathStyle: config.S3_FORCE_PATH_STYLE,
   ...(config.S3_ENDPOINT && { endpoint: config.S3_ENDPOINT }),
   ...(config.S3_PUBLIC_ENDPOINT && { publicEndpoint: config.S3_PUBLIC_ENDPOINT }),
+  ...uploadKeyFrom(config),
 })
+
+function uploadKeyFrom({ S3_UPLOAD_ACCESS_KEY_ID, S3_UPLOAD_SECRET_ACCESS_KEY }: StoreConfig) {
+  if (S3_UPLOAD_ACCESS_KEY_ID && S3_UPLOAD_SECRET_ACCESS_KEY) {
+    return { upload: { accessKeyId: S3_UPLOAD_ACCESS_KEY_ID, secretAccessKey: S3_UPLOAD_SECRET_ACCESS_KEY } }
+  }
+  if (!S3_UPLOAD_ACCESS_KEY_ID && !S3_UPLOAD_SECRET_ACCESS_KEY) return {}
+  throw new ConfigError(
+    'The configuration is not valid:\n  S3_UPLOAD_ACCESS_KEY_ID and S3_UPLOAD_SECRET_ACCESS_KEY are set together or not at all',
+  )
+}

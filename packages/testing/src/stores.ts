@@ -1,6 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { CreateBucketCommand, S3Client } from '@aws-sdk/client-s3'
 import {
   createFileStore,
   createS3Store,
@@ -23,6 +24,25 @@ export async function testBucket(corsOrigins = ['http://localhost:3000']): Promi
   const settings: S3Settings = { ...JSON.parse(server), bucket: randomName().replaceAll('_', '-') }
   await prepareBucket(settings, { corsOrigins })
   return settings
+}
+
+/** The server's own client, for what a test does as an attacker or an operator; closed after the test. */
+export function bucketClient(t: Teardown, { region, endpoint = '', ...settings }: S3Settings): S3Client {
+  const { accessKeyId, secretAccessKey } = settings
+  const client = new S3Client({
+    ...{ region, endpoint, forcePathStyle: true, credentials: { accessKeyId, secretAccessKey } },
+    requestChecksumCalculation: 'WHEN_REQUIRED',
+  })
+  t.teardown(() => client.destroy())
+  return client
+}
+
+/** A fresh bucket as somebody made it who does not know us: no rules, no policy, and no key for uploads. */
+export async function bareBucket(t: Teardown): Promise<S3Settings> {
+  const { upload: _none, ...settings } = await testBucket()
+  const bucket = randomName().replaceAll('_', '-')
+  await bucketClient(t, settings).send(new CreateBucketCommand({ Bucket: bucket }))
+  return { ...settings, bucket }
 }
 
 /** A fresh object store of the given kind; one that gives out URLs on a folder needs the address they are for. */

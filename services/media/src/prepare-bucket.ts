@@ -1,10 +1,32 @@
-/** Makes the bucket of a new installation, or brings its rules up to date: `npm run prepare-bucket`. Safe to repeat. */
-import { prepareBucket } from '@playtherapy/object-store'
+/**
+ * Makes the bucket of a new installation, or brings its rules up to date, and tells what of it an operator should know:
+ * `npm run prepare-bucket`. Safe to repeat.
+ */
+import { createS3Store, describeBucket, prepareBucket } from '@playtherapy/object-store'
 import { HttpSettings, loadConfig, StoreSettings, s3From } from '@playtherapy/service-kit'
 import { Type } from 'typebox'
+import { makeGarageKey } from './garage-key.ts'
 
-const config = loadConfig(Type.Object({ ...StoreSettings, CORS_ORIGINS: HttpSettings.CORS_ORIGINS }), process.env)
+const config = loadConfig(
+  Type.Object({
+    ...StoreSettings,
+    CORS_ORIGINS: HttpSettings.CORS_ORIGINS,
+    GARAGE_ADMIN_URL: Type.Optional(Type.String({ pattern: '^https?://[^/]+$' })),
+    GARAGE_ADMIN_TOKEN: Type.Optional(Type.String({ minLength: 1 })),
+  }),
+  process.env,
+)
 const corsOrigins = config.CORS_ORIGINS.split(',').map((origin) => origin.trim())
-const refused = await prepareBucket(s3From(config), { corsOrigins })
+const settings = s3From(config)
+const { GARAGE_ADMIN_URL: url, GARAGE_ADMIN_TOKEN: token } = config
+if (url && token && settings.upload) {
+  await makeGarageKey({ url, token, bucket: settings.bucket, ...settings.upload })
+}
+const refused = await prepareBucket(settings, { corsOrigins })
 console.log('The bucket is ready.')
 for (const rule of refused) console.log(`The server does not know this rule, set it up there by hand: ${rule}`)
+for (const sentence of await describeBucket(settings)) console.log(sentence)
+const store = createS3Store(settings)
+const { notice } = await store.judgeUploads()
+if (notice) console.log(notice)
+store.close()

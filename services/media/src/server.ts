@@ -13,10 +13,20 @@ await serve({
   description: 'Upload and playback of recordings',
   config,
   store,
-  app: (db) =>
-    mediaApp({
-      ...{ db, store, phase: config.PHASE, uploadLimit: config.UPLOAD_LIMIT_BYTES },
-      uploadLeastRate: config.UPLOAD_MIN_BYTES_PER_SECOND,
-      ...(prefix && { gateway: { prefix, findPlace: createFindPlace(s3From(config)) } }),
-    }),
+  app: (db) => async (app) => {
+    await app.register(
+      mediaApp({
+        ...{ db, store, phase: config.PHASE, uploadLimit: config.UPLOAD_LIMIT_BYTES },
+        uploadLeastRate: config.UPLOAD_MIN_BYTES_PER_SECOND,
+        ...(prefix && { gateway: { prefix, findPlace: createFindPlace(s3From(config)) } }),
+      }),
+    )
+    // Not waited for: without a store there is all else to serve, and the first request for a URL asks again.
+    app.addHook('onReady', async () => {
+      store.judgeUploads().then(
+        ({ safe, notice }) => notice && (safe ? app.log.warn(notice) : app.log.error(notice)),
+        (error: unknown) => app.log.warn({ err: error }, 'whether presigned URLs are safe here is not known yet'),
+      )
+    })
+  },
 })

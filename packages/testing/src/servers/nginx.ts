@@ -15,11 +15,17 @@ export interface RunningNginx {
 
 /**
  * Starts a real nginx with the gateway's own configuration, whose media service and object store are at these
- * addresses. One therapist may have so many `playbacks` at once. It dies with us. Rejects when nginx is not installed or does not start.
+ * addresses, and whose presigned uploads go to this bucket. One therapist may have so many `playbacks` at once. It dies
+ * with us. Rejects when nginx is not installed or does not start.
  */
 export async function startNginx(
   directory: string,
-  { media, store, playbacks = 256 }: { media: string; store: string; playbacks?: number },
+  {
+    media,
+    store,
+    bucket = 'playtherapy',
+    playbacks = 256,
+  }: { media: string; store: string; bucket?: string; playbacks?: number },
 ): Promise<RunningNginx> {
   await mkdir(directory, { recursive: true })
   const port = await freePort()
@@ -30,6 +36,7 @@ export async function startNginx(
     // Debian's nginx is too old to look names up again, and here are none.
     .replaceAll(' resolve ', ' ')
     .replace('of_therapist 256', `of_therapist ${playbacks}`)
+    .replace('location /playtherapy/', `location /${bucket}/`)
     .replaceAll('media:8080', new URL(media).host)
     .replaceAll('s3:3900', new URL(store).host)
     .replaceAll(/(contents|script):8080/g, '127.0.0.1:9')

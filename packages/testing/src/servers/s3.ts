@@ -133,9 +133,15 @@ export async function startS3(directory: string): Promise<RunningS3> {
   const credentials = { accessKeyId: 'TESTKEY', secretAccessKey: randomBytes(16).toString('hex') }
   const user = ['--uid=test', '--display-name=test', `--access-key=${credentials.accessKeyId}`]
   await run('radosgw-admin', 'user', 'create', ...user, `--secret-key=${credentials.secretAccessKey}`)
+  // The key of presigned URLs: it belongs to the same user, and may write and not read.
+  const upload = { accessKeyId: 'TESTUPLOAD', secretAccessKey: randomBytes(16).toString('hex') }
+  const writer = ['--uid=test', '--subuser=test:upload']
+  await run('radosgw-admin', 'subuser', 'create', ...writer, '--access=write')
+  const uploadKey = [`--access-key=${upload.accessKeyId}`, `--secret-key=${upload.secretAccessKey}`]
+  await run('radosgw-admin', 'key', 'create', ...writer, '--key-type=s3', ...uploadKey)
 
   return {
-    settings: { endpoint, region: 'us-east-1', forcePathStyle: true, ...credentials },
+    settings: { endpoint, region: 'us-east-1', forcePathStyle: true, ...credentials, upload },
     freeze: () => void gateway.kill('SIGSTOP'),
     thaw: () => void gateway.kill('SIGCONT'),
     async kill() {

@@ -6,6 +6,7 @@ import {
   StoreFailedError,
   TooManyUrlsError,
 } from '@playtherapy/intake'
+import { UnsafeUploadsError } from '@playtherapy/object-store'
 import { createShares, ErrorBody, errors, SessionParams } from '@playtherapy/service-kit'
 import type { FastifyInstance } from 'fastify'
 import { leastRate, multipartLimits, refuseTooLong } from './file-part.ts'
@@ -86,13 +87,18 @@ export async function uploadRoutes(
         response: { 200: Presigned, ...failures },
       },
     },
-    async ({ caseId, sessionId }) => {
+    async (request) => {
+      const { caseId, sessionId } = request
       try {
         return await issuePresigned(resources, { caseId, sessionId })
       } catch (error) {
         if (error instanceof SessionGoneError) throw errors.sessionNotFound(sessionId)
         if (error instanceof TooManyUrlsError) throw errors.unavailable(3_600)
         if (error instanceof StoreFailedError) throw errors.unavailable()
+        if (error instanceof UnsafeUploadsError) {
+          request.log.error(error.message)
+          throw errors.uploadsUnsafe()
+        }
         throw error
       }
     },

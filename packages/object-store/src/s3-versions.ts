@@ -1,0 +1,124 @@
+import {
+  DeleteObjectsCommand,
+  GetBucketVersioningCommand,
+  ListObjectVersionsCommand,
+  type ListObjectVersionsCommandOutput,
+  type ObjectIdentifier,
+  paginateListObjectsV2,
+  type S3Client,
+} from '@aws-sdk/client-s3'
+import type { ObjectInfo } from './object-store.ts'
+import { statusOf } from './s3-client.ts'
+
+/** Objects or versions removed by one request, S3's limit. */
+const deleteBatch = 1_000
+/** For how long a bucket that keeps no versions is taken for one that still keeps none, in milliseconds. */
+const unversionedMs = 60_000
+
+/** What a bucket holds, and how it is removed for good. */
+export interface BucketContents {
+  /** Removes the objects with all that a versioned bucket keeps of them: older versions and delete markers. */
+  delete(keys: readonly string[]): Promise<void>
+  /** Every key under which anything lies, older versions and delete markers included; each once. */
+  list(prefix: string): AsyncGenerator<ObjectInfo>
+}
+
+/**
+ * In a versioned bucket a DELETE hides an object behind a marker and keeps its bytes. Whether versions are kept is asked
+ * once a minute at most; a bucket that keeps them once never stops, for suspending it leaves the old ones. What a bucket
+ * is made to keep between two such looks is noticed by the answer to a delete, which then names a marker.
+ */
+export function bucketContents(s3: S3Client, Bucket: string): BucketContents {
+  let askedAt = Number.NEGATIVE_INFINITY
+  let versioned = false
+
+  async function keepsVersions(): Promise<boolean> {
+    if (versioned || Date.now() - askedAt < unversionedMs) return versioned
+    const { Status } = await s3.send(new GetBucketVersioningCommand({ Bucket })).catch((error: unknown) => {
+      // A server without versions, or a key that may not ask: then the answers to deletes have to do.
+      if ([403, 404, 405, 501].includes(statusOf(error) ?? 0)) return { Status: undefined }
+      throw error
+    })
+    versioned = Status !== undefined
+    askedAt = Date.now()
+    return versioned
+  }
+
+  /** Removes these objects or versions; true when the bucket kept something of them. */
+  async function remove(Objects: ObjectIdentifier[]): Promise<boolean> {
+    const { Deleted, Errors } = await s3.send(new DeleteObjectsCommand({ Bucket, Delete: { Objects } }))
+    if (Errors?.length) throw new Error(`${Errors.length} objects could not be removed: ${Errors[0]?.Code}`)
+    return Deleted?.some(({ DeleteMarker, VersionId }) => DeleteMarker && !VersionId) ?? false
+  }
+
+  /** Every key with all that lies under it, in the order of keys. */
+  async function* everythingBelow(Prefix: string): AsyncGenerator<{ info: ObjectInfo; versions: ObjectIdentifier[] }> {
+    let found = new Map<string, { info: ObjectInfo; versions: ObjectIdentifier[] }>()
+    let marker: { KeyMarker?: string | undefined; VersionIdMarker?: string | undefined } | undefined = {}
+    while (marker) {
+      const page: ListObjectVersionsCommandOutput = await s3.send(
+        new ListObjectVersionsCommand({ Bucket, Prefix, ...marker }),
+      )
+      marker = page.IsTruncated
+        ? { KeyMarker: page.NextKeyMarker, VersionIdMarker: page.NextVersionIdMarker }
+        : undefined
+      const markers = page.DeleteMarkers?.map((deleted) => ({ ...deleted, ETag: '', Size: 0 })) ?? []
+      for (const { Key, VersionId, ETag = '', Size = 0, LastModified } of [...(page.Versions ?? []), ...markers]) {
+        if (!Key || !LastModified) continue
+        const { info, versions } = found.get(Key) ?? {
+          info: { key: Key, size: 0, etag: ETag, lastModified: LastModified },
+          versions: [],
+        }
+        if (LastModified > info.lastModified) Object.assign(info, { etag: ETag, lastModified: LastModified })
+        info.size += Size
+        versions.push({ Key, VersionId })
+        found.set(Key, { info, versions })
+      }
+      // The next page may go on with the last key of this one.
+      const last = [...found.keys()].sort().at(-1) ?? ''
+      const rest = found.get(last)
+      found.delete(last)
+      yield* [...found.values()].sort((a, b) => (a.info.key < b.info.key ? -1 : 1))
+      found = new Map(rest && [[last, rest]])
+    }
+    yield* found.values()
+  }
+
+  async function removeVersions(keys: readonly string[]): Promise<void> {
+    let batch: ObjectIdentifier[] = []
+    for (const key of keys) {
+      for await (const { info, versions } of everythingBelow(key)) {
+        // Longer keys that begin with this one come after it, and are others'.
+        if (info.key === key) batch.push(...versions)
+        break
+      }
+      for (; batch.length >= deleteBatch; batch = batch.slice(deleteBatch)) await remove(batch.slice(0, deleteBatch))
+    }
+    if (batch.length > 0) await remove(batch)
+  }
+
+  return {
+    async delete(keys) {
+      if (keys.length === 0) return
+      if (await keepsVersions()) return removeVersions(keys)
+      for (let start = 0; start < keys.length; start += deleteBatch) {
+        const batch = keys.slice(start, start + deleteBatch)
+        if (!(await remove(batch.map((Key) => ({ Key }))))) continue
+        versioned = true
+        await removeVersions(batch)
+      }
+    },
+
+    async *list(prefix) {
+      if (!(await keepsVersions())) {
+        for await (const page of paginateListObjectsV2({ client: s3 }, { Bucket, Prefix: prefix })) {
+          for (const { Key, Size, ETag, LastModified } of page.Contents ?? []) {
+            if (Key && ETag && LastModified) yield { key: Key, size: Size ?? 0, etag: ETag, lastModified: LastModified }
+          }
+        }
+        return
+      }
+      for await (const { info } of everythingBelow(prefix)) yield info
+    },
+  }
+}
