@@ -18,6 +18,16 @@ const sources = {
   ready: '.docker/ready.ts',
 }
 
+/** Folder of the library whose pool runs threads. */
+const poolFolder = dirname(fileURLToPath(import.meta.resolve('piscina')))
+
+/** What threads of these programs run. */
+const threads = {
+  // Where the library starts its threads, and what they load.
+  'pool-thread': join(poolFolder, 'worker.js'),
+  'script-thread': 'services/script/src/work/thread.ts',
+}
+
 /** A process or command that runs in production. */
 export type Program = keyof typeof sources
 
@@ -27,6 +37,9 @@ export const nodeOptions = ['--enable-source-maps']
 /** The file that node runs; {@link buildPrograms} makes it. */
 export const programPath = (program: Program): string => join(folder, 'programs', `${program}.mjs`)
 
+/** How the pool names the file of its threads, beside its own; a bundle has it among the programs. */
+const poolThread = "'worker.js'"
+
 /**
  * Leaves libraries out of the source maps. Node reads a map whole when it first has to name a place in its file, and
  * with theirs a process would stand still for half a second at its first error.
@@ -35,9 +48,11 @@ const mapsOfOwnSources: Plugin = {
   name: 'maps-of-own-sources',
   setup({ onLoad }) {
     const empty = Buffer.from('{"version":3,"sources":[""],"mappings":"AAAA"}').toString('base64')
-    onLoad({ filter: /node_modules.*\.[cm]?js$/ }, async ({ path }) => ({
-      contents: `${await readFile(path, 'utf8')}\n//# sourceMappingURL=data:application/json;base64,${empty}`,
-    }))
+    onLoad({ filter: /node_modules.*\.[cm]?js$/ }, async ({ path }) => {
+      const code = await readFile(path, 'utf8')
+      const placed = path.startsWith(poolFolder) ? code.replace(poolThread, "'../programs/pool-thread.mjs'") : code
+      return { contents: `${placed}\n//# sourceMappingURL=data:application/json;base64,${empty}` }
+    })
   },
 }
 
@@ -57,7 +72,9 @@ const __dirname = import.meta.dirname`
 export async function buildPrograms(): Promise<void> {
   await build({
     absWorkingDir: root,
-    entryPoints: Object.fromEntries(Object.entries(sources).map(([name, source]) => [`programs/${name}`, source])),
+    entryPoints: Object.fromEntries(
+      Object.entries({ ...sources, ...threads }).map(([name, source]) => [`programs/${name}`, source]),
+    ),
     outdir: folder,
     outExtension: { '.js': '.mjs' },
     chunkNames: 'chunks/[name]-[hash]',
@@ -69,6 +86,8 @@ export async function buildPrograms(): Promise<void> {
     minifySyntax: true,
     minifyWhitespace: true,
     target: 'node20',
+    // Left out of the installation, and only asked for by name when it is wanted.
+    external: ['@napi-rs/nice'],
     format: 'esm',
     banner: { js: commonJs },
     sourcemap: true,

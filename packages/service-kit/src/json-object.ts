@@ -1,3 +1,5 @@
+import { createHash } from 'node:crypto'
+import { Readable } from 'node:stream'
 import { type Folder, inFolder, type ObjectStore } from '@playtherapy/object-store'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { errors } from './errors.ts'
@@ -6,6 +8,33 @@ interface StoredJson {
   path: string
   size: number
   etag: string | null
+  /** SHA-256 of the bytes, in hex; null or absent where it was not kept. */
+  checksum?: string | null
+}
+
+/**
+ * Most bytes of a checked document that are held back until all of it was read. An ordinary document is told to be
+ * wrong before its first byte is sent; a larger one breaks off at its end, and is shorter than its length says.
+ */
+export const heldBackBytes = 1024 ** 2
+
+/** The bytes of a stream whose SHA-256 is `checksum`; throws `wrong` in place of the last ones of any other. */
+async function* verified(stream: Readable, checksum: string, wrong: () => Error): AsyncIterable<Buffer> {
+  const hash = createHash('sha256')
+  const held: Buffer[] = []
+  let size = 0
+  for await (const chunk of stream) {
+    hash.update(chunk)
+    held.push(chunk)
+    size += chunk.length
+    for (let first = held[0]; first && size > heldBackBytes && held.length > 1; first = held[0]) {
+      held.shift()
+      size -= first.length
+      yield first
+    }
+  }
+  if (hash.digest('hex') !== checksum) throw wrong()
+  yield* held
 }
 
 /**
@@ -17,20 +46,25 @@ export async function sendJsonObject(
   reply: FastifyReply,
   store: ObjectStore,
   folder: Folder,
-  { path, size, etag }: StoredJson,
+  { path, size, etag, checksum }: StoredJson,
   headers: Record<string, string | number> = {},
 ): Promise<FastifyReply> {
   const gone = new AbortController()
   reply.raw.once('close', () => gone.abort())
+  const unreadable = (error: unknown) => {
+    if (!gone.signal.aborted) request.log.error({ err: error }, 'a stored document could not be read')
+    return errors.downloadFailed(path.split('/').at(-1) ?? '')
+  }
   try {
     const stream = await store.get(inFolder(folder, path), { signal: gone.signal, ...(etag && { ifMatch: etag }) })
+    const wrong = () => unreadable(new Error('its SHA-256 is not the one that was recorded'))
+    const checked = checksum ? Readable.from(verified(stream, checksum, wrong), { objectMode: false }) : stream
     return reply
       .code(200)
       .type('application/json; charset=utf-8')
       .headers({ 'content-length': size, ...(etag && { etag }), ...headers })
-      .send(stream)
+      .send(checked)
   } catch (error) {
-    if (!gone.signal.aborted) request.log.error({ err: error }, 'a stored document could not be read')
-    throw errors.downloadFailed(path.split('/').at(-1) ?? '')
+    throw unreadable(error)
   }
 }

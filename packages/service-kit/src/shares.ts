@@ -15,7 +15,8 @@ export interface Shares {
   readonly isFull: boolean
   /**
    * Takes `amount` for this therapist, 1 by default. Returns a function that gives it back; calling it again does
-   * nothing. Throws `errors.tooManyRequests` (429) when the therapist would hold more than a share, and
+   * nothing. Throws `errors.tooManyRequests` (429) when the therapist would hold more than a share, unless it is all
+   * that the therapist holds: one thing is possible for everybody, however large. Throws
    * `errors.unavailable` (503) when all therapists together would hold more than `most`.
    */
   take(userId: number, amount?: number): () => void
@@ -39,7 +40,7 @@ export function createShares(most: number): Shares {
     },
     take(userId, amount = 1) {
       const before = holdings.get(userId) ?? 0
-      if (before + amount > share) throw errors.tooManyRequests(retryAfterSeconds)
+      if (before > 0 && before + amount > share) throw errors.tooManyRequests(retryAfterSeconds)
       if (held + amount > most) throw errors.unavailable()
       holdings.set(userId, before + amount)
       held += amount

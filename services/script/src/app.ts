@@ -8,6 +8,7 @@ import type { ScriptResources } from './scripts/service.ts'
 import { searchRoutes } from './search/routes.ts'
 import { summaryRoutes } from './summary/routes.ts'
 import { versionRoutes } from './versions/routes.ts'
+import { createWork } from './work/pool.ts'
 
 /** The script service: what was said in a session is saved and read. Every route belongs to a case of the caller. */
 export const scriptApp =
@@ -16,9 +17,11 @@ export const scriptApp =
     app.addHook('onRequest', requireTherapist)
     app.addHook('onRequest', guardAccess(resources.db))
     await app.register(accepts)
-    const options = { ...resources, withMemory: scriptMemory() }
+    const work = createWork()
+    app.addHook('onClose', work.close)
+    const options = { ...resources, withMemory: scriptMemory(), work }
     const ofSession = { ...options, prefix: '/contents/api/case/:case_id/session/:session_id' }
     for (const routes of [scriptRoutes, versionRoutes, exportRoutes, summaryRoutes])
       await app.register(routes, ofSession)
-    await app.register(searchRoutes, { ...resources, prefix: '/contents/api/case/:case_id' })
+    await app.register(searchRoutes, { ...options, prefix: '/contents/api/case/:case_id' })
   }

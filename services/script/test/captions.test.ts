@@ -1,9 +1,12 @@
 import t from 'tap'
-import { toSrt } from '../src/export/srt.ts'
-import { toVtt } from '../src/export/vtt.ts'
+import * as srt from '../src/export/srt.ts'
+import * as vtt from '../src/export/vtt.ts'
 import { fromSrt } from '../src/import/srt.ts'
 import { fromVtt } from '../src/import/vtt.ts'
 import type { ScriptRecord } from '../src/records/record.ts'
+
+const toSrt = (records: ScriptRecord[]) => [...srt.toSrt(records)].join('')
+const toVtt = (records: ScriptRecord[]) => [...vtt.toVtt(records)].join('')
 
 const place = ['body', 'script']
 const read = {

@@ -8,10 +8,9 @@ const rate = { windowMs: 300, leastBytes: 1_000 }
 
 /** A route that only receives a script, and a client that sends the head of a form and what begins it. */
 async function sending(t: Test, begin: string) {
-  const held: number[] = []
   const { url } = await testHost(t, async (app) => {
     await app.register(multipart, { isPartAFile: () => true })
-    app.post('/', async (request) => ({ size: (await receiveScript(request, (n) => held.push(n), rate)).length }))
+    app.post('/', async (request) => ({ size: (await receiveScript(request, rate)).length }))
   })
   const socket = connect(Number(new URL(url).port), '127.0.0.1').on('error', () => {})
   t.teardown(() => socket.destroy())
@@ -21,7 +20,7 @@ async function sending(t: Test, begin: string) {
   )
   send(begin)
   const answer = new Promise<string>((resolve) => socket.once('data', (data) => resolve(String(data))))
-  return { socket, send, answer, held }
+  return { socket, send, answer }
 }
 
 function drip(socket: Socket, send: () => void): void {

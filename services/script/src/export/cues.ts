@@ -1,12 +1,13 @@
 import type { ScriptRecord } from '../records/record.ts'
+import { squeezed } from '../records/texts.ts'
 import { parseTime } from '../records/times.ts'
 
-/** A record as captions show it: times in milliseconds, end after start, at least one line, none of them blank. */
+/** A record as captions show it: times in milliseconds, end after start, at least one line that is not blank. */
 export interface Cue {
   start: number
   end: number
   speaker: string
-  lines: string[]
+  text: string
 }
 
 /** How long a record of unknown end is shown at most. */
@@ -41,8 +42,7 @@ export function cues(records: ScriptRecord[]): Cue[] {
     const longest = start + guess
     const end = known > start ? known : Math.min(firstAfter(ascending, start) ?? longest, longest)
     above = end
-    const lines = text.split(/[\r\n\u2028\u2029]+/).filter((line) => line.trim() !== '')
-    if (lines.length > 0) placed.push({ start, end, speaker: speaker.replace(/\s+/g, ' ').trim(), lines })
+    if (/\S/.test(text)) placed.push({ start, end, speaker: squeezed(speaker), text })
   }
   return placed.sort((a, b) => a.start - b.start)
 }

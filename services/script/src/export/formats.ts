@@ -8,7 +8,8 @@ import { toXlsx } from './xlsx.ts'
 export interface ExportFormat {
   /** Its media type, as sent in Content-Type and asked for in Accept. */
   type: string
-  write(records: ScriptRecord[]): string | Promise<Buffer>
+  /** Its text, part by part, or its bytes. */
+  write(records: ScriptRecord[]): Iterable<string> | Promise<Uint8Array>
 }
 
 /** The formats a script is exported to, by the suffix of the file. */

@@ -1,11 +1,11 @@
-import { sendJsonObject } from '@playtherapy/service-kit'
+import { heldBackBytes, sendJsonObject } from '@playtherapy/service-kit'
 import contentDisposition from 'content-disposition'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { etagOf, isKnown } from '../scripts/preconditions.ts'
 import type { StoredScript } from '../scripts/repository.ts'
 import { example, Script } from '../scripts/schemas.ts'
-import { type ScriptOptions, withRecords } from '../scripts/service.ts'
-import { type ExportFormat, exportFormats } from './formats.ts'
+import { readScript, type ScriptOptions } from '../scripts/service.ts'
+import { exportFormats } from './formats.ts'
 
 /** Suffix of a file that a script is read as; `json` is the script as it was sent. */
 export type Format = 'json' | keyof typeof exportFormats
@@ -18,9 +18,9 @@ export const formats: Format[] = ['json', ...Object.keys(exportFormats).filter(i
 /** Content of an answer in one of the formats, for the OpenAPI document. */
 export const contentOf = (format: Format) => {
   if (format === 'json') return { 'application/json': { schema: Script } }
-  const { type, write }: ExportFormat = exportFormats[format]
-  const file = format === 'xlsx' ? '(a workbook)' : write(example.scripts)
-  return { [type.split(';')[0] ?? '']: { schema: { type: 'string', format: 'binary', examples: [file] } } }
+  const [type = ''] = exportFormats[format].type.split(';')
+  const file = format === 'xlsx' ? '(a workbook)' : [...exportFormats[format].write(example.scripts)].join('')
+  return { [type]: { schema: { type: 'string', format: 'binary', examples: [file] } } }
 }
 
 /** Content of an answer whose format the reader chooses. */
@@ -57,12 +57,22 @@ export async function sendScript(
   const name = `${[...script.sessionName.replace(unfit, '_')].slice(0, 100).join('')} v${script.version}.${format}`
   const disposition = asFile && { 'content-disposition': contentDisposition(name) }
   if (format === 'json') {
-    return sendJsonObject(request, reply, options.store, 'script', script, { ...headers, ...disposition })
+    const held = Math.min(script.size, heldBackBytes)
+    return options.withMemory(request, reply, held, () =>
+      sendJsonObject(request, reply, options.store, 'script', script, { ...headers, ...disposition }),
+    )
   }
-  const { type, write }: ExportFormat = exportFormats[format]
-  const file = await withRecords<string | Buffer>(options, request, [script], write)
-  return reply
-    .headers({ ...headers, ...disposition })
-    .type(type)
-    .send(file)
+  // A character may be spelt out in the file; see the limit of what a script is turned into.
+  return options.withMemory(request, reply, 2 * script.size, async () => {
+    const stored = await readScript(options, request, script)
+    const file = await options.work.exportTo(request.userId, { script: stored, format })
+    return reply
+      .headers({ ...headers, ...disposition })
+      .type(exportFormats[format].type)
+      .send(file)
+  })
 }
+
+/** Answers with JSON that is ready to be sent. */
+export const sendJson = (reply: FastifyReply, json: Uint8Array): FastifyReply =>
+  reply.type('application/json; charset=utf-8').send(json)

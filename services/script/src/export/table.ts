@@ -6,5 +6,6 @@ export const columns = ['start_time', 'end_time', 'speaker', 'text'] as const
 const cell = (value: unknown) => (typeof value === 'string' || typeof value === 'number' ? String(value) : '')
 
 /** The records as rows of texts under `columns`, in the script's order, times as they were sent. */
-export const rows = (records: ScriptRecord[]): string[][] =>
-  records.map((record) => columns.map((column) => cell(record[column])))
+export function* rows(records: ScriptRecord[]): Iterable<string[]> {
+  for (const record of records) yield columns.map((column) => cell(record[column]))
+}

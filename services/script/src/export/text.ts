@@ -1,22 +1,28 @@
 import type { ScriptRecord } from '../records/record.ts'
+import { filledLines } from '../records/texts.ts'
 import { clockTime, parseTime } from '../records/times.ts'
 
-const oneLine = (text: string) =>
-  text
-    .split(/[\r\n\u2028\u2029]+/)
-    .map((line) => line.trim())
-    .filter((line) => line !== '')
-    .join(' ')
+function* onOneLine(text: string): Iterable<string> {
+  let before = ''
+  for (const line of filledLines(text)) {
+    yield before + line.trim()
+    before = ' '
+  }
+}
 
 /**
  * A script as lines to paste into notes: `[00:01:02] T: text`, one for each record, in the script's order. Starts are
  * whole seconds, left out where they are missing or odd; line breaks become spaces.
  */
-export const toText = (records: ScriptRecord[]): string =>
-  records
-    .map(({ start_time, speaker, text }) => {
-      const start = parseTime(start_time)
-      const when = start === undefined ? '' : `[${clockTime(start)}] `
-      return `${when}${speaker ? `${oneLine(speaker)}: ` : ''}${oneLine(text)}\n`
-    })
-    .join('')
+export function* toText(records: ScriptRecord[]): Iterable<string> {
+  for (const { start_time, speaker, text } of records) {
+    const start = parseTime(start_time)
+    if (start !== undefined) yield `[${clockTime(start)}] `
+    if (speaker) {
+      yield* onOneLine(speaker)
+      yield ': '
+    }
+    yield* onOneLine(text)
+    yield '\n'
+  }
+}

@@ -14,7 +14,7 @@ const spelt = /_(?=x[\da-f]{4}_)/gi
 export async function toXlsx(records: ScriptRecord[]): Promise<Buffer> {
   // Few ask for it, and loading it would slow every start.
   const { default: writeXlsxFile } = await import('write-excel-file/node')
-  const cells = rows(records).flatMap(([start = '', end = '', speaker = '', text = '']) => {
+  const cells = [...rows(records)].flatMap(([start = '', end = '', speaker = '', text = '']) => {
     const [first = '', ...more] = text.match(chunk) ?? []
     return [[start, end, speaker, first], ...more.map((rest) => ['', '', '', rest])]
   })

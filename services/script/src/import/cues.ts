@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer'
 import { errors, type Fault, fault } from '@playtherapy/service-kit'
 import type { ScriptRecord } from '../records/record.ts'
 import { recordTime } from '../records/times.ts'
@@ -7,11 +8,13 @@ const mostRecords = 100_000
 /** Most faults that are listed. */
 const mostListed = 100
 
-/** A cue of a captions file: its times as a record holds them, and its lines of text, tags and all. */
+const tooMany = (place: string[]) => fault(place, `must be at most ${mostRecords} cues`, 'maxItems')
+
+/** A cue of a captions file: its times as a record holds them, and its text, tags and all, with `\n` between lines. */
 export interface RawCue {
   start_time: string
   end_time: string
-  lines: string[]
+  text: string
 }
 
 const clock = String.raw`(?:(\d{1,3}):)?([0-5]?\d):([0-5]\d)[.,](\d{3})`
@@ -21,60 +24,121 @@ const timing = new RegExp(`^[ \\t]*${clock}[ \\t]*-->[ \\t]*${clock}(?:[ \\t].*)
 const ms = (hours: string | undefined, minutes = '', seconds = '', thousandths = '') =>
   ((Number(hours ?? 0) * 60 + Number(minutes)) * 60 + Number(seconds)) * 1000 + Number(thousandths)
 
-const utf8 = new TextDecoder('utf-8', { fatal: true })
+const [lineFeed, carriageReturn] = [10, 13]
 
-/** The lines of a captions file. Throws 422 for bytes that are not UTF-8 or that no database can hold. */
-export function linesOf(bytes: Uint8Array, place: string[]): string[] {
-  let text: string
-  try {
-    text = utf8.decode(bytes)
-  } catch {
-    throw fault(place, 'is not UTF-8')
+/** Makes every line break a line feed, in place: a text with ten million of them cannot be changed as a string. */
+function withLineFeeds(bytes: Uint8Array): Uint8Array {
+  let to = 0
+  for (let at = 0; at < bytes.length; at++) {
+    const byte = bytes[at] ?? 0
+    if (byte === carriageReturn && bytes[at + 1] === lineFeed) continue
+    bytes[to++] = byte === carriageReturn ? lineFeed : byte
   }
-  if (text.includes('\0')) throw fault(place, 'has a character that cannot be stored')
-  return text.split(/\r\n|\r|\n/)
+  return bytes.subarray(0, to)
+}
+
+const utf8 = new TextDecoder()
+
+/**
+ * The text of a captions file, with `\n` between lines; the bytes are changed. Throws 422 for bytes that are not UTF-8
+ * or that no database can hold.
+ */
+export function captionsText(bytes: Uint8Array, place: string[]): string {
+  if (!isUtf8(bytes)) throw fault(place, 'is not UTF-8')
+  if (bytes.includes(0)) throw fault(place, 'has a character that cannot be stored')
+  return utf8.decode(withLineFeeds(bytes))
+}
+
+interface Line {
+  /** Counted from 1, as editors do. */
+  number: number
+  text: string
+  /** Its first and last offset. */
+  start: number
+  end: number
+}
+
+function* linesOf(text: string): Iterable<Line> {
+  let number = 1
+  for (let start = 0; start <= text.length; number++) {
+    const found = text.indexOf('\n', start)
+    const end = found < 0 ? text.length : found
+    yield { number, text: text.slice(start, end), start, end }
+    start = end + 1
+  }
+}
+
+/** What is known so far of a run of lines that are not blank. */
+interface Block {
+  first: Line
+  lines: number
+  times: RegExpExecArray | null
+  /** The line with the first arrow. */
+  arrow?: Line
+  /** A further line of times, whose blank line before it is missing. */
+  second?: Line
+  end: number
+}
+
+function addLine(block: Block, line: Line): void {
+  if (block.arrow === undefined && line.text.includes('-->')) {
+    block.arrow = line
+    block.times = block.lines < 2 ? timing.exec(line.text) : null
+  } else if (block.second === undefined && timing.test(line.text)) {
+    block.second = line
+  }
+  block.lines++
+  block.end = line.end
 }
 
 /**
- * The cues among these lines: blocks between blank lines that hold a line of times, after at most one line that names
- * the cue. A block without an arrow is a comment, a style or a region where `comments` says that such are allowed.
- * Nothing is dropped in silence: a block that cannot be read is a fault of 422 at the number of its first line,
- * and so is a second line of times, whose blank line before it is missing.
+ * The cues of a text: blocks between blank lines that hold a line of times, after at most one line that names the cue.
+ * A block without an arrow is a comment, a style or a region where `comments` says that such are allowed. Nothing is
+ * dropped in silence: a block that cannot be read is a fault of 422 at the number of its first line, and so is a second
+ * line of times, whose blank line before it is missing.
  */
-export function readCues(lines: string[], place: string[], comments: boolean): RawCue[] {
+export function readCues(text: string, place: string[], comments: boolean): RawCue[] {
   const cues: RawCue[] = []
   const faults: Fault[] = []
-  for (let first = 0; first < lines.length; first++) {
-    if (lines[first]?.trim() === '') continue
-    let last = first
-    while (last + 1 < lines.length && lines[last + 1]?.trim() !== '') last++
-    const block = lines.slice(first, last + 1)
-    const at = block.findIndex((line) => line.includes('-->'))
-    const times = at === 0 || at === 1 ? timing.exec(block[at] ?? '') : null
-    const second = block.findIndex((line, index) => index > at && timing.test(line))
-    if (times && second < 0) {
+  const close = ({ first, times, arrow, second, end }: Block) => {
+    if (times && arrow && !second) {
       const [, h1, m1, s1, t1, h2, m2, s2, t2] = times
       const start_time = recordTime(ms(h1, m1, s1, t1))
-      cues.push({ start_time, end_time: recordTime(ms(h2, m2, s2, t2)), lines: block.slice(at + 1) })
-    } else if (at >= 0 || !comments) {
-      const line = first + 1 + (times ? second : 0)
+      cues.push({ start_time, end_time: recordTime(ms(h2, m2, s2, t2)), text: text.slice(arrow.end + 1, end) })
+    } else if (arrow || !comments) {
+      const { number } = (times && second) || first
       faults.push({
-        loc: [...place, line],
+        loc: [...place, number],
         msg: 'must be a cue: HH:MM:SS.mmm --> HH:MM:SS.mmm and its text',
         type: 'cue',
       })
     }
-    if (faults.length >= mostListed || cues.length > mostRecords) break
-    first = last
   }
+  let block: Block | undefined
+  for (const line of linesOf(text)) {
+    if (line.text.trim() !== '') {
+      block ??= { first: line, lines: 0, times: null, end: line.end }
+      addLine(block, line)
+      continue
+    }
+    if (block) close(block)
+    block = undefined
+    if (faults.length >= mostListed || cues.length > mostRecords) break
+  }
+  if (block) close(block)
   if (faults.length > 0) throw errors.invalidInput(faults)
+  if (cues.length > mostRecords) throw tooMany(place)
   return cues
 }
 
-/** Throws 422 when a captions file makes more records than a script may have. */
-export function boundedRecords(records: ScriptRecord[], place: string[]): ScriptRecord[] {
-  if (records.length > mostRecords) throw fault(place, `must be at most ${mostRecords} cues`, 'maxItems')
-  return records
+/** The records of a captions file. Throws 422 when they are more than a script may have. */
+export function boundedRecords(records: Iterable<ScriptRecord>, place: string[]): ScriptRecord[] {
+  const kept: ScriptRecord[] = []
+  for (const record of records) {
+    if (kept.length === mostRecords) throw tooMany(place)
+    kept.push(record)
+  }
+  return kept
 }
 
 // Forty characters are a name, more are a sentence that has a colon.

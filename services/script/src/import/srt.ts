@@ -1,5 +1,6 @@
 import type { ScriptRecord } from '../records/record.ts'
-import { boundedRecords, labelled, linesOf, readCues } from './cues.ts'
+import { replaced } from '../records/texts.ts'
+import { boundedRecords, captionsText, labelled, readCues } from './cues.ts'
 
 /**
  * The records of a SubRip file (UTF-8). `T: ` before a text names the speaker, who is empty otherwise; the tags players
@@ -7,8 +8,8 @@ import { boundedRecords, labelled, linesOf, readCues } from './cues.ts'
  * the line of what is no cue; `place` is where the file came from.
  */
 export function fromSrt(bytes: Uint8Array, place: string[]): ScriptRecord[] {
-  const records = readCues(linesOf(bytes, place), place, false).map(({ start_time, end_time, lines }) => {
-    const said = lines.join('\n').replace(/<\/?(?:[biu]|font(?:\s[^<>]*)?)>/gi, '')
+  const records = readCues(captionsText(bytes, place), place, false).map(({ start_time, end_time, text }) => {
+    const said = replaced(text, /<\/?(?:[biu]|font(?:\s[^<>]*)?)>/gi, () => '')
     return { start_time, end_time, ...labelled(said) }
   })
   return boundedRecords(records, place)

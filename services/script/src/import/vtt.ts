@@ -1,6 +1,7 @@
 import { fault } from '@playtherapy/service-kit'
 import type { ScriptRecord } from '../records/record.ts'
-import { boundedRecords, labelled, linesOf, readCues } from './cues.ts'
+import { replaced, squeezed } from '../records/texts.ts'
+import { boundedRecords, captionsText, labelled, type RawCue, readCues } from './cues.ts'
 
 const named: Record<string, string> = {
   amp: '&',
@@ -23,30 +24,40 @@ function referred(reference: string): string {
 }
 
 const plain = (text: string) =>
-  text.replace(/<[^<>]*>/g, '').replace(/&(?:[a-z]{2,4}|#\d{1,7}|#[xX][\da-fA-F]{1,6});/g, referred)
+  replaced(
+    replaced(text, /<[^<>]*>/g, () => ''),
+    /&(?:[a-z]{2,4}|#\d{1,7}|#[xX][\da-fA-F]{1,6});/g,
+    referred,
+  )
 
 // Looks ahead for the space instead of taking it: so no text can make it try twice.
 const voice = /<v(?:\.[^\s<>]*)?(?=[ \t\n])([^<>]*)>/
 const voices = new RegExp(`${voice.source}|</v>`, 'g')
 
+interface Span {
+  speaker: string
+  text: string
+}
+
 /** What each voice says in a cue's text; text before, between and after voices has no speaker. */
-function spoken(text: string): { speaker: string; text: string }[] {
-  const spans: { speaker: string; text: string }[] = []
-  const add = (speaker: string, from: number, to: number) => {
-    const said = plain(text.slice(from, to)).trim()
-    if (said || speaker) spans.push({ speaker, text: said })
-  }
+function* spoken(text: string): Iterable<Span> {
+  const span = (speaker: string, from: number, to: number) => ({ speaker, text: plain(text.slice(from, to)).trim() })
   let speaker = ''
   let from = 0
   for (const tag of text.matchAll(voices)) {
-    add(speaker, from, tag.index)
-    speaker = plain(tag[1] ?? '')
-      .replace(/\s+/g, ' ')
-      .trim()
+    const said = span(speaker, from, tag.index)
+    if (said.text || speaker) yield said
+    speaker = squeezed(plain(tag[1] ?? ''))
     from = tag.index + tag[0].length
   }
-  add(speaker, from, text.length)
-  return spans
+  const said = span(speaker, from, text.length)
+  if (said.text || speaker) yield said
+}
+
+function* recordsOf(cues: RawCue[], spans: (text: string) => Iterable<Span>): Iterable<ScriptRecord> {
+  for (const { start_time, end_time, text } of cues) {
+    for (const span of spans(text)) yield { start_time, end_time, ...span }
+  }
 }
 
 /**
@@ -56,16 +67,11 @@ function spoken(text: string): { speaker: string; text: string }[] {
  * for what is no WebVTT, with the line of a block that cannot be read; `place` is where the file came from.
  */
 export function fromVtt(bytes: Uint8Array, place: string[]): ScriptRecord[] {
-  const [header = '', ...lines] = linesOf(bytes, place)
+  const text = captionsText(bytes, place)
+  const [header = ''] = text.split('\n', 1)
   if (!/^WEBVTT(?:[ \t].*)?$/.test(header)) throw fault(place, 'must begin with WEBVTT')
   // The header's line stays as a blank one, so that faults count lines as an editor does.
-  const cues = readCues(['', ...lines], place, true)
-  const texts = cues.map((cue) => cue.lines.join('\n'))
-  const hasVoices = texts.some((text) => voice.test(text))
-  const records = cues.flatMap(({ start_time, end_time }, index) => {
-    const text = texts[index] ?? ''
-    const said = hasVoices ? spoken(text) : [labelled(plain(text))]
-    return said.map((span) => ({ start_time, end_time, ...span }))
-  })
-  return boundedRecords(records, place)
+  const cues = readCues(text.slice(header.length), place, true)
+  const hasVoices = cues.some((cue) => voice.test(cue.text))
+  return boundedRecords(recordsOf(cues, hasVoices ? spoken : (said) => [labelled(plain(said))]), place)
 }

@@ -1,34 +1,34 @@
-import { errors } from '@playtherapy/service-kit'
-import { scriptLimit } from './receive.ts'
+import { createShares } from '@playtherapy/service-kit'
+import type { FastifyReply, FastifyRequest } from 'fastify'
 
 /**
- * Most bytes of scripts that the requests of one process hold together. One alone may take more, as a comparison of two
- * large versions does: otherwise it never could.
+ * Most bytes of scripts, as they came or as they leave, that the requests of one process hold together; a quarter of it
+ * for one therapist, or one script alone whatever its size.
  */
-const holdLimit = 12 * scriptLimit
-/** What a script takes when it is parsed, as a multiple of its bytes. */
-export const parsedSize = 8
+const heldBytes = 64 * 1024 ** 2
 
-/** Notes that so many more bytes are held. Throws 503 when that is too much for this process. */
-type Hold = (bytes: number) => void
-
-/** Runs a piece of work that holds scripts in memory; what it held counts as free when it ends. */
-export type WithMemory = <T>(work: (hold: Hold) => Promise<T>) => Promise<T>
+/**
+ * Runs the work of a request that holds so many bytes. They count as free when the work has ended and its answer was
+ * sent, or nobody waits for it any longer. Throws 429 when they are more than the therapist's share, and 503 when they
+ * are more than there is room for.
+ */
+export type WithMemory = <T>(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  bytes: number,
+  work: () => Promise<T>,
+) => Promise<T>
 
 /** The bound on what requests under way hold together; one for each process. */
 export function scriptMemory(): WithMemory {
-  let held = 0
-  return async (work) => {
-    let mine = 0
-    const hold = (bytes: number) => {
-      mine += bytes
-      held += bytes
-      if (held > holdLimit && held > mine) throw errors.unavailable()
-    }
+  const shares = createShares(heldBytes)
+  return async ({ userId }, { raw }, bytes, work) => {
+    const release = shares.take(userId, bytes)
     try {
-      return await work(hold)
+      return await work()
     } finally {
-      held -= mine
+      if (raw.destroyed) release()
+      else raw.once('close', release)
     }
   }
 }

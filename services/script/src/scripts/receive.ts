@@ -1,28 +1,31 @@
 import { ApiError, boundRate, errors, fault, type Rate } from '@playtherapy/service-kit'
 import type { FastifyRequest } from 'fastify'
+import { scriptLimit } from './validate.ts'
 
-/** Most bytes of a script. */
-export const scriptLimit = 20 * 1024 ** 2
 /** Room for the multipart frame around the largest script, in bytes. */
 const frameRoom = 64 * 1024
 /** Least speed of a script: who sends it slower holds memory for nothing. 16 KiB/s over ten seconds. */
 const leastRate = { windowMs: 10_000, leastBytes: 160 * 1024 }
 
-/**
- * Gathers the one part `script` of a multipart body, file or plain field, whatever its file name. `hold` is told of
- * each chunk before it is kept, and may throw. Throws 422 (no multipart, no part, a second, another or an empty one,
- * a body that breaks off), 413, and 408 when it comes too slowly.
- */
-export async function receiveScript(
-  request: FastifyRequest,
-  hold: (bytes: number) => void,
-  rate: Rate = leastRate,
-): Promise<Buffer> {
+/** Most bytes that the script in this request's body can have, by its headers. Throws 422 and 413. */
+export function announcedBytes(request: FastifyRequest): number {
   if (!request.isMultipart()) throw fault(['header', 'content-type'], 'must be multipart/form-data')
-  if (Number(request.headers['content-length']) > scriptLimit + frameRoom) throw errors.tooLarge(scriptLimit)
+  const { 'content-length': length = scriptLimit } = request.headers
+  if (Number(length) > scriptLimit + frameRoom) throw errors.tooLarge(scriptLimit)
+  return Math.min(Number(length), scriptLimit)
+}
+
+/**
+ * Gathers the one part `script` of a multipart body, file or plain field, whatever its file name, in memory that is
+ * taken once. Throws 422 (no multipart, no part, a second, another or an empty one, a body that breaks off), 413, and
+ * 408 when it comes too slowly.
+ */
+export async function receiveScript(request: FastifyRequest, rate: Rate = leastRate): Promise<Uint8Array> {
+  // The system gives it page by page, as it is filled.
+  const bytes = Buffer.allocUnsafeSlow(announcedBytes(request))
   return new Promise((resolve, reject) => {
     boundRate(request.raw, rate, reject)
-    gather(request, hold).then(resolve, reject)
+    gather(request, bytes).then(resolve, reject)
     // Only now: whoever listens first makes the body flow. The parser does not count what is beside its parts.
     let left = scriptLimit + frameRoom
     request.raw.on('data', ({ length }: Buffer) => {
@@ -32,23 +35,23 @@ export async function receiveScript(
   })
 }
 
-async function gather(request: FastifyRequest, hold: (bytes: number) => void): Promise<Buffer> {
+/** Fills `bytes` with the script and returns as much of it as was sent. */
+async function gather(request: FastifyRequest, bytes: Buffer): Promise<Uint8Array> {
   try {
-    let bytes: Buffer | undefined
+    let size: number | undefined
     for await (const part of request.files()) {
       if (part.fieldname !== 'script') throw fault(['body'], 'has a part other than `script`')
-      if (bytes) throw fault(['body', 'script'], 'must be one part')
-      const chunks: Buffer[] = []
+      if (size !== undefined) throw fault(['body', 'script'], 'must be one part')
+      size = 0
       for await (const chunk of part.file) {
-        hold(chunk.length)
-        chunks.push(chunk)
+        bytes.set(chunk, size)
+        size += chunk.length
       }
       if (part.file.truncated) throw errors.tooLarge(scriptLimit)
-      bytes = Buffer.concat(chunks)
     }
-    if (!bytes) throw fault(['body', 'script'], 'is missing', 'required')
-    if (bytes.length === 0) throw fault(['body', 'script'], 'is empty')
-    return bytes
+    if (size === undefined) throw fault(['body', 'script'], 'is missing', 'required')
+    if (size === 0) throw fault(['body', 'script'], 'is empty')
+    return bytes.subarray(0, size)
   } catch (error) {
     // Whatever else is thrown here is the parser's, about a body without boundary, header or end.
     throw error instanceof ApiError ? error : fault(['body'], 'is not whole multipart/form-data')

@@ -1,14 +1,12 @@
 import multipart from '@fastify/multipart'
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
 import { scriptStanding } from '@playtherapy/intake'
-import { ErrorBody, errors, fault, listFirstFaultOnly, parseJson } from '@playtherapy/service-kit'
+import { ErrorBody, errors, listFirstFaultOnly, parseJson } from '@playtherapy/service-kit'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { anyContent, preferredFormat, sendScript } from '../export/send.ts'
-import { fromCaptions } from '../import/captions.ts'
-import { Patch, patchedJson } from '../versions/patch.ts'
-import { parsedSize } from './memory.ts'
+import { Patch } from '../versions/patch.ts'
 import { mayFollow, naming } from './preconditions.ts'
-import { receiveScript, scriptLimit } from './receive.ts'
+import { announcedBytes, receiveScript } from './receive.ts'
 import {
   CaptionsForm,
   Conditions,
@@ -21,9 +19,13 @@ import {
   saveFailures,
 } from './schemas.ts'
 import { findScript, readScript, type ScriptOptions, saveScript } from './service.ts'
+import { scriptLimit } from './validate.ts'
 
 const conditions =
   'With `If-Match` it is saved only while the version of that ETag is the newest; otherwise 412 with `current_version`.'
+
+/** Where the script of a form is, for faults. */
+const place = ['body', 'script']
 
 /** A form is described for readers of the API; its parser checks it while it comes. */
 const multipartIsChecked = () => () => true
@@ -31,6 +33,7 @@ const multipartIsChecked = () => () => true
 /** How a session's script is saved, changed and read. All below a session's path, behind its guard. */
 export async function scriptRoutes(instance: FastifyInstance, options: ScriptOptions): Promise<void> {
   const app = instance.withTypeProvider<TypeBoxTypeProvider>()
+  const { withMemory, work } = options
   await app.register(multipart, {
     // A plain field comes as bytes too: what is stored is what was sent.
     isPartAFile: () => true,
@@ -40,7 +43,10 @@ export async function scriptRoutes(instance: FastifyInstance, options: ScriptOpt
   app.addContentTypeParser(
     'application/json-patch+json',
     { parseAs: 'buffer' },
-    async (_request: FastifyRequest, bytes: Buffer) => parseJson(bytes, ['body']),
+    async (request: FastifyRequest, bytes: Buffer) => {
+      request.rawBody = bytes
+      return parseJson(bytes, ['body'])
+    },
   )
 
   app.post(
@@ -58,14 +64,14 @@ export async function scriptRoutes(instance: FastifyInstance, options: ScriptOpt
       validatorCompiler: multipartIsChecked,
     },
     async (request, reply) => {
-      const version = await options.withMemory(async (hold) => {
+      const version = await withMemory(request, reply, announcedBytes(request), async () => {
         // Asked while the body comes.
         const asked = scriptStanding(options.db, request)
         asked.catch(() => {})
-        const bytes = await receiveScript(request, hold)
+        const bytes = await receiveScript(request)
         const standing = await asked
-        const place = ['body', 'script']
-        return saveScript(options, request, { bytes, place, mayFollow: mayFollow(request.headers), standing })
+        const check = (videoLength: string | null) => work.check(request.userId, { bytes, place, videoLength })
+        return saveScript(options, request, { check, mayFollow: mayFollow(request.headers), standing })
       })
       return naming(reply, version).send({ msg: 'script upload success!' })
     },
@@ -107,14 +113,18 @@ export async function scriptRoutes(instance: FastifyInstance, options: ScriptOpt
       if (request.headers['if-match'] === undefined) throw errors.unconditional()
       const script = await findScript(options, request, 'current')
       if (!mayFollow(request.headers)(script.version)) throw errors.staleScript(script.version)
-      const version = await options.withMemory(async (hold) => {
-        hold(script.size * parsedSize)
-        const document = parseJson(await readScript(options, request, script), ['script'])
-        if (typeof document !== 'object' || document === null) throw errors.unexpected()
-        const bytes = Buffer.from(patchedJson(document, request.body, ['body']))
-        const save = { bytes, place: ['body'], mayFollow: (current: number) => current === script.version }
-        return saveScript(options, request, save)
-      })
+      const patch = request.rawBody ?? Buffer.alloc(0)
+      // What is copied may make any small script one of the largest.
+      const grows = request.body.some(({ op }) => op === 'copy')
+      const version = await withMemory(request, reply, grows ? scriptLimit : script.size + patch.length, () =>
+        saveScript(options, request, {
+          async check(videoLength) {
+            const stored = await readScript(options, request, script)
+            return work.patch(request.userId, { script: stored, patch, place: ['body'], videoLength })
+          },
+          mayFollow: (current) => current === script.version,
+        }),
+      )
       return naming(reply, version).send({ version })
     },
   )
@@ -134,14 +144,12 @@ export async function scriptRoutes(instance: FastifyInstance, options: ScriptOpt
       validatorCompiler: multipartIsChecked,
     },
     async (request, reply) => {
-      const place = ['body', 'script']
-      const version = await options.withMemory(async (hold) => {
-        const captions = await receiveScript(request, hold)
-        hold(captions.length * parsedSize)
-        const scripts = fromCaptions(captions, place)
-        if (scripts.length === 0) throw fault(place, 'has no cues')
-        const bytes = Buffer.from(JSON.stringify({ scripts }))
-        return saveScript(options, request, { bytes, place, mayFollow: mayFollow(request.headers) })
+      // A short cue is three times as long as a record.
+      const largest = Math.min(3 * announcedBytes(request), scriptLimit)
+      const version = await withMemory(request, reply, largest, async () => {
+        const bytes = await receiveScript(request)
+        const check = (videoLength: string | null) => work.importCaptions(request.userId, { bytes, place, videoLength })
+        return saveScript(options, request, { check, mayFollow: mayFollow(request.headers) })
       })
       return naming(reply, version).send({ version })
     },

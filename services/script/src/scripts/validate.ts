@@ -1,6 +1,10 @@
-import { errors, type Fault, fault, parseJson } from '@playtherapy/service-kit'
+import { errors, type Fault, fault, type JsonBounds, parseJson } from '@playtherapy/service-kit'
 import type { ScriptRecord } from '../records/record.ts'
 
+/** Most bytes of a script. */
+export const scriptLimit = 20 * 1024 ** 2
+/** What a script may cost: five values for each record, and as many again for keys of others. */
+export const scriptBounds: JsonBounds = { values: 600_000, keySequences: 50_000 }
 /** Most records of a script: some thirty hours of talk. */
 const mostRecords = 100_000
 /** Most faults that are listed. */
@@ -26,7 +30,7 @@ function faultsOf(record: unknown, at: Fault['loc']): Fault[] {
  * keys. Answers its records. Throws 422 below `place` that names the records at fault by index.
  */
 export function validateScript(bytes: Uint8Array, place: string[]): ScriptRecord[] {
-  const script = parseJson(bytes, place)
+  const script = parseJson(bytes, place, scriptBounds)
   if (!isObject(script)) throw fault(place, 'must be an object', 'type')
   const sent = script.scripts
   if (sent === undefined) throw fault([...place, 'scripts'], 'is required', 'required')

@@ -1,6 +1,5 @@
 import { cases, type Database, scriptPages, scriptVersions, sessions } from '@playtherapy/schema'
 import { and, eq, inArray, lt, notExists, type SQL, sql } from 'drizzle-orm'
-import type { Page } from './fold.ts'
 
 export interface CaseOfCaller {
   userId: number
@@ -15,6 +14,7 @@ export interface UnpagedScript {
   path: string
   size: number
   etag: string | null
+  checksum: string | null
 }
 
 /** One record that holds the keyword. */
@@ -32,8 +32,6 @@ export interface Hit {
 
 /** Characters of a text shown before and after the first place of the keyword. */
 const [before, after] = [60, 140]
-/** Rows that one statement inserts: each takes four of its 65,534 parameters, and may be long. */
-const batch = 500
 
 /** The condition that a row of `sessions` belongs to this case of this therapist. */
 const ownSessions = (db: Database, { userId, caseId }: CaseOfCaller): SQL | undefined => {
@@ -46,11 +44,11 @@ const ownSessions = (db: Database, { userId, caseId }: CaseOfCaller): SQL | unde
 
 /** The scripts of a case that have to be read before it is searched, newest session first. */
 export function unpagedScripts(db: Database, caller: CaseOfCaller): Promise<UnpagedScript[]> {
-  const { id, sessionId, version, path, size, etag } = scriptVersions
+  const { id, sessionId, version, path, size, etag, checksum } = scriptVersions
   const pages = db.select().from(scriptPages).where(eq(scriptPages.scriptVersionId, id))
   return db.heavy(caller.userId, (pool) =>
     pool
-      .select({ id, sessionId, version, path, size, etag })
+      .select({ id, sessionId, version, path, size, etag, checksum })
       .from(sessions)
       .innerJoin(scriptVersions, eq(id, sessions.scriptVersionId))
       .where(and(ownSessions(db, caller), notExists(pages)))
@@ -59,10 +57,14 @@ export function unpagedScripts(db: Database, caller: CaseOfCaller): Promise<Unpa
 }
 
 /**
- * Keeps the pages of a script instead of those of older versions, also when a newer one was saved meanwhile: that one's
+ * Keeps the pages of a script, batches of JSON arrays, instead of those of older versions, also when a newer one was saved meanwhile: that one's
  * first search replaces them. Nothing happens when the session is gone.
  */
-export async function keepPages(db: Database, { id, sessionId, version }: UnpagedScript, pages: Page[]): Promise<void> {
+export async function keepPages(
+  db: Database,
+  { id, sessionId, version }: UnpagedScript,
+  batches: Uint8Array[],
+): Promise<void> {
   await db.transaction(async (tx) => {
     // Waits for a deletion and makes it wait, so that no page is left without its session.
     const [found] = await tx
@@ -76,9 +78,13 @@ export async function keepPages(db: Database, { id, sessionId, version }: Unpage
       .from(scriptVersions)
       .where(and(eq(scriptVersions.sessionId, sessionId), lt(scriptVersions.version, version)))
     await tx.delete(scriptPages).where(inArray(scriptPages.scriptVersionId, older))
-    for (let at = 0; at < pages.length; at += batch) {
-      const rows = pages.slice(at, at + batch).map((page) => ({ scriptVersionId: id, ...page }))
-      await tx.insert(scriptPages).values(rows).onConflictDoNothing()
+    for (const batch of batches) {
+      await tx.execute(sql`
+        insert into ${scriptPages} (script_version_id, first_record, folded, records)
+        select ${id}::int, page."firstRecord", page.folded, page.records
+        from jsonb_to_recordset(${Buffer.from(batch).toString()}::jsonb)
+          as page ("firstRecord" int, folded text, records jsonb)
+        on conflict do nothing`)
     }
   })
 }

@@ -1,8 +1,8 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { CaseParams, ErrorBody, errors } from '@playtherapy/service-kit'
-import type { ScriptResources } from '../scripts/service.ts'
+import type { ScriptOptions } from '../scripts/service.ts'
 import { compose, fold, places } from './fold.ts'
-import { scriptPager } from './page-scripts.ts'
+import { pageScripts } from './page-scripts.ts'
 import { findRecords } from './repository.ts'
 import { SearchQuery, SearchResult } from './schemas.ts'
 
@@ -10,8 +10,7 @@ import { SearchQuery, SearchResult } from './schemas.ts'
 const [usualHits, mostHits] = [50, 200]
 
 /** How a therapist finds what was said in any session of a case. */
-export const searchRoutes: FastifyPluginAsyncTypebox<ScriptResources> = async (app, resources) => {
-  const pageScripts = scriptPager(resources)
+export const searchRoutes: FastifyPluginAsyncTypebox<ScriptOptions> = async (app, options) => {
   app.get(
     '/script-search',
     {
@@ -31,14 +30,14 @@ export const searchRoutes: FastifyPluginAsyncTypebox<ScriptResources> = async (a
         },
       },
     },
-    async (request) => {
+    async (request, reply) => {
       const keyword = fold(compose(request.query.keyword))
       const skip = Number(request.query.skip ?? 0)
       const limit = Number(request.query.limit ?? usualHits)
       if (skip < 0 || limit < 0 || limit > mostHits) throw errors.invalidRange(skip, skip + limit - 1)
-      const unread = await pageScripts(request)
+      const unread = await pageScripts(options, request, reply)
       // One more than asked for shows whether there are more.
-      const found = await findRecords(resources.db, request, keyword, { skip, limit: limit + 1 })
+      const found = await findRecords(options.db, request, keyword, { skip, limit: limit + 1 })
       const hits = found.slice(0, limit).map((hit) => ({ ...hit, matches: places(hit.snippet, keyword) }))
       return { hits, more: found.length > limit, unread }
     },

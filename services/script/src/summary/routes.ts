@@ -1,11 +1,12 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import { sendJson } from '../export/send.ts'
 import { failures, route } from '../scripts/schemas.ts'
-import { findScript, type ScriptOptions, withRecords } from '../scripts/service.ts'
+import { findScript, readScript, type ScriptOptions } from '../scripts/service.ts'
 import { Summary } from './schemas.ts'
-import { summarise } from './summary.ts'
 
 /** How a therapist sees who talked how much. */
 export const summaryRoutes: FastifyPluginAsyncTypebox<ScriptOptions> = async (app, options) => {
+  const { withMemory, work } = options
   app.get(
     '/script/summary',
     {
@@ -16,6 +17,12 @@ export const summaryRoutes: FastifyPluginAsyncTypebox<ScriptOptions> = async (ap
         response: { 200: Summary, ...failures },
       },
     },
-    async (request) => withRecords(options, request, [await findScript(options, request, 'current')], summarise),
+    async (request, reply) => {
+      const script = await findScript(options, request, 'current')
+      return withMemory(request, reply, script.size, async () => {
+        const stored = await readScript(options, request, script)
+        return sendJson(reply, await work.summarise(request.userId, { script: stored }))
+      })
+    },
   )
 }

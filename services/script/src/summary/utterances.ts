@@ -11,6 +11,13 @@ export interface Utterance {
 
 const letterOrDigit = /[\p{L}\p{N}]/u
 
+/** One at a time: a list of seven million words would not fit into memory. */
+function countWords(text: string): number {
+  let words = 0
+  for (const [run] of text.matchAll(/\S+/g)) if (letterOrDigit.test(run)) words++
+  return words
+}
+
 /**
  * The records that say something, in the script's order: those with at least one word, a run of characters without
  * whitespace that holds a letter or a digit. Punctuation alone is no word; `[laughs]` is one, as it stands in the script.
@@ -21,7 +28,7 @@ const letterOrDigit = /[\p{L}\p{N}]/u
 export function utterances(records: ScriptRecord[]): Utterance[] {
   const found: Utterance[] = []
   for (const { speaker, text, start_time, end_time } of records) {
-    const words = text.split(/\s+/).filter((word) => letterOrDigit.test(word)).length
+    const words = countWords(text)
     if (words === 0) continue
     const [start, end] = [parseTime(start_time), parseTime(end_time)]
     const time = start !== undefined && end !== undefined && end >= start ? { start, end } : undefined

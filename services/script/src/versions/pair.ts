@@ -1,5 +1,6 @@
 import { diffArrays } from 'diff'
 import type { ScriptRecord } from '../records/record.ts'
+import { squeezed } from '../records/texts.ts'
 import { parseTime } from '../records/times.ts'
 
 /** A record and its place in its version. */
@@ -23,7 +24,7 @@ interface Stretch {
 /** What two records have in common that belong together, the surest first. Undefined is common to none. */
 const rules: ((record: ScriptRecord) => string | undefined)[] = [
   ({ speaker, text, start_time }) => JSON.stringify([speaker, text, start_time]),
-  ({ text }) => text.replace(/\s+/g, ' ').trim() || undefined,
+  ({ text }) => squeezed(text) || undefined,
   ({ start_time }) => parseTime(start_time)?.toString(),
 ]
 

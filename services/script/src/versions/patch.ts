@@ -1,12 +1,16 @@
 import { isDeepStrictEqual } from 'node:util'
-import { fault } from '@playtherapy/service-kit'
+import { ajvOptions, errors, fault } from '@playtherapy/service-kit'
+import { Ajv } from 'ajv'
 import { applyPatch } from 'rfc6902'
 import { type Static, Type } from 'typebox'
+import { scriptBounds } from '../scripts/validate.ts'
 
 /** Most operations of a patch. */
 const mostOperations = 1000
 /** Most characters of JSON that the copies of one patch may make: as much as a script may have bytes. */
 const mostCopied = 20 * 1024 * 1024
+/** Most values that they may make: as many as a script may have. */
+const mostCopiedValues = scriptBounds.values
 
 const path = Type.String({ pattern: '^(/|$)', maxLength: 1000, description: 'JSON Pointer (RFC 6901)' })
 
@@ -60,6 +64,13 @@ function valueAt(document: unknown, tokens: string[]): unknown {
   return value
 }
 
+/** How many values a JSON text holds, or somewhat more where texts hold such signs. */
+function valuesIn(json: string): number {
+  let values = 1
+  for (let at = 0; at < json.length; at++) if (',[{'.includes(json.charAt(at))) values++
+  return values
+}
+
 /** Whether something can be added at a pointer: to an object, or to an array, at most behind its last element. */
 function hasRoom(document: unknown, tokens: string[]): boolean {
   const parent = valueAt(document, tokens.slice(0, -1))
@@ -78,6 +89,7 @@ function hasRoom(document: unknown, tokens: string[]): boolean {
  */
 export function patchDocument(document: object, patch: Operation[], place: string[]): void {
   let copied = 0
+  let copiedValues = 0
   for (const [index, operation] of patch.entries()) {
     const refuse = (msg: string, type = 'json_patch') => fault([...place, index], msg, type)
     const { op, path } = operation
@@ -100,8 +112,11 @@ export function patchDocument(document: object, patch: Operation[], place: strin
       add(operation.value)
     } else if (op === 'copy') {
       const value = existing(operation.from)
-      copied += JSON.stringify(value).length
+      const json = JSON.stringify(value)
+      copied += json.length
       if (copied > mostCopied) throw refuse(`copies make more than ${mostCopied} characters`)
+      copiedValues += valuesIn(json)
+      if (copiedValues > mostCopiedValues) throw refuse(`copies make more than ${mostCopiedValues} values`)
       add(value)
     } else if (op === 'move') {
       const value = existing(operation.from)
@@ -120,11 +135,14 @@ export function patchDocument(document: object, patch: Operation[], place: strin
   }
 }
 
+const isPatch = new Ajv(ajvOptions).compile<Operation[]>(Patch)
+
 /**
- * The JSON of what a patch makes of a parsed document; see `patchDocument`. Copies into copies can nest so deep that the
- * stack ends while they are cloned or written: that is the patch's fault, and 422.
+ * The JSON of what a patch makes of a parsed document; see `patchDocument`. The patch was validated before. Copies into
+ * copies can nest so deep that the stack ends while they are cloned or written: that is the patch's fault, and 422.
  */
-export function patchedJson(document: object, patch: Operation[], place: string[]): string {
+export function patchedJson(document: object, patch: unknown, place: string[]): string {
+  if (!isPatch(patch)) throw errors.unexpected()
   try {
     patchDocument(document, patch, place)
     return JSON.stringify(document)

@@ -1,5 +1,5 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
-import { anyContent, preferredFormat, sendScript } from '../export/send.ts'
+import { anyContent, preferredFormat, sendJson, sendScript } from '../export/send.ts'
 import { mayFollow, naming } from '../scripts/preconditions.ts'
 import { scriptsOf } from '../scripts/repository.ts'
 import {
@@ -11,12 +11,13 @@ import {
   SavedVersion,
   saveFailures,
 } from '../scripts/schemas.ts'
-import { findScript, readScript, type ScriptOptions, saveScript, withRecords } from '../scripts/service.ts'
-import { Changes, scriptChanges } from './changes.ts'
+import { findScript, readScript, type ScriptOptions, saveScript } from '../scripts/service.ts'
+import { Changes } from './changes.ts'
 import { ChangesQuery, ScriptVersions, VersionParams, VersionsQuery } from './schemas.ts'
 
 /** How the versions of a script are listed, read, compared and brought back. */
 export const versionRoutes: FastifyPluginAsyncTypebox<ScriptOptions> = async (app, options) => {
+  const { withMemory, work } = options
   app.get(
     '/script/versions',
     {
@@ -75,11 +76,15 @@ export const versionRoutes: FastifyPluginAsyncTypebox<ScriptOptions> = async (ap
     },
     async (request, reply) => {
       const script = await findScript(options, request, Number(request.params.version))
-      const version = await options.withMemory(async (hold) => {
-        hold(script.size)
-        const bytes = await readScript(options, request, script)
-        return saveScript(options, request, { bytes, place: ['script'], mayFollow: mayFollow(request.headers) })
-      })
+      const version = await withMemory(request, reply, script.size, () =>
+        saveScript(options, request, {
+          async check(videoLength) {
+            const stored = await readScript(options, request, script)
+            return work.restore(request.userId, { script: stored, place: ['script'], videoLength })
+          },
+          mayFollow: mayFollow(request.headers),
+        }),
+      )
       return naming(reply, version).send({ version })
     },
   )
@@ -94,11 +99,15 @@ export const versionRoutes: FastifyPluginAsyncTypebox<ScriptOptions> = async (ap
         response: { 200: Changes, ...failures },
       },
     },
-    async (request) => {
+    async (request, reply) => {
       const { from, to } = request.query
-      const before = await findScript(options, request, Number(from))
-      const after = await findScript(options, request, to === undefined ? 'current' : Number(to))
-      return withRecords(options, request, [before, after], scriptChanges)
+      const first = await findScript(options, request, Number(from))
+      const second = await findScript(options, request, to === undefined ? 'current' : Number(to))
+      return withMemory(request, reply, first.size + second.size, async () => {
+        const before = await readScript(options, request, first)
+        const after = await readScript(options, request, second)
+        return sendJson(reply, await work.compare(request.userId, { before, after }))
+      })
     },
   )
 }

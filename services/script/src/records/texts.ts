@@ -1,0 +1,46 @@
+/**
+ * How long texts are changed. `replace` keeps a list of all its matches until the end: for ten million of them V8 needs
+ * half a gigabyte, and a thread whose heap is full ends the whole process.
+ */
+
+/** Characters of a piece. */
+const pieceLength = 65_536
+/** None of its characters is halved. */
+const piece = new RegExp(`[\\s\\S]{1,${pieceLength}}`, 'gu')
+
+/** A text in pieces. */
+export const pieces = (text: string): string[] => text.match(piece) ?? []
+
+/** Changes a text piece by piece. `change` must do the same to a character whatever stands beside it. */
+export const inPieces = (text: string, change: (piece: string) => string): string =>
+  text.length <= pieceLength ? change(text) : pieces(text).map(change).join('')
+
+function* partsOf(text: string, pattern: RegExp, change: (match: string) => string): Iterable<string> {
+  let from = 0
+  for (const { 0: match, index } of text.matchAll(pattern)) {
+    yield text.slice(from, index) + change(match)
+    from = index + match.length
+  }
+  yield text.slice(from)
+}
+
+/** `text.replace(pattern, change)` for a global pattern whose matches may be many and of any length. */
+export function replaced(text: string, pattern: RegExp, change: (match: string) => string): string {
+  if (text.length <= pieceLength) return text.replace(pattern, change)
+  const done: string[] = []
+  let some: string[] = []
+  for (const part of partsOf(text, pattern, change)) {
+    if (some.push(part) < pieceLength) continue
+    done.push(some.join(''))
+    some = []
+  }
+  return done.join('') + some.join('')
+}
+
+/** A text whose runs of whitespace are one space each, without any at its ends. */
+export const squeezed = (text: string): string => replaced(text, /\s+/g, () => ' ').trim()
+
+/** The lines of a text that are not blank, one at a time; line and paragraph separators break lines too. */
+export function* filledLines(text: string): Iterable<string> {
+  for (const [line] of text.matchAll(/[^\r\n\u2028\u2029]+/g)) if (/\S/.test(line)) yield line
+}

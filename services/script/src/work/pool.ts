@@ -1,0 +1,105 @@
+import { ApiError, errors } from '@playtherapy/service-kit'
+import { Piscina } from 'piscina'
+import { bytesIn, movable } from './bytes.ts'
+import { type TaskName, tasks } from './tasks.ts'
+import type { Answer } from './thread.ts'
+
+/**
+ * Heavy work beside the event loop. What is small is done at once: 64 KiB of the worst content take … ms, and a thread
+ * would cost every ordinary script its start. Larger scripts go to one of two threads, so that who works on a script of
+ * an ordinary size never waits behind one of the largest.
+ */
+
+const kibibyte = 1024
+const mebibyte = 1024 ** 2
+
+/** Bytes up to which a task is done on the event loop. */
+const atOnceBytes = 64 * kibibyte
+/** Bytes up to which a task goes to the thread for ordinary scripts. */
+const ordinaryBytes = 2 * mebibyte
+const [ordinaryHeapMebibytes, largestHeapMebibytes, youngMebibytes] = [96, 192, 24]
+/** Longest time that a task may take, with its wait for a thread, in milliseconds. */
+const taskMs = 30_000
+/** Milliseconds after which an idle thread ends. */
+const idleMs = 60_000
+/** Most tasks that wait for a thread: one of each therapist. */
+const mostWaiting = 64
+
+/** The file of the thread, beside this one or, in a bundle, among the programs. */
+const isSource = import.meta.url.endsWith('.ts')
+const filename = new URL(isSource ? './thread.ts' : '../programs/script-thread.mjs', import.meta.url).href
+
+/** Where Node cannot read TypeScript by itself, a thread needs tsx, which it does not get from its process. */
+const execArgv =
+  isSource && !('typescript' in process.features)
+    ? ['--import', `data:text/javascript,import{register}from'${import.meta.resolve('tsx/esm/api')}';register()`]
+    : []
+
+/** One thread and its queue, in which each therapist has one task at a time. */
+function createLane(heapMebibytes: number) {
+  const pool = new Piscina({
+    filename,
+    execArgv,
+    minThreads: 0,
+    maxThreads: 1,
+    maxQueue: mostWaiting,
+    idleTimeout: idleMs,
+    atomics: 'disabled',
+    resourceLimits: { maxOldGenerationSizeMb: heapMebibytes, maxYoungGenerationSizeMb: youngMebibytes },
+  })
+  const last = new Map<number, Promise<unknown>>()
+  return {
+    async run(userId: number, job: { name: TaskName; input: object }) {
+      const before = last.get(userId)
+      const mine = (async () => {
+        await before
+        return pool.run(job, { transferList: movable(job), signal: AbortSignal.timeout(taskMs) })
+      })()
+      const settled = mine.catch(() => {})
+      last.set(userId, settled)
+      try {
+        return await mine
+      } finally {
+        if (last.get(userId) === settled) last.delete(userId)
+      }
+    },
+    close: () => pool.destroy(),
+  }
+}
+
+/**
+ * The tasks, each for a therapist. Bytes of an input are gone afterwards; those of a result are the caller's. All throw
+ * what the task throws, and 503 when the threads are too busy or a task takes too long.
+ */
+export function createWork() {
+  const ordinary = createLane(ordinaryHeapMebibytes)
+  const largest = createLane(largestHeapMebibytes)
+  const through =
+    <I extends object, O>(name: TaskName, task: (input: I) => O | Promise<O>, atOnce = atOnceBytes) =>
+    async (userId: number, input: I): Promise<O> => {
+      const size = bytesIn(input).reduce((sum, { length }) => sum + length, 0)
+      if (size <= atOnce) return task(input)
+      const lane = size <= ordinaryBytes ? ordinary : largest
+      const answer: Answer<O> = await lane.run(userId, { name, input }).catch(() => {
+        throw errors.unavailable()
+      })
+      if ('refusal' in answer) {
+        const { status, code, message, detail } = answer.refusal
+        throw new ApiError(status, code, message, detail && { detail })
+      }
+      return answer.result
+    }
+  return {
+    check: through('check', tasks.check),
+    restore: through('restore', tasks.restore),
+    importCaptions: through('importCaptions', tasks.importCaptions),
+    patch: through('patch', tasks.patch),
+    exportTo: through('exportTo', tasks.exportTo),
+    summarise: through('summarise', tasks.summarise),
+    compare: through('compare', tasks.compare),
+    page: through('page', tasks.page),
+    close: () => Promise.all([ordinary.close(), largest.close()]),
+  }
+}
+
+export type Work = ReturnType<typeof createWork>
