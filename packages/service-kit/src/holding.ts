@@ -1,5 +1,6 @@
 import { Readable, Transform } from 'node:stream'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
+import { fault } from './errors.ts'
 import { boundRate, boundReading } from './rate.ts'
 import type { Shares } from './shares.ts'
 
@@ -8,6 +9,10 @@ import type { Shares } from './shares.ts'
  * 384 MiB that docker-compose.yml gives a service.
  */
 export const mostHeldBytes = 64 * 1024 ** 2
+/** Bytes that V8 takes for an object, a key of it or a text, as a mean of the costly ones. */
+const valueBytes = 80
+/** Parsed bodies of so few values are not counted. */
+const fewValues = 100
 /** Answers up to so many bytes are not counted: the system's buffers take them at once. */
 const smallAnswerBytes = 64 * 1024
 /** Least speed of a long body, and of a reader, in bytes a second. */
@@ -30,7 +35,7 @@ const isPlayed = (contentType: unknown) => String(contentType).startsWith('video
 /**
  * Bounds the memory that clients make a process hold. A body that is read whole takes its length of the bound, and of
  * its therapist's share, before it is read, or chunk by chunk where it does not tell its length; beyond that 429 or 503.
- * It has to come within `bodyMs`, or at a least rate on routes that take more than the usual; otherwise 408. An answer
+ * What is parsed of it takes more by the number of its values. It has to come within `bodyMs`, or at a least rate on routes that take more than the usual; otherwise 408. An answer
  * that is at hand whole takes its length until it is read.
  */
 export function installHolding(scope: FastifyInstance, shares: Shares, bodyMs = 10_000): void {
@@ -67,8 +72,20 @@ export function installHolding(scope: FastifyInstance, shares: Shares, bodyMs = 
     // Whoever reads it may have stopped, as when it is too long.
     body.on('error', () => {})
     boundRate(raw, rate, (error) => body.destroy(error))
-    raw.once('error', (error) => body.destroy(error))
+    raw.once('error', () => body.destroy(fault(['body'], 'was broken off')))
     next(null, payload.pipe(body))
+  })
+
+  // What was parsed is held until the answer: a body of brackets and commas takes twenty times its length.
+  scope.addHook('preValidation', (request, reply, next) => {
+    const values = countValues(request.body)
+    if (values <= fewValues) return next()
+    try {
+      reply.raw.once('close', shares.take(request.userId, values * valueBytes))
+    } catch (error) {
+      return next(asError(error))
+    }
+    next()
   })
 
   scope.addHook('onSend', (request, reply, payload, next) => {
@@ -92,6 +109,14 @@ export function installHolding(scope: FastifyInstance, shares: Shares, bodyMs = 
     }
     next(null, payload)
   })
+}
+
+/** Values in a parsed body, itself included. */
+function countValues(value: unknown): number {
+  if (typeof value !== 'object' || value === null) return 1
+  let count = 1
+  for (const child of Object.values(value)) count += countValues(child)
+  return count
 }
 
 const asError = (thrown: unknown) => (thrown instanceof Error ? thrown : new Error('nothing was held'))

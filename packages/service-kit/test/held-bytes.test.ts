@@ -9,10 +9,18 @@ const mebibyte = 1_048_576
 const answerBytes = 4 * mebibyte
 
 async function place(t: Test) {
-  const { host, url } = await startHost(t, {
+  let open = () => {}
+  const gate = new Promise<void>((resolve) => {
+    open = resolve
+  })
+  const { url } = await startHost(t, {
     apps: async (app) => {
       app.addHook('onRequest', requireTherapist)
       app.post('/', { bodyLimit: 2 * mebibyte }, async () => ({}))
+      app.post('/waits', async () => {
+        await gate
+        return {}
+      })
       app.get('/large', (_request, reply) => reply.type('text/csv').header('etag', '"1"').send('x'.repeat(answerBytes)))
       app.get('/largest', (_request, reply) => reply.send('x'.repeat(30 * mebibyte)))
       app.get('/small', async () => ({}))
@@ -21,7 +29,7 @@ async function place(t: Test) {
   const ask = (path: string, userId: number, init: RequestInit = {}) =>
     fetch(url + path, { ...init, headers: { ...good(userId), ...init.headers } })
   /** Sends so much of a request and nothing more; reads nothing of its answer. */
-  const open = async (userId: number, request: string) => {
+  const begin = async (userId: number, request: string) => {
     const socket = connect(Number(new URL(url).port), '127.0.0.1').on('error', () => {})
     t.teardown(() => socket.destroy())
     await new Promise((resolve) =>
@@ -37,7 +45,7 @@ async function place(t: Test) {
   const holding = async (bytes: number) => {
     while ((await held()) !== bytes);
   }
-  return { host, ask, open, held, holding }
+  return { ask, open: begin, goOn: () => open(), holding }
 }
 
 const post = (more: string) => `POST / HTTP/1.1\r\ncontent-type: application/json\r\n${more}`
@@ -72,6 +80,22 @@ t.test('bodies that do not tell their length take it as it comes', async (t) => 
   for (const socket of sockets) socket.destroy()
   await holding(0)
   t.equal((await ask('/small', 7)).status, 200)
+})
+
+t.test('what is parsed takes more, by the number of its values, until it is answered', async (t) => {
+  const { ask, holding, goOn } = await place(t)
+  const body = `{"a":[${'{},'.repeat(99_997)}{}]}`
+  const post = (userId: number) =>
+    ask('/waits', userId, { method: 'POST', body, headers: { 'content-type': 'application/json' } })
+  const taken = [post(7), post(7)]
+  await holding(2 * (body.length + 100_000 * 80))
+  t.equal((await post(7)).status, 429, 'three of 8 MB are more than a share')
+  taken.push(post(8))
+  await holding(3 * (body.length + 100_000 * 80))
+  goOn()
+  for (const answer of await Promise.all(taken)) t.equal(answer.status, 200)
+  await holding(0)
+  t.equal((await post(7)).status, 200)
 })
 
 t.test('a body that is too long, of no length, or of a length that is none, holds nothing', async (t) => {

@@ -127,16 +127,18 @@ t.test('the log of a service names no child, URL, query, token or body', async (
 
 t.test('an error in the log is for an operator to mend, and nothing that a user causes', async (t) => {
   const service = await running(t)
-  const { url } = service
+  const { url, caseId } = service
   const refused = [`${url}/busy`, `${url}/slow-query`, `${url}/health/ready`]
   for (const path of refused) await (await fetch(path, { headers: good() })).text()
   const left = await fetch(`${url}/endless`, { headers: good() })
   await left.body?.cancel()
-  const head = `POST /case/1 HTTP/1.1\r\nhost: x\r\nauthorization: ${good().authorization}\r\n`
+  const head = `POST /case/${caseId} HTTP/1.1\r\nhost: x\r\nauthorization: ${good().authorization}\r\n`
   const socket = connect(Number(new URL(url).port), '127.0.0.1').on('error', () => {})
   socket.write(`${head}content-type: application/json\r\ncontent-length: 99\r\n\r\n{`)
   await service.logged(({ msg }) => msg === 'left')
+  await new Promise((resolve) => socket.write('"', resolve))
   socket.destroy()
+  await service.logged(({ msg }) => msg === 'client left')
   await (await fetch(`${url}/throws`, { headers: good() })).text()
   await service.logged(({ msg, route }) => msg === 'request' && route === '/throws')
   const levels = service.lines.filter(({ level = 0 }) => level > 30).map(({ level, msg }) => [level, msg])
