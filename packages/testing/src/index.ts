@@ -12,4 +12,13 @@ export { type RunningNginx, startNginx } from './servers/nginx.ts'
 export { type RunningRedis, startRedis } from './servers/redis.ts'
 export { startRedisCluster } from './servers/redis-cluster.ts'
 export { type RunningS3, startS3 } from './servers/s3.ts'
-export { bareBucket, bucketClient, type StoreBackend, storeBackends, testBucket, testStore } from './stores.ts'
+export {
+  bareBucket,
+  bucketClient,
+  hideVersions,
+  type StoreBackend,
+  storeBackends,
+  testBucket,
+  testStore,
+  versionsIn,
+} from './stores.ts'

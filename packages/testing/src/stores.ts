@@ -1,7 +1,14 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { CreateBucketCommand, S3Client } from '@aws-sdk/client-s3'
+import {
+  CreateBucketCommand,
+  DeleteObjectCommand,
+  ListObjectVersionsCommand,
+  PutBucketVersioningCommand,
+  PutObjectCommand,
+  S3Client,
+} from '@aws-sdk/client-s3'
 import {
   createFileStore,
   createS3Store,
@@ -43,6 +50,29 @@ export async function bareBucket(t: Teardown): Promise<S3Settings> {
   const bucket = randomName().replaceAll('_', '-')
   await bucketClient(t, settings).send(new CreateBucketCommand({ Bucket: bucket }))
   return { ...settings, bucket }
+}
+
+/** Makes a bucket keep versions or stop it, and then writes and hides objects under these keys, as a DELETE hides them. */
+export async function hideVersions(
+  t: Teardown,
+  settings: S3Settings,
+  Status: 'Enabled' | 'Suspended',
+  keys: string[],
+): Promise<void> {
+  const s3 = bucketClient(t, settings)
+  const { bucket: Bucket } = settings
+  await s3.send(new PutBucketVersioningCommand({ Bucket, VersioningConfiguration: { Status } }))
+  for (const Key of keys) {
+    await s3.send(new PutObjectCommand({ Bucket, Key, Body: Status }))
+    await s3.send(new DeleteObjectCommand({ Bucket, Key }))
+  }
+}
+
+/** The key of every version and every delete marker in a bucket. */
+export async function versionsIn(t: Teardown, settings: S3Settings): Promise<string[]> {
+  const list = new ListObjectVersionsCommand({ Bucket: settings.bucket })
+  const { Versions = [], DeleteMarkers = [] } = await bucketClient(t, settings).send(list)
+  return [...Versions, ...DeleteMarkers].map(({ Key = '' }) => Key)
 }
 
 /** A fresh object store of the given kind; one that gives out URLs on a folder needs the address they are for. */
