@@ -23,7 +23,7 @@ import {
   type PresignPutOptions,
   type PutOptions,
 } from './object-store.ts'
-import { readOnDemand } from './on-demand.ts'
+import { readOnDemand, type Source } from './on-demand.ts'
 
 export interface FileStoreOptions {
   /** Folder of all objects; made when missing. */
@@ -97,7 +97,7 @@ export function createFileStore({ directory, publicUrl, secret }: FileStoreOptio
     }
   }
 
-  async function openFile(key: string, start: number, end?: number, ifMatch?: string) {
+  async function openFile(key: string, start: number, end?: number, ifMatch?: string): Promise<Source> {
     const handle = await open(fileOf(key)).catch((error: unknown) => {
       throw isMissing(error) ? new ObjectMissingError(key) : error
     })
@@ -106,8 +106,8 @@ export function createFileStore({ directory, publicUrl, secret }: FileStoreOptio
       if (!info.isFile()) throw new ObjectMissingError(key)
       const etag = etagOf(info)
       if (ifMatch !== undefined && ifMatch !== etag) throw new ObjectChangedError(key)
-      const stream = handle.createReadStream({ start, ...(end !== undefined && { end }), highWaterMark: 256 * 1024 })
-      return { stream, size: info.size, etag }
+      const body = handle.createReadStream({ start, ...(end !== undefined && { end }), highWaterMark: 256 * 1024 })
+      return { body, size: info.size, etag }
     } catch (error) {
       await handle.close()
       throw error
@@ -141,13 +141,7 @@ export function createFileStore({ directory, publicUrl, secret }: FileStoreOptio
     replace: (key, body, options) => write(key, body, options, true),
     head,
 
-    async get(key, { start = 0, end, ifMatch, signal } = {}) {
-      signal?.throwIfAborted()
-      const { stream: first, size, etag } = await openFile(key, start, end, ifMatch)
-      const length = Math.max(0, Math.min(size, (end ?? size) + 1) - start)
-      const again = async (from: number, to: number) => (await openFile(key, from, to, etag)).stream
-      return readOnDemand({ start, length, first, open: again, signal })
-    },
+    get: (key, options = {}) => readOnDemand((...asked) => openFile(key, ...asked), options),
 
     async delete(keys) {
       for (const key of keys) {

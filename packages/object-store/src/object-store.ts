@@ -46,6 +46,11 @@ export interface GetOptions {
   end?: number
   /** The ETag the object must still have; ObjectChangedError otherwise. */
   ifMatch?: string
+  /**
+   * Awaited before a connection, or a file, is opened, perhaps several times in a read; what it returns is called when
+   * that is closed again. So a caller can bound how many there are at once.
+   */
+  turn?: () => Promise<() => void>
   /** Aborting it destroys the stream and frees its connection. */
   signal?: AbortSignal
 }

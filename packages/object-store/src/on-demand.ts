@@ -1,50 +1,73 @@
 import { Readable } from 'node:stream'
 import { destroyOnAbort } from './abortable.ts'
+import type { GetOptions } from './object-store.ts'
 
-/** Longest time, in milliseconds, for which a source is held open while its reader takes nothing. */
+/** Longest time, in milliseconds, for which a source waits for its reader before it is closed. */
 const waitMs = 1_000
-/** Bytes asked of the store after a reader was waited for. They are read at once, so this is what such a reader holds. */
-const pieceBytes = 256 * 1024
-/** How many times larger each further piece is, as long as its reader is not waited for. */
-const growth = 4
+/** Bytes asked of the store at first: what a player reads after a seek. */
+const firstBytes = 1024 ** 2
+/** Bytes asked of the store for a slow reader. They are read at once, so this is what such a reader holds in memory. */
+const slowBytes = 256 * 1024
+/** How many times larger the next piece is for a reader that was not waited for. */
+const growth = 8
 
-export interface Wanted {
-  /** The bytes asked for: from `start`, `length` of them. */
-  start: number
-  length: number
-  /** The source that has been opened for all of them. */
-  first: Readable
-  /** Opens the bytes from `from` to `to`, inclusive, of the same version of the object. */
-  open(from: number, to: number): Promise<Readable>
-  /** Aborting it destroys the stream and its source. */
-  signal?: AbortSignal | undefined
+export interface Source {
+  body: Readable
+  /** Bytes of the whole object. */
+  size: number
+  etag: string
 }
 
+/** Opens the bytes from `from` to `to`, inclusive, or to the end; of this version when `etag` is given. */
+export type OpenSource = (from: number, to?: number, etag?: string) => Promise<Source>
+
 /**
- * The bytes of an object, read from a source (a connection, an open file) that is held only while bytes move. Players
- * pause for minutes and downloads are slow, so a source whose reader takes nothing for a second is closed, and the next
- * bytes come from a new one. A source that breaks after it brought something is replaced in the same way.
+ * The bytes of an object, from sources (connections, open files) that are held only while bytes move. Players pause for
+ * minutes and downloads are slow, so a source that had to wait a second for its reader is closed, and the next bytes
+ * come from a new one. A read with an end comes in pieces, each about what its reader takes in a second: stores read far
+ * ahead in what they are asked for, in vain when the reader leaves. A source that breaks after it brought something is
+ * replaced, too. Rejects as `open` does before any byte.
  */
-export function readOnDemand({ start, length, first, open, signal }: Wanted): Readable {
-  let source = first
+export async function readOnDemand(
+  open: OpenSource,
+  { start = 0, end, ifMatch, turn, signal }: GetOptions,
+): Promise<Readable> {
+  signal?.throwIfAborted()
+  async function openInTurn(...asked: Parameters<OpenSource>): Promise<Source> {
+    const giveBack = await turn?.()
+    try {
+      const source = await open(...asked)
+      if (giveBack) source.body.once('close', giveBack)
+      return source
+    } catch (error) {
+      giveBack?.()
+      throw error
+    }
+  }
+  const first = await openInTurn(start, end === undefined ? end : Math.min(end, start + firstBytes - 1), ifMatch)
+  const length = Math.max(0, Math.min(first.size, (end ?? first.size) + 1) - start)
+  let { body } = first
   let isWaitedFor = false
   const close = () => {
     isWaitedFor = true
-    source.destroy()
+    body.destroy()
   }
   async function* bytes() {
-    let piece = length
+    let piece = end === undefined ? length : Math.min(length, firstBytes)
     for (let done = 0; ; ) {
       const before = done
+      let patience = waitMs
       isWaitedFor = false
       try {
-        for await (const chunk of piece > pieceBytes ? source : await allOf(source)) {
+        for await (const chunk of piece > slowBytes ? body : await allOf(body)) {
           done += chunk.length
-          const timer = setTimeout(close, waitMs)
+          const since = performance.now()
+          const timer = setTimeout(close, patience)
           try {
             yield chunk
           } finally {
             clearTimeout(timer)
+            patience -= performance.now() - since
           }
         }
       } catch (error) {
@@ -52,13 +75,13 @@ export function readOnDemand({ start, length, first, open, signal }: Wanted): Re
       }
       if (done === length) return
       if (done === before) throw new Error('the object store broke off')
-      piece = isWaitedFor ? pieceBytes : piece * growth
-      source = await open(start + done, start + Math.min(length, done + piece) - 1)
-      if (stream.destroyed) source.destroy()
+      piece = isWaitedFor ? slowBytes : piece * growth
+      body = (await openInTurn(start + done, start + Math.min(length, done + piece) - 1, first.etag)).body
+      if (stream.destroyed) body.destroy()
     }
   }
   const stream = Readable.from(bytes(), { objectMode: false, highWaterMark: 64 * 1024 })
-  stream.once('close', () => source.destroy())
+  stream.once('close', () => body.destroy())
   destroyOnAbort(stream, signal)
   return stream
 }

@@ -14,19 +14,21 @@ export async function getObject(
   s3: S3Client,
   signed: SignedReads,
   { Bucket, Key }: { Bucket: string; Key: string },
-  { start = 0, end, ifMatch, signal }: GetOptions = {},
+  options: GetOptions = {},
 ): Promise<Readable> {
+  const { signal } = options
+  const sizeOf = (length: number, contentRange = '') => Number(/\/(\d+)$/.exec(contentRange)?.[1] ?? length)
   async function open(from: number, to?: number, etag?: string) {
     const range = from > 0 || to !== undefined ? `bytes=${from}-${to ?? ''}` : undefined
     const answer = await signed.open(Key, { ...(range && { range }), ...(etag && { 'if-match': etag }) }, signal)
     const length = Number(answer?.headers['content-length'])
     if (answer?.headers.etag && length >= 0) {
       destroyWhenSilent(answer)
-      return { body: answer, length, etag: answer.headers.etag }
+      return { body: answer, size: sizeOf(length, answer.headers['content-range']), etag: answer.headers.etag }
     }
     answer?.destroy()
     try {
-      const { Body, ContentLength, ETag } = await s3.send(
+      const { Body, ContentLength, ContentRange, ETag } = await s3.send(
         new GetObjectCommand({
           Bucket,
           Key,
@@ -39,17 +41,14 @@ export async function getObject(
         throw new Error('the object store gave no stream, length or ETag')
       }
       destroyWhenSilent(Body)
-      return { body: Body, length: ContentLength, etag: ETag }
+      return { body: Body, size: sizeOf(ContentLength, ContentRange), etag: ETag }
     } catch (error) {
       if (statusOf(error) === 404) throw new ObjectMissingError(Key)
       if (statusOf(error) === 412) throw new ObjectChangedError(Key)
       throw error
     }
   }
-
-  const { body: first, length, etag } = await open(start, end, ifMatch)
-  const again = async (from: number, to: number) => (await open(from, to, etag)).body
-  return readOnDemand({ start, length, first, open: again, signal })
+  return readOnDemand(open, options)
 }
 
 /** Destroys a body when nothing has come for long although there is room for more: the server has fallen silent. */

@@ -126,6 +126,31 @@ for (const backend of storeBackends) {
     }
   })
 
+  t.test(`${backend}: a read takes a turn for all that it opens, and gives each back`, async (t) => {
+    const { store, held } = await counted(t)
+    await store.put('1.mp4', bytes, { contentType })
+    let [taken, under, most] = [0, 0, 0]
+    const turn = async () => {
+      taken++
+      most = Math.max(most, ++under)
+      return () => {
+        under--
+      }
+    }
+    const end = bytes.length - 1
+    let size = 0
+    for await (const chunk of await store.get('1.mp4', { start: 0, end, turn })) {
+      if (size === 0) await heldInTheEnd(held)
+      size += chunk.length
+    }
+    t.equal(size, bytes.length)
+    t.ok(taken > 2, 'a read with an end comes in pieces')
+    t.same([await heldInTheEnd(async () => under), most], [0, 1])
+    await t.rejects(store.get('2.mp4', { start: 0, end, turn }), ObjectMissingError)
+    ;(await store.get('1.mp4', { start: 0, end, turn })).destroy()
+    t.equal(await heldInTheEnd(async () => under), 0, 'also when nothing was read')
+  })
+
   t.test(`${backend}: a reader that is broken off while it pauses leaves nothing`, async (t) => {
     const { store, held } = await counted(t)
     await store.put('1.mp4', bytes, { contentType })

@@ -105,6 +105,19 @@ t.test('an upload that drips is cut, wherever it is', async (t) => {
   t.same(await until(media.left, isNothing), nothing, 'nothing is left')
 })
 
+t.test('what follows the end of the form is not waited for', async (t) => {
+  const media = await testMedia(t, { store: await testStore(t, 'file') })
+  for (const epilogue of ['x', '\r\n', '\r\nan epilogue\r\n', closing]) {
+    const upload = media.open()
+    await upload.write(form(['file', clip()]))
+    await sleep(50)
+    await upload.write(epilogue)
+    await sleep(50)
+    upload.request.end(epilogue)
+    t.equal((await upload.answer).status, 201, JSON.stringify(epilogue))
+  }
+})
+
 t.test('an upload on a slow line is taken, pauses and all', async (t) => {
   const media = await testMedia(t, { store: await testStore(t, 'file'), uploadIdleMs: 500, uploadLeastRate: 20_000 })
   const upload = media.open()

@@ -5,9 +5,12 @@ import type { FastifyInstance, FastifyReply } from 'fastify'
 import { whenOver } from '../over.ts'
 import { answerTo } from './conditions.ts'
 import { findPlayable, type Playable } from './repository.ts'
+import { createTurns } from './turns.ts'
 
 /** Recordings that one process sends at once; each takes up to half a MiB while its reader is slow. */
 const mostPlaybacks = 1_024
+/** Reads of the store that are under way for them at once. A store serves each of more than that only more slowly. */
+const mostReads = 64
 
 const schema = {
   tags: ['video'],
@@ -35,6 +38,7 @@ export interface PlaybackOptions {
 export async function playbackRoutes(app: FastifyInstance, { db, store, gateway }: PlaybackOptions): Promise<void> {
   const playable = findPlayable(db)
   const playbacks = createShares(mostPlaybacks)
+  const turns = createTurns(mostReads)
   const find = async (caller: SessionOfCaller): Promise<Playable> => {
     const rendition = await playable(caller)
     if (!rendition) throw errors.noVideo(caller.sessionId)
@@ -69,7 +73,8 @@ export async function playbackRoutes(app: FastifyInstance, { db, store, gateway 
         release()
         gone.abort()
       })
-      const options = { start, end, ifMatch: rendition.etag, signal: gone.signal }
+      const turn = () => turns.take(request.userId)
+      const options = { start, end, ifMatch: rendition.etag, turn, signal: gone.signal }
       const stream = await store.get(key, options).catch((error: unknown) => {
         if (!gone.signal.aborted) request.log.error({ err: error }, 'a rendition could not be read')
         throw errors.downloadFailed(rendition.path.split('/').at(-1) ?? '')

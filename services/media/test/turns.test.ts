@@ -1,0 +1,68 @@
+import t from 'tap'
+import { createTurns } from '../src/playback/turns.ts'
+
+/** Takes a turn; tells whether it has come. */
+function asker(turns: ReturnType<typeof createTurns>, userId: number) {
+  const asked = { giveBack: undefined as (() => void) | undefined }
+  turns.take(userId).then((giveBack) => {
+    asked.giveBack = giveBack
+  })
+  return asked
+}
+const settle = () => new Promise(setImmediate)
+
+t.test('one therapist waits at a quarter, others do not', async (t) => {
+  const turns = createTurns(8)
+  const mine = Array.from({ length: 5 }, () => asker(turns, 7))
+  const other = asker(turns, 8)
+  await settle()
+  t.same(
+    mine.map(({ giveBack }) => giveBack !== undefined),
+    [true, true, false, false, false],
+  )
+  t.ok(other.giveBack)
+  mine[1]?.giveBack?.()
+  await settle()
+  t.same(
+    mine.map(({ giveBack }) => giveBack !== undefined),
+    [true, true, true, false, false],
+    'the first who waits is next',
+  )
+  other.giveBack?.()
+  await settle()
+  t.notOk(mine[3]?.giveBack, 'another’s turn is not his')
+  for (const { giveBack } of mine) giveBack?.()
+})
+
+t.test('when all turns are taken, whoever has a share left is next', async (t) => {
+  const turns = createTurns(4)
+  const holding = [1, 2, 3, 4].map((userId) => asker(turns, userId))
+  const again = asker(turns, 1)
+  const fifth = asker(turns, 5)
+  await settle()
+  t.notOk(again.giveBack ?? fifth.giveBack)
+  holding[1]?.giveBack?.()
+  await settle()
+  t.ok(fifth.giveBack, 'the one who came first has a turn still')
+  t.notOk(again.giveBack)
+  holding[0]?.giveBack?.()
+  await settle()
+  t.ok(again.giveBack)
+})
+
+t.test('every turn comes, however many wait', async (t) => {
+  const turns = createTurns(8)
+  let under = 0
+  let most = 0
+  await Promise.all(
+    Array.from({ length: 500 }, async (_, index) => {
+      const giveBack = await turns.take(index % 3)
+      under++
+      most = Math.max(most, under)
+      await settle()
+      under--
+      giveBack()
+    }),
+  )
+  t.same([under, most], [0, 6])
+})
