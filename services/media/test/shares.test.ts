@@ -1,8 +1,8 @@
 /** What one therapist, slow or hostile, leaves to the others. */
 import { once } from 'node:events'
-import { request as openRequest } from 'node:http'
+import { type IncomingMessage, request as openRequest } from 'node:http'
 import { connect } from 'node:net'
-import type { Readable } from 'node:stream'
+import { Readable } from 'node:stream'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { ObjectStore } from '@playtherapy/object-store'
 import { storeBackends, testStore } from '@playtherapy/testing'
@@ -12,30 +12,38 @@ import { addRendition, clip, closing, form, isNothing, nothing, partOf, testMedi
 const busy = { status: 429, body: { error_code: 10 }, headers: { 'retry-after': /^\d+$/ } }
 const fileHead = partOf('file', 'a.mp4')
 
-/** The same store, which tells what is read from it and can be made to wait. */
+/** The same store, which tells what is read from it. */
 function watched(store: ObjectStore) {
   const read: Readable[] = []
-  let gate: Promise<unknown> = Promise.resolve()
   const watching: ObjectStore = {
     ...store,
     async get(...asked) {
-      await gate
       const stream = await store.get(...asked)
       read.push(stream)
       return stream
     },
   }
-  const hold = () => {
-    let open = () => {}
-    gate = new Promise<void>((resolve) => {
-      open = resolve
-    })
-    return () => {
-      gate = Promise.resolve()
-      open()
+  return { store: watching, read }
+}
+
+/** The same store, whose recordings begin and then stand still until `goOn` is called. */
+function halting(store: ObjectStore) {
+  let goOn = () => {}
+  const gate = new Promise<void>((resolve) => {
+    goOn = resolve
+  })
+  async function* halt(stream: AsyncIterable<Buffer>) {
+    for await (const chunk of stream) {
+      yield chunk.subarray(0, 10)
+      await gate
+      yield chunk.subarray(10)
     }
   }
-  return { store: watching, read, hold }
+  const halted: ObjectStore = {
+    ...store,
+    get: async (...asked) => Readable.from(halt(await store.get(...asked)), { objectMode: false }),
+  }
+  return { store: halted, goOn: () => goOn() }
 }
 
 for (const backend of storeBackends) {
@@ -147,39 +155,38 @@ t.test('the time in which the store is slow is not the client’s', async (t) =>
 })
 
 t.test('one therapist’s players leave room for the others', async (t) => {
-  const { store, hold } = watched(await testStore(t, 'file'))
+  const { store, goOn } = halting(await testStore(t, 'file'))
   const media = await testMedia(t, { store })
   const bytes = clip(50_000)
   await addRendition(media, bytes)
   const ids = await media.addSession(8)
   await addRendition({ ...media, ...ids }, bytes)
-  const play = (as = 7, path = media.path) => {
-    const request = openRequest(media.host.url + path, { agent: false, headers: media.host.as(as) })
-    request.on('error', () => {}).end()
-    return { request, status: once(request, 'response').then(([response]) => response.resume().statusCode) }
+  const play = async (as = 7, path = media.path) => {
+    const request = openRequest(media.host.url + path, { agent: false, headers: media.host.as(as) }).end()
+    const [response]: IncomingMessage[] = await once(request, 'response')
+    return { request, response, status: response?.statusCode }
   }
-  const goOn = hold()
-  const playing = Array.from({ length: 256 }, () => play())
-  for (const { status } of playing) status.catch(() => {})
-  const refused = async () => {
-    const answer = await fetch(media.url, { headers: media.auth, signal: AbortSignal.timeout(300) }).catch(
-      () => undefined,
-    )
-    return answer && { status: answer.status, body: await answer.json(), headers: Object.fromEntries(answer.headers) }
-  }
-  t.match(await until(refused, (seen) => seen !== undefined), busy)
-  const other = play(8, media.pathOf(ids))
-  const left = playing.splice(0, 100)
-  for (const { request } of left) request.destroy()
-  const more = Array.from({ length: 60 }, () => play())
-  goOn()
-  t.equal(await other.status, 200, 'others notice nothing')
-  const statuses = await Promise.all([...playing, ...more].map(({ status }) => status))
-  t.ok(
-    statuses.every((status) => status === 200),
-    'whoever leaves gives the place back',
+  const playing: Awaited<ReturnType<typeof play>>[] = []
+  while (playing.length < 256) playing.push(...(await Promise.all(Array.from({ length: 32 }, () => play()))))
+  t.ok(playing.every(({ status }) => status === 200))
+  const refused = await fetch(media.url, { headers: media.auth })
+  t.match(
+    { status: refused.status, body: await refused.json(), headers: Object.fromEntries(refused.headers) },
+    busy,
+    'the share is taken',
   )
-  t.equal((await fetch(media.url, { headers: media.auth })).status, 200)
+  const other = await play(8, media.pathOf(ids))
+  t.equal(other.status, 200, 'others notice nothing')
+  playing.pop()?.request.destroy()
+  const next = async () => {
+    const one = await play()
+    one.request.destroy()
+    return one.status
+  }
+  t.equal(await until(next, (status) => status === 200), 200, 'whoever leaves gives the place back')
+  goOn()
+  await Promise.all([other, ...playing].map(({ response }) => response?.resume() && once(response, 'end')))
+  t.equal((await fetch(media.url, { headers: media.auth })).status, 200, 'and whoever ends')
 })
 
 for (const backend of storeBackends) {
