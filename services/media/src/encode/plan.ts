@@ -52,11 +52,11 @@ const scale = [
  * Throws PermanentError when there is no picture, or one too large to decode.
  */
 export function plan({ video, audio }: Probe): Plan {
-  if (!video || video.width === 0) throw new PermanentError('The file has no picture, only sound or nothing at all.')
-  if (video.width * video.height > largestPicture.pixels) {
-    throw new PermanentError(
-      `The picture is too large: at most ${largestPicture.width} × ${largestPicture.height} pixels can be converted.`,
-    )
+  if (!video) throw new PermanentError('The file has no picture, only sound or nothing at all.')
+  const { width, height } = video
+  if (width === 0 || width * height > largestPicture.pixels) {
+    const most = `${largestPicture.width} × ${largestPicture.height}`
+    throw new PermanentError(`The picture cannot be read, or is larger than ${most} pixels.`)
   }
   const threads = threadsFor(video)
   const remux = playableVideo(video)
