@@ -1,5 +1,5 @@
 import type { ScriptRecord } from '../records/record.ts'
-import { inPieces } from '../records/texts.ts'
+import { pieces } from '../records/texts.ts'
 import { columns, rows } from './table.ts'
 
 /**
@@ -9,9 +9,12 @@ import { columns, rows } from './table.ts'
 const formula = /^(?:[\t\r]|[\s\p{C}]*[=+\-@＝＋－＠])/u
 
 /** A cell (RFC 4180): in quotes where it holds a comma, a quote or a line break, also a bare one. */
-function cell(value: string): string {
+function* cell(value: string): Iterable<string> {
   const shown = formula.test(value) ? `'${value}` : value
-  return /[",\r\n]/.test(shown) ? `"${inPieces(shown, (part) => part.replaceAll('"', '""'))}"` : shown
+  const quote = /[",\r\n]/.test(shown) ? '"' : ''
+  yield quote
+  for (const piece of pieces(shown)) yield piece.replaceAll('"', '""')
+  yield quote
 }
 
 /**
@@ -21,5 +24,11 @@ function cell(value: string): string {
  */
 export function* toCsv(records: ScriptRecord[]): Iterable<string> {
   yield `\ufeff${columns.join(',')}\r\n`
-  for (const row of rows(records)) yield `${row.map(cell).join(',')}\r\n`
+  for (const row of rows(records)) {
+    for (const [index, value] of row.entries()) {
+      if (index > 0) yield ','
+      yield* cell(value)
+    }
+    yield '\r\n'
+  }
 }

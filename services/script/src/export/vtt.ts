@@ -1,20 +1,27 @@
 import type { ScriptRecord } from '../records/record.ts'
-import { filledLines, inPieces } from '../records/texts.ts'
+import { filledLines, pieces } from '../records/texts.ts'
 import { captionTime } from '../records/times.ts'
 import { cues } from './cues.ts'
 
-// The arrow would end a cue's text, so `>` is spelt out as well.
-const escaped = (text: string) =>
-  inPieces(text, (part) => part.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;'))
+/** A text for a cue. The arrow would end it, so `>` is spelt out as well. */
+function* escaped(text: string): Iterable<string> {
+  for (const piece of pieces(text)) yield piece.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;')
+}
 
 /** A script as WebVTT (W3C), each speaker as a voice tag. `cues` says what happens to times that are missing or odd. */
 export function* toVtt(records: ScriptRecord[]): Iterable<string> {
   yield 'WEBVTT\n'
   for (const { start, end, speaker, text } of cues(records)) {
     yield `\n${captionTime(start, '.')} --> ${captionTime(end, '.')}\n`
-    let before = speaker ? `<v ${escaped(speaker)}>` : ''
+    if (speaker) {
+      yield '<v '
+      yield* escaped(speaker)
+      yield '>'
+    }
+    let before = ''
     for (const line of filledLines(text)) {
-      yield before + escaped(line)
+      yield before
+      yield* escaped(line)
       before = '\n'
     }
     yield speaker ? '</v>\n' : '\n'

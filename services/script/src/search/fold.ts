@@ -1,9 +1,13 @@
 import type { PageRecord } from '@playtherapy/schema'
 import type { ScriptRecord } from '../records/record.ts'
-import { inPieces } from '../records/texts.ts'
+import { inPieces, pieces } from '../records/texts.ts'
 
 /** Records that share a row: one of usual length then stays in its place, uncompressed. */
 const pageLength = 20
+/** Characters after which a row is full. */
+const fullRow = 65_536
+/** Pieces that are searched of one record: 262,144 characters, or ten hours of talk. */
+const mostPieces = 4
 /** Most characters shown of a speaker's name or a time. */
 const longestLabel = 40
 
@@ -48,15 +52,28 @@ interface Page {
 
 /** The rows in which a script is searched. An empty script has one, too: it shows that there is nothing to be made. */
 export function* toPages(records: ScriptRecord[]): Iterable<Page> {
-  for (let firstRecord = 0; firstRecord === 0 || firstRecord < records.length; firstRecord += pageLength) {
-    const shown = records.slice(firstRecord, firstRecord + pageLength).map((record) => ({
+  const page = (firstRecord: number, shown: PageRecord[]) => ({
+    firstRecord,
+    folded: shown.map(({ text }) => fold(text)).join('\n'),
+    records: shown,
+  })
+  let shown: PageRecord[] = []
+  let length = 0
+  for (const [index, record] of records.entries()) {
+    const text = compose(pieces(record.text).slice(0, mostPieces).join(''))
+    shown.push({
       start_time: label(record.start_time),
       end_time: label(record.end_time),
       speaker: label(record.speaker) ?? '',
-      text: compose(record.text),
-    }))
-    yield { firstRecord, folded: shown.map(({ text }) => fold(text)).join('\n'), records: shown }
+      text,
+    })
+    length += text.length
+    if (shown.length < pageLength && length < fullRow) continue
+    yield page(index + 1 - shown.length, shown)
+    shown = []
+    length = 0
   }
+  if (shown.length > 0 || records.length === 0) yield page(records.length - shown.length, shown)
 }
 
 /** Every place of a folded keyword in a composed text, without overlaps. */

@@ -22,7 +22,7 @@ export async function pageScripts(
   const signal = AbortSignal.timeout(patience)
   const unread: number[] = []
   if (unpaged.length === 0) return unread
-  // Folded and as it was said: a script is kept twice.
+  // What is kept has each text twice: folded, and as it was said.
   await withMemory(request, reply, 2 * largest, async () => {
     for (const script of unpaged) {
       try {

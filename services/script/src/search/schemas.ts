@@ -6,7 +6,8 @@ export const SearchQuery = Type.Object({
   keyword: Type.String({
     maxLength: 100,
     pattern: '^[^\\u0000]*[^\\u0000\\s][^\\u0000]*$',
-    description: 'Words or a part of one, in any case, spaces included; `%`, `_` and `\\` are letters',
+    description:
+      'Words or a part of one, in any case, spaces included; `%`, `_` and `\\` are letters. The first 262,144 characters of a record are searched',
     examples: ['무서'],
   }),
   skip: whole('Hits to leave out, 0 by default'),

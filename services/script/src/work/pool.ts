@@ -5,7 +5,7 @@ import { type TaskName, tasks } from './tasks.ts'
 import type { Answer } from './thread.ts'
 
 /**
- * Heavy work beside the event loop. What is small is done at once: 64 KiB of the worst content take … ms, and a thread
+ * Heavy work beside the event loop. What is small is done at once: 64 KiB of the worst content take 30 ms, and a thread
  * would cost every ordinary script its start. Larger scripts go to one of two threads, so that who works on a script of
  * an ordinary size never waits behind one of the largest.
  */
@@ -17,9 +17,16 @@ const mebibyte = 1024 ** 2
 const atOnceBytes = 64 * kibibyte
 /** Bytes up to which a task goes to the thread for ordinary scripts. */
 const ordinaryBytes = 2 * mebibyte
+/**
+ * Most memory of the threads' heaps. A thread whose heap is full may take the process along, so nothing may get near:
+ * what a script costs is bounded in `scriptBounds`, and the most that was seen is 130 MiB for a comparison of two of the
+ * largest. The container has 512 MiB (docker-compose.yml): 90 for the process itself with its request bodies, 64 for
+ * scripts that come and leave (`heldBytes`), 96 for the ordinary thread with what lies outside of its heap, and for the
+ * other one 150 of heap and 110 outside: text and result of a script, the result once more while it is put together.
+ */
 const [ordinaryHeapMebibytes, largestHeapMebibytes, youngMebibytes] = [96, 192, 24]
-/** Longest time that a task may take, with its wait for a thread, in milliseconds. */
-const taskMs = 30_000
+/** Longest time that a task may take, with its wait for a thread, in milliseconds; the longest take 3 s on a free core. */
+const taskMs = 60_000
 /** Milliseconds after which an idle thread ends. */
 const idleMs = 60_000
 /** Most tasks that wait for a thread: one of each therapist. */
@@ -75,10 +82,10 @@ export function createWork() {
   const ordinary = createLane(ordinaryHeapMebibytes)
   const largest = createLane(largestHeapMebibytes)
   const through =
-    <I extends object, O>(name: TaskName, task: (input: I) => O | Promise<O>, atOnce = atOnceBytes) =>
+    <I extends object, O>(name: TaskName, task: (input: I) => O | Promise<O>, isDear = (_: I) => false) =>
     async (userId: number, input: I): Promise<O> => {
       const size = bytesIn(input).reduce((sum, { length }) => sum + length, 0)
-      if (size <= atOnce) return task(input)
+      if (size <= atOnceBytes && !isDear(input)) return task(input)
       const lane = size <= ordinaryBytes ? ordinary : largest
       const answer: Answer<O> = await lane.run(userId, { name, input }).catch(() => {
         throw errors.unavailable()
@@ -93,10 +100,11 @@ export function createWork() {
     check: through('check', tasks.check),
     restore: through('restore', tasks.restore),
     importCaptions: through('importCaptions', tasks.importCaptions),
-    patch: through('patch', tasks.patch),
-    exportTo: through('exportTo', tasks.exportTo),
+    // Copies make any script large, a workbook's library is, and a comparison grows with the square of its records.
+    patch: through('patch', tasks.patch, () => true),
+    exportTo: through('exportTo', tasks.exportTo, ({ format }) => format === 'xlsx'),
     summarise: through('summarise', tasks.summarise),
-    compare: through('compare', tasks.compare),
+    compare: through('compare', tasks.compare, () => true),
     page: through('page', tasks.page),
     close: () => Promise.all([ordinary.close(), largest.close()]),
   }

@@ -19,8 +19,10 @@ import { toBytes } from './bytes.ts'
  * another for nothing. All of them throw ApiError.
  */
 
-/** Most bytes of what a script is turned into. */
+/** Most bytes of what a script is turned into: a text of `&` alone would be five times as long in WebVTT. */
 const outputLimit = 2 * scriptLimit
+/** Most bytes of a comparison: both scripts whole, and around each record what changed. */
+const comparisonLimit = 3 * scriptLimit
 
 /** A script as it was read from the store. */
 export interface ReadScript {
@@ -117,7 +119,7 @@ export const tasks = {
       for (const [index, change] of changes.entries()) yield (index > 0 ? ',' : '') + stringifyChange(change)
       yield ']}'
     }
-    return toBytes(json(), outputLimit)
+    return toBytes(json(), comparisonLimit)
   },
 
   /** The rows in which a script is searched, in batches, each a JSON array. */
