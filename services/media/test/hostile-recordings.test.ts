@@ -101,6 +101,22 @@ t.test('ten thousand tracks are refused', async (t) => {
   await refused(t, file, 'mp4', /cannot be read/)
 })
 
+t.test('an honest recording of a camcorder whose clock begins anew fits', async (t) => {
+  // The clock of a transport stream has 33 bits and so ends at 95,443.7 s.
+  const file = await make(
+    'avchd.ts',
+    ...picture('320x240', 4),
+    ...sound(4),
+    ...h264,
+    ...aac,
+    '-output_ts_offset',
+    '95442',
+  )
+  const job = await prepare(t, file, 'mpegts')
+  await job.encode({ video_id: (await job.upload()).video_id }, { signal: never })
+  t.match(await job.state(), { encoding: 3, length: /^00:00:0[345]$/ })
+})
+
 t.test('an honest recording of a phone in 4K at 60 frames a second fits', async (t) => {
   const hevc = ['-c:v', 'libx265', '-preset', 'ultrafast', '-pix_fmt', 'yuv420p10le', '-tag:v', 'hvc1']
   const file = await make('phone.mp4', ...picture('3840x2160', 0.3, 60), ...sound(0.3), ...hevc, ...aac)

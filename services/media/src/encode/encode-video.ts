@@ -10,7 +10,7 @@ import {
 import type { Database } from '@playtherapy/schema'
 import { FfmpegError, runFfmpeg } from './ffmpeg.ts'
 import { plan } from './plan.ts'
-import { type Probe, probe, UnreadableError } from './probe.ts'
+import { type Container, type Probe, probe, UnreadableError } from './probe.ts'
 import { type Claim, claim, commit, fail, giveWay, type NewRendition, release, renew } from './repository.ts'
 import { openScratchFile, type ScratchFile } from './scratch.ts'
 import { type OpenSource, openSource } from './source-server.ts'
@@ -151,7 +151,7 @@ async function convert(
   try {
     const probing = { ffprobePath: settings.ffprobePath, memoryBytes, signal }
     const original = await probe(source.input, container, probing)
-    if ((original.seconds ?? 0) > maxSeconds) throw new PermanentError(tooLong(maxSeconds))
+    if ((expectedSeconds(original, container) ?? 0) > maxSeconds) throw new PermanentError(tooLong(maxSeconds))
     const { options, audioOptions, threads } = plan(original)
     const sound = audioOptions ? [{ options: audioOptions, file: files.audio }] : []
     await runFfmpeg({
@@ -195,13 +195,18 @@ function judged(error: unknown, source: OpenSource, { maxSeconds }: EncodeSettin
   return refusal ? new PermanentError(refusal) : error
 }
 
+/**
+ * The length that a container states. A transport stream's is only a guess: camcorders' clock starts anywhere and may
+ * begin anew during the recording, after 26.5 hours of it (33 bits at 90 kHz).
+ */
+const expectedSeconds = ({ seconds }: Probe, container: Container) => (container === 'mpegts' ? undefined : seconds)
+
 /** What came out must be playable, and as long as what went in where that is known for certain. */
 function check(original: Probe, { video, audio, seconds }: Probe, { container }: Claim) {
   const complete =
     video?.codec === 'h264' && (audio?.codec ?? 'aac') === 'aac' && Boolean(audio) === Boolean(original.audio)
   if (!video || !complete || seconds === undefined) throw new PermanentError(unreadable)
-  // A transport stream's length is a guess.
-  const expected = container === 'mpegts' ? undefined : original.seconds
+  const expected = expectedSeconds(original, container)
   if (expected !== undefined && seconds < expected * 0.97 - 2) {
     const minutes = (value: number) => `${Math.floor(value / 60)}:${String(Math.floor(value % 60)).padStart(2, '0')}`
     throw new PermanentError(
