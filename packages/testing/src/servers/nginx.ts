@@ -7,29 +7,46 @@ import { fileURLToPath } from 'node:url'
 import { freePort } from '@playtherapy/embedded-postgres'
 
 const gateway = fileURLToPath(new URL('../../../../.docker/nginx.conf', import.meta.url))
+const nowhere = 'http://127.0.0.1:9'
 
 export interface RunningNginx {
   url: string
   stop(): Promise<void>
 }
 
+/** What stands behind the gateway, by address. A service without one cannot be reached; the rest is as in production. */
+export interface Upstreams {
+  media: string
+  store: string
+  contents?: string
+  script?: string
+  /** Bucket that presigned uploads go to. */
+  bucket?: string
+  /** Playbacks of one therapist at once. */
+  playbacks?: number
+}
+
+export interface NginxOptions {
+  /** The gateway's configuration; this repository's own by default. */
+  file?: string
+  /** A port that is free; any by default. */
+  port?: number
+  /** The program to start and its arguments, when nginx is to run inside something else. */
+  inside?: (program: string, args: string[]) => [program: string, args: string[]]
+}
+
 /**
- * Starts a real nginx with the gateway's own configuration, whose media service and object store are at these
- * addresses, and whose presigned uploads go to this bucket. One therapist may have so many `playbacks` at once. It dies
- * with us. Rejects when nginx is not installed or does not start.
+ * Starts a real nginx with the gateway's own configuration, whose services and object store are at these addresses. It
+ * dies with us. Rejects when nginx is not installed or does not start.
  */
 export async function startNginx(
   directory: string,
-  {
-    media,
-    store,
-    bucket = 'playtherapy',
-    playbacks = 256,
-  }: { media: string; store: string; bucket?: string; playbacks?: number },
+  { media, store, contents = nowhere, script = nowhere, bucket = 'playtherapy', playbacks = 256 }: Upstreams,
+  { file: source = gateway, port: wanted, inside = (program, args) => [program, args] }: NginxOptions = {},
 ): Promise<RunningNginx> {
   await mkdir(directory, { recursive: true })
-  const port = await freePort()
-  const configuration = (await readFile(gateway, 'utf8'))
+  const port = wanted ?? (await freePort())
+  const configuration = (await readFile(source, 'utf8'))
     .replaceAll('/tmp/', `${directory}/`)
     .replace('listen 8080', `listen 127.0.0.1:${port}`)
     .replace(/access_log .*/, 'access_log off;')
@@ -39,10 +56,11 @@ export async function startNginx(
     .replace('location /playtherapy/', `location /${bucket}/`)
     .replaceAll('media:8080', new URL(media).host)
     .replaceAll('s3:3900', new URL(store).host)
-    .replaceAll(/(contents|script):8080/g, '127.0.0.1:9')
+    .replaceAll('contents:8080', new URL(contents).host)
+    .replaceAll('script:8080', new URL(script).host)
   const file = join(directory, 'nginx.conf')
   await writeFile(file, configuration)
-  const child = spawn('nginx', ['-c', file, '-p', directory, '-g', 'daemon off;'], {
+  const child = spawn(...inside('nginx', ['-c', file, '-p', directory, '-g', 'daemon off;']), {
     stdio: ['ignore', 'ignore', 'inherit'],
   })
   const gone = once(child, 'exit')
