@@ -1,0 +1,108 @@
+import { createHmac } from 'node:crypto'
+import { connect, type Socket } from 'node:net'
+import { Type } from 'typebox'
+import { Value } from 'typebox/value'
+
+/** Longest wait for one answer, in milliseconds. */
+const answerMs = 60_000
+
+/** A whole answer; status 0 when none came, or none in time. */
+export interface Answer {
+  status: number
+  headers: Headers
+  body: Buffer
+}
+
+/** One request whose bytes its sender handles by hand. */
+export interface RawRequest {
+  socket: Socket
+  /** Status of the answer, as soon as it was read; 0 before. */
+  status(): number
+  isOpen(): boolean
+}
+
+/** Somebody with a valid token. Paths are those below `/contents/api`. */
+export interface Therapist {
+  userId: number
+  authorization: string
+  send(method: string, path: string, init?: RequestInit): Promise<Answer>
+  sendJson(method: string, path: string, value: unknown, headers?: Record<string, string>): Promise<Answer>
+  /** Sends one file as multipart/form-data. */
+  sendFile(path: string, field: 'file' | 'script', bytes: Uint8Array | string): Promise<Answer>
+  /** Opens a request of this therapist; see openRequest. */
+  open(method: string, path: string, headers?: Record<string, string | number>): RawRequest
+  /** Makes a case. Returns its path. */
+  newCase(description?: object): Promise<string>
+  /** Makes a session of a case, of a new one by default. Returns its path. */
+  newSession(casePath?: string): Promise<string>
+}
+
+const Created = Type.Object({ id: Type.Integer() })
+
+export const parse = (answer: Answer): unknown => JSON.parse(answer.body.toString())
+
+function tokenOf(userId: number, secret: string): string {
+  const encode = (value: object) => Buffer.from(JSON.stringify(value)).toString('base64url')
+  const claims = { user_id: userId, exp: Math.floor(Date.now() / 1000) + 86_400 }
+  const input = `${encode({ alg: 'HS256', typ: 'JWT' })}.${encode(claims)}`
+  return `${input}.${createHmac('sha256', secret).update(input).digest('base64url')}`
+}
+
+/** Any request; answered in whole, or with status 0. Never rejects. */
+export async function request(url: string, init: RequestInit = {}): Promise<Answer> {
+  try {
+    const answer = await fetch(url, { signal: AbortSignal.timeout(answerMs), ...init })
+    return { status: answer.status, headers: answer.headers, body: Buffer.from(await answer.arrayBuffer()) }
+  } catch {
+    return { status: 0, headers: new Headers(), body: Buffer.alloc(0) }
+  }
+}
+
+/** Opens a connection and sends the head of a request. Nothing is read unless the caller resumes the socket. */
+export function openRequest(method: string, url: string, headers: Record<string, string | number>): RawRequest {
+  const { hostname, port, host, pathname, search } = new URL(url)
+  const socket = connect(Number(port), hostname)
+  let status = 0
+  socket.on('error', () => {})
+  socket.on('data', (bytes) => {
+    status ||= Number(/^HTTP\/1.1 (\d+)/.exec(bytes.toString('latin1'))?.[1] ?? 0)
+  })
+  socket.pause()
+  const lines = Object.entries({ host, ...headers }).map(([name, value]) => `${name}: ${value}\r\n`)
+  socket.write(`${method} ${pathname}${search} HTTP/1.1\r\n${lines.join('')}\r\n`)
+  return { socket, status: () => status, isOpen: () => !socket.destroyed && !socket.readableEnded }
+}
+
+/** A therapist who reaches the backend at this address. */
+export function createTherapist(url: string, userId: number, secret: string): Therapist {
+  const authorization = `Bearer ${tokenOf(userId, secret)}`
+  const send: Therapist['send'] = (method, path, init = {}) =>
+    request(`${url}/contents/api${path}`, { ...init, method, headers: { authorization, ...init.headers } })
+  const sendJson: Therapist['sendJson'] = (method, path, value, headers) =>
+    send(method, path, { body: JSON.stringify(value), headers: { 'content-type': 'application/json', ...headers } })
+  const create = async (path: string, value: unknown) => {
+    const answer = await sendJson('POST', path, value)
+    if (answer.status !== 200) throw new Error(`POST ${path} answered ${answer.status} ${answer.body}`)
+    return Value.Parse(Created, parse(answer)).id
+  }
+  const newCase: Therapist['newCase'] = async (description) =>
+    `/case/${await create('/case', { given_name: '지우', description: description ?? null })}`
+  return {
+    userId,
+    authorization,
+    send,
+    sendJson,
+    sendFile(path, field, bytes) {
+      const form = new FormData()
+      form.set(field, new Blob([bytes]), field === 'file' ? 'recording.mp4' : 'script.json')
+      return send('POST', path, { body: form })
+    },
+    open: (method, path, headers = {}) =>
+      openRequest(method, `${url}/contents/api${path}`, { authorization, ...headers }),
+    newCase,
+    newSession: async (casePath) => {
+      const path = `${casePath ?? (await newCase())}/session`
+      return `${path}/${await create(path, { data: { name: 'session' } })}`
+    },
+  }
+}

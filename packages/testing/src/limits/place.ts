@@ -1,0 +1,165 @@
+import { execFile } from 'node:child_process'
+import { randomBytes } from 'node:crypto'
+import { chmod, mkdir, mkdtemp, readFile, rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { freePort, startPostgres } from '@playtherapy/embedded-postgres'
+import type { S3Settings } from '@playtherapy/object-store'
+import { nodeOptions } from '@playtherapy/programs'
+import { Redis } from 'ioredis'
+import postgres from 'postgres'
+import { startNginx } from '../servers/nginx.ts'
+import { startRedis } from '../servers/redis.ts'
+import { startS3 } from '../servers/s3.ts'
+import { openCgroup } from './cgroup.ts'
+import { createTherapist, type Therapist } from './client.ts'
+import { type Clips, openClips } from './clips.ts'
+import { type Container, readCompose } from './compose.ts'
+import { type LimitedProcess, startLimited } from './process.ts'
+
+const programNames = ['contents', 'media', 'script', 'worker'] as const
+/** Attacks have to last long enough for a slow machine to show what they do. */
+const seconds = 20
+
+type ProgramName = (typeof programNames)[number]
+export type Environments = Partial<Record<ProgramName, Record<string, string>>>
+
+/** Fresh processes for one attack, in front of servers that all attacks share. */
+export interface Stage {
+  /** Address of the gateway. */
+  url: string
+  processes: Record<ProgramName, LimitedProcess>
+  /** A therapist with a valid token who was not there before. */
+  therapist(): Therapist
+  /** How long an attack goes on that does its harm by lasting. */
+  seconds: number
+  sql: postgres.Sql
+  bucket: S3Settings
+  clips: Clips
+  /** Folder of the worker's scratch files. */
+  scratch: string
+  /** OOM kills in the gateway's group, and the most memory it used, in bytes. */
+  gateway: { memoryBytes: number; oomKills(): Promise<number>; peakBytes(): Promise<number> }
+  close(): Promise<void>
+}
+
+export interface Place {
+  openStage(environments?: Environments): Promise<Stage>
+  /** Removes everything that belongs to therapists other than this one, jobs included. */
+  forget(userId: number): Promise<void>
+  stop(): Promise<void>
+}
+
+/**
+ * Starts the servers and prepares database and bucket with the commands in `programs`, a `.build` folder whose checkout
+ * gives docker-compose.yml and the gateway's configuration. Nothing of what is tested here is imported: an older
+ * checkout can be tried as well.
+ */
+export async function startPlace(programs: string): Promise<Place> {
+  const checkout = join(programs, '..')
+  const directory = await mkdtemp('/var/tmp/playtherapy-limits-')
+  await chmod(directory, 0o755)
+  const inDirectory = (name: string) => join(directory, name)
+  const [redis, s3, pg, clips] = await Promise.all([
+    startRedis(inDirectory('redis')),
+    startS3(inDirectory('s3')),
+    startPostgres({ directory: inDirectory('postgres') }),
+    openClips(),
+  ])
+  const gatewayPort = await freePort()
+  const gatewayUrl = `http://127.0.0.1:${gatewayPort}`
+  const jwtSecret = randomBytes(32).toString('hex')
+  const bucket = { ...s3.settings, bucket: 'playtherapy' }
+  // The variables of `.env`. Addresses of servers stand in the Compose file itself and are replaced below.
+  const compose = await readCompose(join(checkout, 'docker-compose.yml'), {
+    JWT_SECRET: jwtSecret,
+    POSTGRES_PASSWORD: 'unused',
+    S3_ACCESS_KEY_ID: bucket.accessKeyId,
+    S3_SECRET_ACCESS_KEY: bucket.secretAccessKey,
+    GARAGE_RPC_SECRET: 'unused',
+    S3_PUBLIC_ENDPOINT: gatewayUrl,
+    CORS_ORIGINS: 'http://localhost:3000',
+  })
+  const addresses = { DATABASE_URL: pg.url, S3_ENDPOINT: bucket.endpoint ?? '', QUEUE_URL: redis.url }
+  const container = (name: string): Container => {
+    const found = compose.get(name)
+    if (!found) throw new Error(`docker-compose.yml has no service ${name}`)
+    const environment = { ...found.environment }
+    for (const [name, address] of Object.entries(addresses)) if (name in environment) environment[name] = address
+    return { ...found, environment }
+  }
+  const command = async (name: string, file: string) => {
+    const env = { PATH: process.env.PATH, ...container(name).environment }
+    await promisify(execFile)(process.execPath, [...nodeOptions, join(programs, 'programs', file)], { env, cwd: '/' })
+  }
+  const postgresGroup = await openCgroup('postgres', container('postgres'))
+  const [postmaster] = (await readFile(inDirectory('postgres/data/postmaster.pid'), 'utf8')).split('\n')
+  await postgresGroup.add(Number(postmaster))
+  await command('migrate', 'migrate.mjs')
+  await command('bucket', 'prepare-bucket.mjs')
+  const sql = postgres(pg.url, { max: 4, onnotice: () => {} })
+  const queue = new Redis(redis.url)
+  const ports = Object.fromEntries(
+    await Promise.all(programNames.map(async (name) => [name, await freePort()] as const)),
+  )
+  let users = 1_000
+
+  return {
+    async openStage(environments = {}) {
+      const scratch = inDirectory('scratch')
+      await mkdir(scratch, { recursive: true })
+      const start = async (name: ProgramName) => {
+        const limits = container(name)
+        const more = { ...(name === 'worker' && { SCRATCH_DIRECTORY: scratch }), ...environments[name] }
+        return startLimited({
+          name,
+          memoryBytes: limits.memoryBytes,
+          environment: { ...limits.environment, ...more },
+          cgroup: await openCgroup(name, limits),
+          file: join(programs, 'programs', `${name}.mjs`),
+          port: Number(ports[name]),
+          logFile: inDirectory(`${name}.log`),
+        })
+      }
+      const [contents, media, script, worker] = await Promise.all([
+        start('contents'),
+        start('media'),
+        start('script'),
+        start('worker'),
+      ])
+      const processes = { contents, media, script, worker }
+      const limits = container('gateway')
+      const group = await openCgroup('gateway', limits)
+      const nginx = await startNginx(
+        inDirectory('nginx'),
+        { contents: contents.url, media: media.url, script: script.url, store: bucket.endpoint ?? '' },
+        { file: join(checkout, '.docker/nginx.conf'), port: gatewayPort, inside: group.inside },
+      )
+      return {
+        url: nginx.url,
+        processes,
+        therapist: () => createTherapist(nginx.url, ++users, jwtSecret),
+        ...{ seconds, sql, bucket, clips, scratch },
+        gateway: { memoryBytes: limits.memoryBytes, oomKills: group.oomKills, peakBytes: group.peakBytes },
+        async close() {
+          await nginx.stop()
+          await group.remove()
+          await Promise.all(Object.values(processes).map((each) => each.stop()))
+        },
+      }
+    },
+    async forget(userId) {
+      await queue.flushall()
+      await sql`truncate outbox`
+      await sql`delete from cases where user_id <> ${userId}`
+      await rm(inDirectory('scratch'), { recursive: true, force: true })
+    },
+    async stop() {
+      queue.disconnect()
+      await sql.end({ timeout: 5 })
+      await Promise.all([pg.stop(), redis.kill(), s3.stop(), clips.remove()])
+      await postgresGroup.remove()
+      await rm(directory, { recursive: true, force: true })
+    },
+  }
+}

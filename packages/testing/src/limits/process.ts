@@ -1,0 +1,93 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { open, readFile } from 'node:fs/promises'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { nodeOptions } from '@playtherapy/programs'
+import type { Cgroup } from './cgroup.ts'
+import { request } from './client.ts'
+import type { Container } from './compose.ts'
+
+/** Longest time that a process may take to start, in milliseconds. */
+const startMs = 60_000
+
+/** One of our programs, run inside the limits of its container. */
+export interface LimitedProcess {
+  name: string
+  url: string
+  memoryBytes: number
+  cgroup: Cgroup
+  /** Process id of the program itself, not of what it starts. */
+  pid(): number
+  isAlive(): boolean
+  isReady(): Promise<boolean>
+  /** Longest time, in milliseconds, that the event loop stood still since the last call; NaN when it does not answer. */
+  loopMs(): Promise<number>
+  /** Lines of level error or above in its log. */
+  errorLines(): Promise<number>
+  /** Starts it again in the same group, as Docker does after a crash. */
+  start(): Promise<void>
+  stop(): Promise<void>
+}
+
+export interface ProcessOptions extends Omit<Container, 'cpus'> {
+  name: string
+  /** The container's limits on this machine. */
+  cgroup: Cgroup
+  /** The bundled program. */
+  file: string
+  port: number
+  logFile: string
+}
+
+/** Starts a program inside the limits of its container; resolves when it is ready. */
+export async function startLimited(options: ProcessOptions): Promise<LimitedProcess> {
+  const { name, cgroup, file, port, logFile, environment, memoryBytes } = options
+  const url = `http://127.0.0.1:${port}`
+  const log = await open(logFile, 'w')
+  let child: ChildProcess | undefined
+  const isAlive = () => child !== undefined && child.exitCode === null && child.signalCode === null
+  const isReady = async () => {
+    const ready = await request(`${url}/health/ready`, { signal: AbortSignal.timeout(5_000) })
+    return ready.status === 200
+  }
+  const start = async () => {
+    child = spawn(...cgroup.inside(process.execPath, [...nodeOptions, file]), {
+      cwd: '/',
+      env: { PATH: process.env.PATH, NODE_ENV: 'production', ...environment, HOST: '127.0.0.1', PORT: `${port}` },
+      stdio: ['ignore', log.fd, log.fd],
+    })
+    for (const end = Date.now() + startMs; !(await isReady()); await sleep(100)) {
+      if (isAlive() && Date.now() < end) continue
+      throw new Error(`${name} did not start: ${(await readFile(logFile, 'utf8')).slice(-2_000)}`)
+    }
+  }
+  const killNow = () => child?.kill('SIGKILL')
+  process.on('exit', killNow)
+  await start()
+  return {
+    name,
+    url,
+    memoryBytes,
+    cgroup,
+    pid: () => child?.pid ?? 0,
+    isAlive,
+    isReady,
+    async loopMs() {
+      const metrics = await request(`${url}/metrics`, { signal: AbortSignal.timeout(5_000) })
+      const seconds = /^nodejs_eventloop_lag_max_seconds ([\d.e-]+)/m.exec(metrics.body.toString())?.[1]
+      return Math.round(Number(seconds ?? Number.NaN) * 1000)
+    },
+    async errorLines() {
+      const lines = (await readFile(logFile, 'utf8')).split('\n')
+      return lines.filter((line) => /^\{"level":[56]0/.test(line)).length
+    },
+    start,
+    async stop() {
+      const gone = child && isAlive() ? once(child, 'exit') : undefined
+      await cgroup.remove()
+      await gone
+      process.off('exit', killNow)
+      await log.close()
+    },
+  }
+}

@@ -1,0 +1,44 @@
+import { fork } from 'node:child_process'
+import { once } from 'node:events'
+import { fileURLToPath } from 'node:url'
+import { insist, scriptOf, sessionWithScript, settled } from './attack.ts'
+import type { Therapist } from './client.ts'
+import type { Errand, Experience } from './innocent.ts'
+import type { Stage } from './place.ts'
+
+/** The innocent therapist's sessions: one to read, one to upload to. */
+export interface Home {
+  therapist: Therapist
+  session: string
+  uploads: string
+}
+
+/** Makes what the innocent therapist has: cases, a script, and an encoded recording. */
+export async function makeHome(stage: Stage): Promise<Home> {
+  const therapist = stage.therapist()
+  const session = await sessionWithScript(therapist, scriptOf(['오늘은 무엇을 하고 싶니?', '인형이요.']))
+  const uploads = await therapist.newSession()
+  await therapist.sendFile(`${session}/video`, 'file', await stage.clips.get('small.mp4'))
+  const { state } = await settled(therapist, session, 60)
+  insist(state === 'encoded', `the innocent therapist's recording is ${state}`)
+  return { therapist, session, uploads }
+}
+
+/** Lets the innocent therapist work until `stop`, which returns what was seen. */
+export async function watch(stage: Stage, { therapist, session, uploads }: Home) {
+  const { contents, media, script } = stage.processes
+  const child = fork(fileURLToPath(new URL('./innocent.ts', import.meta.url)))
+  const errand: Errand = {
+    url: stage.url,
+    services: { contents: contents.url, media: media.url, script: script.url },
+    ...{ authorization: therapist.authorization, session, uploads },
+    clip: Buffer.from(await stage.clips.get('small.mp4')).toString('base64'),
+  }
+  child.send(errand)
+  return async (): Promise<Experience> => {
+    const answer = once(child, 'message')
+    child.send('stop')
+    const [seen]: [Experience] = await answer.then(([message]) => [message])
+    return seen
+  }
+}
