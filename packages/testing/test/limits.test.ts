@@ -1,0 +1,97 @@
+/**
+ * Services, as they are bundled, inside the memory that docker-compose.yml gives them: what took one down once must not
+ * again. `npm run limits` tries much more.
+ */
+import { fileURLToPath } from 'node:url'
+import { freePort } from '@playtherapy/embedded-postgres'
+import { programPath } from '@playtherapy/programs'
+import postgres from 'postgres'
+import t from 'tap'
+import { type Teardown, testDatabase } from '../src/database.ts'
+import { jwtSecret } from '../src/host.ts'
+import type { Attack } from '../src/limits/attack.ts'
+import { bodyAttacks } from '../src/limits/attacks/bodies.ts'
+import { listAttacks } from '../src/limits/attacks/lists.ts'
+import { scriptAttacks } from '../src/limits/attacks/scripts.ts'
+import { openCgroup } from '../src/limits/cgroup.ts'
+import { createTherapist } from '../src/limits/client.ts'
+import { readCompose } from '../src/limits/compose.ts'
+import { openGauge } from '../src/limits/gauge.ts'
+import type { Stage } from '../src/limits/place.ts'
+import { startLimited } from '../src/limits/process.ts'
+import { testBucket } from '../src/stores.ts'
+
+const skip = process.env.TEST_S3 ? false : 'needs an S3 server'
+const composeFile = fileURLToPath(new URL('../../../docker-compose.yml', import.meta.url))
+
+type Needed = Pick<Stage, 'therapist' | 'seconds' | 'sql'>
+
+/** Contents and script, each with the memory, the core and the environment of its container. */
+async function startServices(t: Teardown) {
+  const { url } = await testDatabase(t)
+  const bucket = await testBucket()
+  const containers = await readCompose(composeFile, {
+    JWT_SECRET: jwtSecret,
+    POSTGRES_PASSWORD: 'unused',
+    S3_ACCESS_KEY_ID: bucket.accessKeyId,
+    S3_SECRET_ACCESS_KEY: bucket.secretAccessKey,
+    S3_PUBLIC_ENDPOINT: bucket.endpoint ?? '',
+    GARAGE_RPC_SECRET: 'unused',
+    CORS_ORIGINS: 'http://localhost:3000',
+  })
+  const start = async (name: 'contents' | 'script') => {
+    const container = containers.get(name)
+    if (!container) throw new Error(`docker-compose.yml has no service ${name}`)
+    const cgroup = await openCgroup(name, container).catch(() => openGauge(container))
+    const started = await startLimited({
+      ...{ name, cgroup, memoryBytes: container.memoryBytes, file: programPath(name), port: await freePort() },
+      environment: {
+        ...container.environment,
+        DATABASE_URL: url,
+        S3_ENDPOINT: bucket.endpoint ?? '',
+        S3_BUCKET: bucket.bucket,
+        LOG_LEVEL: 'silent',
+      },
+      logFile: '/dev/null',
+    })
+    t.teardown(() => started.stop())
+    return started
+  }
+  const [contents, script] = await Promise.all([start('contents'), start('script')])
+  const sql = postgres(url, { max: 1 })
+  t.teardown(() => sql.end())
+  let users = 0
+  const asking = (service: typeof contents): Needed => ({
+    seconds: 2,
+    sql,
+    therapist() {
+      const userId = ++users
+      // Cases and sessions are made at contents, wherever the attack goes.
+      const { newCase, newSession } = createTherapist(contents.url, userId, jwtSecret)
+      return { ...createTherapist(service.url, userId, jwtSecret), newCase, newSession }
+    },
+  })
+  return { contents: asking(contents), script: asking(script), processes: { contents, script } }
+}
+
+const all: Attack<Needed>[] = [...bodyAttacks, ...listAttacks, ...scriptAttacks]
+const attacksOn = {
+  contents: ['unfinished-json', 'list-all'],
+  script: ['saves', 'summary'],
+} as const
+
+for (const service of ['contents', 'script'] as const) {
+  t.test(`${service} lives within its memory`, { skip }, async (t) => {
+    const services = await startServices(t)
+    const { cgroup, isAlive, isReady, memoryBytes } = services.processes[service]
+    for (const name of attacksOn[service]) {
+      const attack = all.find((each) => each.name === name)
+      if (!attack) throw new Error(`no attack is called ${name}`)
+      const strike = await attack.prepare(services[service])
+      t.comment(`${attack.what}: ${await strike()}`)
+      t.equal(await cgroup.oomKills(), 0, `no OOM kill by ${attack.what}`)
+      if (!t.ok(isAlive() && (await isReady()), 'the process is alive and ready')) return
+    }
+    t.comment(`peak ${Math.round((await cgroup.peakBytes()) / 1024 ** 2)} of ${memoryBytes / 1024 ** 2} MiB`)
+  })
+}
