@@ -30,15 +30,7 @@ type Needed = Pick<Stage, 'therapist' | 'seconds' | 'sql'>
 async function startServices(t: Teardown) {
   const { url } = await testDatabase(t)
   const bucket = await testBucket()
-  const containers = await readCompose(composeFile, {
-    JWT_SECRET: jwtSecret,
-    POSTGRES_PASSWORD: 'unused',
-    S3_ACCESS_KEY_ID: bucket.accessKeyId,
-    S3_SECRET_ACCESS_KEY: bucket.secretAccessKey,
-    S3_PUBLIC_ENDPOINT: bucket.endpoint ?? '',
-    GARAGE_RPC_SECRET: 'unused',
-    CORS_ORIGINS: 'http://localhost:3000',
-  })
+  const containers = await readCompose(composeFile, { bucket, jwtSecret, publicUrl: bucket.endpoint ?? '' })
   const start = async (name: 'contents' | 'script') => {
     const container = containers.get(name)
     if (!container) throw new Error(`docker-compose.yml has no service ${name}`)

@@ -1,7 +1,16 @@
 import { readFile } from 'node:fs/promises'
+import type { S3Settings } from '@playtherapy/object-store'
 import { Type } from 'typebox'
 import { Value } from 'typebox/value'
 import { parse } from 'yaml'
+
+/** What the operator of the Compose file decides. */
+interface Operator {
+  bucket: S3Settings
+  jwtSecret: string
+  /** Address of the gateway, as browsers spell it. */
+  publicUrl: string
+}
 
 /** What docker-compose.yml gives a container. */
 export interface Container {
@@ -35,11 +44,23 @@ const interpolate = (text: string, values: Record<string, string>) =>
     return rest
   })
 
-/**
- * Reads the containers of a Compose file by name. `values` are the variables of its `.env`. Throws an error when one
- * that the file requires is missing.
- */
-export async function readCompose(file: string, values: Record<string, string>): Promise<Map<string, Container>> {
+/** The `.env` beside the Compose file. What belongs to servers that are replaced here has to be there and is not used. */
+const variables = ({ bucket, jwtSecret, publicUrl }: Operator): Record<string, string> => ({
+  JWT_SECRET: jwtSecret,
+  POSTGRES_PASSWORD: 'unused',
+  S3_ACCESS_KEY_ID: bucket.accessKeyId,
+  S3_SECRET_ACCESS_KEY: bucket.secretAccessKey,
+  S3_UPLOAD_ACCESS_KEY_ID: bucket.upload?.accessKeyId ?? '',
+  S3_UPLOAD_SECRET_ACCESS_KEY: bucket.upload?.secretAccessKey ?? '',
+  S3_PUBLIC_ENDPOINT: publicUrl,
+  GARAGE_RPC_SECRET: 'unused',
+  GARAGE_ADMIN_TOKEN: 'unused',
+  CORS_ORIGINS: 'http://localhost:3000',
+})
+
+/** Reads the containers of a Compose file by name. Throws an error when the file requires a variable that is not known. */
+export async function readCompose(file: string, operator: Operator): Promise<Map<string, Container>> {
+  const values = variables(operator)
   const { services } = Value.Parse(Compose, parse(await readFile(file, 'utf8'), { merge: true }))
   const containers = Object.entries(services).map(([name, service]) => {
     const limit = service.mem_limit ?? ''

@@ -70,17 +70,15 @@ export async function startPlace(programs: string): Promise<Place> {
   const gatewayUrl = `http://127.0.0.1:${gatewayPort}`
   const jwtSecret = randomBytes(32).toString('hex')
   const bucket = { ...s3.settings, bucket: 'playtherapy' }
-  // The variables of `.env`. Addresses of servers stand in the Compose file itself and are replaced below.
-  const compose = await readCompose(join(checkout, 'docker-compose.yml'), {
-    JWT_SECRET: jwtSecret,
-    POSTGRES_PASSWORD: 'unused',
-    S3_ACCESS_KEY_ID: bucket.accessKeyId,
-    S3_SECRET_ACCESS_KEY: bucket.secretAccessKey,
-    GARAGE_RPC_SECRET: 'unused',
-    S3_PUBLIC_ENDPOINT: gatewayUrl,
-    CORS_ORIGINS: 'http://localhost:3000',
-  })
-  const addresses = { DATABASE_URL: pg.url, S3_ENDPOINT: bucket.endpoint ?? '', QUEUE_URL: redis.url }
+  const operator = { bucket, jwtSecret, publicUrl: gatewayUrl }
+  const compose = await readCompose(join(checkout, 'docker-compose.yml'), operator)
+  // Ceph's gateway stands in for Garage, whose keys are made another way.
+  const addresses = {
+    DATABASE_URL: pg.url,
+    S3_ENDPOINT: bucket.endpoint ?? '',
+    QUEUE_URL: redis.url,
+    GARAGE_ADMIN_URL: '',
+  }
   const container = (name: string): Container => {
     const found = compose.get(name)
     if (!found) throw new Error(`docker-compose.yml has no service ${name}`)

@@ -28,6 +28,11 @@ export async function makeHome(stage: Stage): Promise<Home> {
 export async function watch(stage: Stage, { therapist, session, uploads }: Home) {
   const { contents, media, script } = stage.processes
   const child = fork(fileURLToPath(new URL('./innocent.ts', import.meta.url)))
+  const told: Promise<[Experience]> = once(child, 'message').then(([seen]) => [seen])
+  const gone = once(child, 'exit').then((): never => {
+    throw new Error('the innocent therapist died')
+  })
+  gone.catch(() => {})
   const errand: Errand = {
     url: stage.url,
     services: { contents: contents.url, media: media.url, script: script.url },
@@ -36,9 +41,8 @@ export async function watch(stage: Stage, { therapist, session, uploads }: Home)
   }
   child.send(errand)
   return async (): Promise<Experience> => {
-    const answer = once(child, 'message')
-    child.send('stop')
-    const [seen]: [Experience] = await answer.then(([message]) => [message])
+    if (child.connected) child.send('stop')
+    const [seen] = await Promise.race([told, gone])
     return seen
   }
 }
