@@ -47,10 +47,16 @@ export async function repeatFor<T>(seconds: number, work: () => Promise<T>): Pro
   return results
 }
 
+/** Reads the first bytes of the answer, which tell its status, and no more. */
+export function readNoMore(one: RawRequest): RawRequest {
+  one.socket.once('data', () => one.socket.pause())
+  return one
+}
+
 export interface Hold {
   /** Called each second for each request that is still open. */
   drip?: (one: RawRequest) => void
-  /** Requests that may still be open, without an answer, in the end; any number by default. */
+  /** Requests that may still be open in the end, and not refused; any number by default. */
   mostHeld?: number
 }
 
@@ -64,7 +70,7 @@ export async function hold(
     for (const one of requests) if (drip && one.isOpen() && one.socket.writable) drip(one)
     await sleep(1_000)
   }
-  const held = requests.filter((one) => one.isOpen() && one.status() === 0).length
+  const held = requests.filter((one) => one.isOpen() && one.status() < 300).length
   const answers = requests.map((one) => one.status()).filter((status) => status > 0)
   for (const { socket } of requests) socket.destroy()
   const seen = `${held} of ${requests.length} held after ${seconds} s${answers.length > 0 ? `, answers ${tally(answers)}` : ''}`

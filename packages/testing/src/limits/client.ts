@@ -58,7 +58,7 @@ export async function request(url: string, init: RequestInit = {}): Promise<Answ
   }
 }
 
-/** Opens a connection and sends the head of a request. Nothing is read unless the caller resumes the socket. */
+/** Opens a connection and sends the head of a request. What is answered is read and thrown away. */
 export function openRequest(method: string, url: string, headers: Record<string, string | number>): RawRequest {
   const { hostname, port, host, pathname, search } = new URL(url)
   const socket = connect(Number(port), hostname)
@@ -67,7 +67,6 @@ export function openRequest(method: string, url: string, headers: Record<string,
   socket.on('data', (bytes) => {
     status ||= Number(/^HTTP\/1.1 (\d+)/.exec(bytes.toString('latin1'))?.[1] ?? 0)
   })
-  socket.pause()
   const lines = Object.entries({ host, ...headers }).map(([name, value]) => `${name}: ${value}\r\n`)
   socket.write(`${method} ${pathname}${search} HTTP/1.1\r\n${lines.join('')}\r\n`)
   return { socket, status: () => status, isOpen: () => !socket.destroyed && !socket.readableEnded }

@@ -25,7 +25,6 @@ function openAll(hostile: Therapist, session: string, { method, path, headers, s
   return range(count).map(() => {
     const one = hostile.open(method, path.startsWith('/case') ? path : session + path, headers)
     for (const bytes of start) one.socket.write(bytes)
-    one.socket.resume()
     return one
   })
 }

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { type Attack, hold, range, repeatFor, scriptOf, sessionWithScript, statuses } from '../attack.ts'
+import { type Attack, hold, range, readNoMore, repeatFor, scriptOf, sessionWithScript, statuses } from '../attack.ts'
 import type { Therapist } from '../client.ts'
 import type { Stage } from '../place.ts'
 
@@ -70,7 +70,7 @@ export const listAttacks: Attack<Pick<Stage, 'therapist' | 'seconds' | 'sql'>>[]
       await seedLarge(stage, hostile, 2_000)
       return () =>
         hold(
-          range(30).map(() => hostile.open('GET', '/case')),
+          range(30).map(() => readNoMore(hostile.open('GET', '/case'))),
           stage.seconds,
         )
     },

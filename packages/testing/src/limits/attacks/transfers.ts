@@ -1,6 +1,15 @@
 import { Type } from 'typebox'
 import { Value } from 'typebox/value'
-import { type Attack, type Hold, hold, range, sessionWithScript, sessionWithVideo, statuses } from '../attack.ts'
+import {
+  type Attack,
+  type Hold,
+  hold,
+  range,
+  readNoMore,
+  sessionWithScript,
+  sessionWithVideo,
+  statuses,
+} from '../attack.ts'
 import { openRequest, parse } from '../client.ts'
 import type { Environments, Stage } from '../place.ts'
 
@@ -16,7 +25,7 @@ async function unreadPlayers(stage: Stage) {
   const session = await sessionWithVideo(hostile, await stage.clips.get('big.mp4'))
   return () =>
     hold(
-      range(600).map(() => hostile.open('GET', `${session}/video`)),
+      range(600).map(() => readNoMore(hostile.open('GET', `${session}/video`))),
       stage.seconds,
     )
 }
@@ -36,7 +45,6 @@ const slowUploads = (
       const open = range(count).map(() => {
         const one = hostile.open('POST', `${session}/video`, { 'content-type': form, 'content-length': hugeBytes })
         one.socket.write(formStart)
-        one.socket.resume()
         return one
       })
       let calls = 0
@@ -67,7 +75,6 @@ export const transferAttacks: Attack[] = [
             const one = each.open('POST', `${session}/video`, headers)
             one.socket.write(formStart)
             one.socket.write(head)
-            one.socket.resume()
             return one
           }),
         )
@@ -87,7 +94,6 @@ export const transferAttacks: Attack[] = [
         const open = range(300).map(() => {
           const headers = { 'content-type': 'video/mp4', 'content-length': hugeBytes }
           const one = openRequest('PUT', presigned_url, headers)
-          one.socket.resume()
           return one
         })
         return hold(open, stage.seconds, { drip: ({ socket }) => void socket.write('x') })
@@ -129,7 +135,7 @@ export const transferAttacks: Attack[] = [
       const session = await sessionWithScript(hostile, JSON.stringify({ scripts: [], more: 'a'.repeat(17_000_000) }))
       return () =>
         hold(
-          range(300).map(() => hostile.open('GET', `${session}/script`)),
+          range(300).map(() => readNoMore(hostile.open('GET', `${session}/script`))),
           stage.seconds,
         )
     },
