@@ -28,8 +28,8 @@ export interface OpenDatabase {
 
 /** Most parameters of a statement that a connection keeps prepared: a list in it comes in too many lengths. */
 const mostKept = 16
-/** Connections for heavy statements, opened by the first of them: with the services' six they are eight. */
-const heavyConnections = 2
+/** Connections for heavy statements, beside the others; they are opened by the first that need them. */
+const heavyConnections = 8
 /** Longest time, in milliseconds, that a statement may run, and that a heavy one may: others wait for its connection. */
 const [statementMs, heavyStatementMs] = [15_000, 5_000]
 

@@ -1,6 +1,7 @@
 import { testDatabase } from '@playtherapy/testing'
 import { sql } from 'drizzle-orm'
 import t from 'tap'
+import { createHeavy } from '../src/heavy.ts'
 import { databaseCode } from '../src/outage.ts'
 
 t.test('one heavy statement of a therapist runs at a time, and sixteen wait', async (t) => {
@@ -44,18 +45,26 @@ t.test('one heavy statement of a therapist runs at a time, and sixteen wait', as
 
 t.test('no more run at once than have a connection, in the order of who came', async (t) => {
   const { db } = await testDatabase(t)
-  const ended: string[] = []
-  const slow = (who: number, what: string) =>
-    db.heavy(who, async (pool) => {
-      await pool.execute(sql`select pg_sleep(0.2)`)
-      ended.push(what)
+  const heavy = createHeavy(db, 3)
+  const started: string[] = []
+  const gates = new Map<string, () => void>()
+  const work = (who: number, what: string) =>
+    heavy(who, async (pool) => {
+      started.push(what)
+      await new Promise<void>((resolve) => gates.set(what, resolve))
+      return pool.execute(sql`select 1`)
     })
-  const all = [slow(1, 'a'), slow(1, 'a again'), slow(1, 'a at last'), slow(2, 'b'), slow(3, 'c')]
-  t.match(await db.execute(sql`select 1 as light`), [{ light: 1 }])
-  t.same(ended, [], 'what is not heavy waits for none of them')
-  await Promise.all(all)
-  t.same(ended.slice(0, 2).sort(), ['a', 'b'], 'each in turn')
-  t.ok(ended.indexOf('c') < ended.indexOf('a at last'))
+  const [a, again, b, c, d] = [work(1, 'a'), work(1, 'a again'), work(2, 'b'), work(3, 'c'), work(4, 'd')]
+  t.match(await db.execute(sql`select 1 as light`), [{ light: 1 }], 'what is not heavy waits for none of them')
+  t.same(started, ['a', 'b', 'c'])
+  gates.get('b')?.()
+  await b
+  t.same(started, ['a', 'b', 'c', 'd'], 'one therapist has one at a time')
+  gates.get('a')?.()
+  await a
+  t.same(started, ['a', 'b', 'c', 'd', 'a again'])
+  for (const open of gates.values()) open()
+  await Promise.all([again, c, d])
 })
 
 t.test('it ends after 5 s, and so do transactions of it', async (t) => {

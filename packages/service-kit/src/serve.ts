@@ -32,7 +32,7 @@ export async function serve({
   // V8 takes what many requests in flight hold for long-lived, gives such objects a place that only full collections
   // free, and each keeps all that hangs on it: a quarter of the CPU of a short answer went into moving that.
   setFlagsFromString('--no-allocation-site-pretenuring')
-  const database = openDatabase({ url: config.DATABASE_URL, max: 6, applicationName: name })
+  const database = openDatabase({ url: config.DATABASE_URL, max: 8, applicationName: name })
   const { db } = database
   const host = await createHost({
     name,

@@ -23,10 +23,7 @@ const userOf = (claims: unknown) =>
 
 const matching = (keyword: string | undefined) => {
   if (!keyword) return sql``
-  const pattern = `%${keyword.replace(/[\\%_]/g, '\\$&')}%`
-  return sql`and (given_name ilike ${pattern} or family_name ilike ${pattern} or exists (
-    select from jsonb_path_query(description, 'strict $.**') as value
-    where jsonb_typeof(value) in ('string', 'number') and value #>> '{}' ilike ${pattern}))`
+  return sql`and strpos(search_text, search_fold(${keyword})) > 0`
 }
 
 await app.register(async (cases) => {
