@@ -84,14 +84,15 @@ t.test('bodies that do not tell their length take it as it comes', async (t) => 
 
 t.test('what is parsed takes more, by the number of its values, until it is answered', async (t) => {
   const { ask, holding, goOn } = await place(t)
-  const body = `{"a":[${'{},'.repeat(99_997)}{}]}`
+  const body = `{"a":[${'{},'.repeat(39_997)}{}]}`
+  const takes = body.length + 40_000 * 80
   const post = (userId: number) =>
     ask('/waits', userId, { method: 'POST', body, headers: { 'content-type': 'application/json' } })
-  const taken = [post(7), post(7)]
-  await holding(2 * (body.length + 100_000 * 80))
-  t.equal((await post(7)).status, 429, 'three of 8 MB are more than a share')
+  const taken = Array.from({ length: 5 }, () => post(7))
+  await holding(5 * takes)
+  t.equal((await post(7)).status, 429, 'six of 3.3 MB are more than a share')
   taken.push(post(8))
-  await holding(3 * (body.length + 100_000 * 80))
+  await holding(6 * takes)
   goOn()
   for (const answer of await Promise.all(taken)) t.equal(answer.status, 200)
   await holding(0)
