@@ -33,6 +33,8 @@ async function fullDisk(t: Test, queue: QueueBackend) {
   const session = await place.addSession()
   t.equal(await place.upload(media, session, await makeClip()), 201)
   const tried = () => place.sql`select 1 from outbox where attempts > 0 and published_at < now() - interval '3 s'`
+  const ready = await fetch(`${worker.url}/health/ready`)
+  t.match([ready.status, await ready.json()], [503, { message: /scratch/ }], 'it says so')
   await until('a failed try', async () => (await tried()).length > 0)
   const failures = [...(await place.sql`select failure from videos`)]
   t.strictSame(failures, [{ failure: null }], `queue on ${queue}: not held against the recording`)
