@@ -42,8 +42,10 @@ const unreadable = 'The file cannot be read as a video. It may be damaged or inc
 const tooLarge = 'The encoded video would be larger than this installation allows.'
 const tooMuchMemory = 'The recording takes more memory to convert than this installation allows.'
 const tooMuchWork = 'The recording takes far longer to convert than its size explains.'
-const tooLong = (maxSeconds: number) =>
-  `The recording is longer than ${(maxSeconds / 3600).toFixed(1).replace('.0', '')} hours, the most that this installation takes.`
+const tooLong = (maxSeconds: number) => {
+  const most = maxSeconds < 7_200 ? `${Math.floor(maxSeconds / 60)} minutes` : `${Math.floor(maxSeconds / 3600)} hours`
+  return `The recording is longer than ${most}, the most that this installation takes.`
+}
 const changed = 'The uploaded file was changed or removed after it was announced.'
 
 type Stored = Pick<NewRendition, 'path' | 'size' | 'etag' | 'audio'>
