@@ -111,6 +111,22 @@ t.test('wildcards are letters, and odd records are shown', async (t) => {
   t.equal(long?.snippet.length, 201)
 })
 
+t.test('long runs of marks, and long texts, are searched as far as they are kept', async (t) => {
+  const scripts = await testScripts(t, await testStore(t, 'file'))
+  const { place, db } = scripts
+  const { search, save } = searching(scripts)
+  const marks = (count: number) => '\u0323\u0301'.repeat(count)
+  t.same(await save(place, `a${marks(80_000)}인형`, `${'가'.repeat(262_143)}곰돌`, 'É'.normalize('NFD'), '끝'), saved)
+  const records = async (keyword: string) => (await search(place, keyword)).body.hits.map((hit) => hit.record)
+  t.same(await records('인형'), [0])
+  t.same(await records('곰'), [1])
+  t.same(await records('돌'), [], 'beyond what is kept of one record')
+  t.same(await records('é'), [2], 'in rows of different lengths')
+  t.same(await records('끝'), [3])
+  t.same(await records(`a${'\u0301\u0323'.repeat(45)}`), [0], 'marks are put in the same order in both')
+  t.ok((await db.$count(scriptPages)) > 1)
+})
+
 t.test('many hits come in pages', async (t) => {
   const scripts = await testScripts(t, await testStore(t, 'file'))
   const { place } = scripts
