@@ -11,13 +11,17 @@ t.test('one therapist takes a quarter, and the others notice nothing', async (t)
   first()
   first()
   t.doesNotThrow(() => shares.take(5), 'what was given back is free again')
-  t.throws(() => shares.take(1, 2), { status: 429 }, 'and counts once, however often it was given back')
+  t.throws(
+    () => shares.take(1, 2),
+    { status: 429, code: 10, retryAfter: 5 },
+    'and counts once, however often it was given back',
+  )
 })
 
 t.test('a bound smaller than four still has room for one of each therapist', async (t) => {
   const shares = createShares(3)
   t.doesNotThrow(() => shares.take(1))
-  t.throws(() => shares.take(1), { status: 429 })
+  t.throws(() => shares.take(1), { status: 429, code: 10, retryAfter: 5 })
   t.doesNotThrow(() => shares.take(2))
 })
 
