@@ -1,4 +1,4 @@
-import { chmodSync, statSync } from 'node:fs'
+import { chmodSync, type Stats, statSync } from 'node:fs'
 import { chmod, mkdir, open, readdir, rmdir } from 'node:fs/promises'
 import { dirname, join, sep } from 'node:path'
 
@@ -16,7 +16,12 @@ export const makeFolder = (folder: string) => mkdir(folder, { recursive: true, m
  * that comes first and at once; what lies below follows one by one. A root that is closed needs nothing more.
  */
 export function closeToOthers(root: string): void {
-  const found = statSync(root, { throwIfNoEntry: false })
+  let found: Stats | undefined
+  try {
+    found = statSync(root, { throwIfNoEntry: false })
+  } catch {
+    // A root that cannot be looked at, as below a file, is for the readiness check to tell: the process starts without it.
+  }
   if (!found?.isDirectory() || (found.mode & 0o077) === 0) return
   chmodSync(root, folderMode)
   // What is removed meanwhile needs no mode, and what cannot be changed lies behind the closed root.

@@ -23,7 +23,7 @@ t.test('a folder on a disk that is full is not', { skip }, async (t) => {
   const disks = {
     'less room than a recording takes': ['size=32m', /the disk is full/],
     'no room for another file': ['size=128m,nr_inodes=2', /ENOSPC/],
-    'nothing may be written': ['size=128m,ro', /EROFS|ENOENT/],
+    'nothing may be written': ['size=128m,mode=700,ro', /EROFS|ENOENT/],
   } as const
   for (const [what, [options, message]] of Object.entries(disks)) {
     const directory = await folder(t)
