@@ -36,7 +36,8 @@ export const fileRoutes =
   ({ store, limit = 5 * gibibyte, admit = () => () => {} }: FileRoutesOptions): FastifyPluginAsync =>
   async (app: FastifyInstance) => {
     app.removeAllContentTypeParsers()
-    app.addContentTypeParser('*', (_request, payload, done) => done(null, payload))
+    // The handler reads the request itself.
+    app.addContentTypeParser('*', (_request, _payload, done) => done(null))
     app.setErrorHandler((error, _request, reply) => {
       if (!(error instanceof TooLarge)) throw error
       return reply.code(413).send({ message: error.message, error_code: 9 })
