@@ -50,6 +50,8 @@ t.test('presigned uploads into one session leave room for the others', async (t)
   t.match(await put(await urlOf(1, 2)), { status: 429 }, 'nor by another URL of the session')
   t.match(await put(await urlOf(2, 3)), { status: 200 }, 'others notice nothing')
   t.match(await put(url.replace('1.mp4', '9.mp4')), { status: 403 }, 'without a valid URL there is nothing to take')
+  const asJson = { method: 'PUT', body: '{}', headers: { 'content-type': 'application/json' } }
+  t.equal((await fetch(url, asJson)).status, 403, 'whatever its type, a body that streams is not read as JSON')
   for (const request of open) request.destroy()
   await until(0)
   t.match(await put(url), { status: 200 }, 'what was broken off gave its place back')

@@ -1,6 +1,7 @@
 import { Readable, Transform } from 'node:stream'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { fault } from './errors.ts'
+import { whenOver } from './over.ts'
 import { boundRate, boundReading } from './rate.ts'
 import type { Shares } from './shares.ts'
 
@@ -24,7 +25,8 @@ const readingMs = 60_000
 const leastRate = (windowMs: number) => ({ windowMs, leastBytes: (leastBytesPerSecond * windowMs) / 1000 })
 
 /** Whether Fastify gathers the body before the handler runs: multipart bodies and recordings stream. */
-function isReadWhole({ headers }: FastifyRequest): boolean {
+function isReadWhole({ headers, routeOptions }: FastifyRequest): boolean {
+  if (routeOptions.config.streams) return false
   if (headers['content-length'] === undefined && headers['transfer-encoding'] === undefined) return false
   return /json/i.test(headers['content-type'] ?? '')
 }
@@ -48,7 +50,7 @@ export function installHolding(scope: FastifyInstance, shares: Shares, bodyMs = 
     // One that is too long is refused unread.
     if (!isReadWhole(request) || length > bodyLimit) return next(null, payload)
     const held: (() => void)[] = []
-    reply.raw.once('close', () => {
+    whenOver(request, reply, () => {
       for (const giveBack of held) giveBack()
     })
     const hold = (bytes: number) => held.push(shares.take(userId, bytes))
@@ -82,7 +84,7 @@ export function installHolding(scope: FastifyInstance, shares: Shares, bodyMs = 
     const values = isReadWhole(request) ? countValues(request.body) : 0
     if (values <= fewValues) return next()
     try {
-      reply.raw.once('close', shares.take(request.userId, values * valueBytes))
+      whenOver(request, reply, shares.take(request.userId, values * valueBytes))
     } catch (error) {
       return next(asError(error))
     }
@@ -103,7 +105,7 @@ export function installHolding(scope: FastifyInstance, shares: Shares, bodyMs = 
         return next(asError(error))
       }
       const late = setTimeout(() => raw.destroy(), readingMs + (bytes / leastBytesPerSecond) * 1000).unref()
-      raw.once('close', () => {
+      whenOver(request, reply, () => {
         clearTimeout(late)
         giveBack()
       })

@@ -3,6 +3,7 @@ import { Readable } from 'node:stream'
 import { type Folder, inFolder, type ObjectStore } from '@playtherapy/object-store'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { errors } from './errors.ts'
+import { whenOver } from './over.ts'
 
 interface StoredJson {
   path: string
@@ -50,7 +51,7 @@ export async function sendJsonObject(
   headers: Record<string, string | number> = {},
 ): Promise<FastifyReply> {
   const gone = new AbortController()
-  reply.raw.once('close', () => gone.abort())
+  whenOver(request, reply, () => gone.abort())
   const unreadable = (error: unknown) => {
     if (!gone.signal.aborted) request.log.error({ err: error }, 'a stored document could not be read')
     return errors.downloadFailed(path.split('/').at(-1) ?? '')

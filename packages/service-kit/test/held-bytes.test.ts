@@ -136,3 +136,13 @@ t.test('what is held fits into the memory that docker-compose.yml gives', async 
   const [, memory] = /\n {2}contents:\n[\s\S]*?\n {4}mem_limit: (\d+)m\n/.exec(compose) ?? []
   t.equal(Number(memory) / 6, 64)
 })
+
+t.test('answers that wait behind another one of their connection are given back with it', async (t) => {
+  const { open, holding } = await place(t)
+  const get = 'GET /large HTTP/1.1\r\n'
+  const authorization = `authorization: ${good(7).authorization}\r\n`
+  const socket = await open(7, `${get}\r\n${`${get}host: x\r\n${authorization}\r\n`.repeat(2)}`)
+  await holding(3 * answerBytes)
+  socket.destroy()
+  await holding(0)
+})

@@ -1,8 +1,14 @@
 import { type FindPlace, inFolder, type ObjectStore } from '@playtherapy/object-store'
 import type { Database } from '@playtherapy/schema'
-import { createShares, ErrorBody, errors, type SessionOfCaller, SessionParams } from '@playtherapy/service-kit'
+import {
+  createShares,
+  ErrorBody,
+  errors,
+  type SessionOfCaller,
+  SessionParams,
+  whenOver,
+} from '@playtherapy/service-kit'
 import type { FastifyInstance, FastifyReply } from 'fastify'
-import { whenOver } from '../over.ts'
 import { answerTo } from './conditions.ts'
 import { findPlayable, type Playable } from './repository.ts'
 import { createTurns } from './turns.ts'

@@ -7,9 +7,8 @@ import {
   StoreFailedError,
   TooLargeError,
 } from '@playtherapy/intake'
-import { errors, fault } from '@playtherapy/service-kit'
+import { errors, fault, whenOver } from '@playtherapy/service-kit'
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import { whenOver } from '../over.ts'
 import { type FileBounds, openFilePart } from './file-part.ts'
 
 /**

@@ -1,4 +1,4 @@
-import { createShares } from '@playtherapy/service-kit'
+import { createShares, whenOver } from '@playtherapy/service-kit'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 
 /**
@@ -22,13 +22,13 @@ export type WithMemory = <T>(
 /** The bound on what requests under way hold together; one for each process. */
 export function scriptMemory(): WithMemory {
   const shares = createShares(heldBytes)
-  return async ({ userId }, { raw }, bytes, work) => {
-    const release = shares.take(userId, bytes)
+  return async (request, reply, bytes, work) => {
+    const release = shares.take(request.userId, bytes)
     try {
       return await work()
     } finally {
-      if (raw.destroyed) release()
-      else raw.once('close', release)
+      if (reply.raw.destroyed || request.raw.socket.destroyed) release()
+      else whenOver(request, reply, release)
     }
   }
 }
