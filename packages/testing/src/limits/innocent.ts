@@ -2,6 +2,7 @@
  * A therapist who means no harm, as a process of her own, so that what the attackers' side computes does not slow her
  * down. Asks what a client asks, again and again, until the parent says stop; then tells it what she saw.
  */
+import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { request } from './client.ts'
 
@@ -28,6 +29,8 @@ export interface Experience {
   slowest: string
   /** Failures at a moment at which the service said that it was ready. */
   untrueReady: number
+  /** Longest time, in milliseconds, that her own process stood still, which hardly works: what the machine itself adds. */
+  machineMs: number
 }
 
 /** Longest wait for one answer, in milliseconds. */
@@ -35,7 +38,7 @@ const patienceMs = 30_000
 const pauseMs = 250
 const uploadPauseMs = 3_000
 
-const seen: Experience = { asked: 0, failed: {}, slowestMs: 0, slowest: 'nothing', untrueReady: 0 }
+const seen: Experience = { asked: 0, failed: {}, slowestMs: 0, slowest: 'nothing', untrueReady: 0, machineMs: 0 }
 let stopped = false
 
 async function ask(kind: string, service: string, wanted: number, url: string, init: () => RequestInit) {
@@ -67,12 +70,15 @@ async function work({ url, services, authorization, session, uploads, clip }: Er
     }
   }
   const range = { ...headers, range: 'bytes=0-1023' }
+  const delay = monitorEventLoopDelay()
+  delay.enable()
   await Promise.all([
     repeat(pauseMs, 'list', services.contents, 200, `${api}/case`, () => ({ headers })),
     repeat(pauseMs, 'script', services.script, 200, `${api}${session}/script`, () => ({ headers })),
     repeat(pauseMs, 'video', services.media, 206, `${api}${session}/video`, () => ({ headers: range })),
     repeat(uploadPauseMs, 'upload', services.media, 201, `${api}${uploads}/video`, upload),
   ])
+  seen.machineMs = Math.round(delay.max / 1e6)
 }
 
 process.on('disconnect', () => process.exit())

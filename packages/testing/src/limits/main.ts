@@ -53,7 +53,7 @@ function row({ attack, seen, experience, peak, loop, oomKills, errorLines, fault
     seen.slice(0, 400),
     `${failed} of ${experience.asked}`,
     `${experience.slowestMs}`,
-    ...[peak, `${oomKills}`, loop, `${errorLines}`],
+    ...[peak, `${oomKills}`, `${loop} (${experience.machineMs})`, `${errorLines}`],
     faults.length === 0 ? 'ok' : `**broken**: ${faults.join('; ')}`,
   ]
   return `| ${cells.map(cell).join(' | ')} |`
@@ -74,7 +74,7 @@ const home = await makeHome(stage)
 await stage.close()
 
 console.log(
-  '| attack | seen | others’ failures | slowest ms | peak MiB / limit | OOM kills | event loop ms | error lines | |',
+  '| attack | seen | others’ failures | slowest ms | peak MiB / limit | OOM kills | event loop ms (machine) | error lines | |',
 )
 console.log('|---|---|---|---|---|---|---|---|---|')
 let broken = 0

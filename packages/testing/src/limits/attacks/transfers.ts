@@ -112,6 +112,23 @@ export const transferAttacks: Attack[] = [
     prepare: unreadPlayers,
   },
   {
+    name: 'players-crowd',
+    what: 'the same from eight therapists, 256 players each',
+    environments: throughGateway,
+    crowd: true,
+    async prepare(stage) {
+      const big = await stage.clips.get('big.mp4')
+      const hostile = range(8).map(() => stage.therapist())
+      const sessions: string[] = []
+      for (const each of hostile) sessions.push(await sessionWithVideo(each, big))
+      return () =>
+        hold(
+          hostile.flatMap((each, n) => range(256).map(() => readNoMore(each.open('GET', `${sessions[n]}/video`)))),
+          stage.seconds,
+        )
+    },
+  },
+  {
     name: 'player-churn',
     what: '1,000 players that leave after 50 ms, 50 at a time',
     async prepare(stage) {
