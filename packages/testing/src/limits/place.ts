@@ -101,6 +101,7 @@ export async function startPlace(programs: string): Promise<Place> {
     await Promise.all(programNames.map(async (name) => [name, await freePort()] as const)),
   )
   let users = 1_000
+  let closeStage = async () => {}
 
   return {
     async openStage(environments = {}) {
@@ -133,17 +134,19 @@ export async function startPlace(programs: string): Promise<Place> {
         { contents: contents.url, media: media.url, script: script.url, store: bucket.endpoint ?? '' },
         { file: join(checkout, '.docker/nginx.conf'), port: gatewayPort, inside: group.inside },
       )
+      closeStage = async () => {
+        closeStage = async () => {}
+        await nginx.stop()
+        await group.remove()
+        await Promise.all(Object.values(processes).map((each) => each.stop()))
+      }
       return {
         url: nginx.url,
         processes,
         therapist: () => createTherapist(nginx.url, ++users, jwtSecret),
         ...{ seconds, sql, bucket, clips, scratch },
         gateway: { memoryBytes: limits.memoryBytes, oomKills: group.oomKills, peakBytes: group.peakBytes },
-        async close() {
-          await nginx.stop()
-          await group.remove()
-          await Promise.all(Object.values(processes).map((each) => each.stop()))
-        },
+        close: closeStage,
       }
     },
     async forget(userId) {
@@ -153,6 +156,7 @@ export async function startPlace(programs: string): Promise<Place> {
       await rm(inDirectory('scratch'), { recursive: true, force: true })
     },
     async stop() {
+      await closeStage()
       queue.disconnect()
       await sql.end({ timeout: 5 })
       await Promise.all([pg.stop(), redis.kill(), s3.stop(), clips.remove()])
