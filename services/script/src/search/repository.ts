@@ -57,8 +57,9 @@ export function unpagedScripts(db: Database, caller: CaseOfCaller): Promise<Unpa
 }
 
 /**
- * Keeps the pages of a script, batches of JSON arrays, instead of those of older versions, also when a newer one was saved meanwhile: that one's
- * first search replaces them. Nothing happens when the session is gone.
+ * Stores the pages of a script, which come as batches of JSON arrays, in place of those of older versions. It does so also
+ * when a newer version was saved meanwhile: the first search of that one replaces them. Nothing happens when the session
+ * was deleted.
  */
 export async function keepPages(
   db: Database,
