@@ -82,6 +82,14 @@ t.test('WebVTT holds any text and any speaker', async (t) => {
   t.match(record, { speaker: 'a b', text: '1\n2' }, 'blank lines would end the cue')
 })
 
+t.test('SubRip makes no cue of what is said', async (t) => {
+  const times = { start_time: '00:00:01', end_time: '00:00:02' }
+  const text = 'x\n2\n00:00:05,000 --> 00:00:06,000\nnobody said this'
+  t.same(read.srt(toSrt([{ ...times, speaker: 'T', text }])), [
+    { ...times, speaker: 'T', text: text.replace('-->', '→') },
+  ])
+})
+
 t.test('captions place what has no time, in the order of starts', async (t) => {
   const times = (...records: [unknown, unknown, string?][]) =>
     toVtt(records.map(([start_time, end_time, text = 'x']) => ({ start_time, end_time, speaker: '', text })))

@@ -78,6 +78,19 @@ t.test('CSV comes back as it went, and runs nothing', async (t) => {
   )
 })
 
+t.test('what is too long for a cell goes on below, and runs nothing there either', async (t) => {
+  const long = `${'x'.repeat(16_000)}=1+1${'y'.repeat(16_000)}`
+  const [, ...rows] = parse([...toCsv([{ speaker: long, text: `${long}z` }])].join(''), { bom: true })
+  t.same(
+    rows.map(([, , speaker, text]: string[]) => [speaker?.slice(0, 3), text?.slice(0, 3)]),
+    [
+      ['xxx', 'xxx'],
+      ["'=1", "'=1"],
+      ['yyy', 'yyy'],
+    ],
+  )
+})
+
 t.test('XLSX comes back as it went', async () => {
   const held = (value: unknown) => String(value)
   await check(

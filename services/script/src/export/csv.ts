@@ -20,7 +20,7 @@ function* cell(value: string): Iterable<string> {
 /**
  * A script as CSV (RFC 4180), with a header line and times as they were sent. It begins with a byte order mark: Excel
  * takes a file without one for the machine's old code page and garbles Korean; other readers skip it. A text that a
- * spreadsheet would run as a formula gets an apostrophe before it; XLSX needs none.
+ * spreadsheet would run as a formula gets an apostrophe before it; XLSX needs none. `rows` says what happens to long ones.
  */
 export function* toCsv(records: ScriptRecord[]): Iterable<string> {
   yield `\ufeff${columns.join(',')}\r\n`

@@ -1,7 +1,10 @@
 import type { ScriptRecord } from '../records/record.ts'
-import { filledLines } from '../records/texts.ts'
+import { filledLines, replaced } from '../records/texts.ts'
 import { captionTime } from '../records/times.ts'
 import { cues } from './cues.ts'
+
+/** A text for a cue: players take an arrow for the times of another cue. */
+const harmless = (text: string) => replaced(text, /-->/g, () => '→')
 
 /**
  * A script as SubRip, each speaker as `T: ` before the text. SubRip has no way to escape: what looks like a tag is a tag
@@ -10,9 +13,9 @@ import { cues } from './cues.ts'
 export function* toSrt(records: ScriptRecord[]): Iterable<string> {
   for (const [index, { start, end, speaker, text }] of cues(records).entries()) {
     yield `${index > 0 ? '\n' : ''}${index + 1}\n${captionTime(start, ',')} --> ${captionTime(end, ',')}\n`
-    let before = speaker ? `${speaker}: ` : ''
+    let before = speaker ? `${harmless(speaker)}: ` : ''
     for (const line of filledLines(text)) {
-      yield before + line
+      yield before + harmless(line)
       before = '\n'
     }
     yield '\n'

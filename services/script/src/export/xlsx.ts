@@ -1,9 +1,6 @@
 import type { ScriptRecord } from '../records/record.ts'
 import { columns, rows } from './table.ts'
 
-/** A cell holds at most 32,767 UTF-16 units; this many characters always fit. */
-const chunk = /[\s\S]{1,16000}/gu
-
 /** Excel reads `_x0041_` as the character of that number; with its first mark spelt like that it stays what it is. */
 const spelt = /_(?=x[\da-f]{4}_)/gi
 
@@ -19,18 +16,14 @@ const spelling = (text: string) => {
 
 /**
  * A script as an Excel workbook of one sheet, with a header row and times as they were sent. All cells are texts, so
- * nothing in them is ever run as a formula. A text too long for a cell goes on in the text column of further rows.
+ * nothing in them is ever run as a formula.
  */
 export async function toXlsx(records: ScriptRecord[]): Promise<Buffer> {
   // Few ask for it, and loading it would slow every start.
   const { default: writeXlsxFile } = await import('write-excel-file/node')
-  const cells = [...rows(records)].flatMap(([start = '', end = '', speaker = '', text = '']) => {
-    const [first = '', ...more] = text.match(chunk) ?? []
-    return [[start, end, speaker, first], ...more.map((rest) => ['', '', '', rest])]
-  })
   const text = (value: string) => (value === '' ? null : { value: spelling(value), type: String })
   const header = columns.map((value) => ({ value, type: String, fontWeight: 'bold' as const }))
-  const sheet = [header, ...cells.map((row) => row.map(text))]
+  const sheet = [header, ...Array.from(rows(records), (row) => row.map(text))]
   return writeXlsxFile(sheet, {
     sheet: 'script',
     columns: [{ width: 14 }, { width: 14 }, { width: 10 }, { width: 100 }],

@@ -25,8 +25,8 @@ const ordinaryBytes = 2 * mebibyte
  * other one 150 of heap and 110 outside: text and result of a script, the result once more while it is put together.
  */
 const [ordinaryHeapMebibytes, largestHeapMebibytes, youngMebibytes] = [96, 192, 24]
-/** Longest time that a task may take, with its wait for a thread, in milliseconds; the longest take 3 s on a free core. */
-const taskMs = 60_000
+/** Longest time that a task may take, in milliseconds; the longest take 3 s on a free core. */
+const longestMs = 30_000
 /** Milliseconds after which an idle thread ends. */
 const idleMs = 60_000
 /** Most tasks that wait for a thread: one of each therapist. */
@@ -42,25 +42,45 @@ const execArgv =
     ? ['--import', `data:text/javascript,import{register}from'${import.meta.resolve('tsx/esm/api')}';register()`]
     : []
 
-/** One thread and its queue, in which each therapist has one task at a time. */
-function createLane(heapMebibytes: number) {
+/** Whether a thread was ended because its task took too long, or more memory than it has. */
+const isOverdone = (error: unknown) =>
+  error instanceof Error && (error.name === 'AbortError' || /OUT_OF_MEMORY/.test(String(Reflect.get(error, 'code'))))
+
+/**
+ * One thread and its queue, in which each therapist has one task at a time. The queue is ours: after a task that was
+ * aborted the library begins with none that waits until another one comes (piscina 5.3.2, piscinajs/piscina #805).
+ */
+function createLane(heapMebibytes: number, taskMs: number) {
   const pool = new Piscina({
     filename,
     execArgv,
     minThreads: 0,
     maxThreads: 1,
-    maxQueue: mostWaiting,
     idleTimeout: idleMs,
     atomics: 'disabled',
     resourceLimits: { maxOldGenerationSizeMb: heapMebibytes, maxYoungGenerationSizeMb: youngMebibytes },
   })
   const last = new Map<number, Promise<unknown>>()
+  let turn: Promise<unknown> = Promise.resolve()
+  let waiting = 0
+  /** Runs a task after those that wait for the thread already. */
+  async function queue(job: { name: TaskName; input: object }) {
+    if (waiting >= mostWaiting) throw errors.unavailable()
+    waiting++
+    const done = turn.then(() =>
+      pool.run(job, { transferList: movable(job), signal: AbortSignal.timeout(taskMs) }).catch((error) => {
+        throw isOverdone(error) ? errors.unavailable() : error
+      }),
+    )
+    turn = done.catch(() => {})
+    return done.finally(() => waiting--)
+  }
   return {
     async run(userId: number, job: { name: TaskName; input: object }) {
       const before = last.get(userId)
       const mine = (async () => {
         await before
-        return pool.run(job, { transferList: movable(job), signal: AbortSignal.timeout(taskMs) })
+        return queue(job)
       })()
       const settled = mine.catch(() => {})
       last.set(userId, settled)
@@ -76,20 +96,18 @@ function createLane(heapMebibytes: number) {
 
 /**
  * The tasks, each for a therapist. Bytes of an input are gone afterwards; those of a result are the caller's. All throw
- * what the task throws, and 503 when the threads are too busy or a task takes too long.
+ * what the task throws, and 503 when the threads are too busy or a task takes longer than `taskMs`, 30 s by default.
  */
-export function createWork() {
-  const ordinary = createLane(ordinaryHeapMebibytes)
-  const largest = createLane(largestHeapMebibytes)
+export function createWork(taskMs = longestMs) {
+  const ordinary = createLane(ordinaryHeapMebibytes, taskMs)
+  const largest = createLane(largestHeapMebibytes, taskMs)
   const through =
     <I extends object, O>(name: TaskName, task: (input: I) => O | Promise<O>, isDear = (_: I) => false) =>
     async (userId: number, input: I): Promise<O> => {
       const size = bytesIn(input).reduce((sum, { length }) => sum + length, 0)
       if (size <= atOnceBytes && !isDear(input)) return task(input)
       const lane = size <= ordinaryBytes ? ordinary : largest
-      const answer: Answer<O> = await lane.run(userId, { name, input }).catch(() => {
-        throw errors.unavailable()
-      })
+      const answer: Answer<O> = await lane.run(userId, { name, input })
       if ('refusal' in answer) {
         const { status, code, message, detail } = answer.refusal
         throw new ApiError(status, code, message, detail && { detail })
