@@ -35,7 +35,7 @@ async function* verified(stream: Readable, checksum: string, wrong: () => Error)
     }
   }
   if (hash.digest('hex') !== checksum) throw wrong()
-  yield* held
+  yield Buffer.concat(held)
 }
 
 /**

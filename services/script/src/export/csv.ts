@@ -1,5 +1,4 @@
 import type { ScriptRecord } from '../records/record.ts'
-import { pieces } from '../records/texts.ts'
 import { columns, rows } from './table.ts'
 
 /**
@@ -9,12 +8,9 @@ import { columns, rows } from './table.ts'
 const formula = /^(?:[\t\r]|[\s\p{C}]*[=+\-@＝＋－＠])/u
 
 /** A cell (RFC 4180): in quotes where it holds a comma, a quote or a line break, also a bare one. */
-function* cell(value: string): Iterable<string> {
+function cell(value: string): string {
   const shown = formula.test(value) ? `'${value}` : value
-  const quote = /[",\r\n]/.test(shown) ? '"' : ''
-  yield quote
-  for (const piece of pieces(shown)) yield piece.replaceAll('"', '""')
-  yield quote
+  return /[",\r\n]/.test(shown) ? `"${shown.replaceAll('"', '""')}"` : shown
 }
 
 /**
@@ -24,11 +20,5 @@ function* cell(value: string): Iterable<string> {
  */
 export function* toCsv(records: ScriptRecord[]): Iterable<string> {
   yield `\ufeff${columns.join(',')}\r\n`
-  for (const row of rows(records)) {
-    for (const [index, value] of row.entries()) {
-      if (index > 0) yield ','
-      yield* cell(value)
-    }
-    yield '\r\n'
-  }
+  for (const row of rows(records)) yield `${row.map(cell).join(',')}\r\n`
 }

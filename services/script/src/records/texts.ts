@@ -9,11 +9,10 @@ const pieceLength = 65_536
 const piece = new RegExp(`[\\s\\S]{1,${pieceLength}}`, 'gu')
 
 /** A text in pieces. */
-export const pieces = (text: string): string[] => text.match(piece) ?? []
+export const pieces = (text: string): string[] => (text.length <= pieceLength ? [text] : (text.match(piece) ?? []))
 
 /** Changes a text piece by piece. `change` must do the same to a character whatever stands beside it. */
-export const inPieces = (text: string, change: (piece: string) => string): string =>
-  text.length <= pieceLength ? change(text) : pieces(text).map(change).join('')
+export const inPieces = (text: string, change: (piece: string) => string): string => pieces(text).map(change).join('')
 
 function* partsOf(text: string, pattern: RegExp, change: (match: string) => string): Iterable<string> {
   let from = 0
@@ -40,7 +39,13 @@ export function replaced(text: string, pattern: RegExp, change: (match: string) 
 /** A text whose runs of whitespace are one space each, without any at its ends. */
 export const squeezed = (text: string): string => replaced(text, /\s+/g, () => ' ').trim()
 
-/** The lines of a text that are not blank, one at a time; line and paragraph separators break lines too. */
-export function* filledLines(text: string): Iterable<string> {
+function* linesOf(text: string): Iterable<string> {
   for (const [line] of text.matchAll(/[^\r\n\u2028\u2029]+/g)) if (/\S/.test(line)) yield line
 }
+
+/** The lines of a text that are not blank; line and paragraph separators break lines too. */
+export const filledLines = (text: string): Iterable<string> =>
+  text.length <= pieceLength
+    ? text.split(/[\r\n\u2028\u2029]+/).filter((line) => /\S/.test(line))
+    : // A list of seven million lines would not fit into memory.
+      linesOf(text)
