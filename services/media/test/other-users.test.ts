@@ -8,7 +8,10 @@ const isRoot = process.getuid?.() === 0
 /** Another user of the machine, where we may become one; else ourselves, without what only we know. */
 const stranger = isRoot ? { uid: 65_534, gid: 65_534 } : {}
 
-/** What a stranger tries while an encode runs: prints how many bytes he got of what. */
+/**
+ * What a stranger tries while an encode runs: prints how many bytes he got of what. `/proc/self` on ffmpeg's command line
+ * are its own descriptors, read as such; here it would be ours, among them pipes that never end.
+ */
 const attack = `
 const { readFileSync, readdirSync } = require('node:fs')
 const { request } = require('node:http')
@@ -20,7 +23,7 @@ const ffmpeg = lines.findIndex((words) => words.some((word) => /ff(mpeg|probe)$/
 const words = lines[ffmpeg] ?? []
 const environ = read('/proc/' + programs[ffmpeg] + '/environ')
 const descriptors = [3, 4].map((fd) => read('/proc/' + programs[ffmpeg] + '/fd/' + fd)).join('')
-const files = words.filter((word) => word.startsWith('/') && !/ff(mpeg|probe)$/.test(word)).map(read).join('')
+const files = words.filter((word) => word.startsWith('/') && !/ff(mpeg|probe)$|^\\/proc\\/self/.test(word)).map(read).join('')
 const urls = words.filter((word) => word.startsWith('http:'))
 const ports = read('/proc/net/tcp').split('\\n').filter((line) => / 0100007F:\\w+ \\w+:\\w+ 0A /.test(line))
   .map((line) => parseInt(line.trim().split(/\\s+/)[1].split(':')[1], 16))
