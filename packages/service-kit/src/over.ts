@@ -5,7 +5,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
  * waits behind another one of its connection never closes, so the end of its request counts too.
  */
 export function whenOver({ raw }: FastifyRequest, reply: FastifyReply, act: () => void): void {
-  if (raw.socket.destroyed) act()
+  if (raw.socket.destroyed || reply.raw.destroyed) act()
   reply.raw.once('close', act)
   raw.once('close', () => raw.socket.destroyed && act())
 }

@@ -27,8 +27,7 @@ export function scriptMemory(): WithMemory {
     try {
       return await work()
     } finally {
-      if (reply.raw.destroyed || request.raw.socket.destroyed) release()
-      else whenOver(request, reply, release)
+      whenOver(request, reply, release)
     }
   }
 }
