@@ -39,6 +39,13 @@ export interface PutOptions {
   signal?: AbortSignal
 }
 
+/** Leave to read from the store once. */
+export interface Turn {
+  /** Bytes that may be asked for at most. */
+  bytes: number
+  giveBack: () => void
+}
+
 export interface GetOptions {
   /** First byte wanted, 0 by default. */
   start?: number
@@ -47,10 +54,10 @@ export interface GetOptions {
   /** The ETag the object must still have; ObjectChangedError otherwise. */
   ifMatch?: string
   /**
-   * Awaited before a connection, or a file, is opened, perhaps several times in a read; what it returns is called when
-   * that is closed again. So a caller can bound how many there are at once.
+   * Awaited before a connection, or a file, is opened, perhaps several times in a read; its `giveBack` is called when
+   * that is closed again. So a caller can bound how many there are at once, and how much is asked of the store.
    */
-  turn?: () => Promise<() => void>
+  turn?: () => Promise<Turn>
   /** Aborting it destroys the stream and frees its connection. */
   signal?: AbortSignal
 }

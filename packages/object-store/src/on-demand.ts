@@ -33,18 +33,20 @@ export async function readOnDemand(
   { start = 0, end, ifMatch, turn, signal }: GetOptions,
 ): Promise<Readable> {
   signal?.throwIfAborted()
-  async function openInTurn(...asked: Parameters<OpenSource>): Promise<Source> {
-    const giveBack = await turn?.()
+  /** Opens a piece of at most `bytes`, or of fewer where the turn is for fewer; a read without an end is one piece. */
+  async function openInTurn(from: number, last: number | undefined, bytes: number, etag?: string) {
+    const taken = await turn?.()
+    const to = last === undefined ? last : Math.min(last, from + Math.min(bytes, taken?.bytes ?? bytes) - 1)
     try {
-      const source = await open(...asked)
-      if (giveBack) source.body.once('close', giveBack)
-      return source
+      const source = await open(from, to, etag)
+      if (taken) source.body.once('close', taken.giveBack)
+      return { ...source, piece: (to ?? source.size - 1) - from + 1 }
     } catch (error) {
-      giveBack?.()
+      taken?.giveBack()
       throw error
     }
   }
-  const first = await openInTurn(start, end === undefined ? end : Math.min(end, start + firstBytes - 1), ifMatch)
+  const first = await openInTurn(start, end, firstBytes, ifMatch)
   const length = Math.max(0, Math.min(first.size, (end ?? first.size) + 1) - start)
   let { body } = first
   let isWaitedFor = false
@@ -53,7 +55,7 @@ export async function readOnDemand(
     body.destroy()
   }
   async function* bytes() {
-    let piece = end === undefined ? length : Math.min(length, firstBytes)
+    let { piece } = first
     for (let done = 0; ; ) {
       const before = done
       let patience = waitMs
@@ -75,8 +77,8 @@ export async function readOnDemand(
       }
       if (done === length) return
       if (done === before) throw new Error('the object store broke off')
-      piece = isWaitedFor ? slowBytes : piece * growth
-      body = (await openInTurn(start + done, start + Math.min(length, done + piece) - 1, first.etag)).body
+      const wanted = isWaitedFor ? slowBytes : piece * growth
+      ;({ body, piece } = await openInTurn(start + done, start + length - 1, wanted, first.etag))
       if (stream.destroyed) body.destroy()
     }
   }

@@ -133,8 +133,11 @@ for (const backend of storeBackends) {
     const turn = async () => {
       taken++
       most = Math.max(most, ++under)
-      return () => {
-        under--
+      return {
+        bytes: 2 * 1024 ** 2,
+        giveBack: () => {
+          under--
+        },
       }
     }
     const end = bytes.length - 1
@@ -144,7 +147,7 @@ for (const backend of storeBackends) {
       size += chunk.length
     }
     t.equal(size, bytes.length)
-    t.ok(taken > 2, 'a read with an end comes in pieces')
+    t.ok(taken >= 6, 'a read with an end comes in pieces, none larger than its turn allows')
     t.same([await heldInTheEnd(async () => under), most], [0, 1])
     await t.rejects(store.get('2.mp4', { start: 0, end, turn }), ObjectMissingError)
     ;(await store.get('1.mp4', { start: 0, end, turn })).destroy()

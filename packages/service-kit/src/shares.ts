@@ -1,7 +1,5 @@
 import { errors } from './errors.ts'
 
-/** Part of a bound that one therapist may hold. */
-const sharePart = 4
 /** Seconds after which a refused caller is asked to come again. */
 const retryAfterSeconds = 5
 
@@ -23,11 +21,11 @@ export interface Shares {
 }
 
 /**
- * A bound of `most` units (requests, connections, bytes) for a process. One therapist may hold a quarter of them, at
- * least one, so that nobody can take what the others need.
+ * A bound of `most` units (requests, connections, bytes) for a process. One therapist may hold one of `parts` parts of
+ * them, a quarter by default, and at least one unit, so that nobody can take what the others need.
  */
-export function createShares(most: number): Shares {
-  const share = Math.max(1, Math.floor(most / sharePart))
+export function createShares(most: number, parts = 4): Shares {
+  const share = Math.max(1, Math.floor(most / parts))
   const holdings = new Map<number, number>()
   let held = 0
   return {

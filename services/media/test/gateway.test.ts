@@ -30,7 +30,7 @@ async function status(answering: Promise<Response>): Promise<number> {
   return answer.status
 }
 
-async function behindGateway(t: Teardown, playbacks?: number) {
+async function behindGateway(t: Teardown, limits: { playbacks?: number; waiting?: number } = {}) {
   const settings = await testBucket()
   const store = createS3Store(settings)
   const gateway = { prefix: '/objects/', findPlace: createFindPlace(settings) }
@@ -39,7 +39,7 @@ async function behindGateway(t: Teardown, playbacks?: number) {
   const nginx = await startNginx(directory, {
     media: media.host.url,
     store: settings.endpoint ?? '',
-    ...(playbacks && { playbacks }),
+    ...limits,
   })
   t.teardown(async () => {
     await nginx.stop()
@@ -129,11 +129,26 @@ t.test('an object that is gone or was swapped is not played, and no way leads ro
   t.match(await answerOf(await play({ range: 'bytes=0-1' })), failed)
 })
 
+t.test('the gateway passes on what comes with one token at a pace, and others notice nothing', { skip }, async (t) => {
+  const { media, nginx } = await behindGateway(t, { waiting: 60 })
+  await addRendition(media, clip())
+  const ids = await media.addSession(8)
+  await addRendition({ ...media, ...ids }, clip())
+  const ask = (path: string, headers: Record<string, string>) => fetch(nginx.url + path, { headers, method: 'HEAD' })
+  const flood = Array.from({ length: 200 }, () => ask(media.path, media.auth))
+  const other = await ask(media.pathOf(ids), media.host.as(8))
+  t.equal(other.status, 200)
+  const answers = await Promise.all(flood)
+  const refused = answers.filter(({ status }) => status === 429)
+  t.ok(refused.length > 0 && refused.every(({ headers }) => headers.get('retry-after') === '5'))
+  t.ok(answers.every(({ status }) => status === 200 || status === 429))
+})
+
 t.test(
   'the gateway plays so many recordings at once for one therapist, and others notice nothing',
   { skip },
   async (t) => {
-    const { media, nginx, play } = await behindGateway(t, 2)
+    const { media, nginx, play } = await behindGateway(t, { playbacks: 2 })
     const bytes = clip(30_000_000)
     await addRendition(media, bytes)
     const ids = await media.addSession(8)

@@ -4,7 +4,7 @@ import { createTurns } from '../src/playback/turns.ts'
 /** Takes a turn; tells whether it has come. */
 function asker(turns: ReturnType<typeof createTurns>, userId: number) {
   const asked = { giveBack: undefined as (() => void) | undefined }
-  turns.take(userId).then((giveBack) => {
+  turns.take(userId).then(({ giveBack }) => {
     asked.giveBack = giveBack
   })
   return asked
@@ -56,7 +56,7 @@ t.test('every turn comes, however many wait', async (t) => {
   let most = 0
   await Promise.all(
     Array.from({ length: 500 }, async (_, index) => {
-      const giveBack = await turns.take(index % 3)
+      const { giveBack } = await turns.take(index % 3)
       under++
       most = Math.max(most, under)
       await settle()
@@ -65,4 +65,19 @@ t.test('every turn comes, however many wait', async (t) => {
     }),
   )
   t.same([under, most], [0, 6])
+})
+
+t.test('the more reads a therapist has, the less each asks of the store', async (t) => {
+  const turns = createTurns(8)
+  const { bytes: alone } = await turns.take(7)
+  const { bytes: second } = await turns.take(7)
+  t.equal(second, alone / 2)
+  for (let n = 0; n < 500; n++) asker(turns, 7)
+  const { bytes: other } = await turns.take(8)
+  t.equal(other, alone, 'another’s are no fewer')
+  const third = createTurns(8)
+  const held = await Promise.all(Array.from({ length: 2 }, () => third.take(7)))
+  const waiting = Array.from({ length: 500 }, () => third.take(7))
+  held[0]?.giveBack()
+  t.equal((await waiting[0])?.bytes, 1024 ** 2, 'and never fewer than a player wants')
 })

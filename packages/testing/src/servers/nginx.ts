@@ -24,6 +24,8 @@ export interface Upstreams {
   bucket?: string
   /** Playbacks of one therapist at once. */
   playbacks?: number
+  /** Requests with one token that may wait until it is their turn. */
+  waiting?: number
 }
 
 export interface NginxOptions {
@@ -41,7 +43,15 @@ export interface NginxOptions {
  */
 export async function startNginx(
   directory: string,
-  { media, store, contents = nowhere, script = nowhere, bucket = 'playtherapy', playbacks = 256 }: Upstreams,
+  {
+    media,
+    store,
+    contents = nowhere,
+    script = nowhere,
+    bucket = 'playtherapy',
+    playbacks = 64,
+    waiting = 1000,
+  }: Upstreams,
   { file: source = gateway, port: wanted, inside = (program, args) => [program, args] }: NginxOptions = {},
 ): Promise<RunningNginx> {
   await mkdir(directory, { recursive: true })
@@ -52,7 +62,8 @@ export async function startNginx(
     .replace(/access_log .*/, 'access_log off;')
     // Debian's nginx is too old to look names up again, and here are none.
     .replaceAll(' resolve ', ' ')
-    .replace('of_therapist 256', `of_therapist ${playbacks}`)
+    .replace('of_therapist 64', `of_therapist ${playbacks}`)
+    .replace('burst=1000', `burst=${waiting}`)
     .replace('location /playtherapy/', `location /${bucket}/`)
     .replaceAll('media:8080', new URL(media).host)
     .replaceAll('s3:3900', new URL(store).host)

@@ -15,6 +15,8 @@ import { createTurns } from './turns.ts'
 
 /** Recordings that one process sends at once; each takes up to half a MiB while its reader is slow. */
 const mostPlaybacks = 1_024
+/** The part of them for one therapist, who watches one; with more a paused player costs the store what it read ahead. */
+const playbackParts = 16
 /** Reads of the store that are under way for them at once. A store serves each of more than that only more slowly. */
 const mostReads = 64
 
@@ -43,7 +45,7 @@ export interface PlaybackOptions {
 /** How an encoded recording is played. */
 export async function playbackRoutes(app: FastifyInstance, { db, store, gateway }: PlaybackOptions): Promise<void> {
   const playable = findPlayable(db)
-  const playbacks = createShares(mostPlaybacks)
+  const playbacks = createShares(mostPlaybacks, playbackParts)
   const turns = createTurns(mostReads)
   const find = async (caller: SessionOfCaller): Promise<Playable> => {
     const rendition = await playable(caller)
@@ -55,6 +57,13 @@ export async function playbackRoutes(app: FastifyInstance, { db, store, gateway 
     '/video',
     { exposeHeadRoute: false, schema: { ...schema, summary: 'Play the encoded recording', response } },
     async (request, reply) => {
+      const gone = new AbortController()
+      // Where the gateway sends the bytes, it bounds how many recordings one therapist has open.
+      const release = gateway ? undefined : playbacks.take(request.userId)
+      whenOver(request, reply, () => {
+        release?.()
+        gone.abort()
+      })
       const rendition = await find(request)
       const answer = answerTo(request.headers, rendition)
       if (answer.status === 304) return describe(reply, rendition).code(304).send()
@@ -69,16 +78,9 @@ export async function playbackRoutes(app: FastifyInstance, { db, store, gateway 
         // The place's own answer carries status, length and range; its version is that of our ETag.
         reply.header('x-accel-redirect', gateway.prefix + place.slice(1))
         if (status === 206) reply.header('x-playback-range', `bytes=${start}-${end}`)
-        // The gateway sends the bytes, so it bounds how many recordings one therapist has open.
         reply.header('x-playback-therapist', request.userId)
         return describe(reply, rendition).type('video/mp4').send()
       }
-      const gone = new AbortController()
-      const release = playbacks.take(request.userId)
-      whenOver(request, reply, () => {
-        release()
-        gone.abort()
-      })
       const turn = () => turns.take(request.userId)
       const options = { start, end, ifMatch: rendition.etag, turn, signal: gone.signal }
       const stream = await store.get(key, options).catch((error: unknown) => {
