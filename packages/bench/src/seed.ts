@@ -4,11 +4,15 @@ import { eq } from 'drizzle-orm'
 /** A therapist of the rows that need but one. */
 export const therapist = 7
 
-/** Adds sessions of one case of the therapist; answers their paths. */
-export async function addSessions(databaseUrl: string, count: number): Promise<{ id: number; path: string }[]> {
+/** Adds sessions of one new case of the therapist with this id. Returns their ids and paths. */
+export async function addSessions(
+  databaseUrl: string,
+  count: number,
+  userId = therapist,
+): Promise<{ id: number; path: string }[]> {
   const database = openDatabase({ url: databaseUrl, max: 1, applicationName: 'bench' })
   try {
-    const [owned] = await database.db.insert(cases).values({ userId: therapist, givenName: '민수' }).returning()
+    const [owned] = await database.db.insert(cases).values({ userId, givenName: '민수' }).returning()
     if (!owned) throw new Error('no case')
     const wanted = Array.from({ length: count }, (_, n) => ({ caseId: owned.id, name: `session ${n + 1}` }))
     const made = await database.db.insert(sessions).values(wanted).returning({ id: sessions.id })

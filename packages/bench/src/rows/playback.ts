@@ -12,11 +12,13 @@ import { madeUpRecording, mebibyte } from '../recordings.ts'
 import type { Row } from '../row.ts'
 import { addRendition, addSessions, therapist } from '../seed.ts'
 
-/** Bytes of the recording that is played. */
-const size = 256 * mebibyte
+/** Bytes of each recording that is played. */
+const size = 128 * mebibyte
 /** What a viewer reads after each seek. */
 const seekBytes = mebibyte
-const viewers = 200
+/** The gateway and media bound what one therapist may do, so the viewers belong to several. */
+const therapists = [therapist, 8, 9, 10]
+const viewersEach = 50
 const seekSeconds = 3
 
 interface Source {
@@ -49,7 +51,8 @@ function readRange({ url, headers }: Source, start: number, length: number, agen
 }
 
 /** The same range of 64 MiB, four times over; seconds. */
-async function readLong(source: Source): Promise<number> {
+async function readLong([source]: Source[]): Promise<number> {
+  if (!source) throw new Error('no recording')
   const agent = new Agent({ keepAlive: true })
   const began = performance.now()
   for (let n = 0; n < 4; n++) await readRange(source, 32 * mebibyte, 64 * mebibyte, agent)
@@ -58,19 +61,21 @@ async function readLong(source: Source): Promise<number> {
 }
 
 /** Viewers who jump about for some seconds, each on a connection of its own. */
-async function seekAround(source: Source): Promise<Seeks> {
-  const agent = new Agent({ keepAlive: true, maxSockets: viewers })
+async function seekAround(sources: Source[]): Promise<Seeks> {
+  const agent = new Agent({ keepAlive: true, maxSockets: therapists.length * viewersEach })
   const times: number[] = []
   const began = performance.now()
   const end = began + seekSeconds * 1000
   await Promise.all(
-    Array.from({ length: viewers }, async () => {
-      while (performance.now() < end) {
-        const asked = performance.now()
-        await readRange(source, Math.floor(Math.random() * (size - seekBytes)), seekBytes, agent)
-        times.push(performance.now() - asked)
-      }
-    }),
+    sources
+      .flatMap((source) => Array.from({ length: viewersEach }, () => source))
+      .map(async (source) => {
+        while (performance.now() < end) {
+          const asked = performance.now()
+          await readRange(source, Math.floor(Math.random() * (size - seekBytes)), seekBytes, agent)
+          times.push(performance.now() - asked)
+        }
+      }),
   )
   agent.destroy()
   const seconds = (performance.now() - began) / 1000
@@ -89,26 +94,26 @@ async function stage(place: Place) {
     place.start({ program, env: { ...env, PLAYBACK_ACCEL_PREFIX: '/objects/' }, ready }),
   ])
   const nginx = await startNginx(join(place.directory, 'nginx'), { media: behind.url, store: bucket.endpoint ?? '' })
-  const [session] = await addSessions(databaseUrl, 1)
-  if (!session) throw new Error('no session')
   const store = createS3Store(bucket)
-  const key = await addRendition(databaseUrl, session, async (key) => {
-    const file = await madeUpRecording(place.directory, size)
-    return store.put(key, createReadStream(file), { contentType: 'video/mp4' })
-  })
-  store.close()
   const s3 = directClient(bucket)
-  const presigned = await getSignedUrl(s3, new GetObjectCommand({ Bucket: bucket.bucket, Key: key }), {
-    expiresIn: 3_600,
-  })
-  const path = `${session.path}/video`
-  const headers = place.as(therapist)
+  const sources: Record<'ours' | 'nginx' | 'store', Source[]> = { ours: [], nginx: [], store: [] }
+  const file = await madeUpRecording(place.directory, size)
+  for (const userId of therapists) {
+    const [session] = await addSessions(databaseUrl, 1, userId)
+    if (!session) throw new Error('no session')
+    const key = await addRendition(databaseUrl, session, (key) =>
+      store.put(key, createReadStream(file), { contentType: 'video/mp4' }),
+    )
+    const object = new GetObjectCommand({ Bucket: bucket.bucket, Key: key })
+    const path = `${session.path}/video`
+    const headers = place.as(userId)
+    sources.ours.push({ url: media.url + path, headers })
+    sources.nginx.push({ url: nginx.url + path, headers })
+    sources.store.push({ url: await getSignedUrl(s3, object, { expiresIn: 3_600 }), headers: {} })
+  }
+  store.close()
   return {
-    sources: {
-      ours: { url: media.url + path, headers },
-      nginx: { url: nginx.url + path, headers },
-      store: { url: presigned, headers: {} },
-    },
+    sources,
     async stop() {
       await nginx.stop()
       await Promise.all([media.stop(), behind.stop()])
@@ -123,7 +128,7 @@ export const playback: Row = {
   name: 'playback',
   async measure(place) {
     const { sources, stop } = await stage(place)
-    const each = <Sample>(act: (source: Source) => Promise<Sample>) =>
+    const each = <Sample>(act: (sources: Source[]) => Promise<Sample>) =>
       alternate({
         ours: () => act(sources.ours),
         nginx: () => act(sources.nginx),
