@@ -54,14 +54,22 @@ export function openDatabase({ url, max, applicationName }: DatabaseSettings): O
 
 const poolOver = (sql: postgres.Sql): Pool => drizzle(sql, { schema: tables, casing: 'snake_case' })
 
-const connect = (url: string, max: number, applicationName: string, longestMs: number) =>
-  postgres(url, {
+/**
+ * Keeps the statements that drizzle hands over as text prepared on their connection, which the driver does for its own
+ * templates only: they would be parsed and planned anew each time, after a round trip of their own to learn the types.
+ */
+function keepPrepared<Client extends postgres.ISql>(client: Client): Client {
+  const { unsafe } = client
+  client.unsafe = (text, values = [], options = {}) =>
+    unsafe(text, values, { ...options, prepare: values.length > 0 && values.length <= mostKept })
+  return client
+}
+
+function connect(url: string, max: number, applicationName: string, longestMs: number): postgres.Sql {
+  const sql = postgres(url, {
     max,
     connect_timeout: 5,
     answer_timeout: 20,
-    // Drizzle hands over text, in transactions too. It would be parsed and planned anew each time, after a round trip of
-    // its own to learn the types.
-    prepare_unsafe: mostKept,
     idle_timeout: 60,
     // The default pauses grow to 20 s, in which every request after a restart of the server would fail.
     backoff: () => 0.5 + Math.random() / 2,
@@ -72,3 +80,9 @@ const connect = (url: string, max: number, applicationName: string, longestMs: n
       idle_in_transaction_session_timeout: 30_000,
     },
   })
+  const { begin } = sql
+  return Object.assign(keepPrepared(sql), {
+    begin: <T>(work: (transaction: postgres.TransactionSql) => T | Promise<T>) =>
+      begin((transaction) => work(keepPrepared(transaction))),
+  })
+}
