@@ -1,3 +1,4 @@
+import closeWithGrace from 'close-with-grace'
 import type { FastifyInstance } from 'fastify'
 import { loggable } from './loggable.ts'
 
@@ -5,42 +6,36 @@ import { loggable } from './loggable.ts'
 const closeDeadlineMs = 8_000
 
 interface Running {
-  /** Name of the process for its last words. */
+  /** Name of the process, which its last words begin with. */
   name: string
   /** Stops accepting, drains, frees. Must be safe to be abandoned at the deadline. */
   close(): Promise<void>
 }
 
 /**
- * Closes on SIGTERM, SIGINT, or the death of a parent that holds an IPC channel to us; within the deadline, or by
- * force. A second signal forces at once. A failure nobody caught ends the process: its state cannot be trusted.
+ * Closes on SIGTERM, SIGINT and the like, or on the death of a parent that holds an IPC channel to us. After the
+ * deadline, or on a second signal, the process exits with 1, as it does at once on a failure that nobody caught: its
+ * state cannot be trusted. A close that fails is told on stderr.
  */
 export function closeOnSignals({ name, close }: Running): void {
-  let closing = false
-  const end = (signal: string) => {
-    if (closing) {
-      if (signal !== 'disconnect') process.exit(1)
-      return
-    }
-    closing = true
-    setTimeout(() => {
-      console.error(`${name}: not closed within ${closeDeadlineMs} ms, leaving`)
-      process.exit(1)
-    }, closeDeadlineMs).unref()
-    close().then(
-      () => process.exit(0),
-      () => process.exit(1),
-    )
+  const say = (what: string, error?: unknown) =>
+    console.error(`${name}: ${what}`, ...(error ? [JSON.stringify(loggable(error))] : []))
+  const logger = {
+    error: (what: unknown) => (typeof what === 'string' ? say(what) : say('the process could not be closed', what)),
   }
-  process.on('SIGTERM', end)
-  process.on('SIGINT', end)
-  process.on('disconnect', () => end('disconnect'))
-  // The parent may have gone while we were starting; without a channel this is undefined.
-  if (process.connected === false) end('disconnect')
-  process.on('uncaughtException', (error: unknown) => {
-    console.error(`${name}: a failure nobody caught, leaving`, JSON.stringify(loggable(error)))
-    process.exit(1)
+  // A parent may go while we close already.
+  let closed: Promise<void> | undefined
+  const grace = closeWithGrace({ delay: closeDeadlineMs, logger }, async ({ err }) => {
+    if (err) {
+      say('a failure nobody caught, leaving', err)
+      process.exit(1)
+    }
+    closed ??= close()
+    await closed
   })
+  process.once('disconnect', grace.close)
+  // The parent may have gone while we were starting; without a channel this is undefined.
+  if (process.connected === false) grace.close()
 }
 
 /** How long requests under way may go on once a host closes, in milliseconds; it leaves time to free the rest. */

@@ -183,7 +183,7 @@ t.test('on SIGTERM what is under way is finished, and nothing new begun', async 
     t.match(await answer, part)
   }
   t.equal(child.exitCode, null, 'it waits for what is under way')
-  child.kill('SIGUSR2')
+  child.kill('SIGCONT')
   t.match(await waiting, { status: 200, headers: { connection: 'close' }, body: '{"waited":true}' })
   t.same(await ended, [0, null])
 })

@@ -64,7 +64,7 @@ await serve({
     })
     app.get('/waits', async (request) => {
       request.log.info('waiting')
-      await once(process, 'SIGUSR2')
+      await once(process, 'SIGCONT')
       return { waited: true }
     })
     app.get<{ Querystring: { keyword?: string } }>('/crashes', ({ query }) => {
