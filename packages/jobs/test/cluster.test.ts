@@ -1,7 +1,7 @@
 import { announce } from '@playtherapy/schema'
-import { queueBackends, startRedisCluster, testDatabase } from '@playtherapy/testing'
+import { queueBackends, startRedisCluster, testDatabase, until } from '@playtherapy/testing'
 import t from 'tap'
-import { placeAt, scratchFolder, until } from './support.ts'
+import { placeAt, scratchFolder } from './support.ts'
 
 t.test('a Redis cluster, by whichever node', { skip: !queueBackends.includes('redis') }, async (t) => {
   const nodes = await startRedisCluster(await scratchFolder(t))

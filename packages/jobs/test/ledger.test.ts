@@ -1,8 +1,8 @@
 import { announce } from '@playtherapy/schema'
-import { queueBackends, testDatabase } from '@playtherapy/testing'
+import { queueBackends, testDatabase, until } from '@playtherapy/testing'
 import t from 'tap'
 import { countJobs, type JobContext, PermanentError } from '../src/index.ts'
-import { testPlace, until } from './support.ts'
+import { testPlace } from './support.ts'
 
 for (const backend of queueBackends) {
   t.test(backend, async (t) => {

@@ -9,11 +9,12 @@ import {
   randomName,
   startRedis,
   testDatabase,
+  until,
 } from '@playtherapy/testing'
 import { Redis } from 'ioredis'
 import t, { type Test } from 'tap'
 import type { RunningWorker } from '../src/index.ts'
-import { placeAt, scratchFolder, until } from './support.ts'
+import { placeAt, scratchFolder } from './support.ts'
 
 const resolves = (promise: Promise<unknown>) =>
   promise.then(

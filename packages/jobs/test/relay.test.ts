@@ -1,7 +1,7 @@
 import { announce } from '@playtherapy/schema'
-import { queueBackends } from '@playtherapy/testing'
+import { queueBackends, until } from '@playtherapy/testing'
 import t from 'tap'
-import { silent, testPlace, until } from './support.ts'
+import { silent, testPlace } from './support.ts'
 
 for (const backend of queueBackends) {
   t.test(backend, async (t) => {

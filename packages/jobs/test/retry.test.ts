@@ -1,8 +1,8 @@
 import { announce } from '@playtherapy/schema'
-import { queueBackends } from '@playtherapy/testing'
+import { queueBackends, until } from '@playtherapy/testing'
 import t from 'tap'
 import { PermanentError, PostponedError } from '../src/index.ts'
-import { testPlace, until } from './support.ts'
+import { testPlace } from './support.ts'
 
 for (const backend of queueBackends) {
   t.test(backend, async (t) => {

@@ -2,10 +2,10 @@ import { fork } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 import { announce } from '@playtherapy/schema'
-import { type QueueBackend, queueBackends, testDatabase, testQueue } from '@playtherapy/testing'
+import { type QueueBackend, queueBackends, testDatabase, testQueue, until } from '@playtherapy/testing'
 import { Redis } from 'ioredis'
 import t, { type Test } from 'tap'
-import { placeAt, until } from './support.ts'
+import { placeAt } from './support.ts'
 
 /** Kills a process in the middle of a job, which had happened `before` so many times; answers what others then saw. */
 async function afterDeath(t: Test, backend: QueueBackend, before: number): Promise<unknown[]> {

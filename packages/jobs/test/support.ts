@@ -24,15 +24,6 @@ export function handlersWith(given: Partial<JobHandlers>): JobHandlers {
   }
 }
 
-/** Waits for something to become true; rejects, naming it, when it does not within a minute. */
-export async function until(what: string, condition: () => boolean | Promise<boolean>): Promise<void> {
-  const end = Date.now() + 60_000
-  while (!(await condition())) {
-    if (Date.now() > end) throw new Error(`It did not happen: ${what}`)
-    await new Promise((resolve) => setTimeout(resolve, 20))
-  }
-}
-
 export interface Place {
   database: OpenDatabase
   /** The queues from outside, to look into them. */

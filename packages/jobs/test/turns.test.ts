@@ -1,7 +1,7 @@
 import { announce, cases, type Database, sessions, videos } from '@playtherapy/schema'
-import { type QueueBackend, queueBackends } from '@playtherapy/testing'
+import { type QueueBackend, queueBackends, until } from '@playtherapy/testing'
 import t, { type Test } from 'tap'
-import { type Place, testPlace, until } from './support.ts'
+import { type Place, testPlace } from './support.ts'
 
 /** So many stored recordings of a therapist, each announced; returns their ids. */
 async function upload(db: Database, userId: number, count: number): Promise<number[]> {

@@ -1,8 +1,8 @@
 import { announce } from '@playtherapy/schema'
-import { queueBackends } from '@playtherapy/testing'
+import { queueBackends, until } from '@playtherapy/testing'
 import t from 'tap'
 import { createWorker } from '../src/index.ts'
-import { handlersWith, silent, testPlace, until } from './support.ts'
+import { handlersWith, silent, testPlace } from './support.ts'
 
 for (const backend of queueBackends) {
   t.test(backend, async (t) => {

@@ -1,7 +1,6 @@
 import { request as openRequest } from 'node:http'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { createFileStore, fileRoutes } from '@playtherapy/object-store'
-import { testHost } from '@playtherapy/testing'
+import { testHost, until } from '@playtherapy/testing'
 import t, { type Test } from 'tap'
 import { admitUploads } from '../src/admit-upload.ts'
 
@@ -34,18 +33,16 @@ async function openFolder(t: Test, windowMs?: number) {
     for await (const { key } of store.unfinished('')) names.push(key)
     return names.length
   }
-  const until = async (count: number) => {
-    while ((await unfinished()) !== count) await sleep(10)
-  }
-  return { store, urlOf, put, begin, until }
+  const openUploads = (count: number) => until(`${count} open uploads`, async () => (await unfinished()) === count)
+  return { store, urlOf, put, begin, openUploads }
 }
 
 t.test('presigned uploads into one session leave room for the others', async (t) => {
-  const { urlOf, put, begin, until } = await openFolder(t)
+  const { urlOf, put, begin, openUploads } = await openFolder(t)
   const url = await urlOf(1, 1)
   // One URL may be used many times at once.
   const open = Array.from({ length: 16 }, () => begin(url))
-  await until(16)
+  await openUploads(16)
   t.match(await put(url), { status: 429, retry: /^\d+$/, body: /"error_code":10/ })
   t.match(await put(await urlOf(1, 2)), { status: 429 }, 'nor by another URL of the session')
   t.match(await put(await urlOf(2, 3)), { status: 200 }, 'others notice nothing')
@@ -53,17 +50,17 @@ t.test('presigned uploads into one session leave room for the others', async (t)
   const asJson = { method: 'PUT', body: '{}', headers: { 'content-type': 'application/json' } }
   t.equal((await fetch(url, asJson)).status, 403, 'whatever its type, a body that streams is not read as JSON')
   for (const request of open) request.destroy()
-  await until(0)
+  await openUploads(0)
   t.match(await put(url), { status: 200 }, 'what was broken off gave its place back')
 })
 
 t.test('a presigned upload that drips is cut', async (t) => {
-  const { store, urlOf, begin, until } = await openFolder(t, 300)
+  const { store, urlOf, begin, openUploads } = await openFolder(t, 300)
   const dripping = [begin(await urlOf(1, 1)), begin(await urlOf(1, 1))]
-  await until(2)
+  await openUploads(2)
   const timer = setInterval(() => dripping.map((request) => request.destroyed || request.write('x')), 10)
   await Promise.all(dripping.map((request) => new Promise((resolve) => request.once('close', resolve))))
   clearInterval(timer)
-  await until(0)
+  await openUploads(0)
   t.equal(await store.head('video/LOCAL/1/1/1.mp4'), undefined, 'and leaves nothing')
 })

@@ -22,3 +22,4 @@ export {
   testStore,
   versionsIn,
 } from './stores.ts'
+export { until } from './until.ts'

@@ -9,13 +9,12 @@ import { PermanentError } from '@playtherapy/jobs'
 import { createFileStore } from '@playtherapy/object-store'
 import { nodeOptions, programPath } from '@playtherapy/programs'
 import { cases, outbox, reportVersions, scriptVersions, sessions } from '@playtherapy/schema'
-import { queueBackends, testDatabase, testQueue } from '@playtherapy/testing'
+import { queueBackends, testDatabase, testQueue, until } from '@playtherapy/testing'
 import { eq } from 'drizzle-orm'
 import t, { type Test } from 'tap'
 import { createAnalyseFailed, createAnalyseScript } from '../src/generate/analyse-script.ts'
 import { announceAnalyses } from '../src/generate/repository.ts'
 import { failures, say, startProvider, status } from './provider.ts'
-import { until } from './support.ts'
 
 const { signal } = new AbortController()
 const interaction = { C1: '무서워요.', T1: '무섭구나.', TF: 'T', Description: '감정을 바로 읽었다.' }
@@ -197,7 +196,7 @@ for (const backend of queueBackends) {
       },
     })
     t.teardown(() => worker.kill('SIGKILL'))
-    const { reports } = await until(look, ({ state }) => state === 3 || state === 4)
+    const { reports } = await until('the report', look, ({ state }) => state === 3 || state === 4)
     t.match(reports, [{ version: 1, state: 'stored', scriptVersionId: scriptId }])
   })
 }

@@ -4,12 +4,11 @@ import { createReadStream } from 'node:fs'
 import { mkdtemp, readdir, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import { createFileStore } from '@playtherapy/object-store'
 import { nodeOptions, programPath } from '@playtherapy/programs'
 import { announce, cases, renditions, sessions, videos } from '@playtherapy/schema'
-import { type QueueBackend, queueBackends, testDatabase, testQueue } from '@playtherapy/testing'
+import { type QueueBackend, queueBackends, testDatabase, testQueue, until } from '@playtherapy/testing'
 import { eq } from 'drizzle-orm'
 import t, { type Test } from 'tap'
 
@@ -69,18 +68,13 @@ async function prepare(t: Test, backend: QueueBackend) {
     t.teardown(() => worker.kill('SIGKILL'))
     return worker
   }
-  const until = async (what: string, check: () => Promise<boolean>) => {
-    for (const end = Date.now() + 180_000; !(await check()); await sleep(50)) {
-      if (Date.now() > end) throw new Error(`It did not happen: ${what}`)
-    }
-  }
   const state = async () => (await db.select().from(videos).where(eq(videos.id, videoId)))[0]
   const keys = async () => {
     const found: string[] = []
     for await (const { key } of store.list('video/')) found.push(key)
     return found.sort()
   }
-  return { db, store, path, scratch, start, until, state, keys }
+  return { db, store, path, scratch, start, state, keys }
 }
 
 /** Process ids of a process's children. */
@@ -101,18 +95,18 @@ async function survives(t: Test, backend: QueueBackend, signal: 'SIGKILL' | 'SIG
   const label = `${backend}, ${signal}`
   const job = await prepare(t, backend)
   const first = await job.start()
-  await job.until('an encode under way', async () => ((await job.state())?.progress ?? 0) > 0)
+  await until('an encode under way', async () => ((await job.state())?.progress ?? 0) > 0)
   const programs = await childrenOf(first.pid)
   t.ok(programs.length > 0, `${label}: ffmpeg runs`)
   const gone = once(first, 'exit')
   first.kill(signal)
   await gone
   t.strictSame(await readdir(job.scratch), [], `${label}: nothing readable is left`)
-  await job.until('the end of ffmpeg', async () => !programs.some(isAlive))
+  await until('the end of ffmpeg', async () => !programs.some(isAlive))
   t.equal((await job.state())?.state, 'encoding', `${label}: half done`)
 
   await job.start()
-  await job.until('the end', async () => (await job.state())?.state === 'encoded')
+  await until('the end', async () => (await job.state())?.state === 'encoded')
   const [session] = await job.db.select().from(sessions)
   const [rendition] = await job.db.select().from(renditions)
   t.match(session, { encodingStateId: 3, renditionId: rendition?.id, videoLength: '00:00:12' }, label)

@@ -8,10 +8,10 @@ import { mediaApp } from '@playtherapy/media/app'
 import { createFileStore } from '@playtherapy/object-store'
 import { nodeOptions, programPath } from '@playtherapy/programs'
 import { reportVersions, scriptVersions, sessions } from '@playtherapy/schema'
-import { disagreements, queueBackends, testDatabase, testHost, testQueue } from '@playtherapy/testing'
+import { disagreements, queueBackends, testDatabase, testHost, testQueue, until } from '@playtherapy/testing'
 import t from 'tap'
 import { startProvider } from './provider.ts'
-import { addSession, form, openUpload, until } from './support.ts'
+import { addSession, form, openUpload } from './support.ts'
 
 const folder = await mkdtemp(join(tmpdir(), 'playtherapy-pipeline-'))
 t.teardown(() => rm(folder, { recursive: true, force: true }))
@@ -68,6 +68,7 @@ for (const backend of queueBackends)
     }
     const [talked, mute] = [await upload(talk), await upload(silent)]
     const rows = await until(
+      'the report',
       () => db.select().from(sessions),
       (all) =>
         all.some(({ id, analyzeStateId }) => id === talked && analyzeStateId >= 3 && analyzeStateId < 5) &&

@@ -3,10 +3,10 @@ import { type IncomingMessage, get as openGet } from 'node:http'
 import type { Readable } from 'node:stream'
 import type { ObjectStore } from '@playtherapy/object-store'
 import { renditions } from '@playtherapy/schema'
-import { storeBackends, testStore } from '@playtherapy/testing'
+import { storeBackends, testStore, until } from '@playtherapy/testing'
 import { eq } from 'drizzle-orm'
 import t from 'tap'
-import { addRendition, clip, form, storeThatIsDown, testMedia, until } from './support.ts'
+import { addRendition, clip, form, storeThatIsDown, testMedia } from './support.ts'
 
 type Media = Awaited<ReturnType<typeof testMedia>>
 
@@ -126,7 +126,7 @@ for (const backend of storeBackends) {
     })
     await Promise.all(readers)
     const ended = async () => read.filter((stream) => stream.destroyed && !stream.readableEnded).length
-    t.equal(await until(ended, (count) => count === 10), 10)
+    t.equal(await until('the end of the reads', ended, (count) => count === 10), 10)
   })
 }
 

@@ -5,9 +5,9 @@ import { connect } from 'node:net'
 import { Readable } from 'node:stream'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { ObjectStore } from '@playtherapy/object-store'
-import { storeBackends, testStore } from '@playtherapy/testing'
+import { storeBackends, testStore, until } from '@playtherapy/testing'
 import t, { type Test } from 'tap'
-import { addRendition, clip, closing, form, isNothing, nothing, partOf, testMedia, until } from './support.ts'
+import { addRendition, clip, closing, form, isNothing, nothing, partOf, testMedia } from './support.ts'
 
 const busy = { status: 429, body: { error_code: 10 }, headers: { 'retry-after': /^\d+$/ } }
 const fileHead = partOf('file', 'a.mp4')
@@ -52,7 +52,7 @@ for (const backend of storeBackends) {
     const other = media.pathOf(await media.addSession(8))
     const open = Array.from({ length: 16 }, () => media.open())
     await Promise.all(open.map((upload) => upload.write(Buffer.concat([Buffer.from(fileHead), clip()]))))
-    await until(media.left, ({ rows }) => rows.length === 16)
+    await until('every upload', media.left, ({ rows }) => rows.length === 16)
     const whole = form(['file', clip()])
     t.match(await media.upload(whole), busy, 'the share is taken')
     t.match(await media.upload(whole, { 'content-length': String(whole.length) }), busy, 'whatever its length')
@@ -62,7 +62,7 @@ for (const backend of storeBackends) {
     t.equal((await first?.answer)?.status, 201)
     t.equal((await media.upload(whole)).status, 201, 'and there is room again')
     for (const { request } of rest) request.destroy()
-    await until(media.left, ({ rows }) => rows.length === 3)
+    await until('the removal', media.left, ({ rows }) => rows.length === 3)
     const again = await Promise.all(Array.from({ length: 16 }, () => media.upload(whole)))
     t.ok(
       again.every(({ status }) => status === 201),
@@ -110,7 +110,7 @@ t.test('an upload that drips is cut, wherever it is', async (t) => {
   for (const length of [{}, { 'content-length': '9000000' }]) {
     await Promise.all(places.map((place) => drip(t, place, length)))
   }
-  t.same(await until(media.left, isNothing), nothing, 'nothing is left')
+  t.same(await until('the removal', media.left, isNothing), nothing, 'nothing is left')
 })
 
 t.test('what follows the end of the form is not waited for', async (t) => {
@@ -183,7 +183,7 @@ t.test('one therapist’s players leave room for the others', async (t) => {
     one.request.destroy()
     return one.status
   }
-  t.equal(await until(next, (status) => status === 200), 200, 'whoever leaves gives the place back')
+  t.equal(await until('a free place', next, (status) => status === 200), 200, 'whoever leaves gives the place back')
   goOn()
   await Promise.all([other, ...playing].map(({ response }) => response?.resume() && once(response, 'end')))
   t.equal((await fetch(media.url, { headers: media.auth })).status, 200, 'and whoever ends')
@@ -199,13 +199,10 @@ for (const backend of storeBackends) {
     for (let connection = 0; connection < 3; connection++) {
       const client = connect(Number(port), '127.0.0.1')
       client.write(request.repeat(5))
-      await until(
-        async () => read.length,
-        (count) => count > connection * 5 + 1,
-      )
+      await until('two reads', () => read.length > connection * 5 + 1)
       client.destroy()
       const open = async () => read.filter((stream) => !stream.destroyed).length
-      t.equal(await until(open, (count) => count === 0), 0, 'nothing is read any more')
+      t.equal(await until('the end of the reads', open, (count) => count === 0), 0, 'nothing is read any more')
     }
   })
 }

@@ -111,15 +111,6 @@ export const storeThatIsDown = () =>
     forcePathStyle: true,
   })
 
-/** Waits until a look gives what is wanted; the test's own timeout ends it otherwise. */
-export async function until<T>(look: () => Promise<T>, wanted: (seen: T) => boolean): Promise<T> {
-  for (;;) {
-    const seen = await look()
-    if (wanted(seen)) return seen
-    await new Promise((resolve) => setTimeout(resolve, 10))
-  }
-}
-
 const boundary = 'a-boundary-of-tests'
 
 /** The beginning of a part, its end with the next boundary, and the end of the body. */

@@ -1,21 +1,10 @@
 import { createHash } from 'node:crypto'
 import { buffer } from 'node:stream/consumers'
 import { cases, outbox, sessions, videos } from '@playtherapy/schema'
-import { storeBackends, testStore } from '@playtherapy/testing'
+import { storeBackends, testStore, until } from '@playtherapy/testing'
 import { eq } from 'drizzle-orm'
 import t from 'tap'
-import {
-  type Answer,
-  clip,
-  closing,
-  form,
-  isNothing,
-  nothing,
-  partOf,
-  storeThatIsDown,
-  testMedia,
-  until,
-} from './support.ts'
+import { type Answer, clip, closing, form, isNothing, nothing, partOf, storeThatIsDown, testMedia } from './support.ts'
 
 const seen = ({ status, body }: Answer) => [status, body]
 const stored = [201, { msg: 's3 upload start!' }]
@@ -116,14 +105,14 @@ for (const backend of storeBackends) {
   t.test(`${backend}: an upload that breaks off leaves nothing`, async (t) => {
     const media = await testMedia(t, { store: await testStore(t, backend) })
     const bytes = clip(18_000_000)
-    const begun = () => until(media.left, ({ rows }) => rows.length > 0)
+    const begun = () => until('an upload', media.left, ({ rows }) => rows.length > 0)
     const cut = form(['file', bytes])
     for (const sent of [1, 100, 5_000, 250_000, 9_000_000, cut.length - 4]) {
       const upload = media.open()
       await upload.write(cut.subarray(0, sent))
       if (sent > 4_500) await begun()
       upload.request.destroy()
-      await until(media.left, isNothing)
+      await until('the removal', media.left, isNothing)
       t.pass(`broken off after ${sent} bytes`)
     }
     const declared = media.open({ 'content-length': String(cut.length) })
@@ -134,7 +123,7 @@ for (const backend of storeBackends) {
       size: null,
     })
     declared.request.destroy()
-    t.same(await until(media.left, isNothing), nothing, 'broken off with a declared length')
+    t.same(await until('the removal', media.left, isNothing), nothing, 'broken off with a declared length')
     t.equal(await media.store.abortUploads(''), 0, 'no unfinished upload is left')
   })
 
@@ -143,7 +132,7 @@ for (const backend of storeBackends) {
     const slow = clip(300_000)
     const first = media.open()
     await first.write(Buffer.concat([Buffer.from(partOf('file', 'first.mp4')), slow.subarray(0, 200_000)]))
-    await until(media.left, ({ rows }) => rows.length === 1)
+    await until('an upload', media.left, ({ rows }) => rows.length === 1)
     t.same(seen(await media.upload(form(['file', clip(), 'second.mp4']))), stored)
     first.request.end(Buffer.concat([slow.subarray(200_000), Buffer.from(closing)]))
     t.same(seen(await first.answer), stored)
@@ -172,7 +161,7 @@ for (const backend of storeBackends) {
       const upload = media.open({}, media.pathOf(ids))
       const bytes = clip(300_000)
       await upload.write(Buffer.concat([Buffer.from(partOf('file', 'a.mp4')), bytes.subarray(0, 200_000)]))
-      await until(media.left, ({ rows }) => rows.length === 1)
+      await until('an upload', media.left, ({ rows }) => rows.length === 1)
       await remove(ids)
       upload.request.end(Buffer.concat([bytes.subarray(200_000), Buffer.from(closing)]))
       t.match(seen(await upload.answer), [400, { error_code: 3 }])
@@ -200,7 +189,7 @@ for (const backend of storeBackends) {
     const media = await testMedia(t, { store: await testStore(t, backend) })
     const upload = media.open()
     await upload.write(Buffer.concat([Buffer.from(partOf('file', 'a.mp4')), clip(200_000)]))
-    await until(media.left, ({ rows }) => rows.length === 1)
+    await until('an upload', media.left, ({ rows }) => rows.length === 1)
     const closed = media.host.close()
     upload.request.destroy()
     await closed
@@ -258,7 +247,7 @@ t.test('a client that falls silent is cut off', async (t) => {
     const upload = media.open()
     await upload.write(bytes)
     await t.rejects(upload.answer, `${where}: the connection ends`)
-    t.same(await until(media.left, isNothing), nothing, `${where}: nothing is left`)
+    t.same(await until('the removal', media.left, isNothing), nothing, `${where}: nothing is left`)
   }
 })
 

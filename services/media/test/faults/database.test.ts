@@ -4,10 +4,10 @@ import { join } from 'node:path'
 import { startPostgres } from '@playtherapy/embedded-postgres'
 import { openDatabase } from '@playtherapy/schema'
 import { migrate } from '@playtherapy/schema/migrate'
-import { type QueueBackend, queueBackends, storeBackends } from '@playtherapy/testing'
+import { type QueueBackend, queueBackends, storeBackends, until } from '@playtherapy/testing'
 import postgres from 'postgres'
 import t, { type Test } from 'tap'
-import { faultPlace, makeClip, until } from './place.ts'
+import { faultPlace, makeClip } from './place.ts'
 
 const skip = !storeBackends.includes('s3')
 
@@ -16,23 +16,25 @@ async function begin(t: Test, backend: QueueBackend, ...settings: string[]) {
   const directory = await mkdtemp(join(tmpdir(), 'playtherapy-postgres-'))
   await chmod(directory, 0o755)
   t.teardown(() => rm(directory, { recursive: true, force: true }))
-  let server = await startPostgres({ directory, settings })
+  let server: Awaited<ReturnType<typeof startPostgres>> | undefined = await startPostgres({ directory, settings })
   const { url } = server
-  t.teardown(() => server.stop())
+  t.teardown(() => server?.stop())
   await migrate(url)
   const database = { ...openDatabase({ url, max: 2, applicationName: 'test' }), url }
   t.teardown(() => database.close())
   const place = await faultPlace(t, { database, ...(backend === 'postgres' ? { queueUrl: url } : { queue: backend }) })
   const crash = async () => {
-    const gone = new Promise((resolve) => server.supervisor.once('exit', resolve))
+    const gone = new Promise((resolve) => server?.supervisor.once('exit', resolve))
     const [pid] = (await readFile(join(directory, 'data/postmaster.pid'), 'utf8')).split('\n')
     process.kill(Number(pid), 'SIGKILL')
     await gone
   }
   const restart = async () => {
-    server = await until('PostgreSQL', () =>
-      startPostgres({ directory, settings: [...settings, `port=${new URL(url).port}`] }).catch(() => undefined),
-    )
+    await until('PostgreSQL', async () => {
+      const port = `port=${new URL(url).port}`
+      server = await startPostgres({ directory, settings: [...settings, port] }).catch(() => undefined)
+      return server
+    })
   }
   return { place, url, crash, restart }
 }

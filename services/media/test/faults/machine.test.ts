@@ -3,9 +3,9 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
-import { type QueueBackend, queueBackends, storeBackends } from '@playtherapy/testing'
+import { type QueueBackend, queueBackends, storeBackends, until } from '@playtherapy/testing'
 import t, { type Test } from 'tap'
-import { faultPlace, makeClip, until } from './place.ts'
+import { faultPlace, makeClip } from './place.ts'
 
 const run = promisify(execFile)
 const works = (program: string, ...args: string[]) =>

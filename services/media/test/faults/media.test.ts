@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { type QueueBackend, queueBackends, type Signal, storeBackends } from '@playtherapy/testing'
+import { type QueueBackend, queueBackends, type Signal, storeBackends, until } from '@playtherapy/testing'
 import t, { type Test } from 'tap'
-import { faultPlace, makeClip, until } from './place.ts'
+import { faultPlace, makeClip } from './place.ts'
 
 const skip = !storeBackends.includes('s3')
 

@@ -3,7 +3,6 @@ import { createHmac, randomUUID } from 'node:crypto'
 import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import { mediaApp } from '@playtherapy/media/app'
 import { createS3Store } from '@playtherapy/object-store'
@@ -19,6 +18,7 @@ import {
   testDatabase,
   testHost,
   testQueue,
+  until,
 } from '@playtherapy/testing'
 import { startGate } from './gate.ts'
 
@@ -30,15 +30,6 @@ export interface FaultPlace {
   /** Servers that the test brings itself, to hurt them. */
   queueUrl?: string
   database?: OpenDatabase & { url: string }
-}
-
-/** Waits for something to become true; rejects, naming it, when it does not in time. */
-export async function until<T>(what: string, look: () => T | undefined | false | Promise<T | undefined | false>) {
-  for (const end = Date.now() + recoveryMs; ; await sleep(100)) {
-    const seen = await look()
-    if (seen) return seen
-    if (Date.now() > end) throw new Error(`It did not happen: ${what}`)
-  }
 }
 
 let clip: Promise<Buffer> | undefined

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { storeBackends } from '@playtherapy/testing'
+import { storeBackends, until } from '@playtherapy/testing'
 import t, { type Test } from 'tap'
-import { faultPlace, makeClip, until } from './place.ts'
+import { faultPlace, makeClip } from './place.ts'
 
 async function begin(t: Test) {
   const place = await faultPlace(t)
