@@ -173,7 +173,7 @@ export async function startStack(options: StackOptions, programs: Programs): Pro
 
 /** A worker process; it ends by itself when we do, because its channel to us closes. */
 function startWorker(env: NodeJS.ProcessEnv): ChildProcess {
-  const program = fileURLToPath(import.meta.resolve('@playtherapy/media/worker'))
+  const program = fileURLToPath(import.meta.resolve('@playtherapy/worker/server'))
   return fork(program, [], { env, stdio: ['ignore', 'inherit', 'inherit', 'ipc'] })
 }
 

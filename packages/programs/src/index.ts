@@ -10,11 +10,11 @@ const sources = {
   contents: 'services/contents/src/server.ts',
   media: 'services/media/src/server.ts',
   script: 'services/script/src/server.ts',
-  worker: 'services/media/src/worker.ts',
+  worker: 'services/worker/src/server.ts',
   migrate: 'packages/schema/src/migrate-command.ts',
-  'prepare-bucket': 'services/media/src/prepare-bucket.ts',
-  jobs: 'services/media/src/jobs.ts',
-  'sweep-orphans': 'services/media/src/sweep-orphans.ts',
+  'prepare-bucket': 'services/worker/src/commands/prepare-bucket.ts',
+  jobs: 'services/worker/src/commands/jobs.ts',
+  'sweep-orphans': 'services/worker/src/commands/sweep-orphans.ts',
   ready: '.docker/ready.ts',
 }
 

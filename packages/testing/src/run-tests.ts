@@ -63,8 +63,11 @@ const without: string[] = []
 if (await isMissing('ffmpeg')) {
   if (process.env.CI) throw new Error('ffmpeg is not installed')
   missing.push('ffmpeg')
-  for (const files of ['{crash,encode,pipeline,transcribe}', 'faults/*']) {
-    without.push(`--exclude=services/media/test/${files}.test.ts`)
+  for (const files of [
+    'services/worker/test/{crash,encode,transcribe}',
+    'packages/local-stack/test/{pipeline,faults/*}',
+  ]) {
+    without.push(`--exclude=${files}.test.ts`)
   }
 }
 const tap = spawn('npx', ['tap', 'run', ...without, ...process.argv.slice(2)], { stdio: 'inherit' })

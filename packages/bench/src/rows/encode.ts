@@ -18,7 +18,7 @@ const lookEvery = 50
 const run = promisify(execFile)
 const ffmpeg = (...args: string[]) => run('ffmpeg', ['-nostdin', '-loglevel', 'error', '-y', ...args])
 
-/** What our worker asks of ffmpeg for this clip, see services/media/src/encode/plan.ts. */
+/** What our worker asks of ffmpeg for this clip, see services/worker/src/encode/plan.ts. */
 const transcode = [
   ...['-sn', '-dn', '-map_metadata', '-1', '-map_chapters', '-1'],
   ...['-c:v', 'libx264', '-preset', 'veryfast', '-crf', '23', '-pix_fmt', 'yuv420p'],

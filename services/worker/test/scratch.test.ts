@@ -2,7 +2,7 @@ import { chown, mkdir, mkdtemp, readdir, rm, stat, utimes, writeFile } from 'nod
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
-import { openScratchFile, prepareScratch, sweepScratch } from '../src/encode/scratch.ts'
+import { openScratchFile, prepareScratch, sweepScratch } from '../src/ffmpeg/scratch.ts'
 
 async function scratch(t: Test) {
   const folder = await mkdtemp(join(tmpdir(), 'playtherapy-scratch-'))

@@ -2,17 +2,17 @@
 import { countJobs, createWorker } from '@playtherapy/jobs'
 import { checkDatabase, openDatabase } from '@playtherapy/schema'
 import { closeOnSignals, createHealthHost, createLogger, loadConfig } from '@playtherapy/service-kit'
+import { createAnalyseFailed, createAnalyseScript } from './analyse/analyse-script.ts'
+import { startAnnouncer } from './analyse/announcer.ts'
 import { openWorkerStore, providerFrom, WorkerConfig } from './config.ts'
 import { createDeleteSuperseded } from './encode/delete-superseded.ts'
 import { createEncodeFailed, createEncodeVideo } from './encode/encode-video.ts'
-import { checkScratch, prepareScratch, sweepScratch } from './encode/scratch.ts'
 import { createErase } from './erase/erase.ts'
 import { createSweepPresigned } from './erase/sweep-presigned.ts'
-import { createAnalyseFailed, createAnalyseScript } from './generate/analyse-script.ts'
-import { startAnnouncer } from './generate/announcer.ts'
-import { createTranscribeFailed, createTranscribeVideo } from './generate/transcribe-video.ts'
+import { checkScratch, prepareScratch, sweepScratch } from './ffmpeg/scratch.ts'
 import { assertOwnBucket } from './reconcile/installation.ts'
 import { startReaper } from './reconcile/reaper.ts'
+import { createTranscribeFailed, createTranscribeVideo } from './transcribe/transcribe-video.ts'
 
 /** How often the scratch folder is swept of what dead workers left, in milliseconds. */
 const sweepMs = 30_000

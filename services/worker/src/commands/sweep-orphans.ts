@@ -6,9 +6,9 @@ import { parseArgs } from 'node:util'
 import { openDatabase } from '@playtherapy/schema'
 import { DatabaseSettings, loadConfig } from '@playtherapy/service-kit'
 import { Type } from 'typebox'
-import { openWorkerStore, ReconcileSettings } from './config.ts'
-import { assertOwnBucket } from './reconcile/installation.ts'
-import { findOrphans, sweepOrphans } from './reconcile/orphans.ts'
+import { openWorkerStore, ReconcileSettings } from '../config.ts'
+import { assertOwnBucket } from '../reconcile/installation.ts'
+import { findOrphans, sweepOrphans } from '../reconcile/orphans.ts'
 
 const { values } = parseArgs({ options: { 'dry-run': { type: 'boolean', default: false } } })
 const config = loadConfig(Type.Object({ ...DatabaseSettings, ...ReconcileSettings }), process.env)

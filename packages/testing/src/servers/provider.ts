@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import { text } from 'node:stream/consumers'
-import type { Test } from 'tap'
+import type { Teardown } from '../database.ts'
 
 export type Answer = (response: ServerResponse, request: IncomingMessage) => unknown
 
@@ -35,7 +35,7 @@ export const failures: [name: string, answer: Answer, permanent: boolean][] = [
 ]
 
 /** A server that speaks as transcribers and analysers do, gives these answers in turn, and keeps what it was asked. */
-export async function startProvider(t: Test, ...answers: Answer[]) {
+export async function startProvider(t: Teardown, ...answers: Answer[]) {
   const asked: string[] = []
   const headers: IncomingMessage['headers'][] = []
   const server = createServer(async (request, response) => {

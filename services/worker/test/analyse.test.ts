@@ -10,11 +10,11 @@ import { createFileStore } from '@playtherapy/object-store'
 import { nodeOptions, programPath } from '@playtherapy/programs'
 import { cases, outbox, reportVersions, scriptVersions, sessions } from '@playtherapy/schema'
 import { queueBackends, testDatabase, testQueue, until } from '@playtherapy/testing'
+import { failures, say, startProvider, status } from '@playtherapy/testing/provider'
 import { eq } from 'drizzle-orm'
 import t, { type Test } from 'tap'
-import { createAnalyseFailed, createAnalyseScript } from '../src/generate/analyse-script.ts'
-import { announceAnalyses } from '../src/generate/repository.ts'
-import { failures, say, startProvider, status } from './provider.ts'
+import { createAnalyseFailed, createAnalyseScript } from '../src/analyse/analyse-script.ts'
+import { announceAnalyses } from '../src/analyse/repository.ts'
 
 const { signal } = new AbortController()
 const interaction = { C1: '무서워요.', T1: '무섭구나.', TF: 'T', Description: '감정을 바로 읽었다.' }

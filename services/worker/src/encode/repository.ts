@@ -10,8 +10,8 @@ import {
   videos,
 } from '@playtherapy/schema'
 import { and, eq, inArray, sql } from 'drizzle-orm'
-import { announceTranscript, forgetTranscript } from '../generate/transcripts.ts'
-import type { Container } from './probe.ts'
+import type { Container } from '../ffmpeg/probe.ts'
+import { announceTranscript, forgetTranscript } from '../transcribe/repository.ts'
 
 /** A lease outlives two missed renewals; a crashed worker's encode begins again no later than this. Seconds. */
 const leaseSeconds = 30

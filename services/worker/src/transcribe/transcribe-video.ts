@@ -3,13 +3,13 @@ import { SessionGoneError, StaleVersionError, saveVersion, scriptSteps, type Ver
 import type { JobContext } from '@playtherapy/jobs'
 import { inFolder, type ObjectStore, type Phase } from '@playtherapy/object-store'
 import type { Database } from '@playtherapy/schema'
-import { runFfmpeg } from '../encode/ffmpeg.ts'
-import { openScratchFile } from '../encode/scratch.ts'
-import { openSource } from '../encode/source-server.ts'
+import { runFfmpeg } from '../ffmpeg/ffmpeg.ts'
+import { openScratchFile } from '../ffmpeg/scratch.ts'
+import { openSource } from '../ffmpeg/source-server.ts'
+import type { Provider } from '../provider/provider.ts'
+import { type Segment, transcribe } from '../provider/speech.ts'
 import { joinPieces, piecesOf } from './pieces.ts'
-import type { Provider } from './provider.ts'
-import { type Segment, transcribe } from './speech.ts'
-import { claimTranscript, endTranscript, isWanted } from './transcripts.ts'
+import { claimTranscript, endTranscript, isWanted } from './repository.ts'
 
 export interface TranscribeResources {
   db: Database

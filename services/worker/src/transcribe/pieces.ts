@@ -1,4 +1,4 @@
-import type { Segment } from './speech.ts'
+import type { Segment } from '../provider/speech.ts'
 
 /** Seconds of sound in one request: ten minutes of FLAC stay below the 25 MB that such servers take. */
 const pieceSeconds = 600

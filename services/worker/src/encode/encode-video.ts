@@ -8,12 +8,12 @@ import {
   renditionPath,
 } from '@playtherapy/object-store'
 import type { Database } from '@playtherapy/schema'
-import { FfmpegError, runFfmpeg } from './ffmpeg.ts'
+import { FfmpegError, runFfmpeg } from '../ffmpeg/ffmpeg.ts'
+import { type Container, type Probe, probe, UnreadableError } from '../ffmpeg/probe.ts'
+import { openScratchFile, type ScratchFile } from '../ffmpeg/scratch.ts'
+import { type OpenSource, openSource } from '../ffmpeg/source-server.ts'
 import { plan } from './plan.ts'
-import { type Container, type Probe, probe, UnreadableError } from './probe.ts'
 import { type Claim, claim, commit, fail, giveWay, type NewRendition, release, renew } from './repository.ts'
-import { openScratchFile, type ScratchFile } from './scratch.ts'
-import { type OpenSource, openSource } from './source-server.ts'
 
 export interface EncodeSettings {
   scratchDirectory: string

@@ -2,8 +2,8 @@ import { announce, cases, outbox, sessions, videos } from '@playtherapy/schema'
 import { testDatabase } from '@playtherapy/testing'
 import { eq } from 'drizzle-orm'
 import t from 'tap'
+import { deadLetters, retry } from '../src/commands/dead-letters.ts'
 import { createEncodeFailed } from '../src/encode/encode-video.ts'
-import { deadLetters, retry } from '../src/reconcile/dead-letters.ts'
 
 async function place(t: Parameters<typeof testDatabase>[0]) {
   const { db } = await testDatabase(t)

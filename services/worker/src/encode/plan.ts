@@ -1,6 +1,6 @@
 import { PermanentError } from '@playtherapy/jobs'
-import { largestPicture, threadsFor } from './limits.ts'
-import type { AudioStream, Probe, VideoStream } from './probe.ts'
+import { largestPicture, threadsFor } from '../ffmpeg/limits.ts'
+import type { AudioStream, Probe, VideoStream } from '../ffmpeg/probe.ts'
 
 /** Frames a second that count as 30: cameras say 30.02, and a rounded time base may claim a little more. */
 const fastest = 31

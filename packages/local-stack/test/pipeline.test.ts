@@ -9,9 +9,9 @@ import { createFileStore } from '@playtherapy/object-store'
 import { nodeOptions, programPath } from '@playtherapy/programs'
 import { reportVersions, scriptVersions, sessions } from '@playtherapy/schema'
 import { disagreements, queueBackends, testDatabase, testHost, testQueue, until } from '@playtherapy/testing'
+import { startProvider } from '@playtherapy/testing/provider'
 import t from 'tap'
-import { startProvider } from './provider.ts'
-import { addSession, form, openUpload } from './support.ts'
+import { seed } from './support.ts'
 
 const folder = await mkdtemp(join(tmpdir(), 'playtherapy-pipeline-'))
 t.teardown(() => rm(folder, { recursive: true, force: true }))
@@ -59,11 +59,11 @@ for (const backend of queueBackends)
     t.teardown(() => worker.kill('SIGKILL'))
 
     const upload = async (bytes: Buffer) => {
-      const { caseId, sessionId } = await addSession(db, 7)
+      const { caseId, sessionId } = await seed({ db }, 7)
       const path = `/contents/api/case/${caseId}/session/${sessionId}/video`
-      const sent = openUpload(host.url + path, host.as(7))
-      sent.request.end(form(['file', bytes, 'recording.mp4']))
-      t.match(await sent.answer, { status: 201 })
+      const body = new FormData()
+      body.set('file', new Blob([bytes]), 'recording.mp4')
+      t.match(await fetch(host.url + path, { method: 'POST', headers: host.as(7), body }), { status: 201 })
       return sessionId
     }
     const [talked, mute] = [await upload(talk), await upload(silent)]

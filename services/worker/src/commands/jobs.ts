@@ -5,7 +5,7 @@
 import { openDatabase } from '@playtherapy/schema'
 import { DatabaseSettings, loadConfig } from '@playtherapy/service-kit'
 import { Type } from 'typebox'
-import { deadLetters, retry } from './reconcile/dead-letters.ts'
+import { deadLetters, retry } from './dead-letters.ts'
 
 // Called by npm or, in an image, by its file.
 const taken = 'retry (ID… | all)'

@@ -12,7 +12,7 @@ import { testDatabase, testStore } from '@playtherapy/testing'
 import { eq } from 'drizzle-orm'
 import t, { type Test } from 'tap'
 import { createEncodeFailed, createEncodeVideo, type EncodeSettings } from '../src/encode/encode-video.ts'
-import { type Container, probe } from '../src/encode/probe.ts'
+import { type Container, probe } from '../src/ffmpeg/probe.ts'
 
 const run = promisify(execFile)
 export const never = new AbortController().signal

@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { createServer } from 'node:http'
 import { text } from 'node:stream/consumers'
 import t, { type Test } from 'tap'
-import { makeGarageKey } from '../src/garage-key.ts'
+import { makeGarageKey } from '../src/commands/garage-key.ts'
 
 /** What stands in for Garage: knows one bucket and these keys, and notes what it is asked. */
 async function garage(t: Test, keys: Record<string, string>) {

@@ -9,12 +9,12 @@ import { PermanentError } from '@playtherapy/jobs'
 import { createFileStore } from '@playtherapy/object-store'
 import { audioRenditions, cases, renditions, scriptVersions, sessions, videos } from '@playtherapy/schema'
 import { testDatabase } from '@playtherapy/testing'
+import { type Answer, failures, startProvider, status } from '@playtherapy/testing/provider'
 import { eq } from 'drizzle-orm'
 import t, { type Test } from 'tap'
 import { commit } from '../src/encode/repository.ts'
-import { joinPieces, piecesOf } from '../src/generate/pieces.ts'
-import { createTranscribeFailed, createTranscribeVideo } from '../src/generate/transcribe-video.ts'
-import { type Answer, failures, startProvider, status } from './provider.ts'
+import { joinPieces, piecesOf } from '../src/transcribe/pieces.ts'
+import { createTranscribeFailed, createTranscribeVideo } from '../src/transcribe/transcribe-video.ts'
 
 const { signal } = new AbortController()
 const folder = await mkdtemp(join(tmpdir(), 'playtherapy-transcribe-'))

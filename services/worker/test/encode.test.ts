@@ -9,7 +9,7 @@ import type { ObjectStore } from '@playtherapy/object-store'
 import { outbox, sessions, videos } from '@playtherapy/schema'
 import { eq } from 'drizzle-orm'
 import t from 'tap'
-import type { Container } from '../src/encode/probe.ts'
+import type { Container } from '../src/ffmpeg/probe.ts'
 import { aac, folder, h264, make, never, picture, prepare, refused, sound, turned } from './encode-support.ts'
 
 interface Input {

@@ -3,9 +3,9 @@ import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { testStore } from '@playtherapy/testing'
 import t from 'tap'
-import { runFfmpeg } from '../src/encode/ffmpeg.ts'
-import { openScratchFile } from '../src/encode/scratch.ts'
-import { openSource } from '../src/encode/source-server.ts'
+import { runFfmpeg } from '../src/ffmpeg/ffmpeg.ts'
+import { openScratchFile } from '../src/ffmpeg/scratch.ts'
+import { openSource } from '../src/ffmpeg/source-server.ts'
 import { aac, folder, h264, make, never, picture, prepare, refused, sound } from './encode-support.ts'
 
 /** Thirty frames with 28 h between each and the next, of a track that claims 60 frames a second. */
