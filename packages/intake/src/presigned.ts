@@ -3,12 +3,13 @@ import {
   ObjectChangedError,
   ObjectMissingError,
   originalPath,
+  StoreFailedError,
   UnsafeUploadsError,
 } from '@playtherapy/object-store'
 import { announce, outlastOutage, type Transaction, videos } from '@playtherapy/schema'
 import { and, count, eq } from 'drizzle-orm'
 import { mayBeCopy } from './copies.ts'
-import { NotAVideoError, StoreFailedError, TooLargeError, TooManyUrlsError } from './errors.ts'
+import { NotAVideoError, TooLargeError, TooManyUrlsError } from './errors.ts'
 import type { IntakeResources } from './receive-original.ts'
 import { registerOriginal } from './register-original.ts'
 import { nextVideo, reserveVideo } from './reserve-video.ts'

@@ -1,7 +1,7 @@
-import { inFolder, type ObjectStore } from '@playtherapy/object-store'
+import { inFolder, type ObjectStore, StoreFailedError } from '@playtherapy/object-store'
 import { type Database, sessions, type Transaction, videos } from '@playtherapy/schema'
 import { eq, type SQL, sql } from 'drizzle-orm'
-import { SessionGoneError, StoreFailedError } from './errors.ts'
+import { SessionGoneError } from './errors.ts'
 
 interface NamedVideo {
   id: number

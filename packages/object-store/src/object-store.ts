@@ -131,6 +131,11 @@ export class ObjectExistsError extends Error {
   override name = 'ObjectExistsError'
 }
 
+/** What had to be stored was not, or what had to be there was not found; `cause` says why, where the store said so. */
+export class StoreFailedError extends Error {
+  override name = 'StoreFailedError'
+}
+
 /** A presigned URL of this store would let its bearer reach what is another's; the message says how. */
 export class UnsafeUploadsError extends Error {
   override name = 'UnsafeUploadsError'

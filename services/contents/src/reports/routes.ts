@@ -1,6 +1,5 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
-import { reportSteps, SessionGoneError, StoreFailedError, saveVersion } from '@playtherapy/intake'
-import type { ObjectStore, Phase } from '@playtherapy/object-store'
+import { type ObjectStore, type Phase, StoreFailedError } from '@playtherapy/object-store'
 import type { Database } from '@playtherapy/schema'
 import {
   CaseParams,
@@ -10,6 +9,7 @@ import {
   SessionParams,
   sendJsonObject,
 } from '@playtherapy/service-kit'
+import { reportSteps, SessionGoneError, saveVersion } from '@playtherapy/versions'
 import { levelsOf, readLevels } from './levels.ts'
 import {
   isStale,

@@ -1,12 +1,6 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
-import {
-  announceOriginal,
-  NotAVideoError,
-  SessionGoneError,
-  StoreFailedError,
-  TooLargeError,
-} from '@playtherapy/intake'
-import type { ObjectStore } from '@playtherapy/object-store'
+import { announceOriginal, NotAVideoError, SessionGoneError, TooLargeError } from '@playtherapy/intake'
+import { type ObjectStore, StoreFailedError } from '@playtherapy/object-store'
 import type { Database, Transaction } from '@playtherapy/schema'
 import { CaseParams, ErrorBody, errors, type SessionOfCaller, SessionParams } from '@playtherapy/service-kit'
 import { Type } from 'typebox'

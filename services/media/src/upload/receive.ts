@@ -4,9 +4,9 @@ import {
   NotAVideoError,
   receiveOriginal,
   SessionGoneError,
-  StoreFailedError,
   TooLargeError,
 } from '@playtherapy/intake'
+import { StoreFailedError } from '@playtherapy/object-store'
 import { errors, fault, whenOver } from '@playtherapy/service-kit'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { type FileBounds, openFilePart } from './file-part.ts'

@@ -1,12 +1,6 @@
 import multipart from '@fastify/multipart'
-import {
-  type IntakeResources,
-  issuePresigned,
-  SessionGoneError,
-  StoreFailedError,
-  TooManyUrlsError,
-} from '@playtherapy/intake'
-import { UnsafeUploadsError } from '@playtherapy/object-store'
+import { type IntakeResources, issuePresigned, SessionGoneError, TooManyUrlsError } from '@playtherapy/intake'
+import { StoreFailedError, UnsafeUploadsError } from '@playtherapy/object-store'
 import { createShares, ErrorBody, errors, SessionParams } from '@playtherapy/service-kit'
 import type { FastifyInstance } from 'fastify'
 import { leastRate, multipartLimits, refuseTooLong } from './file-part.ts'

@@ -1,7 +1,7 @@
 import multipart from '@fastify/multipart'
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
-import { scriptStanding } from '@playtherapy/intake'
 import { ErrorBody, errors, listFirstFaultOnly, parseJson } from '@playtherapy/service-kit'
+import { scriptStanding } from '@playtherapy/versions'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { anyContent, preferredFormat, sendScript } from '../export/send.ts'
 import { Patch } from '../versions/patch.ts'

@@ -1,15 +1,14 @@
+import { inFolder, type ObjectStore, type Phase, StoreFailedError } from '@playtherapy/object-store'
+import type { Database } from '@playtherapy/schema'
+import { errors } from '@playtherapy/service-kit'
 import {
   type ScriptStanding,
   SessionGoneError,
   StaleVersionError,
-  StoreFailedError,
   saveVersion,
   scriptStanding,
   scriptSteps,
-} from '@playtherapy/intake'
-import { inFolder, type ObjectStore, type Phase } from '@playtherapy/object-store'
-import type { Database } from '@playtherapy/schema'
-import { errors } from '@playtherapy/service-kit'
+} from '@playtherapy/versions'
 import type { FastifyRequest } from 'fastify'
 import type { Work } from '../work/pool.ts'
 import type { CheckedScript, ReadScript } from '../work/tasks.ts'

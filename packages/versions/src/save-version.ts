@@ -1,6 +1,6 @@
-import type { ObjectStore } from '@playtherapy/object-store'
+import { type ObjectStore, StoreFailedError } from '@playtherapy/object-store'
 import { type Database, outlastOutage, type Transaction } from '@playtherapy/schema'
-import { SessionGoneError, StaleVersionError, StoreFailedError, UnchangedError } from './errors.ts'
+import { SessionGoneError, StaleVersionError, UnchangedError } from './errors.ts'
 
 /**
  * The parts of a save that differ between scripts and reports: the statements of their repositories. The first two may
