@@ -1,11 +1,4 @@
-export {
-  CaseParams,
-  guardAccess,
-  guardExistence,
-  ownSession,
-  type SessionOfCaller,
-  SessionParams,
-} from './access.ts'
+export { CaseParams, guardAccess, guardExistence, SessionParams } from './access.ts'
 export { type AuthSettings, requireReportWriter, requireTherapist } from './auth.ts'
 export { ConfigError, loadConfig } from './config.ts'
 export { ErrorBody } from './error-handler.ts'

@@ -1,5 +1,13 @@
 import { inFolder, type Phase, scriptPath } from '@playtherapy/object-store'
-import { cases, type Database, type ScriptWarning, State, scriptVersions, sessions } from '@playtherapy/schema'
+import {
+  type Database,
+  ownSession,
+  type ScriptWarning,
+  type SessionOfCaller,
+  State,
+  scriptVersions,
+  sessions,
+} from '@playtherapy/schema'
 import { and, eq, sql } from 'drizzle-orm'
 import { StaleVersionError, UnchangedError } from './errors.ts'
 import type { VersionSteps } from './save-version.ts'
@@ -14,13 +22,6 @@ export interface NewScript {
   mayFollow(current: number): boolean
 }
 
-/** A session whose script is saved, in a case of the therapist. */
-interface ScriptOwner {
-  userId: number
-  caseId: number
-  sessionId: number
-}
-
 /** What a session has before a save. */
 export interface ScriptStanding extends Record<string, unknown> {
   /** `HH:MM:SS`; null while it is not known. */
@@ -32,17 +33,13 @@ export interface ScriptStanding extends Record<string, unknown> {
   checksum: string | null
 }
 
-const owned = ({ userId, caseId, sessionId }: ScriptOwner) => sql`${sessions.id} = ${sessionId}
-  and ${sessions.caseId} = ${caseId}
-  and exists (select 1 from ${cases} where ${cases.id} = ${caseId} and ${cases.userId} = ${userId})`
-
 /** What the session has now; undefined when it is gone. */
-export async function scriptStanding(db: Database, owner: ScriptOwner): Promise<ScriptStanding | undefined> {
+export async function scriptStanding(db: Database, owner: SessionOfCaller): Promise<ScriptStanding | undefined> {
   const [standing] = await db.execute<ScriptStanding>(sql`
     select ${sessions.videoLength}, ${sessions.lastScriptVersion} as last_version,
       coalesce(${scriptVersions.version}, 0) as version, ${scriptVersions.checksum}
     from ${sessions} left join ${scriptVersions} on ${scriptVersions.id} = ${sessions.scriptVersionId}
-    where ${owned(owner)}`)
+    where ${ownSession(owner)}`)
   return standing
 }
 
@@ -55,12 +52,12 @@ export async function scriptStanding(db: Database, owner: ScriptOwner): Promise<
 export function scriptSteps(
   db: Database,
   phase: Phase,
-  owner: ScriptOwner,
+  owner: SessionOfCaller,
   { size, checksum, warnings, mayFollow }: NewScript,
   standing?: ScriptStanding,
 ): VersionSteps {
   const { userId, caseId, sessionId } = owner
-  const session = owned(owner)
+  const session = ownSession(owner)
 
   function objectionTo(current: Pick<ScriptStanding, 'version' | 'checksum'>): Error | undefined {
     if (!mayFollow(current.version)) return new StaleVersionError(current.version)

@@ -1,5 +1,5 @@
-import { cases, type Database, sessions, statement } from '@playtherapy/schema'
-import { and, eq, type SQL, sql } from 'drizzle-orm'
+import { cases, type Database, ownCase, ownCases, sessions, statement } from '@playtherapy/schema'
+import { sql } from 'drizzle-orm'
 import { bury, erase } from '../erasure.ts'
 import { type KeyedRequest, makeOnce } from '../idempotency.ts'
 import type { Range } from '../paging.ts'
@@ -36,23 +36,21 @@ export function caseRepository(db: Database, timeZone: string) {
     ${day(cases.createdAt)} as start_date, ${day(cases.updatedAt)} as updated_date, ${cases.caseStateId}`
 
   const { placeholder } = sql
-  const owned = eq(cases.userId, placeholder('userId'))
-  const found = and(owned, sql`strpos(${cases.searchText}, search_fold(${placeholder('keyword')})) > 0`)
-  const statements = (where: SQL | undefined) => ({
+  const own = ownCases(placeholder('userId'))
+  const statements = (more = sql``) => ({
     list: statement<Row>(
       db,
       sql`select ${columns}
         from (
-          select * from ${cases} where ${where} and ${cases.id} < ${placeholder('before')}::int8
+          select * from ${cases} where ${own} ${more} and ${cases.id} < ${placeholder('before')}::int8
           order by ${cases.id} desc offset ${placeholder('offset')} limit ${placeholder('limit')}
         ) as ${cases}
         order by ${cases.id} desc`,
     ),
-    count: statement<{ count: number }>(db, sql`select count(*)::int as count from ${cases} where ${where}`),
+    count: statement<{ count: number }>(db, sql`select count(*)::int as count from ${cases} where ${own} ${more}`),
   })
-  const of = { all: statements(owned), found: statements(found) }
-
-  const one = (userId: number, id: number) => and(eq(cases.id, id), eq(cases.userId, userId))
+  const holdsKeyword = sql`and strpos(${cases.searchText}, search_fold(${placeholder('keyword')})) > 0`
+  const of = { all: statements(), found: statements(holdsKeyword) }
 
   return {
     async list(userId: number, keyword: string | undefined, range: Range): Promise<Case[]> {
@@ -69,8 +67,8 @@ export function caseRepository(db: Database, timeZone: string) {
       return row?.count ?? 0
     },
 
-    async get(userId: number, id: number): Promise<Case | undefined> {
-      const [row] = await db.execute<Row>(sql`select ${columns} from ${cases} where ${one(userId, id)}`)
+    async get(userId: number, caseId: number): Promise<Case | undefined> {
+      const [row] = await db.execute<Row>(sql`select ${columns} from ${cases} where ${ownCase({ userId, caseId })}`)
       return row && toCase(row)
     },
 
@@ -91,19 +89,19 @@ export function caseRepository(db: Database, timeZone: string) {
       return id
     },
 
-    async update(userId: number, id: number, { caseStateId, ...values }: NewCase): Promise<void> {
+    async update(userId: number, caseId: number, { caseStateId, ...values }: NewCase): Promise<void> {
       await db
         .update(cases)
         .set({ ...values, updatedAt: sql`now()`, ...(caseStateId !== undefined && { caseStateId }) })
-        .where(one(userId, id))
+        .where(ownCase({ userId, caseId }))
     },
 
     /** Removes the case with everything below it, and announces that its objects go too. Whether it was there. */
-    delete: (userId: number, id: number, requestId: string): Promise<boolean> =>
+    delete: (userId: number, caseId: number, requestId: string): Promise<boolean> =>
       erase(db, userId, async (tx) => {
-        const rows = await tx.delete(cases).where(one(userId, id)).returning({ id: cases.id })
+        const rows = await tx.delete(cases).where(ownCase({ userId, caseId })).returning({ id: cases.id })
         if (rows.length === 0) return false
-        await bury(tx, { caseId: id, sessionId: null, requestId })
+        await bury(tx, { caseId, sessionId: null, requestId })
         return true
       }),
   }

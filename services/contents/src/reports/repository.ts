@@ -1,5 +1,14 @@
-import { cases, type Database, reportVersions, scriptVersions, sessions } from '@playtherapy/schema'
-import { fault, ownSession, type SessionOfCaller } from '@playtherapy/service-kit'
+import {
+  type CaseOfCaller,
+  type Database,
+  ownSession,
+  ownSessions,
+  reportVersions,
+  type SessionOfCaller,
+  scriptVersions,
+  sessions,
+} from '@playtherapy/schema'
+import { fault } from '@playtherapy/service-kit'
 import { and, desc, eq, lt, sql } from 'drizzle-orm'
 import { alias } from 'drizzle-orm/pg-core'
 
@@ -30,7 +39,7 @@ export function reportsOf(db: Database, caller: SessionOfCaller, which?: 'curren
     .leftJoin(newest, eq(newest.id, sessions.scriptVersionId))
     .where(
       and(
-        ownSession(db, caller),
+        ownSession(caller),
         eq(reportVersions.state, 'stored'),
         which === 'current' ? eq(reportVersions.id, sessions.reportVersionId) : undefined,
         typeof which === 'number' ? eq(reportVersions.version, which) : undefined,
@@ -48,12 +57,7 @@ export const isStale = ({ scriptVersion, newestScript }: StoredReport): boolean 
   scriptVersion === null ? null : newestScript !== scriptVersion
 
 /** The newest report of each session of the caller's case, latest session first: some of them, after `offset` others. */
-export function newestReports(
-  db: Database,
-  { userId, caseId }: Pick<SessionOfCaller, 'userId' | 'caseId'>,
-  timeZone: string,
-  offset: number,
-) {
+export function newestReports(db: Database, { userId, caseId }: CaseOfCaller, timeZone: string, offset: number) {
   return db.heavy(userId, (pool) =>
     pool
       .select({
@@ -66,9 +70,8 @@ export function newestReports(
         etag: reportVersions.etag,
       })
       .from(sessions)
-      .innerJoin(cases, eq(cases.id, sessions.caseId))
       .innerJoin(reportVersions, eq(reportVersions.id, sessions.reportVersionId))
-      .where(and(eq(cases.id, caseId), eq(cases.userId, userId)))
+      .where(ownSessions({ userId, caseId }))
       .orderBy(desc(sessions.createdAt), desc(sessions.id))
       .offset(offset)
       .limit(reportsAtOnce),

@@ -1,23 +1,25 @@
 import {
+  type CaseOfCaller,
   cases,
   type Database,
+  ownCase,
+  ownSession,
+  ownSessions,
   renditions,
   reportVersions,
+  type SessionOfCaller,
   scriptVersions,
   sessions,
   statement,
   type Transaction,
   videos,
 } from '@playtherapy/schema'
-import { ownSession, type SessionOfCaller } from '@playtherapy/service-kit'
-import { and, eq, type SQL, sql } from 'drizzle-orm'
+import { sql } from 'drizzle-orm'
 import { bury, erase } from '../erasure.ts'
 import { type KeyedRequest, makeOnce } from '../idempotency.ts'
 import type { Range } from '../paging.ts'
 import { ask } from '../search.ts'
 import type { Session } from './schemas.ts'
-
-type CaseOfCaller = Pick<SessionOfCaller, 'userId' | 'caseId'>
 
 /** The statements about sessions, each through a case of one therapist. `timeZone` decides which day a moment is. */
 export function sessionRepository(db: Database, timeZone: string) {
@@ -35,20 +37,17 @@ export function sessionRepository(db: Database, timeZone: string) {
     left join ${reportVersions} on ${reportVersions.id} = ${sessions.reportVersionId}`
 
   const { placeholder } = sql
-  const inCase = and(
-    eq(sessions.caseId, placeholder('caseId')),
-    sql`exists (select from ${cases} where ${cases.id} = ${placeholder('caseId')} and ${cases.userId} = ${placeholder('userId')})`,
-  )
-  const found = and(inCase, sql`strpos(search_fold(${sessions.name}), search_fold(${placeholder('keyword')})) > 0`)
-  const statements = (where: SQL | undefined) => ({
+  const own = ownSessions({ userId: placeholder('userId'), caseId: placeholder('caseId') })
+  const statements = (more = sql``) => ({
     list: statement<Session>(
       db,
-      sql`select ${columns} from ${from} where ${where} and ${sessions.id} < ${placeholder('before')}::int8
+      sql`select ${columns} from ${from} where ${own} ${more} and ${sessions.id} < ${placeholder('before')}::int8
         order by ${sessions.id} desc offset ${placeholder('offset')} limit ${placeholder('limit')}`,
     ),
-    count: statement<{ count: number }>(db, sql`select count(*)::int as count from ${sessions} where ${where}`),
+    count: statement<{ count: number }>(db, sql`select count(*)::int as count from ${sessions} where ${own} ${more}`),
   })
-  const of = { all: statements(inCase), found: statements(found) }
+  const holdsKeyword = sql`and strpos(search_fold(${sessions.name}), search_fold(${placeholder('keyword')})) > 0`
+  const of = { all: statements(), found: statements(holdsKeyword) }
 
   return {
     list({ userId, caseId }: CaseOfCaller, keyword: string | undefined, range: Range): Promise<Session[]> {
@@ -65,7 +64,7 @@ export function sessionRepository(db: Database, timeZone: string) {
     },
 
     async get(caller: SessionOfCaller): Promise<Session | undefined> {
-      const [row] = await db.execute<Session>(sql`select ${columns} from ${from} where ${ownSession(db, caller)}`)
+      const [row] = await db.execute<Session>(sql`select ${columns} from ${from} where ${ownSession(caller)}`)
       return row
     },
 
@@ -76,12 +75,12 @@ export function sessionRepository(db: Database, timeZone: string) {
       videoLength: string | null,
       request: KeyedRequest | undefined,
     ): Promise<number | undefined> {
-      const own = and(eq(cases.id, caseId), eq(cases.userId, userId))
       return makeOnce(db, { userId, request, kind: 'session' }, async (on) => {
         // The lock makes a deletion of the case wait, or this statement find none.
         const [row] = await on.execute<{ id: number }>(sql`
           insert into ${sessions} (case_id, name, video_length)
-          select ${cases.id}, ${name}, ${videoLength} from ${cases} where ${own} for key share
+          select ${cases.id}, ${name}, ${videoLength} from ${cases}
+          where ${ownCase({ userId, caseId })} for key share
           returning ${sessions.id}`)
         return row?.id
       })
@@ -92,7 +91,7 @@ export function sessionRepository(db: Database, timeZone: string) {
       const rows = await tx
         .update(sessions)
         .set({ name, ...(videoLength !== null && { videoLength }) })
-        .where(ownSession(db, caller))
+        .where(ownSession(caller))
         .returning({ id: sessions.id })
       return rows.length > 0
     },
@@ -100,7 +99,7 @@ export function sessionRepository(db: Database, timeZone: string) {
     /** Removes the session with everything below it, and announces that its objects go too. Whether it was there. */
     delete: (caller: SessionOfCaller, requestId: string): Promise<boolean> =>
       erase(db, caller.userId, async (tx) => {
-        const rows = await tx.delete(sessions).where(ownSession(db, caller)).returning({ id: sessions.id })
+        const rows = await tx.delete(sessions).where(ownSession(caller)).returning({ id: sessions.id })
         if (rows.length === 0) return false
         await bury(tx, { caseId: caller.caseId, sessionId: caller.sessionId, requestId })
         return true

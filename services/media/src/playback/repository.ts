@@ -1,5 +1,4 @@
-import { type Database, renditions, sessions, statement } from '@playtherapy/schema'
-import { ownSession, type SessionOfCaller } from '@playtherapy/service-kit'
+import { type Database, ownSession, renditions, type SessionOfCaller, sessions, statement } from '@playtherapy/schema'
 import { sql } from 'drizzle-orm'
 
 interface Row extends Record<string, unknown> {
@@ -24,7 +23,7 @@ export function findPlayable(db: Database) {
         extract(epoch from ${renditions.createdAt})::float8 * 1000 as created_ms,
         ${sessions.scriptVersionId} is not null as has_script
       from ${sessions} join ${renditions} on ${renditions.id} = ${sessions.renditionId}
-      where ${ownSession(db, caller)}`,
+      where ${ownSession(caller)}`,
   )
   return async ({ userId, caseId, sessionId }: SessionOfCaller) => {
     const [row] = await find({ userId, caseId, sessionId })

@@ -1,13 +1,6 @@
 import { type FindPlace, inFolder, type ObjectStore } from '@playtherapy/object-store'
-import type { Database } from '@playtherapy/schema'
-import {
-  createShares,
-  ErrorBody,
-  errors,
-  type SessionOfCaller,
-  SessionParams,
-  whenOver,
-} from '@playtherapy/service-kit'
+import type { Database, SessionOfCaller } from '@playtherapy/schema'
+import { createShares, ErrorBody, errors, SessionParams, whenOver } from '@playtherapy/service-kit'
 import type { FastifyInstance, FastifyReply } from 'fastify'
 import { answerTo } from './conditions.ts'
 import { findPlayable, type Playable } from './repository.ts'

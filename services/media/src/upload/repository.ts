@@ -1,5 +1,4 @@
-import { type Database, sessions, videos } from '@playtherapy/schema'
-import { ownSession, type SessionOfCaller } from '@playtherapy/service-kit'
+import { type Database, ownSession, type SessionOfCaller, sessions, videos } from '@playtherapy/schema'
 import { and, desc, eq, ne } from 'drizzle-orm'
 
 /** The newest recording of the caller's session; URLs given out and not yet used do not count. */
@@ -14,7 +13,7 @@ export async function newestVideo(db: Database, caller: SessionOfCaller) {
     })
     .from(videos)
     .innerJoin(sessions, eq(sessions.id, videos.sessionId))
-    .where(and(ownSession(db, caller), ne(videos.state, 'presigned')))
+    .where(and(ownSession(caller), ne(videos.state, 'presigned')))
     .orderBy(desc(videos.id))
     .limit(1)
   return video

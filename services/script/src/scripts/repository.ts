@@ -1,5 +1,4 @@
-import { type Database, scriptVersions, sessions } from '@playtherapy/schema'
-import { ownSession, type SessionOfCaller } from '@playtherapy/service-kit'
+import { type Database, ownSession, type SessionOfCaller, scriptVersions, sessions } from '@playtherapy/schema'
 import { and, desc, eq, lt } from 'drizzle-orm'
 
 /** Most versions that one answer lists. */
@@ -23,7 +22,7 @@ export function scriptsOf(db: Database, caller: SessionOfCaller, which?: 'curren
     .innerJoin(scriptVersions, eq(scriptVersions.sessionId, sessions.id))
     .where(
       and(
-        ownSession(db, caller),
+        ownSession(caller),
         eq(scriptVersions.state, 'stored'),
         which === 'current' ? eq(scriptVersions.id, sessions.scriptVersionId) : undefined,
         typeof which === 'number' ? eq(scriptVersions.version, which) : undefined,

@@ -1,10 +1,12 @@
-import { cases, type Database, scriptPages, scriptVersions, sessions } from '@playtherapy/schema'
-import { and, eq, inArray, lt, notExists, type SQL, sql } from 'drizzle-orm'
-
-export interface CaseOfCaller {
-  userId: number
-  caseId: number
-}
+import {
+  type CaseOfCaller,
+  type Database,
+  ownSessions,
+  scriptPages,
+  scriptVersions,
+  sessions,
+} from '@playtherapy/schema'
+import { and, eq, inArray, lt, notExists, sql } from 'drizzle-orm'
 
 /** The newest script of a session, not yet ready to be searched. */
 export interface UnpagedScript {
@@ -33,15 +35,6 @@ export interface Hit {
 /** Characters of a text shown before and after the first place of the keyword. */
 const [before, after] = [60, 140]
 
-/** The condition that a row of `sessions` belongs to this case of this therapist. */
-const ownSessions = (db: Database, { userId, caseId }: CaseOfCaller): SQL | undefined => {
-  const ownCase = db
-    .select({ id: cases.id })
-    .from(cases)
-    .where(and(eq(cases.id, caseId), eq(cases.userId, userId)))
-  return inArray(sessions.caseId, ownCase)
-}
-
 /** The scripts of a case that have to be read before it is searched, newest session first. */
 export function unpagedScripts(db: Database, caller: CaseOfCaller): Promise<UnpagedScript[]> {
   const { id, sessionId, version, path, size, etag, checksum } = scriptVersions
@@ -51,7 +44,7 @@ export function unpagedScripts(db: Database, caller: CaseOfCaller): Promise<Unpa
       .select({ id, sessionId, version, path, size, etag, checksum })
       .from(sessions)
       .innerJoin(scriptVersions, eq(id, sessions.scriptVersionId))
-      .where(and(ownSessions(db, caller), notExists(pages)))
+      .where(and(ownSessions(caller), notExists(pages)))
       .orderBy(sql`${sessions.id} desc`),
   )
 }
@@ -118,7 +111,7 @@ export async function findRecords(
         select number, strpos(text, ${keyword}) as at
         from string_to_table(${scriptPages.folded}, e'\n') with ordinality as lines (text, number)
       ) as line
-      where ${ownSessions(db, caller)} and strpos(${scriptPages.folded}, ${keyword}) > 0 and line.at > 0
+      where ${ownSessions(caller)} and strpos(${scriptPages.folded}, ${keyword}) > 0 and line.at > 0
       order by session_id desc, first_record, place
       offset ${skip} limit ${limit}
     )
