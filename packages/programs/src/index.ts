@@ -34,8 +34,13 @@ export type Program = keyof typeof sources
 /** What node is told before a program's file, as in the images: errors then name our sources. */
 export const nodeOptions = ['--enable-source-maps']
 
-/** The file that node runs; {@link buildPrograms} makes it. */
-export const programPath = (program: Program): string => join(folder, 'programs', `${program}.mjs`)
+/** The file that node runs; {@link buildPrograms} makes it. Throws where a test run has not built it. */
+export function programPath(program: Program): string {
+  if (process.env.TEST_WITHOUT_PROGRAMS) {
+    throw new Error('This test runs a bundled program, which only `npm test -- FILE` builds')
+  }
+  return join(folder, 'programs', `${program}.mjs`)
+}
 
 /** How the pool names the file of its threads, beside its own; a bundle has it among the programs. */
 const poolThread = "'worker.js'"

@@ -1,38 +1,23 @@
 /**
  * `npm test` after its checks: starts the real servers, runs tap against them, stops them, and names them. Arguments
- * go to tap, so `npm test -- services/script/test/scripts.test.ts` runs one file.
+ * are passed to tap, so `npm test -- services/script/test/save.test.ts` runs one file.
  */
-import { spawn } from 'node:child_process'
-import { once } from 'node:events'
-import { chmod, mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { startPostgres } from '@playtherapy/embedded-postgres'
 import { buildPrograms } from '@playtherapy/programs'
-import { migrate } from '@playtherapy/schema/migrate'
-import { prepareTemplate } from './database.ts'
 import { installMissing, isMissing } from './install.ts'
+import { runTap } from './run-tap.ts'
 import { startRedis } from './servers/redis.ts'
 import { startS3 } from './servers/s3.ts'
+import { startTestDatabase } from './servers/test-database.ts'
 
 await installMissing()
-const directory = await mkdtemp(join(tmpdir(), 'playtherapy-test-'))
-// As root PostgreSQL runs as another user, which has to get through.
-await chmod(directory, 0o755)
-const stop: (() => Promise<void>)[] = [() => rm(directory, { recursive: true, force: true })]
-const servers: string[] = []
-
 const started = performance.now()
-const postgresServer = await startPostgres({
-  directory: join(directory, 'postgres'),
-  settings: ['fsync=off', 'synchronous_commit=off', 'full_page_writes=off'],
-})
-stop.unshift(postgresServer.stop)
-process.env.TEST_DATABASE_URL = postgresServer.url
-await prepareTemplate(migrate)
-servers.push('PostgreSQL 18 (embedded)')
+const database = await startTestDatabase()
+const { directory } = database
+const stop = [database.stop]
+const servers = ['PostgreSQL 18 (embedded)']
 
-/** A machine without a server still tests the rest, and the last lines say what was left out; CI insists. */
+/** Where a server is not installed, the other tests still run, and the last lines name what is missing; in CI it is an error. */
 async function optional<T>(name: string, starting: Promise<T>): Promise<T | undefined> {
   try {
     const server = await starting
@@ -70,13 +55,10 @@ if (await isMissing('ffmpeg')) {
     without.push(`--exclude=${files}.test.ts`)
   }
 }
-const tap = spawn('npx', ['tap', 'run', ...without, ...process.argv.slice(2)], { stdio: 'inherit' })
-process.on('SIGINT', () => {})
-process.on('SIGTERM', () => tap.kill())
-const [code] = await once(tap, 'exit')
+const code = await runTap([...without, ...process.argv.slice(2)])
 
 for (const step of stop) await step()
 console.log(`\nServers that took part: ${servers.join(', ')}.`)
 if (missing.length > 0) console.log(`Left out, because they are not installed or did not start: ${missing.join(', ')}.`)
 console.log(`Tests took ${Math.round((performance.now() - started) / 1000)} s.`)
-process.exit(code ?? 1)
+process.exit(code)

@@ -1,0 +1,11 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+
+/** Runs tap with these arguments to its end and returns its exit code. Ctrl-C ends tap, and then the caller cleans up. */
+export async function runTap(args: string[]): Promise<number> {
+  const tap = spawn('npx', ['tap', 'run', ...args], { stdio: 'inherit' })
+  process.on('SIGINT', () => {})
+  process.on('SIGTERM', () => tap.kill())
+  const [code] = await once(tap, 'exit')
+  return code ?? 1
+}
