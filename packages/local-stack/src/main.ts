@@ -1,5 +1,5 @@
 /** `npm start`: the whole stack on this machine, and the main job on a real clip. See options.ts. */
-import { ConfigError } from '@playtherapy/service-kit'
+import { build, ConfigError } from '@playtherapy/service-kit'
 import { runDemo } from './demo.ts'
 import { findPrograms } from './ffmpeg.ts'
 import { readOptions, UsageError, usage } from './options.ts'
@@ -20,7 +20,8 @@ function refuse(error: unknown): never {
 
 async function main() {
   const options = readOptions(process.argv.slice(2))
-  if (!options) return say(usage)
+  if (options === 'help') return say(usage)
+  if (options === 'version') return say(`${build.version} (${build.commit})`)
   const began = performance.now()
   const programs = await findPrograms()
   const stack = await startStack(options, programs)

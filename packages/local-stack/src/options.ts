@@ -9,6 +9,7 @@ export const usage = `npm start -- [options]
   --workers N     worker processes, 0 for none (default 1)
   --no-demo       start only
   --once          run the demo, stop everything, exit 0 only if all of it worked
+  --version       print the version
 
 JWT_SECRET, DATABASE_URL, QUEUE_URL and S3_* in the environment replace the embedded parts.`
 
@@ -33,15 +34,16 @@ function wholeNumber(name: string, text: string, least: number, most: number): n
   return Number(text)
 }
 
-/** Reads the command line; undefined when only help was asked for. Throws UsageError. */
-export function readOptions(args: string[]): StackOptions | undefined {
+/** Reads the command line; returns `help` or `version` when only that was asked for. Throws UsageError. */
+export function readOptions(args: string[]): StackOptions | 'help' | 'version' {
   let values: ReturnType<typeof parse>
   try {
     values = parse(args)
   } catch (error) {
     throw new UsageError(error instanceof Error ? error.message : 'unknown option')
   }
-  if (values.help) return undefined
+  if (values.help) return 'help'
+  if (values.version) return 'version'
   if (values.ephemeral && values['data-dir'])
     throw new UsageError('--ephemeral keeps nothing, --data-dir keeps it: choose one')
   const home = fileURLToPath(new URL('../../../.playtherapy', import.meta.url))
@@ -65,5 +67,6 @@ const parse = (args: string[]) =>
       'no-demo': { type: 'boolean', default: false },
       once: { type: 'boolean', default: false },
       help: { type: 'boolean', short: 'h', default: false },
+      version: { type: 'boolean', default: false },
     },
   }).values

@@ -1,7 +1,10 @@
+import { execFile } from 'node:child_process'
 import { cp, readFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
 import { build, type Plugin } from 'esbuild'
+import manifest from '../../../package.json' with { type: 'json' }
 
 const root = fileURLToPath(new URL('../../../', import.meta.url))
 const folder = join(root, '.build')
@@ -68,6 +71,22 @@ const require = createRequireOfBundle(import.meta.url)
 const __filename = import.meta.filename
 const __dirname = import.meta.dirname`
 
+/** The commit of this checkout: that of the image's build argument, else git's; `unknown` where there is neither. */
+async function currentCommit(): Promise<string> {
+  if (process.env.COMMIT) return process.env.COMMIT
+  return promisify(execFile)('git', ['rev-parse', '--short', 'HEAD'], { cwd: root }).then(
+    ({ stdout }) => stdout.trim(),
+    () => 'unknown',
+  )
+}
+
+/** Lets every program print its version and end, before it reads its settings. */
+const answerVersion = (commit: string) => `
+if (process.argv[2] === '--version') {
+  console.log(${JSON.stringify(`${manifest.version} (${commit})`)})
+  process.exit()
+}`
+
 /**
  * Bundles every program with its libraries into `.build`, which needs nothing else to run: reading a handful of files
  * instead of some 1,500, a process starts in a fifth of the time. All JavaScript lies one folder deep, where
@@ -75,6 +94,7 @@ const __dirname = import.meta.dirname`
  * may still load a part of it.
  */
 export async function buildPrograms(): Promise<void> {
+  const commit = await currentCommit()
   await build({
     absWorkingDir: root,
     entryPoints: Object.fromEntries(
@@ -94,7 +114,8 @@ export async function buildPrograms(): Promise<void> {
     // Left out of the installation, and only asked for by name when it is wanted.
     external: ['@napi-rs/nice'],
     format: 'esm',
-    banner: { js: commonJs },
+    banner: { js: commonJs + answerVersion(commit) },
+    define: { 'process.env.BUILD_COMMIT': JSON.stringify(commit) },
     sourcemap: true,
     sourcesContent: false,
     plugins: [mapsOfOwnSources],

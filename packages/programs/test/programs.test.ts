@@ -1,15 +1,17 @@
 import { execFile } from 'node:child_process'
+import { readFile } from 'node:fs/promises'
 import { promisify } from 'node:util'
 import { nodeOptions, type Program, programPath } from '@playtherapy/programs'
 import { emptyDatabase, jwtSecret, ownProcess, storeBackends, testBucket, testQueue } from '@playtherapy/testing'
 import t from 'tap'
+import manifest from '../../../package.json' with { type: 'json' }
 
 const skip = !storeBackends.includes('s3')
 
-/** Runs a command to its end, elsewhere; what it printed. Rejects when it fails. */
-async function run(program: Program, env: NodeJS.ProcessEnv): Promise<string> {
+/** Runs a program in another folder to its end and returns what it printed. Rejects when it fails. */
+async function run(program: Program, env: NodeJS.ProcessEnv, args: string[] = []): Promise<string> {
   const options = { cwd: '/', env: { PATH: process.env.PATH, ...env } }
-  return (await promisify(execFile)(process.execPath, [...nodeOptions, programPath(program)], options)).stdout
+  return (await promisify(execFile)(process.execPath, [...nodeOptions, programPath(program), ...args], options)).stdout
 }
 
 /** Resolves once the process on this port says that it is ready: a container's health is asked again and again too. */
@@ -21,6 +23,19 @@ async function ready(PORT: string): Promise<void> {
     )
   );
 }
+
+t.test('every program prints its version, without settings', async (t) => {
+  for (const program of ['contents', 'media', 'script', 'worker', 'migrate', 'prepare-bucket', 'jobs'] as const) {
+    const [version, commit] = (await run(program, {}, ['--version'])).trim().split(' ')
+    t.equal(version, manifest.version, program)
+    t.match(commit, /^\((unknown|[0-9a-f]{7,40})\)$/, program)
+  }
+})
+
+t.test('the image is labelled with the same version', async (t) => {
+  const dockerfile = await readFile(new URL('../../../.docker/Dockerfile', import.meta.url), 'utf8')
+  t.match(dockerfile, ` org.opencontainers.image.version=${manifest.version} `)
+})
 
 t.test('the bundled programs prepare an installation, run it, and look after it', { skip }, async (t) => {
   const url = await emptyDatabase(t)
@@ -37,12 +52,12 @@ t.test('the bundled programs prepare an installation, run it, and look after it'
   }
   t.match(await run('migrate', env), 'up to date')
   t.match(await run('prepare-bucket', env), 'ready')
-  const started = ['contents', 'media', 'script', 'worker'] as const
-  for (const program of started) {
+  for (const program of ['contents', 'media', 'script', 'worker'] as const) {
     const own = await ownProcess(program, env)
     t.teardown(() => own.kill('SIGKILL'))
     await own.restart()
     await ready(new URL(own.url).port)
+    t.match(await (await fetch(`${own.url}/health/live`)).json(), { status: 'ok', version: manifest.version }, program)
     if (program === 'worker') continue
     // The page, and a file that its library keeps beside its code.
     t.match(await (await fetch(`${own.url}/documentation/`)).text(), 'swagger-ui', program)

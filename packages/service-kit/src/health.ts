@@ -5,6 +5,7 @@ import { ApiError } from './errors.ts'
 import { installHeaders } from './headers.ts'
 import { quietLog } from './log.ts'
 import { installMetrics, type MetricSource } from './metrics.ts'
+import { build } from './version.ts'
 
 /** What a process needs to do its work, by name; each rejects when its part cannot be used right now. */
 export type ReadyChecks = Record<string, () => Promise<unknown>>
@@ -31,18 +32,32 @@ async function failingChecks(checks: ReadyChecks): Promise<string[]> {
   return names.filter((_, index) => results[index]?.status === 'rejected')
 }
 
-const Healthy = Type.Object({ status: Type.Literal('ok') }, { examples: [{ status: 'ok' }] })
+const Ready = Type.Object({ status: Type.Literal('ok') }, { examples: [{ status: 'ok' }] })
+const Alive = Type.Object(
+  { status: Type.Literal('ok'), version: Type.String(), commit: Type.String() },
+  { examples: [{ status: 'ok', version: '1.2.3', commit: '1151704' }] },
+)
 
 /**
- * `/health/live`: the process answers. `/health/ready`: it can do its work; 503 names the parts that are down, or tells
- * that no further request gets in while `isFull`.
+ * Adds `/health/live`, which answers 200 with version and commit while the process runs, and `/health/ready`, which
+ * answers 503 while a check fails, naming the parts that are down, or while `isFull` says that no further request is
+ * admitted.
  */
 export function installHealth(host: FastifyInstance, checks: ReadyChecks, isFull = () => false): void {
-  const schema = { tags: ['health'], response: { 200: Healthy } }
-  host.get('/health/live', { schema: { ...schema, summary: 'The process answers' } }, () => ({ status: 'ok' }))
+  host.get(
+    '/health/live',
+    { schema: { tags: ['health'], summary: 'The process answers, and which version it is', response: { 200: Alive } } },
+    () => ({ status: 'ok', ...build }),
+  )
   host.get(
     '/health/ready',
-    { schema: { ...schema, summary: 'The process can do its work', response: { 200: Healthy, 503: ErrorBody } } },
+    {
+      schema: {
+        tags: ['health'],
+        summary: 'The process can do its work',
+        response: { 200: Ready, 503: ErrorBody },
+      },
+    },
     async (request) => {
       if (isFull()) throw new ApiError(503, 10, 'Not ready: as many requests wait as may', { retryAfter: 5 })
       const failing = await failingChecks(checks)

@@ -19,6 +19,7 @@ import { installMetrics } from './metrics.ts'
 import { createShares } from './shares.ts'
 import { refuseUnreadable } from './unreadable.ts'
 import { installValidation } from './validation.ts'
+import { build } from './version.ts'
 
 /** Headers of answers that a browser's scripts may read. */
 const exposedHeaders = [
@@ -138,7 +139,7 @@ export async function createHost(options: HostOptions): Promise<FastifyInstance>
   await host.register(swagger, {
     openapi: {
       openapi: '3.1.0',
-      info: { title: options.name, description: options.description, version: '1.0.0' },
+      info: { title: options.name, description: options.description, version: `${build.version}+${build.commit}` },
       components: { securitySchemes: { token: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT' } } },
     },
   })

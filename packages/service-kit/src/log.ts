@@ -1,12 +1,20 @@
 import { type FastifyBaseLogger, type FastifyInstance, type FastifyRequest, LogController } from 'fastify'
 import { pino } from 'pino'
 import { loggable } from './loggable.ts'
+import { build } from './version.ts'
 
 export type LogLevel = 'fatal' | 'error' | 'warn' | 'info' | 'debug' | 'silent'
 
-/** JSON lines on stdout, each naming the process it comes from. Of an error, whoever logs it, only what is `loggable`. */
-export const createLogger = (service: string, level: LogLevel): FastifyBaseLogger =>
-  pino({ level, base: { service }, timestamp: pino.stdTimeFunctions.isoTime, serializers: { err: loggable } })
+/**
+ * Logs JSON lines to stdout; each names its process, and the first one also its version. Of an error only the fields
+ * that `loggable` returns are written.
+ */
+export function createLogger(service: string, level: LogLevel): FastifyBaseLogger {
+  const timestamp = pino.stdTimeFunctions.isoTime
+  const log = pino({ level, base: { service }, timestamp, serializers: { err: loggable } })
+  log.info(build, 'starting')
+  return log
+}
 
 /** Fastify's own log: without its request lines, which hold URLs, and still with the answers that broke off. */
 class QuietLog extends LogController {

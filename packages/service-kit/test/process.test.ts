@@ -8,6 +8,7 @@ import { fileURLToPath } from 'node:url'
 import { cases } from '@playtherapy/schema'
 import { jwtSecret, type Teardown, testDatabase } from '@playtherapy/testing'
 import t from 'tap'
+import manifest from '../../../package.json' with { type: 'json' }
 import { good } from './support.ts'
 
 interface Line {
@@ -218,6 +219,16 @@ t.test('readiness names what is down, liveness does not care', async (t) => {
     body: { error_code: 10, message: 'Not ready: database, objects' },
   })
   t.match(await ask(alone.url, '/case/1'), down, 'and what needs it says so')
+})
+
+t.test('the first log line, the API document and /health/live name the same version', async (t) => {
+  const { url, lines } = await running(t)
+  const { version } = manifest
+  const commit = 'unknown'
+  t.match(lines[0], { msg: 'starting', service: 'test', version, commit })
+  t.strictSame(JSON.parse((await get(`${url}/health/live`, new Agent())).body), { status: 'ok', version, commit })
+  const document = JSON.parse((await get(`${url}/documentation/json`, new Agent())).body)
+  t.equal(document.info.version, `${version}+${commit}`)
 })
 
 t.test('a wrong environment stops the start and says all of what is wrong', async (t) => {
