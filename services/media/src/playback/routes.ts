@@ -11,7 +11,7 @@ const mostPlaybacks = 1_024
 /** The part of them for one therapist, who watches one; with more a paused player costs the store what it read ahead. */
 const playbackParts = 16
 /** Reads of the store that are under way for them at once. A store serves each of more than that only more slowly. */
-const mostReads = 64
+const mostReads = 32
 
 const schema = {
   tags: ['video'],
