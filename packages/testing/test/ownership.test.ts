@@ -29,8 +29,6 @@ const exceptions: { at: string; why: string }[] = [
     at: 'packages/versions/src/report-steps.ts',
     why: 'Reports are saved by the analysis system, which has no therapist.',
   },
-  { at: 'packages/versions/src/script-steps.ts isStored', why: 'It goes by the row that this save has inserted.' },
-  { at: 'packages/versions/src/script-steps.ts release', why: 'It goes by the row that this save has inserted.' },
   { at: 'services/contents/src/reports/repository.ts storedScript', why: 'The analysis system has no therapist.' },
   {
     at: 'services/contents/src/cases/repository.ts columns',

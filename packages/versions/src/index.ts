@@ -1,4 +1,3 @@
-export { SessionGoneError, StaleVersionError } from './errors.ts'
 export { reportSteps } from './report-steps.ts'
 export { saveVersion, type VersionSteps } from './save-version.ts'
-export { type NewScript, type ScriptStanding, scriptStanding, scriptSteps } from './script-steps.ts'
+export { type ScriptStanding, scriptStanding, scriptSteps } from './script-steps.ts'

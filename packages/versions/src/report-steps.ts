@@ -1,7 +1,6 @@
 import { inFolder, type Phase, reportPath } from '@playtherapy/object-store'
 import { type Database, reportVersions, State, sessions } from '@playtherapy/schema'
 import { and, eq, sql } from 'drizzle-orm'
-import { StaleVersionError } from './errors.ts'
 import type { VersionSteps } from './save-version.ts'
 
 export interface NewReport {
@@ -14,15 +13,15 @@ export interface NewReport {
   /** The stored script it was scored from; undefined for the newest. */
   scriptVersionId: number | undefined
   /**
-   * The version that counted when this report was asked for, null for none: should another count by then, as one that
-   * somebody delivered meanwhile, it is left in place. Undefined: it may follow any.
+   * Id of the report that was current when this one was asked for, null for none. If another one is current by then, for
+   * example one that was delivered meanwhile, that one stays and this one is unwanted. Undefined: it may replace any.
    */
   follows?: number | null
 }
 
 /**
  * How a new report version of a session is recorded. The analysis is DONE with it, unless its script is no longer the
- * newest: then it is due again. Throws StaleVersionError when it may not follow what counts.
+ * newest: then it is due again.
  */
 export function reportSteps(
   db: Database,
@@ -31,6 +30,7 @@ export function reportSteps(
 ): VersionSteps {
   const session = and(eq(sessions.id, sessionId), eq(sessions.caseId, caseId))
   return {
+    table: reportVersions,
     reserve: () =>
       db.transaction(async (tx) => {
         const [next] = await tx
@@ -38,7 +38,7 @@ export function reportSteps(
           .set({ lastReportVersion: sql`${sessions.lastReportVersion} + 1` })
           .where(session)
           .returning({ version: sessions.lastReportVersion, scriptVersionId: sessions.scriptVersionId })
-        if (!next) return undefined
+        if (!next) return { kind: 'missing' }
         const { version } = next
         const scriptVersionId = named ?? next.scriptVersionId
         const path = reportPath(phase, caseId, sessionId, version)
@@ -46,42 +46,33 @@ export function reportSteps(
           .insert(reportVersions)
           .values({ sessionId, version, path, size, levels, scriptVersionId })
           .returning({ id: reportVersions.id })
-        return row && { id: row.id, version, key: inFolder('analyze_report', path) }
+        if (!row) throw new Error('the insert gave no row')
+        return { kind: 'reserved', id: row.id, version, key: inFolder('analyze_report', path) }
       }),
     async commit(tx, id, etag) {
-      const current = tx
-        .select({ version: reportVersions.version })
-        .from(reportVersions)
-        .where(eq(reportVersions.id, sessions.reportVersionId))
-      const [found] = await tx
-        .select({
-          scriptVersionId: sessions.scriptVersionId,
-          currentId: sessions.reportVersionId,
-          version: sql<number>`coalesce((${current}), 0)`,
-        })
+      const [locked] = await tx
+        .select({ scriptVersionId: sessions.scriptVersionId, currentId: sessions.reportVersionId })
         .from(sessions)
         .where(session)
         .for('no key update')
+      if (!locked) return { kind: 'missing' }
+      if (follows !== undefined && locked.currentId !== follows) return { kind: 'unwanted' }
+      const current = sql<number>`coalesce((
+        select version from ${reportVersions} as current where current.id = ${locked.currentId}), 0)`
       const [row] = await tx
         .update(reportVersions)
         .set({ state: 'stored', etag })
         .where(and(eq(reportVersions.id, id), eq(reportVersions.state, 'pending')))
-        .returning({ version: reportVersions.version, scriptVersionId: reportVersions.scriptVersionId })
-      if (!found || !row) return false
-      if (follows !== undefined && found.currentId !== follows) throw new StaleVersionError(found.version)
-      if (found.version > row.version) return true
-      const stale = row.scriptVersionId !== null && row.scriptVersionId !== found.scriptVersionId
+        .returning({ version: reportVersions.version, scriptVersionId: reportVersions.scriptVersionId, current })
+      if (!row) return { kind: 'missing' }
+      // A report that reserved its number later is current already; this one becomes an older version.
+      if (row.current > row.version) return { kind: 'stored' }
+      const stale = row.scriptVersionId !== null && row.scriptVersionId !== locked.scriptVersionId
       await tx
         .update(sessions)
         .set({ reportVersionId: id, analyzeStateId: stale ? State.READY : State.DONE })
         .where(session)
-      return true
+      return { kind: 'stored' }
     },
-    async isStored(id) {
-      const stored = and(eq(reportVersions.id, id), eq(reportVersions.state, 'stored'))
-      return (await db.select({ id: reportVersions.id }).from(reportVersions).where(stored)).length > 0
-    },
-    release: (id) =>
-      db.delete(reportVersions).where(and(eq(reportVersions.id, id), eq(reportVersions.state, 'pending'))),
   }
 }

@@ -1,67 +1,71 @@
 import { type ObjectStore, StoreFailedError } from '@playtherapy/object-store'
-import { type Database, outlastOutage, type Transaction } from '@playtherapy/schema'
-import { SessionGoneError, StaleVersionError, UnchangedError } from './errors.ts'
+import {
+  type Database,
+  outlastOutage,
+  type reportVersions,
+  type scriptVersions,
+  type Transaction,
+} from '@playtherapy/schema'
+import { and, eq } from 'drizzle-orm'
 
-/**
- * The parts of a save that differ between scripts and reports: the statements of their repositories. The first two may
- * throw StaleVersionError and UnchangedError.
- */
+/** Why a save made no version. */
+type Refusal =
+  /** The session, or the row that was reserved in it, was deleted. */
+  | { kind: 'missing' }
+  /** The save may not replace the current version; `current` is its number, 0 for none. */
+  | { kind: 'stale'; current: number }
+  /** What the document was made from, or for, has been replaced. */
+  | { kind: 'unwanted' }
+
+/** The current version, `version`, has these very bytes. */
+type Unchanged = { kind: 'unchanged'; version: number }
+
+/** `version` is the number of the version that holds the document. */
+export type SaveOutcome = { kind: 'saved'; version: number } | Refusal
+
+/** The statements of a save that differ between scripts and reports. None of them throws because of what it finds. */
 export interface VersionSteps {
-  /** Takes the next number and writes the row, pending. Undefined when the session is gone. */
-  reserve(): Promise<{ id: number; version: number; key: string } | undefined>
-  /** Marks the row stored and moves the session's pointer and states. False when the row is gone. */
-  commit(tx: Transaction, id: number, etag: string): Promise<boolean>
-  /** Whether the version counts already: a commit whose answer was lost did take place. */
-  isStored(id: number): Promise<boolean>
-  /** Removes the pending row; its number stays used. */
-  release(id: number): Promise<unknown>
+  table: typeof scriptVersions | typeof reportVersions
+  /** Takes the next number and inserts the version's row, pending. `key` is the object's. */
+  reserve(): Promise<{ kind: 'reserved'; id: number; version: number; key: string } | Unchanged | Refusal>
+  /**
+   * Marks the row stored and moves the session's pointer and states; without a change where it refuses. Locks the
+   * session first and the row afterwards, as a deletion does. May run again after an outage.
+   */
+  commit(tx: Transaction, id: number, etag: string): Promise<{ kind: 'stored' } | Unchanged | Refusal>
 }
 
 /**
- * Saves one JSON document as a new version: its number is reserved in the database first, the object is written under
- * that number outside any transaction, and only then the version counts. Resolves with the number when all of it is
- * durable, be it that of an older version with these very bytes. Throws SessionGoneError, StaleVersionError and
- * StoreFailedError, with no object and no row left.
+ * Saves one JSON document as a new version: its number is reserved in the database first, then the object is written
+ * under that number, outside any transaction, and only the commit makes the version readable. Resolves when all of it
+ * is durable, or was refused with no object and no row left. Throws StoreFailedError likewise. After a commit that fails
+ * otherwise nobody knows whether it took place; then the reaper removes what a dead save left.
  */
 export async function saveVersion(
-  { db, store }: { db: Database; store: ObjectStore },
+  { db, store }: { db: Database; store: Pick<ObjectStore, 'put' | 'delete'> },
   bytes: Uint8Array,
-  { reserve, commit, isStored, release }: VersionSteps,
-): Promise<number> {
-  const reserved = await reserve().catch(unlessUnchanged)
-  if (typeof reserved === 'number') return reserved
-  if (!reserved) throw new SessionGoneError()
+  { table, reserve, commit }: VersionSteps,
+): Promise<SaveOutcome> {
+  const reserved = await reserve()
+  if (reserved.kind === 'unchanged') return { kind: 'saved', version: reserved.version }
+  if (reserved.kind !== 'reserved') return reserved
   const { id, version, key } = reserved
+  const rowIn = (state: 'pending' | 'stored') => and(eq(table.id, id), eq(table.state, state))
   const discard = async () => {
     await store.delete([key])
-    await release(id)
+    await db.delete(table).where(rowIn('pending'))
   }
-  let etag: string
-  try {
-    const stored = await store.put(key, bytes, { contentType: 'application/json' })
-    etag = stored.etag
-  } catch (error) {
-    await discard().catch(() => {})
-    throw new StoreFailedError('the object store did not take the version', { cause: error })
-  }
-  const { result, repeated } = await outlastOutage(() => db.transaction((tx) => commit(tx, id, etag))).catch(
-    async (error) => {
-      if (error instanceof StaleVersionError || error instanceof UnchangedError) await discard().catch(() => {})
-      return { result: unlessUnchanged(error), repeated: false }
-    },
-  )
-  if (typeof result === 'number') return result
-  if (!result) {
-    if (repeated && (await isStored(id))) return version
-    // Should the store be down just now: deleting the session announced a later sweep of all below it.
-    await discard().catch(() => {})
-    throw new SessionGoneError()
-  }
-  return version
-}
 
-/** The number of the version that has these bytes already; throws all other errors. */
-function unlessUnchanged(error: unknown): number {
-  if (error instanceof UnchangedError) return error.version
-  throw error
+  const { etag } = await store.put(key, bytes, { contentType: 'application/json' }).catch(async (error: unknown) => {
+    await discard().catch(() => {})
+    throw new StoreFailedError('the object store did not store the version', { cause: error })
+  })
+
+  const { result, repeated } = await outlastOutage(() => db.transaction((tx) => commit(tx, id, etag)))
+  if (result.kind === 'stored') return { kind: 'saved', version }
+  // An earlier attempt may have committed although its answer was lost; then what the last one found is its own version.
+  if (repeated && (await db.$count(table, rowIn('stored'))) > 0) return { kind: 'saved', version }
+  // If the store is down just now, the object stays until the orphan sweep.
+  await discard().catch(() => {})
+  return result.kind === 'unchanged' ? { kind: 'saved', version: result.version } : result
 }

@@ -9,7 +9,6 @@ import {
   sessions,
 } from '@playtherapy/schema'
 import { and, eq, sql } from 'drizzle-orm'
-import { StaleVersionError, UnchangedError } from './errors.ts'
 import type { VersionSteps } from './save-version.ts'
 
 export interface NewScript {
@@ -18,36 +17,42 @@ export interface NewScript {
   /** SHA-256 of the bytes, in hex. */
   checksum: string
   warnings: ScriptWarning[]
-  /** Whether it may follow the version that counts, 0 for none; asked again before the new one counts itself. */
+  /**
+   * May this save replace version `current` (0 = none)? Called when the number is reserved and, if another version has
+   * become current since, again at commit, under the session's lock.
+   */
   mayFollow(current: number): boolean
 }
 
-/** What a session has before a save. */
-export interface ScriptStanding extends Record<string, unknown> {
-  /** `HH:MM:SS`; null while it is not known. */
-  video_length: string | null
-  /** The number that was given out last. */
-  last_version: number
-  /** The version that counts, 0 for none, and its SHA-256. */
+/** The current version of a session's script: its id, number and SHA-256; null, 0 and null for none. */
+interface CurrentScript extends Record<string, unknown> {
+  id: number | null
   version: number
   checksum: string | null
 }
 
-/** What the session has now; undefined when it is gone. */
+/** What a session has before a save. */
+export interface ScriptStanding extends CurrentScript {
+  /** `HH:MM:SS`; null while it is not known. */
+  video_length: string | null
+  /** The number that was reserved last. */
+  last_version: number
+}
+
+/** What the session has now; undefined when it does not exist. */
 export async function scriptStanding(db: Database, owner: SessionOfCaller): Promise<ScriptStanding | undefined> {
   const [standing] = await db.execute<ScriptStanding>(sql`
-    select ${sessions.videoLength}, ${sessions.lastScriptVersion} as last_version,
-      coalesce(${scriptVersions.version}, 0) as version, ${scriptVersions.checksum}
+    select ${sessions.scriptVersionId} as id, coalesce(${scriptVersions.version}, 0) as version,
+      ${scriptVersions.checksum}, ${sessions.videoLength}, ${sessions.lastScriptVersion} as last_version
     from ${sessions} left join ${scriptVersions} on ${scriptVersions.id} = ${sessions.scriptVersionId}
     where ${ownSession(owner)}`)
   return standing
 }
 
 /**
- * How a new script version of a therapist's session is recorded. A report made from an older script is due again. Of two
- * saves that may follow the same version only one does: the commit locks the session and looks once more. Both steps
- * throw StaleVersionError, and UnchangedError when the version that counts has the same bytes. `standing` is what the
- * session had when somebody asked, which may be minutes ago.
+ * How a new script version of a therapist's session is recorded. A report that was made from an older script becomes due
+ * again. Of two saves that may replace the same version only one does. `standing` is what the session had when somebody
+ * read it, which may be minutes ago: it saves a statement while it still holds, and refuses nothing.
  */
 export function scriptSteps(
   db: Database,
@@ -58,61 +63,71 @@ export function scriptSteps(
 ): VersionSteps {
   const { userId, caseId, sessionId } = owner
   const session = ownSession(owner)
+  /** The version that the save was last found to be allowed to replace. */
+  let replaced: CurrentScript | undefined
 
-  function objectionTo(current: Pick<ScriptStanding, 'version' | 'checksum'>): Error | undefined {
-    if (!mayFollow(current.version)) return new StaleVersionError(current.version)
-    return current.checksum === checksum ? new UnchangedError(current.version) : undefined
+  const objectionTo = ({ version, checksum: current }: CurrentScript) => {
+    if (!mayFollow(version)) return { kind: 'stale', current: version } as const
+    return current === checksum ? ({ kind: 'unchanged', version } as const) : undefined
   }
-  let known = standing
+
+  /** Takes the number after the last one, in one statement; undefined, without a change, if that is taken already. */
+  async function take(found: ScriptStanding) {
+    const version = found.last_version + 1
+    const path = scriptPath(phase, caseId, sessionId, version)
+    const [row] = await db.execute<{ id: number }>(sql`
+      with next as (
+        update ${sessions} set last_script_version = ${version}
+        where ${session} and ${sessions.lastScriptVersion} = ${version - 1}
+        returning id
+      )
+      insert into ${scriptVersions} (session_id, version, path, size, checksum, user_id, warnings)
+      select id, ${version}::int, ${path}::text, ${size}::bigint, ${checksum}::text, ${userId}::int,
+        ${JSON.stringify(warnings)}::jsonb
+      from next
+      returning id`)
+    if (!row) return undefined
+    replaced = found
+    return { kind: 'reserved', id: row.id, version, key: inFolder('script', path) } as const
+  }
 
   return {
+    table: scriptVersions,
     async reserve() {
+      const early = standing && !objectionTo(standing) && (await take(standing))
+      if (early) return early
       for (;;) {
-        const isOld = known !== undefined
-        const now = known ?? (await scriptStanding(db, owner))
-        known = undefined
-        if (!now) return undefined
-        const objection = objectionTo(now)
-        // Another version may count since.
-        if (objection && isOld) continue
-        if (objection) throw objection
-        const version = now.last_version + 1
-        const path = scriptPath(phase, caseId, sessionId, version)
-        // One statement, and none of it if somebody else took the number.
-        const [row] = await db.execute<{ id: number }>(sql`
-          with next as (
-            update ${sessions} set last_script_version = ${version}
-            where ${session} and ${sessions.lastScriptVersion} = ${version - 1}
-            returning id
-          )
-          insert into ${scriptVersions} (session_id, version, path, size, checksum, user_id, warnings)
-          select id, ${version}::int, ${path}::text, ${size}::bigint, ${checksum}::text, ${userId}::int,
-            ${JSON.stringify(warnings)}::jsonb
-          from next
-          returning id`)
-        if (row) return { id: row.id, version, key: inFolder('script', path) }
+        const found = await scriptStanding(db, owner)
+        if (!found) return { kind: 'missing' }
+        const outcome = objectionTo(found) ?? (await take(found))
+        if (outcome) return outcome
       }
     },
     async commit(tx, id, etag) {
-      // The session first, as a deletion locks it: the other order could deadlock with it.
-      const [found] = await tx
+      const [locked] = await tx
         .select({ currentId: sessions.scriptVersionId })
         .from(sessions)
         .where(session)
         .for('no key update')
-      if (!found) return false
-      const [row] = await tx.execute<{ own: number } & Pick<ScriptStanding, 'version' | 'checksum'>>(sql`
-        with stored as (
-          update ${scriptVersions} set state = 'stored', etag = ${etag}
-          where ${scriptVersions.id} = ${id} and ${scriptVersions.state} = 'pending'
-          returning version
-        )
-        select stored.version as own, coalesce(${scriptVersions.version}, 0) as version, ${scriptVersions.checksum}
-        from stored left join ${scriptVersions} on ${scriptVersions.id} = ${found.currentId}`)
-      if (!row) return false
-      const objection = objectionTo(row)
-      if (objection) throw objection
-      if (row.version > row.own) return true
+      if (!locked) return { kind: 'missing' }
+      if (locked.currentId !== replaced?.id) {
+        // A statement of its own, so that it sees what the lock waited for.
+        const [current = { id: null, version: 0, checksum: null }] = await tx
+          .select({ id: scriptVersions.id, version: scriptVersions.version, checksum: scriptVersions.checksum })
+          .from(scriptVersions)
+          .where(eq(scriptVersions.id, locked.currentId ?? 0))
+        const objection = objectionTo(current)
+        if (objection) return objection
+        replaced = current
+      }
+      const [row] = await tx
+        .update(scriptVersions)
+        .set({ state: 'stored', etag })
+        .where(and(eq(scriptVersions.id, id), eq(scriptVersions.state, 'pending')))
+        .returning({ version: scriptVersions.version })
+      if (!row) return { kind: 'missing' }
+      // A save that reserved its number later is current already; this one becomes an older version.
+      if (replaced.version > row.version) return { kind: 'stored' }
       await tx
         .update(sessions)
         .set({
@@ -122,13 +137,7 @@ export function scriptSteps(
             then ${sessions.analyzeStateId} else ${State.READY} end`,
         })
         .where(session)
-      return true
+      return { kind: 'stored' }
     },
-    async isStored(id) {
-      const stored = and(eq(scriptVersions.id, id), eq(scriptVersions.state, 'stored'))
-      return (await db.select({ id: scriptVersions.id }).from(scriptVersions).where(stored)).length > 0
-    },
-    release: (id) =>
-      db.delete(scriptVersions).where(and(eq(scriptVersions.id, id), eq(scriptVersions.state, 'pending'))),
   }
 }

@@ -9,7 +9,7 @@ import {
   SessionParams,
   sendJsonObject,
 } from '@playtherapy/service-kit'
-import { reportSteps, SessionGoneError, saveVersion } from '@playtherapy/versions'
+import { reportSteps, saveVersion } from '@playtherapy/versions'
 import { levelsOf, readLevels } from './levels.ts'
 import {
   isStale,
@@ -163,20 +163,13 @@ export const reportDeliveryRoutes: FastifyPluginAsyncTypebox<ReportOptions> = as
       const bytes = rawBody ?? Buffer.alloc(0)
       const named = query.script_version
       const scriptVersionId = named === undefined ? undefined : await storedScript(db, sessionId, Number(named))
-      try {
-        const steps = reportSteps(db, phase, {
-          caseId,
-          sessionId,
-          size: bytes.length,
-          levels: levelsOf(body),
-          scriptVersionId,
-        })
-        await saveVersion({ db, store }, bytes, steps)
-      } catch (error) {
-        if (error instanceof SessionGoneError) throw errors.sessionNotFound(sessionId)
-        if (error instanceof StoreFailedError) throw errors.uploadFailed('analyze_report.json')
-        throw error
-      }
+      const report = { caseId, sessionId, size: bytes.length, levels: levelsOf(body), scriptVersionId }
+      const { kind } = await saveVersion({ db, store }, bytes, reportSteps(db, phase, report)).catch(
+        (error: unknown) => {
+          throw error instanceof StoreFailedError ? errors.uploadFailed('analyze_report.json') : error
+        },
+      )
+      if (kind !== 'saved') throw errors.sessionNotFound(sessionId)
       return { msg: 'analyze report upload success!' }
     },
   )

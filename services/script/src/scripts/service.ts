@@ -1,14 +1,7 @@
 import { inFolder, type ObjectStore, type Phase, StoreFailedError } from '@playtherapy/object-store'
 import type { Database } from '@playtherapy/schema'
 import { errors } from '@playtherapy/service-kit'
-import {
-  type ScriptStanding,
-  SessionGoneError,
-  StaleVersionError,
-  saveVersion,
-  scriptStanding,
-  scriptSteps,
-} from '@playtherapy/versions'
+import { type ScriptStanding, saveVersion, scriptStanding, scriptSteps } from '@playtherapy/versions'
 import type { FastifyRequest } from 'fastify'
 import type { Work } from '../work/pool.ts'
 import type { CheckedScript, ReadScript } from '../work/tasks.ts'
@@ -49,14 +42,12 @@ export async function saveScript(
   if (!before) throw errors.sessionNotFound(request.sessionId)
   const { bytes, checksum, warnings } = await check(before.video_length)
   const script = { size: bytes.length, checksum, warnings, mayFollow }
-  try {
-    return await saveVersion({ db, store }, bytes, scriptSteps(db, phase, request, script, before))
-  } catch (error) {
-    if (error instanceof SessionGoneError) throw errors.sessionNotFound(request.sessionId)
-    if (error instanceof StaleVersionError) throw errors.staleScript(error.current)
-    if (error instanceof StoreFailedError) throw errors.uploadFailed('script.json')
-    throw error
-  }
+  const steps = scriptSteps(db, phase, request, script, before)
+  const outcome = await saveVersion({ db, store }, bytes, steps).catch((error: unknown) => {
+    throw error instanceof StoreFailedError ? errors.uploadFailed('script.json') : error
+  })
+  if (outcome.kind === 'saved') return outcome.version
+  throw outcome.kind === 'stale' ? errors.staleScript(outcome.current) : errors.sessionNotFound(request.sessionId)
 }
 
 /** The newest script of the caller's session, or one version. Throws code 6 when there is none. */

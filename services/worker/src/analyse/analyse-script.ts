@@ -2,7 +2,7 @@ import { buffer } from 'node:stream/consumers'
 import { type JobContext, PermanentError } from '@playtherapy/jobs'
 import { inFolder, type ObjectStore, type Phase } from '@playtherapy/object-store'
 import type { Database } from '@playtherapy/schema'
-import { reportSteps, SessionGoneError, StaleVersionError, saveVersion } from '@playtherapy/versions'
+import { reportSteps, saveVersion } from '@playtherapy/versions'
 import type { Static } from 'typebox'
 import { ajv } from '../provider/answer.ts'
 import { ask } from '../provider/chat.ts'
@@ -45,12 +45,8 @@ export function createAnalyseScript({ db, store, phase, analyser }: AnalyseResou
     const bytes = Buffer.from(JSON.stringify(report))
     const levels = Object.values(report.reports).map(({ category, level }): [string, number] => [category, level])
     const steps = reportSteps(db, phase, { caseId, sessionId, size: bytes.length, levels, scriptVersionId, follows })
-    try {
-      await saveVersion({ db, store }, bytes, steps)
-    } catch (error) {
-      // Deleted, or a report delivered meanwhile: nothing of this one is left, and nobody waits for it.
-      if (!(error instanceof SessionGoneError || error instanceof StaleVersionError)) throw error
-    }
+    // Where the session was deleted or a report delivered meanwhile, nothing of this one is left and nobody waits for it.
+    await saveVersion({ db, store }, bytes, steps)
   }
 }
 

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import type { JobContext } from '@playtherapy/jobs'
 import { inFolder, type ObjectStore, type Phase } from '@playtherapy/object-store'
 import type { Database } from '@playtherapy/schema'
-import { SessionGoneError, StaleVersionError, saveVersion, scriptSteps, type VersionSteps } from '@playtherapy/versions'
+import { saveVersion, scriptSteps, type VersionSteps } from '@playtherapy/versions'
 import { runFfmpeg } from '../ffmpeg/ffmpeg.ts'
 import { openScratchFile } from '../ffmpeg/scratch.ts'
 import { openSource } from '../ffmpeg/source-server.ts'
@@ -43,15 +43,11 @@ export function createTranscribeVideo(resources: TranscribeResources) {
     const script = { size: bytes.length, checksum, warnings: [], mayFollow: (current: number) => current === 0 }
     const steps = scriptSteps(db, phase, taken, script)
     const commit: VersionSteps['commit'] = async (tx, id, etag) => {
-      if (!(await isWanted(tx, video_id))) throw new StaleVersionError(0)
+      if (!(await isWanted(tx, video_id))) return { kind: 'unwanted' }
       return steps.commit(tx, id, etag)
     }
-    try {
-      await saveVersion({ db, store }, bytes, { ...steps, commit })
-    } catch (error) {
-      // Deleted meanwhile, written by hand, or of a recording since replaced: nobody waits for this one any more.
-      if (!(error instanceof SessionGoneError || error instanceof StaleVersionError)) throw error
-    }
+    // Where the session was deleted, its script written by hand or its recording replaced meanwhile, nobody waits for it.
+    await saveVersion({ db, store }, bytes, { ...steps, commit })
   }
 }
 
