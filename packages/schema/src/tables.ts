@@ -19,7 +19,11 @@ import {
 } from 'drizzle-orm/pg-core'
 import type { JobName, JobPayloads } from './jobs.ts'
 
-/** The five states of encoding, script and analysis, as numbers on the wire (contract, section 10). */
+/**
+ * The five states of encoding, script and analysis, as numbers on the wire ("States" in services/contract.md). Which
+ * state may follow which is not said here: the triggers of `migrations/0003_transitions.sql` refuse all other moves of
+ * sessions, videos and versions. packages/architecture.md shows them as a picture.
+ */
 export const State = { READY: 1, START: 2, DONE: 3, ERROR: 4, NONE: 5 } as const
 
 const id = () => integer().primaryKey().generatedByDefaultAsIdentity()
