@@ -1,6 +1,6 @@
 /**
  * `pnpm bench [NAME] [--json FILE]`: measures what we reach, side by side with peers and with the limit. A whole run
- * also renews `packages/bench/results` and the table of the README.
+ * also renews `packages/bench/results` and the table of this package's README.
  */
 import { writeFile } from 'node:fs/promises'
 import { parseArgs } from 'node:util'

@@ -25,15 +25,15 @@ export const table = (figures: Figure[]): string =>
 export const asJson = (figures: Figure[]): string =>
   `${JSON.stringify({ rows: figures.map((figure) => ({ ...figure, reached: isReached(figure) })) }, null, 2)}\n`
 
-const picture = '![Each figure as a share of its target](packages/bench/results/figures.svg)'
+const picture = '![Each figure as a share of its target](results/figures.svg)'
 
-/** Writes table, JSON and plot of a whole run to `results/`, and the table into the README between its marks. */
+/** Writes table, JSON and plot of a whole run to `results/`, and the table into this package's README, between its marks. */
 export async function keepResults(figures: Figure[]): Promise<void> {
   await mkdir(results, { recursive: true })
   await writeFile(join(results, 'results.json'), asJson(figures))
   await writeFile(join(results, 'table.md'), table(figures))
   await writeFile(join(results, 'figures.svg'), drawFigures(figures))
-  const readme = fileURLToPath(new URL('../../../README.md', import.meta.url))
+  const readme = fileURLToPath(new URL('../README.md', import.meta.url))
   const text = await readFile(readme, 'utf8')
   const marked = /(<!-- bench -->\n)[\s\S]*?(<!-- \/bench -->)/
   await writeFile(

@@ -1,4 +1,4 @@
-/** The README's table of settings and docker-compose.yml, held to the schemas that the processes read. */
+/** The table of services/settings.md and docker-compose.yml, held to the schemas that the processes read. */
 import { readFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { fileURLToPath } from 'node:url'
@@ -32,7 +32,7 @@ function defaultOf(name: string, setting: TSchema & Setting, schema: TObject): s
   return schema.required?.includes(name) ? 'required' : ''
 }
 
-/** Each variable's row as the README has to have it: name, processes, default, what its schema says of it. */
+/** Each variable's row as the table has to have it: name, processes, default, what its schema says of it. */
 function rows(): string[] {
   const found = new Map<string, { readers: string[]; rest: string }>()
   for (const [reader, schema] of Object.entries(processes)) {
@@ -51,8 +51,8 @@ function rows(): string[] {
   return [...found].map(([name, { readers, rest }]) => `| \`${name}\` | ${who(readers)} | ${rest} |`)
 }
 
-t.test('the README has a row for every setting, and no other', async (t) => {
-  const lines = readRoot('README.md').split('\n')
+t.test('the table has a row for every setting, and no other', async (t) => {
+  const lines = readRoot('services/settings.md').split('\n')
   const start = lines.indexOf('| variable | processes | default | meaning |') + 2
   const table = lines.slice(start, lines.indexOf('', start))
   t.strictSame(table.toSorted(), rows().toSorted())
