@@ -1,11 +1,12 @@
 /**
- * `pnpm bench [NAME] [--json FILE]`: measures what we reach, side by side with peers and with the limit. A whole run
- * also renews `packages/bench/results` and the table of this package's README.
+ * `pnpm bench [NAME] [--json FILE]`: measures what we reach, side by side with peers and with the limit. A whole run in
+ * which every row could be measured also renews `packages/bench/results` and the table of this package's README.
  */
 import { writeFile } from 'node:fs/promises'
 import { parseArgs } from 'node:util'
 import { buildPrograms } from '@playtherapy/programs'
-import { installMissing } from '@playtherapy/testing'
+import { installMissing, missingPackages } from '@playtherapy/testing'
+import { circumstances } from './circumstances.ts'
 import { openPlace } from './place.ts'
 import { asJson, keepResults, table } from './report.ts'
 import type { Figure } from './row.ts'
@@ -20,6 +21,12 @@ const chosen = rows.filter(({ name }) => name.includes(wanted))
 if (chosen.length === 0) throw new Error(`No such row. There are: ${rows.map(({ name }) => name).join(', ')}`)
 
 await installMissing()
+const missing = await missingPackages(['ffmpeg', 'nginx', 'radosgw', 'redis-server'])
+if (missing.length > 0) {
+  console.error(`The bench needs servers that are not installed: apt-get install ${missing.join(' ')}`)
+  process.exit(2)
+}
+const about = await circumstances()
 await buildPrograms()
 const place = await openPlace()
 const figures: Figure[] = []
@@ -37,7 +44,7 @@ for (const { name, measure } of chosen) {
   }
 }
 await place.stop()
-if (values.json) await writeFile(values.json, asJson(figures))
-if (chosen.length === rows.length && figures.length > 0) await keepResults(figures)
-if (failed.length > 0) console.error(`Not measured: ${failed.join(', ')}`)
+if (values.json) await writeFile(values.json, asJson(figures, about))
+if (failed.length > 0) console.error(`Not measured, so results and table stay as they are: ${failed.join(', ')}`)
+else if (chosen.length === rows.length) await keepResults(figures, about)
 process.exit(failed.length === 0 ? 0 : 1)

@@ -43,11 +43,16 @@ export function ratio<Sample>(
 export function figure(about: Pick<Figure, 'name' | 'target' | 'unit'>, values: number[]): Figure {
   const measured = median(values)
   if (!Number.isFinite(measured)) throw new Error(`${about.name}: nothing was measured`)
-  return { ...about, measured, spread: { least: Math.min(...values), most: Math.max(...values) } }
+  const reaching = values.filter((value) => reaches(value, about.target)).length
+  const spread = { least: Math.min(...values), most: Math.max(...values) }
+  return { ...about, measured, spread, rounds: { all: values.length, reaching } }
 }
 
+const reaches = (value: number, target: Figure['target']): boolean =>
+  'most' in target ? value <= target.most : value >= target.least
+
 export const isReached = ({ measured, target }: Pick<Figure, 'measured' | 'target'>): boolean =>
-  'most' in target ? measured <= target.most : measured >= target.least
+  reaches(measured, target)
 
 export const median = (values: number[]): number => quantile(values, 0.5)
 

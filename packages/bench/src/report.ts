@@ -1,6 +1,7 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import type { Circumstances } from './circumstances.ts'
 import { isReached } from './measure.ts'
 import { drawFigures } from './plot.ts'
 import type { Figure } from './row.ts'
@@ -10,10 +11,17 @@ const results = fileURLToPath(new URL('../results/', import.meta.url))
 const written = (value: number) => (Math.abs(value) >= 100 ? value.toFixed(0) : value.toFixed(2))
 const bound = ({ target }: Figure) => ('most' in target ? `≤ ${target.most}` : `≥ ${target.least}`)
 
+/** Whether the median reaches the target, and how many rounds do where they disagree: `yes (4 of 5)`. */
+function verdict(figure: Figure): string {
+  const { all, reaching } = figure.rounds
+  const word = isReached(figure) ? 'yes' : '**no**'
+  return reaching === 0 || reaching === all ? word : `${word} (${reaching} of ${all})`
+}
+
 /** One line of the table. */
 const line = (figure: Figure) => {
   const { name, measured, unit, spread } = figure
-  const reached = isReached(figure) ? 'yes' : '**no**'
+  const reached = verdict(figure)
   return `| ${name} | ${written(measured)} ${unit} | ${written(spread.least)}–${written(spread.most)} | ${bound(figure)} | ${reached} |`
 }
 
@@ -21,16 +29,22 @@ const line = (figure: Figure) => {
 export const table = (figures: Figure[]): string =>
   ['| what | measured | spread | target | reached |', '|---|---|---|---|---|', ...figures.map(line), ''].join('\n')
 
-/** The figures for programs, a row each. */
-export const asJson = (figures: Figure[]): string =>
-  `${JSON.stringify({ rows: figures.map((figure) => ({ ...figure, reached: isReached(figure) })) }, null, 2)}\n`
+/** The figures for programs, a row each, with the circumstances of their run. */
+export const asJson = (figures: Figure[], circumstances: Circumstances): string =>
+  `${JSON.stringify({ ...circumstances, rows: figures.map((figure) => ({ ...figure, reached: isReached(figure) })) }, null, 2)}\n`
+
+/** The circumstances as a line above the table. */
+function sentence({ date, version, commit, versions, machine }: Circumstances): string {
+  const programs = Object.entries(versions).map(([name, number]) => `${name} ${number}`)
+  return `Measured on ${date} at ${version} (${commit}), ${machine}; ${programs.join(', ')}.`
+}
 
 const picture = '![Each figure as a share of its target](results/figures.svg)'
 
 /** Writes table, JSON and plot of a whole run to `results/`, and the table into this package's README, between its marks. */
-export async function keepResults(figures: Figure[]): Promise<void> {
+export async function keepResults(figures: Figure[], circumstances: Circumstances): Promise<void> {
   await mkdir(results, { recursive: true })
-  await writeFile(join(results, 'results.json'), asJson(figures))
+  await writeFile(join(results, 'results.json'), asJson(figures, circumstances))
   await writeFile(join(results, 'table.md'), table(figures))
   await writeFile(join(results, 'figures.svg'), drawFigures(figures))
   const readme = fileURLToPath(new URL('../README.md', import.meta.url))
@@ -38,6 +52,9 @@ export async function keepResults(figures: Figure[]): Promise<void> {
   const marked = /(<!-- bench -->\n)[\s\S]*?(<!-- \/bench -->)/
   await writeFile(
     readme,
-    text.replace(marked, (_, begin, end) => `${begin}\n${table(figures)}\n${picture}\n\n${end}`),
+    text.replace(
+      marked,
+      (_, begin, end) => `${begin}\n${sentence(circumstances)}\n\n${table(figures)}\n${picture}\n\n${end}`,
+    ),
   )
 }

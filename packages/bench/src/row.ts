@@ -12,6 +12,8 @@ export interface Figure {
   unit: string
   target: Target
   spread: { least: number; most: number }
+  /** How many values there are, and how many of them reach the target. */
+  rounds: { all: number; reaching: number }
 }
 
 /**

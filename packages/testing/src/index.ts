@@ -1,7 +1,7 @@
 export { disagreements } from './agreement.ts'
 export { emptyDatabase, type Teardown, testDatabase } from './database.ts'
 export { jwtSecret, type TestHost, testHost } from './host.ts'
-export { installMissing } from './install.ts'
+export { installMissing, missingPackages } from './install.ts'
 export { randomName } from './names.ts'
 export { objectStoreSuite } from './object-store-suite.ts'
 export { type OwnProcess, ownProcess, type Signal } from './processes.ts'

@@ -20,11 +20,17 @@ export const isMissing = (program: string) =>
     () => true,
   )
 
+/** The Debian packages that bring those of these programs that are not on the PATH. */
+export async function missingPackages(programs = Object.keys(packages)): Promise<string[]> {
+  const missing: string[] = []
+  for (const program of programs) if (await isMissing(program)) missing.push(...(packages[program] ?? [program]))
+  return missing
+}
+
 /** In CI, as root on Debian: installs what is missing. Elsewhere tests use what there is. */
 export async function installMissing(): Promise<void> {
   if (!process.env.CI || process.getuid?.() !== 0) return
-  const wanted: string[] = []
-  for (const [program, names] of Object.entries(packages)) if (await isMissing(program)) wanted.push(...names)
+  const wanted = await missingPackages()
   if (wanted.length === 0) return
   console.log(`Installing ${wanted.join(', ')}`)
   const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' }
