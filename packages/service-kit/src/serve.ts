@@ -1,4 +1,3 @@
-import { setFlagsFromString } from 'node:v8'
 import type { ObjectStore } from '@playtherapy/object-store'
 import { checkDatabase, type Database, openDatabase } from '@playtherapy/schema'
 import type { FastifyPluginAsync } from 'fastify'
@@ -29,9 +28,6 @@ export async function serve({
   needsStore = true,
   app,
 }: ServiceProcess): Promise<void> {
-  // V8 takes what many requests in flight hold for long-lived, gives such objects a place that only full collections
-  // free, and each keeps all that hangs on it: a quarter of the CPU of a short answer went into moving that.
-  setFlagsFromString('--no-allocation-site-pretenuring')
   const database = openDatabase({ url: config.DATABASE_URL, max: 8, applicationName: name })
   const { db } = database
   const host = await createHost({
