@@ -2,13 +2,13 @@ import { type JobName, type JobPayloads, outbox } from '@playtherapy/schema'
 import { Ajv } from 'ajv'
 import { type Static, type TSchema, Type } from 'typebox'
 
-/** What is known of a job before anybody runs it. */
+/** The settings of a job. */
 interface JobDefinition<Payload> {
   /** Whether a payload read from the outbox or the queue is what the job carries. */
   isPayload(value: unknown): value is Payload
-  /** Tries before the job counts as failed. A try that was only put back does not count. */
+  /** Attempts before the job is given up. An attempt that was only put back does not count. */
   attempts: number
-  /** How many a process runs at once unless it says otherwise. */
+  /** How many a process runs at once by default. */
   concurrency: number
 }
 
@@ -22,9 +22,9 @@ const id = Type.Integer({ minimum: 1 })
 const exactly = { additionalProperties: false }
 
 /**
- * Every job: the schema of its payload and its settings. A name in JobPayloads that is missing here does not compile.
- * Ten tries with the pauses below span about an hour and a half, so that an outage of the object store delays a job
- * and does not fail it. An encode takes all cores, hence one at a time.
+ * Every job: the schema of its payload, its attempts, its concurrency. The compiler finds a name of JobPayloads that is
+ * missing here. Ten attempts with the pauses below span about an hour and a half, so that an outage of the object store
+ * delays a job and does not fail it. An encode uses all cores, so one process runs one at a time.
  */
 export const catalogue: { [N in JobName]: JobDefinition<JobPayloads[N]> } = {
   'encode-video': define(Type.Object({ video_id: id }, exactly), 10, 1),
@@ -39,7 +39,7 @@ const isJobName = (name: string): name is JobName => Object.hasOwn(catalogue, na
 
 export const jobNames = Object.keys(catalogue).filter(isJobName)
 
-/** What BullMQ keeps of a job: ids, the id of the request that caused it, and which try its first one is. */
+/** What BullMQ stores of a job: ids, the id of the request that caused it, and the number of its first attempt. */
 export interface JobData {
   outbox_id: number
   payload: unknown
@@ -48,7 +48,7 @@ export interface JobData {
   first_attempt?: number
 }
 
-/** An outbox row as the relay reads it: nothing is known of its content yet. */
+/** An outbox row as the relay reads it. Its content is not checked yet. */
 export interface Announcement {
   id: number
   name: string
@@ -57,7 +57,7 @@ export interface Announcement {
   attempts: number
 }
 
-/** What an announcement is read from. */
+/** The columns of an announcement. */
 export const announcementColumns = {
   id: outbox.id,
   name: outbox.name,
@@ -66,25 +66,26 @@ export const announcementColumns = {
   attempts: outbox.attempts,
 }
 
-/** Whether a job of this name and payload exists; false for a row written by a newer release, or by hand. */
+/** Whether the catalogue has this job and payload; false for a row written by a newer release, or by hand. */
 export const isPublishable = (row: Announcement): row is Announcement & { name: JobName } =>
   isJobName(row.name) && catalogue[row.name].isPayload(row.payload)
 
-/** Tries in BullMQ's own count, which nobody looks at: the outbox row counts, over restarts and a wiped queue too. */
-const uncounted = 1_000
+/** BullMQ's own limit of attempts, which is never reached: the outbox row counts them, also when Redis lost its data. */
+const unlimitedAttempts = 1_000
 
 /** The largest number that BullMQ accepts as a priority. */
 const lowestPriority = 2_097_152
 
 /**
- * BullMQ's options of an announced job; `turn` as in turns.ts. The id comes from the outbox row: a row published twice, because the mark did
- * not commit, is one job, or runs twice, which does no harm. The pause doubles from
- * ten seconds, and half of it is random, so that jobs that failed together do not return together.
+ * BullMQ's options of an announced job; `turn` comes from turns.ts. The job's id is made from the outbox row's, so that a
+ * row that is published twice, because the first transaction did not commit, is one job. (Should it run twice, it does
+ * no harm.) The pause doubles from ten seconds, and half of it is random, so that jobs that failed together do not
+ * return together.
  */
 export const jobOptions = (name: JobName, outboxId: number, turn?: number) => ({
   jobId: `${name}-${outboxId}`,
   ...(turn && { priority: Math.min(turn, lowestPriority) }),
-  attempts: uncounted,
+  attempts: unlimitedAttempts,
   backoff: { type: 'exponential', delay: 10_000, jitter: 0.5 },
   removeOnComplete: true,
   removeOnFail: { age: 7 * 86_400, count: 1_000 },
@@ -92,8 +93,9 @@ export const jobOptions = (name: JobName, outboxId: number, turn?: number) => ({
 })
 
 /**
- * How a dead worker's job is noticed: it holds a lock for 15 s and renews it, others look every 10 s. Dying with it
- * does not fail a job in BullMQ (`maxStalledCount`): the outbox row counts that try like any other.
+ * How a dead worker's job is noticed: a worker locks its job for 15 s and renews the lock; the others look every 10 s for
+ * locks that ran out. BullMQ does not fail such a job (`maxStalledCount`): the outbox row counts that attempt like any
+ * other.
  */
 export const workerOptions = {
   lockDuration: 15_000,

@@ -2,35 +2,36 @@ import { type Database, type JobName, type JobPayloads, outlastOutage } from '@p
 import { DelayedError, type Job, UnrecoverableError, WaitingError } from 'bullmq'
 import { catalogue, type JobData } from './catalogue.ts'
 import type { Queues } from './connection.ts'
-import { type Log, PermanentError, PostponedError } from './faults.ts'
-import { buryJob, type Ledger, uncountTry } from './ledger.ts'
+import { PermanentError, PostponedError } from './errors.ts'
+import { buryJob, type Ledger, uncountAttempt } from './ledger.ts'
+import type { Log } from './log.ts'
 
-/** What a handler knows beside the payload. */
+/** What a handler gets beside the payload. */
 export interface JobContext {
-  /** Fires when the process has to stop: end soon, whatever way; the job goes back and another process takes it. */
+  /** Fires when the process has to stop: return or throw soon. The job goes back and another process runs it. */
   signal: AbortSignal
-  /** 1 on the first try; those that took down their process count. */
+  /** 1 at first; attempts that ended with their process count too. */
   attempt: number
   lastAttempt: boolean
   /** The request that announced the job. */
   requestId: string | null
-  /** Names the job and its ids in every line. */
+  /** Adds the job's name and ids to every line. */
   log: Log
 }
 
-/** Returns when the work is done or is no longer wanted; throws otherwise. May run twice for one announcement. */
+/** Returns when the work is done or no longer needed; throws otherwise. It may run twice for one announcement. */
 export type JobHandler<N extends JobName> = (payload: JobPayloads[N], context: JobContext) => Promise<void>
 
 /**
- * Records that a job will not be tried again. `reason` is fit to be shown. Answers false when what the job was about is
- * gone, so that nobody needs to hear of it. May run twice.
+ * Records that a job was given up. `reason` may be shown to the therapist. Returns false when what the job was about was
+ * deleted or replaced, so that no dead letter is needed. It may run twice.
  */
 export type FailedHook<N extends JobName> = (payload: JobPayloads[N], reason: string) => Promise<boolean>
 
 export interface ConsumerSettings<N extends JobName> {
   name: N
   queues: Queues
-  /** Where the outbox is, which knows how often a job was tried and whether it has ended. */
+  /** The database of the outbox. */
   db: Database
   ledger: Ledger
   handler: JobHandler<N>
@@ -40,29 +41,29 @@ export interface ConsumerSettings<N extends JobName> {
 }
 
 export interface Consumer {
-  /** Takes no more jobs; resolves when those at hand are finished or put back. */
+  /** Begins no more jobs; resolves when the running ones are finished or put back. */
   drain(): Promise<void>
-  /** Fires the signal of every job at hand. */
+  /** Fires the signal of every running job. */
   abort(): void
-  /** Rejects when jobs have been waiting for a while that a free place here did not take. */
+  /** Rejects when jobs have waited for a while although this process had room for them. */
   check(): Promise<void>
 }
 
-/** The count of a try, once it was made: undefined where it was not, or failed. */
+/** The count of an attempt: undefined while it was not counted; resolves with undefined where that failed. */
 type Counted = Promise<number | undefined> | undefined
 
 const gaveUp = 'It was tried several times without success.'
-/** Pause before a job is repeated whose failure could not be recorded, in milliseconds. */
-const unrecordedDelay = 30_000
+/** Pause before the next attempt of a job whose failure could not be recorded, in milliseconds. */
+const unrecordedMs = 30_000
 /**
- * How long a first try lasts, in milliseconds, before it is counted, unless it fails: most are over by then, and need
- * no count. One that takes down its process sooner is counted from its second start on.
+ * A first attempt is counted when it has run for so many milliseconds, or failed: most have ended by then and need no
+ * count. An attempt that ends its process sooner is counted from the second start on.
  */
-const countedAfter = 50
-/** Ends of jobs that may be on their way to the ledger before the next one is waited for. */
+const countAfterMs = 50
+/** Ends of jobs that may wait for the ledger at once; a job that ends beyond them waits for its own. */
 const mostEnding = 200
-/** Longest time that a waiting job and a free place may coexist, in milliseconds. */
-const idleLimit = 15_000
+/** Longest time that a job may wait while this process has room for it, in milliseconds. */
+const idleMs = 15_000
 
 /** Runs the jobs of one name. */
 export function consume<N extends JobName>(settings: ConsumerSettings<N>): Consumer {
@@ -72,21 +73,21 @@ export function consume<N extends JobName>(settings: ConsumerSettings<N>): Consu
   let draining = false
   let idleSince: number | undefined
 
-  // Neither of these two uses up a try.
+  // Neither of these two uses up an attempt.
   const putBack = async (job: Job<JobData>, counted: Counted, token?: string) => {
-    if (await counted) await uncountTry(db, job.data.outbox_id)
+    if (await counted) await uncountAttempt(db, job.data.outbox_id)
     await job.moveToWait(token)
     return new WaitingError()
   }
   const postpone = async (job: Job<JobData>, counted: Counted, delay: number, token?: string) => {
-    if (await counted) await uncountTry(db, job.data.outbox_id)
+    if (await counted) await uncountAttempt(db, job.data.outbox_id)
     await job.moveToDelayed(Date.now() + delay, token)
     return new DelayedError()
   }
 
   /**
-   * Has the ledger record that a job is done, and seldom waits for it: a record that is lost, with this process or the
-   * database, only has the job announced again, and jobs are idempotent.
+   * Records in the ledger that a job is done, usually without waiting for it. If the record is lost, with this process
+   * or the database, the job is announced again, and jobs are idempotent.
    */
   const recordEnd = async (outboxId: number, jobLog: Log) => {
     const recorded = outlastOutage(() => ledger.endJob(outboxId))
@@ -96,7 +97,7 @@ export function consume<N extends JobName>(settings: ConsumerSettings<N>): Consu
     if (ending.size > mostEnding) await recorded
   }
 
-  /** The end of a job that failed: recorded first where it is to be seen, then in the ledger. */
+  /** Ends a job that failed: first where the therapist sees it, then in the ledger. */
   const giveUp = async (payload: JobPayloads[N], outboxId: number, reason: string) => {
     const matters = (await onFailed?.(payload, reason)) ?? true
     await (matters ? buryJob(db, outboxId, reason) : ledger.endJob(outboxId))
@@ -108,16 +109,16 @@ export function consume<N extends JobName>(settings: ConsumerSettings<N>): Consu
     if (!catalogue[name].isPayload(payload)) throw new UnrecoverableError('not a payload of this job')
     let counted: Counted
     const count = () => {
-      // Without its count a try is made all the same: the database may be away, and the handler will know.
-      counted ??= ledger.beginTry(outboxId).catch(() => undefined)
+      // The attempt goes on without its count: if the database is down, the handler will notice.
+      counted ??= ledger.beginAttempt(outboxId).catch(() => undefined)
       return counted
     }
     const isFirst = job.attemptsStarted === 1 && first !== undefined
-    const attempt = isFirst ? first : await ledger.beginTry(outboxId)
-    // Done already, by a job that was announced twice.
+    const attempt = isFirst ? first : await ledger.beginAttempt(outboxId)
+    // The job was announced twice, and has ended already.
     if (attempt === undefined) return
     if (!isFirst) counted = Promise.resolve(attempt)
-    const lasting = setTimeout(count, countedAfter)
+    const lasting = setTimeout(count, countAfterMs)
     const { attempts } = catalogue[name]
     const lastAttempt = attempt >= attempts
     const jobLog = log.child({ job: name, ...payload, attempt, ...(requestId && { request_id: requestId }) })
@@ -127,7 +128,7 @@ export function consume<N extends JobName>(settings: ConsumerSettings<N>): Consu
       await handler(payload, { signal: abort.signal, attempt, lastAttempt, requestId, log: jobLog })
       clearTimeout(lasting)
       jobLog.info({ ms: Math.round(performance.now() - started) }, 'job done')
-      // One after the other: both are about many rows, and could deadlock.
+      // One after the other: both statements update many rows, and could deadlock.
       await counted
       await recordEnd(outboxId, jobLog)
     } catch (error) {
@@ -137,15 +138,15 @@ export function consume<N extends JobName>(settings: ConsumerSettings<N>): Consu
       await count()
       const permanent = error instanceof PermanentError
       jobLog.warn({ err: error }, permanent || lastAttempt ? 'job failed' : 'job will be tried again')
-      // BullMQ keeps the message of what is thrown.
+      // BullMQ stores the message of what is thrown, so only the error's name is given.
       if (!permanent && !lastAttempt) throw new Error(error instanceof Error ? error.name : typeof error)
       const reason = permanent ? error.message : gaveUp
       try {
         await giveUp(payload, outboxId, reason)
       } catch (hookError) {
-        // A failure that nobody can see would strand what waits for the job; then rather do it again.
+        // A failure that is not recorded would leave its video or session waiting for ever: the job is repeated.
         jobLog.error({ err: hookError }, 'the failure of a job could not be recorded')
-        throw await postpone(job, counted, unrecordedDelay, token)
+        throw await postpone(job, counted, unrecordedMs, token)
       }
       throw new UnrecoverableError(reason)
     }
@@ -162,7 +163,7 @@ export function consume<N extends JobName>(settings: ConsumerSettings<N>): Consu
     concurrency,
   )
 
-  // BullMQ gave up by itself: the job took down its process too many times, and no handler is asked.
+  // BullMQ itself gave up, without calling the handler: the job ended its process too many times.
   worker.on('failed', (job) => {
     if (!job?.deferredFailure || !catalogue[name].isPayload(job.data.payload)) return
     log.error({ job: name, ...job.data.payload }, 'job failed: its process died again and again')
@@ -184,7 +185,7 @@ export function consume<N extends JobName>(settings: ConsumerSettings<N>): Consu
       const waiting = await queues.queue(name).getJobCountByTypes('waiting', 'prioritized')
       if (waiting === 0 || atHand.size >= concurrency) idleSince = undefined
       else idleSince ??= Date.now()
-      if (idleSince && Date.now() - idleSince > idleLimit) throw new Error(`${name} jobs wait and none is taken`)
+      if (idleSince && Date.now() - idleSince > idleMs) throw new Error(`${name} jobs wait and none is taken`)
     },
   }
 }

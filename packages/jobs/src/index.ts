@@ -1,4 +1,6 @@
 export type { FailedHook, JobContext, JobHandler } from './consumer.ts'
-export { type Log, PermanentError, PostponedError } from './faults.ts'
+export { PermanentError, PostponedError } from './errors.ts'
 export { countJobs } from './ledger.ts'
+export type { Log } from './log.ts'
+export { type Background, repeat } from './repeat.ts'
 export { createWorker, type JobHandlers, type RunningWorker, type WorkerSettings } from './worker.ts'

@@ -1,9 +1,9 @@
-import { setTimeout } from 'node:timers/promises'
-import { type Database, outbox } from '@playtherapy/schema'
+import { type Database, outbox, tryLock } from '@playtherapy/schema'
 import { and, asc, eq, inArray, isNull, lt, sql } from 'drizzle-orm'
 import { announcementColumns, isPublishable } from './catalogue.ts'
 import type { Queues } from './connection.ts'
-import type { Log } from './faults.ts'
+import type { Log } from './log.ts'
+import { type Background, repeat } from './repeat.ts'
 
 export interface ReconcilerSettings {
   db: Database
@@ -11,68 +11,47 @@ export interface ReconcilerSettings {
   log: Log
 }
 
-export interface Reconciler {
-  close(): Promise<void>
-}
-
-/** How often the queue is compared with the outbox, in milliseconds. */
+/** Longest pause between two comparisons of the queue with the outbox, in milliseconds. */
 const everyMs = 15_000
-/** Seconds since a row was published, or last found in the queue, before it is looked for again. */
-const patience = 20
+/** Seconds after which a row is looked for in the queue again, since it was published or last found there. */
+const lookAgainSeconds = 20
 /** Rows compared in one round. */
-const batch = 200
-/** Any constant; whoever holds it is the one that reconciles. */
-const lockId = 20_261_124
+const batchRows = 200
 
-/** States of a job that still has something to come; anything else, or no job, means that the queue lost it. */
-const alive = new Set(['waiting', 'waiting-children', 'prioritized', 'delayed', 'active'])
+/** States of a job that will still run. With any other state, or without a job, the queue has lost it. */
+const pending = new Set(['waiting', 'waiting-children', 'prioritized', 'delayed', 'active'])
 
 /**
- * Announces again, in a new row, what was published and that the queue knows nothing of any more, as after a wiped
- * Redis. One process at a time does it. Jobs are idempotent, so a second announcement does no harm.
+ * Announces lost jobs again, in new rows: those that were published, and that the queue no longer knows, as after Redis
+ * lost its data. One process at a time does it. Jobs are idempotent, so a second announcement does no harm.
  */
-export function startReconciler({ db, queues, log }: ReconcilerSettings): Reconciler {
-  const stop = new AbortController()
-
+export function startReconciler({ db, queues, log }: ReconcilerSettings): Background {
   const round = () =>
     db.transaction(async (tx) => {
-      const [lock] = await tx.execute<{ held: boolean }>(sql`select pg_try_advisory_xact_lock(${lockId}) as held`)
-      if (!lock?.held) return
+      if (!(await tryLock(tx, 'reconcile'))) return
+      const old = lt(outbox.publishedAt, sql`now() - make_interval(secs => ${lookAgainSeconds})`)
       const rows = await tx
         .select(announcementColumns)
         .from(outbox)
-        .where(and(isNull(outbox.failedAt), lt(outbox.publishedAt, sql`now() - make_interval(secs => ${patience})`)))
+        .where(and(isNull(outbox.failedAt), old))
         .orderBy(asc(outbox.publishedAt))
-        .limit(batch)
+        .limit(batchRows)
       const found: number[] = []
       for (const { id, ...row } of rows) {
         if (!isPublishable({ id, ...row })) continue
         const state = await queues.queue(row.name).getJobState(`${row.name}-${id}`)
-        if (alive.has(state)) {
+        if (pending.has(state)) {
           found.push(id)
           continue
         }
-        const gone = await tx.delete(outbox).where(eq(outbox.id, id)).returning({ id: outbox.id })
-        if (gone.length === 0) continue
+        const removed = await tx.delete(outbox).where(eq(outbox.id, id)).returning({ id: outbox.id })
+        // The job has ended meanwhile.
+        if (removed.length === 0) continue
         await tx.insert(outbox).values(row)
         log.warn({ job: row.name, outbox_id: id }, 'the queue lost a job, it is announced again')
       }
-      // Those go to the end of the line.
+      // A later round looks at these again, after the others.
       if (found.length > 0) await tx.update(outbox).set({ publishedAt: sql`now()` }).where(inArray(outbox.id, found))
     })
-
-  const run = async () => {
-    while (!stop.signal.aborted) {
-      await setTimeout(everyMs * (0.5 + Math.random()), undefined, { signal: stop.signal }).catch(() => undefined)
-      if (stop.signal.aborted) return
-      await round().catch((error: unknown) => log.warn({ err: error }, 'the queue could not be reconciled'))
-    }
-  }
-  const finished = run()
-  return {
-    async close() {
-      stop.abort()
-      await finished
-    },
-  }
+  return repeat({ name: 'reconciler', everyMs, round, log })
 }

@@ -1,8 +1,7 @@
-import { createRedisBackend } from 'bullmq'
+import { type BackendFactory, createRedisBackend, type IQueueBackend } from 'bullmq'
 import { Cluster, Redis } from 'ioredis'
-import type { Backend } from './connection.ts'
 
-/** Half-open connections end after 15 s without an answer: longer than a worker's blocking read, which is 10 s at most. */
+/** Half-open connections end after 15 s without an answer; a worker's blocking read lasts 10 s at most. */
 const common = { connectTimeout: 5_000, socketTimeout: 15_000, keepAlive: 10_000 }
 const publishing = { ...common, commandTimeout: 5_000, maxRetriesPerRequest: 1 }
 const consuming = { ...common, maxRetriesPerRequest: null }
@@ -22,20 +21,20 @@ function openClient(address: string, options: typeof publishing | typeof consumi
       ...(url.password && { password: decodeURIComponent(url.password) }),
       ...(url.protocol.startsWith('rediss') && { tls: {} }),
     },
-    // A certificate is made out to a node's name.
+    // A certificate holds a node's name, so the name must not be replaced by its address.
     ...(url.protocol.startsWith('rediss') && { dnsLookup: (name, done) => done(null, name) }),
   })
 }
 
 /**
- * Two clients, and one more for each worker's blocking read, which BullMQ makes itself. `redis:` and `rediss:` are one
- * server, `redis+cluster:` and `rediss+cluster:` any node of a cluster, which names the others.
+ * Opens two clients; BullMQ itself opens one more for each worker's blocking read. `redis:` and `rediss:` name one
+ * server, `redis+cluster:` and `rediss+cluster:` any node of a cluster, which knows the others.
  */
 export function redisBackends(url: string, report: (error: Error) => void) {
   const clients = { publishing: openClient(url, publishing, false), consuming: openClient(url, consuming, true) }
   for (const client of Object.values(clients)) client.on('error', report)
   const backend =
-    (connection: Redis | Cluster): Backend =>
+    (connection: Redis | Cluster): BackendFactory<IQueueBackend, string> =>
     (name, options, kind) =>
       createRedisBackend(name, { ...options, connection }, kind)
   return {

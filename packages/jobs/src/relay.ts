@@ -5,7 +5,7 @@ import type { JobsOptions } from 'bullmq'
 import { and, asc, isNull, lte, min, sql } from 'drizzle-orm'
 import { type Announcement, announcementColumns, isPublishable, type JobData, jobOptions } from './catalogue.ts'
 import type { Queues } from './connection.ts'
-import type { Log } from './faults.ts'
+import type { Log } from './log.ts'
 import { turnsOf } from './turns.ts'
 
 export interface RelaySettings {
@@ -15,22 +15,26 @@ export interface RelaySettings {
 }
 
 export interface Relay {
-  /** Whether the last look at the outbox succeeded. */
+  /** Whether the last round succeeded. */
   working(): boolean
-  /** Stops after the batch at hand. */
+  /** Resolves when the batch at hand has ended. */
   close(): Promise<void>
 }
 
-const batch = 500
-/** A commit wakes the relay; this backs it up, and bounds its pause after a failure, in milliseconds. */
-const pollEvery = 5_000
-/** A row nobody here can publish is looked at again after so many seconds: a newer release may know it. */
-const asideSeconds = 60
+/** Rows published in one transaction. */
+const batchRows = 500
+/**
+ * Longest pause between two rounds, in milliseconds, also after a failure. Usually a commit wakes the relay: this is for
+ * a notice that was lost.
+ */
+const pollMs = 5_000
+/** Seconds after which a row that is no job of this release is read again: a newer release may know it. */
+const unknownJobSeconds = 60
 
 /**
- * Publishes the rows of the outbox to BullMQ, each in the transaction that marks it: rolled back, the row is published
- * again under the same job id. Any number of relays share the work by SKIP LOCKED. While the queue is
- * away rows wait in the table. Rejects if the database cannot be listened to.
+ * Publishes the rows of the outbox to BullMQ, each in the transaction that marks it as published: after a rollback the
+ * row is published again, under the same job id. Any number of relays share the work by SKIP LOCKED. While the queue is
+ * down, rows wait in the table. Rejects if LISTEN fails.
  */
 export async function startRelay({ database: { db, sql: client }, queues, log }: RelaySettings): Promise<Relay> {
   let closing = false
@@ -38,7 +42,7 @@ export async function startRelay({ database: { db, sql: client }, queues, log }:
   let woken = false
   let nap = new AbortController()
 
-  /** Publishes one batch; answers how many rows were due. */
+  /** Publishes one batch; returns how many rows were due. */
   const publishBatch = () =>
     db.transaction(async (tx) => {
       const due: Announcement[] = await tx
@@ -46,7 +50,7 @@ export async function startRelay({ database: { db, sql: client }, queues, log }:
         .from(outbox)
         .where(and(unpublished, lte(outbox.availableAt, sql`now()`)))
         .orderBy(asc(outbox.availableAt), asc(outbox.id))
-        .limit(batch)
+        .limit(batchRows)
         .for('update', { skipLocked: true })
       if (due.length === 0) return 0
       const good = due.filter(isPublishable)
@@ -56,12 +60,12 @@ export async function startRelay({ database: { db, sql: client }, queues, log }:
       const bad = due.filter((row) => !isPublishable(row))
       if (bad.length === 0) return due.length
       for (const { id, name } of bad) log.error({ outbox_id: id, job: name }, 'an outbox row is no known job')
-      const later = sql`now() + make_interval(secs => ${asideSeconds})`
+      const later = sql`now() + make_interval(secs => ${unknownJobSeconds})`
       await tx.update(outbox).set({ availableAt: later }).where(these(bad))
       return due.length
     })
 
-  /** Milliseconds until the next row is due. A row that is due already is in another relay's hands. */
+  /** Milliseconds until the next row is due. Another relay has locked a row that is due already. */
   const untilNext = async () => {
     const [row] = await db
       .select({
@@ -69,7 +73,7 @@ export async function startRelay({ database: { db, sql: client }, queues, log }:
       })
       .from(outbox)
       .where(unpublished)
-    return Math.min(Math.max(row?.milliseconds ?? pollEvery, 100), pollEvery)
+    return Math.min(Math.max(row?.milliseconds ?? pollMs, 100), pollMs)
   }
 
   const sleep = async (milliseconds: number) => {
@@ -81,24 +85,24 @@ export async function startRelay({ database: { db, sql: client }, queues, log }:
     while (!closing) {
       try {
         woken = false
-        while (!closing && (await publishBatch()) === batch);
+        while (!closing && (await publishBatch()) === batchRows);
         const pause = await untilNext()
         failures = 0
         if (!woken) await sleep(pause)
       } catch (error) {
         failures += 1
         log.warn({ err: error, failures }, 'the outbox could not be published')
-        await sleep(Math.min(100 * 2 ** failures, pollEvery) * (0.5 + Math.random() / 2))
+        await sleep(Math.min(100 * 2 ** failures, pollMs) * (0.5 + Math.random() / 2))
       }
     }
   }
 
   const wake = () => {
     woken = true
-    // After a failure the pause is waited out, or every commit would try a queue that is away.
+    // After a failure the whole pause is waited, otherwise every commit would try a queue that is down.
     if (failures === 0) nap.abort()
   }
-  // The second function is called whenever LISTEN is in place, again after a lost connection: notices were missed.
+  // The second function is called each time LISTEN is in place, also after a lost connection, when notices were missed.
   const subscription = await client.listen('outbox', wake, wake)
   const finished = run()
   return {
@@ -112,10 +116,10 @@ export async function startRelay({ database: { db, sql: client }, queues, log }:
   }
 }
 
-/** Neither in the queue's hands nor given up. */
+/** Neither published nor given up. */
 const unpublished = and(isNull(outbox.publishedAt), isNull(outbox.failedAt))
 
-/** One parameter however many they are, so that the statement is parsed and planned but once. */
+/** One parameter for any number of rows, so that the prepared statement is the same. */
 const these = (rows: Announcement[]) => sql`${outbox.id} = any(${`{${rows.map((row) => row.id).join()}}`}::bigint[])`
 
 function byName(rows: (Announcement & { name: JobName })[], turns: Map<number, number>) {

@@ -2,18 +2,18 @@ import { cases, outbox, sessions, type Transaction, videos } from '@playtherapy/
 import { eq, sql } from 'drizzle-orm'
 import type { Announcement } from './catalogue.ts'
 
-/** Jobs that take minutes or hours, all about a video, which therapists therefore take in turns. */
+/** Jobs that take minutes or hours, and are about a video. Therapists take turns with them. */
 const inTurns: readonly string[] = ['encode-video', 'transcribe-video']
 
-/** The video of an outbox row; null for a payload that was written by hand and is none of ours. */
+/** The video of an outbox row; null for a payload that was written by hand and has no such id. */
 const videoId = sql`case when ${outbox.payload} ->> 'video_id' ~ '^[0-9]{1,9}$'
   then (${outbox.payload} ->> 'video_id')::int end`
 
 /**
- * For each of these rows that is about a therapist's recording: the how many-th of its name it is among those of the
- * same therapist that have not ended. It becomes the job's priority, of which BullMQ takes the lowest first. So the
- * first recording of one therapist comes before the second of another, however many that one has uploaded, and a row
- * announced again finds its place anew. A row whose recording is gone has no turn: it ends at once.
+ * The turn of each of these rows that is about a recording: its number, from 1, among the rows of the same name and
+ * therapist that have not ended. It becomes the job's priority, and BullMQ runs the lowest first. So the first recording
+ * of one therapist comes before the second of another, however many the other has uploaded. A row whose recording was
+ * deleted has no turn: its job ends at once.
  */
 export async function turnsOf(tx: Transaction, rows: Announcement[]): Promise<Map<number, number>> {
   const ids = rows.filter(({ name }) => inTurns.includes(name)).map(({ id }) => id)

@@ -2,44 +2,46 @@ import type { JobName, OpenDatabase } from '@playtherapy/schema'
 import { catalogue, jobNames } from './catalogue.ts'
 import { openQueues, settles } from './connection.ts'
 import { type Consumer, consume, type FailedHook, type JobHandler } from './consumer.ts'
-import type { Log } from './faults.ts'
 import { openLedger } from './ledger.ts'
-import { type Reconciler, startReconciler } from './reconciler.ts'
+import type { Log } from './log.ts'
+import { startReconciler } from './reconciler.ts'
 import { type Relay, startRelay } from './relay.ts'
+import type { Background } from './repeat.ts'
 
 export type JobHandlers = { [N in JobName]: JobHandler<N> }
 
 export interface WorkerSettings {
-  /** Its scheme chooses BullMQ's backend: `redis:`, `rediss:`, `postgres:` or `postgresql:`. */
+  /** Its scheme chooses BullMQ's backend: one that postgres.ts or redis.ts knows. */
   queueUrl: string
-  /** Namespace in Redis; `{playtherapy}` by default. */
+  /** Begins every key in Redis; `{playtherapy}` by default. */
   prefix?: string
   /** Where the outbox is. */
   database: Pick<OpenDatabase, 'db' | 'sql'>
-  /** One for every job there is, and no other. */
+  /** Exactly one for each job of the catalogue. */
   handlers: JobHandlers
-  /** Called once a job will not be tried again: its last try failed, or the fault is permanent. */
+  /** Called when a job is given up: its last attempt failed, or the error is permanent. */
   onFailed?: { [N in JobName]?: FailedHook<N> }
-  /** Jobs of a name at once in this process; the catalogue's number by default. */
+  /** Jobs of each name that run at once in this process; by default the catalogue's number. */
   concurrency?: { [N in JobName]?: number }
   log: Log
 }
 
 export interface RunningWorker {
   /**
-   * For readiness: rejects when the queue does not answer, the outbox cannot be published, or jobs wait that nobody
-   * here takes. The last can only be seen by being asked again: a worker may be connected and asleep.
+   * For readiness: rejects when the queue does not answer, when the outbox cannot be published, or when jobs wait
+   * although this process has room for them. It takes several calls to see the last: a worker can be connected and
+   * consume nothing.
    */
   check(): Promise<void>
   /**
-   * Takes no more jobs and lets those at hand end. Half-way through `deadlineMs` (5,000 by default) their signals fire;
-   * such jobs go back to waiting with no try used up. At the deadline it resolves in any case: a job that ignores its
-   * signal is found stalled by another process. Closes the queue's connections, not the database.
+   * Begins no more jobs and lets the running ones end. After half of `deadlineMs` (5,000 by default) their signals
+   * fire; such jobs go back to waiting, and no attempt is used up. At the deadline it resolves in any case: another
+   * process finds a job stalled that ignores its signal. Closes the queue's connections, not the database.
    */
   close(deadlineMs?: number): Promise<void>
 }
 
-/** Throws unless every job has a handler and every handler a job: found at boot, not when the job comes. */
+/** Throws unless every job has a handler and every handler a job: this is found at boot, not when the job comes. */
 function assertComplete(handlers: object): void {
   const given = Object.keys(handlers)
   const missing = jobNames.filter((name) => !given.includes(name))
@@ -49,8 +51,8 @@ function assertComplete(handlers: object): void {
 }
 
 /**
- * Starts everything a worker process does: relays the outbox to BullMQ, runs the jobs, announces lost ones again. Rejects if handlers and jobs
- * do not match, or the queue or the database do not answer.
+ * Starts everything a worker process does: it relays the outbox to BullMQ, runs the jobs, and announces lost ones again.
+ * Rejects if handlers and jobs do not match, or if the queue or the database do not answer.
  */
 export async function createWorker(settings: WorkerSettings): Promise<RunningWorker> {
   const { queueUrl, prefix, database, handlers, onFailed = {}, concurrency = {}, log } = settings
@@ -59,7 +61,7 @@ export async function createWorker(settings: WorkerSettings): Promise<RunningWor
   const ledger = openLedger(database.db)
   let consumers: Consumer[]
   let relay: Relay
-  let reconciler: Reconciler
+  let reconciler: Background
   const consumeJob = <N extends JobName>(name: N) =>
     consume({
       name,
@@ -72,7 +74,7 @@ export async function createWorker(settings: WorkerSettings): Promise<RunningWor
       log,
     })
   try {
-    // A queue that is away stops the boot here rather than in the first publication.
+    // Without its queue the process must not start; opened here, it is noticed now and not at the first job.
     for (const name of jobNames) queues.queue(name)
     await queues.ready()
     relay = await startRelay({ database, queues, log })

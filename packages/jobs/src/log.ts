@@ -1,0 +1,8 @@
+/** The part of a pino logger that jobs need. Its serializer of `err` keeps of an error what may be logged. */
+export interface Log {
+  debug(fields: object, message: string): void
+  info(fields: object, message: string): void
+  warn(fields: object, message: string): void
+  error(fields: object, message: string): void
+  child(fields: object): Log
+}

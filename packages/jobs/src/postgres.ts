@@ -1,0 +1,49 @@
+import { type BackendFactory, type IQueueBackend, PostgresConnection, PostgresQueueBackend } from 'bullmq'
+
+export const speaksPostgres = (protocol: string) => /^postgres(ql)?:$/.test(protocol)
+
+/**
+ * Four connections for everything: one LISTEN that the workers share, three for statements. BullMQ would open a pool
+ * and a LISTEN for each queue and each worker. Its backend accepts a connection from outside, so all of them get the
+ * same. (Its `forQueue` shares too, but such a backend does not listen again after the connection broke.)
+ */
+export function postgresBackends(url: string) {
+  const connection = new SharedConnection({
+    connectionString: url,
+    max: 3,
+    application_name: 'queue',
+    connectionTimeoutMillis: 5_000,
+    statement_timeout: 10_000,
+    query_timeout: 12_000,
+  })
+  // Every queue and every worker listens to it. Their number is known, so this is no leak to warn of.
+  connection.setMaxListeners(0)
+  const backend: BackendFactory<IQueueBackend, string> = (name, options) => new SharedBackend(connection, name, options)
+  return { publishing: backend, consuming: backend, close: () => connection.close() }
+}
+
+type ListenClient = Awaited<ReturnType<PostgresConnection['getListenClient']>>
+
+class SharedConnection extends PostgresConnection {
+  private orderly: ListenClient | undefined
+
+  /** Every backend sends its LISTEN at a time of its own, and `pg` expects one statement after the other. */
+  override async getListenClient(): Promise<ListenClient> {
+    const client = await super.getListenClient()
+    if (client === this.orderly) return client
+    this.orderly = client
+    const query = client.query.bind(client)
+    let last: Promise<unknown> = Promise.resolve()
+    client.query = <R>(text: string, values?: readonly unknown[]) => {
+      const result = last.then(() => query<R>(text, values))
+      last = result.catch(() => undefined)
+      return result
+    }
+    return client
+  }
+}
+
+/** Its `close` closes nothing: otherwise the first worker to finish would take the connection from the others. */
+class SharedBackend extends PostgresQueueBackend {
+  override async close(): Promise<void> {}
+}

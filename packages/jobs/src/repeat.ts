@@ -1,0 +1,39 @@
+import { setTimeout } from 'node:timers/promises'
+import type { Log } from './log.ts'
+
+interface Repeated {
+  /** Names the loop in the log. */
+  name: string
+  /** Longest pause between two rounds, in milliseconds. */
+  everyMs: number
+  round(): Promise<unknown>
+  log: Pick<Log, 'warn'>
+}
+
+/** Something that runs in the background until it is closed. */
+export interface Background {
+  /** Resolves when the round at hand has ended; no other begins. */
+  close(): Promise<void>
+}
+
+/**
+ * Runs a round at once, and again after each pause, until it is closed. A third of the pause is random, so that
+ * processes do not march in step. The next round follows also a round that rejected, which is logged.
+ */
+export function repeat({ name, everyMs, round, log }: Repeated): Background {
+  const stop = new AbortController()
+  const run = async () => {
+    while (!stop.signal.aborted) {
+      await round().catch((error: unknown) => log.warn({ err: error, loop: name }, 'a background round failed'))
+      const pauseMs = (everyMs * (2 + Math.random())) / 3
+      await setTimeout(pauseMs, undefined, { signal: stop.signal }).catch(() => undefined)
+    }
+  }
+  const finished = run()
+  return {
+    async close() {
+      stop.abort()
+      await finished
+    },
+  }
+}
