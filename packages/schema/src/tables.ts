@@ -2,6 +2,7 @@ import { type SQL, sql } from 'drizzle-orm'
 import {
   type AnyPgColumn,
   bigint,
+  boolean,
   check,
   foreignKey,
   index,
@@ -84,6 +85,10 @@ export const sessions = pgTable(
   },
   (t): PgTableExtraConfigValue[] => [
     index('sessions_case_id_id_index').on(t.caseId, t.id),
+    // The sessions whose script the announcer looks at.
+    index('sessions_without_report_index')
+      .on(t.id)
+      .where(sql`${t.scriptVersionId} is not null and ${t.analyzeStateId} <> 3`),
     check('sessions_session_state_id_known', sql`${t.sessionStateId} between 1 and 5`),
     check('sessions_encoding_state_id_known', sql`${t.encodingStateId} between 1 and 5`),
     check('sessions_script_state_id_known', sql`${t.scriptStateId} between 1 and 5`),
@@ -143,6 +148,8 @@ export const videos = pgTable(
   },
   (t) => [
     index('videos_session_id_id_index').on(t.sessionId, t.id),
+    // The reaper's. Not on the lease, which is renewed often.
+    index('videos_unfinished_index').on(t.id).where(sql`${t.state} in ('receiving', 'stored', 'encoding')`),
     // Whether an upload may be a copy of another's.
     index('videos_etag_index').on(t.etag),
     unique('videos_id_session_id_unique').on(t.id, t.sessionId),
@@ -180,7 +187,7 @@ export const renditions = pgTable(
   ],
 )
 
-/** The sound of a video, mono at 16 kHz, for a transcriber; written by the attempt that committed the rendition. */
+/** The sound of a video, mono at 16 kHz, for a transcriber; written by the attempt that committed its rendition. */
 export const audioRenditions = pgTable(
   'audio_renditions',
   {
@@ -190,8 +197,13 @@ export const audioRenditions = pgTable(
     path: text().notNull().unique(),
     size: bigint({ mode: 'number' }).notNull(),
     etag: text().notNull(),
+    /** Until the announcer has decided whether it is transcribed; false in rows older than this column. */
+    isFresh: boolean().notNull().default(false),
   },
-  (t) => [index('audio_renditions_etag_index').on(t.etag)],
+  (t) => [
+    index('audio_renditions_etag_index').on(t.etag),
+    index('audio_renditions_fresh_index').on(t.videoId).where(sql`${t.isFresh}`),
+  ],
 )
 
 /** pending: the number is taken, the object not yet there · stored: readable. */
@@ -226,6 +238,7 @@ export const scriptVersions = pgTable(
   (t) => [
     unique('script_versions_session_id_version_unique').on(t.sessionId, t.version),
     unique('script_versions_id_session_id_unique').on(t.id, t.sessionId),
+    index('script_versions_pending_index').on(t.id).where(sql`${t.state} = 'pending'`),
     check('script_versions_version_positive', sql`${t.version} > 0`),
     check('script_versions_stored_has_etag', sql`${t.state} = 'pending' or ${t.etag} is not null`),
   ],
@@ -271,6 +284,7 @@ export const reportVersions = pgTable(
   (t) => [
     unique('report_versions_session_id_version_unique').on(t.sessionId, t.version),
     unique('report_versions_id_session_id_unique').on(t.id, t.sessionId),
+    index('report_versions_pending_index').on(t.id).where(sql`${t.state} = 'pending'`),
     check('report_versions_version_positive', sql`${t.version} > 0`),
     check('report_versions_stored_has_etag', sql`${t.state} = 'pending' or ${t.etag} is not null`),
     foreignKey({
@@ -314,6 +328,11 @@ export const outbox = pgTable(
   (t) => [
     index('outbox_due_index').on(t.availableAt, t.id).where(sql`${t.publishedAt} is null and ${t.failedAt} is null`),
     index('outbox_published_at_index').on(t.publishedAt).where(sql`${t.failedAt} is null`),
+    // Whether a video or a script has its job.
+    index('outbox_encode_video_index').on(sql`(${t.payload} ->> 'video_id')`).where(sql`${t.name} = 'encode-video'`),
+    index('outbox_analyse_script_index')
+      .on(sql`(${t.payload} ->> 'script_version_id')`)
+      .where(sql`${t.name} = 'analyse-script'`),
     check('outbox_failed_says_why', sql`(${t.failedAt} is null) = (${t.failure} is null)`),
   ],
 )
