@@ -1,0 +1,103 @@
+/** What a worker runs by the clock must not get slower with the number of sessions. */
+import { fork } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { createFileStore } from '@playtherapy/object-store'
+import { nodeOptions, programPath } from '@playtherapy/programs'
+import { testDatabase, until } from '@playtherapy/testing'
+import { sql } from 'drizzle-orm'
+import t from 'tap'
+import { renew } from '../src/encode/repository.ts'
+
+const sessionRows = 100_000
+
+/** Encoded, transcribed and analysed sessions, and a job for each tenth: half of them dead letters, half not yet due. */
+const fill = sql`
+  with numbers as materialized (
+    select n, 'LOCAL/' || n || '/' || n || '/' as folder from generate_series(1, ${sessionRows}::int) n),
+  "case" as (insert into cases (id, user_id, given_name) select n, 1 + n / 10, 'x' from numbers),
+  video as (
+    insert into videos (id, session_id, state, path, container, size, etag, stored_at)
+    select n, n, 'encoded', folder || 'original', 'mp4', 1, n, now() from numbers),
+  rendition as (
+    insert into renditions (id, session_id, video_id, path, size, etag, duration_ms, width, height)
+    select n, n, n, folder || 'rendition', 1, n, 1, 2, 2 from numbers),
+  audio as (insert into audio_renditions (video_id, path, size, etag) select n, folder || 'audio', 1, n from numbers),
+  script as (
+    insert into script_versions (id, session_id, version, state, path, size, etag, user_id)
+    select n, n, 1, 'stored', folder || 'script', 1, n, 1 from numbers),
+  report as (
+    insert into report_versions (id, session_id, version, state, path, size, etag)
+    select n, n, 1, 'stored', folder || 'report', 1, n from numbers),
+  key as (
+    insert into idempotency_keys (user_id, key, request, case_id) select 1 + n / 10, n, n, n from numbers),
+  job as (
+    insert into outbox (name, payload, available_at, failed_at, failure)
+    select 'encode-video', jsonb_build_object('video_id', n), now() + interval '1 day',
+      case when n % 20 = 0 then now() end, case when n % 20 = 0 then 'x' end
+    from numbers where n % 10 = 0)
+  insert into sessions (id, case_id, name, encoding_state_id, script_state_id, analyze_state_id, video_id, rendition_id,
+    script_version_id, report_version_id)
+  select n, n, 'x', 3, 3, 3, n, n, n, n from numbers`
+
+/** Indexes that a round of each loop reads. */
+const expected = [
+  ...['audio_renditions_fresh_index', 'sessions_without_report_index', 'outbox_analyse_script_index'],
+  ...['videos_unfinished_index', 'script_versions_pending_index', 'report_versions_pending_index'],
+  ...['outbox_encode_video_index', 'outbox_due_index', 'outbox_published_at_index'],
+  ...['idempotency_keys_created_at_index', 'audio_renditions_path_unique'],
+]
+
+t.test('no statement on a timer reads a whole table', async (t) => {
+  const directory = await mkdtemp(join(tmpdir(), 'playtherapy-timers-'))
+  t.teardown(() => rm(directory, { recursive: true, force: true }))
+  const { db, url } = await testDatabase(t)
+  await db.transaction(async (tx) => {
+    // Without triggers and foreign keys, which would take most of the time.
+    await tx.execute(sql`set local session_replication_role = replica`)
+    await tx.execute(fill)
+    for (const table of ['cases', 'sessions', 'videos']) {
+      await tx.execute(sql`select setval(${`${table}_id_seq`}, ${sessionRows})`)
+    }
+    // One encode and one analysis are still to be done. Their jobs are announced, and not yet due.
+    await tx.execute(sql`update videos set state = 'stored' where id = 1`)
+    await tx.execute(sql`update sessions set analyze_state_id = 1 where id = 2`)
+    await tx.execute(sql`insert into outbox (name, payload, available_at) values
+      ('encode-video', '{"video_id": 1}', 'tomorrow'), ('analyse-script', '{"script_version_id": 2}', 'tomorrow')`)
+  })
+  await db.execute(sql`vacuum analyze`)
+  const filled = sql`relname in ('cases', 'sessions', 'videos', 'renditions', 'audio_renditions', 'script_versions',
+    'report_versions', 'idempotency_keys', 'outbox')`
+  await db.execute(sql`select pg_stat_reset_single_table_counters(relid) from pg_stat_user_tables where ${filled}`)
+
+  const objects = join(directory, 'objects')
+  const orphan = 'video/LOCAL/1/1/encoded_1-1.mp4'
+  await createFileStore({ directory: objects }).put(orphan, Buffer.from('x'), { contentType: 'video/mp4' })
+  const worker = fork(programPath('worker'), [], {
+    execArgv: nodeOptions,
+    env: {
+      ...process.env,
+      ...{ DATABASE_URL: url, QUEUE_URL: url, HOST: '127.0.0.1', PORT: '0', LOG_LEVEL: 'silent' },
+      ...{ FILE_STORE_DIRECTORY: objects, SCRATCH_DIRECTORY: join(directory, 'scratch'), ORPHAN_GRACE_SECONDS: '1' },
+      ...{ TRANSCRIBER_URL: 'http://127.0.0.1:1/v1', TRANSCRIBER_MODEL: 'ears' },
+      ...{ ANALYSER_URL: 'http://127.0.0.1:1/v1', ANALYSER_MODEL: 'judge' },
+    },
+  })
+  t.teardown(() => worker.kill('SIGKILL'))
+  const claim = { videoId: 1, sessionId: 1, path: '', size: 1, etag: '', container: 'mp4', attempt: 0 } as const
+  await renew(db, claim, 1)
+  await until('a round of every loop', async () => {
+    const read = await db.execute<{ name: string }>(
+      sql`select indexrelname as name from pg_stat_user_indexes where idx_scan > 0`,
+    )
+    return expected.every((index) => read.some(({ name }) => name === index))
+  })
+  worker.kill('SIGTERM')
+  await once(worker, 'exit')
+  const scans = await db.execute(
+    sql`select relname, seq_scan from pg_stat_user_tables where ${filled} and seq_scan > 0`,
+  )
+  t.strictSame([...scans], [])
+})
