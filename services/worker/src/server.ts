@@ -1,21 +1,17 @@
-/** The process that does what was announced: it publishes the outbox, encodes, and removes objects. */
+/** The worker's process: it publishes the outbox and runs its jobs. */
 import { countJobs, createWorker } from '@playtherapy/jobs'
 import { checkDatabase, openDatabase } from '@playtherapy/schema'
 import { closeOnSignals, createHealthHost, createLogger, loadConfig } from '@playtherapy/service-kit'
 import { createAnalyseFailed, createAnalyseScript } from './analyse/analyse-script.ts'
-import { startAnnouncer } from './analyse/announcer.ts'
+import { startBackground } from './background.ts'
 import { openWorkerStore, providerFrom, WorkerConfig } from './config.ts'
 import { createDeleteSuperseded } from './encode/delete-superseded.ts'
 import { createEncodeFailed, createEncodeVideo } from './encode/encode-video.ts'
 import { createErase } from './erase/erase.ts'
 import { createSweepPresigned } from './erase/sweep-presigned.ts'
-import { checkScratch, prepareScratch, sweepScratch } from './ffmpeg/scratch.ts'
+import { checkScratch, prepareScratch } from './ffmpeg/scratch.ts'
 import { assertOwnBucket } from './reconcile/installation.ts'
-import { startReaper } from './reconcile/reaper.ts'
 import { createTranscribeFailed, createTranscribeVideo } from './transcribe/transcribe-video.ts'
-
-/** How often the scratch folder is swept of what dead workers left, in milliseconds. */
-const sweepMs = 30_000
 
 const config = loadConfig(WorkerConfig, process.env)
 const analyser = providerFrom(config, 'analyser')
@@ -44,7 +40,7 @@ const worker = await createWorker({
   log,
   concurrency: { 'encode-video': config.ENCODE_CONCURRENCY },
   handlers: {
-    'encode-video': createEncodeVideo({ db, store, settings, transcribes: transcriber !== undefined }),
+    'encode-video': createEncodeVideo({ db, store, settings }),
     'transcribe-video': createTranscribeVideo({ db, store, phase, transcriber, settings }),
     'analyse-script': createAnalyseScript({ db, store, phase, analyser }),
     'delete-superseded': createDeleteSuperseded({ db, store }),
@@ -57,11 +53,14 @@ const worker = await createWorker({
     'analyse-script': createAnalyseFailed(db),
   },
 })
-const reaper = startReaper({ db, store, phase, orphanGraceSeconds: config.ORPHAN_GRACE_SECONDS }, log)
-const sweeping = setInterval(() => {
-  sweepScratch(config.SCRATCH_DIRECTORY).catch((err: unknown) => log.warn({ err }, 'the scratch folder was not swept'))
-}, sweepMs)
-const announcer = analyser && startAnnouncer(db, log)
+const background = startBackground(
+  {
+    ...{ db, store, phase, transcribes: transcriber !== undefined, analyses: analyser !== undefined },
+    scratchDirectory: config.SCRATCH_DIRECTORY,
+    orphanGraceSeconds: config.ORPHAN_GRACE_SECONDS,
+  },
+  log,
+)
 const health = createHealthHost(
   {
     database: () => checkDatabase(db),
@@ -77,8 +76,7 @@ await health.listen({ host: config.HOST, port: config.PORT })
 closeOnSignals({
   name: 'worker',
   async close() {
-    clearInterval(sweeping)
-    await Promise.all([worker.close(), reaper.close(), announcer?.close()])
+    await Promise.all([worker.close(), background.close()])
     await health.close()
     store.close()
     await database.close()

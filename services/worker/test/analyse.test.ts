@@ -14,13 +14,15 @@ import { reportSteps, saveVersion } from '@playtherapy/versions'
 import { eq } from 'drizzle-orm'
 import t, { type Test } from 'tap'
 import { createAnalyseFailed, createAnalyseScript } from '../src/analyse/analyse-script.ts'
-import { announceAnalyses } from '../src/analyse/repository.ts'
+import { announceDue } from '../src/announce.ts'
 
 const { signal } = new AbortController()
 const interaction = { C1: '무서워요.', T1: '무섭구나.', TF: 'T', Description: '감정을 바로 읽었다.' }
 const entry = { category: 'Emotion Reflection', descriptions: '좋다', level: 4, interactions: [interaction] }
 
 const good = say(JSON.stringify({ reports: [entry] }))
+
+const analysing = { transcribes: false, analyses: true }
 
 /** A session with a stored script, and what became of it. */
 async function prepare(t: Test) {
@@ -68,8 +70,8 @@ async function prepare(t: Test) {
 t.test('a report is made of the newest script, and names it', async (t) => {
   const { db, store, scriptId, look, objects } = await prepare(t)
   const { analyser, asked, headers } = await startProvider(t, good)
-  t.equal(await announceAnalyses(db), 1)
-  t.equal(await announceAnalyses(db), 0, 'announced once')
+  t.equal(await announceDue(db, analysing), 1)
+  t.equal(await announceDue(db, analysing), 0, 'announced once')
   t.equal((await look()).state, 1)
   const job = createAnalyseScript({ db, store, phase: 'LOCAL', analyser })
   await job({ script_version_id: scriptId }, { signal })
@@ -141,7 +143,7 @@ t.test('a script saved meanwhile is due, a session deleted meanwhile leaves noth
   const job = createAnalyseScript({ db, store, phase: 'LOCAL', analyser: saving.analyser })
   await job({ script_version_id: scriptId }, { signal })
   t.equal((await look()).state, 1, 'the report of the older script is stale')
-  t.equal(await announceAnalyses(db), 1)
+  t.equal(await announceDue(db, analysing), 1)
   t.match(await db.select().from(outbox), [{ name: 'analyse-script', payload: { script_version_id: newest } }])
   const before = await objects()
   const deleting = await startProvider(t, async (response, request) => {
@@ -173,7 +175,7 @@ t.test('a report delivered meanwhile stays the one that counts', async (t) => {
 
 t.test('without an analyser nothing waits', async (t) => {
   const { db, store, scriptId, look } = await prepare(t)
-  await announceAnalyses(db)
+  await announceDue(db, analysing)
   await createAnalyseScript({ db, store, phase: 'LOCAL', analyser: undefined })(
     { script_version_id: scriptId },
     { signal },

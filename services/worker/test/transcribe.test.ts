@@ -7,11 +7,12 @@ import { text } from 'node:stream/consumers'
 import { promisify } from 'node:util'
 import { PermanentError } from '@playtherapy/jobs'
 import { createFileStore } from '@playtherapy/object-store'
-import { audioRenditions, cases, renditions, scriptVersions, sessions, videos } from '@playtherapy/schema'
+import { audioRenditions, cases, outbox, renditions, scriptVersions, sessions, videos } from '@playtherapy/schema'
 import { testDatabase } from '@playtherapy/testing'
 import { type Answer, failures, startProvider, status } from '@playtherapy/testing/provider'
 import { eq } from 'drizzle-orm'
 import t, { type Test } from 'tap'
+import { announceDue } from '../src/announce.ts'
 import { commit } from '../src/encode/repository.ts'
 import { joinPieces, piecesOf } from '../src/transcribe/pieces.ts'
 import { createTranscribeFailed, createTranscribeVideo } from '../src/transcribe/transcribe-video.ts'
@@ -267,16 +268,41 @@ t.test('a newer recording ends the making of a script of an older one', async (t
       await db.update(sessions).set({ encodingStateId: 2 })
       const audio = { path: 'newer sound', size: 5, etag: '"a"' }
       const rendition = { path: 'newer picture', size: 5, etag: '"r"', seconds: 4, width: 2, height: 2 }
-      t.ok(await commit(db, taken, { ...rendition, ...(audible && { audio }) }, true))
+      t.ok(await commit(db, taken, { ...rendition, ...(audible && { audio }) }))
     }
     const { transcriber } = await startProvider(t, async (response, request) => {
       await replace()
       hear(segment(0, 1, 'of the older'))(response, request)
     })
     await createTranscribeVideo({ ...resources, transcriber })({ video_id: videoId }, { signal })
+    await announceDue(db, { transcribes: true, analyses: false })
     t.strictSame(await look(), { state: audible ? 1 : 5, scripts: [] }, `audible: ${audible}`)
     t.strictSame(await objects(), [])
   }
+})
+
+t.test('a transcript is announced for what is encoded while there is a transcriber, and only once', async (t) => {
+  const { db, videoId, sessionId, look } = await prepare(t)
+  const encode = async () => {
+    await db.update(audioRenditions).set({ isFresh: true })
+    await db.update(sessions).set({ scriptStateId: 5 })
+  }
+  const announceTranscripts = (transcribes: boolean) => announceDue(db, { transcribes, analyses: false })
+  await encode()
+  t.equal(await announceTranscripts(false), 0)
+  t.equal(await announceTranscripts(true), 0, 'not what was encoded before')
+  t.equal((await look()).state, 5)
+  await encode()
+  t.equal(await announceTranscripts(true), 1)
+  t.equal(await announceTranscripts(true), 0)
+  t.equal((await look()).state, 1)
+  t.match(await db.select().from(outbox), [{ name: 'transcribe-video', payload: { video_id: videoId } }])
+  await encode()
+  const row = { sessionId, version: 1, path: 'mine', size: 2, etag: '"m"', userId: 7, state: 'stored' as const }
+  const [script] = await db.insert(scriptVersions).values(row).returning()
+  await db.update(sessions).set({ scriptVersionId: script?.id ?? null, lastScriptVersion: 1, scriptStateId: 3 })
+  t.equal(await announceTranscripts(true), 0, 'not for a session with a script')
+  t.equal((await look()).state, 3)
 })
 
 t.test('without a transcriber nothing waits', async (t) => {

@@ -1,47 +1,43 @@
-import { announce, type Database, outbox, State, scriptVersions, sessions } from '@playtherapy/schema'
-import { and, eq, inArray, isNotNull, ne, notExists, sql } from 'drizzle-orm'
+import { announce, type Database, outbox, State, scriptVersions, sessions, type Transaction } from '@playtherapy/schema'
+import { and, eq, inArray, ne, notExists, sql } from 'drizzle-orm'
 
-/** Any constant; whoever holds it is the one that announces. */
-const lockId = 20_261_125
 /** Sessions announced in one round. */
-const batch = 100
+const batchRows = 100
 
-/** The session for which this script version counts. */
+/** The session of which this is the current script version. */
 const scoredBy = (scriptVersionId: number) => eq(sessions.scriptVersionId, scriptVersionId)
 
 /**
- * Announces the analysis of every session whose newest script has no report and no such job, given up or not: a script
- * saved since, one saved before the analyser was configured, one whose job was lost. Answers how many there were.
+ * Announces the analysis of every session whose current script has no report and no such job, given up or not: the
+ * script was saved since the last round, or before the analyser was configured, or its job was lost. Locks these
+ * sessions; returns how many there were.
  */
-export const announceAnalyses = (db: Database): Promise<number> =>
-  db.transaction(async (tx) => {
-    const [lock] = await tx.execute<{ held: boolean }>(sql`select pg_try_advisory_xact_lock(${lockId}) as held`)
-    if (!lock?.held) return 0
-    const jobs = tx
-      .select({ id: outbox.id })
-      .from(outbox)
-      .where(
-        and(
-          eq(outbox.name, 'analyse-script'),
-          sql`(${outbox.payload} ->> 'script_version_id')::int = ${sessions.scriptVersionId}`,
-        ),
-      )
-    const due = await tx
-      .select({ id: sessions.id, scriptVersionId: sessions.scriptVersionId })
-      .from(sessions)
-      .where(and(isNotNull(sessions.scriptVersionId), ne(sessions.analyzeStateId, State.DONE), notExists(jobs)))
-      .orderBy(sessions.id)
-      .limit(batch)
-      .for('no key update', { skipLocked: true })
-    for (const { id, scriptVersionId } of due) {
-      if (scriptVersionId === null) continue
-      await tx.update(sessions).set({ analyzeStateId: State.READY }).where(eq(sessions.id, id))
-      await announce(tx, 'analyse-script', { script_version_id: scriptVersionId })
-    }
-    return due.length
-  })
+export async function announceAnalyses(tx: Transaction): Promise<number> {
+  // The conditions are literals and not parameters, because they have to match those of partial indexes.
+  const announced = tx
+    .select({ id: outbox.id })
+    .from(outbox)
+    .where(
+      sql`${outbox.name} = 'analyse-script'
+        and ${outbox.payload} ->> 'script_version_id' = ${sessions.scriptVersionId}::text`,
+    )
+  const unscored = sql`${sessions.scriptVersionId} is not null and ${sessions.analyzeStateId} <> 3`
+  const due = await tx
+    .select({ id: sessions.id, scriptVersionId: sessions.scriptVersionId })
+    .from(sessions)
+    .where(and(unscored, notExists(announced)))
+    .orderBy(sessions.id)
+    .limit(batchRows)
+    .for('no key update', { skipLocked: true })
+  for (const { id, scriptVersionId } of due) {
+    if (scriptVersionId === null) continue
+    await tx.update(sessions).set({ analyzeStateId: State.READY }).where(eq(sessions.id, id))
+    await announce(tx, 'analyse-script', { script_version_id: scriptVersionId })
+  }
+  return due.length
+}
 
-/** Begins the analysis of a script version; undefined when it is done, no longer the newest, or gone. */
+/** Begins the analysis of a script version; undefined when it is done, or the version is no longer the current one. */
 export const claimAnalysis = (db: Database, scriptVersionId: number) =>
   db.transaction(async (tx) => {
     const [session] = await tx
@@ -58,8 +54,8 @@ export const claimAnalysis = (db: Database, scriptVersionId: number) =>
   })
 
 /**
- * Ends an analysis without a report: ERROR, or as it was before there was an analyser. False when nobody waits for it
- * any more.
+ * Ends an analysis without a report: with ERROR if it failed, otherwise with the state from before there was an
+ * analyser. False when the analysis is no longer awaited.
  */
 export async function endAnalysis(db: Database, scriptVersionId: number, how: 'failed' | 'off'): Promise<boolean> {
   const before = sql`case when ${sessions.reportVersionId} is null then ${State.NONE} else ${State.READY} end::smallint`

@@ -13,7 +13,7 @@ import { type Container, type Probe, probe, UnreadableError } from '../ffmpeg/pr
 import { openScratchFile, type ScratchFile } from '../ffmpeg/scratch.ts'
 import { type OpenSource, openSource } from '../ffmpeg/source-server.ts'
 import { plan } from './plan.ts'
-import { type Claim, claim, commit, fail, giveWay, type NewRendition, release, renew } from './repository.ts'
+import { type Claim, claimVideo, commit, fail, giveWay, type NewRendition, release, renew } from './repository.ts'
 
 export interface EncodeSettings {
   scratchDirectory: string
@@ -31,8 +31,6 @@ export interface EncodeResources {
   db: Database
   store: ObjectStore
   settings: EncodeSettings
-  /** Whether there is a transcriber, who makes a script of what was encoded. */
-  transcribes?: boolean
 }
 
 /** How often progress is written and the lease renewed, in milliseconds. */
@@ -59,15 +57,15 @@ class OvertakenError extends Error {}
  * object of its own, one commits, the other removes what it wrote.
  */
 export function createEncodeVideo(resources: EncodeResources) {
-  const { db, store, settings, transcribes = false } = resources
+  const { db, store, settings } = resources
   return async ({ video_id }: { video_id: number }, { signal }: Pick<JobContext, 'signal'>): Promise<void> => {
-    const taken = await claim(db, video_id)
-    if (!taken) return
+    const claim = await claimVideo(db, video_id)
+    if (!claim) return
     const stop = new AbortController()
     const either = AbortSignal.any([signal, stop.signal])
     let progress = 0
     const beat = setInterval(() => {
-      renew(db, taken, progress)
+      renew(db, claim, progress)
         .then((counts) => counts || stop.abort(new OvertakenError()))
         // While the database is away the lease may run out; the commit is conditional all the same.
         .catch(() => {})
@@ -78,18 +76,18 @@ export function createEncodeVideo(resources: EncodeResources) {
       scratch.push(video)
       const audio = await openScratchFile(settings.scratchDirectory)
       scratch.push(audio)
-      const { hasAudio, ...result } = await convert(resources, taken, { video, audio }, either, (percent) => {
+      const { hasAudio, ...result } = await convert(resources, claim, { video, audio }, either, (percent) => {
         progress = percent
       })
-      const stored = await putFiles(store, taken, { video, audio: hasAudio ? audio : undefined }, either)
-      if (!(await commit(db, taken, { ...stored, ...result }, transcribes))) {
+      const stored = await putFiles(store, claim, { video, audio: hasAudio ? audio : undefined }, either)
+      if (!(await commit(db, claim, { ...stored, ...result }))) {
         await discard(store, [stored, ...(stored.audio ? [stored.audio] : [])])
       }
     } catch (error) {
       // What was deleted or replaced meanwhile may have lost its original already: no fault of the recording's.
-      const counts = !stop.signal.aborted && (await renew(db, taken, progress).catch(() => true))
-      if (!counts) return await giveWay(db, taken)
-      await release(db, taken).catch(() => {})
+      const counts = !stop.signal.aborted && (await renew(db, claim, progress).catch(() => true))
+      if (!counts) return await giveWay(db, claim)
+      await release(db, claim).catch(() => {})
       throw error
     } finally {
       clearInterval(beat)
@@ -107,7 +105,7 @@ export const createEncodeFailed =
 /** Stores what this attempt made, under keys of its own: all of it, or nothing. */
 async function putFiles(
   store: ObjectStore,
-  taken: Claim,
+  claim: Claim,
   files: { video: ScratchFile; audio: ScratchFile | undefined },
   signal: AbortSignal,
 ): Promise<Stored> {
@@ -120,8 +118,8 @@ async function putFiles(
     }
   }
   const [video, audio] = await Promise.allSettled([
-    put(renditionPath(taken.path, taken.attempt), files.video, 'video/mp4'),
-    files.audio ? put(audioPath(taken.path, taken.attempt), files.audio, 'audio/mp4') : undefined,
+    put(renditionPath(claim.path, claim.attempt), files.video, 'video/mp4'),
+    files.audio ? put(audioPath(claim.path, claim.attempt), files.audio, 'audio/mp4') : undefined,
   ])
   if (video.status === 'fulfilled' && audio.status === 'fulfilled') {
     return { ...video.value, ...(audio.value && { audio: audio.value }) }
@@ -139,14 +137,14 @@ const discard = (store: ObjectStore, objects: { path: string }[]): Promise<void>
 /** From the object store into scratch files, checked. */
 async function convert(
   { store, settings }: EncodeResources,
-  taken: Claim,
+  claim: Claim,
   files: { video: ScratchFile; audio: ScratchFile },
   signal: AbortSignal,
   onProgress: (percent: number) => void,
 ) {
-  const { size, etag, container } = taken
+  const { size, etag, container } = claim
   const { maxSeconds, memoryBytes } = settings
-  const key = inFolder('video', taken.path)
+  const key = inFolder('video', claim.path)
   const head = await store.head(key)
   if (!head || head.etag !== etag || head.size !== size) throw new PermanentError(changed)
   const source = await openSource({ store, key, size, etag })
@@ -169,7 +167,7 @@ async function convert(
       throw new FfmpegError('disk full')
     })
     if ((result.seconds ?? 0) > maxSeconds) throw new PermanentError(tooLong(maxSeconds))
-    return check(original, result, taken)
+    return check(original, result, claim)
   } catch (error) {
     throw judged(error, source, settings, signal)
   } finally {

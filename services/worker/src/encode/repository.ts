@@ -11,9 +11,8 @@ import {
 } from '@playtherapy/schema'
 import { and, eq, inArray, sql } from 'drizzle-orm'
 import type { Container } from '../ffmpeg/probe.ts'
-import { announceTranscript, forgetTranscript } from '../transcribe/repository.ts'
 
-/** A lease outlives two missed renewals; a crashed worker's encode begins again no later than this. Seconds. */
+/** A lease outlives two missed renewals, in seconds. A crashed worker's encode begins again no later than this. */
 const leaseSeconds = 30
 
 const leaseUntil = sql`now() + make_interval(secs => ${leaseSeconds})`
@@ -28,7 +27,7 @@ export interface Claim {
   attempt: number
 }
 
-/** Locks the session and then the video, in the order of a deletion; undefined when they are gone. */
+/** Locks the session and then the video, in the order of a deletion; undefined when they were deleted. */
 async function lock(tx: Transaction, videoId: number) {
   const [session] = await tx
     .select({ id: sessions.id, videoId: sessions.videoId, caseId: sessions.caseId })
@@ -53,11 +52,11 @@ async function lock(tx: Transaction, videoId: number) {
 }
 
 /**
- * Takes a video for one attempt: it must be stored, or encoding with a lease that ran out. Undefined when there is
- * nothing to do any more; a video that a newer one overtook becomes superseded.
+ * Begins an attempt at a video that is stored, or encoding with a lease that ran out. Undefined when nothing is to do
+ * any more; a video that a newer one has replaced becomes superseded. Locks the session and then the video.
  * Throws PostponedError while another attempt is alive.
  */
-export const claim = (db: Database, videoId: number): Promise<Claim | undefined> =>
+export const claimVideo = (db: Database, videoId: number): Promise<Claim | undefined> =>
   db.transaction(async (tx) => {
     const locked = await lock(tx, videoId)
     if (!locked) return undefined
@@ -81,37 +80,38 @@ export const claim = (db: Database, videoId: number): Promise<Claim | undefined>
     return { videoId, sessionId: session.id, path, size, etag, container, attempt }
   })
 
-/** The row while this attempt is the one that counts. */
+/** The video, while this is its current attempt. */
 const mine = ({ videoId, attempt }: Claim) =>
   and(eq(videos.id, videoId), eq(videos.state, 'encoding'), eq(videos.attempt, attempt))
 
-/** Records progress and renews the lease; false when another attempt or a newer video has taken over. */
-export async function renew(db: Database, taken: Claim, progress: number): Promise<boolean> {
-  const current = sql`exists (select 1 from ${sessions} where ${sessions.videoId} = ${videos.id})`
+/** Records progress and renews the lease; false when another attempt or a newer video has replaced this one. */
+export async function renew(db: Database, claim: Claim, progress: number): Promise<boolean> {
+  const current = sql`exists (select 1 from ${sessions}
+    where ${sessions.id} = ${videos.sessionId} and ${sessions.videoId} = ${videos.id})`
   const rows = await db
     .update(videos)
     .set({ progress, leaseUntil })
-    .where(and(mine(taken), current))
+    .where(and(mine(claim), current))
     .returning({ id: videos.id })
   return rows.length > 0
 }
 
-/** After a newer video broke off this attempt: superseded, and to be removed. Changes nothing if it still counts. */
-export const giveWay = (db: Database, taken: Claim): Promise<void> =>
+/** Ends an attempt that a newer video replaced: its video is superseded and announced for removal. No effect otherwise. */
+export const giveWay = (db: Database, claim: Claim): Promise<void> =>
   db.transaction(async (tx) => {
-    const locked = await lock(tx, taken.videoId)
+    const locked = await lock(tx, claim.videoId)
     if (!locked || locked.current) return
     const rows = await tx
       .update(videos)
       .set({ state: 'superseded', leaseUntil: null })
-      .where(mine(taken))
+      .where(mine(claim))
       .returning({ id: videos.id })
     if (rows.length > 0) await announce(tx, 'delete-superseded', { session_id: locked.session.id })
   })
 
 /** Lets the next attempt begin at once. */
-export async function release(db: Database, taken: Claim): Promise<void> {
-  await db.update(videos).set({ leaseUntil: null }).where(mine(taken))
+export async function release(db: Database, claim: Claim): Promise<void> {
+  await db.update(videos).set({ leaseUntil: null }).where(mine(claim))
 }
 
 export interface NewRendition {
@@ -133,47 +133,43 @@ function clock(seconds: number): string {
 }
 
 /**
- * Makes a rendition the one to play: video encoded, session DONE, older videos to be removed, and where there is a
- * transcriber, sound and no script, the script announced. False when this attempt
- * no longer counts, or the session is gone; then nothing has changed but that an overtaken video is superseded.
+ * Makes a rendition the one to play: the video is encoded, its session DONE, older videos are announced for removal, and
+ * a transcript of an older video is no longer awaited. False when another attempt or a newer video has replaced this
+ * one, or the session was deleted; then nothing changes, but the replaced video becomes superseded. Locks the session
+ * and then the video.
  */
-export const commit = (
-  db: Database,
-  taken: Claim,
-  { seconds, audio, ...file }: NewRendition,
-  transcribes: boolean,
-): Promise<boolean> =>
+export const commit = (db: Database, claim: Claim, { seconds, audio, ...file }: NewRendition): Promise<boolean> =>
   db.transaction(async (tx) => {
-    const locked = await lock(tx, taken.videoId)
-    if (locked?.video.state !== 'encoding' || locked.video.attempt !== taken.attempt) return false
+    const locked = await lock(tx, claim.videoId)
+    if (locked?.video.state !== 'encoding' || locked.video.attempt !== claim.attempt) return false
     const { session, current } = locked
     await announce(tx, 'delete-superseded', { session_id: session.id })
     if (!current) {
-      await tx.update(videos).set({ state: 'superseded', leaseUntil: null }).where(mine(taken))
+      await tx.update(videos).set({ state: 'superseded', leaseUntil: null }).where(mine(claim))
       return false
     }
     const [rendition] = await tx
       .insert(renditions)
-      .values({ ...file, sessionId: session.id, videoId: taken.videoId, durationMs: Math.round(seconds * 1000) })
+      .values({ ...file, sessionId: session.id, videoId: claim.videoId, durationMs: Math.round(seconds * 1000) })
       .returning({ id: renditions.id })
-    if (audio) await tx.insert(audioRenditions).values({ ...audio, videoId: taken.videoId })
-    await tx.update(videos).set({ state: 'encoded', progress: 100, leaseUntil: null }).where(mine(taken))
+    if (audio) await tx.insert(audioRenditions).values({ ...audio, videoId: claim.videoId, isFresh: true })
+    await tx.update(videos).set({ state: 'encoded', progress: 100, leaseUntil: null }).where(mine(claim))
     await tx
       .update(sessions)
       .set({
         encodingStateId: State.DONE,
         renditionId: rendition?.id ?? null,
+        scriptStateId: sql`case when ${sessions.scriptVersionId} is null
+          then ${State.NONE} else ${sessions.scriptStateId} end::smallint`,
         videoLength: sql`coalesce(${sessions.videoLength}, ${clock(seconds)})`,
       })
       .where(eq(sessions.id, session.id))
-    if (audio && transcribes) await announceTranscript(tx, taken)
-    else await forgetTranscript(tx, session.id)
     return true
   })
 
 /**
- * Gives a video up: failed with its reason, and the session's encoding ERROR when this is the video that counts. False
- * when the video is gone.
+ * Gives a video up: it is failed with its reason, and so is the session's encoding (ERROR) when this is its current
+ * video. False when the video was deleted.
  */
 export const fail = (db: Database, videoId: number, reason: string): Promise<boolean> =>
   db.transaction(async (tx) => {

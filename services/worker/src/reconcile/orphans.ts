@@ -1,5 +1,21 @@
-import { attemptOf, folders, idsOf, inFolder, type ObjectStore, type Phase } from '@playtherapy/object-store'
-import { audioRenditions, type Database, renditions, reportVersions, scriptVersions, videos } from '@playtherapy/schema'
+import {
+  attemptOf,
+  type Folder,
+  folders,
+  idsOf,
+  inFolder,
+  type ObjectStore,
+  type Phase,
+} from '@playtherapy/object-store'
+import {
+  audioRenditions,
+  type Database,
+  renditions,
+  reportVersions,
+  scriptVersions,
+  tryLock,
+  videos,
+} from '@playtherapy/schema'
 import { and, eq, inArray, sql } from 'drizzle-orm'
 
 interface Resources {
@@ -8,24 +24,22 @@ interface Resources {
   phase: Phase
 }
 
-type Folder = (typeof folders)[number]
-
-/** What the object store holds without a row. `size` in bytes; none for an upload that never ended. */
+/** What the object store holds without a row. `size` in bytes; undefined for an upload that never ended. */
 export interface Orphan {
   key: string
   size?: number
 }
 
 /** Keys whose rows are looked up at once. */
-const batchSize = 500
+const batchKeys = 500
 
 /**
  * Everything of this phase in the object store that no row owns and that is older than the grace period, in batches.
- * A row is written before its object, but for a rendition, whose attempt stands in its video's row until the commit;
- * so what has no owner here will never have one. The grace period is for what we did not think of.
+ * A row is written before its object. Only the object of a rendition comes first, and until its commit the attempt is in
+ * the video's row. So an object without an owner will never have one; the grace period is for what we did not think of.
  *
- * What this database cannot have named is left alone: ids it has not given out yet, and other names. An empty database,
- * a backup older than the objects or a wrong bucket then cost no recording.
+ * Files with ids newer than the database, and with other names, are kept: after a restore of an older backup, or with an
+ * empty database or a wrong bucket, no recording is lost.
  */
 export async function* findOrphans(resources: Resources, graceSeconds: number): AsyncGenerator<Orphan[]> {
   const { store, phase } = resources
@@ -43,7 +57,7 @@ export async function* findOrphans(resources: Resources, graceSeconds: number): 
     for await (const candidate of candidates()) {
       if (!isOurs(candidate.key.slice(folder.length + 1))) continue
       batch.push(candidate)
-      if (batch.length < batchSize) continue
+      if (batch.length < batchKeys) continue
       yield await withoutOwner(resources.db, folder, batch)
       batch = []
     }
@@ -51,7 +65,7 @@ export async function* findOrphans(resources: Resources, graceSeconds: number): 
   }
 }
 
-/** Tells whether every id in a column's value is one that this database has given out. */
+/** Returns whether this database has given out every id in a path. */
 async function givenOut(db: Database): Promise<(path: string) => boolean> {
   const last = (table: string) => sql`coalesce(pg_sequence_last_value(${`${table}_id_seq`}), 0)::int4`
   const [most] = await db.execute<{ cases: number; sessions: number; videos: number }>(
@@ -89,7 +103,7 @@ async function withoutOwner(db: Database, folder: Folder, candidates: Orphan[]):
   return candidates.filter((candidate) => !owned.has(pathOf(candidate)) && !underWay(pathOf(candidate)))
 }
 
-/** Removes what has no owner; returns how many objects and unfinished uploads that were. Safe to run twice at once. */
+/** Removes what has no owner; returns how many objects and unfinished uploads. Several processes may do it at once. */
 export async function sweepOrphans(resources: Resources, graceSeconds: number): Promise<number> {
   let removed = 0
   for await (const orphans of findOrphans(resources, graceSeconds)) {
@@ -99,3 +113,13 @@ export async function sweepOrphans(resources: Resources, graceSeconds: number): 
   }
   return removed
 }
+
+/**
+ * As {@link sweepOrphans}, unless another process is doing it: then 0. Holds the lock `sweepOrphans`, and for it an idle
+ * transaction, until the sweep has ended.
+ */
+export const sweepOrphansAlone = (resources: Resources, graceSeconds: number): Promise<number> =>
+  resources.db.transaction(async (tx) => {
+    await tx.execute(sql`set local idle_in_transaction_session_timeout = 0`)
+    return (await tryLock(tx, 'sweepOrphans')) ? sweepOrphans(resources, graceSeconds) : 0
+  })

@@ -8,31 +8,37 @@ import {
   sessions,
   type Transaction,
 } from '@playtherapy/schema'
-import { and, eq, inArray, isNull } from 'drizzle-orm'
+import { and, eq, inArray, isNull, sql } from 'drizzle-orm'
 
-/** A session without any script, which is the only kind that gets one made: what a person saved is never replaced. */
+/** Recordings looked at in one round. */
+const batchRows = 100
+
+/** A session without any script: only such a one is transcribed, because what a person saved is never replaced. */
 const unwritten = isNull(sessions.scriptVersionId)
 
-/** Announces the script of a video that was just encoded, unless its session has one. */
-export async function announceTranscript(
-  tx: Transaction,
-  { sessionId, videoId }: { sessionId: number; videoId: number },
-): Promise<void> {
-  const due = await tx
-    .update(sessions)
-    .set({ scriptStateId: State.READY })
-    .where(and(eq(sessions.id, sessionId), unwritten))
-    .returning({ id: sessions.id })
-  if (due.length > 0) await announce(tx, 'transcribe-video', { video_id: videoId })
-}
-
-/** Ends the wait for a script of an older video, when the one that replaced it is not going to have one made. */
-export async function forgetTranscript(tx: Transaction, sessionId: number): Promise<void> {
-  const waiting = inArray(sessions.scriptStateId, [State.READY, State.START, State.ERROR])
-  await tx
-    .update(sessions)
-    .set({ scriptStateId: State.NONE })
-    .where(and(eq(sessions.id, sessionId), unwritten, waiting))
+/**
+ * Decides about the sounds that encodes have left since the last round: with a transcriber, those of sessions without a
+ * script are announced. Without one nothing is, also not later, when somebody configures one. Locks these sessions;
+ * returns how many transcripts were announced.
+ */
+export async function announceTranscripts(tx: Transaction, transcribes: boolean): Promise<number> {
+  const fresh = await tx
+    .select({ videoId: audioRenditions.videoId, sessionId: sessions.id, scriptVersionId: sessions.scriptVersionId })
+    .from(audioRenditions)
+    .innerJoin(renditions, eq(renditions.videoId, audioRenditions.videoId))
+    .innerJoin(sessions, and(eq(sessions.id, renditions.sessionId), eq(sessions.renditionId, renditions.id)))
+    .where(sql`${audioRenditions.isFresh}`)
+    .limit(batchRows)
+    .for('no key update', { of: sessions, skipLocked: true })
+  if (fresh.length === 0) return 0
+  const seen = fresh.map(({ videoId }) => videoId)
+  await tx.update(audioRenditions).set({ isFresh: false }).where(inArray(audioRenditions.videoId, seen))
+  const due = transcribes ? fresh.filter(({ scriptVersionId }) => scriptVersionId === null) : []
+  for (const { videoId, sessionId } of due) {
+    await tx.update(sessions).set({ scriptStateId: State.READY }).where(eq(sessions.id, sessionId))
+    await announce(tx, 'transcribe-video', { video_id: videoId })
+  }
+  return due.length
 }
 
 /** The session without a script that plays this video. */
@@ -45,7 +51,7 @@ const playing = (db: Pick<Database, 'select'>, videoId: number) =>
     unwritten,
   )
 
-/** Begins a script of a video's sound; undefined when there is a script or a newer video, or when they are gone. */
+/** Begins the transcript of a video; undefined when the session has a script or a newer video, or was deleted. */
 export const claimTranscript = (db: Database, videoId: number) =>
   db.transaction(async (tx) => {
     const [session] = await tx
@@ -69,15 +75,15 @@ export const claimTranscript = (db: Database, videoId: number) =>
     return audio && { ...session, ...audio }
   })
 
-/** Whether a script of this video is still wanted, which it then is until the transaction ends. */
-export async function isWanted(tx: Transaction, videoId: number): Promise<boolean> {
+/** Whether a transcript of this video is still needed. Locks its session, so that this stays true in the transaction. */
+export async function isAwaited(tx: Transaction, videoId: number): Promise<boolean> {
   const rows = await tx.select({ id: sessions.id }).from(sessions).where(playing(tx, videoId)).for('no key update')
   return rows.length > 0
 }
 
 /**
- * Ends the making of a script without one: ERROR, or as it was before there was a transcriber. False when nobody waits
- * for it any more.
+ * Ends a transcript without a script: with ERROR if it failed, otherwise with the state from before there was a
+ * transcriber. False when the transcript is no longer awaited.
  */
 export async function endTranscript(db: Database, videoId: number, how: 'failed' | 'off'): Promise<boolean> {
   const ended = await db

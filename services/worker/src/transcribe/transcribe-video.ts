@@ -9,7 +9,7 @@ import { openSource } from '../ffmpeg/source-server.ts'
 import type { Provider } from '../provider/provider.ts'
 import { type Segment, transcribe } from '../provider/speech.ts'
 import { joinPieces, piecesOf } from './pieces.ts'
-import { claimTranscript, endTranscript, isWanted } from './repository.ts'
+import { claimTranscript, endTranscript, isAwaited } from './repository.ts'
 
 export interface TranscribeResources {
   db: Database
@@ -43,7 +43,7 @@ export function createTranscribeVideo(resources: TranscribeResources) {
     const script = { size: bytes.length, checksum, warnings: [], mayFollow: (current: number) => current === 0 }
     const steps = scriptSteps(db, phase, taken, script)
     const commit: VersionSteps['commit'] = async (tx, id, etag) => {
-      if (!(await isWanted(tx, video_id))) return { kind: 'unwanted' }
+      if (!(await isAwaited(tx, video_id))) return { kind: 'unwanted' }
       return steps.commit(tx, id, etag)
     }
     // Where the session was deleted, its script written by hand or its recording replaced meanwhile, nobody waits for it.

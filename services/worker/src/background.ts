@@ -1,0 +1,53 @@
+import { type Background, type Log, repeat } from '@playtherapy/jobs'
+import type { ObjectStore, Phase } from '@playtherapy/object-store'
+import type { Database } from '@playtherapy/schema'
+import { type Announcing, announceDue } from './announce.ts'
+import { sweepScratch } from './ffmpeg/scratch.ts'
+import { forgetKeys } from './reconcile/forget-keys.ts'
+import { sweepOrphansAlone } from './reconcile/orphans.ts'
+import { createReaper } from './reconcile/reap.ts'
+
+/** Longest pauses between two rounds, in milliseconds. */
+const announceMs = 5_000
+const reapMs = 30_000
+const sweepScratchMs = 30_000
+/** The sweep for orphans lists the whole bucket. */
+const sweepOrphansMs = 3_600_000
+
+interface BackgroundResources extends Announcing {
+  db: Database
+  store: ObjectStore
+  phase: Phase
+  scratchDirectory: string
+  /** Age in seconds at which an object without a row is removed. */
+  orphanGraceSeconds: number
+}
+
+/**
+ * Starts what a worker does beside its jobs, for as long as the process lives: it announces transcripts and analyses,
+ * removes what dead processes left behind, in rows, in objects and on the scratch disk, and forgets idempotency keys.
+ */
+export function startBackground(resources: BackgroundResources, log: Log): Background {
+  const { db, store, scratchDirectory, orphanGraceSeconds } = resources
+  const reap = createReaper({ db, store, log })
+  const loops = [
+    repeat({ name: 'announcer', everyMs: announceMs, log, round: () => announceDue(db, resources) }),
+    repeat({ name: 'reaper', everyMs: reapMs, log, round: reap }),
+    repeat({ name: 'idempotency keys', everyMs: reapMs, log, round: () => forgetKeys(db) }),
+    repeat({ name: 'scratch sweep', everyMs: sweepScratchMs, log, round: () => sweepScratch(scratchDirectory) }),
+    repeat({
+      name: 'orphan sweep',
+      everyMs: Math.min(orphanGraceSeconds * 1_000, sweepOrphansMs),
+      log,
+      round: async () => {
+        const orphans = await sweepOrphansAlone(resources, orphanGraceSeconds)
+        if (orphans > 0) log.warn({ orphans }, 'objects that no row owned were removed')
+      },
+    }),
+  ]
+  return {
+    async close() {
+      await Promise.all(loops.map((loop) => loop.close()))
+    },
+  }
+}
