@@ -1,8 +1,8 @@
-import { mediaApp } from '@playtherapy/media/app'
 import type { ObjectStore } from '@playtherapy/object-store'
 import { openDatabase, outbox, videos } from '@playtherapy/schema'
 import { flakyLink, type Teardown, testDatabase, testHost, testStore } from '@playtherapy/testing'
 import t from 'tap'
+import { mediaApp } from '../src/app.ts'
 import { addSession, clip, form, openUpload } from './support.ts'
 
 /** A media service that reaches its database by a link which `meanwhile` may spoil: between object and commit. */

@@ -2,11 +2,11 @@ import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { type IncomingMessage, request as openRequest } from 'node:http'
 import { text } from 'node:stream/consumers'
-import { mediaApp } from '@playtherapy/media/app'
 import { createS3Store, type FindPlace, type ObjectStore } from '@playtherapy/object-store'
 import { cases, type Database, renditions, sessions, videos } from '@playtherapy/schema'
 import { type Teardown, testDatabase, testHost } from '@playtherapy/testing'
 import { eq } from 'drizzle-orm'
+import { mediaApp } from '../src/app.ts'
 
 /** Bytes that begin like an MP4 file. */
 export const clip = (size = 100_000) =>

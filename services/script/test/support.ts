@@ -1,7 +1,7 @@
 import type { ObjectStore } from '@playtherapy/object-store'
 import { cases, sessions } from '@playtherapy/schema'
-import { scriptApp } from '@playtherapy/script/app'
 import { type Teardown, testDatabase, testHost } from '@playtherapy/testing'
+import { scriptApp } from '../src/app.ts'
 
 type Body = NonNullable<RequestInit['body']>
 
