@@ -25,6 +25,9 @@ export const ErrorBody = Type.Object(
   { $id: 'Error', examples: [{ message: 'Case 12 not found', error_code: 2 }] },
 )
 
+/** The refusals that every route behind the guard may answer with, for its schema. */
+export const failures = { 400: ErrorBody, 401: ErrorBody, 422: ErrorBody, 429: ErrorBody, 503: ErrorBody }
+
 /** Names of a request's parts in `loc`, as the client's old backend named them. */
 const parts: Record<string, string> = { params: 'path', querystring: 'query', headers: 'header', body: 'body' }
 

@@ -34,8 +34,8 @@ export class ApiError extends Error {
   }
 }
 
-/** Most faults of one input that are listed. */
-const mostFaults = 100
+/** Most faults of one input that an answer lists. */
+export const mostFaults = 100
 
 /** The table of errors: every code of the contract (section 3 and decision 1) is made here and nowhere else. */
 export const errors = {

@@ -1,4 +1,7 @@
+import { toBytes } from '../records/bytes.ts'
 import type { ScriptRecord } from '../records/record.ts'
+import { type ReadScript, recordsOf } from '../scripts/check.ts'
+import { scriptLimit } from '../scripts/validate.ts'
 import { toCsv } from './csv.ts'
 import { toSrt } from './srt.ts'
 import { toText } from './text.ts'
@@ -20,3 +23,13 @@ export const exportFormats = {
   csv: { type: 'text/csv; charset=utf-8; header=present', write: toCsv },
   xlsx: { type: 'application/vnd.openxmlformats-officedocument.spreadsheetml.sheet', write: toXlsx },
 } satisfies Record<string, ExportFormat>
+
+/** Most bytes of a file: a text of `&` alone would be five times as long in WebVTT. */
+const fileLimit = 2 * scriptLimit
+
+/** A stored script as a file. Throws 413 when it is larger than twice the largest script. */
+export async function exportTo({ script, format }: { script: ReadScript; format: keyof typeof exportFormats }) {
+  const { write }: ExportFormat = exportFormats[format]
+  const file = await write(recordsOf(script))
+  return file instanceof Uint8Array ? file : toBytes(file, fileLimit)
+}

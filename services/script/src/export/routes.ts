@@ -1,8 +1,7 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
-import { KnownVersion, readAnswers, route } from '../scripts/schemas.ts'
-import { findScript, type ScriptOptions } from '../scripts/service.ts'
-import { VersionParams } from '../versions/schemas.ts'
-import { contentOf, formats, sendScript } from './send.ts'
+import { KnownVersion, readAnswers, route, VersionParams } from '../scripts/schemas.ts'
+import { findScript } from '../scripts/service.ts'
+import { anyContent, contentOf, type ExportOptions, formats, preferredFormat, sendScript } from './send.ts'
 
 const names = {
   json: 'JSON, as it was sent',
@@ -13,8 +12,45 @@ const names = {
   xlsx: 'an Excel workbook',
 }
 
-/** How a script is taken out as a file, by suffix: the newest one or any version. */
-export const exportRoutes: FastifyPluginAsyncTypebox<ScriptOptions> = async (app, options) => {
+/** How a script is read: the newest one or any version, in the format that `Accept` or the path's suffix names. */
+export const exportRoutes: FastifyPluginAsyncTypebox<ExportOptions> = async (app, options) => {
+  app.get(
+    '/script',
+    {
+      schema: {
+        ...route,
+        summary: 'Read the newest script',
+        description:
+          'As it was sent, or as `Accept` asks: WebVTT, SubRip, text, CSV or XLSX. Its ETag is for `If-Match` and `If-None-Match`.',
+        headers: KnownVersion,
+        response: readAnswers('The script', anyContent),
+      },
+    },
+    async (request, reply) => {
+      const format = preferredFormat(request, reply)
+      return sendScript(options, request, reply, { script: await findScript(options, request, 'current'), format })
+    },
+  )
+
+  app.get(
+    '/script/versions/:version',
+    {
+      schema: {
+        ...route,
+        summary: 'Read one version of the script',
+        description: 'As it was sent, or as `Accept` asks: WebVTT, SubRip, text, CSV or XLSX.',
+        params: VersionParams,
+        headers: KnownVersion,
+        response: readAnswers('The script', anyContent),
+      },
+    },
+    async (request, reply) => {
+      const format = preferredFormat(request, reply)
+      const script = await findScript(options, request, Number(request.params.version))
+      return sendScript(options, request, reply, { script, format })
+    },
+  )
+
   for (const format of formats) {
     const answers = { headers: KnownVersion, response: readAnswers('The file', contentOf(format)) }
     app.get(

@@ -1,11 +1,15 @@
 import { heldBackBytes, sendJsonObject } from '@playtherapy/service-kit'
 import contentDisposition from 'content-disposition'
 import type { FastifyReply, FastifyRequest } from 'fastify'
+import { example, Script } from '../records/record.ts'
 import { etagOf, isKnown } from '../scripts/preconditions.ts'
 import type { StoredScript } from '../scripts/repository.ts'
-import { example, Script } from '../scripts/schemas.ts'
-import { readScript, type ScriptOptions } from '../scripts/service.ts'
-import { exportFormats } from './formats.ts'
+import { type Run, readScript, type ScriptOptions } from '../scripts/service.ts'
+import { exportFormats, type exportTo } from './formats.ts'
+
+export interface ExportOptions extends ScriptOptions {
+  work: { exportTo: Run<typeof exportTo> }
+}
 
 /** Suffix of a file that a script is read as; `json` is the script as it was sent. */
 export type Format = 'json' | keyof typeof exportFormats
@@ -46,7 +50,7 @@ const unfit = /[\p{Cc}/\\:*?"<>|]+/gu
 
 /** Answers with a script in one of the formats, or with 304 where the reader has that version already. */
 export async function sendScript(
-  options: ScriptOptions,
+  options: ExportOptions,
   request: FastifyRequest,
   reply: FastifyReply,
   { script, format, asFile = false }: Sent,
@@ -72,7 +76,3 @@ export async function sendScript(
       .send(file)
   })
 }
-
-/** Answers with JSON that is ready to be sent. */
-export const sendJson = (reply: FastifyReply, json: Uint8Array): FastifyReply =>
-  reply.type('application/json; charset=utf-8').send(json)

@@ -1,12 +1,8 @@
 import { isUtf8 } from 'node:buffer'
-import { errors, type Fault, fault } from '@playtherapy/service-kit'
+import { errors, type Fault, fault, mostFaults } from '@playtherapy/service-kit'
 import type { ScriptRecord } from '../records/record.ts'
 import { recordTime } from '../records/times.ts'
-
-/** Most records of a script; the same bound holds for scripts sent as JSON. */
-const mostRecords = 100_000
-/** Most faults that are listed. */
-const mostListed = 100
+import { mostRecords } from '../scripts/validate.ts'
 
 const tooMany = (place: string[]) => fault(place, `must be at most ${mostRecords} cues`, 'maxItems')
 
@@ -123,7 +119,7 @@ export function readCues(text: string, place: string[], comments: boolean): RawC
     }
     if (block) close(block)
     block = undefined
-    if (faults.length >= mostListed || cues.length > mostRecords) break
+    if (faults.length >= mostFaults || cues.length > mostRecords) break
   }
   if (block) close(block)
   if (faults.length > 0) throw errors.invalidInput(faults)

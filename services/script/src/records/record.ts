@@ -1,5 +1,36 @@
-import type { Static } from 'typebox'
-import type { Script } from '../scripts/schemas.ts'
+import { type Static, Type } from 'typebox'
+
+const time = Type.Optional(
+  Type.Unknown({ description: 'HH:MM:SS, with a fraction if need be, or empty; anything else is kept as sent' }),
+)
+
+export const example = {
+  scripts: [
+    { start_time: '00:00:01', end_time: '00:00:04', speaker: 'T', text: '오늘은 무엇을 하고 싶니?' },
+    { start_time: '00:00:05', end_time: '00:00:06', speaker: 'C', text: '인형이요.' },
+  ],
+}
+
+/** What was said, in order. `validateScript` checks it; this describes it. */
+export const Script = Type.Object(
+  {
+    scripts: Type.Array(
+      Type.Object(
+        {
+          start_time: time,
+          end_time: time,
+          speaker: Type.String({ description: 'Its first letter counts: T therapist, C child' }),
+          text: Type.String(),
+        },
+        { additionalProperties: true },
+      ),
+    ),
+  },
+  {
+    additionalProperties: true,
+    examples: [example],
+  },
+)
 
 /** One utterance of a script, with its times as they were sent. */
 export type ScriptRecord = Static<typeof Script>['scripts'][number]

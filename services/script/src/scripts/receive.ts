@@ -1,11 +1,27 @@
+import multipart from '@fastify/multipart'
 import { ApiError, boundRate, errors, fault, type Rate } from '@playtherapy/service-kit'
-import type { FastifyRequest } from 'fastify'
+import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { scriptLimit } from './validate.ts'
 
 /** Room for the multipart frame around the largest script, in bytes. */
 const frameRoom = 64 * 1024
 /** Least speed of a script: who sends it slower holds memory for nothing. 16 KiB/s over ten seconds. */
 const leastRate = { windowMs: 10_000, leastBytes: 160 * 1024 }
+
+/** Lets the routes of this scope receive a script as a multipart form. */
+export async function acceptForms(scope: FastifyInstance): Promise<void> {
+  await scope.register(multipart, {
+    // A plain field comes as bytes too: what is stored is what was sent.
+    isPartAFile: () => true,
+    limits: { fileSize: scriptLimit, files: 2, fieldNameSize: 100, headerPairs: 64 },
+  })
+}
+
+/** The validator of such a form: its schema is for readers of the API, and the parser checks it while it comes. */
+export const formIsParsed = () => () => true
+
+/** Where the script of a form is, for faults. */
+export const place = ['body', 'script']
 
 /** Most bytes that the script in this request's body can have, by its headers. Throws 422 and 413. */
 export function announcedBytes(request: FastifyRequest): number {

@@ -1,15 +1,17 @@
-import { ErrorBody, SessionParams } from '@playtherapy/service-kit'
+import { ErrorBody, failures, SessionParams } from '@playtherapy/service-kit'
 import { Type } from 'typebox'
 
 /** What all routes of a session's script say of themselves. */
 export const route = { tags: ['script'], security: [{ token: [] }], params: SessionParams }
-export const failures = { 400: ErrorBody, 401: ErrorBody, 422: ErrorBody, 429: ErrorBody, 503: ErrorBody }
 /** Failures of what makes a new version. */
 export const saveFailures = { ...failures, 412: ErrorBody, 413: ErrorBody }
 
-const time = Type.Optional(
-  Type.Unknown({ description: 'HH:MM:SS, with a fraction if need be, or empty; anything else is kept as sent' }),
-)
+const versionNumber = Type.String({ pattern: '^[1-9][0-9]{0,8}$', description: 'A version of the script' })
+
+/** A version number in a query, with what it is for. */
+export const versionIn = (description: string) => ({ ...versionNumber, description })
+
+export const VersionParams = Type.Object({ ...SessionParams.properties, version: versionNumber })
 
 /** Headers of a request that makes a new version. */
 export const Conditions = Type.Object({
@@ -17,6 +19,10 @@ export const Conditions = Type.Object({
     Type.String({ description: 'ETag of the version that must be the newest', examples: ['"3"'] }),
   ),
 })
+
+/** What descriptions of routes that save say about `If-Match`. */
+export const conditions =
+  'With `If-Match` it is saved only while the version of that ETag is the newest; otherwise 412 with `current_version`.'
 
 /** Headers of a request that reads a version. */
 export const KnownVersion = Type.Object({
@@ -38,41 +44,11 @@ export const readAnswers = (description: string, content: object) => ({
   ...failures,
 })
 
-export const example = {
-  scripts: [
-    { start_time: '00:00:01', end_time: '00:00:04', speaker: 'T', text: '오늘은 무엇을 하고 싶니?' },
-    { start_time: '00:00:05', end_time: '00:00:06', speaker: 'C', text: '인형이요.' },
-  ],
-}
-
-/** What was said, in order. `validate.ts` is what checks it; this describes it. */
-export const Script = Type.Object(
-  {
-    scripts: Type.Array(
-      Type.Object(
-        {
-          start_time: time,
-          end_time: time,
-          speaker: Type.String({ description: 'Its first letter counts: T therapist, C child' }),
-          text: Type.String(),
-        },
-        { additionalProperties: true },
-      ),
-    ),
-  },
-  {
-    additionalProperties: true,
-    examples: [example],
-  },
-)
-
 export const Saved = Type.Object({ msg: Type.String() }, { headers, examples: [{ msg: 'script upload success!' }] })
 
-const form = (description: string) =>
+/** A multipart form with one file in the part `script`. */
+export const form = (description: string) =>
   Type.Object({ script: Type.String({ format: 'binary', description }) }, { examples: [{ script: '(the file)' }] })
-
-export const ScriptForm = form('One JSON document, UTF-8')
-export const CaptionsForm = form('One WebVTT or SubRip file, UTF-8')
 
 export const SavedVersion = Type.Object(
   { version: Type.Integer({ description: 'The version that holds it; an older one when nothing changed' }) },

@@ -2,9 +2,8 @@ import { inFolder, type ObjectStore, type Phase, StoreFailedError } from '@playt
 import type { Database } from '@playtherapy/schema'
 import { errors } from '@playtherapy/service-kit'
 import { type ScriptStanding, saveVersion, scriptStanding, scriptSteps } from '@playtherapy/versions'
-import type { FastifyRequest } from 'fastify'
-import type { Work } from '../work/pool.ts'
-import type { CheckedScript, ReadScript } from '../work/tasks.ts'
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import type { CheckedScript, ReadScript } from './check.ts'
 import type { WithMemory } from './memory.ts'
 import { type StoredScript, scriptsOf } from './repository.ts'
 
@@ -16,8 +15,13 @@ export interface ScriptResources {
 
 export interface ScriptOptions extends ScriptResources {
   withMemory: WithMemory
-  work: Work
 }
+
+/** How routes run a task with whole scripts: for a therapist, and beside the event loop where it is large (work/pool.ts). */
+export type Run<Task extends (input: never) => unknown> = (
+  userId: number,
+  input: Parameters<Task>[0],
+) => Promise<Awaited<ReturnType<Task>>>
 
 interface Save {
   /** Checks it, against the length of the video. */
@@ -61,8 +65,8 @@ export async function findScript(
   return script
 }
 
-/** Longest time in which a stored script must have been read, in milliseconds. */
-const patience = 30_000
+/** Longest time in which a stored script must have been read. */
+const readingMs = 30_000
 
 /** A script in the store, with what is known of it. */
 type StoredBytes = Pick<StoredScript, 'path' | 'etag' | 'size' | 'checksum'>
@@ -75,7 +79,7 @@ export async function readScript(
   { store }: Pick<ScriptResources, 'store'>,
   request: FastifyRequest,
   { path, etag, size, checksum }: StoredBytes,
-  signal = AbortSignal.timeout(patience),
+  signal = AbortSignal.timeout(readingMs),
 ): Promise<ReadScript> {
   const name = path.split('/').at(-1) ?? ''
   try {
@@ -92,3 +96,7 @@ export async function readScript(
     throw errors.downloadFailed(name)
   }
 }
+
+/** Answers with JSON that is ready to be sent; the route's schema describes it and does not serialise it again. */
+export const sendJson = (reply: FastifyReply, json: Uint8Array): FastifyReply =>
+  reply.type('application/json; charset=utf-8').send(json)

@@ -1,4 +1,4 @@
-import { errors, type Fault, fault, type JsonBounds, parseJson } from '@playtherapy/service-kit'
+import { errors, type Fault, fault, type JsonBounds, mostFaults, parseJson } from '@playtherapy/service-kit'
 import type { ScriptRecord } from '../records/record.ts'
 
 /** Most bytes of a script. */
@@ -6,9 +6,7 @@ export const scriptLimit = 20 * 1024 ** 2
 /** What a script may cost: five values for each record, and as many again for keys of others. */
 export const scriptBounds: JsonBounds = { values: 600_000, keySequences: 50_000 }
 /** Most records of a script: some thirty hours of talk. */
-const mostRecords = 100_000
-/** Most faults that are listed. */
-const mostListed = 100
+export const mostRecords = 100_000
 
 const isObject = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value)
@@ -27,7 +25,7 @@ function faultsOf(record: unknown, at: Fault['loc']): Fault[] {
 
 /**
  * Checks that these bytes are a script: `{"scripts": [{"speaker": string, "text": string, …}]}`, with whatever other
- * keys. Answers its records. Throws 422 below `place` that names the records at fault by index.
+ * keys. Returns its records. Throws 422 below `place` that names the records at fault by index.
  */
 export function validateScript(bytes: Uint8Array, place: string[]): ScriptRecord[] {
   const script = parseJson(bytes, place, scriptBounds)
@@ -43,8 +41,8 @@ export function validateScript(bytes: Uint8Array, place: string[]): ScriptRecord
   for (const [index, record] of sent.entries()) {
     if (isRecord(record)) records.push(record)
     else faults.push(...faultsOf(record, [...place, 'scripts', index]))
-    if (faults.length >= mostListed) break
+    if (faults.length >= mostFaults) break
   }
-  if (faults.length > 0) throw errors.invalidInput(faults.slice(0, mostListed))
+  if (faults.length > 0) throw errors.invalidInput(faults)
   return records
 }

@@ -1,6 +1,7 @@
 import type { PageRecord } from '@playtherapy/schema'
 import type { ScriptRecord } from '../records/record.ts'
 import { inPieces, pieces } from '../records/texts.ts'
+import { type ReadScript, recordsOf } from '../scripts/check.ts'
 
 /** Records that share a row: one of usual length then stays in its place, uncompressed. */
 const pageLength = 20
@@ -84,4 +85,23 @@ export function places(text: string, keyword: string): { start: number; end: num
     found.push({ start: at, end: at + keyword.length })
   }
   return found
+}
+
+/** Bytes of JSON after which a batch of rows is full. */
+const batchBytes = 256 * 1024
+
+/** The rows in which a stored script is searched, in batches, each a JSON array. */
+export function pageScript({ script }: { script: ReadScript }): Uint8Array[] {
+  const batches: Uint8Array[] = []
+  let batch = ''
+  const close = () => {
+    batches.push(Buffer.from(`[${batch}]`))
+    batch = ''
+  }
+  for (const page of toPages(recordsOf(script))) {
+    batch += (batch && ',') + JSON.stringify(page)
+    if (batch.length >= batchBytes) close()
+  }
+  if (batch) close()
+  return batches
 }

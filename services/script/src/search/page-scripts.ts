@@ -1,9 +1,14 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import { readScript, type ScriptOptions } from '../scripts/service.ts'
+import { type Run, readScript, type ScriptOptions } from '../scripts/service.ts'
+import type { pageScript } from './fold.ts'
 import { keepPages, unpagedScripts } from './repository.ts'
 
-/** Longest time that a search spends on reading scripts, in milliseconds. */
-const patience = 10_000
+export interface SearchOptions extends ScriptOptions {
+  work: { page: Run<typeof pageScript> }
+}
+
+/** Longest time that a search spends on reading scripts. */
+const readingMs = 10_000
 
 /**
  * Makes the newest scripts of the caller's case ready to be searched, those that are not, one after the other: once
@@ -12,14 +17,14 @@ const patience = 10_000
  * Throws 429 and 503 when too much is being read already.
  */
 export async function pageScripts(
-  options: ScriptOptions,
+  options: SearchOptions,
   request: FastifyRequest,
   reply: FastifyReply,
 ): Promise<number[]> {
   const { db, withMemory, work } = options
   const unpaged = await unpagedScripts(db, request)
   const largest = unpaged.reduce((most, { size }) => Math.max(most, size), 0)
-  const signal = AbortSignal.timeout(patience)
+  const signal = AbortSignal.timeout(readingMs)
   const unread: number[] = []
   if (unpaged.length === 0) return unread
   // What is kept has each text twice: folded, and as it was said.

@@ -1,8 +1,7 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
-import { CaseParams, ErrorBody, errors } from '@playtherapy/service-kit'
-import type { ScriptOptions } from '../scripts/service.ts'
+import { CaseParams, errors, failures } from '@playtherapy/service-kit'
 import { compose, fold, places } from './fold.ts'
-import { pageScripts } from './page-scripts.ts'
+import { pageScripts, type SearchOptions } from './page-scripts.ts'
 import { findRecords } from './repository.ts'
 import { SearchQuery, SearchResult } from './schemas.ts'
 
@@ -10,7 +9,7 @@ import { SearchQuery, SearchResult } from './schemas.ts'
 const [usualHits, mostHits] = [50, 200]
 
 /** How a therapist finds what was said in any session of a case. */
-export const searchRoutes: FastifyPluginAsyncTypebox<ScriptOptions> = async (app, options) => {
+export const searchRoutes: FastifyPluginAsyncTypebox<SearchOptions> = async (app, options) => {
   app.get(
     '/script-search',
     {
@@ -20,14 +19,7 @@ export const searchRoutes: FastifyPluginAsyncTypebox<ScriptOptions> = async (app
         summary: "Search the newest script of each of a case's sessions",
         params: CaseParams,
         querystring: SearchQuery,
-        response: {
-          200: SearchResult,
-          400: ErrorBody,
-          401: ErrorBody,
-          422: ErrorBody,
-          429: ErrorBody,
-          503: ErrorBody,
-        },
+        response: { 200: SearchResult, ...failures },
       },
     },
     async (request, reply) => {

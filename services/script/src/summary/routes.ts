@@ -1,11 +1,16 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
-import { sendJson } from '../export/send.ts'
-import { failures, route } from '../scripts/schemas.ts'
-import { findScript, readScript, type ScriptOptions } from '../scripts/service.ts'
+import { failures } from '@playtherapy/service-kit'
+import { route } from '../scripts/schemas.ts'
+import { findScript, type Run, readScript, type ScriptOptions, sendJson } from '../scripts/service.ts'
 import { Summary } from './schemas.ts'
+import type { summariseScript } from './summary.ts'
+
+interface SummaryOptions extends ScriptOptions {
+  work: { summarise: Run<typeof summariseScript> }
+}
 
 /** How a therapist sees who talked how much. */
-export const summaryRoutes: FastifyPluginAsyncTypebox<ScriptOptions> = async (app, options) => {
+export const summaryRoutes: FastifyPluginAsyncTypebox<SummaryOptions> = async (app, options) => {
   const { withMemory, work } = options
   app.get(
     '/script/summary',

@@ -1,6 +1,8 @@
+import fastJson from 'fast-json-stringify'
 import type { Static } from 'typebox'
 import type { ScriptRecord } from '../records/record.ts'
-import type { Summary } from './schemas.ts'
+import { type ReadScript, recordsOf } from '../scripts/check.ts'
+import { Summary } from './schemas.ts'
 import { offset, type Utterance, utterances } from './utterances.ts'
 
 /** A silence shorter than this is a breath. */
@@ -100,3 +102,9 @@ export function summarise(records: ScriptRecord[]): Static<typeof Summary> {
     },
   }
 }
+
+const stringify = fastJson(Summary)
+
+/** The summary of a stored script, as JSON. */
+export const summariseScript = ({ script }: { script: ReadScript }) =>
+  Buffer.from(stringify(summarise(recordsOf(script))))

@@ -1,8 +1,11 @@
 import { isDeepStrictEqual } from 'node:util'
+import fastJson from 'fast-json-stringify'
 import { type Static, Type } from 'typebox'
-import type { ScriptRecord } from '../records/record.ts'
+import { toBytes } from '../records/bytes.ts'
+import { Script, type ScriptRecord } from '../records/record.ts'
 import { parseTime } from '../records/times.ts'
-import { Script } from '../scripts/schemas.ts'
+import { type ReadScript, recordsOf } from '../scripts/check.ts'
+import { scriptLimit } from '../scripts/validate.ts'
 import { type Pair, pairRecords } from './pair.ts'
 
 const Kind = Type.Union([
@@ -87,4 +90,21 @@ export function scriptChanges(before: ScriptRecord[], after: ScriptRecord[]): St
     else counts.same++
   }
   return { counts, changes }
+}
+
+/** Most bytes of a comparison: both scripts whole, and around each record what changed. */
+const comparisonLimit = 3 * scriptLimit
+
+const stringifyCounts = fastJson(Changes.properties.counts)
+const stringifyChange = fastJson(Changes.properties.changes.items)
+
+/** What changed from one stored version to another, as JSON. Throws 413 when it is larger than three of the largest scripts. */
+export function compareScripts({ before, after }: { before: ReadScript; after: ReadScript }): Uint8Array {
+  const { counts, changes } = scriptChanges(recordsOf(before), recordsOf(after))
+  function* json() {
+    yield `{"counts":${stringifyCounts(counts)},"changes":[`
+    for (const [index, change] of changes.entries()) yield (index > 0 ? ',' : '') + stringifyChange(change)
+    yield ']}'
+  }
+  return toBytes(json(), comparisonLimit)
 }

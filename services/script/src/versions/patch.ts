@@ -1,14 +1,15 @@
 import { isDeepStrictEqual } from 'node:util'
-import { ajvOptions, errors, fault } from '@playtherapy/service-kit'
+import { ajvOptions, errors, fault, parseJson } from '@playtherapy/service-kit'
 import { Ajv } from 'ajv'
 import { applyPatch } from 'rfc6902'
 import { type Static, Type } from 'typebox'
-import { scriptBounds } from '../scripts/validate.ts'
+import { type CheckedScript, checkScript, type Origin, type ReadScript, verified } from '../scripts/check.ts'
+import { scriptBounds, scriptLimit } from '../scripts/validate.ts'
 
 /** Most operations of a patch. */
 const mostOperations = 1000
 /** Most characters of JSON that the copies of one patch may make: as much as a script may have bytes. */
-const mostCopied = 20 * 1024 * 1024
+const mostCopied = scriptLimit
 /** Most values that they may make: as many as a script may have. */
 const mostCopiedValues = scriptBounds.values
 
@@ -138,15 +139,23 @@ export function patchDocument(document: object, patch: Operation[], place: strin
 const isPatch = new Ajv(ajvOptions).compile<Operation[]>(Patch)
 
 /**
- * The JSON of what a patch makes of a parsed document; see `patchDocument`. The patch was validated before. Copies into
- * copies can nest so deep that the stack ends while they are cloned or written: that is the patch's fault, and 422.
+ * The script that a patch, which was validated, makes of a stored one; see `patchDocument`. `patch` is its JSON. Copies
+ * into copies can nest so deep that the stack ends while they are cloned or written: that is the patch's fault, and 422.
  */
-export function patchedJson(document: object, patch: unknown, place: string[]): string {
-  if (!isPatch(patch)) throw errors.unexpected()
+export function patchScript({
+  script,
+  patch: json,
+  ...origin
+}: Origin & { script: ReadScript; patch: Uint8Array }): CheckedScript {
+  const document = parseJson(verified(script), ['script'], scriptBounds)
+  const patch = parseJson(json, ['body'])
+  if (typeof document !== 'object' || document === null || !isPatch(patch)) throw errors.unexpected()
+  let bytes: Uint8Array
   try {
-    patchDocument(document, patch, place)
-    return JSON.stringify(document)
+    patchDocument(document, patch, origin.place)
+    bytes = Buffer.from(JSON.stringify(document))
   } catch (error) {
-    throw error instanceof RangeError ? fault(place, 'makes a document that is nested too deep') : error
+    throw error instanceof RangeError ? fault(origin.place, 'makes a document that is nested too deep') : error
   }
+  return checkScript({ bytes, ...origin })
 }

@@ -1,22 +1,26 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
-import { anyContent, preferredFormat, sendJson, sendScript } from '../export/send.ts'
+import { ErrorBody, errors, failures, listFirstFaultOnly, parseJson } from '@playtherapy/service-kit'
+import type { FastifyRequest } from 'fastify'
 import { mayFollow, naming } from '../scripts/preconditions.ts'
 import { scriptsOf } from '../scripts/repository.ts'
-import {
-  Conditions,
-  failures,
-  KnownVersion,
-  readAnswers,
-  route,
-  SavedVersion,
-  saveFailures,
-} from '../scripts/schemas.ts'
-import { findScript, readScript, type ScriptOptions, saveScript } from '../scripts/service.ts'
-import { Changes } from './changes.ts'
-import { ChangesQuery, ScriptVersions, VersionParams, VersionsQuery } from './schemas.ts'
+import { Conditions, route, SavedVersion, saveFailures, VersionParams } from '../scripts/schemas.ts'
+import { findScript, type Run, readScript, type ScriptOptions, saveScript, sendJson } from '../scripts/service.ts'
+import { scriptLimit } from '../scripts/validate.ts'
+import { Changes, type compareScripts } from './changes.ts'
+import { Patch, type patchScript } from './patch.ts'
+import type { restoreScript } from './restore.ts'
+import { ChangesQuery, ScriptVersions, VersionsQuery } from './schemas.ts'
 
-/** How the versions of a script are listed, read, compared and brought back. */
-export const versionRoutes: FastifyPluginAsyncTypebox<ScriptOptions> = async (app, options) => {
+interface VersionOptions extends ScriptOptions {
+  work: {
+    compare: Run<typeof compareScripts>
+    patch: Run<typeof patchScript>
+    restore: Run<typeof restoreScript>
+  }
+}
+
+/** How the versions of a script are listed, compared and brought back. */
+export const versionRoutes: FastifyPluginAsyncTypebox<VersionOptions> = async (app, options) => {
   const { withMemory, work } = options
   app.get(
     '/script/versions',
@@ -39,25 +43,6 @@ export const versionRoutes: FastifyPluginAsyncTypebox<ScriptOptions> = async (ap
         checksum,
         warnings: warnings.map(({ record, field, kind = 'odd' }) => ({ record, field, kind })),
       }))
-    },
-  )
-
-  app.get(
-    '/script/versions/:version',
-    {
-      schema: {
-        ...route,
-        summary: 'Read one version of the script',
-        description: 'As it was sent, or as `Accept` asks: WebVTT, SubRip, text, CSV or XLSX.',
-        params: VersionParams,
-        headers: KnownVersion,
-        response: readAnswers('The script', anyContent),
-      },
-    },
-    async (request, reply) => {
-      const format = preferredFormat(request, reply)
-      const script = await findScript(options, request, Number(request.params.version))
-      return sendScript(options, request, reply, { script, format })
     },
   )
 
@@ -108,6 +93,54 @@ export const versionRoutes: FastifyPluginAsyncTypebox<ScriptOptions> = async (ap
         const after = await readScript(options, request, second)
         return sendJson(reply, await work.compare(request.userId, { before, after }))
       })
+    },
+  )
+}
+
+/** How a part of the newest script is changed, which makes a version. */
+export const patchRoutes: FastifyPluginAsyncTypebox<VersionOptions> = async (app, options) => {
+  const { withMemory, work } = options
+  listFirstFaultOnly(app)
+  app.addContentTypeParser(
+    'application/json-patch+json',
+    { parseAs: 'buffer' },
+    async (request: FastifyRequest, bytes: Buffer) => {
+      request.rawBody = bytes
+      return parseJson(bytes, ['body'])
+    },
+  )
+
+  app.patch(
+    '/script',
+    {
+      schema: {
+        ...route,
+        summary: 'Change a part of the newest script',
+        description:
+          'A JSON Patch (RFC 6902) of at most 1,000 operations, all of them or none. The result is a new version. `If-Match` must name the version it was made for: otherwise 428, and 412 with `current_version` when that is not the newest.',
+        consumes: ['application/json-patch+json', 'application/json'],
+        headers: Conditions,
+        body: Patch,
+        response: { 200: SavedVersion, ...saveFailures, 428: ErrorBody },
+      },
+    },
+    async (request, reply) => {
+      if (request.headers['if-match'] === undefined) throw errors.unconditional()
+      const script = await findScript(options, request, 'current')
+      if (!mayFollow(request.headers)(script.version)) throw errors.staleScript(script.version)
+      const patch = request.rawBody ?? Buffer.alloc(0)
+      // What is copied may make any small script one of the largest.
+      const grows = request.body.some(({ op }) => op === 'copy')
+      const version = await withMemory(request, reply, grows ? scriptLimit : script.size + patch.length, () =>
+        saveScript(options, request, {
+          async check(videoLength) {
+            const stored = await readScript(options, request, script)
+            return work.patch(request.userId, { script: stored, patch, place: ['body'], videoLength })
+          },
+          mayFollow: (current) => current === script.version,
+        }),
+      )
+      return naming(reply, version).send({ version })
     },
   )
 }

@@ -1,19 +1,15 @@
-import { SessionParams } from '@playtherapy/service-kit'
 import { Type } from 'typebox'
-
-const versionNumber = Type.String({ pattern: '^[1-9][0-9]{0,8}$', description: 'A version of the script' })
-
-export const VersionParams = Type.Object({ ...SessionParams.properties, version: versionNumber })
+import { versionIn } from '../scripts/schemas.ts'
 
 /** Which versions are compared. */
 export const ChangesQuery = Type.Object({
-  from: { ...versionNumber, description: 'The version before' },
-  to: Type.Optional({ ...versionNumber, description: 'The version after; the newest one by default' }),
+  from: versionIn('The version before'),
+  to: Type.Optional(versionIn('The version after; the newest one by default')),
 })
 
 /** Where in the list of versions to begin. */
 export const VersionsQuery = Type.Object({
-  before: Type.Optional({ ...versionNumber, description: 'Only versions before this one: how to page' }),
+  before: Type.Optional(versionIn('Only versions before this one: how to page')),
 })
 
 /** The versions of a session's script. */

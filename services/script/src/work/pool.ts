@@ -127,5 +127,3 @@ export function createWork(taskMs = longestMs) {
     close: () => Promise.all([ordinary.close(), largest.close()]),
   }
 }
-
-export type Work = ReturnType<typeof createWork>

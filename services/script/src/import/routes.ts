@@ -1,0 +1,45 @@
+import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
+import type { FastifyInstance } from 'fastify'
+import { mayFollow, naming } from '../scripts/preconditions.ts'
+import { acceptForms, announcedBytes, formIsParsed, place, receiveScript } from '../scripts/receive.ts'
+import { Conditions, conditions, form, route, SavedVersion, saveFailures } from '../scripts/schemas.ts'
+import { type Run, type ScriptOptions, saveScript } from '../scripts/service.ts'
+import { scriptLimit } from '../scripts/validate.ts'
+import type { importCaptions } from './captions.ts'
+
+interface ImportOptions extends ScriptOptions {
+  work: { importCaptions: Run<typeof importCaptions> }
+}
+
+/** How captions become a script. */
+export async function importRoutes(instance: FastifyInstance, options: ImportOptions): Promise<void> {
+  const app = instance.withTypeProvider<TypeBoxTypeProvider>()
+  const { withMemory, work } = options
+  await acceptForms(app)
+
+  app.post(
+    '/script/import',
+    {
+      schema: {
+        ...route,
+        summary: 'Save captions as a new version of the script',
+        description: `Multipart, one WebVTT or SubRip file (UTF-8) of at most 20 MiB in the part \`script\`; which one is seen by its content. Voice tags, or \`T: \` before a text, name the speaker. ${conditions}`,
+        consumes: ['multipart/form-data'],
+        headers: Conditions,
+        body: form('One WebVTT or SubRip file, UTF-8'),
+        response: { 200: SavedVersion, ...saveFailures },
+      },
+      validatorCompiler: formIsParsed,
+    },
+    async (request, reply) => {
+      // A short cue is three times as long as a record.
+      const largest = Math.min(3 * announcedBytes(request), scriptLimit)
+      const version = await withMemory(request, reply, largest, async () => {
+        const bytes = await receiveScript(request)
+        const check = (videoLength: string | null) => work.importCaptions(request.userId, { bytes, place, videoLength })
+        return saveScript(options, request, { check, mayFollow: mayFollow(request.headers) })
+      })
+      return naming(reply, version).send({ version })
+    },
+  )
+}
