@@ -17,9 +17,11 @@ export const multipartLimits = {
 export interface FilePart {
   /** What the client calls the file: without control characters, and short. */
   name: string
+  /**
+   * The bytes of the file. They end when the whole message has ended as it should, and held no second file: what stores
+   * them never takes the file of a broken message for a whole one.
+   */
   bytes(): AsyncIterable<Uint8Array>
-  /** Reads what follows the file; resolves when the body has ended as it should and held no second file. */
-  ended(): Promise<void>
 }
 
 export interface FileBounds {
@@ -71,8 +73,7 @@ export async function openFilePart(request: FastifyRequest, bounds: FileBounds):
       } catch (error) {
         throw unreadable(error)
       }
-    },
-    async ended() {
+      // What follows the file is read and ignored.
       while (await next());
     },
   }

@@ -38,7 +38,6 @@ export async function receiveUpload(
       requestId: request.id,
       fileName: name,
       body: file.bytes(),
-      ended: file.ended,
       limit: bounds.limit,
       signal,
     })
