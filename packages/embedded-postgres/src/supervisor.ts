@@ -1,4 +1,4 @@
-/** The process that holds one PostgreSQL server; see index.ts. Arguments: directory, then settings. */
+/** The process that runs one PostgreSQL server, see index.ts. Its arguments are the directory and then the settings. */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import { binaries, identity, reachableDirectory } from './binaries.ts'
 import { freePort } from './free-port.ts'
 
-// A terminal or an operator signals everybody; the parent decides when the database may go.
+// A terminal sends its signals to all processes. The parent decides when the database stops.
 process.on('SIGINT', () => {})
 process.on('SIGTERM', () => {})
 process.on('SIGHUP', () => {})
@@ -22,7 +22,7 @@ process.on('disconnect', () => {
   else process.exit()
 })
 
-/** Runs a program to its end; rejects with the tail of what it said. */
+/** Runs a program to its end. Rejects with the end of its output if it fails. */
 async function run(program: string, args: string[]): Promise<void> {
   const child = spawn(program, args, { ...identity, stdio: ['ignore', 'pipe', 'pipe'], cwd: '/' })
   let output = ''
@@ -31,7 +31,7 @@ async function run(program: string, args: string[]): Promise<void> {
   if (code !== 0) throw new Error(output.slice(-2000))
 }
 
-/** Makes the cluster beside its final place and moves it there, so that a kill half-way leaves nothing half-made. */
+/** Makes the cluster beside its final place and then moves it there, so that no half-made cluster is left after a kill. */
 async function initialise(bin: string, home: string, data: string): Promise<void> {
   const unfinished = join(home, 'unfinished')
   const password = join(home, 'password')

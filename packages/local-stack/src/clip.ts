@@ -6,12 +6,12 @@ import type { Programs } from './ffmpeg.ts'
 
 const run = promisify(execFile)
 
-/** Seconds of the demo's clip. */
+/** The length of the demo's clip. */
 export const clipSeconds = 8
 
 /**
- * A clip as a phone makes it: 1080p, 30 frames a second, with sound, its index at the end of the file, and held upright
- * while the sensor lies: the frames are stored sideways with a note to rotate them. Made once, then kept.
+ * Makes a clip as a phone does: 1080p, 30 frames a second, with sound, the index at the end of the file, and frames that
+ * are stored sideways with a tag to rotate them, because the phone was held upright. It is made once and then kept.
  */
 export async function makeClip(directory: string, { ffmpeg }: Programs): Promise<string> {
   const clip = join(directory, 'demo-clip.mp4')
@@ -24,7 +24,7 @@ export async function makeClip(directory: string, { ffmpeg }: Programs): Promise
   const codecs = ['-c:v', 'libx264', '-preset', 'ultrafast', '-pix_fmt', 'yuv420p', '-c:a', 'aac', '-shortest']
   const make = (...args: string[]) => run(ffmpeg, ['-y', '-loglevel', 'error', ...args])
   await make(...picture, ...sound, ...codecs, upright)
-  // ffmpeg 6 took the option that notes a rotation; earlier ones take a tag.
+  // From version 6 on ffmpeg has an option for the rotation; older ones need a tag.
   await make('-display_rotation:v:0', '90', '-i', upright, '-c', 'copy', sideways).catch(() =>
     make('-i', upright, '-c', 'copy', '-metadata:s:v:0', 'rotate=90', sideways),
   )

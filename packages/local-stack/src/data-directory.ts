@@ -2,12 +2,13 @@ import { chmod, mkdir, mkdtemp, stat } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
-/** As root PostgreSQL runs as another user, who has to pass through to a folder of its own; nobody can list the others. */
+/** If we are root, PostgreSQL runs as another user, who must be able to enter its own folder but not to list the others. */
 const mode = process.getuid?.() === 0 ? 0o711 : 0o700
 
 /**
- * The folder of all data: the given one, made if need be, or without one a fresh folder to be removed at the end. It
- * and what is in it is closed to other users. Throws when it belongs to one, whose secrets would then be ours.
+ * Opens the folder of all data: the given one, which is made if it is missing, or else a new one that the caller removes at
+ * the end. Other users cannot read what is in it. Throws if it belongs to another user, whose secrets we would then
+ * use.
  */
 export async function openDataDirectory(kept: string | undefined) {
   const path = kept ?? (await mkdtemp(join(tmpdir(), 'playtherapy-')))

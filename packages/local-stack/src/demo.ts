@@ -32,7 +32,7 @@ const Summary = Type.Object({
   ),
 })
 
-/** Longest wait for the encode of a clip of a few seconds. */
+/** How long the encode of the clip may take. */
 const encodeMs = 180_000
 
 const script = {
@@ -43,9 +43,8 @@ const script = {
 }
 
 /**
- * The main job on a real clip, over HTTP as the client does it: case, session, upload, encode, playback, script, captions,
- * interaction summary.
- * Throws at the first step that does not do what it should. Without workers the encode is left out.
+ * Does the main job with a real clip, over HTTP as the client does: case, session, upload, encode, playback, script,
+ * captions, interaction summary. Throws at the first step that fails. Without workers the encode is left out.
  */
 export async function runDemo(stack: Stack, programs: Programs, clipDirectory: string, workers: number): Promise<void> {
   const token = stack.mintToken(1)
@@ -79,7 +78,7 @@ export async function runDemo(stack: Stack, programs: Programs, clipDirectory: s
     const started = performance.now()
     await encoded(call, session)
     const took = ((performance.now() - started) / 1000).toFixed(1)
-    // A static ffprobe resolves no names, not even this one.
+    // A statically linked ffprobe cannot resolve names, not even `localhost`.
     const video = `${stack.url.replace('localhost', '127.0.0.1')}${session}/video`
     const seen = await probePlayback(video, token, programs)
     const right = Math.abs(seen.seconds - clipSeconds) < 0.5
@@ -135,7 +134,7 @@ ${bold('Yours to try')}
 
 type Call = (method: string, path: string, init?: RequestInit) => Promise<Response>
 
-/** Sends the clip as a browser's form does, and shows how much of it has gone. */
+/** Sends the clip as the form of a browser does, and shows its progress. */
 async function upload(call: Call, path: string, clip: string, bytes: number): Promise<void> {
   const boundary = 'playtherapy-demo-clip'
   const bar = progressBar('upload')
@@ -157,7 +156,7 @@ async function upload(call: Call, path: string, clip: string, bytes: number): Pr
   if (answer.status !== 201) throw new Error(`the upload answered ${answer.status}`)
 }
 
-/** Waits for the encode and shows its progress. */
+/** Waits until the encode has ended, and shows its progress. */
 async function encoded(call: Call, session: string): Promise<void> {
   const bar = progressBar('encode')
   const deadline = Date.now() + encodeMs

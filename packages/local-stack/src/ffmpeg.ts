@@ -9,7 +9,7 @@ const require = createRequire(import.meta.url)
 export interface Programs {
   ffmpeg: string
   ffprobe: string
-  /** Where they come from, for people. */
+  /** Where they come from, to be printed. */
   origin: string
 }
 
@@ -19,14 +19,14 @@ const works = (program: string) =>
     () => false,
   )
 
-/** ffmpeg and ffprobe from PATH; else the old build inside an npm package, which is good enough to look around. */
+/** Finds ffmpeg and ffprobe on the PATH, or else in npm packages, whose old build is good enough for the demo. */
 export async function findPrograms(): Promise<Programs> {
   if ((await works('ffmpeg')) && (await works('ffprobe'))) {
     return { ffmpeg: 'ffmpeg', ffprobe: 'ffprobe', origin: 'from PATH' }
   }
   const ffmpeg: string = require('@ffmpeg-installer/ffmpeg').path
   const ffprobe: string = require('@ffprobe-installer/ffprobe').path
-  // Their install scripts would do this, which pnpm does not run.
+  // The install scripts of these packages would do this, but pnpm does not run them.
   for (const program of [ffmpeg, ffprobe]) await chmod(program, 0o755)
   return { ffmpeg, ffprobe, origin: 'from npm, a build of 2018: install ffmpeg for real work' }
 }

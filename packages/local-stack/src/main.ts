@@ -6,14 +6,16 @@ import { readOptions, UsageError, usage } from './options.ts'
 import { startStack } from './stack.ts'
 import { bold, dim, done, say } from './terminal.ts'
 
-/** Longest time from Ctrl-C to the end, in milliseconds. */
+/** How long closing may take after Ctrl-C. */
 const closeMs = 8_000
 
 function refuse(error: unknown): never {
   if (error instanceof UsageError) console.error(`${error.message}\n\n${usage}`)
   else if (error instanceof ConfigError) console.error(error.message)
   else if (error instanceof Error && 'code' in error && error.code === 'EADDRINUSE')
-    console.error('That port is taken: stop what listens there, or choose another with `npm start -- --port N`.')
+    console.error(
+      'That port is taken: stop the process that listens there, or choose another port with `npm start -- --port N`.',
+    )
   else console.error(error instanceof Error ? error.message : error)
   process.exit(error instanceof UsageError ? 2 : 1)
 }
@@ -36,7 +38,7 @@ async function main() {
     })()
     return ending
   }
-  // npm and the terminal may each pass the same Ctrl-C on; only a later one means impatience.
+  // npm and the terminal may both pass on the same Ctrl-C. Only a later one means that the user will not wait.
   let firstSignal = 0
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
     process.on(signal, () => {

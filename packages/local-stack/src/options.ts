@@ -11,18 +11,19 @@ export const usage = `npm start -- [options]
   --once          run the demo, stop everything, exit 0 only if all of it worked
   --version       print the version
 
-JWT_SECRET, DATABASE_URL, QUEUE_URL and S3_* in the environment replace the embedded parts.`
+JWT_SECRET, DATABASE_URL, QUEUE_URL and S3_* in the environment replace the embedded parts; JWT_AUDIENCE and JWT_ISSUER
+are checked as well. JWT_PUBLIC_KEY is refused, because npm start signs tokens of its own.`
 
 export interface StackOptions {
   port: number
-  /** Undefined: a fresh one, which is removed at the end. */
+  /** Undefined for a new folder that is removed at the end. */
   dataDirectory: string | undefined
   workers: number
   demo: boolean
   once: boolean
 }
 
-/** Arguments that cannot be understood; the message says which. */
+/** The arguments are not valid; the message says which one. */
 export class UsageError extends Error {
   override name = 'UsageError'
 }
@@ -45,7 +46,7 @@ export function readOptions(args: string[]): StackOptions | 'help' | 'version' {
   if (values.help) return 'help'
   if (values.version) return 'version'
   if (values.ephemeral && values['data-dir'])
-    throw new UsageError('--ephemeral keeps nothing, --data-dir keeps it: choose one')
+    throw new UsageError('--ephemeral keeps no data and --data-dir keeps it: use one of them')
   const home = fileURLToPath(new URL('../../../.playtherapy', import.meta.url))
   return {
     port: wholeNumber('port', values.port, 1, 65_535),

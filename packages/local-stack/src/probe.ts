@@ -21,14 +21,14 @@ const Probe = Type.Object({
 })
 
 /**
- * What ffprobe says of the video a therapist would see. It gets the bytes and not the token, which every user of the
- * machine could read from its command line.
+ * Returns what ffprobe finds in the video as a therapist gets it. ffprobe reads the bytes from us and never sees the token,
+ * because every user of the machine could read that on its command line.
  */
 export async function probePlayback(url: string, token: string, { ffprobe }: Programs) {
   const { body } = await fetch(url, { headers: { authorization: `Bearer ${token}` } })
-  if (!body) throw new Error('there is nothing to play')
+  if (!body) throw new Error('the video has no bytes')
   const probing = run(ffprobe, ['-v', 'error', '-of', 'json', '-show_streams', '-show_format', 'pipe:0'])
-  // It leaves as soon as it has seen enough.
+  // ffprobe closes its input as soon as it has read enough.
   if (probing.child.stdin) await pipeline(body, probing.child.stdin).catch(() => {})
   const { stdout } = await probing
   const { streams, format: file } = Value.Parse(Probe, JSON.parse(stdout))

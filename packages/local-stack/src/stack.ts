@@ -12,6 +12,8 @@ import { checkDatabase, openDatabase } from '@playtherapy/schema'
 import { migrate } from '@playtherapy/schema/migrate'
 import { scriptApp } from '@playtherapy/script/app'
 import {
+  authFrom,
+  ConfigError,
   drain,
   HttpSettings,
   loadConfig,
@@ -28,21 +30,21 @@ import type { Programs } from './ffmpeg.ts'
 import type { StackOptions } from './options.ts'
 
 export interface Stack {
-  /** Base URL of all services. */
+  /** The base URL of all services. */
   url: string
-  /** Folder of the demo's clip. */
+  /** The folder of the demo's clip. */
   demoDirectory: string
-  /** What each part is, for people. */
+  /** A description of each part, to be printed. */
   parts: Record<string, string>
-  /** A token of this therapist, valid for a day. */
+  /** Returns a token of this therapist, valid for a day. */
   mintToken(userId: number): string
-  /** Rejects with a reason as soon as a part that must stay up is gone. */
+  /** Rejects, with the reason, as soon as a part that is needed has ended. */
   broken: Promise<never>
-  /** Drains and ends everything in the order of dependence. */
+  /** Finishes running requests and jobs and ends all parts, each before those it depends on. */
   close(): Promise<void>
 }
 
-/** A secret that survives restarts with the data it protects. */
+/** Returns a secret that is kept in a file beside the data, so that it stays the same after a restart. */
 async function keptSecret(directory: string, name: string): Promise<string> {
   const file = join(directory, name)
   await writeFile(file, randomBytes(32).toString('hex'), { mode: 0o600, flag: 'wx' }).catch(() => {})
@@ -54,6 +56,8 @@ const Environment = Type.Object({
   DATABASE_URL: Type.Optional(Type.String({ pattern: '^postgres(ql)?://' })),
   QUEUE_URL: Type.Optional(QueueSettings.QUEUE_URL),
   JWT_SECRET: HttpSettings.JWT_SECRET,
+  JWT_AUDIENCE: HttpSettings.JWT_AUDIENCE,
+  JWT_ISSUER: HttpSettings.JWT_ISSUER,
   S3_BUCKET: Type.Optional(Type.String()),
   CORS_ORIGINS: HttpSettings.CORS_ORIGINS,
   REQUESTS_PER_MINUTE: HttpSettings.REQUESTS_PER_MINUTE,
@@ -63,10 +67,13 @@ const Environment = Type.Object({
 })
 
 /**
- * Starts all services on one port, the workers, and embedded stand-ins for whatever the environment does not name.
- * Rejects when a part cannot start; what had started is stopped first.
+ * Starts all services on one port, the workers, and embedded servers for those that the environment does not name. If a
+ * part cannot start, the others are stopped and the promise rejects.
  */
 export async function startStack(options: StackOptions, programs: Programs): Promise<Stack> {
+  if (process.env.JWT_PUBLIC_KEY) {
+    throw new ConfigError('JWT_PUBLIC_KEY is set, but `npm start` signs tokens of its own: set JWT_SECRET instead.')
+  }
   const env = loadConfig(Environment, process.env)
   const data = await openDataDirectory(options.dataDirectory)
   const closers: (() => Promise<unknown>)[] = []
@@ -118,7 +125,7 @@ export async function startStack(options: StackOptions, programs: Programs): Pro
     const host = await createHost({
       name: 'PlayTherapy',
       description: 'Cases, sessions, recordings, scripts and analysis reports: all services of the local stack.',
-      auth: { jwtSecret: env.JWT_SECRET ?? (await keptSecret(data.path, 'jwt-secret')) },
+      auth: authFrom({ ...env, JWT_SECRET: env.JWT_SECRET ?? (await keptSecret(data.path, 'jwt-secret')) }),
       corsOrigins,
       logLevel: 'warn',
       requestsPerMinute: env.REQUESTS_PER_MINUTE,
@@ -161,7 +168,13 @@ export async function startStack(options: StackOptions, programs: Programs): Pro
         workers: `${options.workers}`,
         ffmpeg: programs.origin,
       },
-      mintToken: (userId) => host.jwt.sign({ user_id: userId, exp: Math.floor(Date.now() / 1000) + 86_400 }),
+      mintToken: (userId) =>
+        host.jwt.sign({
+          user_id: userId,
+          exp: Math.floor(Date.now() / 1000) + 86_400,
+          ...(env.JWT_AUDIENCE && { aud: env.JWT_AUDIENCE }),
+          ...(env.JWT_ISSUER && { iss: env.JWT_ISSUER }),
+        }),
       broken,
       close,
     }
@@ -171,13 +184,13 @@ export async function startStack(options: StackOptions, programs: Programs): Pro
   }
 }
 
-/** A worker process; it ends by itself when we do, because its channel to us closes. */
+/** Starts a worker process. It ends when our process ends, because its channel to us is closed then. */
 function startWorker(env: NodeJS.ProcessEnv): ChildProcess {
   const program = fileURLToPath(import.meta.resolve('@playtherapy/worker/server'))
   return fork(program, [], { env, stdio: ['ignore', 'inherit', 'inherit', 'ipc'] })
 }
 
-/** Asks a worker to close by closing its channel: a terminal's Ctrl-C may have signalled it already. */
+/** Ends a worker by closing its channel, not by a signal: Ctrl-C in a terminal may have sent it one already. */
 async function endWorker(worker: ChildProcess): Promise<void> {
   if (worker.exitCode !== null || worker.signalCode !== null) return
   const gone = once(worker, 'exit')

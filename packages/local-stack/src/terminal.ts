@@ -1,4 +1,4 @@
-/** What a person sees: plain lines, and a bar that redraws itself where the output is a terminal. */
+/** Output for people: plain lines, and a progress bar where the output is a terminal. */
 
 const terminal = process.stdout.isTTY === true
 const colour = terminal && !process.env.NO_COLOR && process.env.TERM !== 'dumb'
@@ -10,13 +10,14 @@ const green = (text: string) => paint(32, text)
 
 export const say = (text = '') => console.log(text)
 
-/** A line for a step that is over. */
+/** Prints a line for a step that has succeeded. */
 export const done = (text: string, detail = '') => say(`  ${green('✓')} ${text}${detail && dim(`  ${detail}`)}`)
 
 const width = 28
 
 /**
- * Shows how far a step is, 0 to 100: one redrawn line on a terminal, a line each quarter elsewhere. `end` clears it.
+ * Shows progress from 0 to 100 percent: on a terminal one line that is redrawn, elsewhere a line for each quarter. `end`
+ * clears it.
  */
 export function progressBar(label: string) {
   let quarter = 0

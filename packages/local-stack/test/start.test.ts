@@ -66,8 +66,11 @@ async function remaining(pids: number[]): Promise<string> {
 const code = async (child: ChildProcess) => (child.exitCode !== null ? child.exitCode : (await once(child, 'exit'))[0])
 
 t.test('the demo does the main job and leaves nothing behind', async (t) => {
-  const stack = start(t, ['--once', '--ephemeral', '--port', `${await freePort()}`])
+  const sender = { JWT_AUDIENCE: 'clinic', JWT_ISSUER: 'sign-in' }
+  const stack = start(t, ['--once', '--ephemeral', '--port', `${await freePort()}`], sender)
   t.equal(await code(stack.child), 0, stack.output())
+  const claims = /Bearer \w+\.(\w+)\./.exec(stack.output())?.[1] ?? ''
+  t.match(JSON.parse(`${Buffer.from(claims, 'base64url')}`), { user_id: 1, aud: 'clinic', iss: 'sign-in' })
   for (const step of [
     'original stored',
     'encoded and playing  1080×1920 H.264/AAC',
@@ -148,6 +151,10 @@ t.test('what cannot be understood, or cannot work, is said in words', async (t) 
   const taken = start(t, ['--no-demo', '--ephemeral', '--port', port])
   t.equal(await code(taken.child), 1)
   t.match(taken.output(), 'That port is taken')
+
+  const keyed = start(t, ['--no-demo', '--ephemeral'], { JWT_PUBLIC_KEY: 'any' })
+  t.equal(await code(keyed.child), 1)
+  t.match(keyed.output(), 'JWT_PUBLIC_KEY is set, but `npm start` signs tokens of its own')
 
   const env = start(t, ['--help'])
   t.equal(await code(env.child), 0)

@@ -6,38 +6,40 @@ interface Waiting {
   request: FastifyRequest
   reply: FastifyReply
   giveBack: () => void
-  /** Whether the request had come in whole at the last look. */
-  whole: boolean
-  /** Its place in the list. */
+  /** Whether the request was complete at the last check. */
+  isComplete: boolean
+  /** Its index in the list of waiting requests. */
   at: number
 }
 
 declare module 'fastify' {
   interface FastifyRequest {
-    /** Set while it waits for its answer to begin. */
+    /** Set until its response begins. */
     waiting: Waiting | null
   }
   interface FastifyInstance {
     /**
-     * Lets a request of `request.userId` wait for its answer, once its token is known. Throws 429 when this therapist
-     * has a quarter of all that may wait, and 503 when as many wait as may.
+     * Admits a request of `request.userId` once its token is verified. Throws `errors.tooManyRequests` (429) if a quarter
+     * of all requests that may wait are this therapist's, and `errors.unavailable` (503) if no more may wait.
      */
     admit(request: FastifyRequest, reply: FastifyReply): void
   }
 }
 
-/** Requests of one process that may wait for their answer to begin; more would only wait longer. */
+/** How many requests of one process may wait for their response to begin; more would only wait longer. */
 const mostWaiting = 500
 
 /**
- * Keeps a slow or silent part from piling up requests, and one therapist from being all that wait. Every request with a
- * good token takes a place before anything else is asked, and leaves it when its answer begins. One whose answer has not
- * begun within once or twice `answerMs` after it came in whole is 503 with Retry-After; bodies that are streamed take
- * their time. Returns what is held.
+ * Limits how many requests wait, so that a slow database or store does not pile them up, and so that one therapist does
+ * not take every place. Every request with a valid token takes a place before anything else is done, and returns it when
+ * its response begins. A request whose response has not begun within one to two times `answerMs` after it was complete
+ * gets `errors.unavailable` (503). Streamed bodies may take longer. Returns the places that are taken.
+ *
+ * Fastify's `handlerTimeout` does not do this: it is cleared once a body is read (fastify/fastify #6725, #7033).
  */
 export function installAdmission(scope: FastifyInstance, answerMs = 30_000): Shares {
   const shares = createShares(mostWaiting)
-  // No Map: each time one is laid out anew, V8 keeps the requests of its former layout until the next full collection.
+  // An array and not a Map: each time a Map grows, V8 keeps the requests of its old table until the next full collection.
   const waiting: Waiting[] = []
   const leave = (request: FastifyRequest) => {
     const mine = request.waiting
@@ -49,19 +51,19 @@ export function installAdmission(scope: FastifyInstance, answerMs = 30_000): Sha
     last.at = mine.at
     waiting[last.at] = last
   }
-  // One look at all is cheaper than a timer for each, which most requests would only set and clear.
+  // One timer for all is cheaper than one for each request, which most would only set and clear.
   const watch = setInterval(() => {
     for (const each of [...waiting]) {
       if (each.request.routeOptions.config.streams) continue
-      if (each.whole) each.reply.send(errors.unavailable())
-      each.whole = each.request.raw.complete
+      if (each.isComplete) each.reply.send(errors.unavailable())
+      each.isComplete = each.request.raw.complete
     }
   }, answerMs).unref()
   scope.addHook('onClose', async () => clearInterval(watch))
   scope.decorateRequest('waiting', null)
   scope.decorate('admit', (request, reply) => {
     const giveBack = shares.take(request.userId)
-    request.waiting = { request, reply, giveBack, whole: false, at: waiting.length }
+    request.waiting = { request, reply, giveBack, isComplete: false, at: waiting.length }
     waiting.push(request.waiting)
   })
   scope.addHook('onSend', (request, _reply, _payload, next) => {

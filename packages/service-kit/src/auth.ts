@@ -4,7 +4,7 @@ import { errors } from './errors.ts'
 
 declare module 'fastify' {
   interface FastifyRequest {
-    /** The therapist, from the token; 0 before `requireTherapist` has run. */
+    /** The therapist of the token; 0 until `requireTherapist` has run. */
     userId: number
   }
 }
@@ -25,25 +25,26 @@ interface Claims {
 }
 
 export interface AuthSettings {
-  /** Shared secret of HS256 tokens. */
+  /** The shared secret of HS256 tokens. */
   jwtSecret?: string
-  /** PEM public key; when set only asymmetric tokens are taken, and the secret opens nothing. */
+  /** PEM public key. If it is set, only asymmetric tokens are accepted, and the secret is not used. */
   jwtPublicKey?: string
-  /** Tokens must be for this audience, among others or alone; any by default. */
+  /** The audience that tokens must name, alone or among others; not checked by default. */
   jwtAudience?: string
-  /** Tokens must come from this issuer; any by default. */
+  /** The issuer that tokens must name; not checked by default. */
   jwtIssuer?: string
 }
 
 const asymmetric = ['RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512', 'ES256', 'ES384', 'ES512', 'EdDSA'] as const
 const largestUserId = 2_147_483_647
-/** Longest time for which a token may still be good, in seconds: a year, and a day for clocks and leap days. */
+/** How long a token may still be valid, in seconds: a year, and one day for clocks and leap days. */
 const longestSeconds = 366 * 86_400
 
 /**
- * Prepares token verification. The algorithms are pinned: a verifier that trusts the token's header takes `none`, or a
- * public key for a shared secret (RFC 8725, section 3.1). `exp` is required, and `aud` and `iss` where they are
- * configured. `iat` is not judged (RFC 7519, section 4.1.6): the clock of a sign-in service may be ahead of ours.
+ * Prepares the verification of tokens. The algorithms are fixed: a verifier that trusts the header of a token accepts
+ * `none`, or takes a public key for a shared secret (RFC 8725, section 3.1). `exp` is required, and `aud` and `iss` if they
+ * are configured. `iat` is not checked (RFC 7519, section 4.1.6), because the clock of the sign-in service may be ahead
+ * of ours.
  */
 export async function installAuth(
   host: FastifyInstance,
@@ -69,20 +70,21 @@ function verify(request: FastifyRequest): Claims {
   const { jwt } = request.server
   let claims: Claims
   try {
-    // What request.jwtVerify() comes to when the key is known from the start, for half its time.
+    // The same as request.jwtVerify() when the key is known from the start, in half the time.
     claims = jwt.verify(jwt.lookupToken(request))
   } catch {
     throw errors.invalidToken()
   }
-  // A token cannot be taken back, so that one for ever would be a key to a therapist's cases for ever.
+  // A token cannot be revoked, so one without an end would open a therapist's cases for ever.
   const { exp = Number.POSITIVE_INFINITY } = claims
   if (exp > Date.now() / 1000 + longestSeconds) throw errors.invalidToken()
   return claims
 }
 
 /**
- * onRequest hook of every route for therapists: a valid token whose user_id is a positive integer, 401 otherwise. Who
- * has one waits for the answer among the others: 429 and 503 when too many wait.
+ * The onRequest hook of every route for therapists. Requires a valid token whose `user_id` is a positive integer, and
+ * throws `errors.invalidToken` (401) otherwise. The request is then admitted: `errors.tooManyRequests` (429) or
+ * `errors.unavailable` (503) if too many wait.
  */
 export async function requireTherapist(request: FastifyRequest, reply: FastifyReply): Promise<void> {
   const { user_id } = verify(request)
@@ -94,9 +96,9 @@ export async function requireTherapist(request: FastifyRequest, reply: FastifyRe
 }
 
 /**
- * onRequest hook of the route by which the analysis system delivers reports: a token that holds the scope
- * `reports:write` (a list, or words in one text as in RFC 8693) and names no user. 401 otherwise. Its share of the bounds
- * is that of one therapist.
+ * The onRequest hook of the route to which the analysis system delivers reports. Requires a token that has the scope
+ * `reports:write` (in a list, or as a word of one text as in RFC 8693) and no `user_id`; throws `errors.invalidToken`
+ * (401) otherwise. The analysis system has the share of one therapist.
  */
 export async function requireReportWriter(request: FastifyRequest, reply: FastifyReply): Promise<void> {
   const { user_id, scope } = verify(request)

@@ -2,7 +2,7 @@ import { Ajv } from 'ajv'
 import { type Static, type TObject, type TSchema, Type } from 'typebox'
 import { ajvOptions } from './validation.ts'
 
-/** The list that Intl can give out leaves out UTC and other valid names, so it is asked about the one. */
+/** Asks Intl about this one name, because the list that Intl can return lacks UTC and other valid names. */
 function isTimeZone(name: string): boolean {
   try {
     new Intl.DateTimeFormat('en', { timeZone: name })
@@ -12,24 +12,24 @@ function isTimeZone(name: string): boolean {
   }
 }
 
-// The validator of requests, which every service loads anyway.
+// The same validator that checks requests, so that a service loads only one.
 const ajv = new Ajv({
   ...ajvOptions,
   allErrors: true,
   formats: { 'time-zone': isTimeZone },
 })
 
-/** The environment is wrong; `message` lists every fault by variable, and no value. */
+/** The environment is not valid. `message` lists every fault by its variable, and no value. */
 export class ConfigError extends Error {
   override name = 'ConfigError'
   constructor(message: string) {
     super(message)
-    // The operator who reads it at boot has no use for our frames.
+    // The operator reads this when the process starts; our stack frames would not help.
     this.stack = message
   }
 }
 
-/** What a text stands for; a text that stands for nothing of the kind stays one, and is found to be wrong. */
+/** Converts a text to the type of its schema. A text that cannot be converted is returned, and the validation refuses it. */
 function read(text: string, schema: TSchema): unknown {
   if (Type.IsInteger(schema) && /^-?\d+$/.test(text)) return Number(text)
   if (Type.IsBoolean(schema) && /^(true|false)$/.test(text)) return text === 'true'
@@ -37,9 +37,10 @@ function read(text: string, schema: TSchema): unknown {
 }
 
 /**
- * Reads a process's settings from its environment: an object schema whose keys are variable names. Texts become
- * integers and booleans where the schema says so, defaults are filled in, an empty variable counts as unset. A variable
- * whose schema has `unless: OTHER` is required unless that other one is set. Throws ConfigError with all faults at once.
+ * Reads the settings of a process from its environment. The keys of `schema` are the names of the variables. Texts are
+ * converted to integers and booleans where the schema says so, defaults are filled in, and an empty variable counts as
+ * not set. A variable whose schema has `unless: OTHER` is required unless OTHER is set. Throws ConfigError with all
+ * faults at once.
  */
 export function loadConfig<T extends TObject>(schema: T, env: NodeJS.ProcessEnv): Static<T> {
   const config: Record<string, unknown> = {}

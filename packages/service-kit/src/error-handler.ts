@@ -5,7 +5,7 @@ import { fromDatabaseError } from './database-errors.ts'
 import { ApiError, errors, fault } from './errors.ts'
 import { protectiveHeaders } from './headers.ts'
 
-/** Body of every answer that is no success. */
+/** The body of every response that is not a success. */
 export const ErrorBody = Type.Object(
   {
     message: Type.String(),
@@ -28,7 +28,7 @@ export const ErrorBody = Type.Object(
 /** The refusals that every route behind the guard may answer with, for its schema. */
 export const failures = { 400: ErrorBody, 401: ErrorBody, 422: ErrorBody, 429: ErrorBody, 503: ErrorBody }
 
-/** Names of a request's parts in `loc`, as the client's old backend named them. */
+/** The names of a request's parts in `loc`, which the old backend used. */
 const parts: Record<string, string> = { params: 'path', querystring: 'query', headers: 'header', body: 'body' }
 
 function toFault(
@@ -47,7 +47,7 @@ function isFastifyError(error: unknown): error is FastifyError {
   return error instanceof Error && 'statusCode' in error && typeof error.statusCode === 'number'
 }
 
-/** What any thrown thing becomes on the wire. */
+/** Converts whatever was thrown to the error that is sent. */
 function toApiError(error: unknown, bodyLimit: number): ApiError {
   if (error instanceof ApiError) return error
   const database = fromDatabaseError(error)
@@ -59,13 +59,13 @@ function toApiError(error: unknown, bodyLimit: number): ApiError {
   if (error.code === 'FST_ERR_CTP_BODY_TOO_LARGE') return errors.tooLarge(bodyLimit)
   if (error.code === 'FST_ERR_BAD_URL') return fault(['path'], 'is not a valid URL')
   if (error.statusCode === 503) return errors.unavailable()
-  // Bodies that cannot be read: broken JSON, another content type, a length that is not true.
+  // Bodies that cannot be read: broken JSON, another content type, a wrong content-length.
   if (error.statusCode && error.statusCode >= 400 && error.statusCode < 500)
     return fault(['body'], error.message, error.code)
   return errors.unexpected()
 }
 
-/** Headers that describe an answer with content; a failure while it was sent must not keep them. */
+/** Headers that describe the content of a response. They are removed if an error is sent instead. */
 const descriptions = [
   'accept-ranges',
   'content-disposition',
@@ -75,7 +75,7 @@ const descriptions = [
   'last-modified',
 ]
 
-/** The body of an answer that is no success, as text. */
+/** Returns the body of an error response as text. */
 export const errorText = ({ message, code, status, detail, currentVersion }: ApiError, requestId?: string) =>
   JSON.stringify({
     message,
@@ -86,7 +86,7 @@ export const errorText = ({ message, code, status, detail, currentVersion }: Api
   })
 
 function answer(reply: FastifyReply, request: FastifyRequest, error: ApiError) {
-  // An answer that failed before its first byte, or that there is no room for, has its headers in place already.
+  // A response that failed before its first byte, or that was refused for lack of memory, has these headers already.
   for (const name of descriptions) {
     if (name === 'content-range' && error.status === 416) continue
     reply.removeHeader(name)
@@ -100,24 +100,24 @@ function answer(reply: FastifyReply, request: FastifyRequest, error: ApiError) {
     .send(errorText(error, request.id))
 }
 
-/** Answers what Fastify refuses before there is a route: a URL that cannot be decoded. */
+/** Answers a request that Fastify refuses before it finds a route: a URL that cannot be decoded. */
 export function answerFrameworkError(error: FastifyError, request: FastifyRequest, reply: FastifyReply): void {
   answer(reply, request, toApiError(error, 0))
 }
 
-/** SQLSTATE of a statement that took longer than it may. */
+/** The SQLSTATE of a statement that exceeded statement_timeout. */
 const queryCanceled = '57014'
 
 /**
- * How loud a failure is told. What a user can cause is a warning: too many requests, or a search that takes too long. An
- * error is for an operator to mend.
+ * The level at which a failure is logged. What a user can cause is a warning: too many requests, or a search that takes
+ * too long. An error is something that an operator has to repair.
  */
 function levelOf(thrown: unknown, { status }: ApiError): 'error' | 'warn' {
   const isRefused = status === 503 && (thrown instanceof ApiError || databaseCode(thrown) === queryCanceled)
   return isRefused ? 'warn' : 'error'
 }
 
-/** Installs the one error handler, and the answer for routes that do not exist. */
+/** Installs the one error handler, and the response for routes that do not exist. */
 export function installErrorHandler(host: FastifyInstance): void {
   host.setErrorHandler((thrown, request, reply) => {
     const error = toApiError(thrown, request.routeOptions.bodyLimit ?? 0)

@@ -1,4 +1,4 @@
-/** One fault of an input: where it is, what is wrong, which rule said so. */
+/** One fault of an input: where it is, what is wrong, and which rule found it. */
 export interface Fault {
   /** Part of the request, then the path inside it: `['body', 'data', 'name']`. */
   loc: (string | number)[]
@@ -7,15 +7,15 @@ export interface Fault {
 }
 
 interface ErrorExtras {
-  /** Each fault of an input (code 8). */
+  /** Every fault of the input, for `errors.invalidInput`. */
   detail?: Fault[]
-  /** Seconds after which another try makes sense (code 10). */
+  /** Seconds after which the client should try again. */
   retryAfter?: number
-  /** Number of the version that counts, 0 for none (code 11). */
+  /** The number of the current version, 0 if there is none, for `errors.staleScript`. */
   currentVersion?: number
 }
 
-/** An answer that is no success: the status, the contract's code and a text the therapist may read. */
+/** A response that is not a success: the status, the code of the contract, and a text that the therapist may read. */
 export class ApiError extends Error {
   override name = 'ApiError'
   readonly status: number
@@ -34,10 +34,10 @@ export class ApiError extends Error {
   }
 }
 
-/** Most faults of one input that an answer lists. */
+/** How many faults of one input are listed at most. */
 export const mostFaults = 100
 
-/** The table of errors: every code of the contract (section 3 and decision 1) is made here and nowhere else. */
+/** The table of all errors, with the codes of "Errors" in services/contract.md. A new error is added here and there. */
 export const errors = {
   invalidToken: () => new ApiError(401, 0, 'access token is invalid'),
   caseNotFound: (id: number) => new ApiError(400, 2, `Case ${id} not found`),
@@ -74,5 +74,5 @@ export const errors = {
   downloadFailed: (name: string) => new ApiError(400, 1001, `File [${name}] Download failed.`),
 }
 
-/** A 422 for a single fault. */
+/** `errors.invalidInput` (422) with a single fault. */
 export const fault = (loc: Fault['loc'], msg: string, type = 'value_error') => errors.invalidInput([{ loc, msg, type }])

@@ -1,9 +1,9 @@
 import type { FastifyInstance } from 'fastify'
 
 /**
- * Headers of every answer: what a client stored is shown as what it is declared to be, and never as a page that runs
- * scripts, loads anything, or stands in a frame. A page that needs more says so itself. A recording may load itself, which
- * is how browsers show one that is opened in a tab; another origin's player may use it in any case.
+ * Headers of every response. A browser shows stored bytes only as their declared type, and never as a page that runs
+ * scripts, loads anything, or is shown in a frame. A page that needs more sets its own headers. A recording may load
+ * itself, because browsers do so when it is opened in a tab; a player of another origin may load it in any case.
  */
 export const protectiveHeaders = {
   'x-content-type-options': 'nosniff',
@@ -11,7 +11,7 @@ export const protectiveHeaders = {
   'referrer-policy': 'no-referrer',
 }
 
-/** Puts them on every answer of a host, refusals included. */
+/** Adds them to every response of a host, errors included. */
 export function installHeaders(host: FastifyInstance): void {
   host.addHook('onRequest', (_request, reply, next) => {
     reply.headers(protectiveHeaders)

@@ -7,16 +7,16 @@ import { quietLog } from './log.ts'
 import { installMetrics, type MetricSource } from './metrics.ts'
 import { build } from './version.ts'
 
-/** What a process needs to do its work, by name; each rejects when its part cannot be used right now. */
+/** One check for each part that a process needs, by name. A check rejects while its part cannot be used. */
 export type ReadyChecks = Record<string, () => Promise<unknown>>
 
-/** Longest wait for one check, in milliseconds: shorter than an orchestrator's own timeout. */
-const patience = 2_000
+/** How long one check may take: less than the timeout of an orchestrator. */
+const checkMs = 2_000
 
 async function inTime(check: () => Promise<unknown>): Promise<void> {
   let timer: NodeJS.Timeout | undefined
   const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error('timed out')), patience)
+    timer = setTimeout(() => reject(new Error('timed out')), checkMs)
   })
   try {
     await Promise.race([check(), late])
@@ -25,7 +25,7 @@ async function inTime(check: () => Promise<unknown>): Promise<void> {
   }
 }
 
-/** The names of the parts that cannot be used right now. */
+/** Returns the names of the parts that cannot be used right now. */
 async function failingChecks(checks: ReadyChecks): Promise<string[]> {
   const names = Object.keys(checks)
   const results = await Promise.allSettled(Object.values(checks).map(inTime))
@@ -68,7 +68,7 @@ export function installHealth(host: FastifyInstance, checks: ReadyChecks, isFull
   )
 }
 
-/** A listener with health and metrics alone, for a process that has no other: the worker. */
+/** A host with nothing but health and metrics, for the worker, which serves no other requests. */
 export function createHealthHost(
   checks: ReadyChecks,
   sources: MetricSource[],

@@ -6,39 +6,43 @@ import { boundRate, boundReading } from './rate.ts'
 import type { Shares } from './shares.ts'
 
 /**
- * Most bytes that a process holds of bodies that it reads whole and of answers that are not read yet: a sixth of the
- * 384 MiB that docker-compose.yml gives a service.
+ * How many bytes a process may hold in bodies that are read as a whole and in responses that are not yet sent: a sixth of
+ * the 384 MiB that docker-compose.yml gives a service.
  */
 export const mostHeldBytes = 64 * 1024 ** 2
-/** Bytes that V8 takes for an object, a key of it or a text, as a mean of the costly ones. */
+/** Bytes that V8 needs for an object, a key or a text, as a mean of the expensive kinds. */
 const valueBytes = 80
-/** Parsed bodies of so few values are not counted. */
+/** Parsed bodies with this many values or fewer are not counted. */
 const fewValues = 100
-/** Answers up to so many bytes are not counted: the system's buffers take them at once. */
+/** Responses up to this size are not counted, because the buffers of the operating system hold them. */
 const smallAnswerBytes = 64 * 1024
-/** Least speed of a long body, and of a reader, in bytes a second. */
+/** The lowest speed at which a long body must arrive and a response must be read. */
 const leastBytesPerSecond = 16 * 1024
-/** Time over which the speed of a reader is measured, in milliseconds. */
+/** The time over which the speed of reading a response is measured. */
 const readingMs = 60_000
 
-/** Least speed over so many milliseconds. */
+/** The lowest rate, measured over `windowMs`. */
 const leastRate = (windowMs: number) => ({ windowMs, leastBytes: (leastBytesPerSecond * windowMs) / 1000 })
 
-/** Whether Fastify gathers the body before the handler runs: multipart bodies and recordings stream. */
+/** Whether Fastify reads the whole body before the handler runs. Multipart bodies and recordings are streamed. */
 function isReadWhole({ headers, routeOptions }: FastifyRequest): boolean {
   if (routeOptions.config.streams) return false
   if (headers['content-length'] === undefined && headers['transfer-encoding'] === undefined) return false
   return /json/i.test(headers['content-type'] ?? '')
 }
 
-/** Players pause, so that playback has bounds of its own. */
+/** Playback has limits of its own, because players pause. */
 const isPlayed = (contentType: unknown) => String(contentType).startsWith('video/')
 
 /**
- * Bounds the memory that clients make a process hold. A body that is read whole takes its length of the bound, and of
- * its therapist's share, before it is read, or chunk by chunk where it does not tell its length; beyond that 429 or 503.
- * What is parsed of it takes more by the number of its values. It has to come within `bodyMs`, or at a least rate on routes that take more than the usual; otherwise 408. An answer
- * that is at hand whole takes its length until it is read.
+ * Limits the memory that clients make a process hold.
+ *
+ * - A body that is read as a whole takes its length from the limit, and from the share of its therapist, before it is
+ *   read, or chunk by chunk if it does not announce its length. Throws `errors.tooManyRequests` or `errors.unavailable`.
+ * - The parsed body takes more, by the number of its values.
+ * - The body must arrive within `bodyMs`, or at a minimum rate on routes with a larger body limit. Otherwise the answer
+ *   is `errors.unreadable(408)`.
+ * - A response that is in memory as a whole takes its length until it is sent.
  */
 export function installHolding(scope: FastifyInstance, shares: Shares, bodyMs = 10_000): void {
   const usualLimit = scope.initialConfig.bodyLimit ?? 0
@@ -47,7 +51,7 @@ export function installHolding(scope: FastifyInstance, shares: Shares, bodyMs = 
     const { raw, userId, headers, routeOptions } = request
     const { bodyLimit = usualLimit } = routeOptions
     const length = Number(headers['content-length'])
-    // One that is too long is refused unread.
+    // A body that is too long is refused without being read.
     if (!isReadWhole(request) || length > bodyLimit) return next(null, payload)
     const held: (() => void)[] = []
     whenOver(request, reply, () => {
@@ -71,16 +75,16 @@ export function installHolding(scope: FastifyInstance, shares: Shares, bodyMs = 
       },
     })
     const rate = bodyLimit > usualLimit ? leastRate(bodyMs) : { windowMs: bodyMs, leastBytes: Number.POSITIVE_INFINITY }
-    // Whoever reads it may have stopped, as when it is too long.
+    // Fastify may have stopped reading, for example because the body is too long.
     body.on('error', () => {})
     boundRate(raw, rate, (error) => body.destroy(error))
     raw.once('error', () => body.destroy(fault(['body'], 'was broken off')))
     next(null, payload.pipe(body))
   })
 
-  // What was parsed is held until the answer: a body of brackets and commas takes twenty times its length.
+  // The parsed body is held until the response: a body of brackets and commas takes twenty times its length.
   scope.addHook('preValidation', (request, reply, next) => {
-    // What streams has nothing parsed; its body may be the stream itself, whose parts lead in circles.
+    // A streamed body is not parsed. `request.body` may then be the stream itself, whose properties form circles.
     const values = isReadWhole(request) ? countValues(request.body) : 0
     if (values <= fewValues) return next()
     try {
@@ -99,7 +103,7 @@ export function installHolding(scope: FastifyInstance, shares: Shares, bodyMs = 
       const { raw } = reply
       let giveBack: () => void
       try {
-        // One answer alone may be larger than a share.
+        // A single response may be larger than a share.
         giveBack = shares.take(request.userId, Math.min(bytes, shares.share))
       } catch (error) {
         return next(asError(error))
@@ -114,7 +118,7 @@ export function installHolding(scope: FastifyInstance, shares: Shares, bodyMs = 
   })
 }
 
-/** Values in a parsed body, itself included. */
+/** Counts the values in a parsed body, itself included. */
 function countValues(value: unknown): number {
   if (typeof value !== 'object' || value === null) return 1
   let count = 1

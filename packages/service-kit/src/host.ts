@@ -21,7 +21,7 @@ import { refuseUnreadable } from './unreadable.ts'
 import { installValidation } from './validation.ts'
 import { build } from './version.ts'
 
-/** Headers of answers that a browser's scripts may read. */
+/** Response headers that scripts of another origin may read in a browser. */
 const exposedHeaders = [
   'Content-Disposition',
   'Content-Length',
@@ -36,7 +36,7 @@ const exposedHeaders = [
   'X-Request-Id',
 ]
 
-/** Of the API page. The library's own lies beside its code, where a bundle does not find it. */
+/** The logo of the API page. The library's own is a file beside its code, which a bundle does not find. */
 const logo = {
   type: 'image/svg+xml',
   content: `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 150 30">
@@ -44,7 +44,7 @@ const logo = {
   </svg>`,
 }
 
-/** What the API page may do, beside our own files: it writes styles into itself, and calls us. */
+/** The content security policy of the API page: it loads our files, adds styles to itself, and calls our routes. */
 const pagePolicy = [
   "default-src 'none'",
   "script-src 'self'",
@@ -56,7 +56,7 @@ const pagePolicy = [
   "frame-ancestors 'none'",
 ].join('; ')
 
-/** Longest silence on a connection, in milliseconds; a transfer may last for hours as long as bytes move. */
+/** How long a connection may be silent, in milliseconds. A transfer may last for hours as long as bytes move. */
 const idleMs = 120_000
 
 export interface HostOptions {
@@ -64,23 +64,23 @@ export interface HostOptions {
   name: string
   description: string
   auth: AuthSettings
-  /** Browser origins that may call, exactly as the browser spells them. */
+  /** Origins whose pages may call us, exactly as browsers spell them. */
   corsOrigins: string[]
   logLevel: LogLevel
-  /** Requests that one therapist may make in a minute, on this process. */
+  /** How many requests one therapist may send to this process in a minute. */
   requestsPerMinute: number
   ready: ReadyChecks
-  /** Patience with an answer that does not begin, in milliseconds; half a minute by default. */
+  /** How long a response may take to begin, in milliseconds; 30 s by default. */
   answerMs?: number
-  /** Patience with a body that is read whole, in milliseconds; ten seconds by default. */
+  /** How long a body may take that is read as a whole, in milliseconds; 10 s by default. */
   bodyMs?: number
-  /** Registers the apps; each brings its routes in a scope of its own. */
+  /** Registers the apps, each with its routes in a scope of its own. */
   apps: FastifyPluginAsync
 }
 
 /**
- * Builds the root that every service process stands on: logging, CORS, tokens, errors, validation, health and the API
- * page at `/documentation`. In production it carries one app, in the local stack three. Nothing listens yet.
+ * Builds the host of every service process: logging, CORS, tokens, errors, validation, health and the API page at
+ * `/documentation`. In production it has one app, in the local stack three. It does not listen yet.
  */
 export async function createHost(options: HostOptions): Promise<FastifyInstance> {
   const host = Fastify({
@@ -92,14 +92,14 @@ export async function createHost(options: HostOptions): Promise<FastifyInstance>
     },
     connectionTimeout: idleMs,
     keepAliveTimeout: 65_000,
-    // A connection that says nothing, or drips its head, is looked for every 5 s.
+    // Every 5 s Node looks for connections that have sent nothing, or whose headers are incomplete for too long.
     http: { headersTimeout: 10_000, connectionsCheckingInterval: 5_000, maxHeaderSize: 16_384 },
     bodyLimit: 1_048_576,
     serializerOpts: { ajv: { meta: false } },
-    // A closing host answers by the table of errors, see below.
+    // A closing host answers with `errors.unavailable`, see below.
     return503OnClosing: false,
     forceCloseConnections: 'idle',
-    // An id that is too long is for the guard to refuse; the largest header block bounds it.
+    // The guard refuses an id that is too long. The limit on headers bounds its length.
     routerOptions: { maxParamLength: 16_384 },
     frameworkErrors: answerFrameworkError,
     clientErrorHandler: refuseUnreadable,
@@ -116,20 +116,20 @@ export async function createHost(options: HostOptions): Promise<FastifyInstance>
     allowedHeaders: ['Authorization', 'Content-Type', 'Idempotency-Key', 'If-Match', 'If-None-Match'],
     exposedHeaders,
     maxAge: 600,
-    // An OPTIONS that is no preflight gets the same answer, rather than one outside the table of errors.
+    // An OPTIONS request that is not a preflight gets the same response, not one outside the table of errors.
     strictPreflight: false,
   })
-  // After CORS: a browser may read these answers too.
+  // This hook runs after CORS, so that browsers may read these responses, too.
   let closing = false
   host.addHook('preClose', async () => {
     closing = true
   })
   host.addHook('onRequest', (request, reply, next) => {
     reply.header('x-request-id', request.id).header('cache-control', 'no-store')
-    // Nobody's body is read to be told that there is no such route.
+    // The body of a request to a route that does not exist is not read.
     next(closing ? errors.unavailable() : request.is404 ? errors.routeNotFound() : undefined)
   })
-  // A connection that goes on would keep the process from ending.
+  // A connection that stays open would keep the process from ending.
   host.addHook('onSend', (_request, reply, _payload, next) => {
     if (closing) reply.header('connection', 'close')
     next()

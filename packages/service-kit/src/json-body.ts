@@ -6,29 +6,32 @@ import { fault } from './errors.ts'
 
 declare module 'fastify' {
   interface FastifyRequest {
-    /** The bytes of a JSON body as they were sent; null before it is read. */
+    /** The bytes of a JSON body as they were sent; null until it is read. */
     rawBody: Buffer | null
   }
 }
 
-/** Deepest nesting of a JSON body; the contract's documents need six. */
+/** How deep a JSON body may be nested; the documents of the contract need six levels. */
 const deepest = 32
 
-/** What a document may cost its reader. */
+/** How much work a document may cause. */
 export interface JsonBounds {
-  /** Most values: texts, numbers, objects and so on. */
+  /** How many values it may have: texts, numbers, objects and so on. */
   values: number
-  /** Most different sequences of keys, each part of one counted: V8 makes a hidden class for each, which takes 2 µs. */
+  /**
+   * How many different sequences of keys it may have. Every beginning of a sequence counts, because V8 makes a hidden
+   * class for each, which takes 2 µs.
+   */
   keySequences: number
 }
 
-/** Of a body, which is parsed on the event loop: what takes longest within these takes 40 ms on a core of 2.5 GHz. */
+/** For bodies, which are parsed on the event loop. The slowest body within these bounds takes 40 ms on a core of 2.5 GHz. */
 const bodyBounds: JsonBounds = { values: 100_000, keySequences: 5_000 }
-/** Bytes from which a text is decoded without a second copy of it: that takes twice as long, and half the memory. */
+/** From this size on a text is decoded without a second copy of it, which takes twice the time and half the memory. */
 const largeBytes = 4 * 1024 ** 2
 
 const [quote, backslash, comma, colon, openBracket, closeBracket, openBrace, closeBrace] = Buffer.from('"\\,:[]{}')
-/** Unknown outside, so that nobody makes keys of equal hashes; odd, so that no bit is lost. */
+/** Random, so that an attacker cannot choose keys with equal hashes; odd, so that no bit is lost. */
 const multiplier = randomInt(2 ** 32) | 1
 
 function hash(bytes: Uint8Array, start: number, end: number): number {
@@ -38,15 +41,15 @@ function hash(bytes: Uint8Array, start: number, end: number): number {
 }
 
 /**
- * Refuses a body that is too deep, or too costly to build, before it is built. Counts brackets, commas and keys outside
- * of texts; whether it is JSON at all is for the parser to say.
+ * Refuses a body that is nested too deep, or whose values would cost too much, before it is parsed. It counts brackets,
+ * commas and keys outside of texts. Whether the body is JSON at all is decided by the parser.
  */
 function checkCost(bytes: Uint8Array, root: string[], most: JsonBounds): void {
   let depth = 0
   let values = 1
   let mayBeKey = false
   let key = 0
-  // Hashes: of the keys so far in the objects around this place, and of all sequences met.
+  // Two kinds of hashes: of the keys so far in the objects around this place, and of all sequences found.
   const keys: number[] = []
   const sequences = new Set<number>()
   for (let at = 0; at < bytes.length; at++) {
@@ -76,12 +79,12 @@ function checkCost(bytes: Uint8Array, root: string[], most: JsonBounds): void {
   }
 }
 
-/** Texts PostgreSQL cannot hold: a NUL, or half of a surrogate pair. */
+/** Characters that PostgreSQL cannot store: NUL, and one half of a surrogate pair. */
 const unstorable = /[\0\u{d800}-\u{dfff}]/u
-/** How JSON must spell them: raw, they are no UTF-8 or no JSON. */
+/** The same as JSON has to write them: unescaped they are not valid UTF-8 or not valid JSON. */
 const escapedUnstorable = /\\u(0000|d[89a-f])/i
 
-/** Refuses texts no database can hold, with their place. `loc` is one array for the whole walk. */
+/** Refuses texts that cannot be stored, and names their place. `loc` is one array that all calls share. */
 function checkTexts(value: unknown, loc: (string | number)[]): void {
   if (typeof value === 'string' && unstorable.test(value)) throw fault(loc, 'has a character that cannot be stored')
   if (typeof value !== 'object' || value === null) return
@@ -100,18 +103,19 @@ function checkTexts(value: unknown, loc: (string | number)[]): void {
   }
 }
 
-/** The text of UTF-8. A byte order mark is left to the parser, who passes over it. */
+/** Decodes UTF-8. A byte order mark stays, because the parser skips it. */
 function decode(bytes: Uint8Array): string {
   const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)
   if (isAscii(buffer)) return buffer.toString('latin1')
   if (buffer.length > largeBytes) return buffer.toString()
-  // Half as long as other ways take for Korean.
+  // For Korean text this takes half the time of other ways.
   return transcode(buffer, 'utf8', 'ucs2').toString('ucs2')
 }
 
 /**
- * Bytes to a JSON value. Throws 422, with its place below `root`, for bytes that are not UTF-8, broken JSON, keys that
- * would poison a prototype, texts no database can hold, and what is too deep or costs more than `most`.
+ * Parses bytes as JSON. Throws `errors.invalidInput` (422), with the place below `root`, for bytes that are not UTF-8, for
+ * broken JSON, for keys that would change a prototype, for texts that cannot be stored, and for what is nested too deep
+ * or exceeds `most`.
  */
 export function parseJson(bytes: Uint8Array, root: string[], most = bodyBounds): unknown {
   checkCost(bytes, root, most)
@@ -133,16 +137,16 @@ function checkCharset(contentType = ''): void {
   if (charset && !/^utf-?8$/i.test(charset)) throw fault(['header', 'content-type'], 'charset must be utf-8')
 }
 
-/** JSON bodies, read strictly; the bytes as they came stay at hand in `request.rawBody`. */
+/** Parses JSON bodies strictly. The bytes as they were sent are kept in `request.rawBody`. */
 export function installJsonBody(host: FastifyInstance): void {
-  // JSON is all we read; apps that take multipart say so in their own scope.
+  // Only JSON is parsed here; apps that accept multipart add its parser in their own scope.
   host.removeAllContentTypeParsers()
   host.decorateRequest('rawBody', null)
   host.addContentTypeParser(
     'application/json',
     { parseAs: 'buffer' },
     async (request: FastifyRequest, bytes: Buffer) => {
-      // Some clients name a type for every request, also for one without a body.
+      // Some clients send a content type with every request, even without a body.
       if (bytes.length === 0 && !request.routeOptions.schema?.body) return undefined
       checkCharset(request.headers['content-type'])
       request.rawBody = bytes

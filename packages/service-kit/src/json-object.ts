@@ -14,12 +14,12 @@ interface StoredJson {
 }
 
 /**
- * Most bytes of a checked document that are held back until all of it was read. An ordinary document is told to be
- * wrong before its first byte is sent; a larger one breaks off at its end, and is shorter than its length says.
+ * How many bytes of a checked document are held back until all of it was read. A document up to this size is refused
+ * before its first byte is sent. A larger one breaks off at its end, and is then shorter than its content-length.
  */
 export const heldBackBytes = 1024 ** 2
 
-/** The bytes of a stream whose SHA-256 is `checksum`; throws `wrong` in place of the last ones of any other. */
+/** Passes on the bytes of a stream. Throws `wrong` instead of the last ones if their SHA-256 is not `checksum`. */
 async function* verified(stream: Readable, checksum: string, wrong: () => Error): AsyncIterable<Buffer> {
   const hash = createHash('sha256')
   const held: Buffer[] = []
@@ -39,8 +39,9 @@ async function* verified(stream: Readable, checksum: string, wrong: () => Error)
 }
 
 /**
- * Answers with a stored JSON document, streamed as it lies there. 400/1001 when it cannot be read, or is not the one
- * that was recorded. A client that leaves ends the read. `headers` describe it further.
+ * Sends a stored JSON document as it is, as a stream. Throws `errors.downloadFailed` if it cannot be read, or if its
+ * SHA-256 is not the one that was recorded. The read ends when the client disconnects, which is not logged as an error.
+ * `headers` are added to the response.
  */
 export async function sendJsonObject(
   request: FastifyRequest,

@@ -2,20 +2,20 @@ import closeWithGrace from 'close-with-grace'
 import type { FastifyInstance } from 'fastify'
 import { loggable } from './loggable.ts'
 
-/** Longest time a process takes to stop, in milliseconds: below the 10 s that container runtimes grant. */
+/** How long a process may take to stop, in milliseconds: less than the 10 s after which a container runtime kills it. */
 const closeDeadlineMs = 8_000
 
 interface Running {
-  /** Name of the process, which its last words begin with. */
+  /** The name of the process, for the last line that it prints. */
   name: string
-  /** Stops accepting, drains, frees. Must be safe to be abandoned at the deadline. */
+  /** Stops accepting, finishes what is running, and frees resources. The process may exit in the middle of it. */
   close(): Promise<void>
 }
 
 /**
- * Closes on SIGTERM, SIGINT and the like, or on the death of a parent that holds an IPC channel to us. After the
- * deadline, or on a second signal, the process exits with 1, as it does at once on a failure that nobody caught: its
- * state cannot be trusted. A close that fails is told on stderr.
+ * Closes on SIGTERM, on SIGINT, or when a parent with an IPC channel to us exits. The process exits with 1 if that takes
+ * longer than the deadline, or at a second signal. An exception that is not caught ends the process, because its state
+ * can no longer be trusted. A close that fails is reported on stderr.
  */
 export function closeOnSignals({ name, close }: Running): void {
   const say = (what: string, error?: unknown) =>
@@ -38,12 +38,12 @@ export function closeOnSignals({ name, close }: Running): void {
   if (process.connected === false) grace.close()
 }
 
-/** How long requests under way may go on once a host closes, in milliseconds; it leaves time to free the rest. */
+/** How long running requests may continue when a host closes, in milliseconds. It leaves time to free the rest. */
 const drainMs = 5_000
 
 /**
- * Closes a host in order: no new connections, new requests on kept ones answered 503, requests under way finished;
- * those that take longer than the drain time are cut, which discards their uploads.
+ * Closes a host in order: it accepts no new connections, answers new requests on open ones with 503, and finishes running
+ * requests. After the drain time their connections are closed, and unfinished uploads are discarded.
  */
 export async function drain(host: FastifyInstance): Promise<void> {
   const cut = setTimeout(() => host.server.closeAllConnections(), drainMs)

@@ -1,14 +1,14 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 
-/** Longest time, in milliseconds, and most bytes for which the rest of a refused body is read and thrown away. */
+/** For how long, and up to how many bytes, the rest of a refused body is read and discarded. */
 const lingerMs = 5_000
 const lingerBytes = 16 * 1024 ** 2
 
-/** Reads on for a little while after the answer, unless all has come. */
+/** Keeps reading for a short while after the response, unless the request is complete. */
 async function linger({ raw }: FastifyRequest): Promise<void> {
   const { socket } = raw
-  // In this turn Node lets go of the request itself; what is done to it now would be undone.
+  // In this turn of the event loop Node itself ends the request, and would undo what we do to it now.
   await nextTurn()
   if (raw.complete || socket.destroyed) return
   raw.unpipe()
@@ -23,16 +23,16 @@ async function linger({ raw }: FastifyRequest): Promise<void> {
     clearTimeout(timer)
     socket.off('data', count)
   }
-  // The request itself is silent from here on: Node discards what it would have been given.
+  // The request emits no more data: Node discards it. So the bytes are counted on the socket.
   socket.on('data', count)
   raw.once('end', done)
   socket.once('close', done)
 }
 
 /**
- * A request refused early (wrong token, other user's case) may have gigabytes still to come. Closing at once would
- * reset the connection before the client has read the answer; reading it all would cost what the refusal was to save.
- * So a little of what comes is thrown away, for a few seconds, and then the connection is cut.
+ * A request that is refused early (wrong token, another therapist's case) may have gigabytes still to send. Closing at
+ * once would reset the connection before the client has read the response. Reading everything would cost what the
+ * refusal was meant to save. So the rest is read and discarded for a few seconds, and then the connection is closed.
  */
 export function installLingering(host: FastifyInstance): void {
   host.addHook('onResponse', (request, _reply, next) => {

@@ -16,24 +16,24 @@ export function createLogger(service: string, level: LogLevel): FastifyBaseLogge
   return log
 }
 
-/** Fastify's own log: without its request lines, which hold URLs, and still with the answers that broke off. */
+/** Fastify's own log without its request lines, because these hold URLs. Responses that broke off are still logged. */
 class QuietLog extends LogController {
   constructor() {
     super({ disableRequestLogging: true })
   }
   override streamError(error: Error, request: FastifyRequest): void {
-    // The client left, and with it whatever it was that we read for it.
+    // The client disconnected, so that our read for it was aborted as well. That is not an error.
     if (request.raw.socket.destroyed) return
     request.log.error({ err: error }, 'an answer broke off')
   }
 }
 
-/** What every Fastify of ours logs by itself. */
+/** The log controller of every Fastify instance of ours. */
 export const quietLog = new QuietLog()
 
 /**
- * One line a request: method, route pattern, ids, status, milliseconds. Never a URL or a query, which hold a child's
- * name or a key.
+ * Logs one line for each request: method, route pattern, ids, status, milliseconds. Never a URL or a query: these hold
+ * a child's name or a key.
  */
 export function installRequestLog(host: FastifyInstance): void {
   host.addHook('onResponse', (request, reply, next) => {
@@ -51,7 +51,7 @@ export function installRequestLog(host: FastifyInstance): void {
     )
     next()
   })
-  // Nobody came for an answer any more; the stream that served it has been closed with it.
+  // The client disconnected before the response was complete; the stream that served it is closed by now.
   host.addHook('onRequestAbort', async (request) => {
     request.log.info({ method: request.method, route: request.routeOptions.url ?? 'none' }, 'client left')
   })

@@ -1,9 +1,9 @@
 import { databaseCode } from '@playtherapy/schema'
 
-/** Frames that are logged. */
+/** How many stack frames are logged at most. */
 const mostFrames = 12
 
-/** The stack without what precedes its frames: the message, whose lines can look like frames themselves. */
+/** Returns the frames of a stack without the message before them, whose lines can look like frames. */
 function framesOf({ stack = '', message }: Error): string[] {
   const start = stack.indexOf(message)
   return stack
@@ -14,7 +14,10 @@ function framesOf({ stack = '', message }: Error): string[] {
     .map((line) => line.trim())
 }
 
-/** What may be logged of an error: never its message, which can hold a name, a query's values or a URL. */
+/**
+ * Returns the fields of an error that may be logged. Its message may not be: it can hold a name, the values of a query, or
+ * a URL.
+ */
 export function loggable(error: unknown) {
   if (!(error instanceof Error)) return { type: typeof error }
   return {

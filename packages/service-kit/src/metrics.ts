@@ -1,15 +1,15 @@
 import type { FastifyInstance } from 'fastify'
 import { collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
 
-/** Memory, CPU, event loop and garbage collection belong to the process, however many hosts it carries. */
+/** Memory, CPU, event loop and garbage collection: one registry for the process, however many hosts it has. */
 let ofProcess: Registry | undefined
 
-/** Numbers to be read at the moment somebody asks, by name; a source that fails leaves its numbers out. */
+/** Numbers by name, read when `/metrics` is requested. A source that fails leaves its numbers out. */
 export type MetricSource = () => Promise<Record<string, number>>
 
 /**
- * `/metrics`, for Prometheus: the process, its requests by method, route pattern and status, and what `sources` tell.
- * Labels never hold an id. The gateway does not lead here.
+ * Adds `/metrics` for Prometheus: the process, its requests by method, route pattern and status, and the numbers of
+ * `sources`. Labels never hold an id. The gateway does not pass this path on.
  */
 export function installMetrics(host: FastifyInstance, sources: MetricSource[] = []): void {
   if (!ofProcess) {
@@ -31,14 +31,14 @@ export function installMetrics(host: FastifyInstance, sources: MetricSource[] = 
   })
   const both = Registry.merge([ofProcess, own])
   host.get('/metrics', { schema: { hide: true } }, async (_request, reply) => {
-    const told = new Registry()
+    const current = new Registry()
     for (const numbers of await Promise.allSettled(sources.map((source) => source()))) {
       if (numbers.status === 'rejected') continue
       for (const [name, value] of Object.entries(numbers.value)) {
-        new Gauge({ name, help: name.replaceAll('_', ' '), registers: [told] }).set(value)
+        new Gauge({ name, help: name.replaceAll('_', ' '), registers: [current] }).set(value)
       }
     }
     reply.type(both.contentType)
-    return (await both.metrics()) + (await told.metrics())
+    return (await both.metrics()) + (await current.metrics())
   })
 }

@@ -1,8 +1,9 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 
 /**
- * Calls `act` when the exchange is over, well or not; at once when it already is, and perhaps again. An answer that
- * waits behind another one of its connection never closes, so the end of its request counts too.
+ * Calls `act` when request and response are over, whether complete or aborted; at once if they already are. It may call
+ * it more than once. A response that waits behind another one on its connection is never closed, so the end of its
+ * request counts, too.
  */
 export function whenOver({ raw }: FastifyRequest, reply: FastifyReply, act: () => void): void {
   if (raw.socket.destroyed || reply.raw.destroyed) act()

@@ -4,7 +4,7 @@ import type { FastifyPluginAsync } from 'fastify'
 import type { Static, TObject } from 'typebox'
 import { createHost } from './host.ts'
 import { closeOnSignals, drain } from './lifecycle.ts'
-import type { DatabaseSettings, HttpSettings, LogSettings } from './settings.ts'
+import { authFrom, type DatabaseSettings, type HttpSettings, type LogSettings } from './settings.ts'
 
 type ServeConfig = Static<TObject<typeof HttpSettings & typeof DatabaseSettings & typeof LogSettings>>
 
@@ -12,14 +12,14 @@ export interface ServiceProcess {
   name: string
   description: string
   config: ServeConfig
-  /** Checked for readiness where the service cannot do without it, and closed at the end. */
+  /** Checked for readiness if `needsStore`, and closed at the end. */
   store: ObjectStore
-  /** Whether a request needs the object store at once. */
+  /** Whether a request needs the object store before it is answered. */
   needsStore?: boolean
   app: (db: Database) => FastifyPluginAsync
 }
 
-/** A service as a process of its own: database, host with its one app, listener, graceful close. */
+/** Runs a service as a process: opens the database, builds the host with its one app, listens, and closes on signals. */
 export async function serve({
   name,
   description,
@@ -33,12 +33,7 @@ export async function serve({
   const host = await createHost({
     name,
     description,
-    auth: {
-      ...(config.JWT_SECRET && { jwtSecret: config.JWT_SECRET }),
-      ...(config.JWT_PUBLIC_KEY && { jwtPublicKey: config.JWT_PUBLIC_KEY }),
-      ...(config.JWT_AUDIENCE && { jwtAudience: config.JWT_AUDIENCE }),
-      ...(config.JWT_ISSUER && { jwtIssuer: config.JWT_ISSUER }),
-    },
+    auth: authFrom(config),
     corsOrigins: config.CORS_ORIGINS.split(',').map((origin) => origin.trim()),
     logLevel: config.LOG_LEVEL,
     requestsPerMinute: config.REQUESTS_PER_MINUTE,

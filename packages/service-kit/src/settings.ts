@@ -1,7 +1,8 @@
 import { type Static, type TObject, Type } from 'typebox'
+import type { AuthSettings } from './auth.ts'
 import { ConfigError } from './config.ts'
 
-/** Settings that several processes share; each process composes its schema of these and its own. */
+/** Settings that several processes share. The schema of each process consists of these and of its own. */
 
 export const DatabaseSettings = {
   DATABASE_URL: Type.String({ pattern: '^postgres(ql)?://', description: 'PostgreSQL 15 or later' }),
@@ -16,64 +17,96 @@ export const QueueSettings = {
   QUEUE_PREFIX: Type.String({
     default: '{playtherapy}',
     pattern: '^\\{[\\w-]+\\}$',
-    description: 'Before every key in Redis; another one, in braces, for each installation that shares a Redis',
+    description: 'First part of every key in Redis, in braces; installations that share a Redis need different ones',
   }),
 }
 
 export const StoreSettings = {
   PHASE: Type.Union([Type.Literal('LOCAL'), Type.Literal('ALPHA'), Type.Literal('RELEASE')], {
     default: 'LOCAL',
-    description: '`LOCAL`, `ALPHA` or `RELEASE`: second folder of every object key',
+    description: '`LOCAL`, `ALPHA` or `RELEASE`: the second folder of every object key',
   }),
-  S3_ENDPOINT: Type.Optional(Type.String({ pattern: '^https?://', description: 'S3 server; none for AWS' })),
+  S3_ENDPOINT: Type.Optional(
+    Type.String({ pattern: '^https?://', description: 'Address of the S3 server; leave it empty for AWS' }),
+  ),
   S3_PUBLIC_ENDPOINT: Type.Optional(
-    Type.String({ pattern: '^https?://', description: 'Address of the S3 server that browsers reach' }),
+    Type.String({
+      pattern: '^https?://',
+      description: 'Address at which browsers reach the S3 server, if it is another one',
+    }),
   ),
   S3_REGION: Type.String({ default: 'us-east-1', description: 'S3 region' }),
-  S3_BUCKET: Type.String({ minLength: 3, description: 'Bucket of all objects' }),
+  S3_BUCKET: Type.String({ minLength: 3, description: 'The bucket that holds all objects' }),
   S3_ACCESS_KEY_ID: Type.String({ minLength: 1, description: 'S3 access key' }),
   S3_SECRET_ACCESS_KEY: Type.String({ minLength: 1, description: 'S3 secret key' }),
   S3_UPLOAD_ACCESS_KEY_ID: Type.Optional(
     Type.String({
       minLength: 1,
-      description: 'A second S3 key, which may write below `video/` and not read, for presigned URLs',
+      description:
+        'A second S3 access key, which signs presigned URLs; it should be able to write below `video/` and not to read',
     }),
   ),
-  S3_UPLOAD_SECRET_ACCESS_KEY: Type.Optional(Type.String({ minLength: 1, description: 'Its secret key' })),
-  S3_FORCE_PATH_STYLE: Type.Boolean({ default: true, description: 'Bucket in the path rather than in the host name' }),
+  S3_UPLOAD_SECRET_ACCESS_KEY: Type.Optional(
+    Type.String({ minLength: 1, description: 'The secret key of `S3_UPLOAD_ACCESS_KEY_ID`' }),
+  ),
+  S3_FORCE_PATH_STYLE: Type.Boolean({
+    default: true,
+    description: 'Whether the bucket is in the path of a URL (`true`) or in its host name',
+  }),
 }
 
 const origin = 'https?://[^/*,;\\s]+'
 
 export const HttpSettings = {
-  HOST: Type.String({ default: '0.0.0.0', description: 'Address to listen on' }),
-  PORT: Type.Integer({ default: 8080, minimum: 0, maximum: 65_535, description: 'Port to listen on' }),
+  HOST: Type.String({ default: '0.0.0.0', description: 'The address on which the process listens' }),
+  PORT: Type.Integer({
+    default: 8080,
+    minimum: 0,
+    maximum: 65_535,
+    description: 'The port on which the process listens',
+  }),
   JWT_SECRET: Type.Optional(
     Type.String({ minLength: 32, unless: 'JWT_PUBLIC_KEY', description: 'HS256 secret, at least 32 characters' }),
   ),
   JWT_PUBLIC_KEY: Type.Optional(
     Type.String({
       pattern: '^-----BEGIN (RSA )?PUBLIC KEY-----',
-      description: 'PEM public key, which then alone counts',
+      description: 'PEM public key of the sign-in service; `JWT_SECRET` is then ignored',
     }),
   ),
   JWT_AUDIENCE: Type.Optional(
-    Type.String({ minLength: 1, description: 'Audience (`aud`) that tokens must be for; any where it is not set' }),
+    Type.String({
+      minLength: 1,
+      description: 'The audience (`aud`) that tokens must name; not checked if it is not set',
+    }),
   ),
   JWT_ISSUER: Type.Optional(
-    Type.String({ minLength: 1, description: 'Issuer (`iss`) that tokens must come from; any where it is not set' }),
+    Type.String({
+      minLength: 1,
+      description: 'The issuer (`iss`) that tokens must name; not checked if it is not set',
+    }),
   ),
   REQUESTS_PER_MINUTE: Type.Integer({
     default: 1_200,
     minimum: 1,
-    description: 'Requests that one therapist may make in a minute, on each process; beyond it 429',
+    description: 'How many requests one therapist may send to one process in a minute; more get 429',
   }),
   CORS_ORIGINS: Type.String({
     default: 'http://localhost:3000',
     pattern: `^${origin}(, *${origin})*$`,
-    description: 'Origins of the web client, each as browsers spell it, comma-separated',
+    description: 'Origins of the web client, as browsers spell them, separated by commas',
   }),
 }
+
+/** What the verification of tokens needs, from the settings. */
+export const authFrom = (
+  config: Pick<Static<TObject<typeof HttpSettings>>, `JWT_${'SECRET' | 'PUBLIC_KEY' | 'AUDIENCE' | 'ISSUER'}`>,
+): AuthSettings => ({
+  ...(config.JWT_SECRET && { jwtSecret: config.JWT_SECRET }),
+  ...(config.JWT_PUBLIC_KEY && { jwtPublicKey: config.JWT_PUBLIC_KEY }),
+  ...(config.JWT_AUDIENCE && { jwtAudience: config.JWT_AUDIENCE }),
+  ...(config.JWT_ISSUER && { jwtIssuer: config.JWT_ISSUER }),
+})
 
 const gibibyte = 1024 ** 3
 
@@ -82,22 +115,25 @@ export const UploadSettings = {
     default: 20 * gibibyte,
     minimum: 1,
     maximum: 80 * gibibyte,
-    description: 'Largest recording; at most 5 GiB by a presigned URL',
+    description: 'The largest recording, in bytes; a presigned URL ends at 5 GiB in any case',
   }),
 }
 
 export const LogSettings = {
   LOG_LEVEL: Type.Union(
     (['fatal', 'error', 'warn', 'info', 'debug', 'silent'] as const).map((level) => Type.Literal(level)),
-    { default: 'info', description: '`fatal`, `error`, `warn`, `info`, `debug` or `silent`' },
+    {
+      default: 'info',
+      description: 'The lowest level that is logged: `fatal`, `error`, `warn`, `info`, `debug` or `silent`',
+    },
   ),
 }
 
 type StoreConfig = Static<TObject<typeof StoreSettings>>
 
 /**
- * What the S3 object store needs, from the settings; its public address is its own unless one is set. Throws ConfigError
- * for half an upload key.
+ * The settings of the S3 object store. Its public address is its own address unless another one is set. Throws ConfigError
+ * if only one half of the upload key is set.
  */
 export const s3From = (config: StoreConfig) => ({
   region: config.S3_REGION,
@@ -116,6 +152,6 @@ function uploadKeyFrom({ S3_UPLOAD_ACCESS_KEY_ID, S3_UPLOAD_SECRET_ACCESS_KEY }:
   }
   if (!S3_UPLOAD_ACCESS_KEY_ID && !S3_UPLOAD_SECRET_ACCESS_KEY) return {}
   throw new ConfigError(
-    'The configuration is not valid:\n  S3_UPLOAD_ACCESS_KEY_ID and S3_UPLOAD_SECRET_ACCESS_KEY are set together or not at all',
+    'The configuration is not valid:\n  S3_UPLOAD_ACCESS_KEY_ID and S3_UPLOAD_SECRET_ACCESS_KEY must be set together or not at all',
   )
 }

@@ -1,6 +1,6 @@
 import { errors } from './errors.ts'
 
-/** Seconds after which a refused caller is asked to come again. */
+/** Seconds after which a refused client should try again. */
 const retryAfterSeconds = 5
 
 /** A bound on what the requests of one process hold together, with a share of it for each therapist. */

@@ -6,9 +6,9 @@ import { errors } from './errors.ts'
 import { protectiveHeaders } from './headers.ts'
 
 /**
- * Closes a connection whose bytes are no HTTP request, or come too slowly to be one. It is told why by the table of
- * errors, unless an answer to an earlier request may be on its way, or nothing was said at all: browsers open
- * connections beforehand, and take no answer on one that they never used.
+ * Closes a connection whose bytes are not an HTTP request, or arrive too slowly. The client gets `errors.unreadable`,
+ * unless the response to an earlier request may still be on its way, or no byte was received: browsers open connections
+ * in advance, and accept no response on one that they have not used.
  */
 export function refuseUnreadable({ code }: ConnectionError, socket: Socket): void {
   if (socket.writable && socket.bytesRead > 0 && socket.bytesWritten === 0) {

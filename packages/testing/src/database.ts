@@ -2,18 +2,18 @@ import { type OpenDatabase, openDatabase } from '@playtherapy/schema'
 import postgres from 'postgres'
 import { randomName } from './names.ts'
 
-/** What tests need of tap's `t`, so that this package does not depend on its types. */
+/** The part of tap's `t` that is needed here, so that this package does not depend on tap's types. */
 export interface Teardown {
   teardown(clean: () => unknown): void
 }
 
-/** The migrated database that run-tests.ts prepared; every test database is a copy of it. */
+/** The migrated database that `prepareTemplate` made; every test database is a copy of it. */
 const template = 'playtherapy_template'
 
-/** URL of a database on the test server. */
+/** Returns the URL of a database on the test server. */
 const urlOf = (name: string) => {
   const server = process.env.TEST_DATABASE_URL
-  if (!server) throw new Error('TEST_DATABASE_URL is not set: run tests through `npm test`')
+  if (!server) throw new Error('TEST_DATABASE_URL is not set: run tests by `npm test` or `npm run test:quick`')
   const url = new URL(server)
   url.pathname = `/${name}`
   return url.href
@@ -28,7 +28,7 @@ async function onServer(statement: string): Promise<void> {
   }
 }
 
-/** URL of a database of the test's own in which nothing is yet; dropped when the test is over. */
+/** Makes an empty database for one test and returns its URL. It is dropped when the test is over. */
 export async function emptyDatabase(t: Teardown): Promise<string> {
   const name = randomName()
   await onServer(`create database ${name}`)
@@ -36,7 +36,7 @@ export async function emptyDatabase(t: Teardown): Promise<string> {
   return urlOf(name)
 }
 
-/** A fresh, migrated database of the test's own; dropped when the test is over. */
+/** Makes a migrated database for one test. It is dropped when the test is over. */
 export async function testDatabase(t: Teardown): Promise<OpenDatabase & { url: string }> {
   const name = randomName()
   await onServer(`create database ${name} template ${template}`)
@@ -49,7 +49,7 @@ export async function testDatabase(t: Teardown): Promise<OpenDatabase & { url: s
   return { ...database, url }
 }
 
-/** Makes the template from an empty server; once per run. */
+/** Makes the template database; called once for each run. */
 export async function prepareTemplate(migrate: (url: string) => Promise<void>): Promise<void> {
   await onServer(`drop database if exists ${template} with (force)`)
   await onServer(`create database ${template}`)

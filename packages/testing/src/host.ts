@@ -2,23 +2,23 @@ import { createHost, type HostOptions } from '@playtherapy/service-kit/host'
 import type { FastifyPluginAsync } from 'fastify'
 import type { Teardown } from './database.ts'
 
-/** Secret that test hosts verify tokens with. */
+/** The secret with which test hosts verify tokens. */
 export const jwtSecret = 'a secret for tests only, of forty characters'
 
 export interface TestHost {
-  /** Base URL of the listening host. */
+  /** The base URL of the listening host. */
   url: string
-  /** An Authorization header of this therapist. */
+  /** Returns an Authorization header of this therapist. */
   as(userId: number): { authorization: string }
-  /** An Authorization header with any claims; valid for a minute unless they say otherwise. */
+  /** Returns an Authorization header with these claims, valid for a minute unless they say otherwise. */
   withClaims(claims: object): { authorization: string }
-  /** Closes it before the test is over. */
+  /** Closes the host before the test is over. */
   close(): Promise<void>
 }
 
 /**
- * A real host, built as in production, listening on a free port with the given apps; closed after the test. `options`
- * are for what a test cannot wait for.
+ * Builds a real host as in production, with the given apps, which listens on a free port. It is closed after the test.
+ * `options` shorten times for which a test cannot wait.
  */
 export async function testHost(
   t: Teardown,
@@ -37,7 +37,7 @@ export async function testHost(
     ...options,
   })
   t.teardown(() => {
-    // fetch may have opened connections it never used; Node waits a minute for the first request of such a one.
+    // fetch may have opened a connection that it never used, for whose first request Node would wait a minute.
     host.server.closeAllConnections()
     return host.close()
   })

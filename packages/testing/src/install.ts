@@ -3,7 +3,7 @@ import { promisify } from 'node:util'
 
 const run = promisify(execFile)
 
-/** Programs that tests run, and the Debian packages that bring them. */
+/** Programs that tests run, and the Debian packages that contain them. */
 const packages: Record<string, string[]> = {
   chromium: ['chromium'],
   faketime: ['faketime'],
@@ -20,14 +20,14 @@ export const isMissing = (program: string) =>
     () => true,
   )
 
-/** The Debian packages that bring those of these programs that are not on the PATH. */
+/** Returns the Debian packages of those programs that are not on the PATH. */
 export async function missingPackages(programs = Object.keys(packages)): Promise<string[]> {
   const missing: string[] = []
   for (const program of programs) if (await isMissing(program)) missing.push(...(packages[program] ?? [program]))
   return missing
 }
 
-/** In CI, as root on Debian: installs what is missing. Elsewhere tests use what there is. */
+/** Installs missing programs if we are root in CI. Elsewhere tests use what is installed. */
 export async function installMissing(): Promise<void> {
   if (!process.env.CI || process.getuid?.() !== 0) return
   const wanted = await missingPackages()

@@ -4,21 +4,21 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { freePort } from '@playtherapy/embedded-postgres'
 import { nodeOptions, type Program, programPath } from '@playtherapy/programs'
 
-/** Longest wait for an answer, in milliseconds: beside other tests, on two slow cores. */
-const patience = 180_000
+/** How long a process may take to start, beside other tests on two slow cores. */
+const startMs = 180_000
 
 export type Signal = 'SIGKILL' | 'SIGTERM'
 
 /** One of our own processes, run as in production. */
 export interface OwnProcess {
   url: string
-  /** Resolves when it has ended, with its code or the signal that ended it. */
+  /** Sends the signal. Resolves when the process has ended, with its exit code or the signal that ended it. */
   kill(signal: Signal): Promise<number | string>
-  /** Starts it, again if need be, until it answers: an orchestrator would. Rejects after three minutes. */
+  /** Starts the process, again whenever it ends as an orchestrator would, until it answers. Rejects after three minutes. */
   restart(): Promise<void>
 }
 
-/** A process of the given program, as it was bundled, on a port of its own; not started yet. It dies with us. */
+/** Prepares a process of the bundled program on a port of its own. It is not started yet, and is killed when we exit. */
 export async function ownProcess(program: Program, env: NodeJS.ProcessEnv): Promise<OwnProcess> {
   const port = await freePort()
   const url = `http://127.0.0.1:${port}`
@@ -35,7 +35,7 @@ export async function ownProcess(program: Program, env: NodeJS.ProcessEnv): Prom
       return code ?? by
     },
     async restart() {
-      for (const end = Date.now() + patience; ; await sleep(200)) {
+      for (const end = Date.now() + startMs; ; await sleep(200)) {
         if (!running()) {
           child = spawn(process.execPath, [...nodeOptions, programPath(program)], {
             env: {

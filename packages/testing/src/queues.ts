@@ -4,12 +4,12 @@ import { randomName } from './names.ts'
 
 export type QueueBackend = 'redis' | 'postgres'
 
-/** The backends of BullMQ that can be tested here; what touches the queue is tested on each. */
+/** The backends of BullMQ that can be tested here. Tests that use the queue run on each. */
 export const queueBackends: QueueBackend[] = process.env.TEST_REDIS_URL ? ['redis', 'postgres'] : ['postgres']
 
 /**
- * A queue of the test's own, as QUEUE_URL and prefix: in the test's database, or below a random prefix of the shared
- * redis-server, emptied when the test is over.
+ * Returns QUEUE_URL and prefix of a queue for one test: in the test's database, or below a random prefix of the shared
+ * redis-server, whose keys are removed when the test is over.
  */
 export function testQueue(t: Teardown, backend: QueueBackend, databaseUrl: string): { url: string; prefix: string } {
   const prefix = `{${randomName()}}`

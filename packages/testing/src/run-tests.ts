@@ -17,7 +17,7 @@ const { directory } = database
 const stop = [database.stop]
 const servers = ['PostgreSQL 18 (embedded)']
 
-/** Where a server is not installed, the other tests still run, and the last lines name what is missing; in CI it is an error. */
+/** Without a server the other tests still run, and the last lines name what is missing. In CI that is an error. */
 async function optional<T>(name: string, starting: Promise<T>): Promise<T | undefined> {
   try {
     const server = await starting

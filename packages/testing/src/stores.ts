@@ -21,10 +21,10 @@ import { randomName } from './names.ts'
 
 export type StoreBackend = 'file' | 's3'
 
-/** The object stores that can be tested here; what stores objects is tested on each. */
+/** The object stores that can be tested here. Tests that store objects run on each. */
 export const storeBackends: StoreBackend[] = process.env.TEST_S3 ? ['file', 's3'] : ['file']
 
-/** Settings of a fresh bucket of the test's own, which goes with the server. */
+/** Makes a bucket for one test and returns its settings. It is removed together with the server. */
 export async function testBucket(corsOrigins = ['http://localhost:3000']): Promise<S3Settings> {
   const server = process.env.TEST_S3
   if (!server) throw new Error('TEST_S3 is not set: run tests through `npm test`')
@@ -33,7 +33,7 @@ export async function testBucket(corsOrigins = ['http://localhost:3000']): Promi
   return settings
 }
 
-/** The server's own client, for what a test does as an attacker or an operator; closed after the test. */
+/** Returns an S3 client for what a test does as an attacker or an operator. It is closed after the test. */
 export function bucketClient(t: Teardown, { region, endpoint = '', ...settings }: S3Settings): S3Client {
   const { accessKeyId, secretAccessKey } = settings
   const client = new S3Client({
@@ -44,7 +44,7 @@ export function bucketClient(t: Teardown, { region, endpoint = '', ...settings }
   return client
 }
 
-/** A fresh bucket as somebody made it who does not know us: no rules, no policy, and no key for uploads. */
+/** Makes a bucket without our rules and policy, and returns settings without a key for uploads. */
 export async function bareBucket(t: Teardown): Promise<S3Settings> {
   const { upload: _none, ...settings } = await testBucket()
   const bucket = randomName().replaceAll('_', '-')
@@ -52,7 +52,7 @@ export async function bareBucket(t: Teardown): Promise<S3Settings> {
   return { ...settings, bucket }
 }
 
-/** Makes a bucket keep versions or stop it, and then writes and hides objects under these keys, as a DELETE hides them. */
+/** Turns versioning on or off, and then writes and deletes an object under each of these keys, which leaves hidden versions. */
 export async function hideVersions(
   t: Teardown,
   settings: S3Settings,
@@ -68,14 +68,14 @@ export async function hideVersions(
   }
 }
 
-/** The key of every version and every delete marker in a bucket. */
+/** Returns the key of every version and every delete marker in a bucket. */
 export async function versionsIn(t: Teardown, settings: S3Settings): Promise<string[]> {
   const list = new ListObjectVersionsCommand({ Bucket: settings.bucket })
   const { Versions = [], DeleteMarkers = [] } = await bucketClient(t, settings).send(list)
   return [...Versions, ...DeleteMarkers].map(({ Key = '' }) => Key)
 }
 
-/** A fresh object store of the given kind; one that gives out URLs on a folder needs the address they are for. */
+/** Makes an object store of the given kind for one test. */
 export async function testStore(t: Teardown, backend: StoreBackend): Promise<ObjectStore> {
   if (backend === 's3') {
     const store = createS3Store(await testBucket())
