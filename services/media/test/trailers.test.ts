@@ -1,6 +1,6 @@
-import { storeBackends, testStore } from '@playtherapy/testing'
+import { storeBackends, testStore, until } from '@playtherapy/testing'
 import t from 'tap'
-import { clip, closing, form, isNothing, partOf, testMedia, until } from './support.ts'
+import { clip, closing, form, isNothing, partOf, testMedia } from './support.ts'
 
 for (const backend of storeBackends) {
   t.test(`${backend}: a message that does not end well never completes an object`, async (t) => {
@@ -33,7 +33,7 @@ for (const backend of storeBackends) {
         t.equal(completed, 0, `${what} after ${size} bytes`)
       }
     }
-    t.ok(isNothing(await until(() => media.left(), isNothing)))
+    t.ok(isNothing(await until('no object and no row is left', () => media.left(), isNothing)))
     t.equal((await media.upload(form(['file', clip()]))).status, 201)
     t.equal(completed, 1)
   })
