@@ -52,7 +52,7 @@ interface Page {
 }
 
 /** The rows in which a script is searched. An empty script has one, too: it shows that there is nothing to be made. */
-export function* toPages(records: ScriptRecord[]): Iterable<Page> {
+function* toPages(records: ScriptRecord[]): Iterable<Page> {
   const page = (firstRecord: number, shown: PageRecord[]) => ({
     firstRecord,
     folded: shown.map(({ text }) => fold(text)).join('\n'),
