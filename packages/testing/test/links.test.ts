@@ -1,4 +1,4 @@
-/** Every relative link in a Markdown file leads to a file that exists, and to a heading of it where it names one. */
+/** Links and file names in Markdown files: what they lead to exists, headings included. */
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -48,6 +48,19 @@ t.test('no link of the documents is dead', async (t) => {
       const fault = faultOf(document, link)
       return fault ? [`${document}: ${link}: ${fault}`] : []
     }),
+    [],
+  )
+})
+
+t.test('every file of services and packages that a document names is there', async (t) => {
+  const named = filesIn('', '.md').flatMap((document) =>
+    [...readFileSync(join(root, document), 'utf8').matchAll(/\b(?:services|packages)\/[\w.@/-]*\w/g)].map(
+      ([path]) => path,
+    ),
+  )
+  t.ok(named.length > 30, 'they are found')
+  t.strictSame(
+    named.filter((path) => !existsSync(join(root, path))),
     [],
   )
 })
