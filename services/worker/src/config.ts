@@ -35,14 +35,14 @@ export const WorkerConfig = Type.Object({
   ...LogSettings,
   ...ReconcileSettings,
   TRANSCRIBER_URL: providerUrl(
-    'OpenAI-compatible server that makes scripts of recordings, such as `https://…/v1`; none sends nothing',
+    'OpenAI-compatible server that writes scripts of recordings, such as `https://…/v1`; without it nothing is sent',
   ),
   TRANSCRIBER_API_KEY: Type.Optional(Type.String({ minLength: 1, description: 'Its bearer token' })),
   TRANSCRIBER_MODEL: Type.Optional(
     Type.String({ minLength: 1, description: 'The model to ask for; required with `TRANSCRIBER_URL`' }),
   ),
   ANALYSER_URL: providerUrl(
-    'OpenAI-compatible server that makes reports of scripts, such as `https://…/v1`; none sends nothing',
+    'OpenAI-compatible server that writes reports of scripts, such as `https://…/v1`; without it nothing is sent',
   ),
   ANALYSER_API_KEY: Type.Optional(Type.String({ minLength: 1, description: 'Its bearer token' })),
   ANALYSER_MODEL: Type.Optional(
@@ -81,7 +81,7 @@ export const WorkerConfig = Type.Object({
   FFPROBE_PATH: Type.String({ default: 'ffprobe', description: 'The ffprobe program' }),
 })
 
-/** The transcriber or the analyser, if one is configured. Throws ConfigError when its model is not named. */
+/** The transcriber or the analyser, if one is configured. Throws ConfigError when its model is missing. */
 export function providerFrom(
   config: Static<typeof WorkerConfig>,
   role: 'transcriber' | 'analyser',
@@ -94,8 +94,8 @@ export function providerFrom(
 }
 
 /**
- * A worker's object store: S3, or the folder that the local stack names in FILE_STORE_DIRECTORY. A worker gives out no
- * URLs, so the folder needs no address or secret here.
+ * A worker's object store: S3, or the folder that the local stack names in FILE_STORE_DIRECTORY. A worker makes no URLs,
+ * so the folder needs no address and no secret here.
  */
 export function openWorkerStore(env: NodeJS.ProcessEnv): ObjectStore {
   const directory = env.FILE_STORE_DIRECTORY

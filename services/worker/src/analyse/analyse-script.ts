@@ -16,12 +16,12 @@ export interface AnalyseResources {
   db: Database
   store: ObjectStore
   phase: Phase
-  /** Undefined: off. */
+  /** Undefined when none is configured. */
   analyser: Provider | undefined
 }
 
-/** Bytes of a script that is analysed; two hours of talk take a tenth of it. */
-const largestScript = 4 * 1024 ** 2
+/** Most bytes of a script that is analysed; two hours of talk have a tenth of them. */
+const scriptBytes = 4 * 1024 ** 2
 
 /**
  * The job that has the analyser score a script version. Its report becomes a version of the session's report, which
@@ -36,7 +36,7 @@ export function createAnalyseScript({ db, store, phase, analyser }: AnalyseResou
     const taken = await claimAnalysis(db, scriptVersionId)
     if (!taken) return
     const { path, etag, size, caseId, sessionId, follows } = taken
-    if (size > largestScript) throw new PermanentError('The script is too long to be analysed.')
+    if (size > scriptBytes) throw new PermanentError('The script is too long to be analysed.')
     const stream = await store.get(inFolder('script', path), { signal, ...(etag && { ifMatch: etag }) })
     const script: unknown = JSON.parse((await buffer(stream)).toString())
     if (!isScript(script)) throw new PermanentError('The script cannot be read.')
@@ -50,7 +50,7 @@ export function createAnalyseScript({ db, store, phase, analyser }: AnalyseResou
   }
 }
 
-/** Records that an analysis will not be tried again; false when nobody waits for it any more. */
+/** Records that an analysis was given up; false when it is no longer awaited. */
 export const createAnalyseFailed =
   (db: Database) =>
   ({ script_version_id: scriptVersionId }: { script_version_id: number }): Promise<boolean> =>

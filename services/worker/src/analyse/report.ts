@@ -9,7 +9,7 @@ const categories = [
 
 const closed = { additionalProperties: false }
 
-/** What the analyser is to answer. The client shows the first two entries of an interaction. */
+/** The schema of the analyser's answer. The client shows the first two entries of an interaction. */
 export const Analysis = Type.Object(
   {
     reports: Type.Array(
@@ -51,11 +51,11 @@ export const Script = Type.Object({
   ),
 })
 
-/** A script as the analyser reads it: no id, no other key that was saved with a record. */
+/** A script as the analyser gets it: without ids, and without other keys that were saved with a record. */
 export const transcriptOf = ({ scripts }: Static<typeof Script>): string =>
   scripts.map(({ speaker, text, start_time }) => `${start_time ?? ''}\t${speaker}\t${text}`).join('\n')
 
-/** The report as the contract has it: by category, the last of two that are named alike. */
+/** The report in the shape of the contract: by category; of two with the same category, the last. */
 export const reportOf = ({ reports }: Static<typeof Analysis>) => ({
   reports: Object.fromEntries(reports.map((report) => [report.category, report])),
 })

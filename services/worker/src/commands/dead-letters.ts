@@ -2,9 +2,9 @@ import { announce, type Database, outbox, State, sessions, videos } from '@playt
 import { and, asc, eq, inArray, isNotNull } from 'drizzle-orm'
 
 /** Most dead letters shown or retried at once. */
-const most = 1_000
+const mostLetters = 1_000
 
-/** The jobs that were given up, oldest first: what they are, how often they were tried, and why they failed. */
+/** The jobs that were given up, oldest first: name and payload, number of attempts, and reason. */
 export const deadLetters = (db: Database) =>
   db
     .select({
@@ -18,11 +18,12 @@ export const deadLetters = (db: Database) =>
     .from(outbox)
     .where(isNotNull(outbox.failedAt))
     .orderBy(asc(outbox.id))
-    .limit(most)
+    .limit(mostLetters)
 
 /**
- * Announces a job again that was given up, with all its tries, and takes back what its failure left: a failed video is
- * stored again and its session's encoding READY, if it is still the newest. False when there is no such dead letter.
+ * Announces a job again that was given up, with all its attempts, and undoes its failure: a failed video is stored again,
+ * and its session's encoding READY if it is still the current video. False when there is no such dead letter. Locks the
+ * dead letter, the session and the video.
  */
 export const retry = (db: Database, id: number): Promise<boolean> =>
   db.transaction(async (tx) => {
@@ -33,7 +34,7 @@ export const retry = (db: Database, id: number): Promise<boolean> =>
     if (!job) return false
     if ('video_id' in job.payload && job.name === 'encode-video') {
       const videoId = job.payload.video_id
-      // The session first, as everywhere.
+      // The session is locked before its video, as everywhere.
       const [session] = await tx
         .select({ id: sessions.id })
         .from(sessions)

@@ -14,8 +14,8 @@ const Bucket = Type.Object({ id: Type.String() })
 const Key = Type.Object({ secretAccessKey: Type.String() })
 
 /**
- * Makes the key of presigned URLs on a Garage server, through version 2 of its admin API: it may write to the bucket,
- * and neither read it nor own it. Safe to repeat. Rejects where Garage refuses, and where the key has another secret.
+ * Makes the key of presigned URLs on a Garage server, through version 2 of its admin API: the key may write to the bucket,
+ * but neither read nor own it. It may be repeated. Rejects when Garage refuses, or when the key has another secret.
  */
 export async function makeGarageKey({ url, token, bucket, accessKeyId, secretAccessKey }: GarageKey): Promise<void> {
   async function ask(path: string, body?: object): Promise<unknown> {

@@ -1,6 +1,6 @@
 /**
- * Makes the bucket of a new installation, or brings its rules up to date, and tells what of it an operator should know:
- * `npm run prepare-bucket`. Safe to repeat.
+ * `npm run prepare-bucket`: makes the bucket of a new installation or brings its rules up to date, and prints what an
+ * operator should know of it. It may be repeated.
  */
 import { createS3Store, describeBucket, prepareBucket } from '@playtherapy/object-store'
 import { HttpSettings, loadConfig, StoreSettings, s3From } from '@playtherapy/service-kit'
@@ -24,7 +24,7 @@ if (url && token && settings.upload) {
 }
 const refused = await prepareBucket(settings, { corsOrigins })
 console.log('The bucket is ready.')
-for (const rule of refused) console.log(`The server does not know this rule, set it up there by hand: ${rule}`)
+for (const rule of refused) console.log(`The server does not support this rule; set it up there by hand: ${rule}`)
 for (const sentence of await describeBucket(settings)) console.log(sentence)
 const store = createS3Store(settings)
 const { notice } = await store.judgeUploads()

@@ -1,6 +1,6 @@
 /**
- * `npm run sweep-orphans`: removes what the object store holds without a row and that is older than the grace period,
- * as workers do every hour. With `--dry-run` it only says what that would be. Keys hold ids and no names.
+ * `npm run sweep-orphans`: removes objects without a row that are older than the grace period, as workers do every hour.
+ * With `--dry-run` it only lists them. Keys hold ids and no names.
  */
 import { parseArgs } from 'node:util'
 import { openDatabase } from '@playtherapy/schema'

@@ -3,8 +3,9 @@ import { audioRenditions, type Database, renditions, sessions, videos } from '@p
 import { and, eq, inArray, lt } from 'drizzle-orm'
 
 /**
- * The job that removes what a newer video has replaced, once that one is encoded: objects first, then rows, so that a
- * crash in between leaves something to repeat. Touches nothing that is still arriving, and nothing that counts.
+ * The job that removes the videos that a newer one has replaced, once that one is encoded. It removes the objects before
+ * the row, so that after a crash the job can find them again. It leaves uploads that are still running, and the current
+ * video.
  */
 export function createDeleteSuperseded({ db, store }: { db: Database; store: ObjectStore }) {
   return async ({ session_id }: { session_id: number }): Promise<void> => {

@@ -33,7 +33,7 @@ export interface EncodeResources {
   settings: EncodeSettings
 }
 
-/** How often progress is written and the lease renewed, in milliseconds. */
+/** Pause between two renewals of the lease, which also write the progress, in milliseconds. */
 const beatMs = 1_000
 
 const unreadable = 'The file cannot be read as a video. It may be damaged or incomplete.'
@@ -48,13 +48,13 @@ const changed = 'The uploaded file was changed or removed after it was announced
 
 type Stored = Pick<NewRendition, 'path' | 'size' | 'etag' | 'audio'>
 
-/** Another attempt, a newer video or a deletion has made this one superfluous. */
+/** Another attempt or a newer video has replaced this one, or its session was deleted. */
 class OvertakenError extends Error {}
 
 /**
- * The job that makes the rendition of a stored original: claims the video, probes and converts it from the object store
- * through a scratch file back to the object store, and commits. Safe to run twice at once: each attempt writes an
- * object of its own, one commits, the other removes what it wrote.
+ * The job that makes the rendition of a stored original: it claims the video, probes it, converts it from the object
+ * store into a scratch file, stores the result and commits. It may run twice at once: each attempt writes objects of its
+ * own, one attempt commits, and the other removes what it wrote.
  */
 export function createEncodeVideo(resources: EncodeResources) {
   const { db, store, settings } = resources
@@ -67,7 +67,7 @@ export function createEncodeVideo(resources: EncodeResources) {
     const beat = setInterval(() => {
       renew(db, claim, progress)
         .then((counts) => counts || stop.abort(new OvertakenError()))
-        // While the database is away the lease may run out; the commit is conditional all the same.
+        // While the database is down the lease may run out. The commit then finds another attempt, and changes nothing.
         .catch(() => {})
     }, beatMs)
     const scratch: ScratchFile[] = []
@@ -84,7 +84,7 @@ export function createEncodeVideo(resources: EncodeResources) {
         await discard(store, [stored, ...(stored.audio ? [stored.audio] : [])])
       }
     } catch (error) {
-      // What was deleted or replaced meanwhile may have lost its original already: no fault of the recording's.
+      // A video that was deleted or replaced meanwhile may have lost its original: this is no error of the recording.
       const counts = !stop.signal.aborted && (await renew(db, claim, progress).catch(() => true))
       if (!counts) return await giveWay(db, claim)
       await release(db, claim).catch(() => {})
@@ -96,13 +96,13 @@ export function createEncodeVideo(resources: EncodeResources) {
   }
 }
 
-/** Records that a video will not be tried again; false when it is gone. */
+/** Records that the encode of a video was given up; false when the video was deleted. */
 export const createEncodeFailed =
   (db: Database) =>
   ({ video_id }: { video_id: number }, reason: string): Promise<boolean> =>
     fail(db, video_id, reason)
 
-/** Stores what this attempt made, under keys of its own: all of it, or nothing. */
+/** Stores the files of this attempt under its own keys: both, or none. */
 async function putFiles(
   store: ObjectStore,
   claim: Claim,
@@ -126,7 +126,7 @@ async function putFiles(
   }
   const [fault] = [video, audio].flatMap((put) => (put.status === 'rejected' ? [put.reason] : []))
   const left = [video, audio].flatMap((put) => (put.status === 'fulfilled' && put.value ? [put.value] : []))
-  // What cannot be removed now is the orphan sweep's.
+  // The orphan sweep removes what cannot be removed now.
   await discard(store, left).catch(() => {})
   throw fault
 }
@@ -134,7 +134,7 @@ async function putFiles(
 const discard = (store: ObjectStore, objects: { path: string }[]): Promise<void> =>
   store.delete(objects.map(({ path }) => inFolder('video', path)))
 
-/** From the object store into scratch files, checked. */
+/** Converts the original into scratch files and checks the result. Throws PermanentError when the recording is at fault. */
 async function convert(
   { store, settings }: EncodeResources,
   claim: Claim,
@@ -161,7 +161,7 @@ async function convert(
       seconds: original.seconds,
     })
     if (source.fault()) throw source.fault()
-    // What ffmpeg wrote without complaint and nobody can read is our disk's fault, not the original's.
+    // If ffmpeg reported no error and its result cannot be read, our disk is at fault and not the original.
     const made = { path: files.video.pathFor(3), files: [files.video.handle] }
     const result = await probe(made, 'mp4', probing).catch(() => {
       throw new FfmpegError('disk full')
@@ -175,12 +175,12 @@ async function convert(
   }
 }
 
-/** Whether another attempt makes sense: not if the file itself is at fault. */
+/** The error to throw: a PermanentError if the recording itself is at fault, so that another attempt makes no sense. */
 function judged(error: unknown, source: OpenSource, { maxSeconds }: EncodeSettings, signal: AbortSignal): unknown {
   if (signal.aborted) return error
   const cause = source.fault() ?? error
   if (cause instanceof ObjectChangedError || cause instanceof ObjectMissingError) return new PermanentError(changed)
-  // Half a file looks like a broken one, so whatever was found wrong with it says nothing.
+  // Half a file looks like a broken one, so what ffmpeg says of it means nothing.
   if (source.fault()) return cause
   if (error instanceof UnreadableError) return new PermanentError(unreadable)
   if (!(error instanceof FfmpegError)) return error
@@ -196,12 +196,12 @@ function judged(error: unknown, source: OpenSource, { maxSeconds }: EncodeSettin
 }
 
 /**
- * The length that a container states. A transport stream's is only a guess: camcorders' clock starts anywhere and may
- * begin anew during the recording, after 26.5 hours of it (33 bits at 90 kHz).
+ * The length that a container states, in seconds. That of a transport stream is only a guess: a camcorder's clock starts
+ * at any value, and starts again at 0 after 26.5 hours (33 bits at 90 kHz), also during a recording.
  */
 const expectedSeconds = ({ seconds }: Probe, container: Container) => (container === 'mpegts' ? undefined : seconds)
 
-/** What came out must be playable, and as long as what went in where that is known for certain. */
+/** Checks that the result is playable and, where the original's length is certain, as long. Throws PermanentError. */
 function check(original: Probe, { video, audio, seconds }: Probe, { container }: Claim) {
   const complete =
     video?.codec === 'h264' && (audio?.codec ?? 'aac') === 'aac' && Boolean(audio) === Boolean(original.audio)

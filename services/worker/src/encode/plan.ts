@@ -2,28 +2,28 @@ import { PermanentError } from '@playtherapy/jobs'
 import { largestPicture, threadsFor } from '../ffmpeg/limits.ts'
 import type { AudioStream, Probe, VideoStream } from '../ffmpeg/probe.ts'
 
-/** Frames a second that count as 30: cameras say 30.02, and a rounded time base may claim a little more. */
+/** Most frames a second that are taken for 30: cameras state 30.02, and a rounded time base a little more. */
 const fastest = 31
 
-/** The picture must fit into this, lying or standing: 1080p. */
+/** The sides of 1080p, in pixels. The picture must fit into them in landscape or in portrait. */
 const longSide = 1920
 const shortSide = 1080
 
 export interface Plan {
-  /** Whether the picture is copied as it is, which takes no time. */
+  /** Whether the picture is copied without encoding, which is fast. */
   remux: boolean
   /** Threads of ffmpeg's parts. */
   threads: ReturnType<typeof threadsFor>
-  /** ffmpeg's output options, all but the file. */
+  /** ffmpeg's output options, without the file. */
   options: string[]
-  /** The same for the sound alone, as transcribers want it; undefined for a silent film. */
+  /** The same for a file of the sound alone, for a transcriber; undefined without sound. */
   audioOptions: string[] | undefined
 }
 
 const fits = ({ width, height }: VideoStream) =>
   Math.max(width, height) <= longSide && Math.min(width, height) <= shortSide
 
-/** H.264 that every browser plays as it is, upright, and within 1080p and 30 frames a second. */
+/** Whether every browser plays the picture as it is: H.264, upright, within 1080p and 30 frames a second. */
 const playableVideo = (video: VideoStream) =>
   video.codec === 'h264' &&
   ['yuv420p', 'yuvj420p'].includes(video.pixelFormat) &&
@@ -38,7 +38,7 @@ const playableVideo = (video: VideoStream) =>
 const playableAudio = (audio: AudioStream) =>
   audio.codec === 'aac' && (audio.profile === 'LC' || audio.profile === '') && audio.channels <= 2
 
-/** Square pixels first, then into the box without enlarging; both sides even, as 4:2:0 needs. ffmpeg turns it before. */
+/** Makes pixels square, then shrinks the picture into 1080p; both sides even, as 4:2:0 needs. ffmpeg has turned it before. */
 const scale = [
   "scale=w='trunc(iw*sar/2)*2':h='trunc(ih/2)*2'",
   'setsar=1',
@@ -47,9 +47,9 @@ const scale = [
 ]
 
 /**
- * What ffmpeg has to do: copy what browsers play already, transcode the rest to H.264 yuv420p within 1080p and 30
- * frames a second, and AAC. Nothing but picture and sound goes along: a phone's metadata holds where it was.
- * Throws PermanentError when there is no picture, or one too large to decode.
+ * Plans ffmpeg's work: it copies what browsers play, and transcodes the rest to H.264 yuv420p within 1080p and 30 frames
+ * a second, and AAC. Only picture and sound are kept: a phone's metadata holds the place of the recording.
+ * Throws PermanentError when there is no picture, or one that is too large to decode.
  */
 export function plan({ video, audio }: Probe): Plan {
   if (!video) throw new PermanentError('The file has no picture, only sound or nothing at all.')

@@ -109,7 +109,7 @@ export const giveWay = (db: Database, claim: Claim): Promise<void> =>
     if (rows.length > 0) await announce(tx, 'delete-superseded', { session_id: locked.session.id })
   })
 
-/** Lets the next attempt begin at once. */
+/** Ends the lease, so that the next attempt can begin at once. */
 export async function release(db: Database, claim: Claim): Promise<void> {
   await db.update(videos).set({ leaseUntil: null }).where(mine(claim))
 }
@@ -121,7 +121,7 @@ export interface NewRendition {
   seconds: number
   width: number
   height: number
-  /** The sound alone, where there is any. */
+  /** The file of the sound alone, where the video has sound. */
   audio?: { path: string; size: number; etag: string }
 }
 

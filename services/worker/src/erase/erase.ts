@@ -3,15 +3,15 @@ import { type Database, erasures } from '@playtherapy/schema'
 import { eq, sql } from 'drizzle-orm'
 
 /** Objects removed with one call; S3's own limit. */
-const batchSize = 1_000
+const batchKeys = 1_000
 
-/** Hours after which no URL given out before the deletion can still bring an object: see `announce` where it is written. */
+/** Hours after which no URL from before the deletion can bring an object any more; the second run is announced for then. */
 const lastSweepHours = 25
 
 /**
- * The job behind a deleted case or session: empties everything below it in the object store, unfinished uploads
- * included. It runs at once and again a day later, when presigned URLs have expired and uploads then in flight are
- * over; that last run removes the tombstone. Safe to repeat at any point.
+ * The job of a deleted case or session: it removes everything below it from the object store, with unfinished uploads. It
+ * runs at once, and again a day later, when presigned URLs have expired and uploads from before have ended; that last
+ * run removes the tombstone. It may be repeated at any point.
  */
 export function createErase({ db, store, phase }: { db: Database; store: ObjectStore; phase: Phase }) {
   return async ({ erasure_id }: { erasure_id: number }): Promise<void> => {
@@ -34,7 +34,7 @@ async function empty(store: ObjectStore, prefix: string): Promise<void> {
   let keys: string[] = []
   for await (const { key } of store.list(prefix)) {
     keys.push(key)
-    if (keys.length < batchSize) continue
+    if (keys.length < batchKeys) continue
     await store.delete(keys)
     keys = []
   }

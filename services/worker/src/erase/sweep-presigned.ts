@@ -2,12 +2,12 @@ import { inFolder, type ObjectStore } from '@playtherapy/object-store'
 import { type Database, videos } from '@playtherapy/schema'
 import { and, eq, isNull } from 'drizzle-orm'
 
-/** Why a swept row says it failed, in the moment between its end and its removal. */
+/** The failure of a swept row, until the row is removed too. */
 const neverAnnounced = 'The upload was never completed.'
 
 /**
- * The job that removes a presigned upload nobody announced: first the row becomes one that can no longer be announced,
- * then the object goes, then the row. Safe to repeat at any point; does nothing to a video that was announced.
+ * The job that removes a presigned upload that nobody announced: first the row becomes failed, so that it can no longer
+ * be announced, then the object is removed, then the row. It may be repeated at any point, and leaves announced videos.
  */
 export function createSweepPresigned({ db, store }: { db: Database; store: ObjectStore }) {
   return async ({ video_id }: { video_id: number }): Promise<void> => {

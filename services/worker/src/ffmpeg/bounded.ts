@@ -4,17 +4,17 @@ import type { Readable } from 'node:stream'
 
 /** What ffmpeg or ffprobe reads. */
 export interface Input {
-  /** Stands on the command line, where every user of the machine can read it: it must open nothing by itself. */
+  /** It is on the command line, where every user of the machine can read it, so it must give access to nothing. */
   path: string
-  /** Environment of the process, which only its own user can read. */
+  /** Environment of the process; only its own user can read it. */
   env?: Record<string, string>
-  /** Open files that the process gets as its descriptors from 3 on. */
+  /** Open files that become the descriptors of the process, from 3 on. */
   files?: FileHandle[]
 }
 
-/** What a process may take. The system enforces them, so that a hostile recording cannot. */
+/** Most that a process may use. The system enforces it, so that a hostile recording cannot exceed it. */
 export interface Bounds {
-  /** Memory of its own, in bytes: heap, decoded frames and stacks, without the program's code. */
+  /** Its own memory in bytes: heap, decoded frames and stacks, without the program's code. */
   memoryBytes: number
   cpuSeconds: number
   /** Largest file it may write, in bytes. */
@@ -22,10 +22,10 @@ export interface Bounds {
 }
 
 /**
- * Sets the limits, then becomes the program. A copy of the shell stays behind and waits for the end of standard input,
- * which the worker holds open: when the worker dies, however, the copy kills the process group, which is the program's
- * alone. A limit that the system does not know, or that is lower already, is passed over. No core dump is written: it
- * would hold frames of the recording.
+ * Sets the limits, then becomes the program. A copy of the shell stays and waits for the end of standard input, which the
+ * worker holds open: when the worker ends in any way, the copy kills the process group, in which only the program is. A
+ * limit that the system does not know, or that is lower already, is skipped. No core dump is written: it would hold
+ * frames of the recording.
  */
 const script = `
 ulimit -c 0; ulimit -S -d "$1"; ulimit -S -t "$2"; ulimit -S -f "$3"; shift 3
@@ -42,8 +42,8 @@ interface BoundedProcess {
 
 /**
  * Starts a program within bounds, in a process group of its own, so that a terminal's Ctrl-C does not reach it. It ends
- * when this process ends. Nothing of our environment goes along but PATH: the rest holds secrets.
- * Exit codes of the shell: 126 and 127, the program cannot be started.
+ * when this process ends. It gets only PATH of our environment, because the rest holds secrets.
+ * The shell exits with 126 or 127 when the program cannot be started.
  */
 export function startBounded(
   program: string,
@@ -65,12 +65,12 @@ export function startBounded(
   return { child, stdout, stderr }
 }
 
-/** Signals that a program brings upon itself: by a fault in it, or by exceeding a bound. */
+/** Signals that a program causes itself, by a crash or by exceeding a bound. */
 const ownFaults = new Set(['SIGABRT', 'SIGBUS', 'SIGFPE', 'SIGILL', 'SIGSEGV', 'SIGSYS', 'SIGTRAP', 'SIGXCPU'])
 
 /**
- * Whether a program that ended without success did so because of its input. Otherwise it could not be started (126,
- * 127), or somebody else ended it: by a signal, on which ffmpeg exits with 255.
+ * Whether a program failed because of its input. Otherwise it could not be started (126, 127), or another process ended
+ * it by a signal, on which ffmpeg exits with 255.
  */
 export const isOwnFault = (code: number | null, signal: string | null): boolean =>
   code === null ? ownFaults.has(signal ?? '') : ![126, 127, 255].includes(code)

@@ -17,9 +17,9 @@ export interface FfmpegRun {
   /** Output options and file of each output, see plan.ts. */
   outputs: { options: string[]; file: ScratchFile }[]
   threads: Pick<ReturnType<typeof threadsFor>, 'decoder' | 'filter'>
-  /** Length of the source, where it is known: what progress is measured against. */
+  /** Length of the source where it is known, to compute the progress. */
   seconds: number | undefined
-  /** Kills an ffmpeg that has not moved for so long. */
+  /** Kills an ffmpeg that made no progress for so long. */
   stallSeconds: number
   /** Kills an ffmpeg that writes a larger file. */
   maxBytes: number
@@ -27,14 +27,14 @@ export interface FfmpegRun {
   maxSeconds: number
   memoryBytes: number
   signal: AbortSignal
-  /** Percent done, as often as ffmpeg says so. */
+  /** Called with the percentage done, as often as ffmpeg reports it. */
   onProgress(percent: number): void
 }
 
 /**
- * Why ffmpeg ended without a result. Because of its input: it complained or crashed (`unreadable`), or exceeded a
- * bound (`too large`, `too long`, `too much memory`, `too much work`). For other reasons: no progress, the scratch disk
- * is full, somebody else such as the kernel killed it, or our signal did.
+ * Why ffmpeg ended without a result. Because of its input: it reported an error or crashed (`unreadable`), or exceeded
+ * a bound (`too large`, `too long`, `too much memory`, `too much work`). Or for other reasons: it made no progress
+ * (`stalled`), the scratch disk is full, another process such as the kernel killed it, or our signal did (`aborted`).
  */
 type Why =
   | 'unreadable'
@@ -56,14 +56,14 @@ export class FfmpegError extends Error {
   }
 }
 
-/** Bytes of ffmpeg's complaints that are kept to look at; they can hold a path, so they are never logged. */
-const tail = 4_096
-/** How often the CPU time is looked at, in milliseconds. */
+/** Bytes of ffmpeg's error output that are kept, to find the reason. It can hold a path, so it is never logged. */
+const errorBytes = 4_096
+/** Pause between two looks at the CPU time, in milliseconds. */
 const lookMs = 1_000
-/** Seconds that the system's own limit lies above ours, which is looked at more seldom. */
+/** CPU seconds by which the system's limit is above ours: ours is looked at only once a second. */
 const marginSeconds = 30
 
-/** CPU seconds that a process has used so far; 0 where the system does not tell. */
+/** CPU seconds that a process has used so far; 0 where the system has no /proc. */
 async function cpuSecondsOf(pid: number | undefined): Promise<number> {
   const stat = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => '')
   // The name in front may hold blanks. In proc(5) these are utime and stime, in hundredths of a second.
@@ -71,12 +71,12 @@ async function cpuSecondsOf(pid: number | undefined): Promise<number> {
   return (Number(fields[11] ?? 0) + Number(fields[12] ?? 0)) / 100
 }
 
-function whyEnded(complaints: string, code: number | null, signal: string | null): Why {
-  if (/No space left on device|Disk quota exceeded/i.test(complaints)) return 'disk full'
+function whyEnded(errorOutput: string, code: number | null, signal: string | null): Why {
+  if (/No space left on device|Disk quota exceeded/i.test(errorOutput)) return 'disk full'
   if (signal === 'SIGXFSZ') return 'too large'
   if (signal === 'SIGXCPU') return 'too much work'
   if (!isOwnFault(code, signal)) return 'killed'
-  return /Cannot allocate memory|malloc of size|bad_alloc/i.test(complaints) ? 'too much memory' : 'unreadable'
+  return /Cannot allocate memory|malloc of size|bad_alloc/i.test(errorOutput) ? 'too much memory' : 'unreadable'
 }
 
 /** Runs ffmpeg from its input to scratch files, within bounds. Throws FfmpegError. */
@@ -103,16 +103,16 @@ export async function runFfmpeg(run: FfmpegRun): Promise<void> {
   const abort = () => kill('aborted')
   run.signal.addEventListener('abort', abort, { once: true })
 
-  let complaints = ''
+  let errorOutput = ''
   stderr.on('data', (text) => {
-    complaints = (complaints + text).slice(-tail)
+    errorOutput = (errorOutput + text).slice(-errorBytes)
   })
   let stalled = setTimeout(kill, run.stallSeconds * 1000, 'stalled')
   let written = 0
   const position = new Map<string, string>()
   createInterface({ input: stdout }).on('line', (line) => {
     const [key = '', value = ''] = line.split('=', 2)
-    // Movement is time or bytes; the report itself comes whether or not anything moves.
+    // Progress is a change of time or bytes; the report itself comes also without progress.
     if ((key === 'out_time_ms' || key === 'total_size') && position.get(key) !== value) {
       position.set(key, value)
       clearTimeout(stalled)
@@ -130,7 +130,7 @@ export async function runFfmpeg(run: FfmpegRun): Promise<void> {
   }, lookMs)
   try {
     const [code, signal] = await once(child, 'close')
-    if (why || code !== 0) throw new FfmpegError(why ?? whyEnded(complaints, code, signal))
+    if (why || code !== 0) throw new FfmpegError(why ?? whyEnded(errorOutput, code, signal))
   } finally {
     clearInterval(working)
     clearTimeout(stalled)

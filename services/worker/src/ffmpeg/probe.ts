@@ -6,7 +6,7 @@ import { pictureLimit } from './limits.ts'
 
 export type Container = (typeof container.enumValues)[number]
 
-/** ffmpeg's demuxer of each container. Forced, so that a playlist or script in disguise opens nothing else. */
+/** ffmpeg's demuxer for each container. It is forced, so that a playlist with another name opens no other file. */
 export const demuxer = { mp4: 'mov', matroska: 'matroska', mpegts: 'mpegts' } as const satisfies Record<
   Container,
   string
@@ -45,7 +45,7 @@ export interface VideoStream {
   rotation: number
   squarePixels: boolean
   interlaced: boolean
-  /** Frames a second, the higher of the average and the stream's own claim. */
+  /** Frames a second: the higher of the average and what the stream states. */
   frameRate: number
 }
 
@@ -57,18 +57,18 @@ export interface AudioStream {
 }
 
 export interface Probe {
-  /** Undefined where the container does not say. */
+  /** Undefined where the container does not state it. */
   seconds: number | undefined
-  /** The first real picture: a cover in a sound file is none. */
+  /** The first stream of pictures that is no cover image. */
   video: VideoStream | undefined
   audio: AudioStream | undefined
 }
 
 /** Longest time for a probe, in milliseconds: it may have to read the end of a file of many gigabytes. */
-const patienceMs = 120_000
-/** CPU seconds of a probe: a recording of twelve hours takes two or three. */
+const probeMs = 120_000
+/** Most CPU seconds of a probe: a recording of twelve hours needs two or three. */
 const cpuSeconds = 60
-/** Most bytes of an answer: some thousand streams. */
+/** Most bytes of ffprobe's output, enough for some thousand streams. */
 const answerBytes = 4 * 1024 ** 2
 
 /** The input cannot be read as that container, or not within ffprobe's bounds. */
@@ -82,11 +82,11 @@ export interface ProbeSettings {
   signal: AbortSignal
 }
 
-/** ffprobe's answer. Throws UnreadableError when the input is at fault, another error when the machine is. */
+/** Returns ffprobe's output. Throws UnreadableError when the input is at fault, another error when the machine is. */
 async function ask(args: string[], { ffprobePath, memoryBytes, signal }: ProbeSettings, input: Input): Promise<string> {
   const { child, stdout, stderr } = startBounded(ffprobePath, args, { memoryBytes, cpuSeconds, fileBytes: 0 }, input)
   const kill = () => child.kill('SIGKILL')
-  const ending = AbortSignal.any([signal, AbortSignal.timeout(patienceMs)])
+  const ending = AbortSignal.any([signal, AbortSignal.timeout(probeMs)])
   ending.addEventListener('abort', kill, { once: true })
   if (ending.aborted) kill()
   const chunks: Buffer[] = []
@@ -109,7 +109,7 @@ export async function probe(input: Input, container: Container, settings: ProbeS
   const access = ['-protocol_whitelist', input.env ? 'http,tcp' : 'file', '-f', demuxer[container], '-i', input.path]
   const format = ['-v', 'error', '-of', 'json', '-show_format', '-show_streams']
   const answer = await ask([...format, ...pictureLimit, '-threads', '1', ...access], settings, input)
-  // Loading it takes a third of a second, which no start should have to.
+  // Loading it takes a third of a second, by which a process would start later.
   const { Parse } = await import('typebox/value')
   const { streams = [], format: file } = read(() => Parse(Output, JSON.parse(answer)))
   const picture = streams.find((stream) => stream.codec_type === 'video' && stream.disposition?.attached_pic !== 1)
@@ -131,7 +131,7 @@ function read<T>(parse: () => T): T {
   try {
     return parse()
   } catch {
-    throw new UnreadableError('ffprobe: an answer that makes no sense')
+    throw new UnreadableError('ffprobe: output of another shape')
   }
 }
 
@@ -151,7 +151,7 @@ function toVideo(stream: Static<typeof Stream>): VideoStream {
   }
 }
 
-/** `30000/1001` as a number; 0 where it is not known. */
+/** A fraction such as `30000/1001` as a number; 0 where it is unknown. */
 function rate(fraction = '0/0'): number {
   const [above = 0, below = 0] = fraction.split('/').map(Number)
   return below > 0 ? above / below : 0

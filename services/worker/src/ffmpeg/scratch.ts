@@ -3,29 +3,30 @@ import { constants } from 'node:fs'
 import { access, chmod, type FileHandle, mkdir, open, readdir, rm, stat, statfs, unlink } from 'node:fs/promises'
 import { join } from 'node:path'
 
-/** How long a file's lease lasts, and how often it is renewed, in milliseconds. */
+/** Life of a file's lease, and pause between two renewals, in milliseconds. */
 const leaseMs = 60_000
 const renewMs = 10_000
-/** Everything in the scratch folder that is ours begins so; in older releases too. */
+/** Begins the names of our files in the scratch folder, in older releases too. */
 const prefix = 'encode-'
 /** Free bytes of the scratch disk below which no encode can be expected to succeed. */
 const leastFreeBytes = 64 * 1024 ** 2
 
-/** Where a process finds its own open files again by their numbers; only Linux lets them be opened anew there. */
+/** The folder of a process's own open files by their numbers. Only on Linux can they be opened again there. */
 const descriptors = process.platform === 'linux' ? '/proc/self/fd' : undefined
 
 /** A file for the output of one process. */
 export interface ScratchFile {
   handle: FileHandle
-  /** What a process opens that has the file as descriptor `fd`. */
+  /** The path for a process that has the file as descriptor `fd`. */
   pathFor(fd: number): string
   /** Closes and removes it. */
   close(): Promise<void>
 }
 
 /**
- * Makes a file that only our user can open. On Linux it has no name from the start, so that whatever ends this process
- * also frees the file. Elsewhere it keeps its name, and its modification time is its lease: see {@link sweepScratch}.
+ * Makes a file that only our user can open. On Linux its name is removed at once, so that the system frees the file when
+ * this process ends in any way. Elsewhere it keeps its name, and its modification time is its lease: see
+ * {@link sweepScratch}.
  */
 export async function openScratchFile(directory: string): Promise<ScratchFile> {
   await mkdir(directory, { recursive: true, mode: 0o700 })
@@ -47,8 +48,8 @@ export async function openScratchFile(directory: string): Promise<ScratchFile> {
 }
 
 /**
- * Makes the scratch folder private and empties it of what is nobody's. Throws when it belongs to another user, who
- * could exchange what is in it.
+ * Makes the scratch folder private and removes what dead workers left in it. Throws when it belongs to another user, who
+ * could exchange files in it.
  */
 export async function prepareScratch(directory: string): Promise<void> {
   await mkdir(directory, { recursive: true, mode: 0o700 })
@@ -59,7 +60,7 @@ export async function prepareScratch(directory: string): Promise<void> {
   await sweepScratch(directory)
 }
 
-/** Removes what dead workers left, that is whose lease ran out: workers in containers share the disk and no process ids. */
+/** Removes files whose lease ran out: workers in containers share the disk, but cannot see each other's processes. */
 export async function sweepScratch(directory: string): Promise<void> {
   const names = await readdir(directory).catch(() => [])
   for (const name of names.filter((name) => name.startsWith(prefix))) {

@@ -10,27 +10,27 @@ export interface Source {
   store: ObjectStore
   key: string
   size: number
-  /** What the object's ETag was when it was announced; every read insists on it. */
+  /** The object's ETag when it was announced. A read of an object with another one fails. */
   etag: string
 }
 
 export interface OpenSource {
   /** What ffmpeg and ffprobe read. */
   input: Input
-  /** The first fault that reading met, if any: it decides whether another try makes sense. */
+  /** The first error of a read, if any: it decides whether another attempt makes sense. */
   fault(): unknown
   close(): Promise<void>
 }
 
-/** All that stands on a command line. No name is looked up: the request goes to the proxy. */
+/** The only address on a command line. Its name is not resolved, because the request goes to the proxy. */
 const url = 'http://original/'
 const user = 'worker'
 
 /**
- * Serves one original to ffmpeg by ranges on loopback, so that both object stores are alike to it, nothing expires
- * during an encode, and a reader that leaves ends the read at once. It stands as an HTTP proxy with a password of its
- * own: ffmpeg of every release takes proxy and password from the environment, which unlike a command line only its own
- * user can read. Who finds the port and has no password gets 407.
+ * Serves one original to ffmpeg by ranges on loopback. So both object stores look the same to ffmpeg, nothing expires
+ * during an encode, and the read ends at once when ffmpeg disconnects. It is an HTTP proxy with a password of its own:
+ * every release of ffmpeg reads proxy and password from the environment, which, unlike a command line, only its own user
+ * can read. Requests without the password get 407.
  */
 export async function openSource({ store, key, size, etag }: Source): Promise<OpenSource> {
   const password = randomBytes(24).toString('hex')
@@ -72,7 +72,7 @@ export async function openSource({ store, key, size, etag }: Source): Promise<Op
     const left = new AbortController()
     response.once('close', () => left.abort())
     const original = await store.get(key, { start, end, ifMatch: etag, signal: left.signal })
-    // Told apart here: afterwards the answer is destroyed, whoever broke off.
+    // Decided here: later the response is destroyed, whether the store or ffmpeg ended it.
     original.once('error', (error) => {
       if (!left.signal.aborted) fault ??= error
     })
@@ -81,7 +81,7 @@ export async function openSource({ store, key, size, etag }: Source): Promise<Op
 
   const server = createServer((request, response) => {
     serve(request, response).catch((error: unknown) => {
-      // ffmpeg seeks by leaving; that is no fault of the source.
+      // ffmpeg seeks by disconnecting, which is no error of the source.
       if (!response.closed && !response.destroyed) fault ??= error
       else if (error instanceof ObjectChangedError || error instanceof ObjectMissingError) fault ??= error
       response.destroy()

@@ -2,12 +2,12 @@ import { ajvOptions, parseJson } from '@playtherapy/service-kit'
 import { Ajv } from 'ajv'
 import type { Static, TSchema } from 'typebox'
 
-/** What checks anything that comes from outside of us here. */
+/** Checks what comes from outside: responses of providers, and stored scripts. */
 export const ajv = new Ajv(ajvOptions)
 
 /**
- * A text as JSON of this schema, or what is wrong with it, in a few words that can be sent back. It is read as strictly
- * as a request: what nobody could save may not come in here.
+ * Reads a text as JSON of this schema. `fault` says in a few words what is wrong with it, and can be sent back. JSON that
+ * our own routes would refuse is refused here too.
  */
 export function readAnswer<S extends TSchema>(text: string, schema: S): { value: Static<S> } | { fault: string } {
   let value: unknown

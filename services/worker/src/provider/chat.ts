@@ -5,7 +5,7 @@ import { type Provider, post, unusable } from './provider.ts'
 export interface Question<S extends TSchema> {
   system: string
   user: string
-  /** What the answer must be; sent along, and checked all the same. */
+  /** The schema of the answer. It is sent to the server, and the answer is checked all the same. */
   schema: S
   signal: AbortSignal
 }
@@ -15,8 +15,8 @@ const Completion = Type.Object({
 })
 
 /**
- * Asks for a JSON document. An answer that is none, or not of the schema, is asked for once more with its fault named;
- * then it is a PermanentError. Otherwise throws what `post` throws.
+ * Asks for a JSON document. After an answer that is no JSON or not of the schema, it asks once more and says what was
+ * wrong; a second such answer throws PermanentError. Otherwise it throws what `post` throws.
  */
 export async function ask<S extends TSchema>(analyser: Provider, question: Question<S>): Promise<Static<S>> {
   const { system, user, schema, signal } = question
@@ -36,7 +36,7 @@ export async function ask<S extends TSchema>(analyser: Provider, question: Quest
     const answer = content === undefined ? { fault: 'no message' } : readAnswer(content, schema)
     if ('value' in answer) return answer.value
     if (again) throw unusable(analyser)
-    // What it said is not sent back: it may be as large as it is wrong.
+    // The wrong answer is not sent back, because it may be large.
     messages.push({ role: 'user', content: `Your last answer was not valid: ${answer.fault}. Answer again.` })
   }
 }

@@ -3,29 +3,30 @@ import { PermanentError } from '@playtherapy/jobs'
 
 /** An OpenAI-compatible server, as the operator configured it. */
 export interface Provider {
-  /** What it does for us: `analyser` or `transcriber`. */
+  /** Its name in error messages: `analyser` or `transcriber`. */
   role: string
-  /** Up to and with its version, without a slash at the end. */
+  /** Base URL with the version of its API, without a slash at the end. */
   url: string
   apiKey?: string
   model: string
-  /** Milliseconds that one answer may take, five minutes less a little by default. */
+  /** Longest time of one request, in milliseconds; a little less than five minutes by default. */
   timeoutMs?: number
 }
 
-/** Tries of one request within a job's try; the job itself comes back later. */
-const tries = 3
-/** Longest wait that a server may ask for within a try, in milliseconds. */
-const longestWait = 30_000
-/** Bytes of an answer. */
-const largestAnswer = 4 * 1024 ** 2
+/** Most requests within one attempt of a job; the job itself has later attempts. */
+const mostRequests = 3
+/** Longest pause that a server may ask for within an attempt, in milliseconds. */
+const longestPauseMs = 30_000
+/** Most bytes of a response. */
+const responseBytes = 4 * 1024 ** 2
 
-/** The error of an answer that no further try mends. */
+/** The error for a response that is unusable also the second time. */
 export const unusable = ({ role }: Provider) => new PermanentError(`The ${role} gave no usable answer.`)
 
 /**
- * Sends one request and answers the text that comes back. 429 and 5xx are tried again after the pause the server asks
- * for, then thrown; other refusals and endless answers are a PermanentError. A text is sent as JSON.
+ * Sends one request and returns the text of the response. After 429 and 5xx it is sent again, after the pause that the
+ * server asks for; the third such response throws. Throws PermanentError for other refusals and for responses that are
+ * too large. A string is sent as JSON.
  */
 export async function post(
   provider: Provider,
@@ -42,7 +43,7 @@ export async function post(
         ...(apiKey && { authorization: `Bearer ${apiKey}` }),
       },
       body,
-      // What is sent and the key go to the address that was configured and to no other.
+      // The content and the key must reach only the address that was configured.
       redirect: 'error',
       signal: AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]),
     })
@@ -51,7 +52,7 @@ export async function post(
     const { status } = response
     if (status !== 429 && status < 500) throw new PermanentError(`The ${role} refused the request.`)
     const wait = waitOf(response.headers.get('retry-after')) ?? 1_000 * attempt
-    if (attempt === tries || wait > longestWait) throw new Error(`the ${role} answered ${status}`)
+    if (attempt === mostRequests || wait > longestPauseMs) throw new Error(`the ${role} answered ${status}`)
     await setTimeout(wait, undefined, { signal })
   }
 }
@@ -68,7 +69,7 @@ async function bounded(provider: Provider, response: Response): Promise<string> 
   let size = 0
   for await (const chunk of response.body ?? []) {
     size += chunk.byteLength
-    if (size > largestAnswer) throw unusable(provider)
+    if (size > responseBytes) throw unusable(provider)
     chunks.push(chunk)
   }
   return Buffer.concat(chunks).toString()

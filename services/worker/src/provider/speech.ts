@@ -2,18 +2,18 @@ import { type Static, Type } from 'typebox'
 import { readAnswer } from './answer.ts'
 import { type Provider, post, unusable } from './provider.ts'
 
-/** Seconds into a piece of sound. None is nearly an hour long; servers may run a little over its end. */
+/** Seconds from the beginning of a piece of sound. A piece is much shorter than an hour; servers may exceed it a little. */
 const Seconds = Type.Number({ maximum: 3_600 })
 
-/** What was said from one second to another. */
+/** What was said between two times. */
 const Segment = Type.Object({ start: Seconds, end: Seconds, text: Type.String({ maxLength: 100_000 }) })
 export type Segment = Static<typeof Segment>
 
 const Transcription = Type.Object({ segments: Type.Array(Segment, { maxItems: 20_000 }) })
 
 /**
- * Has one piece of sound transcribed; seconds count from its beginning. What is no transcription with segments is asked
- * for once more, then it is a PermanentError. Otherwise throws what `post` throws.
+ * Has one piece of sound transcribed; seconds count from its beginning. After an answer that is no transcription with
+ * segments it asks once more; a second such answer throws PermanentError. Otherwise it throws what `post` throws.
  */
 export async function transcribe(transcriber: Provider, flac: Buffer, signal: AbortSignal): Promise<Segment[]> {
   for (let again = false; ; again = true) {

@@ -9,9 +9,9 @@ import {
 import { type Database, installation } from '@playtherapy/schema'
 
 /**
- * Makes sure that database and bucket belong together, before a worker removes anything that this database does not
- * know: a fresh database, a wrong one, or a second installation in the same bucket and phase would know none of its
- * recordings. The first worker writes the database's name into the bucket. Rejects when another one stands there.
+ * Makes sure that database and bucket belong together, before a worker removes objects that this database does not know:
+ * a fresh database, a wrong one, or a second installation in the same bucket and phase would know none of the
+ * recordings. The first worker writes the database's id into the bucket. Rejects when the bucket holds another id.
  */
 export async function assertOwnBucket(db: Database, store: ObjectStore, phase: Phase): Promise<void> {
   const [own] = await db.select().from(installation)

@@ -1,11 +1,11 @@
 import type { Segment } from '../provider/speech.ts'
 
-/** Seconds of sound in one request: ten minutes of FLAC stay below the 25 MB that such servers take. */
+/** Seconds of sound in one request: ten minutes of FLAC are less than the 25 MB that such servers accept. */
 const pieceSeconds = 600
-/** Seconds that a piece has in common with the one before. */
+/** Seconds by which a piece overlaps with the one before. */
 const overlapSeconds = 15
-/** A segment that ends so close to the end of its piece may have been cut by it. Seconds. */
-const cutMargin = 2
+/** A segment that ends so many seconds before the end of its piece, or fewer, may have been cut. */
+const cutSeconds = 2
 
 export interface Piece {
   /** Seconds from the beginning of the recording. */
@@ -13,7 +13,7 @@ export interface Piece {
   to: number
 }
 
-/** The pieces in which a recording of so many seconds is transcribed; each but the first repeats the end of one. */
+/** The pieces in which a recording of so many seconds is transcribed; each overlaps with the one before. */
 export function piecesOf(seconds: number): Piece[] {
   const pieces: Piece[] = []
   for (let from = 0; ; from += pieceSeconds - overlapSeconds) {
@@ -24,10 +24,11 @@ export function piecesOf(seconds: number): Piece[] {
 }
 
 /**
- * Puts the segments of consecutive pieces, each counted from its piece's beginning, together in time of the recording.
- * Where two pieces overlap, the earlier one counts up to the last segment it surely heard to its end, which is where
- * a pause is; the later one from there on. So a sentence at the seam is in one of them, and whole. Whatever the times
- * were, those of a piece come out in order, within it, and none ends before it begins.
+ * Joins the segments of consecutive pieces; their times, which count from the beginning of their piece, become times of
+ * the recording. Where two pieces overlap, the segments of the earlier one are used up to the last that surely ends
+ * within it, where there is a pause, and those of the later one from there on. So a sentence at the seam comes from one
+ * piece, and whole. Whatever times the transcriber states, those of a piece are in order and within it, and no segment
+ * ends before it begins.
  */
 export function joinPieces(heard: { piece: Piece; segments: Segment[] }[]): Segment[] {
   const joined: Segment[] = []
@@ -35,10 +36,10 @@ export function joinPieces(heard: { piece: Piece; segments: Segment[] }[]): Segm
   for (const [index, { piece, segments }] of heard.entries()) {
     const placed = segments.map((segment) => place(segment, piece)).toSorted((a, b) => a.start - b.start)
     const next = heard[index + 1]?.piece
-    const whole = placed.filter(({ end }) => end <= piece.to - cutMargin)
+    const whole = placed.filter(({ end }) => end <= piece.to - cutSeconds)
     const last = Math.max(0, ...whole.map(({ end }) => end))
-    // One that fills the whole overlap is heard by neither to both its ends; what the earlier has of it is more.
-    const across = next && placed.find(({ start, end }) => start < next.from && end > piece.to - cutMargin)
+    // A segment that is longer than the overlap is whole in neither piece; the earlier piece has more of it.
+    const across = next && placed.find(({ start, end }) => start < next.from && end > piece.to - cutSeconds)
     const until = next ? (across?.end ?? Math.max(last, next.from)) : Number.POSITIVE_INFINITY
     joined.push(...placed.filter(({ start, end }) => (start + end) / 2 >= seam && end <= until))
     seam = until

@@ -15,21 +15,22 @@ export interface TranscribeResources {
   db: Database
   store: ObjectStore
   phase: Phase
-  /** Undefined: off. */
+  /** Undefined when none is configured. */
   transcriber: Provider | undefined
   settings: { scratchDirectory: string; stallSeconds: number; ffmpegPath: string }
 }
 
 type Claim = NonNullable<Awaited<ReturnType<typeof claimTranscript>>>
 
-/** Most bytes of one piece: twice what ten minutes of 16-bit sound at 16 kHz take. */
-const largestPiece = 40 * 1024 ** 2
-/** Memory of an ffmpeg that reads nothing but our own encoded sound, in bytes: it takes a third of this. */
+/** Most bytes of one piece: twice the size of ten minutes of 16-bit sound at 16 kHz. */
+const pieceBytes = 40 * 1024 ** 2
+/** Memory of an ffmpeg that reads only sound that we encoded, in bytes: it needs a third of this. */
 const soundMemoryBytes = 192 * 1024 ** 2
 
 /**
- * The job that has the transcriber make a script of a video's sound, as the first version of the session's script. It
- * never follows a script that somebody saved meanwhile, nor outlives its recording. Without a transcriber it ends quietly.
+ * The job that has the transcriber write the first version of a session's script from the sound of its video. Nothing is
+ * saved when somebody saved a script meanwhile, or when the video was replaced or deleted. Without a transcriber the job
+ * ends without an error.
  */
 export function createTranscribeVideo(resources: TranscribeResources) {
   const { db, store, phase, transcriber } = resources
@@ -46,18 +47,18 @@ export function createTranscribeVideo(resources: TranscribeResources) {
       if (!(await isAwaited(tx, video_id))) return { kind: 'unwanted' }
       return steps.commit(tx, id, etag)
     }
-    // Where the session was deleted, its script written by hand or its recording replaced meanwhile, nobody waits for it.
+    // It is not saved where the session was deleted, its script saved or its recording replaced meanwhile.
     await saveVersion({ db, store }, bytes, { ...steps, commit })
   }
 }
 
-/** Records that a script will not be tried again; false when nobody waits for it any more. */
+/** Records that a transcript was given up; false when it is no longer awaited. */
 export const createTranscribeFailed =
   (db: Database) =>
   ({ video_id }: { video_id: number }): Promise<boolean> =>
     endTranscript(db, video_id, 'failed')
 
-/** What the transcriber hears in a video's sound, piece by piece. */
+/** Has the sound of a video transcribed, piece by piece. */
 async function listen(
   { store, settings }: TranscribeResources,
   transcriber: Provider,
@@ -76,7 +77,7 @@ async function listen(
         await runFfmpeg({
           ...{ ffmpegPath, stallSeconds, signal, input: source.input, size, container: 'mp4', from: piece.from },
           ...{ outputs: [{ options, file }], threads: { decoder: 1, filter: 1 }, seconds: undefined },
-          ...{ maxBytes: largestPiece, maxSeconds: seconds + 60, memoryBytes: soundMemoryBytes, onProgress: () => {} },
+          ...{ maxBytes: pieceBytes, maxSeconds: seconds + 60, memoryBytes: soundMemoryBytes, onProgress: () => {} },
         })
         heard.push({ piece, segments: await transcribe(transcriber, await file.handle.readFile(), signal) })
       } finally {
@@ -96,7 +97,7 @@ function clock(seconds: number): string {
   return hours + new Date(ms).toISOString().slice(13, 23)
 }
 
-/** A record of a script. Who speaks a transcriber does not know: that is for the therapist to fill in. */
+/** A record of a script. A transcriber does not know who speaks: the therapist fills in the speaker. */
 const toRecord = ({ start, end, text }: Segment) => ({
   start_time: clock(start),
   end_time: clock(end),
