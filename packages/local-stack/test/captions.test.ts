@@ -1,9 +1,10 @@
+import { seedSession } from '@playtherapy/testing'
 import t from 'tap'
-import { seed, seedVideo, testServices } from './support.ts'
+import { seedVideo, testServices } from './support.ts'
 
 t.test('the newest script is offered as a captions track of the video', async (t) => {
   const services = await testServices(t)
-  const { caseId, sessionId } = await seed(services, 7)
+  const { caseId, sessionId } = await seedSession(services.db, 7)
   await seedVideo(services, sessionId)
   const session = `${services.url}/contents/api/case/${caseId}/session/${sessionId}`
   const headers = { ...services.as(7), origin: 'http://localhost:3000' }

@@ -1,9 +1,10 @@
 import { once } from 'node:events'
 import { request } from 'node:http'
 import { connect } from 'node:net'
+import { seedSession } from '@playtherapy/testing'
 import fc from 'fast-check'
 import t, { type Test } from 'tap'
-import { seed, testServices } from './support.ts'
+import { testServices } from './support.ts'
 
 const therapist = 7
 
@@ -32,7 +33,7 @@ function checkAnswer({ status, text }: Answer): void {
 
 async function prepare(t: Test, options: Parameters<typeof testServices>[2] = {}) {
   const services = await testServices(t, 'file', options)
-  const { caseId, sessionId } = await seed(services, therapist)
+  const { caseId, sessionId } = await seedSession(services.db, therapist)
   const root = '/contents/api'
   const send = (method: string, path: string, body?: string | Buffer, headers: Record<string, string> = {}) =>
     new Promise<Answer>((resolve, reject) => {
@@ -209,7 +210,7 @@ t.test('a hundred clients that never finish hold nobody up, and are cut in time'
 
 t.test('what a client forges is ignored', async (t) => {
   const { send, services, root, one, session, sessionId, caseId } = await prepare(t)
-  const other = await seed(services, 8)
+  const other = await seedSession(services.db, 8)
   const forged = { id: other.caseId, user_id: 8, session_count: 99, start_date: '1999-01-01', updated_date: 5 }
   const created = await send('POST', `${root}/case`, JSON.stringify({ ...forged, given_name: 'new' }))
   t.match(JSON.parse(created.text), { user_id: therapist, session_count: 0 })

@@ -8,10 +8,17 @@ import { mediaApp } from '@playtherapy/media/app'
 import { createFileStore } from '@playtherapy/object-store'
 import { nodeOptions, programPath } from '@playtherapy/programs'
 import { reportVersions, scriptVersions, sessions } from '@playtherapy/schema'
-import { disagreements, queueBackends, testDatabase, testHost, testQueue, until } from '@playtherapy/testing'
+import {
+  disagreements,
+  queueBackends,
+  seedSession,
+  testDatabase,
+  testHost,
+  testQueue,
+  until,
+} from '@playtherapy/testing'
 import { startProvider } from '@playtherapy/testing/provider'
 import t from 'tap'
-import { seed } from './support.ts'
 
 const folder = await mkdtemp(join(tmpdir(), 'playtherapy-pipeline-'))
 t.teardown(() => rm(folder, { recursive: true, force: true }))
@@ -59,7 +66,7 @@ for (const backend of queueBackends)
     t.teardown(() => worker.kill('SIGKILL'))
 
     const upload = async (bytes: Buffer) => {
-      const { caseId, sessionId } = await seed({ db }, 7)
+      const { caseId, sessionId } = await seedSession(db, 7)
       const path = `/contents/api/case/${caseId}/session/${sessionId}/video`
       const body = new FormData()
       body.set('file', new Blob([bytes]), 'recording.mp4')
@@ -91,5 +98,11 @@ for (const backend of queueBackends)
     t.strictSame(JSON.parse(await text(await store.get(`script/${script?.path}`))), {
       scripts: [{ start_time: '00:00:00.000', end_time: '00:00:01.500', speaker: '', text: '무서워요.' }],
     })
-    t.strictSame(await disagreements(sql, store), { lost: [], orphaned: [], stuck: [] })
+    // The end of the last job is recorded after its report.
+    const settled = await until(
+      'the end of every job',
+      () => disagreements(sql, store),
+      ({ stuck }) => stuck.length === 0,
+    )
+    t.strictSame(settled, { lost: [], orphaned: [], stuck: [] })
   })

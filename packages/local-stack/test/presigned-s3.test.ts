@@ -1,9 +1,9 @@
 import { contentsApp } from '@playtherapy/contents/app'
 import { mediaApp } from '@playtherapy/media/app'
 import { createS3Store } from '@playtherapy/object-store'
-import { testBucket, testDatabase, testHost } from '@playtherapy/testing'
+import { seedSession, testBucket, testDatabase, testHost } from '@playtherapy/testing'
 import t from 'tap'
-import { publicAddress, seed } from './support.ts'
+import { publicAddress } from './support.ts'
 
 /** The first bytes of an MP4: enough to be taken for a video. */
 const video = Buffer.concat([Buffer.from('\0\0\0\x18ftypisom\0\0\0\0isommp42', 'latin1'), Buffer.alloc(5_000, 1)])
@@ -22,7 +22,7 @@ t.test(
       await root.register(contentsApp({ ...resources, timeZone: 'Asia/Seoul' }))
       await root.register(mediaApp(resources))
     })
-    const { caseId, sessionId } = await seed({ db }, 7)
+    const { caseId, sessionId } = await seedSession(db, 7)
     const session = `${host.url}/contents/api/case/${caseId}/session/${sessionId}`
     const call = async (method: string, url: string, data?: object) => {
       const headers = { ...host.as(7), ...(data && { 'content-type': 'application/json' }) }

@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import { createServer, request } from 'node:http'
 import { contentsApp } from '@playtherapy/contents/app'
 import { mediaApp } from '@playtherapy/media/app'
-import { cases, renditions, sessions, videos } from '@playtherapy/schema'
+import { renditions, sessions, videos } from '@playtherapy/schema'
 import { scriptApp } from '@playtherapy/script/app'
 import { type StoreBackend, type Teardown, testDatabase, testHost, testStore } from '@playtherapy/testing'
 import { eq } from 'drizzle-orm'
@@ -46,16 +46,6 @@ export async function publicAddress(t: Teardown, target: string, unknown = /^$/)
   t.teardown(() => gateway.close())
   const address = gateway.address()
   return `http://localhost:${typeof address === 'object' ? address?.port : ''}`
-}
-
-/** A case with one session of this therapist. */
-export async function seed({ db }: Pick<Awaited<ReturnType<typeof testServices>>, 'db'>, userId: number) {
-  const [owned] = await db.insert(cases).values({ userId, givenName: '민수' }).returning()
-  const [session] = await db
-    .insert(sessions)
-    .values({ caseId: owned?.id ?? 0, name: 'first' })
-    .returning()
-  return { caseId: owned?.id ?? 0, sessionId: session?.id ?? 0 }
 }
 
 /** Gives a session a video that can be played. */

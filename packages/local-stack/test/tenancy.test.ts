@@ -1,5 +1,6 @@
+import { seedSession } from '@playtherapy/testing'
 import t from 'tap'
-import { at, type Operation, operations, seed, seedVideo, testServices } from './support.ts'
+import { at, type Operation, operations, seedVideo, testServices } from './support.ts'
 
 const owner = 7
 const stranger = 8
@@ -29,9 +30,9 @@ function body({ method, path }: Operation): { body?: string | FormData; type?: s
 
 t.test('every route is for its owner alone', async (t) => {
   const services = await testServices(t)
-  const mine = await seed(services, owner)
-  const other = await seed(services, owner)
-  const foreign = await seed(services, stranger)
+  const mine = await seedSession(services.db, owner)
+  const other = await seedSession(services.db, owner)
+  const foreign = await seedSession(services.db, stranger)
   await seedVideo(services, mine.sessionId)
   const call = async (operation: Operation, headers: Record<string, string>, caseId: number, sessionId: number) => {
     const { body: content, type, match } = body(operation)
@@ -109,9 +110,9 @@ t.test('every route is for its owner alone', async (t) => {
 
 t.test('lists and counts hold only what is the caller’s', async (t) => {
   const services = await testServices(t)
-  await seed(services, owner)
-  await seed(services, owner)
-  await seed(services, stranger)
+  await seedSession(services.db, owner)
+  await seedSession(services.db, owner)
+  await seedSession(services.db, stranger)
   const get = async (path: string, user: number) =>
     (await fetch(services.url + path, { headers: services.as(user) })).json()
   t.match(await get('/contents/api/case', owner), [{ user_id: owner }, { user_id: owner }])

@@ -1,7 +1,7 @@
 import { createHmac, generateKeyPairSync, sign } from 'node:crypto'
-import { jwtSecret } from '@playtherapy/testing'
+import { jwtSecret, seedSession } from '@playtherapy/testing'
 import t from 'tap'
-import { at, operations, seed, testServices } from './support.ts'
+import { at, operations, testServices } from './support.ts'
 
 const part = (value: object) => Buffer.from(JSON.stringify(value)).toString('base64url')
 const soon = Math.floor(Date.now() / 1000) + 600
@@ -72,7 +72,7 @@ const wrong: Record<string, string | undefined> = {
 
 t.test('no wrong token opens any route, and none is repeated', async (t) => {
   const services = await testServices(t)
-  const { caseId, sessionId } = await seed(services, 7)
+  const { caseId, sessionId } = await seedSession(services.db, 7)
   const all = await operations(services.url)
   t.ok(all.length >= 17, `${all.length} routes`)
   let sent = 0

@@ -1,9 +1,9 @@
 import { fork } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
-import { testDatabase, testHost } from '@playtherapy/testing'
+import { seedSession, testDatabase, testHost } from '@playtherapy/testing'
 import t from 'tap'
-import { at, type Operation, operations, seed } from './support.ts'
+import { at, type Operation, operations } from './support.ts'
 
 /** Longest turn of the event loop, in milliseconds of a core. */
 const mostMs = 100
@@ -111,7 +111,7 @@ t.test('no operation keeps the event loop, whatever it is sent', async (t) => {
     services.send('?')
     return Number(await told())
   }
-  const { caseId, sessionId } = await seed({ db }, 7)
+  const { caseId, sessionId } = await seedSession(db, 7)
   const send = async (operation: Operation, { body, headers }: Sent) => {
     const response = await fetch(url + at(operation, caseId, sessionId), {
       method: operation.method,

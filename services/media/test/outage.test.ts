@@ -1,9 +1,9 @@
 import type { ObjectStore } from '@playtherapy/object-store'
 import { openDatabase, outbox, videos } from '@playtherapy/schema'
-import { flakyLink, type Teardown, testDatabase, testHost, testStore } from '@playtherapy/testing'
+import { flakyLink, seedSession, type Teardown, testDatabase, testHost, testStore } from '@playtherapy/testing'
 import t from 'tap'
 import { mediaApp } from '../src/app.ts'
-import { addSession, clip, form, openUpload } from './support.ts'
+import { clip, form, openUpload } from './support.ts'
 
 /** A media service that reaches its database by a link which `meanwhile` may spoil: between object and commit. */
 async function overFlakyLink(t: Teardown) {
@@ -24,7 +24,7 @@ async function overFlakyLink(t: Teardown) {
   }
   const app = mediaApp({ db: database.db, store: spoiling, phase: 'LOCAL', uploadLimit: 20_000_000 })
   const host = await testHost(t, app)
-  const { caseId, sessionId } = await addSession(db, 7)
+  const { caseId, sessionId } = await seedSession(db, 7)
   const path = `/contents/api/case/${caseId}/session/${sessionId}/video`
   return {
     link,

@@ -3,8 +3,8 @@ import { once } from 'node:events'
 import { type IncomingMessage, request as openRequest } from 'node:http'
 import { text } from 'node:stream/consumers'
 import { createS3Store, type FindPlace, type ObjectStore } from '@playtherapy/object-store'
-import { cases, type Database, renditions, sessions, videos } from '@playtherapy/schema'
-import { type Teardown, testDatabase, testHost } from '@playtherapy/testing'
+import { renditions, sessions, videos } from '@playtherapy/schema'
+import { seedSession, type Teardown, testDatabase, testHost } from '@playtherapy/testing'
 import { eq } from 'drizzle-orm'
 import { mediaApp } from '../src/app.ts'
 
@@ -23,21 +23,12 @@ export interface MediaOptions {
   gateway?: { prefix: string; findPlace: FindPlace }
 }
 
-/** A session of this therapist, in a case of its own. */
-export async function addSession(db: Database, userId: number) {
-  const [owned] = await db.insert(cases).values({ userId, givenName: '민수' }).returning()
-  if (!owned) throw new Error('no case')
-  const [session] = await db.insert(sessions).values({ caseId: owned.id, name: 'first' }).returning()
-  if (!session) throw new Error('no session')
-  return { caseId: owned.id, sessionId: session.id }
-}
-
 /** A media service with a database of its own, and one session of therapist 7. */
 export async function testMedia(t: Teardown, options: MediaOptions) {
   const { db } = await testDatabase(t)
   const { store } = options
   const host = await testHost(t, mediaApp({ db, phase: 'LOCAL', uploadLimit: 20_000_000, ...options }))
-  const { caseId, sessionId } = await addSession(db, 7)
+  const { caseId, sessionId } = await seedSession(db, 7)
 
   const pathOf = (ids: { caseId: number; sessionId: number }) =>
     `/contents/api/case/${ids.caseId}/session/${ids.sessionId}/video`
@@ -48,7 +39,7 @@ export async function testMedia(t: Teardown, options: MediaOptions) {
     host,
     caseId,
     sessionId,
-    addSession: (userId: number) => addSession(db, userId),
+    addSession: (userId: number) => seedSession(db, userId),
     pathOf,
     path,
     url: host.url + path,

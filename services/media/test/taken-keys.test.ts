@@ -1,10 +1,10 @@
 import { announceOriginal } from '@playtherapy/intake'
 import type { ObjectStore } from '@playtherapy/object-store'
 import { openDatabase, outbox, sessions, videos } from '@playtherapy/schema'
-import { flakyLink, storeBackends, testDatabase, testStore } from '@playtherapy/testing'
+import { flakyLink, seedSession, storeBackends, testDatabase, testStore } from '@playtherapy/testing'
 import { sql } from 'drizzle-orm'
 import t from 'tap'
-import { addSession, clip, form, testMedia } from './support.ts'
+import { clip, form, testMedia } from './support.ts'
 
 async function* whole(bytes: Uint8Array) {
   yield bytes
@@ -48,7 +48,7 @@ t.test('an announced recording outlives a restart of the database', async (t) =>
   const link = await flakyLink(t, url)
   const database = openDatabase({ url: link.url, max: 1, applicationName: 'test' })
   t.teardown(() => database.close())
-  const { caseId, sessionId } = await addSession(db, 7)
+  const { caseId, sessionId } = await seedSession(db, 7)
   const announced = async (spoil: () => void) => {
     const path = `LOCAL/${caseId}/${sessionId}/${await db.$count(videos)}.mp4`
     await db.insert(videos).values({ sessionId, state: 'presigned', path })

@@ -8,7 +8,7 @@ import { PermanentError } from '@playtherapy/jobs'
 import { createFileStore } from '@playtherapy/object-store'
 import { nodeOptions, programPath } from '@playtherapy/programs'
 import { cases, outbox, reportVersions, scriptVersions, sessions } from '@playtherapy/schema'
-import { queueBackends, testDatabase, testQueue, until } from '@playtherapy/testing'
+import { queueBackends, seedSession, testDatabase, testQueue, until } from '@playtherapy/testing'
 import { failures, say, startProvider, status } from '@playtherapy/testing/provider'
 import { reportSteps, saveVersion } from '@playtherapy/versions'
 import { eq } from 'drizzle-orm'
@@ -31,10 +31,7 @@ async function prepare(t: Test) {
   const objectsFolder = await mkdtemp(join(tmpdir(), 'playtherapy-analyse-'))
   t.teardown(() => rm(objectsFolder, { recursive: true, force: true }))
   const store = createFileStore({ directory: objectsFolder })
-  const [owned] = await db.insert(cases).values({ userId: 7, givenName: '민수' }).returning()
-  const caseId = owned?.id ?? 0
-  const [session] = await db.insert(sessions).values({ caseId, name: 's' }).returning()
-  const sessionId = session?.id ?? 0
+  const { caseId, sessionId } = await seedSession(db, 7)
   const save = async (version: number) => {
     const path = `LOCAL/${caseId}/${sessionId}/script_v${version}.json`
     const record = {

@@ -7,8 +7,8 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { createFileStore } from '@playtherapy/object-store'
 import { nodeOptions, programPath } from '@playtherapy/programs'
-import { announce, cases, renditions, sessions, videos } from '@playtherapy/schema'
-import { type QueueBackend, queueBackends, testDatabase, testQueue, until } from '@playtherapy/testing'
+import { announce, renditions, sessions, videos } from '@playtherapy/schema'
+import { type QueueBackend, queueBackends, seedSession, testDatabase, testQueue, until } from '@playtherapy/testing'
 import { eq } from 'drizzle-orm'
 import t, { type Test } from 'tap'
 
@@ -33,13 +33,8 @@ async function prepare(t: Test, backend: QueueBackend) {
   const queue = testQueue(t, backend, url)
   const objects = join(folder, 'objects')
   const store = createFileStore({ directory: objects })
-  const [owned] = await db.insert(cases).values({ userId: 1, givenName: 'a' }).returning()
-  const [session] = await db
-    .insert(sessions)
-    .values({ caseId: owned?.id ?? 0, name: 's' })
-    .returning()
-  const sessionId = session?.id ?? 0
-  const path = `LOCAL/${owned?.id}/${sessionId}/1.mp4`
+  const { caseId, sessionId } = await seedSession(db)
+  const path = `LOCAL/${caseId}/${sessionId}/1.mp4`
   const stored = await store.put(`video/${path}`, createReadStream(clip), { contentType: 'video/mp4' })
   const [video] = await db
     .insert(videos)

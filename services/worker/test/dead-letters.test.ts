@@ -1,5 +1,5 @@
-import { announce, cases, outbox, sessions, videos } from '@playtherapy/schema'
-import { testDatabase } from '@playtherapy/testing'
+import { announce, outbox, sessions, videos } from '@playtherapy/schema'
+import { seedSession, testDatabase } from '@playtherapy/testing'
 import { eq } from 'drizzle-orm'
 import t from 'tap'
 import { deadLetters, retry } from '../src/commands/dead-letters.ts'
@@ -7,12 +7,7 @@ import { createEncodeFailed } from '../src/encode/encode-video.ts'
 
 async function place(t: Parameters<typeof testDatabase>[0]) {
   const { db } = await testDatabase(t)
-  const [owned] = await db.insert(cases).values({ userId: 1, givenName: 'a' }).returning()
-  const [session] = await db
-    .insert(sessions)
-    .values({ caseId: owned?.id ?? 0, name: 's' })
-    .returning()
-  const sessionId = session?.id ?? 0
+  const { sessionId } = await seedSession(db)
   /** A recording whose encode was given up. */
   const failedVideo = async (path: string) => {
     const described = { container: 'mp4', size: 5, etag: '"1"', storedAt: new Date() } as const

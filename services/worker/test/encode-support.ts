@@ -7,8 +7,8 @@ import { pipeline } from 'node:stream/promises'
 import { promisify } from 'node:util'
 import { PermanentError } from '@playtherapy/jobs'
 import type { ObjectStore } from '@playtherapy/object-store'
-import { cases, sessions, videos } from '@playtherapy/schema'
-import { testDatabase, testStore } from '@playtherapy/testing'
+import { sessions, videos } from '@playtherapy/schema'
+import { seedSession, testDatabase, testStore } from '@playtherapy/testing'
 import { eq } from 'drizzle-orm'
 import t, { type Test } from 'tap'
 import { createEncodeFailed, createEncodeVideo, type EncodeSettings } from '../src/encode/encode-video.ts'
@@ -58,12 +58,7 @@ export async function prepare(
 ) {
   const { db } = await testDatabase(t)
   const store = await testStore(t, 'file')
-  const [owned] = await db.insert(cases).values({ userId: 1, givenName: 'a' }).returning()
-  const [session] = await db
-    .insert(sessions)
-    .values({ caseId: owned?.id ?? 0, name: 's' })
-    .returning()
-  const sessionId = session?.id ?? 0
+  const { sessionId } = await seedSession(db)
   const scratchDirectory = await mkdtemp(join(folder, 'scratch-'))
   const encode = createEncodeVideo({
     db,

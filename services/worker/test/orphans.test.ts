@@ -1,13 +1,5 @@
-import {
-  audioRenditions,
-  cases,
-  renditions,
-  reportVersions,
-  scriptVersions,
-  sessions,
-  videos,
-} from '@playtherapy/schema'
-import { storeBackends, testDatabase, testStore } from '@playtherapy/testing'
+import { audioRenditions, renditions, reportVersions, scriptVersions, videos } from '@playtherapy/schema'
+import { seedSession, storeBackends, testDatabase, testStore } from '@playtherapy/testing'
 import { sql } from 'drizzle-orm'
 import t from 'tap'
 import { assertOwnBucket } from '../src/reconcile/installation.ts'
@@ -17,12 +9,7 @@ for (const backend of storeBackends) {
   t.test(`what no row owns, on ${backend}`, async (t) => {
     const { db } = await testDatabase(t)
     const store = await testStore(t, backend)
-    const [owned] = await db.insert(cases).values({ userId: 1, givenName: 'a' }).returning()
-    const [session] = await db
-      .insert(sessions)
-      .values({ caseId: owned?.id ?? 0, name: 's' })
-      .returning()
-    const sessionId = session?.id ?? 0
+    const { sessionId } = await seedSession(db)
     const described = { sessionId, container: 'mp4', size: 5, etag: '"1"', storedAt: new Date() } as const
     const [encoding, encoded] = await db
       .insert(videos)

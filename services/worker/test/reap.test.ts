@@ -1,5 +1,5 @@
-import { cases, outbox, scriptVersions, sessions, videos } from '@playtherapy/schema'
-import { storeBackends, testDatabase, testStore } from '@playtherapy/testing'
+import { outbox, scriptVersions, sessions, videos } from '@playtherapy/schema'
+import { seedSession, storeBackends, testDatabase, testStore } from '@playtherapy/testing'
 import { sql } from 'drizzle-orm'
 import t from 'tap'
 import { reap } from '../src/reconcile/reap.ts'
@@ -8,12 +8,7 @@ for (const backend of storeBackends) {
   t.test(`what dead processes left, on ${backend}`, async (t) => {
     const { db } = await testDatabase(t)
     const store = await testStore(t, backend)
-    const [owned] = await db.insert(cases).values({ userId: 1, givenName: 'a' }).returning()
-    const [session] = await db
-      .insert(sessions)
-      .values({ caseId: owned?.id ?? 0, name: 's' })
-      .returning()
-    const sessionId = session?.id ?? 0
+    const { sessionId } = await seedSession(db)
     const put = async (key: string) => {
       const body = (async function* () {
         yield Buffer.from('bytes')

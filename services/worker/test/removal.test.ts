@@ -1,5 +1,5 @@
-import { audioRenditions, cases, erasures, renditions, sessions, videos } from '@playtherapy/schema'
-import { type StoreBackend, storeBackends, testDatabase, testStore } from '@playtherapy/testing'
+import { audioRenditions, erasures, renditions, sessions, videos } from '@playtherapy/schema'
+import { type StoreBackend, seedSession, storeBackends, testDatabase, testStore } from '@playtherapy/testing'
 import { eq, sql } from 'drizzle-orm'
 import t, { type Test } from 'tap'
 import { createDeleteSuperseded } from '../src/encode/delete-superseded.ts'
@@ -9,11 +9,7 @@ import { createSweepPresigned } from '../src/erase/sweep-presigned.ts'
 async function prepare(t: Test, backend: StoreBackend) {
   const { db } = await testDatabase(t)
   const store = await testStore(t, backend)
-  const [owned] = await db.insert(cases).values({ userId: 1, givenName: 'a' }).returning()
-  const [session] = await db
-    .insert(sessions)
-    .values({ caseId: owned?.id ?? 0, name: 's' })
-    .returning()
+  const { caseId, sessionId } = await seedSession(db)
   const put = async (key: string) => {
     const body = (async function* () {
       yield Buffer.from('bytes')
@@ -27,7 +23,7 @@ async function prepare(t: Test, backend: StoreBackend) {
     }
     return found.sort()
   }
-  return { db, store, put, keys, caseId: owned?.id ?? 0, sessionId: session?.id ?? 0 }
+  return { db, store, put, keys, caseId: caseId, sessionId: sessionId }
 }
 
 const described = { container: 'mp4', size: 5, etag: '"1"', storedAt: new Date() } as const

@@ -57,6 +57,7 @@ t.test('no statement on a timer reads a whole table', async (t) => {
   await db.transaction(async (tx) => {
     // Without triggers and foreign keys, which would take most of the time.
     await tx.execute(sql`set local session_replication_role = replica`)
+    await tx.execute(sql`set local statement_timeout = 0`)
     await tx.execute(fill)
     for (const table of ['cases', 'sessions', 'videos']) {
       await tx.execute(sql`select setval(${`${table}_id_seq`}, ${sessionRows})`)

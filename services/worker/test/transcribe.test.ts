@@ -8,7 +8,7 @@ import { promisify } from 'node:util'
 import { PermanentError } from '@playtherapy/jobs'
 import { createFileStore } from '@playtherapy/object-store'
 import { audioRenditions, cases, outbox, renditions, scriptVersions, sessions, videos } from '@playtherapy/schema'
-import { testDatabase } from '@playtherapy/testing'
+import { seedSession, testDatabase } from '@playtherapy/testing'
 import { type Answer, failures, startProvider, status } from '@playtherapy/testing/provider'
 import { eq } from 'drizzle-orm'
 import t, { type Test } from 'tap'
@@ -40,10 +40,7 @@ const hear =
 async function prepare(t: Test, seconds = 4, file = short) {
   const { db } = await testDatabase(t)
   const store = createFileStore({ directory: t.testdir() })
-  const [owned] = await db.insert(cases).values({ userId: 7, givenName: '민수' }).returning()
-  const caseId = owned?.id ?? 0
-  const [session] = await db.insert(sessions).values({ caseId, name: 's' }).returning()
-  const sessionId = session?.id ?? 0
+  const { caseId, sessionId } = await seedSession(db, 7)
   const path = `LOCAL/${caseId}/${sessionId}/audio_1-1.m4a`
   const stored = await store.put(`video/${path}`, createReadStream(file), { contentType: 'audio/mp4' })
   const described = { sessionId, container: 'mp4', size: 5, etag: '"1"', storedAt: new Date() } as const
