@@ -15,13 +15,18 @@ export interface S3Settings {
   forcePathStyle: boolean
 }
 
-/** A connection on which nothing moves for so long is given up; a transfer may last for hours. Milliseconds. */
+/** A connection on which nothing moves for so long is given up; a transfer may last for hours. */
 export const idleMs = 60_000
-/** Longest wait for the head of an answer to a request that only reads, in milliseconds; tried three times. */
-const answerMs = 15_000
+/** Longest wait for the head of an answer to a request that only reads. */
+export const answerMs = 15_000
+/** How often a request is sent at most. */
+export const attempts = 3
 
-/** A client of the server. `socketTimeout` is the longest silence of a connection in milliseconds, 0 for any. */
-export const openClient = (settings: S3Settings, { socketTimeout = idleMs, endpoint = settings.endpoint } = {}) =>
+/** A client of the server. `requestTimeout` is the longest wait for the head of an answer, in milliseconds. */
+export const openClient = (
+  settings: S3Settings,
+  { endpoint = settings.endpoint, requestTimeout }: { endpoint?: string | undefined; requestTimeout?: number } = {},
+) =>
   new S3Client({
     region: settings.region,
     ...(endpoint && { endpoint }),
@@ -30,19 +35,18 @@ export const openClient = (settings: S3Settings, { socketTimeout = idleMs, endpo
     // The default adds trailing CRC32s to streams, which several S3 servers refuse or store as content.
     requestChecksumCalculation: 'WHEN_REQUIRED',
     responseChecksumValidation: 'WHEN_REQUIRED',
-    maxAttempts: 3,
+    maxAttempts: attempts,
     requestHandler: {
       connectionTimeout: 5_000,
-      socketTimeout,
-      // Without a watch on the socket, at least the head of an answer must come in time.
-      ...(socketTimeout === 0 && { requestTimeout: answerMs, throwOnRequestTimeout: true }),
-      // Callers bound what they have under way, each person a share of it; a bound here would be taken by whoever comes
-      // first, from readiness checks too.
+      socketTimeout: idleMs,
+      ...(requestTimeout && { requestTimeout, throwOnRequestTimeout: true }),
+      // Callers bound what they have under way, with a share for each therapist; the first ones would exhaust a bound
+      // here, and leave none for readiness checks.
       httpAgent: { keepAlive: true, maxSockets: Number.POSITIVE_INFINITY },
       httpsAgent: { keepAlive: true, maxSockets: Number.POSITIVE_INFINITY },
     },
   })
 
-/** HTTP status of the server's refusal; undefined for faults that are none. */
+/** HTTP status of the server's refusal; undefined for errors of another kind. */
 export const statusOf = (error: unknown) =>
   error instanceof S3ServiceException ? error.$metadata.httpStatusCode : undefined

@@ -11,111 +11,44 @@ import {
 import { abortable, chunksOf } from './abortable.ts'
 import { type Body, ObjectExistsError, type PutOptions } from './object-store.ts'
 import { statusOf } from './s3-client.ts'
-import { createPartBuffers, partSize, partsOf } from './s3-parts.ts'
+import { type PartBuffers, type PartPool, partBytes, partsOf } from './s3-parts.ts'
 
-/** An object's place in the bucket. */
-interface Place {
-  Bucket: string
-  Key: string
+/** Where and with what an object is stored. */
+export interface PutTarget {
+  s3: S3Client
+  pool: PartPool
+  place: { Bucket: string; Key: string }
+  /** Removes the object again. */
+  remove: () => Promise<void>
+}
+
+/** One put: `about` is what the object is to be, and names this attempt. */
+interface Put extends PutTarget {
+  about: { Bucket: string; Key: string; ContentType: string; Metadata: { attempt: string } }
+  signal: AbortSignal | undefined
 }
 
 /**
  * Streams a body to a key: in one request when it fits one part, in parts otherwise. The SDK's own `Upload` copies
- * each part twice and lets requests run on after an abort, so that an object can appear after the caller was told that
- * there is none. Here only parts are cut off by the signal; the one request that makes the object always ends first, and
- * `remove` takes the object away again.
+ * each part twice and lets requests run on after an abort, so that an object can appear after the caller learnt that
+ * there is none (aws-sdk-js-v3 #5109, #7322). Here the signal breaks off only parts; the one request that makes the
+ * object always ends first, and then the object is removed again.
  */
 export async function putObject(
-  s3: S3Client,
-  place: Place,
+  target: PutTarget,
   body: Body,
   { contentType, signal }: PutOptions,
-  remove: () => Promise<void>,
 ): Promise<{ size: number; etag: string }> {
-  // Tells our object from another's when an answer was lost, and a repeated request finds the key taken.
-  const attempt = randomUUID()
-  const about = { ...place, ContentType: contentType, Metadata: { attempt } }
-  const find = () => s3.send(new HeadObjectCommand(place))
-
-  /** Sends what makes the object, and settles whether it is there and ours. Answers its ETag. */
-  async function conclude(
-    request: () => Promise<{ ETag?: string | undefined }>,
-    expectedEtag?: string,
-  ): Promise<string> {
-    const made = await request().catch(async (error: unknown) => {
-      const found = await find().catch(() => {
-        throw error
-      })
-      if (found.Metadata?.attempt === attempt) return found
-      const status = statusOf(error)
-      throw status === 412 || status === 409 ? new ObjectExistsError(place.Key) : error
-    })
-    if (signal?.aborted) {
-      await remove()
-      throw signal.reason
-    }
-    const etag = made.ETag || expectedEtag || (await find()).ETag
-    if (!etag) throw new Error('the object store gave no ETag')
-    return etag
-  }
-
-  async function inOneRequest(Body: Uint8Array) {
-    const etag = await conclude(() => s3.send(new PutObjectCommand({ ...about, Body, IfNoneMatch: '*' })))
-    return { size: Body.length, etag }
-  }
-
-  async function inParts(first: Uint8Array, others: AsyncIterable<Uint8Array>) {
-    // If the answer to this is lost, an empty upload stays until the bucket's rule removes it after two days.
-    const { UploadId } = await s3.send(new CreateMultipartUploadCommand(about))
-    const upload = { ...place, UploadId }
-    const Parts: { PartNumber: number; ETag: string | undefined }[] = []
-    let size = 0
-    const underWay = new Set<Promise<void>>()
-    const send = async (PartNumber: number, Body: Uint8Array) => {
-      const request = new UploadPartCommand({ ...upload, PartNumber, Body })
-      const { ETag } = await s3.send(request, { ...(signal && { abortSignal: signal }) })
-      Parts.push({ PartNumber, ETag })
-      size += Body.length
-      buffers.give(Body)
-    }
-    let number = 0
-    const begin = (part: Uint8Array) => {
-      const sending = send(++number, part).then(() => {
-        underWay.delete(sending)
-      })
-      underWay.add(sending)
-      // Its failure is met where it is waited for, which may be much later.
-      sending.catch(buffers.fail)
-    }
-    try {
-      begin(first)
-      for await (const part of others) begin(part)
-      // Some servers, Ceph 16 among them, do not look at If-None-Match below; for these, a look beforehand must do. It
-      // takes no time while the last parts are on their way.
-      const look = find().catch((error: unknown) => {
-        if (statusOf(error) !== 404) throw error
-      })
-      const [taken] = await Promise.all([look, ...underWay])
-      signal?.throwIfAborted()
-      if (taken) throw new ObjectExistsError(place.Key)
-      Parts.sort((a, b) => a.PartNumber - b.PartNumber)
-      const request = new CompleteMultipartUploadCommand({ ...upload, IfNoneMatch: '*', MultipartUpload: { Parts } })
-      return { size, etag: await conclude(() => s3.send(request), etagOfParts(Parts)) }
-    } catch (error) {
-      await Promise.allSettled(underWay)
-      // If this fails too, the bucket's rule removes the parts after two days.
-      await s3.send(new AbortMultipartUploadCommand(upload)).catch(() => {})
-      throw error
-    }
-  }
-
-  // A buffer for a part would cost it more than all else: V8 collects everything after a few of them.
-  if (body instanceof Uint8Array && body.length < partSize(1)) return inOneRequest(body)
-  const buffers = createPartBuffers()
+  // Tells our object from another's when an answer was lost and the repeated request finds the key taken.
+  const about = { ...target.place, ContentType: contentType, Metadata: { attempt: randomUUID() } }
+  const put = { ...target, about, signal }
+  // Copied into a buffer, a small body would cost more than all else: V8 collects everything after a few buffers.
+  if (body instanceof Uint8Array && body.length < partBytes(1)) return putWhole(put, body)
+  const buffers = target.pool.open()
   const parts = partsOf(abortable(chunksOf(body), signal), buffers)
   try {
     const first = (await parts.next()).value ?? new Uint8Array()
-    return first.length < partSize(1) ? await inOneRequest(first) : await inParts(first, parts)
+    return first.length < partBytes(1) ? await putWhole(put, first) : await putParts(put, first, parts, buffers)
   } catch (error) {
     throw signal?.aborted ? signal.reason : error
   } finally {
@@ -124,9 +57,93 @@ export async function putObject(
   }
 }
 
+const find = ({ s3, place }: Put) => s3.send(new HeadObjectCommand(place))
+
+async function putWhole(put: Put, Body: Uint8Array) {
+  const request = () => put.s3.send(new PutObjectCommand({ ...put.about, Body, IfNoneMatch: '*' }))
+  return { size: Body.length, etag: await conclude(put, request) }
+}
+
+/** Sends the request that makes the object, and settles whether it is there and ours. Returns its ETag. */
+async function conclude(
+  put: Put,
+  request: () => Promise<{ ETag?: string | undefined }>,
+  expectedEtag?: string,
+): Promise<string> {
+  const made = await request().catch(async (error: unknown) => {
+    const found = await find(put).catch(() => {
+      throw error
+    })
+    if (found.Metadata?.attempt === put.about.Metadata.attempt) return found
+    const status = statusOf(error)
+    throw status === 412 || status === 409 ? new ObjectExistsError(put.place.Key) : error
+  })
+  if (put.signal?.aborted) {
+    await put.remove()
+    throw put.signal.reason
+  }
+  const etag = made.ETag || expectedEtag || (await find(put)).ETag
+  if (!etag) throw new Error('the object store gave no ETag')
+  return etag
+}
+
+interface SentPart {
+  PartNumber: number
+  ETag: string | undefined
+  bytes: number
+}
+
+async function sendPart(
+  put: Put,
+  UploadId: string | undefined,
+  PartNumber: number,
+  Body: Uint8Array,
+): Promise<SentPart> {
+  const request = new UploadPartCommand({ ...put.place, UploadId, PartNumber, Body })
+  const { ETag } = await put.s3.send(request, { ...(put.signal && { abortSignal: put.signal }) })
+  return { PartNumber, ETag, bytes: Body.length }
+}
+
+/** What lies under the key already, or undefined. */
+const existing = (put: Put) =>
+  find(put).catch((error: unknown) => {
+    if (statusOf(error) !== 404) throw error
+  })
+
+async function putParts(put: Put, first: Uint8Array, others: AsyncIterable<Uint8Array>, buffers: PartBuffers) {
+  // If the answer to this is lost, an empty upload stays until the bucket's rule removes it after two days.
+  const { UploadId } = await put.s3.send(new CreateMultipartUploadCommand(put.about))
+  const upload = { ...put.place, UploadId }
+  const sending: Promise<SentPart>[] = []
+  const begin = (part: Uint8Array) => {
+    const sent = sendPart(put, UploadId, sending.length + 1, part)
+    sending.push(sent)
+    // A failure is thrown where the part is awaited, which may be much later; until then no more of the body is read.
+    sent.then(() => buffers.give(part), buffers.fail)
+  }
+  try {
+    begin(first)
+    for await (const part of others) begin(part)
+    // Some servers, Ceph 16 among them, ignore If-None-Match in the request below, so we look beforehand. That takes no
+    // time while the last parts are on their way.
+    const [taken, ...sent] = await Promise.all([existing(put), ...sending])
+    put.signal?.throwIfAborted()
+    if (taken) throw new ObjectExistsError(put.place.Key)
+    const Parts = sent.map(({ PartNumber, ETag }) => ({ PartNumber, ETag }))
+    const request = new CompleteMultipartUploadCommand({ ...upload, IfNoneMatch: '*', MultipartUpload: { Parts } })
+    const etag = await conclude(put, () => put.s3.send(request), etagOfParts(Parts))
+    return { size: sent.reduce((sum, { bytes }) => sum + bytes, 0), etag }
+  } catch (error) {
+    await Promise.allSettled(sending)
+    // If this fails too, the bucket's rule removes the parts after two days.
+    await put.s3.send(new AbortMultipartUploadCommand(upload)).catch(() => {})
+    throw error
+  }
+}
+
 /**
- * The ETag of an object that Ceph puts together of these parts, for its answer to that comes without: the MD5 of theirs,
- * and how many they are. Undefined when theirs are no MD5s.
+ * The ETag of an object that Ceph puts together of these parts, whose answer does not carry it: the MD5 of theirs, and
+ * how many they are. Undefined when theirs are no MD5s.
  */
 function etagOfParts(parts: { ETag: string | undefined }[]): string | undefined {
   const whole = createHash('md5')

@@ -11,25 +11,26 @@ import {
 import { getSignedUrl } from '@aws-sdk/s3-request-presigner'
 import { type ObjectStore, type PresignPutOptions, UnsafeUploadsError } from './object-store.ts'
 import { keepVerdict, tryUploads } from './s3-canary.ts'
-import { openClient, type S3Settings, statusOf } from './s3-client.ts'
-import { getObject } from './s3-get.ts'
+import { answerMs, openClient, type S3Settings, statusOf } from './s3-client.ts'
+import { objectReads } from './s3-get.ts'
+import { createPartPool } from './s3-parts.ts'
 import { putObject } from './s3-put.ts'
-import { signedReads } from './s3-signed.ts'
 import { inspectUpload } from './s3-uploads.ts'
 import { bucketContents } from './s3-versions.ts'
 
-/** Longest wait for an answer to a readiness check, in milliseconds. */
+/** Longest wait for an answer to a readiness check. */
 const checkMs = 2_000
 
 /**
  * An object store in a bucket of S3, or of a server that speaks its protocol. `put` relies on If-None-Match to write
- * once; a server that ignores it at the end of a multipart upload (Ceph 16 does) is asked just before instead.
+ * once; for a server that ignores it at the end of a multipart upload (Ceph 16 does) the key is looked up just before.
  */
 export function createS3Store(settings: S3Settings): ObjectStore {
   const s3 = openClient(settings)
-  const reading = openClient(settings, { socketTimeout: 0 })
+  const reading = openClient(settings, { requestTimeout: answerMs })
   const Bucket = settings.bucket
-  const signed = signedReads(reading, Bucket)
+  const { get, close: closeReads } = objectReads(reading, Bucket)
+  const pool = createPartPool()
   const contents = bucketContents(s3, Bucket)
 
   // URLs are made for the address that browsers use, with a key that may only write where there is one.
@@ -61,8 +62,7 @@ export function createS3Store(settings: S3Settings): ObjectStore {
   }
 
   const put: ObjectStore['put'] = (key, body, options) =>
-    putObject(s3, { Bucket, Key: key }, body, options, () => contents.delete([key]))
-  const get: ObjectStore['get'] = (key, options) => getObject(reading, signed, { Bucket, Key: key }, options)
+    putObject({ s3, pool, place: { Bucket, Key: key }, remove: () => contents.delete([key]) }, body, options)
 
   const judgeUploads = keepVerdict(() =>
     tryUploads(
@@ -107,7 +107,7 @@ export function createS3Store(settings: S3Settings): ObjectStore {
       let aborted = 0
       for await (const { Key, UploadId } of uploadsBelow(prefix)) {
         await s3.send(new AbortMultipartUploadCommand({ Bucket, Key, UploadId })).catch((error: unknown) => {
-          // Completed or aborted by somebody else since it was listed.
+          // The upload has been completed or aborted since it was listed.
           if (statusOf(error) !== 404) throw error
         })
         aborted++
@@ -130,7 +130,7 @@ export function createS3Store(settings: S3Settings): ObjectStore {
 
     close() {
       for (const client of [s3, reading, ...signers.values()]) client.destroy()
-      signed.close()
+      closeReads()
     },
   }
 }

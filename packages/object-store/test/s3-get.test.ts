@@ -1,0 +1,91 @@
+import { once } from 'node:events'
+import { Agent, createServer, request as openRequest, type ServerResponse } from 'node:http'
+import { text } from 'node:stream/consumers'
+import { storeBackends, testBucket } from '@playtherapy/testing'
+import t, { type Test } from 'tap'
+import { createS3Store, ObjectChangedError, ObjectMissingError } from '../src/index.ts'
+
+const skip = storeBackends.includes('s3') ? false : 'there is no S3 server here'
+const contentType = 'video/mp4'
+
+/** A store whose reads pass through here: each takes the next of `faults` as its answer, and the server's when none is left. */
+async function faultyReads(t: Test) {
+  const settings = await testBucket()
+  const agent = new Agent({ keepAlive: true })
+  const faults: ((response: ServerResponse) => unknown)[] = []
+  const urls: string[] = []
+  const server = createServer(({ method, url = '', headers }, response) => {
+    urls.push(url)
+    const fault = faults.shift()
+    if (fault) return fault(response)
+    const forward = openRequest(`${settings.endpoint}${url}`, { method, headers, agent }, (answer) => {
+      response.writeHead(answer.statusCode ?? 500, answer.headers)
+      answer.pipe(response)
+    })
+    forward.on('error', () => response.destroy()).end()
+  }).listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const address = server.address()
+  if (!address || typeof address === 'string') throw new Error('no port')
+  const reading = createS3Store({ ...settings, endpoint: `http://127.0.0.1:${address.port}` })
+  const writing = createS3Store(settings)
+  t.teardown(() => {
+    reading.close()
+    writing.close()
+    server.close()
+    server.closeAllConnections()
+    agent.destroy()
+  })
+  return { reading, writing, faults, urls }
+}
+
+const answering =
+  (status: number) =>
+  (response: ServerResponse): unknown =>
+    response.writeHead(status).end('no')
+const cut = (response: ServerResponse) => response.destroy()
+
+t.test('a read is asked for again until the server can answer it', { skip }, async (t) => {
+  const { reading, writing, faults, urls } = await faultyReads(t)
+  const { etag } = await writing.put('1.mp4', Buffer.from('abcdef'), { contentType })
+  for (const temporary of [cut, answering(500), answering(503), answering(403), answering(429)]) {
+    faults.push(temporary, temporary)
+    t.equal(await text(await reading.get('1.mp4', { start: 1, end: 3, ifMatch: etag })), 'bcd')
+    t.equal(faults.length, 0)
+  }
+  faults.push(cut, cut, cut)
+  await t.rejects(reading.get('1.mp4'), 'three times, and not for ever')
+  t.equal(faults.length, 0)
+
+  urls.length = 0
+  for (let times = 0; times < 3; times++) await text(await reading.get('1.mp4'))
+  t.equal(new Set(urls).size, 1, 'one signature does for many reads')
+})
+
+t.test('missing, changed and refused are told at once, each as what it is', { skip }, async (t) => {
+  const { reading, writing, faults, urls } = await faultyReads(t)
+  await writing.put('1.mp4', Buffer.from('abcdef'), { contentType })
+  await t.rejects(reading.get('2.mp4'), ObjectMissingError)
+  await t.rejects(reading.get('1.mp4', { ifMatch: '"other"' }), ObjectChangedError)
+  await t.rejects(reading.get('1.mp4', { start: 100, end: 200 }), { message: 'the object store answered 416' })
+  t.equal(urls.length, 3)
+
+  const abort = new AbortController()
+  const reason = new Error('the client disconnected')
+  faults.push(() => abort.abort(reason))
+  await t.rejects(reading.get('1.mp4', { signal: abort.signal }), reason)
+  t.equal(urls.length, 4, 'nobody waits for another attempt')
+})
+
+t.test('a clock that is wrong is set by the server’s for reads', { skip }, async (t) => {
+  const { reading, writing, urls } = await faultyReads(t)
+  await writing.put('1.mp4', Buffer.from('abcdef'), { contentType })
+  await writing.put('2.mp4', Buffer.from('ghi'), { contentType })
+  const { now } = Date
+  t.teardown(() => Object.assign(Date, { now }))
+  Date.now = () => now() - 2 * 3_600_000
+  t.equal(await text(await reading.get('1.mp4')), 'abcdef')
+  t.equal(urls.length, 2, 'the first was refused')
+  t.equal(await text(await reading.get('2.mp4')), 'ghi')
+  t.equal(urls.length, 3)
+})

@@ -1,0 +1,84 @@
+import { setImmediate as turn } from 'node:timers/promises'
+import t from 'tap'
+import { createPartPool, type PartBuffers, partBytes, partsOf } from '../src/s3-parts.ts'
+
+/** Takes buffers until the upload has to wait; returns how many it got, and the call that waits. */
+async function takeAll(buffers: PartBuffers) {
+  const got: Uint8Array[] = []
+  for (;;) {
+    const waiting = buffers.take(8)
+    const settled = await Promise.race([waiting, turn()])
+    if (!settled) return { got, waiting }
+    got.push(settled)
+  }
+}
+
+t.test('every upload has a buffer, and the first ones share four more', async (t) => {
+  const pool = createPartPool()
+  const [a, b, c] = [pool.open(), pool.open(), pool.open()]
+  t.equal((await takeAll(a)).got.length, 5)
+  t.equal((await takeAll(b)).got.length, 1, 'nobody waits to begin')
+  t.equal((await takeAll(c)).got.length, 1)
+  t.equal((await takeAll(createPartPool().open())).got.length, 5, 'another store has a pool of its own')
+})
+
+t.test('what is given back goes to an upload that waits', async (t) => {
+  const pool = createPartPool()
+  const [a, b] = [pool.open(), pool.open()]
+  const [ofA, ofB] = [await takeAll(a), await takeAll(b)]
+  a.give(ofA.got[0] ?? new Uint8Array())
+  t.equal(await Promise.race([ofA.waiting, ofB.waiting]), ofA.got[0], 'the buffer itself is filled again')
+  a.end()
+  b.give(ofB.got[0] ?? new Uint8Array())
+  t.equal((await ofB.waiting).length, 8)
+  t.equal((await takeAll(b)).got.length, 4, 'b has all that a had')
+})
+
+t.test('a rest is given back as its whole buffer was, and is not filled again', async (t) => {
+  const buffers = createPartPool().open()
+  const { got, waiting } = await takeAll(buffers)
+  buffers.give((got[0] ?? new Uint8Array()).subarray(0, 3))
+  const next = await waiting
+  t.equal(next.length, 8)
+  t.notOk(got.includes(next))
+})
+
+t.test('a part that could not be sent ends the waiting of its upload, and of no other', async (t) => {
+  const pool = createPartPool()
+  const [a, b] = [pool.open(), pool.open()]
+  const [ofA, ofB] = [await takeAll(a), await takeAll(b)]
+  a.fail(new Error('first'))
+  a.fail(new Error('second'))
+  await t.rejects(ofA.waiting, { message: 'first' })
+  await t.rejects(a.take(8), { message: 'first' })
+  t.equal(await Promise.race([ofB.waiting, turn()]), undefined, 'b waits on')
+  a.end()
+  t.equal((await ofB.waiting).length, 8, 'and gets what a had')
+})
+
+t.test('an upload that ends while it waits waits no longer, and takes nothing along', async (t) => {
+  const pool = createPartPool()
+  const [a, b] = [pool.open(), pool.open()]
+  const ofA = await takeAll(a)
+  a.end()
+  await t.rejects(ofA.waiting)
+  t.equal((await takeAll(b)).got.length, 5)
+})
+
+t.test('a body comes in parts of one size and a rest', async (t) => {
+  const bytes = Buffer.alloc(2 * partBytes(1) + 7, 'abc')
+  const buffers = createPartPool().open()
+  async function* body() {
+    for (let at = 0; at < bytes.length; at += 1_000_003) yield bytes.subarray(at, at + 1_000_003)
+  }
+  const parts: Buffer[] = []
+  for await (const part of partsOf(body(), buffers)) {
+    parts.push(Buffer.from(part))
+    buffers.give(part)
+  }
+  t.strictSame(
+    parts.map(({ length }) => length),
+    [partBytes(1), partBytes(2), 7],
+  )
+  t.ok(Buffer.concat(parts).equals(bytes))
+})
