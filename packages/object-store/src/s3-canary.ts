@@ -71,7 +71,10 @@ async function attack(
   const put = async (body: string, more: Record<string, string>) => {
     const key = `${place}${++uploads}.mp4`
     const answer = await fetch(await store.presign(address, key), {
-      ...{ method: 'PUT', body, redirect: 'manual', signal: AbortSignal.timeout(answerMs) },
+      method: 'PUT',
+      body,
+      redirect: 'manual',
+      signal: AbortSignal.timeout(answerMs),
       headers: { 'content-type': 'video/mp4', ...more },
     })
     await answer.arrayBuffer()

@@ -67,7 +67,10 @@ export function createS3Store(settings: S3Settings): ObjectStore {
   const judgeUploads = keepVerdict(() =>
     tryUploads(
       {
-        ...{ put, get, ...contents, addresses },
+        ...contents,
+        put,
+        get,
+        addresses,
         presign: (address, key) => presign(address, key, { contentType: 'video/mp4', expiresIn: 60 }),
         async publicUrl(Key) {
           const url = new URL(await getSignedUrl(s3, new GetObjectCommand({ Bucket, Key })))

@@ -15,3 +15,9 @@ export interface JobPayloads {
 }
 
 export type JobName = keyof JobPayloads
+
+/**
+ * Seconds after which the objects of a deleted case or session are removed once more: presigned URLs that were given out
+ * before have expired by then, and their uploads have ended.
+ */
+export const lastSweepSeconds = 25 * 3_600

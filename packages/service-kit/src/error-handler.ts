@@ -28,6 +28,9 @@ export const ErrorBody = Type.Object(
 /** The refusals that every route behind the guard may answer with, for its schema. */
 export const failures = { 400: ErrorBody, 401: ErrorBody, 422: ErrorBody, 429: ErrorBody, 503: ErrorBody }
 
+/** The same where the request has a body. */
+export const bodyFailures = { ...failures, 413: ErrorBody }
+
 /** The names of a request's parts in `loc`, which the old backend used. */
 const parts: Record<string, string> = { params: 'path', querystring: 'query', headers: 'header', body: 'body' }
 

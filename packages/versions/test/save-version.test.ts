@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
-import { cases, type Database, scriptVersions, sessions, type Transaction } from '@playtherapy/schema'
-import { testDatabase, testStore } from '@playtherapy/testing'
+import { type Database, scriptVersions, sessions, type Transaction } from '@playtherapy/schema'
+import { seedSession, testDatabase, testStore } from '@playtherapy/testing'
 import { eq } from 'drizzle-orm'
 import t, { type Test } from 'tap'
 import { saveVersion, scriptSteps } from '../src/index.ts'
@@ -9,10 +9,7 @@ import { saveVersion, scriptSteps } from '../src/index.ts'
 async function prepare(t: Test) {
   const { db } = await testDatabase(t)
   const store = await testStore(t, 'file')
-  const [owned] = await db.insert(cases).values({ userId: 7, givenName: '민수' }).returning()
-  const caseId = owned?.id ?? 0
-  const [session] = await db.insert(sessions).values({ caseId, name: 'first' }).returning()
-  const sessionId = session?.id ?? 0
+  const { caseId, sessionId } = await seedSession(db, 7)
   const caller = { userId: 7, caseId, sessionId }
   const stepsFor = (bytes: Buffer, mayFollow = (_current: number) => true) =>
     scriptSteps(db, 'LOCAL', caller, {

@@ -1,8 +1,5 @@
-import { announce, type Database, erasures, type Transaction } from '@playtherapy/schema'
+import { announce, type Database, erasures, lastSweepSeconds, type Transaction } from '@playtherapy/schema'
 import { sql } from 'drizzle-orm'
-
-/** Seconds after which a deleted prefix is emptied once more: URLs given out before have expired, their uploads ended. */
-const lastSweepSeconds = 25 * 3_600
 
 /**
  * Writes, in the transaction that deletes a case or session, the tombstone of its objects, and announces their removal:

@@ -1,6 +1,6 @@
 import type { ObjectStore } from '@playtherapy/object-store'
-import { cases, sessions } from '@playtherapy/schema'
-import { type Teardown, testDatabase, testHost } from '@playtherapy/testing'
+import { sessions } from '@playtherapy/schema'
+import { seedSession, type Teardown, testDatabase, testHost } from '@playtherapy/testing'
 import { scriptApp } from '../src/app.ts'
 
 type Body = NonNullable<RequestInit['body']>
@@ -34,14 +34,8 @@ export async function testScripts(t: Teardown, store: ObjectStore) {
   const { db } = await testDatabase(t)
   const host = await testHost(t, scriptApp({ db, store, phase: 'LOCAL' }))
 
-  const addSession = async (userId: number): Promise<Place> => {
-    const [row] = await db.insert(cases).values({ userId, givenName: 'A' }).returning()
-    const caseId = row?.id ?? 0
-    const [session] = await db.insert(sessions).values({ caseId, name: 'first' }).returning()
-    return { caseId, sessionId: session?.id ?? 0 }
-  }
   const urlOf = ({ caseId, sessionId }: Place) => `${host.url}/contents/api/case/${caseId}/session/${sessionId}/script`
-  const place = await addSession(7)
+  const place = await seedSession(db, 7)
 
   const call = async (init: RequestInit, at: Place, headers: Record<string, string>): Promise<Answer> => {
     const response = await fetch(urlOf(at), { ...init, headers: { ...host.as(7), ...headers } })
@@ -51,7 +45,7 @@ export async function testScripts(t: Teardown, store: ObjectStore) {
     db,
     host,
     place,
-    addSession,
+    addSession: (userId: number) => seedSession(db, userId),
     urlOf,
     /** Status and body of an answer, for therapist 7 unless the headers name another. */
     post: (body: Body, at = place, headers: Record<string, string> = {}) => call({ method: 'POST', body }, at, headers),

@@ -1,5 +1,5 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
-import { CaseParams, ErrorBody, errors, fault } from '@playtherapy/service-kit'
+import { bodyFailures, CaseParams, errors, fault } from '@playtherapy/service-kit'
 import { Type } from 'typebox'
 import { IdempotencyHeader, keyedRequest } from '../idempotency.ts'
 import { sendList } from '../lists.ts'
@@ -13,7 +13,6 @@ const largestDescription = 16 * 1024
 const casesAtOnce = 20
 
 const route = { tags: ['case'], security: [{ token: [] }] }
-const failures = { 400: ErrorBody, 401: ErrorBody, 413: ErrorBody, 422: ErrorBody, 429: ErrorBody, 503: ErrorBody }
 
 function toNewCase({ given_name, family_name, description, case_state_id }: CaseBody): NewCase {
   if (Buffer.byteLength(JSON.stringify(description ?? {})) > largestDescription) {
@@ -45,7 +44,7 @@ export const caseRoutes: FastifyPluginAsyncTypebox<{ repository: ReturnType<type
         ...route,
         summary: 'List cases, newest first',
         querystring: ListQuery,
-        response: { 200: Cases, ...failures },
+        response: { 200: Cases, ...bodyFailures },
       },
     },
     async (request, reply) => {
@@ -67,7 +66,7 @@ export const caseRoutes: FastifyPluginAsyncTypebox<{ repository: ReturnType<type
         ...route,
         summary: 'Number of pages of ten',
         querystring: KeywordQuery,
-        response: { 200: Type.Integer({ examples: [3] }), ...failures },
+        response: { 200: Type.Integer({ examples: [3] }), ...bodyFailures },
       },
     },
     async ({ userId, query }) => pages(await repository.count(userId, query.keyword)),
@@ -81,7 +80,7 @@ export const caseRoutes: FastifyPluginAsyncTypebox<{ repository: ReturnType<type
         summary: 'Create a case',
         headers: IdempotencyHeader,
         body: CaseBody,
-        response: { 200: Case, ...failures },
+        response: { 200: Case, ...bodyFailures },
       },
     },
     async (request) => {
@@ -92,7 +91,7 @@ export const caseRoutes: FastifyPluginAsyncTypebox<{ repository: ReturnType<type
 
   app.get(
     '/case/:case_id',
-    { schema: { ...route, summary: 'Read a case', params: CaseParams, response: { 200: Case, ...failures } } },
+    { schema: { ...route, summary: 'Read a case', params: CaseParams, response: { 200: Case, ...bodyFailures } } },
     async ({ userId, caseId }) => read(userId, caseId),
   )
 
@@ -104,7 +103,7 @@ export const caseRoutes: FastifyPluginAsyncTypebox<{ repository: ReturnType<type
         summary: 'Replace what may be written of a case',
         params: CaseParams,
         body: CaseBody,
-        response: { 200: Case, ...failures },
+        response: { 200: Case, ...bodyFailures },
       },
     },
     async ({ userId, caseId, body }) => {
@@ -120,7 +119,7 @@ export const caseRoutes: FastifyPluginAsyncTypebox<{ repository: ReturnType<type
         ...route,
         summary: 'Delete a case, its sessions and everything stored for them',
         params: CaseParams,
-        response: { 200: Type.Boolean({ examples: [true] }), ...failures },
+        response: { 200: Type.Boolean({ examples: [true] }), ...bodyFailures },
       },
     },
     async ({ userId, caseId, id }) => {

@@ -9,19 +9,20 @@ import {
   sessions,
 } from '@playtherapy/schema'
 import { fault } from '@playtherapy/service-kit'
-import { and, desc, eq, lt, sql } from 'drizzle-orm'
+import { mostVersions, storedVersions, type WhichVersions } from '@playtherapy/versions'
+import { and, desc, eq, sql } from 'drizzle-orm'
 import { alias } from 'drizzle-orm/pg-core'
 
-/** Most versions, and most sessions, that one answer lists. */
-export const mostListed = 1_000
+/** Most sessions of a trend. */
+export const mostSessions = 1_000
 /** Newest reports that one statement reads: their levels may take 80 KB each. */
 export const reportsAtOnce = 50
 
 const scored = alias(scriptVersions, 'scored')
 const newest = alias(scriptVersions, 'newest')
 
-/** The stored reports of the caller's session, newest first: all, those before a version, the one that counts, or one version. */
-export function reportsOf(db: Database, caller: SessionOfCaller, which?: 'current' | number | { before: number }) {
+/** The stored reports of the caller's session, newest first. */
+export function reportsOf(db: Database, caller: SessionOfCaller, which: WhichVersions) {
   return db
     .select({
       version: reportVersions.version,
@@ -37,17 +38,9 @@ export function reportsOf(db: Database, caller: SessionOfCaller, which?: 'curren
     .innerJoin(reportVersions, eq(reportVersions.sessionId, sessions.id))
     .leftJoin(scored, eq(scored.id, reportVersions.scriptVersionId))
     .leftJoin(newest, eq(newest.id, sessions.scriptVersionId))
-    .where(
-      and(
-        ownSession(caller),
-        eq(reportVersions.state, 'stored'),
-        which === 'current' ? eq(reportVersions.id, sessions.reportVersionId) : undefined,
-        typeof which === 'number' ? eq(reportVersions.version, which) : undefined,
-        typeof which === 'object' ? lt(reportVersions.version, which.before) : undefined,
-      ),
-    )
+    .where(and(ownSession(caller), storedVersions(reportVersions, sessions.reportVersionId, which)))
     .orderBy(desc(reportVersions.version))
-    .limit(mostListed)
+    .limit(mostVersions)
 }
 
 export type StoredReport = Awaited<ReturnType<typeof reportsOf>>[number]

@@ -2,8 +2,8 @@ import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { type ObjectStore, type Phase, StoreFailedError } from '@playtherapy/object-store'
 import type { Database } from '@playtherapy/schema'
 import {
+  bodyFailures,
   CaseParams,
-  ErrorBody,
   errors,
   listFirstFaultOnly,
   SessionParams,
@@ -13,7 +13,7 @@ import { reportSteps, saveVersion } from '@playtherapy/versions'
 import { levelsOf, readLevels } from './levels.ts'
 import {
   isStale,
-  mostListed,
+  mostSessions,
   newestReports,
   reportsAtOnce,
   reportsOf,
@@ -36,7 +36,6 @@ const largestReport = 5 * 1024 ** 2
 
 const path = '/case/:case_id/session/:session_id/analyze-report'
 const route = { tags: ['report'], security: [{ token: [] }], params: SessionParams }
-const failures = { 400: ErrorBody, 401: ErrorBody, 413: ErrorBody, 422: ErrorBody, 429: ErrorBody, 503: ErrorBody }
 
 /** Names the version served, and whether the script was changed since it was scored, for a client to tell. */
 const provenance = (report: StoredReport) => ({
@@ -60,7 +59,7 @@ export const reportRoutes: FastifyPluginAsyncTypebox<ReportOptions> = async (app
         ...route,
         summary: 'Read the newest analysis report',
         description,
-        response: { 200: ReportBody, ...failures },
+        response: { 200: ReportBody, ...bodyFailures },
       },
     },
     async (request, reply) => {
@@ -77,7 +76,7 @@ export const reportRoutes: FastifyPluginAsyncTypebox<ReportOptions> = async (app
         ...route,
         summary: 'List the versions of the analysis report',
         querystring: VersionsQuery,
-        response: { 200: ReportVersions, ...failures },
+        response: { 200: ReportVersions, ...bodyFailures },
       },
     },
     async (request) => {
@@ -101,7 +100,7 @@ export const reportRoutes: FastifyPluginAsyncTypebox<ReportOptions> = async (app
         summary: 'Read one version of the analysis report',
         description,
         params: ReportVersionParams,
-        response: { 200: ReportBody, ...failures },
+        response: { 200: ReportBody, ...bodyFailures },
       },
     },
     async (request, reply) => {
@@ -117,15 +116,15 @@ export const reportRoutes: FastifyPluginAsyncTypebox<ReportOptions> = async (app
       schema: {
         ...route,
         summary: 'Levels of each category over the sessions of a case',
-        description: `From the newest report of each session; of the ${mostListed} latest sessions that have one, and of the first ${mostCategories} categories found in them, latest session first.`,
+        description: `From the newest report of each session; of the ${mostSessions} latest sessions that have one, and of the first ${mostCategories} categories found in them, latest session first.`,
         params: CaseParams,
-        response: { 200: Trend, ...failures },
+        response: { 200: Trend, ...bodyFailures },
       },
     },
     async (request) => {
       const sessions: SessionReport[] = []
       const keep = keepCategories()
-      for (let offset = 0; offset < mostListed; offset += reportsAtOnce) {
+      for (let offset = 0; offset < mostSessions; offset += reportsAtOnce) {
         const reports = await newestReports(db, request, timeZone, offset)
         for (const { path, etag, levels, ...session } of reports) {
           try {
@@ -156,7 +155,7 @@ export const reportDeliveryRoutes: FastifyPluginAsyncTypebox<ReportOptions> = as
           'For the analysis system: a token with the scope `reports:write` and no user. Each is a new version.',
         querystring: DeliveryQuery,
         body: ReportBody,
-        response: { 200: Accepted, ...failures },
+        response: { 200: Accepted, ...bodyFailures },
       },
     },
     async ({ caseId, sessionId, rawBody, body, query }) => {

@@ -2,7 +2,7 @@ import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { announceOriginal, NotAVideoError, SessionGoneError, TooLargeError } from '@playtherapy/intake'
 import { type ObjectStore, StoreFailedError } from '@playtherapy/object-store'
 import type { Database, SessionOfCaller, Transaction } from '@playtherapy/schema'
-import { CaseParams, ErrorBody, errors, SessionParams } from '@playtherapy/service-kit'
+import { bodyFailures, CaseParams, errors, SessionParams } from '@playtherapy/service-kit'
 import { Type } from 'typebox'
 import { IdempotencyHeader, keyedRequest } from '../idempotency.ts'
 import { sendList } from '../lists.ts'
@@ -22,7 +22,6 @@ export interface SessionOptions {
 const sessionsAtOnce = 200
 
 const route = { tags: ['session'], security: [{ token: [] }] }
-const failures = { 400: ErrorBody, 401: ErrorBody, 413: ErrorBody, 422: ErrorBody, 429: ErrorBody, 503: ErrorBody }
 
 /** The sessions of a therapist's case. */
 export const sessionRoutes: FastifyPluginAsyncTypebox<SessionOptions> = async (
@@ -44,7 +43,7 @@ export const sessionRoutes: FastifyPluginAsyncTypebox<SessionOptions> = async (
         summary: 'List the sessions of a case, newest first',
         params: CaseParams,
         querystring: ListQuery,
-        response: { 200: Sessions, ...failures },
+        response: { 200: Sessions, ...bodyFailures },
       },
     },
     async (request, reply) => {
@@ -67,7 +66,7 @@ export const sessionRoutes: FastifyPluginAsyncTypebox<SessionOptions> = async (
         summary: 'Number of pages of ten',
         params: CaseParams,
         querystring: KeywordQuery,
-        response: { 200: Type.Integer({ examples: [3] }), ...failures },
+        response: { 200: Type.Integer({ examples: [3] }), ...bodyFailures },
       },
     },
     async (request) => pages(await repository.count(request, request.query.keyword)),
@@ -82,7 +81,7 @@ export const sessionRoutes: FastifyPluginAsyncTypebox<SessionOptions> = async (
         params: CaseParams,
         headers: IdempotencyHeader,
         body: NewSessionBody,
-        response: { 200: Session, ...failures },
+        response: { 200: Session, ...bodyFailures },
       },
     },
     async (request) => {
@@ -96,7 +95,14 @@ export const sessionRoutes: FastifyPluginAsyncTypebox<SessionOptions> = async (
 
   app.get(
     '/case/:case_id/session/:session_id',
-    { schema: { ...route, summary: 'Read a session', params: SessionParams, response: { 200: Session, ...failures } } },
+    {
+      schema: {
+        ...route,
+        summary: 'Read a session',
+        params: SessionParams,
+        response: { 200: Session, ...bodyFailures },
+      },
+    },
     async (request) => read(request),
   )
 
@@ -110,7 +116,7 @@ export const sessionRoutes: FastifyPluginAsyncTypebox<SessionOptions> = async (
           'With `origin_video_url` set to a key from presigned-url whose object is there, the recording counts and its encode starts.',
         params: SessionParams,
         body: SessionBody,
-        response: { 200: Session, ...failures },
+        response: { 200: Session, ...bodyFailures },
       },
     },
     async (request) => {
@@ -141,7 +147,7 @@ export const sessionRoutes: FastifyPluginAsyncTypebox<SessionOptions> = async (
         ...route,
         summary: 'Delete a session and everything stored for it',
         params: SessionParams,
-        response: { 200: Type.Boolean({ examples: [true] }), ...failures },
+        response: { 200: Type.Boolean({ examples: [true] }), ...bodyFailures },
       },
     },
     async (request) => {

@@ -1,4 +1,5 @@
 import type { IncomingHttpHeaders } from 'node:http'
+import { isKnown } from '@playtherapy/service-kit'
 import parseRange from 'range-parser'
 
 export interface Representation {
@@ -11,14 +12,12 @@ export interface Representation {
 /** `start` and `end` are the first and the last byte to send. */
 export type Answer = { status: 200 | 206; start: number; end: number } | { status: 304 } | { status: 416 }
 
-/** An entity tag without its mark of weakness. */
-const opaque = (etag: string) => etag.trim().replace(/^W\//, '')
 const seconds = (date: Date) => Math.floor(date.getTime() / 1000)
 
 /** Whether the copy a client has is still this one (RFC 9110, section 13.1). */
 function unchanged(headers: IncomingHttpHeaders, { etag, createdAt }: Representation): boolean {
-  const tags = headers['if-none-match']
-  if (tags !== undefined) return tags.trim() === '*' || tags.split(',').some((tag) => opaque(tag) === opaque(etag))
+  const known = isKnown(headers, etag)
+  if (known !== undefined) return known
   const since = Date.parse(headers['if-modified-since'] ?? '')
   return since >= seconds(createdAt) * 1000
 }

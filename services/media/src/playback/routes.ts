@@ -1,6 +1,6 @@
 import { type FindPlace, inFolder, type ObjectStore } from '@playtherapy/object-store'
 import type { Database, SessionOfCaller } from '@playtherapy/schema'
-import { createShares, ErrorBody, errors, SessionParams, whenOver } from '@playtherapy/service-kit'
+import { createShares, ErrorBody, errors, failures, SessionParams, whenOver } from '@playtherapy/service-kit'
 import type { FastifyInstance, FastifyReply } from 'fastify'
 import { answerTo } from './conditions.ts'
 import { findPlayable, type Playable } from './repository.ts'
@@ -25,7 +25,8 @@ const response = {
   200: { description: 'The whole recording', content: bytes },
   206: { description: 'The range asked for', content: bytes },
   304: { description: 'The copy at hand is still right', type: 'null' },
-  ...{ 400: ErrorBody, 401: ErrorBody, 416: ErrorBody, 422: ErrorBody, 429: ErrorBody, 503: ErrorBody },
+  416: ErrorBody,
+  ...failures,
 }
 
 export interface PlaybackOptions {

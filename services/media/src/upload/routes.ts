@@ -1,7 +1,7 @@
 import multipart from '@fastify/multipart'
 import { type IntakeResources, issuePresigned, SessionGoneError, TooManyUrlsError } from '@playtherapy/intake'
 import { StoreFailedError, UnsafeUploadsError } from '@playtherapy/object-store'
-import { createShares, ErrorBody, errors, SessionParams } from '@playtherapy/service-kit'
+import { bodyFailures, createShares, errors, failures, SessionParams } from '@playtherapy/service-kit'
 import type { FastifyInstance } from 'fastify'
 import { leastRate, multipartLimits, refuseTooLong } from './file-part.ts'
 import { receiveUpload } from './receive.ts'
@@ -21,7 +21,6 @@ export interface UploadOptions extends IntakeResources {
 const mostUploads = 64
 
 const route = { tags: ['video'], security: [{ token: [] }], params: SessionParams }
-const failures = { 400: ErrorBody, 401: ErrorBody, 422: ErrorBody, 429: ErrorBody, 503: ErrorBody }
 
 /** How recordings come in, and how far one is. All below a session's path, behind its guard. */
 export async function uploadRoutes(
@@ -48,7 +47,7 @@ export async function uploadRoutes(
           'Multipart, one file in the part `file`. 201 means that the original is durable and its encode announced.',
         consumes: ['multipart/form-data'],
         body: UploadForm,
-        response: { 201: Uploaded, ...failures, 413: ErrorBody },
+        response: { 201: Uploaded, ...bodyFailures },
       },
       // The form is described for readers of the API; its parser checks it while it comes.
       validatorCompiler: () => () => true,

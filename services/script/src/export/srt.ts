@@ -1,6 +1,6 @@
+import { captionTime } from '@playtherapy/schema'
 import type { ScriptRecord } from '../records/record.ts'
 import { filledLines, replaced } from '../records/texts.ts'
-import { captionTime } from '../records/times.ts'
 import { cues } from './cues.ts'
 
 /** A text for a cue: players take an arrow for the times of another cue. */

@@ -1,6 +1,7 @@
+import { clockTime } from '@playtherapy/schema'
 import type { ScriptRecord } from '../records/record.ts'
 import { filledLines } from '../records/texts.ts'
-import { clockTime, parseTime } from '../records/times.ts'
+import { parseTime } from '../records/times.ts'
 
 function* onOneLine(text: string): Iterable<string> {
   let before = ''

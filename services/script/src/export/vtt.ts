@@ -1,6 +1,6 @@
+import { captionTime } from '@playtherapy/schema'
 import type { ScriptRecord } from '../records/record.ts'
 import { filledLines, pieces } from '../records/texts.ts'
-import { captionTime } from '../records/times.ts'
 import { cues } from './cues.ts'
 
 /** A text for a cue. The arrow would end it, so `>` is spelt out as well. */

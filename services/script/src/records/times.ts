@@ -1,3 +1,5 @@
+import { captionTime, clockTime } from '@playtherapy/schema'
+
 const time = /^(\d{2,3}):([0-5]\d):([0-5]\d)(?:\.(\d+))?$/
 
 /**
@@ -12,15 +14,6 @@ export function parseTime(value: unknown): number | undefined {
     ((Number(hours) * 60 + Number(minutes)) * 60 + Number(seconds)) * 1000 + Math.round(Number(`.${fraction}`) * 1000)
   )
 }
-
-const padded = (value: number, digits: number) => String(Math.trunc(value)).padStart(digits, '0')
-
-/** `HH:MM:SS` of milliseconds, rounded down to the second; hours take a third digit when they need it. */
-export const clockTime = (ms: number): string =>
-  `${padded(ms / 3_600_000, 2)}:${padded((ms / 60_000) % 60, 2)}:${padded((ms / 1000) % 60, 2)}`
-
-/** `HH:MM:SS`, the mark, and three digits of milliseconds, as captions want it. */
-export const captionTime = (ms: number, mark: '.' | ','): string => `${clockTime(ms)}${mark}${padded(ms % 1000, 3)}`
 
 /** A time as a record holds it: `HH:MM:SS`, with milliseconds only where there are some. */
 export const recordTime = (ms: number): string => (ms % 1000 === 0 ? clockTime(ms) : captionTime(ms, '.'))

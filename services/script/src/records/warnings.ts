@@ -1,12 +1,9 @@
+import type { ScriptWarning } from '@playtherapy/schema'
 import type { ScriptRecord } from './record.ts'
 import { parseTime } from './times.ts'
 
-/** odd: no time · order: before the record above, or ends before it starts · beyond: after the video's end. */
-export interface TimeWarning {
-  record: number
-  field: 'start_time' | 'end_time'
-  kind: 'odd' | 'order' | 'beyond'
-}
+/** A doubtful time, with its kind. */
+export type TimeWarning = Required<ScriptWarning>
 
 /** Most warnings that are listed. */
 const mostListed = 100

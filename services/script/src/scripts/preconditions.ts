@@ -1,4 +1,5 @@
 import type { IncomingHttpHeaders } from 'node:http'
+import { tagsIn } from '@playtherapy/service-kit'
 import type { FastifyReply } from 'fastify'
 
 /**
@@ -8,28 +9,18 @@ import type { FastifyReply } from 'fastify'
 export const etagOf = (version: number, format = 'json') =>
   format === 'json' ? `"${version}"` : `W/"${version}-${format}"`
 
-const opaque = (tag: string) => tag.replace(/^W\//, '')
-const tags = (header: string): string[] => header.match(/(?:W\/)?"[^"]*"/g) ?? []
-
 /**
- * Whether a save with these headers may follow the version that counts now, 0 for none: If-Match names it, with a strong
- * tag, or `*` for any; If-None-Match `*` wants that there is none yet (RFC 9110, 13.1). Without them any save may.
+ * May a save with these headers replace version `current` (0 = none)? If-Match names it with a strong tag, or `*` for any;
+ * If-None-Match `*` demands that there is none yet (RFC 9110, 13.1). Without them any save may.
  */
 export const mayFollow =
   (headers: IncomingHttpHeaders) =>
   (current: number): boolean => {
     const match = headers['if-match']?.trim()
-    if (match !== undefined && (current === 0 || (match !== '*' && !tags(match).includes(etagOf(current)))))
+    if (match !== undefined && (current === 0 || (match !== '*' && !tagsIn(match).includes(etagOf(current)))))
       return false
     return headers['if-none-match']?.trim() !== '*' || current === 0
   }
-
-/** Whether the reader has this very representation already: If-None-Match, compared weakly. */
-export function isKnown(headers: IncomingHttpHeaders, etag: string): boolean {
-  const known = headers['if-none-match']?.trim()
-  if (known === undefined) return false
-  return known === '*' || tags(known).some((tag) => opaque(tag) === opaque(etag))
-}
 
 /** Names the version that an answer is about, and its ETag. */
 export const naming = (reply: FastifyReply, version: number): FastifyReply =>

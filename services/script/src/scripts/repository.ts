@@ -1,11 +1,9 @@
 import { type Database, ownSession, type SessionOfCaller, scriptVersions, sessions } from '@playtherapy/schema'
-import { and, desc, eq, lt } from 'drizzle-orm'
+import { mostVersions, storedVersions, type WhichVersions } from '@playtherapy/versions'
+import { and, desc, eq } from 'drizzle-orm'
 
-/** Most versions that one answer lists. */
-const mostListed = 1_000
-
-/** The stored scripts of the caller's session, newest first: all, those before a version, the one that counts, or one version. */
-export function scriptsOf(db: Database, caller: SessionOfCaller, which?: 'current' | number | { before: number }) {
+/** The stored scripts of the caller's session, newest first. */
+export function scriptsOf(db: Database, caller: SessionOfCaller, which: WhichVersions) {
   return db
     .select({
       version: scriptVersions.version,
@@ -20,17 +18,9 @@ export function scriptsOf(db: Database, caller: SessionOfCaller, which?: 'curren
     })
     .from(sessions)
     .innerJoin(scriptVersions, eq(scriptVersions.sessionId, sessions.id))
-    .where(
-      and(
-        ownSession(caller),
-        eq(scriptVersions.state, 'stored'),
-        which === 'current' ? eq(scriptVersions.id, sessions.scriptVersionId) : undefined,
-        typeof which === 'number' ? eq(scriptVersions.version, which) : undefined,
-        typeof which === 'object' ? lt(scriptVersions.version, which.before) : undefined,
-      ),
-    )
+    .where(and(ownSession(caller), storedVersions(scriptVersions, sessions.scriptVersionId, which)))
     .orderBy(desc(scriptVersions.version))
-    .limit(mostListed)
+    .limit(mostVersions)
 }
 
 export type StoredScript = Awaited<ReturnType<typeof scriptsOf>>[number]

@@ -1,10 +1,10 @@
-import { ErrorBody, failures, SessionParams } from '@playtherapy/service-kit'
+import { bodyFailures, ErrorBody, failures, SessionParams } from '@playtherapy/service-kit'
 import { Type } from 'typebox'
 
 /** What all routes of a session's script say of themselves. */
 export const route = { tags: ['script'], security: [{ token: [] }], params: SessionParams }
 /** Failures of what makes a new version. */
-export const saveFailures = { ...failures, 412: ErrorBody, 413: ErrorBody }
+export const saveFailures = { ...bodyFailures, 412: ErrorBody }
 
 const versionNumber = Type.String({ pattern: '^[1-9][0-9]{0,8}$', description: 'A version of the script' })
 

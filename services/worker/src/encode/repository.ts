@@ -2,6 +2,7 @@ import { PostponedError } from '@playtherapy/jobs'
 import {
   announce,
   audioRenditions,
+  clockTime,
   type Database,
   renditions,
   State,
@@ -125,13 +126,6 @@ export interface NewRendition {
   audio?: { path: string; size: number; etag: string }
 }
 
-/** HH:MM:SS, rounded to the second. */
-function clock(seconds: number): string {
-  const whole = Math.round(seconds)
-  const two = (value: number) => String(Math.floor(value)).padStart(2, '0')
-  return `${two(whole / 3600)}:${two((whole / 60) % 60)}:${two(whole % 60)}`
-}
-
 /**
  * Makes a rendition the one to play: the video is encoded, its session DONE, older videos are announced for removal, and
  * a transcript of an older video is no longer awaited. False when another attempt or a newer video has replaced this
@@ -161,7 +155,7 @@ export const commit = (db: Database, claim: Claim, { seconds, audio, ...file }: 
         renditionId: rendition?.id ?? null,
         scriptStateId: sql`case when ${sessions.scriptVersionId} is null
           then ${State.NONE} else ${sessions.scriptStateId} end::smallint`,
-        videoLength: sql`coalesce(${sessions.videoLength}, ${clock(seconds)})`,
+        videoLength: sql`coalesce(${sessions.videoLength}, ${clockTime(Math.round(seconds) * 1000)})`,
       })
       .where(eq(sessions.id, session.id))
     return true

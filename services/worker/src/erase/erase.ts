@@ -1,12 +1,9 @@
 import { type ObjectStore, type Phase, prefixesOf } from '@playtherapy/object-store'
-import { type Database, erasures } from '@playtherapy/schema'
+import { type Database, erasures, lastSweepSeconds } from '@playtherapy/schema'
 import { eq, sql } from 'drizzle-orm'
 
 /** Objects removed with one call; S3's own limit. */
 const batchKeys = 1_000
-
-/** Hours after which no URL from before the deletion can bring an object any more; the second run is announced for then. */
-const lastSweepHours = 25
 
 /**
  * The job of a deleted case or session: it removes everything below it from the object store, with unfinished uploads. It
@@ -19,7 +16,7 @@ export function createErase({ db, store, phase }: { db: Database; store: ObjectS
       .select({
         caseId: erasures.caseId,
         sessionId: erasures.sessionId,
-        last: sql<boolean>`${erasures.createdAt} < now() - make_interval(hours => ${lastSweepHours - 1})`,
+        last: sql<boolean>`${erasures.createdAt} < now() - make_interval(secs => ${lastSweepSeconds - 3_600})`,
       })
       .from(erasures)
       .where(eq(erasures.id, erasure_id))

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import type { JobContext } from '@playtherapy/jobs'
 import { inFolder, type ObjectStore, type Phase } from '@playtherapy/object-store'
-import type { Database } from '@playtherapy/schema'
+import { captionTime, type Database } from '@playtherapy/schema'
 import { saveVersion, scriptSteps, type VersionSteps } from '@playtherapy/versions'
 import { runFfmpeg } from '../ffmpeg/ffmpeg.ts'
 import { openScratchFile } from '../ffmpeg/scratch.ts'
@@ -91,11 +91,7 @@ async function listen(
 }
 
 /** `HH:MM:SS.mmm` of seconds. */
-function clock(seconds: number): string {
-  const ms = Math.max(0, Math.round(seconds * 1000))
-  const hours = String(Math.floor(ms / 3_600_000)).padStart(2, '0')
-  return hours + new Date(ms).toISOString().slice(13, 23)
-}
+const clock = (seconds: number) => captionTime(Math.max(0, Math.round(seconds * 1000)), '.')
 
 /** A record of a script. A transcriber does not know who speaks: the therapist fills in the speaker. */
 const toRecord = ({ start, end, text }: Segment) => ({
