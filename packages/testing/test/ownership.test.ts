@@ -16,13 +16,7 @@ const owned = new Set([
 
 /** Statements without a condition of ownership: the file or folder, the function where it is one, and why. */
 const exceptions: { at: string; why: string }[] = [
-  {
-    at: 'services/media/src/encode/',
-    why: 'The worker acts for no therapist. It goes by ids that the database itself gave it.',
-  },
-  { at: 'services/media/src/erase/', why: 'So does what else the worker does.' },
-  { at: 'services/media/src/generate/', why: 'So does what else the worker does.' },
-  { at: 'services/media/src/reconcile/', why: 'So does what else the worker does.' },
+  { at: 'services/worker/', why: 'The worker acts for no therapist. It goes by ids that the database itself gave it.' },
   { at: 'packages/intake/src/copies.ts mayBeCopy', why: 'It looks for recordings of other therapists.' },
   { at: 'packages/intake/src/', why: 'It goes by a session that the guard found to be the caller’s.' },
   {

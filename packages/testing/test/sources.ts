@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { readdir } from 'node:fs/promises'
 import { join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -18,9 +18,10 @@ const root = fileURLToPath(new URL('../../../', import.meta.url))
 export async function sources(): Promise<Source[]> {
   const found: Source[] = []
   for (const kind of ['services', 'packages']) {
-    for (const room of await readdir(join(root, kind), { withFileTypes: true })) {
-      if (!room.isDirectory()) continue
-      const folder = join(root, kind, room.name, 'src')
+    for (const room of await readdir(join(root, kind))) {
+      const folder = join(root, kind, room, 'src')
+      // A folder of documents has no sources.
+      if (!existsSync(folder)) continue
       for (const entry of await readdir(folder, { withFileTypes: true, recursive: true })) {
         if (!entry.isFile() || !entry.name.endsWith('.ts')) continue
         const file = join(entry.parentPath, entry.name)
