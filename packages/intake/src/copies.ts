@@ -1,7 +1,7 @@
 import { audioRenditions, cases, type Database, renditions, sessions, videos } from '@playtherapy/schema'
 import { sql } from 'drizzle-orm'
 
-/** An ETag that is a hash of the bytes; others, such as those of the folder store, say nothing about them. */
+/** An ETag that is a hash of the bytes. Other ETags, such as those of the folder store, say nothing about the bytes. */
 const ofBytes = /^"[0-9a-f]{32}(-\d+)?"$/
 /** Most seconds by which the clocks of database and object store may differ: S3 refuses signatures beyond it. */
 const skewSeconds = 900

@@ -1,14 +1,14 @@
-/** The first bytes are not those of a video we take. */
+/** The first bytes are not those of a video that we accept. */
 export class NotAVideoError extends Error {
   override name = 'NotAVideoError'
 }
 
-/** Nothing came. */
+/** The file has no bytes. */
 export class EmptyError extends Error {
   override name = 'EmptyError'
 }
 
-/** More bytes than allowed; `limit` says how many are. */
+/** There are more bytes than allowed; `limit` is how many are allowed. */
 export class TooLargeError extends Error {
   override name = 'TooLargeError'
   readonly limit: number
@@ -18,12 +18,12 @@ export class TooLargeError extends Error {
   }
 }
 
-/** The session was deleted while bytes were on their way. */
+/** The session was deleted during the upload. */
 export class SessionGoneError extends Error {
   override name = 'SessionGoneError'
 }
 
-/** The session has more presigned URLs out than anybody needs. */
+/** The session has too many presigned URLs whose uploads were not announced yet. */
 export class TooManyUrlsError extends Error {
   override name = 'TooManyUrlsError'
 }

@@ -17,17 +17,17 @@ import { sniff, sniffLength } from './sniff.ts'
 
 /** Seconds in which a PUT to a presigned URL may start. */
 const urlSeconds = 3_600
-/** Seconds after which a key nobody announced is swept: a PUT that started in time has ended long before. */
+/** Seconds after which a key that was not announced is swept: a PUT that started in time has ended long before. */
 const sweepSeconds = 86_400
-/** A single PUT ends here on S3. */
-const singlePutLimit = 5 * 1024 ** 3
+/** Most bytes of a single PUT on S3. */
+const singlePutBytes = 5 * 1024 ** 3
 /** Unannounced keys a session may have; each is swept a day after it was given out. */
 const mostUnannounced = 100
 
 /**
  * A URL for one PUT of a recording straight to the object store, under a key of its own, and that key as the column
- * will hold it. It does not count before it is announced. Throws SessionGoneError, StoreFailedError, TooManyUrlsError, and
- * UnsafeUploadsError where a URL would let its bearer reach what is another's.
+ * will hold it. The upload becomes a recording only when it is announced. Throws SessionGoneError, StoreFailedError,
+ * TooManyUrlsError, and UnsafeUploadsError where a URL would let its bearer reach objects of others.
  */
 export async function issuePresigned(
   { db, store, phase }: IntakeResources,
@@ -56,15 +56,19 @@ export interface Announcement {
   /** Most bytes of a recording. */
   limit: number
   requestId?: string
-  /** Other changes of the same request, made in the same transaction; alone when there is nothing to announce. May run again after an outage. */
+  /**
+   * Other changes of the same request, made in the same transaction; they are made alone when there is nothing to
+   * announce. May run again after an outage.
+   */
   alongside?: (tx: Transaction) => Promise<void>
 }
 
 /**
- * The end of a presigned upload: when `path` is a key this session was given and nobody announced yet, checks that the
- * object is there, what a plain PUT leaves, within limits and a video, and no copy of another therapist's, records its size and ETag and announces the encode. Known, used and
- * foreign keys are ignored. Answers whether it was announced; of two announcements at once one is.
- * Throws StoreFailedError (missing, more than plain bytes, a copy, or store down), NotAVideoError, TooLargeError; then nothing has changed.
+ * The end of a presigned upload. If `path` is a key that this session was given and that was not announced yet, checks
+ * that the object is there, is what a plain PUT leaves, is a video within the limit and no copy of another therapist's,
+ * records its size and ETag, and announces the encode. Known, used and foreign keys are ignored. Returns whether the
+ * upload was announced; of two announcements at once only one is. Throws StoreFailedError (missing, more than plain bytes,
+ * a copy, or store down), NotAVideoError and TooLargeError; then nothing has changed.
  */
 export async function announceOriginal(
   { db, store }: Pick<IntakeResources, 'db' | 'store'>,
@@ -76,7 +80,7 @@ export async function announceOriginal(
     await db.transaction(alongside)
     return false
   }
-  const original = await inspect(store, inFolder('video', path), Math.min(limit, singlePutLimit))
+  const original = await inspect(store, inFolder('video', path), Math.min(limit, singlePutBytes))
   if (await mayBeCopy(db, sessionId, original)) throw new StoreFailedError('the object may be a copy of another')
   const { result, repeated } = await outlastOutage(() =>
     db.transaction(async (tx) => {
@@ -85,7 +89,7 @@ export async function announceOriginal(
     }),
   )
   if (result || !repeated) return result
-  // A try whose answer was lost may have registered it.
+  // An earlier attempt whose answer was lost may have registered it.
   const [row] = await db.select({ state: videos.state }).from(videos).where(eq(videos.id, video.id))
   return row !== undefined && row.state !== 'presigned'
 }

@@ -36,13 +36,13 @@ async function closeBelow(root: string): Promise<void> {
 }
 
 /** Does something in a file's folder, which is made first; again if a delete removed it in between as empty. */
-export async function inFolderOf(file: string, act: () => Promise<void>, tries = 5): Promise<void> {
+export async function inFolderOf(file: string, act: () => Promise<void>, attempts = 5): Promise<void> {
   await makeFolder(dirname(file))
   try {
     await act()
   } catch (error) {
-    if (!isMissing(error) || tries === 0) throw error
-    await inFolderOf(file, act, tries - 1)
+    if (!isMissing(error) || attempts === 0) throw error
+    await inFolderOf(file, act, attempts - 1)
   }
 }
 

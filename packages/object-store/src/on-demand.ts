@@ -58,18 +58,18 @@ export async function readOnDemand(
     let { piece } = first
     for (let done = 0; ; ) {
       const before = done
-      let patience = waitMs
+      let leftMs = waitMs
       isWaitedFor = false
       try {
         for await (const chunk of piece > slowBytes ? body : await allOf(body)) {
           done += chunk.length
           const since = performance.now()
-          const timer = setTimeout(close, patience)
+          const timer = setTimeout(close, leftMs)
           try {
             yield chunk
           } finally {
             clearTimeout(timer)
-            patience -= performance.now() - since
+            leftMs -= performance.now() - since
           }
         }
       } catch (error) {

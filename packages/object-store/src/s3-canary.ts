@@ -4,11 +4,11 @@ import { ObjectMissingError, type ObjectStore, type UploadVerdict } from './obje
 
 /** Where canaries lie; no recording has such a key, and a key that may write recordings may write these. */
 const canaries = 'video/canary/'
-/** Age at which a canary that a killed process left is removed, in milliseconds. */
+/** Age at which a canary that a killed process left is removed. */
 const leftMs = 3_600_000
-/** Longest wait for one answer, in milliseconds. */
+/** Longest wait for one answer. */
 const answerMs = 5_000
-/** For how long a verdict is kept before it is found anew, in milliseconds. */
+/** For how long a good and a bad verdict are kept before they are found anew. */
 const [safeMs, unsafeMs] = [3_600_000, 60_000]
 
 interface CanaryStore extends Pick<ObjectStore, 'put' | 'get' | 'list' | 'delete'> {
@@ -110,7 +110,7 @@ async function removeLeft(store: CanaryStore): Promise<void> {
 
 /**
  * Keeps a verdict: a bad one for a minute, a good one for an hour, after which it still holds while a new one is found.
- * Nothing is kept of a try that failed.
+ * Nothing is kept of an attempt that failed.
  */
 export function keepVerdict(find: () => Promise<UploadVerdict>): () => Promise<UploadVerdict> {
   let known: { verdict: UploadVerdict; until: number } | undefined

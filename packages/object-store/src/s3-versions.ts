@@ -12,7 +12,7 @@ import { statusOf } from './s3-client.ts'
 
 /** Objects or versions removed by one request, S3's limit. */
 const deleteBatch = 1_000
-/** For how long a bucket that keeps no versions is taken for one that still keeps none, in milliseconds. */
+/** For how long a bucket that was found to keep no versions is assumed to keep none. */
 const unversionedMs = 60_000
 
 /** What a bucket holds, and how it is removed for good. */

@@ -32,16 +32,16 @@ export function isOutage(error: unknown): boolean {
   return code !== undefined && (lostConnection.has(code) || /^(08|53|57P0|40)|^57014$|^55P03$/.test(code))
 }
 
-/** Longest time for which an outage is waited out, in milliseconds: a restart of the database takes seconds. */
-const patience = 30_000
+/** Longest time for which an outage is waited out: a restart of the database takes seconds. */
+const outageMs = 30_000
 
 /**
  * A transaction, or one statement, that is worth waiting for, because bytes that took hours to come depend on it:
- * repeated while the database is away. `repeated` tells that an earlier try may have gone through although its answer
- * was lost.
+ * repeated while the database is down. `repeated` says that an earlier attempt may have been committed although its
+ * answer was lost.
  */
 export async function outlastOutage<T>(work: () => Promise<T>): Promise<{ result: T; repeated: boolean }> {
-  const end = Date.now() + patience
+  const end = Date.now() + outageMs
   for (let repeated = false; ; repeated = true) {
     try {
       return { result: await work(), repeated }

@@ -20,8 +20,8 @@ export interface List<Entry> {
 /**
  * Answers a list. A short one is read by one statement, which is also what its range is checked by. A longer one is read
  * and sent in batches, each when the client has taken what came before: it holds neither memory nor, in between, a
- * connection. What is deleted meanwhile may be missing from it; what is added is not in it. Throws code 4, and 429 when
- * the therapist has too many long answers under way.
+ * connection. What is deleted meanwhile may be missing from it; what is added is not in it. Throws
+ * `errors.invalidRange`, and 429 when the therapist has too many long answers under way.
  */
 export async function sendList<Entry extends { id: number }>(
   reply: FastifyReply,

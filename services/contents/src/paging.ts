@@ -7,7 +7,7 @@ const largest = 2_147_483_647
 
 /**
  * A whole number as text, as long as a request line may be: what is no number at all is a fault, what is out of range
- * is code 4.
+ * is `errors.invalidRange`.
  */
 const whole = (description: string) => Type.String({ pattern: '^[+-]?[0-9]+$', description })
 
@@ -59,7 +59,7 @@ export function readPage({ skip, limit }: Pick<Static<typeof ListQuery>, 'skip' 
   return { offset: clamp(from), limit: wanted === undefined ? null : clamp(wanted), from, wanted }
 }
 
-/** Throws code 4 unless the page lies within so many entries. */
+/** Throws `errors.invalidRange` unless the page lies within so many entries. */
 export function checkPage({ from, wanted }: Page, count: number): void {
   const length = wanted ?? BigInt(count) - from
   if (from >= 0n && length >= 0n && from + length <= BigInt(count)) return

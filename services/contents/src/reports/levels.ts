@@ -16,7 +16,7 @@ export async function readLevels(store: ObjectStore, path: string, etag: string 
   const signal = AbortSignal.timeout(10_000)
   const stream = await store.get(inFolder('analyze_report', path), { signal, ...(etag && { ifMatch: etag }) })
   const report = parseJson(await buffer(stream), ['report'])
-  // Rows of before the column are few, and loading this takes longer than all else at boot.
+  // Rows older than the column are few, and loading this takes longer than all else at boot.
   const { default: Value } = await import('typebox/value')
   if (!Value.Check(ReportBody, report)) throw new Error('the stored document is no report')
   return levelsOf(report)

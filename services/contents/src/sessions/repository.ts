@@ -68,7 +68,7 @@ export function sessionRepository(db: Database, timeZone: string) {
       return row
     },
 
-    /** The new id, or that of the session which the same request has made before; undefined when the case is gone. */
+    /** The new id, or that of the session which the same request has made before; undefined when the case was deleted. */
     create(
       { userId, caseId }: CaseOfCaller,
       name: string,

@@ -11,7 +11,7 @@ export interface Cue {
 }
 
 /** How long a record of unknown end is shown at most. */
-const guess = 5000
+const guessMs = 5_000
 
 /** The first of these ascending numbers that is greater than `value`. */
 function firstAfter(ascending: number[], value: number): number | undefined {
@@ -39,7 +39,7 @@ export function cues(records: ScriptRecord[]): Cue[] {
   for (const [index, { end_time, speaker, text }] of records.entries()) {
     const start = starts[index] ?? above
     const known = parseTime(end_time) ?? 0
-    const longest = start + guess
+    const longest = start + guessMs
     const end = known > start ? known : Math.min(firstAfter(ascending, start) ?? longest, longest)
     above = end
     if (/\S/.test(text)) placed.push({ start, end, speaker: squeezed(speaker), text })

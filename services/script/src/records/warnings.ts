@@ -8,9 +8,9 @@ export type TimeWarning = Required<ScriptWarning>
 /** Most warnings that are listed. */
 const mostListed = 100
 /** Whole seconds are common in scripts, and a video's length is rounded to one. */
-const tolerance = 1000
+const toleranceMs = 1_000
 
-/** Something stands in a time's place that is no time. Absent, null and empty are not odd: nothing is known. */
+/** Whether something that is no time stands in a time's place. Absent, null and empty are not odd: nothing is known. */
 const isOdd = (sent: unknown, ms: number | undefined) =>
   ms === undefined && sent !== undefined && sent !== null && sent !== ''
 
@@ -20,7 +20,7 @@ const isOdd = (sent: unknown, ms: number | undefined) =>
  * or two warnings, not one for all that follow. `videoLength` is `HH:MM:SS`, or null when it is not known.
  */
 export function timeWarnings(records: ScriptRecord[], videoLength: string | null): TimeWarning[] {
-  const latest = (parseTime(videoLength) ?? Number.POSITIVE_INFINITY) + tolerance
+  const latest = (parseTime(videoLength) ?? Number.POSITIVE_INFINITY) + toleranceMs
   const warnings: TimeWarning[] = []
   let above = 0
   for (const [record, { start_time, end_time }] of records.entries()) {

@@ -9,8 +9,8 @@ const heldBytes = 64 * 1024 ** 2
 
 /**
  * Runs the work of a request that holds so many bytes. They count as free when the work has ended and its answer was
- * sent, or nobody waits for it any longer. Throws 429 when they are more than the therapist's share, and 503 when they
- * are more than there is room for.
+ * sent or its client has disconnected. Throws `errors.tooManyRequests` (429) when they are more than the therapist's
+ * share, and `errors.unavailable` (503) when they are more than there is room for.
  */
 export type WithMemory = <T>(
   request: FastifyRequest,

@@ -5,7 +5,7 @@ import { scriptLimit } from './validate.ts'
 
 /** Room for the multipart frame around the largest script, in bytes. */
 const frameRoom = 64 * 1024
-/** Least speed of a script: who sends it slower holds memory for nothing. 16 KiB/s over ten seconds. */
+/** Least speed of a script, since a slower one holds memory for nothing: 16 KiB/s over ten seconds. */
 const leastRate = { windowMs: 10_000, leastBytes: 160 * 1024 }
 
 /** Lets the routes of this scope receive a script as a multipart form. */
@@ -37,12 +37,12 @@ export function announcedBytes(request: FastifyRequest): number {
  * 408 when it comes too slowly.
  */
 export async function receiveScript(request: FastifyRequest, rate: Rate = leastRate): Promise<Uint8Array> {
-  // The system gives it page by page, as it is filled.
+  // The system provides this memory page by page, as it is filled.
   const bytes = Buffer.allocUnsafeSlow(announcedBytes(request))
   return new Promise((resolve, reject) => {
     boundRate(request.raw, rate, reject)
     gather(request, bytes).then(resolve, reject)
-    // Only now: whoever listens first makes the body flow. The parser does not count what is beside its parts.
+    // The first listener makes the body flow, so this one comes last. The parser does not count bytes beside its parts.
     let left = scriptLimit + frameRoom
     request.raw.on('data', ({ length }: Buffer) => {
       left -= length
@@ -69,7 +69,7 @@ async function gather(request: FastifyRequest, bytes: Buffer): Promise<Uint8Arra
     if (size === 0) throw fault(['body', 'script'], 'is empty')
     return bytes.subarray(0, size)
   } catch (error) {
-    // Whatever else is thrown here is the parser's, about a body without boundary, header or end.
+    // All other errors here are the parser's, about a body without boundary, header or end.
     throw error instanceof ApiError ? error : fault(['body'], 'is not whole multipart/form-data')
   }
 }

@@ -24,18 +24,18 @@ export type Run<Task extends (input: never) => unknown> = (
 ) => Promise<Awaited<ReturnType<Task>>>
 
 interface Save {
-  /** Checks it, against the length of the video. */
+  /** Checks the script; its times are compared with the length of the video, `HH:MM:SS`. */
   check(videoLength: string | null): Promise<CheckedScript>
-  /** Whether it may follow the version that counts, 0 for none. */
+  /** May this save replace version `current` (0 = none)? */
   mayFollow(current: number): boolean
-  /** What the session had when somebody asked, which may be minutes ago. */
+  /** What the session had when it was last read, which may be minutes ago. */
   standing?: ScriptStanding | undefined
 }
 
 /**
- * Saves a script of the caller's session as a new version: checked, stored, recorded. The very bytes that count already
- * make no version. Resolves with the number of the version that holds them once that is durable. Throws what `check`
- * throws, 412 when it may not follow what counts by then, and the codes 3 and 1000.
+ * Saves a script of the caller's session as a new version: checks, stores and records it. The bytes of the current
+ * version, saved again, make no version. Resolves with the number of the version that holds them once that is durable. Throws what `check`
+ * throws, and `errors.staleScript`, `errors.sessionNotFound` and `errors.uploadFailed`.
  */
 export async function saveScript(
   { db, store, phase }: ScriptResources,
@@ -54,7 +54,7 @@ export async function saveScript(
   throw outcome.kind === 'stale' ? errors.staleScript(outcome.current) : errors.sessionNotFound(request.sessionId)
 }
 
-/** The newest script of the caller's session, or one version. Throws code 6 when there is none. */
+/** The newest script of the caller's session, or one version. Throws `errors.noScript` when there is none. */
 export async function findScript(
   { db }: Pick<ScriptResources, 'db'>,
   request: FastifyRequest,
@@ -72,8 +72,8 @@ const readingMs = 30_000
 type StoredBytes = Pick<StoredScript, 'path' | 'etag' | 'size' | 'checksum'>
 
 /**
- * The bytes of a stored script, for a task to look whether they are what was saved. Throws code 1001 when they cannot
- * be read, or are not those of that length that were recorded.
+ * The bytes of a stored script, for a task to verify. Throws `errors.downloadFailed` when they cannot be
+ * read, or are not as many as were recorded.
  */
 export async function readScript(
   { store }: Pick<ScriptResources, 'store'>,

@@ -6,7 +6,7 @@ import { Summary } from './schemas.ts'
 import { offset, type Utterance, utterances } from './utterances.ts'
 
 /** A silence shorter than this is a breath. */
-const silence = 3000
+const silenceMs = 3_000
 /** Most speakers that are listed: the first ones; the totals count all. */
 const mostSpeakers = 100
 
@@ -58,7 +58,7 @@ export function summarise(records: ScriptRecord[]): Static<typeof Summary> {
   const said = inContext(utterances(records))
   const allWords = sum(said.map(({ utterance }) => utterance.words))
   const allTalk = sum(said.map(({ utterance }) => duration(utterance)))
-  const silences = said.flatMap(({ offset }) => (offset !== undefined && offset >= silence ? [offset] : []))
+  const silences = said.flatMap(({ offset }) => (offset !== undefined && offset >= silenceMs ? [offset] : []))
 
   const bySpeaker = new Map<string, typeof said>()
   for (const one of said) {

@@ -6,8 +6,8 @@ import type { Answer } from './thread.ts'
 
 /**
  * Heavy work beside the event loop. What is small is done at once: 64 KiB of the worst content take 30 ms, and a thread
- * would cost every ordinary script its start. Larger scripts go to one of two threads, so that who works on a script of
- * an ordinary size never waits behind one of the largest.
+ * would cost every ordinary script its start. Larger scripts go to one of two threads, so that a script of an
+ * ordinary size never waits behind one of the largest.
  */
 
 const kibibyte = 1024
@@ -25,9 +25,9 @@ const ordinaryBytes = 2 * mebibyte
  * other one 150 of heap and 110 outside: text and result of a script, the result once more while it is put together.
  */
 const [ordinaryHeapMebibytes, largestHeapMebibytes, youngMebibytes] = [96, 192, 24]
-/** Longest time that a task may take, in milliseconds; the longest take 3 s on a free core. */
+/** Longest time that a task may take; the longest take 3 s on a free core. */
 const longestMs = 30_000
-/** Milliseconds after which an idle thread ends. */
+/** Time after which an idle thread ends. */
 const idleMs = 60_000
 /** Most tasks that wait for a thread: one of each therapist. */
 const mostWaiting = 64
@@ -95,7 +95,8 @@ function createLane(heapMebibytes: number, taskMs: number) {
 }
 
 /**
- * The tasks, each for a therapist. Bytes of an input are gone afterwards; those of a result are the caller's. All throw
+ * The tasks, each for a therapist. The bytes of an input must not be used afterwards; those of a result are the caller's.
+ * All throw
  * what the task throws, and 503 when the threads are too busy or a task takes longer than `taskMs`, 30 s by default.
  */
 export function createWork(taskMs = longestMs) {

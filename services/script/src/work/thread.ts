@@ -3,14 +3,14 @@ import { move, transferableSymbol, valueSymbol } from 'piscina'
 import { movable } from './bytes.ts'
 import { type TaskName, tasks } from './tasks.ts'
 
-/** What a thread is asked to do. */
+/** The task that a thread is to run. */
 interface Job {
   name: TaskName
   /** The input of that task. */
   input: never
 }
 
-/** What a thread answers: an error would lose its class on the way. */
+/** What a thread returns: an error would lose its class between threads. */
 export type Answer<T> =
   | { result: T }
   | { refusal: { status: number; code: number; message: string; detail: Fault[] | undefined } }
