@@ -62,8 +62,8 @@ t.test('no statement on a timer reads a whole table', async (t) => {
     for (const table of ['cases', 'sessions', 'videos']) {
       await tx.execute(sql`select setval(${`${table}_id_seq`}, ${sessionRows})`)
     }
-    // One encode and one analysis are still to be done. Their jobs are announced, and not yet due.
-    await tx.execute(sql`update videos set state = 'stored' where id = 1`)
+    // One encode is under way and one analysis is still to be done. Their jobs are announced, and not yet due.
+    await tx.execute(sql`update videos set state = 'encoding', lease_until = now() + interval '1 day' where id = 1`)
     await tx.execute(sql`update sessions set analyze_state_id = 1 where id = 2`)
     await tx.execute(sql`insert into outbox (name, payload, available_at) values
       ('encode-video', '{"video_id": 1}', 'tomorrow'), ('analyse-script', '{"script_version_id": 2}', 'tomorrow')`)
@@ -88,7 +88,7 @@ t.test('no statement on a timer reads a whole table', async (t) => {
   })
   t.teardown(() => worker.kill('SIGKILL'))
   const claim = { videoId: 1, sessionId: 1, path: '', size: 1, etag: '', container: 'mp4', attempt: 0 } as const
-  await renew(db, claim, 1)
+  t.ok(await renew(db, claim, 1))
   await until('a round of every loop', async () => {
     const read = await db.execute<{ name: string }>(
       sql`select indexrelname as name from pg_stat_user_indexes where idx_scan > 0`,
