@@ -1,5 +1,5 @@
 /**
- * `pnpm bench [NAME] [--json FILE]`: measures what we reach, side by side with peers and with the limit. A whole run in
+ * `npm run bench -- [NAME] [--json FILE]`: measures what we reach, side by side with peers and with the limit. A whole run in
  * which every row could be measured also renews `packages/bench/results` and the table of this package's README.
  */
 import { writeFile } from 'node:fs/promises'

@@ -18,7 +18,7 @@ export interface Figure {
 
 /**
  * A row of the table: one file in `rows/`, listed in `rows/index.ts`. It brings up what it needs through `place`,
- * measures our side and the other in turn (measure.ts), and says what came of it. `pnpm bench NAME` runs those whose
+ * measures our side and the other in turn (measure.ts), and says what came of it. `npm run bench -- NAME` runs those whose
  * name contains NAME.
  */
 export interface Row {

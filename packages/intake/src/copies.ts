@@ -8,7 +8,7 @@ const skewSeconds = 900
 
 /**
  * Whether an upload may be a copy of a recording, rendition or sound of another therapist, which the object store made
- * for him although he has never seen the bytes: the same hash and the same size. It cannot be one where it was stored
+ * although the caller has never seen the bytes: the same hash and the same size. It cannot be one where it was stored
  * before the other was begun. The same therapist may upload a file twice. Two therapists who hold the same file both can
  * bring it in through the service, where the bytes themselves pass; this refuses the second of two presigned uploads.
  */

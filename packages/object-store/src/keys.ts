@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 
 /**
  * The only place that composes object keys: from the phase, ids and a random part, never from a name a person typed.
- * Database columns hold a key without its first folder (contract, decision 6); `inFolder` adds it back.
+ * Database columns hold a key without its first folder; `inFolder` adds it back.
  *
  * Ids are consecutive, so a key of ids alone can be guessed. 128 random bits make that impossible. Keys of older
  * versions have none; they are read, swept and erased like the others.

@@ -38,8 +38,8 @@ export interface VersionSteps {
 /**
  * Saves one JSON document as a new version: its number is reserved in the database first, then the object is written
  * under that number, outside any transaction, and only the commit makes the version readable. Resolves when all of it
- * is durable, or was refused with no object and no row left. Throws StoreFailedError likewise. After a commit that fails
- * otherwise nobody knows whether it took place; then the reaper removes what a dead save left.
+ * is durable, or was refused, or with a StoreFailedError; object and row are then removed. While the store is down, or after
+ * a commit whose result nobody knows, they stay until the reaper of the worker removes what was not committed.
  */
 export async function saveVersion(
   { db, store }: { db: Database; store: Pick<ObjectStore, 'put' | 'delete'> },
@@ -65,7 +65,7 @@ export async function saveVersion(
   if (result.kind === 'stored') return { kind: 'saved', version }
   // An earlier attempt may have committed although its answer was lost; then what the last one found is its own version.
   if (repeated && (await db.$count(table, rowIn('stored'))) > 0) return { kind: 'saved', version }
-  // If the store is down just now, the object stays until the orphan sweep.
+  // If the store is down now, object and row stay until the reaper removes them, after three minutes.
   await discard().catch(() => {})
   return result.kind === 'unchanged' ? { kind: 'saved', version: result.version } : result
 }

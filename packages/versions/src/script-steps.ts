@@ -52,7 +52,7 @@ export async function scriptStanding(db: Database, owner: SessionOfCaller): Prom
 /**
  * How a new script version of a therapist's session is recorded. A report that was made from an older script becomes due
  * again. Of two saves that may replace the same version only one does. `standing` is what the session had when somebody
- * read it, which may be minutes ago: it saves a statement while it still holds, and refuses nothing.
+ * read it, which may be minutes ago: while it is still right it spares a statement, and it is never a reason to refuse.
  */
 export function scriptSteps(
   db: Database,

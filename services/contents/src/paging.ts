@@ -52,7 +52,7 @@ export interface Page {
 
 const clamp = (value: bigint): number => (value < 0n ? 0 : value > largest ? largest : Number(value))
 
-/** Reads skip and limit (contract, section 6). The check needs the count, which comes with the page itself. */
+/** Reads skip and limit ("Lists" in services/contract.md). The check needs the count, which comes with the page itself. */
 export function readPage({ skip, limit }: Pick<Static<typeof ListQuery>, 'skip' | 'limit'>): Page {
   const from = BigInt(skip ?? 0)
   const wanted = limit === undefined ? undefined : BigInt(limit)

@@ -50,7 +50,7 @@ const videoLength = Type.Optional(
   Type.Union([Type.String({ pattern: '^[0-9]{2,3}:[0-5][0-9]:[0-5][0-9]$', description: 'HH:MM:SS' }), Type.Null()]),
 )
 
-/** What a client may write of a session; everything else in the body is ignored (contract, decision 4). */
+/** What a client may write of a session; everything else in the body is ignored ("Sessions" in services/contract.md). */
 export const NewSessionBody = Type.Object(
   { data: Type.Object({ name, video_length: videoLength }) },
   { examples: [{ data: { name: 'First meeting', video_length: null } }] },

@@ -8,9 +8,9 @@ import { createTurns } from './turns.ts'
 
 /** Recordings that one process sends at once; each takes up to half a MiB while its reader is slow. */
 const mostPlaybacks = 1_024
-/** The part of them for one therapist, who watches one; with more a paused player costs the store what it read ahead. */
+/** One therapist's share is 1/16 of `mostPlaybacks`: 64. The store reads ahead for each of them, paused or not. */
 const playbackParts = 16
-/** Reads of the store that are under way for them at once. A store serves each of more than that only more slowly. */
+/** Reads of the store that run at once for all playbacks. A store serves more than that only more slowly. */
 const mostReads = 32
 
 const schema = {

@@ -15,7 +15,7 @@ const longestLabel = 40
 /**
  * Korean from a Mac comes in parts of syllables; joined, it is what a keyboard types. A run of marks is composed thirty
  * at a time, as in the stream-safe text format (UAX #15, section 13): the time that `normalize` takes grows with the
- * square of the run. NUL parts them, which no text of ours has.
+ * square of the run. They are joined with NUL as separator, which no text of ours has.
  */
 export const compose = (text: string) =>
   text

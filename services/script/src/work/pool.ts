@@ -96,8 +96,8 @@ function createLane(heapMebibytes: number, taskMs: number) {
 
 /**
  * The tasks, each for a therapist. The bytes of an input must not be used afterwards; those of a result are the caller's.
- * All throw
- * what the task throws, and 503 when the threads are too busy or a task takes longer than `taskMs`, 30 s by default.
+ * All throw what the task throws, and `errors.unavailable` (503) when the threads are too busy or a task takes longer than
+ * `taskMs`, 30 s by default.
  */
 export function createWork(taskMs = longestMs) {
   const ordinary = createLane(ordinaryHeapMebibytes, taskMs)

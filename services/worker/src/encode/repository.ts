@@ -13,7 +13,7 @@ import {
 import { and, eq, inArray, sql } from 'drizzle-orm'
 import type { Container } from '../ffmpeg/probe.ts'
 
-/** A lease outlives two missed renewals, in seconds. A crashed worker's encode begins again no later than this. */
+/** How long a lease lasts without a renewal, in seconds; there is one each second. A crashed worker's encode begins again no later than this. */
 const leaseSeconds = 30
 
 const leaseUntil = sql`now() + make_interval(secs => ${leaseSeconds})`
