@@ -25,7 +25,7 @@ const inMs = talk.map((record) =>
   record.start_time === '01:59:59.9' ? { ...record, start_time: '01:59:59.900' } : record,
 )
 
-t.test('captions come back as they went, to the millisecond', async (t) => {
+t.test('captions are imported as they were exported, to the millisecond', async (t) => {
   for (const [name, { write, read }] of Object.entries(formats)) {
     t.same(read(write(talk)), inMs, name)
     t.same(read(`\ufeff${write(talk).replaceAll('\n', '\r\n')}`), inMs, `${name} by Windows`)
@@ -46,7 +46,7 @@ t.test('captions come back as they went, to the millisecond', async (t) => {
   }
 })
 
-t.test('captions look like this', async (t) => {
+t.test('exported captions have this form', async (t) => {
   t.equal(
     toVtt(talk.slice(1, 4)),
     'WEBVTT\n\n00:00:05.000 --> 00:00:06.000\n<v C>인형이요 🧸 "네"</v>\n\n' +
@@ -59,7 +59,7 @@ t.test('captions look like this', async (t) => {
   )
 })
 
-t.test('WebVTT holds any text and any speaker', async (t) => {
+t.test('WebVTT can contain any text and any speaker', async (t) => {
   const nasty = [
     'a --> b',
     '</v><v X>c',
@@ -82,7 +82,7 @@ t.test('WebVTT holds any text and any speaker', async (t) => {
   t.match(record, { speaker: 'a b', text: '1\n2' }, 'blank lines would end the cue')
 })
 
-t.test('SubRip makes no cue of what is said', async (t) => {
+t.test('no text becomes a cue of SubRip', async (t) => {
   const times = { start_time: '00:00:01', end_time: '00:00:02' }
   const text = 'x\n2\n00:00:05,000 --> 00:00:06,000\nnobody said this'
   t.same(read.srt(toSrt([{ ...times, speaker: 'T', text }])), [
@@ -90,7 +90,7 @@ t.test('SubRip makes no cue of what is said', async (t) => {
   ])
 })
 
-t.test('captions place what has no time, in the order of starts', async (t) => {
+t.test('captions give a time to records without one, and are ordered by start', async (t) => {
   const times = (...records: [unknown, unknown, string?][]) =>
     toVtt(records.map(([start_time, end_time, text = 'x']) => ({ start_time, end_time, speaker: '', text })))
       .split('\n')
@@ -115,7 +115,7 @@ t.test('captions place what has no time, in the order of starts', async (t) => {
   t.same(times(['00:00:01', '00:00:02', ' \n'], [12, 12, '']), [], 'nothing is said')
 })
 
-t.test('WebVTT as others write it', async (t) => {
+t.test('WebVTT of other programs is read', async (t) => {
   const file = `WEBVTT - 회기 1
 Kind: captions
 
@@ -156,7 +156,7 @@ no voice
   ])
 })
 
-t.test('SubRip as others write it', async (t) => {
+t.test('SubRip of other programs is read', async (t) => {
   const file = `1
 0:00:01.500 --> 0:00:02,000 X1:0 X2:10
 <i>[SPEAKER_00]: 안녕</i>
@@ -182,7 +182,7 @@ at ten: ${'x'.repeat(50)}: y
   )
 })
 
-t.test('captions that cannot be read name the line', async (t) => {
+t.test('an import of captions that cannot be read names the lines', async (t) => {
   const faults = (read: () => unknown) => {
     try {
       read()
@@ -237,7 +237,7 @@ t.test('captions that cannot be read name the line', async (t) => {
   )
 })
 
-t.test('captions of 100,000 records, and texts made to be slow, are soon read and written', async (t) => {
+t.test('captions of 100,000 records, and hostile texts, are read and written fast', async (t) => {
   const record = { start_time: '00:00:01', end_time: '00:00:02', speaker: 'T', text: '안녕 '.repeat(20) }
   const many = Array.from({ length: 100_000 }, () => record)
   for (const { write, read } of Object.values(formats)) t.equal(read(write(many)).length, 100_000)

@@ -18,7 +18,7 @@ const told = (before: ScriptRecord[], after: ScriptRecord[]) =>
 
 const talk = [said(1, 'a'), said(2, 'b', 'C'), said(3, 'c'), said(4, 'd', 'C'), said(5, 'e')]
 
-t.test('a change is named for what it is', async (t) => {
+t.test('every change has the right kinds', async (t) => {
   const [a, b, c, d, e] = talk
   if (!a || !b || !c || !d || !e) return
   t.same(told(talk, talk), [])
@@ -41,7 +41,7 @@ t.test('a change is named for what it is', async (t) => {
   )
 })
 
-t.test('the answer holds both records and their places, and counts', async (t) => {
+t.test('the response contains both records, their places, and counts', async (t) => {
   const after = [said(0, 'new'), ...talk.map((record) => (record.text === 'c' ? { ...record, text: 'C' } : record))]
   t.same(scriptChanges(talk, after), {
     counts: { same: 4, added: 1, removed: 0, text: 1, time: 0, speaker: 0, other: 0 },
@@ -52,7 +52,7 @@ t.test('the answer holds both records and their places, and counts', async (t) =
   })
 })
 
-t.test('the spelling of a time, or of none, is no change', async (t) => {
+t.test('another spelling of a time, or of an unknown time, is no change', async (t) => {
   const spelt = (start_time: unknown, end_time: unknown): ScriptRecord[] => [
     { start_time, end_time, speaker: 'T', text: 'a' },
   ]
@@ -61,7 +61,7 @@ t.test('the spelling of a time, or of none, is no change', async (t) => {
   t.same(told(spelt('Invalid Date', ''), spelt('', '')), ['time 0>0'])
 })
 
-t.test('edits together pair as an editor would', async (t) => {
+t.test('several edits are paired as an editor would pair them', async (t) => {
   const words = Array.from({ length: 50 }, (_, index) => said(index * 3, `${index % 5 === 0 ? '네' : `word ${index}`}`))
   const shifted = words.map((record, index) => said(index * 3 + 2, record.text))
   t.same(scriptChanges(words, shifted).counts, {
@@ -92,7 +92,7 @@ t.test('edits together pair as an editor would', async (t) => {
   ])
 })
 
-t.test('every record of both versions is told of once, in order', async (t) => {
+t.test('every record of both versions is reported once, in order', async (t) => {
   const some = array(
     recordOf({
       start_time: constantFrom('00:00:01', '00:00:02', ''),
@@ -116,7 +116,7 @@ t.test('every record of both versions is told of once, in order', async (t) => {
   t.pass('for any two versions')
 })
 
-t.test('large versions that have little in common are compared all the same', async (t) => {
+t.test('large versions with little in common are compared too', async (t) => {
   const many = Array.from({ length: 100_000 }, (_, index) => said(index % 80_000, `word ${index % 1000}`))
   const counts = (after: ScriptRecord[]) => scriptChanges(many, after).counts
   t.match(counts(many.map((record) => ({ ...record, text: `${record.text}!` }))), {
@@ -130,7 +130,7 @@ t.test('large versions that have little in common are compared all the same', as
   t.match(counts([]), { removed: 100_000 })
 })
 
-t.test('after many places in another order, the rest is taken as edited in place', async (t) => {
+t.test('after many records in another order, the rest is compared as edited in place', async (t) => {
   const [blocks, length] = [140, 700]
   const talk = (speaker: string, order: (index: number) => number) =>
     Array.from({ length: blocks }, (_, block) => [

@@ -9,7 +9,7 @@ import { form, type Place, record, saved, testScripts } from './support.ts'
 const script = (...texts: string[]) => JSON.stringify({ scripts: texts.map((text) => ({ ...record, text })) })
 const patchType = { 'content-type': 'application/json-patch+json' }
 
-t.test('a save with If-Match wins only over the version it was made from', async (t) => {
+t.test('a save with If-Match replaces only the version that it names', async (t) => {
   const { ask, objects, post, place } = await testScripts(t, await testStore(t, 'file'))
   const stale = (current_version: number) => ({ status: 412, body: { error_code: 11, current_version } })
   for (const none of ['"1"', '*', '1', ''])
@@ -31,7 +31,7 @@ t.test('a save with If-Match wins only over the version it was made from', async
   t.equal((await objects()).length, 5)
 })
 
-t.test('a save that comes slowly is judged by what counts when it has come', async (t) => {
+t.test('a slow save is compared with the version that is current when it ends', async (t) => {
   const { host, post, urlOf, place } = await testScripts(t, await testStore(t, 'file'))
   t.same(await post(form(script('one'))), saved)
   const sent = new Response(form(script('one')))
@@ -48,7 +48,7 @@ t.test('a save that comes slowly is judged by what counts when it has come', asy
   answer?.resume()
 })
 
-t.test('a reader that has the version already is told so', async (t) => {
+t.test('a client that has the version already gets 304', async (t) => {
   const { ask, post } = await testScripts(t, await testStore(t, 'file'))
   t.same(await post(form(script('one'))), saved)
   for (const header of ['"1"', 'W/"1"', '"0", "1"', '*']) {
@@ -60,7 +60,7 @@ t.test('a reader that has the version already is told so', async (t) => {
   t.match(await ask('GET', '', { headers: { 'if-none-match': '"1"', accept: 'text/vtt' } }), { status: 200 })
 })
 
-t.test('the API document tells of versions and conditions', async (t) => {
+t.test('the API document describes versions and conditions', async (t) => {
   const { host } = await testScripts(t, await testStore(t, 'file'))
   const { paths } = Object(await (await fetch(`${host.url}/documentation/json`)).json())
   const at = (path: string) => paths[`/contents/api/case/{case_id}/session/{session_id}/script${path}`]
@@ -83,7 +83,7 @@ t.test('the API document tells of versions and conditions', async (t) => {
   }
 })
 
-t.test('of two who save at once neither is lost, a thousand times', async (t) => {
+t.test('of two saves at the same moment neither is lost, a thousand times', async (t) => {
   const { addSession, db, ask, place, post } = await testScripts(t, await testStore(t, 'file'))
   const rounds = 125
   const wrong: unknown[] = []
@@ -160,7 +160,7 @@ for (const backend of storeBackends)
     )
   })
 
-t.test('what a patch makes is bounded like any script', async (t) => {
+t.test('the result of a patch has the bounds of a script', async (t) => {
   const { ask, post } = await testScripts(t, await testStore(t, 'file'))
   const text = 'x'.repeat(1_000_000)
   t.same(await post(form(JSON.stringify({ scripts: Array(18).fill({ speaker: 'T', text }) }))), saved)

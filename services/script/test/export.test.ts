@@ -21,12 +21,12 @@ const records = [
 ]
 const script = JSON.stringify({ scripts: records })
 
-/** What a file says: a workbook bears the time it was packed, so its bytes differ from one answer to the next. */
+/** The content of a file: a workbook contains the time of its creation, so its bytes differ between responses. */
 const said = async ({ bytes, text }: { bytes: Buffer; text: string }, suffix: string) =>
   suffix === 'xlsx' ? await readXlsx(bytes) : text
 
 for (const backend of storeBackends)
-  t.test(`a script leaves in every format, in ${backend}`, async (t) => {
+  t.test(`a script is exported to every format, in ${backend}`, async (t) => {
     const { db, ask, place, post } = await testScripts(t, await testStore(t, backend))
     await db.update(sessions).set({ name: '첫 만남: 3/4 "놀이"' }).where(eq(sessions.id, place.sessionId))
     for (const suffix of suffixes) t.match(await ask('GET', `.${suffix}`), { status: 400, body: { error_code: 6 } })
@@ -65,7 +65,7 @@ for (const backend of storeBackends)
     const [sheet] = await readXlsx((await ask('GET', '.xlsx')).bytes)
     t.same(sheet?.data.slice(1), records.map(Object.values))
 
-    t.test('captions come back as they went', async (t) => {
+    t.test('captions are imported as they were exported', async (t) => {
       for (const suffix of ['vtt', 'srt']) {
         const { text } = await ask('GET', `/versions/2.${suffix}`)
         t.same(await post(form('{"scripts":[],"between":1}')), saved)
@@ -79,7 +79,7 @@ for (const backend of storeBackends)
     })
   })
 
-t.test('the client gets JSON, whatever else it would take', async (t) => {
+t.test('a client that also accepts JSON gets JSON', async (t) => {
   const { ask, post } = await testScripts(t, await testStore(t, 'file'))
   t.same(await post(form(script)), saved)
   for (const accept of [
@@ -94,7 +94,7 @@ t.test('the client gets JSON, whatever else it would take', async (t) => {
     t.match(await ask('GET', '', { headers: { accept } }), { status: 200, text: script }, accept.slice(0, 40))
 })
 
-t.test('what is no captions file is refused with its line', async (t) => {
+t.test('a file without captions is refused with the line', async (t) => {
   const { ask, objects, post } = await testScripts(t, await testStore(t, 'file'))
   const send = (content: string | Uint8Array, headers = {}) =>
     ask('POST', '/import', { body: form(content, 'script', 'a.vtt'), headers })

@@ -9,7 +9,7 @@ import { form, saved, testScripts } from './support.ts'
 
 const script = '{"scripts":[]}'
 
-t.test('nobody reaches what is not theirs', async (t) => {
+t.test('nobody reads or changes the scripts of others', async (t) => {
   const { addSession, db, get, host, objects, place, post, urlOf } = await testScripts(t, await testStore(t, 'file'))
   const foreign = await addSession(8)
   const mine = await addSession(7)
@@ -43,7 +43,7 @@ t.test('nobody reaches what is not theirs', async (t) => {
   t.equal((await db.select().from(scriptVersions)).length, 1)
 })
 
-t.test('a store that fails', async (t) => {
+t.test('a save and a read fail when the object store fails', async (t) => {
   const directory = t.testdir()
   const { db, get, post, session } = await testScripts(t, createFileStore({ directory }))
   t.same(await post(form(script)), saved)
@@ -69,13 +69,13 @@ t.test('a store that fails', async (t) => {
   )
 })
 
-t.test('a number that is given out again, after the restore of an older database, gets a key of its own', async (t) => {
+t.test('a version number that is used again, after the restore of an older database, gets another key', async (t) => {
   const store = await testStore(t, 'file')
   const { db, objects, post, session } = await testScripts(t, store)
   t.same(await post(form(script)), saved)
   const [older = ''] = await objects()
   const before = await store.head(older)
-  // The backup was made before: the test steps over the guards to bring it back.
+  // The backup was made before. The test disables the triggers to restore it.
   await db.transaction(async (tx) => {
     await tx.execute(sql`set local session_replication_role = replica`)
     await tx.update(sessions).set({ scriptVersionId: null, lastScriptVersion: 0 })
@@ -87,7 +87,7 @@ t.test('a number that is given out again, after the restore of an older database
   t.equal((await objects()).length, 2)
 })
 
-t.test('an object that is not the one recorded is not served', async (t) => {
+t.test('an object with another ETag than the recorded one is not served', async (t) => {
   const store = createFileStore({ directory: t.testdir() })
   const { get, post, objects } = await testScripts(t, store)
   t.same(await post(form(script)), saved)
@@ -99,7 +99,7 @@ t.test('an object that is not the one recorded is not served', async (t) => {
   t.match(await get(), { status: 400, body: { error_code: 1001 } })
 })
 
-t.test('a session deleted while its script is stored', async (t) => {
+t.test('a save ends with 404 when its session is deleted meanwhile', async (t) => {
   const store = await testStore(t, 'file')
   let meanwhile = async () => {}
   const { db, objects, place, post } = await testScripts(t, {
@@ -115,7 +115,7 @@ t.test('a session deleted while its script is stored', async (t) => {
   t.same(await objects(), [])
 })
 
-t.test('a client that leaves in the middle', async (t) => {
+t.test('a client that disconnects during a save', async (t) => {
   const { db, host, objects, place, post, urlOf } = await testScripts(t, await testStore(t, 'file'))
   for (let round = 0; round < 20; round++) {
     await new Promise<void>((resolve) => {
@@ -129,7 +129,7 @@ t.test('a client that leaves in the middle', async (t) => {
       client.write(Buffer.alloc(15_000_000, ' '), () => client.destroy())
     })
   }
-  // Twenty times 15 MB would be more than the service holds, were any of it kept after the end of its connection is seen.
+  // Twenty times 15 MB are more than the service may hold, if it keeps a body after its client disconnected.
   const whole = Buffer.concat([Buffer.from(script), Buffer.alloc(15_000_000, ' ')])
   let answer = await post(form(whole))
   while (answer.status === 429) answer = await post(form(whole))
@@ -141,7 +141,7 @@ t.test('a client that leaves in the middle', async (t) => {
   )
 })
 
-t.test('what one therapist may hold at once is bounded, and nobody else notices', async (t) => {
+t.test('the memory of one therapist is bounded, and no other therapist notices', async (t) => {
   const store = await testStore(t, 'file')
   let release = () => {}
   const gate = new Promise<void>((resolve) => {
@@ -161,7 +161,7 @@ t.test('what one therapist may hold at once is bounded, and nobody else notices'
   const send = async (body: FormData, userId: number, at = place) =>
     fetch(urlOf(at), { method: 'POST', body, headers: host.as(userId) })
   const held = []
-  // Three of the largest are what there is room for; the place of the third is its therapist's own.
+  // There is room for three of the largest scripts, one of each therapist.
   for (const userId of [7, 8, 9]) {
     held.push(send(form(large), userId, userId === 7 ? place : await addSession(userId)))
     while (waiting < held.length) await new Promise(setImmediate)

@@ -5,7 +5,7 @@ import t from 'tap'
 import { toCsv } from '../src/export/csv.ts'
 import { toXlsx } from '../src/export/xlsx.ts'
 
-/** What breaks tables: quotes, separators, every line break, signs of formulas and what may stand before them. */
+/** Texts that break tables: quotes, separators, line breaks, signs of formulas and what may precede them. */
 const parts = [
   '"',
   ',',
@@ -49,10 +49,10 @@ const cells = ({ start_time, end_time, speaker, text: said }: Record<string, unk
   said,
 ]
 
-/** What Excel, LibreOffice and Google's sheets may take for a formula. */
+/** Whether Excel, LibreOffice or Google Sheets may run a cell as a formula. */
 const runs = (cell: string) => /^[\t\r]|^[=+\-@＝＋－＠]/.test(cell.replace(/^[\s\p{C}]+(?=[=+\-@＝＋－＠])/u, ''))
 
-t.test('CSV comes back as it went, and runs nothing', async (t) => {
+t.test('other programs read CSV unchanged, and no cell is a formula', async (t) => {
   const rows = (some: Parameters<typeof toCsv>[0]) =>
     parse([...toCsv(some)].join(''), { bom: true, record_delimiter: '\r\n' })
   check(
@@ -78,7 +78,7 @@ t.test('CSV comes back as it went, and runs nothing', async (t) => {
   )
 })
 
-t.test('what is too long for a cell goes on below, and runs nothing there either', async (t) => {
+t.test('a text too long for a cell continues below, and is no formula there', async (t) => {
   const long = `${'x'.repeat(16_000)}=1+1${'y'.repeat(16_000)}`
   const [, ...rows] = parse([...toCsv([{ speaker: long, text: `${long}z` }])].join(''), { bom: true })
   t.same(
@@ -91,11 +91,11 @@ t.test('what is too long for a cell goes on below, and runs nothing there either
   )
 })
 
-t.test('XLSX comes back as it went', async () => {
+t.test('other programs read XLSX unchanged', async () => {
   const held = (value: unknown) => String(value)
   await check(
     asyncProperty(records, async (sent) => {
-      // The reader leaves out rows without any text.
+      // The library skips rows without text.
       const some = sent.map((one) => ({ ...one, start_time: '00:00:01' }))
       const [, ...back] = await readSheet(await toXlsx(some), { trim: false })
       const shown = back.map((row) => cells(some[0] ?? {}).map((_, c) => held(row[c] ?? '')))

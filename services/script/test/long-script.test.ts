@@ -7,7 +7,7 @@ import { form, saved, testScripts } from './support.ts'
 const count = 3_000
 const said = ['오늘은 무엇을 하고 싶니?', '인형의 집을 지을래요.', '괴물이 와서 다 무너졌어요!', '그래서 무서웠구나.']
 
-/** Two hours of talk, a record every 2.4 seconds. */
+/** Two hours of talk, with a record every 2.4 seconds. */
 const scripts: ScriptRecord[] = Array.from({ length: count }, (_, n) => ({
   start_time: clockTime(n * 2400),
   end_time: clockTime(n * 2400 + 2000),
@@ -16,7 +16,7 @@ const scripts: ScriptRecord[] = Array.from({ length: count }, (_, n) => ({
 }))
 
 for (const backend of storeBackends)
-  t.test(`a session of two hours is worked on, in ${backend}`, async (t) => {
+  t.test(`every route handles a session of two hours, in ${backend}`, async (t) => {
     const { ask, host, place, post } = await testScripts(t, await testStore(t, backend))
     const text = JSON.stringify({ scripts })
     t.same(await post(form(text)), saved)

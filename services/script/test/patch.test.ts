@@ -18,7 +18,7 @@ function patched(operations: unknown[], document: object = script()) {
   return document
 }
 
-/** What a refused patch was told, as `place: message`. */
+/** The fault of a refused patch, as `place: message`. */
 function refusal(operations: unknown[], document: object = script()): string {
   try {
     patched(operations, document)
@@ -29,7 +29,7 @@ function refusal(operations: unknown[], document: object = script()): string {
   return 'accepted'
 }
 
-t.test('the operations of RFC 6902 do what it says', async (t) => {
+t.test('all operations of RFC 6902 work', async (t) => {
   const text = (document: object) => Object(document).scripts.map((record: { text?: string }) => record.text)
   t.same(text(patched([{ op: 'replace', path: '/scripts/1/text', value: '안녕' }])), ['a', '안녕'])
   t.same(text(patched([{ op: 'add', path: '/scripts/1', value: { text: 'n' } }])), ['a', 'n', 'b'])
@@ -61,7 +61,7 @@ t.test('the operations of RFC 6902 do what it says', async (t) => {
   t.same(Object(document).scripts[1].note, { 'x/y~z': [1, null] }, 'a copy stands for itself')
 })
 
-t.test('a patch that does not fit names the operation', async (t) => {
+t.test('a patch that cannot be applied is refused with the index of the operation', async (t) => {
   const fine = { op: 'test', path: '/v', value: 1 }
   const refused = (operation: object) => refusal([fine, operation])
   for (const path of [
@@ -96,7 +96,7 @@ t.test('a patch that does not fit names the operation', async (t) => {
   t.equal(refused({ op: 'remove', path: '' }), 'body.1: path cannot be the whole document')
 })
 
-t.test('what is no patch does not get as far', async (t) => {
+t.test('a body that is no patch is refused before it is applied', async (t) => {
   const bad = [
     { op: 'add', path: '/x' },
     { op: 'spam', path: '/x' },
@@ -135,7 +135,7 @@ t.test('no patch reaches a prototype', async (t) => {
   t.equal(Object.prototype.toString.call([]), '[object Array]')
 })
 
-t.test('a patch cannot make a bomb, or take long', async (t) => {
+t.test('a patch can neither fill the memory nor run for long', async (t) => {
   const doubling = Array.from({ length: 60 }, (_, index) => ({ op: 'copy', from: '', path: `/${index}` }))
   t.match(refusal(doubling), /^body\.\d+: copies make more than/)
   const scripts = Array.from({ length: 100_000 }, (_, index) => ({ speaker: 'T', text: `word ${index}` }))

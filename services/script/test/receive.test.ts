@@ -6,7 +6,7 @@ import { receiveScript } from '../src/scripts/receive.ts'
 
 const rate = { windowMs: 300, leastBytes: 1_000 }
 
-/** A route that only receives a script, and a client that sends the head of a form and what begins it. */
+/** A route that only receives a script, and a client that sends the head and the beginning of a form. */
 async function sending(t: Test, begin: string) {
   const { url } = await testHost(t, async (app) => {
     await app.register(multipart, { isPartAFile: () => true })
@@ -30,7 +30,7 @@ function drip(socket: Socket, send: () => void): void {
 
 const head = '--x\r\ncontent-disposition: form-data; name="script"; filename="a"\r\n\r\n'
 
-t.test('a script that drips is refused, wherever it drips', async (t) => {
+t.test('a body that is too slow is refused, whichever of its parts is slow', async (t) => {
   for (const begin of ['', '--x\r\ncontent-disp', head, `${head}{}\r\n--x--\r\n`]) {
     const { socket, send, answer } = await sending(t, begin || ' ')
     drip(socket, () => send('y'))
@@ -38,7 +38,7 @@ t.test('a script that drips is refused, wherever it drips', async (t) => {
   }
 })
 
-t.test('a script that comes at the least rate is received', async (t) => {
+t.test('a script at the least rate is received', async (t) => {
   const { send, answer } = await sending(t, head)
   for (let part = 0; part < 25; part++) {
     send('z'.repeat(200))
@@ -49,7 +49,7 @@ t.test('a script that comes at the least rate is received', async (t) => {
   t.match(await answer, /^HTTP\/1\.1 200 [\s\S]*{"size":5000}/)
 })
 
-t.test('bytes without an end beside the script are refused', async (t) => {
+t.test('endless bytes outside the script are refused', async (t) => {
   const { send, answer, socket } = await sending(t, ' ')
   const junk = 'y'.repeat(64 * 1024)
   let status = ''

@@ -3,7 +3,7 @@ import { testStore } from '@playtherapy/testing'
 import t from 'tap'
 import { form, record, testScripts } from './support.ts'
 
-t.test('what is no script is refused with its place, and leaves nothing', async (t) => {
+t.test('an invalid script is refused with the place of its faults, and stores nothing', async (t) => {
   const { db, post, get, objects, session } = await testScripts(t, await testStore(t, 'file'))
   const refused = async (content: string | Uint8Array, loc: (string | number)[], msg?: RegExp) => {
     const answer = await post(form(content))
@@ -47,7 +47,7 @@ t.test('what is no script is refused with its place, and leaves nothing', async 
   t.match(await get(), { status: 400, body: { error_code: 6 } })
 })
 
-t.test('bodies that are not one part named script', async (t) => {
+t.test('bodies without exactly one part named script are refused', async (t) => {
   const { db, post } = await testScripts(t, await testStore(t, 'file'))
   const two = form('{"scripts":[]}')
   two.append('script', new Blob(['{"scripts":[]}']), 'b.json')

@@ -12,7 +12,7 @@ for (const backend of storeBackends)
       body: { error_code: 6, message: `No script found for session ID ${place.sessionId}` },
     })
 
-    t.test('is served as it was sent, to the byte', async (t) => {
+    t.test('is returned byte by byte as it was sent', async (t) => {
       const sent = {
         'odd whitespace and key order': '\n{ "scripts" :\t[ {"text":"x","speaker":"C" } ]\r\n}  ',
         'a key twice': '{"scripts":[{"speaker":"T","text":"a","text":"b"}]}',
@@ -38,7 +38,7 @@ for (const backend of storeBackends)
       t.same((await objects()).length, Object.keys(sent).length, 'older versions stay')
     })
 
-    t.test('is DONE, and its analysis due again only if there was one', async (t) => {
+    t.test('makes its state DONE, and the analysis READY only if there was one', async (t) => {
       t.match(await session(), { scriptStateId: State.DONE, analyzeStateId: State.NONE })
       const { sessionId } = place
       const [report] = await db
@@ -53,7 +53,7 @@ for (const backend of storeBackends)
       t.match(await session(), { scriptStateId: State.DONE, analyzeStateId: State.READY })
     })
 
-    t.test('comes as a plain field too, and under any file name', async (t) => {
+    t.test('may be a plain field, and have any file name', async (t) => {
       const plain = new FormData()
       plain.append('script', '{"scripts":[{"speaker":"T","text":"é"}]}')
       t.same(await post(plain), saved)
@@ -65,7 +65,7 @@ for (const backend of storeBackends)
       for (const object of await objects()) t.match(object, key)
     })
 
-    t.test('keeps odd times, and notes where they are', async (t) => {
+    t.test('keeps odd times, and records where they are', async (t) => {
       const odd = [
         { ...record, start_time: '', end_time: null },
         { speaker: 'C', text: '' },
@@ -90,7 +90,7 @@ for (const backend of storeBackends)
   })
 
 for (const backend of storeBackends)
-  t.test(`saves at the same moment get consecutive versions, and the highest counts, in ${backend}`, async (t) => {
+  t.test(`saves at the same moment get consecutive versions, and the highest is current, in ${backend}`, async (t) => {
     const { db, post, fetchScript, objects, session } = await testScripts(t, await testStore(t, backend))
     const texts = Array.from({ length: 20 }, (_, n) => JSON.stringify({ scripts: [{ ...record, text: `save ${n}` }] }))
     const answers = await Promise.all(texts.map((text) => post(form(text))))
@@ -126,7 +126,7 @@ t.test('a slow save does not overtake a newer one', async (t) => {
 })
 
 for (const backend of storeBackends)
-  t.test(`sizes up to the limit, in ${backend}`, async (t) => {
+  t.test(`scripts up to the largest size are saved, in ${backend}`, async (t) => {
     const { post, fetchScript, objects } = await testScripts(t, await testStore(t, backend))
     const limit = 20 * 1024 ** 2
     const many = { scripts: Array.from({ length: 100_000 }, () => ({ ...record, text: '가'.repeat(35) })) }

@@ -6,7 +6,7 @@ import { form, type Place, record, saved, testScripts } from './support.ts'
 
 type Scripts = Awaited<ReturnType<typeof testScripts>>
 
-/** Searches the case of a place, and saves scripts of these texts. */
+/** Saves scripts of these texts, and searches their case. */
 function searching({ host, post, db }: Scripts) {
   return {
     async search(at: Place, keyword: string, more: Record<string, string> = {}, userId = 7) {
@@ -83,13 +83,13 @@ for (const backend of storeBackends)
       'older versions are not searched',
     )
     t.match((await search(place, '다음')).body.hits, [{ version: 2, record: 1 }], 'right after the save')
-    t.equal(await db.$count(scriptPages), 2, 'and their copies are gone')
+    t.equal(await db.$count(scriptPages), 2, 'and their copies were removed')
 
     await db.delete(cases).where(eq(cases.id, place.caseId))
     t.equal(await db.$count(scriptPages), 0, 'a deleted case leaves nothing to be found')
   })
 
-t.test('wildcards are letters, and odd records are shown', async (t) => {
+t.test('wildcards are ordinary characters, and odd records are found', async (t) => {
   const scripts = await testScripts(t, await testStore(t, 'file'))
   const { post, place } = scripts
   const { search } = searching(scripts)
@@ -111,7 +111,7 @@ t.test('wildcards are letters, and odd records are shown', async (t) => {
   t.equal(long?.snippet.length, 201)
 })
 
-t.test('long runs of marks, and long texts, are searched as far as they are kept', async (t) => {
+t.test('long runs of marks and long texts are searched up to the bound', async (t) => {
   const scripts = await testScripts(t, await testStore(t, 'file'))
   const { place, db } = scripts
   const { search, save } = searching(scripts)
@@ -156,7 +156,7 @@ t.test('many hits come in pages', async (t) => {
   }
 })
 
-t.test('only own cases are searched', async (t) => {
+t.test('only cases of the therapist are searched', async (t) => {
   const scripts = await testScripts(t, await testStore(t, 'file'))
   const { addSession, place } = scripts
   const { search, save } = searching(scripts)
@@ -166,7 +166,7 @@ t.test('only own cases are searched', async (t) => {
   t.match(await search(place, '비밀', {}, 8), { status: 400, body: { error_code: 2 } })
 })
 
-t.test('a script that cannot be read is named, and found when it can', async (t) => {
+t.test('a script that cannot be read is reported, and found once it can be read', async (t) => {
   const store = await testStore(t, 'file')
   const scripts = await testScripts(t, store)
   const { place, db, session } = scripts
@@ -186,7 +186,7 @@ t.test('a script that cannot be read is named, and found when it can', async (t)
   t.ok(await session())
 })
 
-t.test('searches, saves and a deletion at once do not get into each other', async (t) => {
+t.test('searches, saves and a deletion at the same moment do not disturb each other', async (t) => {
   const scripts = await testScripts(t, await testStore(t, 'file'))
   const { place, db } = scripts
   const { search, save, sibling } = searching(scripts)

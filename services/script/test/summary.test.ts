@@ -11,7 +11,7 @@ const said = (speaker: string, start_time: unknown, end_time: unknown, text: str
   text,
 })
 
-t.test('a session counted by hand', async (t) => {
+t.test('the figures are those of a count by hand', async (t) => {
   const script = [
     said('T', '00:00:00', '00:00:03', '오늘은 무엇을 하고 싶니?'), // 4 words, 3 s
     said('C', '00:00:04', '00:00:05', '인형이요.'), // 1 word, 1 s; response after 1 s
@@ -75,7 +75,7 @@ t.test('the median of response latencies', async (t) => {
   t.same(therapist?.responses, { count: 2, mean_ms: 0, median_ms: 0, overlaps: 0 }, 'no gap at all is a response too')
 })
 
-t.test('what cannot be counted is null, never a wrong number', async (t) => {
+t.test('a figure that cannot be counted is null', async (t) => {
   const nothing = {
     utterances: 0,
     words: 0,
@@ -96,7 +96,7 @@ t.test('what cannot be counted is null, never a wrong number', async (t) => {
   t.match(order.speakers[1]?.responses, { count: 0, overlaps: 0 })
 })
 
-t.test('speakers are told apart by name, their role by the first letter', async (t) => {
+t.test('speakers are distinguished by name, roles by the first letter', async (t) => {
   const names = ['T', ' T ', 'T1', 'Child', 'Mother', '']
   const { speakers } = summarise(names.map((name) => said(name, null, null, 'a')))
   t.same(

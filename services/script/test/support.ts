@@ -22,14 +22,14 @@ export interface Place {
   sessionId: number
 }
 
-/** The part `script` of a form, as the client's proxy sends it. */
+/** The part `script` of a form, as the client sends it. */
 export function form(content: Uint8Array | string, name = 'script', fileName = 'script.json'): FormData {
   const body = new FormData()
   body.append(name, new Blob([content], { type: 'application/json' }), fileName)
   return body
 }
 
-/** One session of therapist 7 behind a listening script service with this store, and what tests do with it. */
+/** A listening script service with this store, a session of therapist 7, and requests to it. */
 export async function testScripts(t: Teardown, store: ObjectStore) {
   const { db } = await testDatabase(t)
   const host = await testHost(t, scriptApp({ db, store, phase: 'LOCAL' }))
@@ -47,10 +47,10 @@ export async function testScripts(t: Teardown, store: ObjectStore) {
     place,
     addSession: (userId: number) => seedSession(db, userId),
     urlOf,
-    /** Status and body of an answer, for therapist 7 unless the headers name another. */
+    /** Status and body of a response, for therapist 7 unless the headers name another. */
     post: (body: Body, at = place, headers: Record<string, string> = {}) => call({ method: 'POST', body }, at, headers),
     get: (at = place, headers: Record<string, string> = {}) => call({}, at, headers),
-    /** Any answer of the routes below the script's path, with its text, and what that is as JSON. */
+    /** A response of a route below the script's path, its text, and the text parsed as JSON. */
     async ask(method: string, path: string, { body, headers, userId = 7, at = place }: Asked = {}) {
       const init = { method, headers: { ...host.as(userId), ...headers }, ...(body !== undefined && { body }) }
       const response = await fetch(urlOf(at) + path, init)
@@ -64,9 +64,9 @@ export async function testScripts(t: Teardown, store: ObjectStore) {
         body: isJson && method !== 'HEAD' ? JSON.parse(bytes.toString()) : undefined,
       }
     },
-    /** The whole answer to a GET of the script. */
+    /** The response to a GET of the script. */
     fetchScript: (at = place) => fetch(urlOf(at), { headers: host.as(7) }),
-    /** Every object there is. */
+    /** All objects. */
     async objects(): Promise<string[]> {
       const keys: string[] = []
       for await (const { key } of store.list('script/')) keys.push(key)

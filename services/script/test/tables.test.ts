@@ -23,7 +23,7 @@ const cells = talk.map(({ speaker, text }, index) => [
 ])
 const said = (text: string): ScriptRecord => ({ start_time: '00:00:01', end_time: '00:00:02', speaker: 'T', text })
 
-t.test('CSV reads back as it was, Excel told that it is UTF-8', async (t) => {
+t.test('CSV is read back unchanged, and marked as UTF-8 for Excel', async (t) => {
   const file = toCsv(talk)
   t.ok(
     Buffer.from(file)
@@ -39,7 +39,7 @@ t.test('CSV reads back as it was, Excel told that it is UTF-8', async (t) => {
   t.equal(toCsv([]), '\ufeffstart_time,end_time,speaker,text\r\n')
 })
 
-t.test('CSV runs no formula', async (t) => {
+t.test('no cell of CSV is a formula', async (t) => {
   const formulas = ['=1+1', '+1', '-1', '@SUM(A1)', '\t=1', '\r=1', '＝1', '=cmd|"/c calc"!A1']
   const rows = parse(toCsv(formulas.map((text) => ({ start_time: text, speaker: text, text }))), { bom: true })
   t.same(
@@ -48,7 +48,7 @@ t.test('CSV runs no formula', async (t) => {
   )
 })
 
-t.test('XLSX holds texts only, and all of them', async (t) => {
+t.test('XLSX contains all texts, and nothing else', async (t) => {
   const long = '가😀'.repeat(20_000)
   const sheet = await readSheet(await toXlsx([...talk, said('=1+1'), said(long), said('12')]))
   const shown = sheet.map((row) => row.map((cell) => cell ?? ''))
@@ -70,7 +70,7 @@ t.test('XLSX holds texts only, and all of them', async (t) => {
   t.same(await readSheet(await toXlsx([])), [header])
 })
 
-t.test('plain text is a line for each record', async (t) => {
+t.test('plain text has a line for each record', async (t) => {
   t.equal(toText(talk), '[00:00:01] T: 오늘은 "무엇"을, 하고 싶니?\nC: two lines 🧸 <b>&amp;\n\n')
   t.equal(toText([said(`a${' '.repeat(100_000)}b\r\n \u2028 c`)]), `[00:00:01] T: a${' '.repeat(100_000)}b c\n`)
   t.equal(toText([]), '')
@@ -88,7 +88,7 @@ t.test('tables of 100,000 records are written', async (t) => {
   )
 })
 
-t.test('every format a script is exported to says what it is', async (t) => {
+t.test('every export format has its media type', async (t) => {
   for (const [suffix, { type, write }] of Object.entries(exportFormats)) {
     t.match(type, /^[a-z]+\/[a-z.-]+(; [a-z]+=[a-z0-9-]+)*$/, suffix)
     const written = await write(talk)

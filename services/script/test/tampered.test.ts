@@ -6,7 +6,7 @@ import { form, record, saved, testScripts } from './support.ts'
 
 const failed = { status: 400, body: { error_code: 1001, message: /^File \[script_v1.*\.json\] Download failed\.$/ } }
 
-/** A store in which an object can be exchanged and keep its ETag. */
+/** A store in which an object can be exchanged while its ETag stays. */
 const deceived = (store: ObjectStore): ObjectStore => ({
   ...store,
   get: (key, { ifMatch, ...options } = {}) => store.get(key, options),
@@ -17,7 +17,7 @@ const script = (text: string, bytes = 0) =>
   JSON.stringify({ scripts: [{ ...record, text }], filling: ' '.repeat(bytes) })
 
 for (const backend of storeBackends)
-  t.test(`a script that is not what was saved is used for nothing, in ${backend}`, async (t) => {
+  t.test(`a script that was changed in the store is not used, in ${backend}`, async (t) => {
     const store = await testStore(t, backend)
     const { ask, db, host, objects, place, post } = await testScripts(t, deceived(store))
     t.same(await post(form(script('first'))), saved)
@@ -37,7 +37,7 @@ for (const backend of storeBackends)
     t.equal(await db.$count(scriptPages), 0)
   })
 
-t.test('a large one that is not what was saved breaks off', async (t) => {
+t.test('the response of a large script that was changed in the store is cut off', async (t) => {
   const store = await testStore(t, 'file')
   const { objects, post, fetchScript } = await testScripts(t, deceived(store))
   const size = 4 * 1024 ** 2

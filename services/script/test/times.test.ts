@@ -29,14 +29,14 @@ t.test('times are read to the millisecond', async (t) => {
   t.ok(['', null, undefined].every((value) => parseTime(value) === undefined && !isOdd(value)))
 })
 
-t.test('every millisecond is written as it is read', async (t) => {
+t.test('every millisecond is written in the form that is read', async (t) => {
   for (let ms = 0; ms < 400_000_000; ms += 99_991) {
     if (parseTime(recordTime(ms)) !== ms) t.fail(`${ms} became ${recordTime(ms)}`)
   }
   t.same([0, 1, 60_000, 360_000_010].map(recordTime), ['00:00:00', '00:00:00.001', '00:01:00', '100:00:00.010'])
 })
 
-t.test('doubtful times are noted by record, field and kind', async (t) => {
+t.test('doubtful times are recorded by record, field and kind', async (t) => {
   const said = { speaker: 'T', text: '' }
   const records = [
     { ...said, start_time: '00:00:10', end_time: '00:00:12' },

@@ -8,7 +8,7 @@ import { form, record, saved, testScripts } from './support.ts'
 const script = (...texts: string[]) => JSON.stringify({ scripts: texts.map((text) => ({ ...record, text })) })
 
 for (const backend of storeBackends)
-  t.test(`every save is a version that stays, in ${backend}`, async (t) => {
+  t.test(`every save makes a version that stays, in ${backend}`, async (t) => {
     const { db, ask, place, post } = await testScripts(t, await testStore(t, backend))
     t.same((await ask('GET', '/versions')).body, [])
     const texts = [script('one'), script('one', 'two'), script('2', 'three')]
@@ -40,14 +40,14 @@ for (const backend of storeBackends)
     for (const wrong of ['0', '-1', '1e1', 'x', '9999999999'])
       t.match(await ask('GET', `/versions/${wrong}`), { status: 422, body: { error_code: 8 } }, wrong)
 
-    t.test('the same bytes again make no version', async (t) => {
+    t.test('a second save of the same bytes makes no version', async (t) => {
       t.same(await post(form(texts[2] ?? '')), saved)
       await Promise.all(Array.from({ length: 5 }, () => post(form(texts[2] ?? ''))))
       t.equal((await db.select().from(scriptVersions)).length, 3)
       t.match(await ask('GET', ''), { text: texts[2], headers: { etag: '"3"' } })
     })
 
-    t.test('the same bytes many times at once make one version', async (t) => {
+    t.test('saves of the same bytes at the same moment make one version', async (t) => {
       const answers = await Promise.all(Array.from({ length: 8 }, () => post(form(script('at once')))))
       for (const answer of answers) t.same(answer, saved)
       const stored = await db.select().from(scriptVersions)
@@ -55,7 +55,7 @@ for (const backend of storeBackends)
       t.same((await ask('GET', '/versions')).body.length, 4)
     })
 
-    t.test('an older one is brought back as a new one', async (t) => {
+    t.test('an older version is restored as a new one', async (t) => {
       const current = (await ask('GET', '')).headers.etag
       const restored = await ask('POST', '/versions/1/restore', { headers: { 'if-match': String(current) } })
       t.equal(restored.status, 200)
@@ -73,7 +73,7 @@ for (const backend of storeBackends)
       t.match(await ask('POST', '/versions/99/restore'), { status: 400, body: { error_code: 6 } })
     })
 
-    t.test('two are compared, record by record', async (t) => {
+    t.test('two versions are compared record by record', async (t) => {
       t.match((await ask('GET', '/changes?from=1&to=2')).body, {
         counts: { same: 1, added: 1, removed: 0 },
         changes: [{ kinds: ['added'], after: { index: 1, record: { text: 'two' } } }],
@@ -85,7 +85,7 @@ for (const backend of storeBackends)
         t.match(await ask('GET', `/changes${query}`), { status: 422, body: { error_code: 8 } }, query)
     })
 
-    t.test('nobody else sees or changes them', async (t) => {
+    t.test('no other therapist reads or changes them', async (t) => {
       const before = await db.select().from(scriptVersions)
       const routes = [
         ['GET', '/versions'],
@@ -108,7 +108,7 @@ for (const backend of storeBackends)
     })
   })
 
-t.test('a version of before there were checksums and kinds is listed and followed', async (t) => {
+t.test('a version from before checksums and kinds is listed, and can be replaced', async (t) => {
   const store = await testStore(t, 'file')
   const { db, ask, place, post } = await testScripts(t, store)
   const path = `LOCAL/${place.caseId}/${place.sessionId}/script_v1.json`

@@ -6,7 +6,7 @@ const script = (text: string) =>
   Buffer.from(JSON.stringify({ scripts: [{ speaker: 'T', text }], filling: ' '.repeat(100_000) }))
 const read = (text: string) => ({ bytes: script(text), checksum: null, name: 'script.json' })
 
-t.test('tasks of all therapists are done beside each other, each with its own result', async (t) => {
+t.test('tasks of several therapists run at once, each with its own result', async (t) => {
   const work = createWork()
   t.teardown(work.close)
   const texts = Array.from({ length: 20 }, (_, n) => `text ${n}`)
@@ -27,8 +27,8 @@ t.test('tasks of all therapists are done beside each other, each with its own re
   })
 })
 
-t.test('a task that takes too long is ended, and those behind it are begun', async (t) => {
-  // A thread is not even started in that time.
+t.test('a task that exceeds its time is ended, and waiting tasks begin', async (t) => {
+  // The time is too short even for the start of a thread.
   const work = createWork(1)
   t.teardown(work.close)
   const ended = Array.from({ length: 6 }, (_, n) =>

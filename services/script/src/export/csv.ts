@@ -2,8 +2,8 @@ import type { ScriptRecord } from '../records/record.ts'
 import { columns, rows } from './table.ts'
 
 /**
- * What a spreadsheet may run as a formula: it begins with such a sign, full-width ones included, or with a tab or a
- * carriage return; signs that are not seen, and spaces, do not keep one from it (OWASP, CSV Injection).
+ * A cell that a spreadsheet may run as a formula: it begins with a tab, a carriage return or one of these signs, which
+ * may be full-width and may follow spaces or invisible characters (OWASP, CSV Injection).
  */
 const formula = /^(?:[\t\r]|[\s\p{C}]*[=+\-@＝＋－＠])/u
 
@@ -14,9 +14,9 @@ function cell(value: string): string {
 }
 
 /**
- * A script as CSV (RFC 4180), with a header line and times as they were sent. It begins with a byte order mark: Excel
- * takes a file without one for the machine's old code page and garbles Korean; other readers skip it. A text that a
- * spreadsheet would run as a formula gets an apostrophe before it; XLSX needs none. `rows` says what happens to long ones.
+ * A script as CSV (RFC 4180), with a header line; times are as they were sent. Without the byte order mark Excel would
+ * read the machine's old code page and garble Korean; other readers skip it. An apostrophe precedes a text that a
+ * spreadsheet would run as a formula. `rows` splits long texts.
  */
 export function* toCsv(records: ScriptRecord[]): Iterable<string> {
   yield `\ufeff${columns.join(',')}\r\n`

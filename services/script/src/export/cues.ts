@@ -2,7 +2,7 @@ import type { ScriptRecord } from '../records/record.ts'
 import { squeezed } from '../records/texts.ts'
 import { parseTime } from '../records/times.ts'
 
-/** A record as captions show it: times in milliseconds, end after start, at least one line that is not blank. */
+/** A record as captions show it: times in milliseconds, the end after the start, at least one line not blank. */
 export interface Cue {
   start: number
   end: number
@@ -10,7 +10,7 @@ export interface Cue {
   text: string
 }
 
-/** How long a record of unknown end is shown at most. */
+/** Longest time for which a record of unknown end is shown. */
 const guessMs = 5_000
 
 /** The first of these ascending numbers that is greater than `value`. */
@@ -26,10 +26,9 @@ function firstAfter(ascending: number[], value: number): number | undefined {
 }
 
 /**
- * The records that captions can show, ordered by start; records without words are left out. Known times are kept, also
- * those beyond the video's end. Where a time is missing or odd, captions need one all the same:
- * - a start is the end of the record above, or zero;
- * - an end that is not after its start is the nearest later start of any record, at most five seconds away.
+ * The records that captions can show, ordered by start. Records without words are left out. Known times are kept, also
+ * those after the video's end. A missing or odd start becomes the end of the record above, or zero. An end that is not
+ * after its start becomes the nearest later start of any record, at most five seconds away.
  */
 export function cues(records: ScriptRecord[]): Cue[] {
   const starts = records.map((record) => parseTime(record.start_time))

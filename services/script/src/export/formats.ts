@@ -1,7 +1,7 @@
 import { toBytes } from '../records/bytes.ts'
 import type { ScriptRecord } from '../records/record.ts'
 import { type ReadScript, recordsOf } from '../scripts/check.ts'
-import { scriptLimit } from '../scripts/validate.ts'
+import { scriptBytes } from '../scripts/validate.ts'
 import { toCsv } from './csv.ts'
 import { toSrt } from './srt.ts'
 import { toText } from './text.ts'
@@ -9,13 +9,13 @@ import { toVtt } from './vtt.ts'
 import { toXlsx } from './xlsx.ts'
 
 export interface ExportFormat {
-  /** Its media type, as sent in Content-Type and asked for in Accept. */
+  /** Media type, for Content-Type and Accept. */
   type: string
-  /** Its text, part by part, or its bytes. */
+  /** Returns the file's text in parts, or its bytes. */
   write(records: ScriptRecord[]): Iterable<string> | Promise<Uint8Array>
 }
 
-/** The formats a script is exported to, by the suffix of the file. */
+/** The export formats by file suffix. */
 export const exportFormats = {
   vtt: { type: 'text/vtt; charset=utf-8', write: toVtt },
   srt: { type: 'application/x-subrip; charset=utf-8', write: toSrt },
@@ -24,12 +24,12 @@ export const exportFormats = {
   xlsx: { type: 'application/vnd.openxmlformats-officedocument.spreadsheetml.sheet', write: toXlsx },
 } satisfies Record<string, ExportFormat>
 
-/** Most bytes of a file: a text of `&` alone would be five times as long in WebVTT. */
-const fileLimit = 2 * scriptLimit
+/** Largest file: a script of `&` alone would be five times as long in WebVTT. */
+const fileBytes = 2 * scriptBytes
 
-/** A stored script as a file. Throws 413 when it is larger than twice the largest script. */
+/** A stored script as a file. Throws `errors.tooLarge` for a file twice as large as the largest script. */
 export async function exportTo({ script, format }: { script: ReadScript; format: keyof typeof exportFormats }) {
   const { write }: ExportFormat = exportFormats[format]
   const file = await write(recordsOf(script))
-  return file instanceof Uint8Array ? file : toBytes(file, fileLimit)
+  return file instanceof Uint8Array ? file : toBytes(file, fileBytes)
 }

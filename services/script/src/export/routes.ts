@@ -1,5 +1,5 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
-import { KnownVersion, readAnswers, route, VersionParams } from '../scripts/schemas.ts'
+import { KnownVersion, readResponses, route, VersionParams } from '../scripts/schemas.ts'
 import { findScript } from '../scripts/service.ts'
 import { anyContent, contentOf, type ExportOptions, formats, preferredFormat, sendScript } from './send.ts'
 
@@ -12,7 +12,7 @@ const names = {
   xlsx: 'an Excel workbook',
 }
 
-/** How a script is read: the newest one or any version, in the format that `Accept` or the path's suffix names. */
+/** Reads of a script: the newest or any version, in the format that `Accept` or the path's suffix names. */
 export const exportRoutes: FastifyPluginAsyncTypebox<ExportOptions> = async (app, options) => {
   app.get(
     '/script',
@@ -23,7 +23,7 @@ export const exportRoutes: FastifyPluginAsyncTypebox<ExportOptions> = async (app
         description:
           'As it was sent, or as `Accept` asks: WebVTT, SubRip, text, CSV or XLSX. Its ETag is for `If-Match` and `If-None-Match`.',
         headers: KnownVersion,
-        response: readAnswers('The script', anyContent),
+        response: readResponses('The script', anyContent),
       },
     },
     async (request, reply) => {
@@ -41,7 +41,7 @@ export const exportRoutes: FastifyPluginAsyncTypebox<ExportOptions> = async (app
         description: 'As it was sent, or as `Accept` asks: WebVTT, SubRip, text, CSV or XLSX.',
         params: VersionParams,
         headers: KnownVersion,
-        response: readAnswers('The script', anyContent),
+        response: readResponses('The script', anyContent),
       },
     },
     async (request, reply) => {
@@ -52,10 +52,10 @@ export const exportRoutes: FastifyPluginAsyncTypebox<ExportOptions> = async (app
   )
 
   for (const format of formats) {
-    const answers = { headers: KnownVersion, response: readAnswers('The file', contentOf(format)) }
+    const common = { headers: KnownVersion, response: readResponses('The file', contentOf(format)) }
     app.get(
       `/script.${format}`,
-      { schema: { ...route, summary: `The newest script as ${names[format]}`, ...answers } },
+      { schema: { ...route, summary: `The newest script as ${names[format]}`, ...common } },
       async (request, reply) => {
         const script = await findScript(options, request, 'current')
         return sendScript(options, request, reply, { script, format, asFile: true })
@@ -63,7 +63,7 @@ export const exportRoutes: FastifyPluginAsyncTypebox<ExportOptions> = async (app
     )
     app.get(
       `/script/versions/:version.${format}`,
-      { schema: { ...route, params: VersionParams, summary: `A version as ${names[format]}`, ...answers } },
+      { schema: { ...route, params: VersionParams, summary: `A version as ${names[format]}`, ...common } },
       async (request, reply) => {
         const script = await findScript(options, request, Number(request.params.version))
         return sendScript(options, request, reply, { script, format, asFile: true })

@@ -7,19 +7,17 @@ import type { StoredScript } from '../scripts/repository.ts'
 import { type Run, readScript, type ScriptOptions } from '../scripts/service.ts'
 import { exportFormats, type exportTo } from './formats.ts'
 
-export interface ExportOptions extends ScriptOptions {
-  work: { exportTo: Run<typeof exportTo> }
-}
+export type ExportOptions = ScriptOptions & { work: { exportTo: Run<typeof exportTo> } }
 
-/** Suffix of a file that a script is read as; `json` is the script as it was sent. */
+/** File suffix of a format; `json` is the script as it was sent. */
 export type Format = 'json' | keyof typeof exportFormats
 
 const isFormat = (name: unknown): name is Format => name === 'json' || Object.hasOwn(exportFormats, String(name))
 
-/** The suffixes, the script itself first: that is what a client without a preference gets. */
+/** `json` comes first, because a client without a preference gets the first. */
 export const formats: Format[] = ['json', ...Object.keys(exportFormats).filter(isFormat)]
 
-/** Content of an answer in one of the formats, for the OpenAPI document. */
+/** Content of a response in one of the formats, for the OpenAPI document. */
 export const contentOf = (format: Format) => {
   if (format === 'json') return { 'application/json': { schema: Script } }
   const [type = ''] = exportFormats[format].type.split(';')
@@ -27,10 +25,10 @@ export const contentOf = (format: Format) => {
   return { [type]: { schema: { type: 'string', format: 'binary', examples: [file] } } }
 }
 
-/** Content of an answer whose format the reader chooses. */
+/** Content of a response whose format the client chooses. */
 export const anyContent = Object.assign({}, ...formats.map(contentOf))
 
-/** The format that the request's Accept prefers; the script itself where it names none of ours. */
+/** The format that the request's Accept prefers; `json` when it names no format of ours. */
 export function preferredFormat(request: FastifyRequest, reply: FastifyReply): Format {
   const others = reply.getHeader('vary')
   reply.header('vary', others ? `${others}, Accept` : 'Accept')
@@ -38,17 +36,13 @@ export function preferredFormat(request: FastifyRequest, reply: FastifyReply): F
   return isFormat(preferred) ? preferred : 'json'
 }
 
-interface Sent {
-  script: StoredScript
-  format: Format
-  /** Whether it comes as a file of its own, named after the session. */
-  asFile?: boolean
-}
+/** With `asFile` the client downloads a file that is named after the session. */
+type Sent = { script: StoredScript; format: Format; asFile?: boolean }
 
-// What Windows refuses in a file's name, and what would be a path.
+/** What Windows refuses in a file name, and what would be a path. */
 const unfit = /[\p{Cc}/\\:*?"<>|]+/gu
 
-/** Answers with a script in one of the formats, or with 304 where the reader has that version already. */
+/** Sends a script in one of the formats, or 304 when the client has that version already. */
 export async function sendScript(
   options: ExportOptions,
   request: FastifyRequest,
@@ -66,7 +60,7 @@ export async function sendScript(
       sendJsonObject(request, reply, options.store, 'script', script, { ...headers, ...disposition }),
     )
   }
-  // A character may be spelt out in the file; see the limit of what a script is turned into.
+  // Escaped characters make the file longer than the script, up to the limit of `exportTo`.
   return options.withMemory(request, reply, 2 * script.size, async () => {
     const stored = await readScript(options, request, script)
     const file = await options.work.exportTo(request.userId, { script: stored, format })

@@ -3,12 +3,12 @@ import type { ScriptRecord } from '../records/record.ts'
 import { filledLines, replaced } from '../records/texts.ts'
 import { cues } from './cues.ts'
 
-/** A text for a cue: players take an arrow for the times of another cue. */
+/** A text for a cue. Players would read an arrow as the times of another cue. */
 const harmless = (text: string) => replaced(text, /-->/g, () => '→')
 
 /**
- * A script as SubRip, each speaker as `T: ` before the text. SubRip has no way to escape: what looks like a tag is a tag
- * to a player. `cues` says what happens to times that are missing or odd.
+ * A script as SubRip, with `T: ` before the text of a speaker. SubRip has no escapes, so a player reads what looks like
+ * a tag as a tag. `cues` fills in times that are missing or odd.
  */
 export function* toSrt(records: ScriptRecord[]): Iterable<string> {
   for (const [index, { start, end, speaker, text }] of cues(records).entries()) {

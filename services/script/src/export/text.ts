@@ -12,8 +12,8 @@ function* onOneLine(text: string): Iterable<string> {
 }
 
 /**
- * A script as lines to paste into notes: `[00:01:02] T: text`, one for each record, in the script's order. Starts are
- * whole seconds, left out where they are missing or odd; line breaks become spaces.
+ * A script as lines to paste into notes: `[00:01:02] T: text`, one for each record. Starts are rounded down to seconds,
+ * and left out where they are missing or odd. Line breaks become spaces.
  */
 export function* toText(records: ScriptRecord[]): Iterable<string> {
   for (const { start_time, speaker, text } of records) {

@@ -3,12 +3,12 @@ import type { ScriptRecord } from '../records/record.ts'
 import { filledLines, pieces } from '../records/texts.ts'
 import { cues } from './cues.ts'
 
-/** A text for a cue. The arrow would end it, so `>` is spelt out as well. */
+/** A text for a cue. `>` is escaped too, because an arrow would end the cue. */
 function* escaped(text: string): Iterable<string> {
   for (const piece of pieces(text)) yield piece.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;')
 }
 
-/** A script as WebVTT (W3C), each speaker as a voice tag. `cues` says what happens to times that are missing or odd. */
+/** A script as WebVTT (W3C), with speakers as voice tags. `cues` fills in times that are missing or odd. */
 export function* toVtt(records: ScriptRecord[]): Iterable<string> {
   yield 'WEBVTT\n'
   for (const { start, end, speaker, text } of cues(records)) {

@@ -3,20 +3,20 @@ import { toBytes } from '../records/bytes.ts'
 import type { ScriptRecord } from '../records/record.ts'
 import { pieces } from '../records/texts.ts'
 import { type CheckedScript, checkScript, type Origin } from '../scripts/check.ts'
-import { scriptLimit } from '../scripts/validate.ts'
+import { scriptBytes } from '../scripts/validate.ts'
 import { fromSrt } from './srt.ts'
 import { fromVtt } from './vtt.ts'
 
 const utf8 = new TextDecoder()
 
-/** The records of a captions file: WebVTT if it says so at its start, as it must, and SubRip otherwise. Throws 422. */
+/** The records of a captions file: WebVTT begins with its name, any other file is SubRip. Throws `errors.invalidInput`. */
 function fromCaptions(bytes: Uint8Array, place: string[]): ScriptRecord[] {
-  // The decoder passes over a byte order mark.
+  // The decoder skips a byte order mark.
   const isVtt = utf8.decode(bytes.subarray(0, 9)).startsWith('WEBVTT')
   return isVtt ? fromVtt(bytes, place) : fromSrt(bytes, place)
 }
 
-/** The JSON of a script. Texts are spelt in pieces: one of control characters is six times as long in JSON. */
+/** The JSON of a script, in pieces: a text of control characters is six times as long in JSON. */
 function* toJson(records: ScriptRecord[]): Iterable<string> {
   let before = '{"scripts":['
   for (const { text, ...others } of records) {
@@ -28,9 +28,9 @@ function* toJson(records: ScriptRecord[]): Iterable<string> {
   yield ']}'
 }
 
-/** The script that a captions file makes. Throws 422 for a file that cannot be read or has no cues, and 413. */
+/** Turns captions into a script. Throws `errors.invalidInput` without a readable cue, and `errors.tooLarge`. */
 export function importCaptions({ bytes, ...origin }: Origin & { bytes: Uint8Array }): CheckedScript {
   const records = fromCaptions(bytes, origin.place)
   if (records.length === 0) throw fault(origin.place, 'has no cues')
-  return checkScript({ bytes: toBytes(toJson(records), scriptLimit), ...origin })
+  return checkScript({ bytes: toBytes(toJson(records), scriptBytes), ...origin })
 }

@@ -6,7 +6,7 @@ import { mostRecords } from '../scripts/validate.ts'
 
 const tooMany = (place: string[]) => fault(place, `must be at most ${mostRecords} cues`, 'maxItems')
 
-/** A cue of a captions file: its times as a record holds them, and its text, tags and all, with `\n` between lines. */
+/** A cue of a captions file: times in the form of a record, and the text with its tags and `\n` between lines. */
 export interface RawCue {
   start_time: string
   end_time: string
@@ -14,7 +14,7 @@ export interface RawCue {
 }
 
 const clock = String.raw`(?:(\d{1,3}):)?([0-5]?\d):([0-5]\d)[.,](\d{3})`
-// What follows the times are settings of WebVTT, or coordinates of SubRip: about places on a screen.
+// After the times come WebVTT's settings or SubRip's coordinates, about places on a screen.
 const timing = new RegExp(`^[ \\t]*${clock}[ \\t]*-->[ \\t]*${clock}(?:[ \\t].*)?$`)
 
 const ms = (hours: string | undefined, minutes = '', seconds = '', thousandths = '') =>
@@ -22,7 +22,7 @@ const ms = (hours: string | undefined, minutes = '', seconds = '', thousandths =
 
 const [lineFeed, carriageReturn] = [10, 13]
 
-/** Makes every line break a line feed, in place: a text with ten million of them cannot be changed as a string. */
+/** Turns every line break into a line feed, in place: ten million of them are too many for a change of the string. */
 function withLineFeeds(bytes: Uint8Array): Uint8Array {
   let to = 0
   for (let at = 0; at < bytes.length; at++) {
@@ -35,10 +35,7 @@ function withLineFeeds(bytes: Uint8Array): Uint8Array {
 
 const utf8 = new TextDecoder()
 
-/**
- * The text of a captions file, with `\n` between lines; the bytes are changed. Throws 422 for bytes that are not UTF-8
- * or that no database can hold.
- */
+/** The text, with `\n` between lines; changes the bytes. Throws `errors.invalidInput` unless it is UTF-8 without NUL. */
 export function captionsText(bytes: Uint8Array, place: string[]): string {
   if (!isUtf8(bytes)) throw fault(place, 'is not UTF-8')
   if (bytes.includes(0)) throw fault(place, 'has a character that cannot be stored')
@@ -46,11 +43,10 @@ export function captionsText(bytes: Uint8Array, place: string[]): string {
 }
 
 interface Line {
-  /** Counted from 1, as editors do. */
+  /** From 1, as in an editor. */
   number: number
   text: string
-  /** Its first and last offset. */
-  start: number
+  /** Offset after its last character. */
   end: number
 }
 
@@ -59,19 +55,19 @@ function* linesOf(text: string): Iterable<Line> {
   for (let start = 0; start <= text.length; number++) {
     const found = text.indexOf('\n', start)
     const end = found < 0 ? text.length : found
-    yield { number, text: text.slice(start, end), start, end }
+    yield { number, text: text.slice(start, end), end }
     start = end + 1
   }
 }
 
-/** What is known so far of a run of lines that are not blank. */
+/** A run of lines that are not blank, as far as it was read. */
 interface Block {
   first: Line
   lines: number
   times: RegExpExecArray | null
   /** The line with the first arrow. */
   arrow?: Line
-  /** A further line of times, whose blank line before it is missing. */
+  /** Another line of times: the blank line before it is missing. */
   second?: Line
   end: number
 }
@@ -88,10 +84,9 @@ function addLine(block: Block, line: Line): void {
 }
 
 /**
- * The cues of a text: blocks between blank lines that hold a line of times, after at most one line that names the cue.
- * A block without an arrow is a comment, a style or a region where `comments` says that such are allowed. Nothing is
- * dropped in silence: a block that cannot be read is a fault of 422 at the number of its first line, and so is a second
- * line of times, whose blank line before it is missing.
+ * The cues of a text: blocks between blank lines, each with a line of times after at most one line that names the cue. If
+ * `comments` is true, a block without an arrow is a comment, a style or a region. Throws `errors.invalidInput` with the
+ * first line of each other block, and with each second line of times in a block.
  */
 export function readCues(text: string, place: string[], comments: boolean): RawCue[] {
   const cues: RawCue[] = []
@@ -103,11 +98,8 @@ export function readCues(text: string, place: string[], comments: boolean): RawC
       cues.push({ start_time, end_time: recordTime(ms(h2, m2, s2, t2)), text: text.slice(arrow.end + 1, end) })
     } else if (arrow || !comments) {
       const { number } = (times && second) || first
-      faults.push({
-        loc: [...place, number],
-        msg: 'must be a cue: HH:MM:SS.mmm --> HH:MM:SS.mmm and its text',
-        type: 'cue',
-      })
+      const msg = 'must be a cue: HH:MM:SS.mmm --> HH:MM:SS.mmm and its text'
+      faults.push({ loc: [...place, number], msg, type: 'cue' })
     }
   }
   let block: Block | undefined
@@ -127,7 +119,7 @@ export function readCues(text: string, place: string[], comments: boolean): RawC
   return cues
 }
 
-/** The records of a captions file. Throws 422 when they are more than a script may have. */
+/** Collects records. Throws `errors.invalidInput` when there are more than `mostRecords`. */
 export function boundedRecords(records: Iterable<ScriptRecord>, place: string[]): ScriptRecord[] {
   const kept: ScriptRecord[] = []
   for (const record of records) {
@@ -137,10 +129,10 @@ export function boundedRecords(records: Iterable<ScriptRecord>, place: string[])
   return kept
 }
 
-// Forty characters are a name, more are a sentence that has a colon.
+// More than forty characters before a colon are a sentence and no name.
 const label = /^\[?([^:[\]\n]{1,40})\]?:[ \t]+/
 
-/** Text that names its speaker as `T: …` or `[T]: …`, taken apart; the speaker is empty where none is named. */
+/** Splits `T: …` or `[T]: …` into speaker and text; the speaker is empty where none is named. */
 export function labelled(text: string): { speaker: string; text: string } {
   const found = label.exec(text)
   return { speaker: found?.[1]?.trim() ?? '', text: text.slice(found?.[0].length ?? 0) }

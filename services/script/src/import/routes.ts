@@ -4,14 +4,11 @@ import { mayFollow, naming } from '../scripts/preconditions.ts'
 import { acceptForms, announcedBytes, formIsParsed, place, receiveScript } from '../scripts/receive.ts'
 import { Conditions, conditions, form, route, SavedVersion, saveFailures } from '../scripts/schemas.ts'
 import { type Run, type ScriptOptions, saveScript } from '../scripts/service.ts'
-import { scriptLimit } from '../scripts/validate.ts'
+import { scriptBytes } from '../scripts/validate.ts'
 import type { importCaptions } from './captions.ts'
 
-interface ImportOptions extends ScriptOptions {
-  work: { importCaptions: Run<typeof importCaptions> }
-}
+type ImportOptions = ScriptOptions & { work: { importCaptions: Run<typeof importCaptions> } }
 
-/** How captions become a script. */
 export async function importRoutes(instance: FastifyInstance, options: ImportOptions): Promise<void> {
   const app = instance.withTypeProvider<TypeBoxTypeProvider>()
   const { withMemory, work } = options
@@ -32,8 +29,8 @@ export async function importRoutes(instance: FastifyInstance, options: ImportOpt
       validatorCompiler: formIsParsed,
     },
     async (request, reply) => {
-      // A short cue is three times as long as a record.
-      const largest = Math.min(3 * announcedBytes(request), scriptLimit)
+      // A record is up to three times as long as its cue.
+      const largest = Math.min(3 * announcedBytes(request), scriptBytes)
       const version = await withMemory(request, reply, largest, async () => {
         const bytes = await receiveScript(request)
         const check = (videoLength: string | null) => work.importCaptions(request.userId, { bytes, place, videoLength })

@@ -14,7 +14,7 @@ const named: Record<string, string> = {
   rlm: '\u200f',
 }
 
-/** What `&…;` stands for; itself when it stands for nothing that can be stored. */
+/** The character of an `&…;`; the reference itself when that character cannot be stored. */
 function referred(reference: string): string {
   const name = reference.slice(1, -1)
   if (!name.startsWith('#')) return named[name] ?? reference
@@ -30,16 +30,13 @@ const plain = (text: string) =>
     referred,
   )
 
-// Looks ahead for the space instead of taking it: so no text can make it try twice.
+// It looks ahead for the space and does not consume it, so no text makes it backtrack.
 const voice = /<v(?:\.[^\s<>]*)?(?=[ \t\n])([^<>]*)>/
 const voices = new RegExp(`${voice.source}|</v>`, 'g')
 
-interface Span {
-  speaker: string
-  text: string
-}
+type Span = { speaker: string; text: string }
 
-/** What each voice says in a cue's text; text before, between and after voices has no speaker. */
+/** What each voice says in a cue; text outside of voices has no speaker. */
 function* spoken(text: string): Iterable<Span> {
   const span = (speaker: string, from: number, to: number) => ({ speaker, text: plain(text.slice(from, to)).trim() })
   let speaker = ''
@@ -61,16 +58,16 @@ function* recordsOf(cues: RawCue[], spans: (text: string) => Iterable<Span>): It
 }
 
 /**
- * The records of a WebVTT file (W3C). Voice tags name the speakers; a cue with several voices becomes as many records of
- * the same times. In a file without any voice tag, `T: ` before a text names the speaker, as in SubRip. Other tags,
- * comments, styles, regions and settings are left out. Times keep their milliseconds and cues their order. Throws 422
- * for what is no WebVTT, with the line of a block that cannot be read; `place` is where the file came from.
+ * The records of a WebVTT file (W3C), in order. Voice tags name the speakers; each voice of a cue becomes a record with
+ * the cue's times. In a file without voice tags, `T: ` before a text names the speaker, as in SubRip. Other tags,
+ * comments, styles, regions and settings are left out. Throws `errors.invalidInput` with the lines that cannot be read;
+ * `place` is where the file came from.
  */
 export function fromVtt(bytes: Uint8Array, place: string[]): ScriptRecord[] {
   const text = captionsText(bytes, place)
   const [header = ''] = text.split('\n', 1)
   if (!/^WEBVTT(?:[ \t].*)?$/.test(header)) throw fault(place, 'must begin with WEBVTT')
-  // The header's line stays as a blank one, so that faults count lines as an editor does.
+  // The header becomes a blank line, so that line numbers are those of the file.
   const cues = readCues(text.slice(header.length), place, true)
   const hasVoices = cues.some((cue) => voice.test(cue.text))
   return boundedRecords(recordsOf(cues, hasVoices ? spoken : (said) => [labelled(plain(said))]), place)

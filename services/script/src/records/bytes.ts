@@ -1,10 +1,10 @@
 import { errors } from '@playtherapy/service-kit'
 
-/** Characters that are gathered before they become bytes. */
-const gathered = 65_536
+/** Characters that are collected before they become bytes. */
+const chunkCharacters = 65_536
 
-/** The UTF-8 of a text that comes in parts. Throws 413 when it is longer than `most` bytes. */
-export function toBytes(parts: Iterable<string>, most: number): Uint8Array {
+/** The UTF-8 of a text in parts. Throws `errors.tooLarge` when it is longer than `mostBytes`. */
+export function toBytes(parts: Iterable<string>, mostBytes: number): Uint8Array {
   const chunks: Uint8Array[] = []
   let size = 0
   let text = ''
@@ -12,12 +12,12 @@ export function toBytes(parts: Iterable<string>, most: number): Uint8Array {
     const chunk = Buffer.from(text)
     text = ''
     size += chunk.length
-    if (size > most) throw errors.tooLarge(most)
+    if (size > mostBytes) throw errors.tooLarge(mostBytes)
     chunks.push(chunk)
   }
   for (const part of parts) {
     text += part
-    if (text.length >= gathered) flush()
+    if (text.length >= chunkCharacters) flush()
   }
   flush()
   return Buffer.concat(chunks, size)

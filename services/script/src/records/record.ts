@@ -11,7 +11,7 @@ export const example = {
   ],
 }
 
-/** What was said, in order. `validateScript` checks it; this describes it. */
+/** What was said, in order. It only describes a script; `validateScript` checks it. */
 export const Script = Type.Object(
   {
     scripts: Type.Array(
@@ -26,11 +26,8 @@ export const Script = Type.Object(
       ),
     ),
   },
-  {
-    additionalProperties: true,
-    examples: [example],
-  },
+  { additionalProperties: true, examples: [example] },
 )
 
-/** One utterance of a script, with its times as they were sent. */
+/** One record of a script; its times are as they were sent. */
 export type ScriptRecord = Static<typeof Script>['scripts'][number]

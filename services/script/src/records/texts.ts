@@ -1,17 +1,14 @@
 /**
- * How long texts are changed. `replace` keeps a list of all its matches until the end: for ten million of them V8 needs
- * half a gigabyte, and a thread whose heap is full ends the whole process.
+ * Characters of a piece, in which long texts are changed. `replace` keeps all its matches until the end: V8 needs half a
+ * gigabyte for ten million of them, and a thread whose heap is full ends the process.
  */
-
-/** Characters of a piece. */
 const pieceLength = 65_536
-/** None of its characters is halved. */
+/** It never splits a surrogate pair. */
 const piece = new RegExp(`[\\s\\S]{1,${pieceLength}}`, 'gu')
 
-/** A text in pieces. */
 export const pieces = (text: string): string[] => (text.length <= pieceLength ? [text] : (text.match(piece) ?? []))
 
-/** Changes a text piece by piece. `change` must do the same to a character whatever stands beside it. */
+/** Changes a text piece by piece. What `change` does to a character must not depend on its neighbours. */
 export const inPieces = (text: string, change: (piece: string) => string): string => pieces(text).map(change).join('')
 
 function* partsOf(text: string, pattern: RegExp, change: (match: string) => string): Iterable<string> {
@@ -36,7 +33,7 @@ export function replaced(text: string, pattern: RegExp, change: (match: string) 
   return done.join('') + some.join('')
 }
 
-/** A text whose runs of whitespace are one space each, without any at its ends. */
+/** Trims a text and turns each run of whitespace into one space. */
 export const squeezed = (text: string): string => replaced(text, /\s+/g, () => ' ').trim()
 
 function* linesOf(text: string): Iterable<string> {

@@ -2,10 +2,7 @@ import { captionTime, clockTime } from '@playtherapy/schema'
 
 const time = /^(\d{2,3}):([0-5]\d):([0-5]\d)(?:\.(\d+))?$/
 
-/**
- * Milliseconds of a time such as `00:01:02`, `00:01:02.5` or `100:00:00`; undefined for anything else. What lies below
- * a millisecond is rounded.
- */
+/** Milliseconds, rounded, of a time such as `00:01:02`, `00:01:02.5` or `100:00:00`; undefined for anything else. */
 export function parseTime(value: unknown): number | undefined {
   const parts = typeof value === 'string' ? time.exec(value) : null
   if (!parts) return undefined
@@ -15,5 +12,5 @@ export function parseTime(value: unknown): number | undefined {
   )
 }
 
-/** A time as a record holds it: `HH:MM:SS`, with milliseconds only where there are some. */
+/** `HH:MM:SS`, with milliseconds unless they are zero. */
 export const recordTime = (ms: number): string => (ms % 1000 === 0 ? clockTime(ms) : captionTime(ms, '.'))

@@ -2,22 +2,19 @@ import type { ScriptWarning } from '@playtherapy/schema'
 import type { ScriptRecord } from './record.ts'
 import { parseTime } from './times.ts'
 
-/** A doubtful time, with its kind. */
 export type TimeWarning = Required<ScriptWarning>
 
-/** Most warnings that are listed. */
 const mostListed = 100
-/** Whole seconds are common in scripts, and a video's length is rounded to one. */
+/** Scripts often hold whole seconds, and a video's length is rounded to seconds. */
 const toleranceMs = 1_000
 
-/** Whether something that is no time stands in a time's place. Absent, null and empty are not odd: nothing is known. */
+/** Whether a value is no time. A time that is absent, null or empty is unknown and not odd. */
 const isOdd = (sent: unknown, ms: number | undefined) =>
   ms === undefined && sent !== undefined && sent !== null && sent !== ''
 
 /**
- * What is doubtful in the times of a script, the first hundred by record. Nothing is said of times that are absent,
- * null or empty. The order of starts is judged against the nearest record above that has one, so one stray time is one
- * or two warnings, not one for all that follow. `videoLength` is `HH:MM:SS`, or null when it is not known.
+ * The first hundred doubtful times of a script. Each start is compared with the nearest known start above it, so one
+ * wrong time causes one or two warnings and not one for every later record. `videoLength` is `HH:MM:SS`, null if unknown.
  */
 export function timeWarnings(records: ScriptRecord[], videoLength: string | null): TimeWarning[] {
   const latest = (parseTime(videoLength) ?? Number.POSITIVE_INFINITY) + toleranceMs

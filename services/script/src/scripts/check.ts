@@ -2,14 +2,14 @@ import { createHash } from 'node:crypto'
 import { errors } from '@playtherapy/service-kit'
 import type { ScriptRecord } from '../records/record.ts'
 import { type TimeWarning, timeWarnings } from '../records/warnings.ts'
-import { scriptLimit, validateScript } from './validate.ts'
+import { scriptBytes, validateScript } from './validate.ts'
 
-/** A script as it was read from the store. */
+/** A script as the store returned it. */
 export interface ReadScript {
   bytes: Uint8Array
-  /** SHA-256 that was recorded, in hex; null for versions that are older than checksums. */
+  /** The recorded SHA-256 in hex; null for versions that are older than checksums. */
   checksum: string | null
-  /** The file's name, for the error that says that it is not what was stored. */
+  /** File name for `errors.downloadFailed`. */
   name: string
 }
 
@@ -21,7 +21,7 @@ export interface CheckedScript {
   warnings: TimeWarning[]
 }
 
-/** Where a script came from, for faults, and the video's length for its warnings. */
+/** Where a script came from, for the faults that are reported, and the video's length for its warnings. */
 export interface Origin {
   place: string[]
   /** `HH:MM:SS`; null while it is not known. */
@@ -30,7 +30,7 @@ export interface Origin {
 
 const sha256 = (bytes: Uint8Array) => createHash('sha256').update(bytes).digest('hex')
 
-/** The bytes of a stored script, if they are what was saved. Throws `errors.downloadFailed` otherwise. */
+/** The bytes of a stored script. Throws `errors.downloadFailed` when they are not what was saved. */
 export function verified({ bytes, checksum, name }: ReadScript): Uint8Array {
   if (checksum !== null && sha256(bytes) !== checksum) throw errors.downloadFailed(name)
   return bytes
@@ -39,8 +39,8 @@ export function verified({ bytes, checksum, name }: ReadScript): Uint8Array {
 /** The records of a stored script. Throws as `verified` and `validateScript` do. */
 export const recordsOf = (script: ReadScript): ScriptRecord[] => validateScript(verified(script), ['script'])
 
-/** Checks a script that is to be saved. Throws 413, and 422 as `validateScript` does. */
+/** Checks a script that is to be saved. Throws `errors.tooLarge`, and what `validateScript` throws. */
 export function checkScript({ bytes, place, videoLength }: Origin & { bytes: Uint8Array }): CheckedScript {
-  if (bytes.length > scriptLimit) throw errors.tooLarge(scriptLimit)
+  if (bytes.length > scriptBytes) throw errors.tooLarge(scriptBytes)
   return { bytes, checksum: sha256(bytes), warnings: timeWarnings(validateScript(bytes, place), videoLength) }
 }

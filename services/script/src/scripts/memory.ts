@@ -1,16 +1,13 @@
 import { createShares, whenOver } from '@playtherapy/service-kit'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 
-/**
- * Most bytes of scripts, as they came or as they leave, that the requests of one process hold together; a quarter of it
- * for one therapist, or one script alone whatever its size.
- */
+/** Most bytes of scripts that all requests of a process hold; one therapist may hold a quarter, or one larger script. */
 const heldBytes = 64 * 1024 ** 2
 
 /**
- * Runs the work of a request that holds so many bytes. They count as free when the work has ended and its answer was
- * sent or its client has disconnected. Throws `errors.tooManyRequests` (429) when they are more than the therapist's
- * share, and `errors.unavailable` (503) when they are more than there is room for.
+ * Runs the work of a request that holds so many bytes. They are free again when the work has ended and the response was
+ * sent or the client disconnected. Throws `errors.tooManyRequests` beyond the therapist's share, and
+ * `errors.unavailable` beyond the bound of the process.
  */
 export type WithMemory = <T>(
   request: FastifyRequest,
@@ -19,7 +16,7 @@ export type WithMemory = <T>(
   work: () => Promise<T>,
 ) => Promise<T>
 
-/** The bound on what requests under way hold together; one for each process. */
+/** Creates the bound on memory; a process has one. */
 export function scriptMemory(): WithMemory {
   const shares = createShares(heldBytes)
   return async (request, reply, bytes, work) => {

@@ -3,15 +3,15 @@ import { tagsIn } from '@playtherapy/service-kit'
 import type { FastifyReply } from 'fastify'
 
 /**
- * The entity tag of a version (RFC 9110, 8.8.3), and of what it is exported to: a weak one there, since the file is made
- * anew for each reader and says the same in other bytes (a workbook bears the time it was packed).
+ * The entity tag of a version (RFC 9110, 8.8.3). That of an export is weak, because each response may have other bytes
+ * with the same content (a workbook contains the time of its creation).
  */
 export const etagOf = (version: number, format = 'json') =>
   format === 'json' ? `"${version}"` : `W/"${version}-${format}"`
 
 /**
- * May a save with these headers replace version `current` (0 = none)? If-Match names it with a strong tag, or `*` for any;
- * If-None-Match `*` demands that there is none yet (RFC 9110, 13.1). Without them any save may.
+ * May a save with these headers replace version `current` (0 = none)? If-Match names it by a strong tag, or is `*` for
+ * any. If-None-Match `*` demands that there is none yet (RFC 9110, 13.1).
  */
 export const mayFollow =
   (headers: IncomingHttpHeaders) =>
@@ -22,6 +22,6 @@ export const mayFollow =
     return headers['if-none-match']?.trim() !== '*' || current === 0
   }
 
-/** Names the version that an answer is about, and its ETag. */
+/** Sets the headers that name a version. */
 export const naming = (reply: FastifyReply, version: number): FastifyReply =>
   reply.headers({ etag: etagOf(version), 'script-version': version })

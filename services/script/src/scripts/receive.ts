@@ -1,52 +1,52 @@
 import multipart from '@fastify/multipart'
 import { ApiError, boundRate, errors, fault, type Rate } from '@playtherapy/service-kit'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
-import { scriptLimit } from './validate.ts'
+import { scriptBytes } from './validate.ts'
 
 /** Room for the multipart frame around the largest script, in bytes. */
-const frameRoom = 64 * 1024
-/** Least speed of a script, since a slower one holds memory for nothing: 16 KiB/s over ten seconds. */
+const frameBytes = 64 * 1024
+/** Least rate of a body, because a slower one would hold memory for long: 16 KiB/s over ten seconds. */
 const leastRate = { windowMs: 10_000, leastBytes: 160 * 1024 }
 
 /** Lets the routes of this scope receive a script as a multipart form. */
 export async function acceptForms(scope: FastifyInstance): Promise<void> {
   await scope.register(multipart, {
-    // A plain field comes as bytes too: what is stored is what was sent.
+    // A plain field is received as bytes too, so that exactly what was sent is stored.
     isPartAFile: () => true,
-    limits: { fileSize: scriptLimit, files: 2, fieldNameSize: 100, headerPairs: 64 },
+    limits: { fileSize: scriptBytes, files: 2, fieldNameSize: 100, headerPairs: 64 },
   })
 }
 
-/** The validator of such a form: its schema is for readers of the API, and the parser checks it while it comes. */
+/** The validator of a form. The parser checks the form, and its schema only describes it. */
 export const formIsParsed = () => () => true
 
-/** Where the script of a form is, for faults. */
+/** Where the script of a form is, for the faults that are reported. */
 export const place = ['body', 'script']
 
-/** Most bytes that the script in this request's body can have, by its headers. Throws 422 and 413. */
+/** Most bytes of the script in a request, by its headers. Throws `errors.invalidInput` and `errors.tooLarge`. */
 export function announcedBytes(request: FastifyRequest): number {
   if (!request.isMultipart()) throw fault(['header', 'content-type'], 'must be multipart/form-data')
-  const { 'content-length': length = scriptLimit } = request.headers
-  if (Number(length) > scriptLimit + frameRoom) throw errors.tooLarge(scriptLimit)
-  return Math.min(Number(length), scriptLimit)
+  const { 'content-length': length = scriptBytes } = request.headers
+  if (Number(length) > scriptBytes + frameBytes) throw errors.tooLarge(scriptBytes)
+  return Math.min(Number(length), scriptBytes)
 }
 
 /**
- * Gathers the one part `script` of a multipart body, file or plain field, whatever its file name, in memory that is
- * taken once. Throws 422 (no multipart, no part, a second, another or an empty one, a body that breaks off), 413, and
- * 408 when it comes too slowly.
+ * Receives the one part `script` of a multipart body, a file or a plain field, into memory that is allocated once. Throws
+ * `errors.invalidInput` when the body is incomplete or has not exactly this part, `errors.tooLarge`, and what `boundRate`
+ * throws when it is too slow.
  */
 export async function receiveScript(request: FastifyRequest, rate: Rate = leastRate): Promise<Uint8Array> {
-  // The system provides this memory page by page, as it is filled.
+  // The system provides this memory page by page, while it is filled.
   const bytes = Buffer.allocUnsafeSlow(announcedBytes(request))
   return new Promise((resolve, reject) => {
     boundRate(request.raw, rate, reject)
     gather(request, bytes).then(resolve, reject)
-    // The first listener makes the body flow, so this one comes last. The parser does not count bytes beside its parts.
-    let left = scriptLimit + frameRoom
+    // The parser counts only bytes of parts. This listener is added last, because the first one starts the body.
+    let left = scriptBytes + frameBytes
     request.raw.on('data', ({ length }: Buffer) => {
       left -= length
-      if (left < 0) reject(errors.tooLarge(scriptLimit))
+      if (left < 0) reject(errors.tooLarge(scriptBytes))
     })
   })
 }
@@ -63,13 +63,13 @@ async function gather(request: FastifyRequest, bytes: Buffer): Promise<Uint8Arra
         bytes.set(chunk, size)
         size += chunk.length
       }
-      if (part.file.truncated) throw errors.tooLarge(scriptLimit)
+      if (part.file.truncated) throw errors.tooLarge(scriptBytes)
     }
     if (size === undefined) throw fault(['body', 'script'], 'is missing', 'required')
     if (size === 0) throw fault(['body', 'script'], 'is empty')
     return bytes.subarray(0, size)
   } catch (error) {
-    // All other errors here are the parser's, about a body without boundary, header or end.
+    // Any other error is the parser's: the body has no boundary, header or end.
     throw error instanceof ApiError ? error : fault(['body'], 'is not whole multipart/form-data')
   }
 }

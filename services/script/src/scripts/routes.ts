@@ -7,11 +7,8 @@ import { acceptForms, announcedBytes, formIsParsed, place, receiveScript } from 
 import { Conditions, conditions, form, route, Saved, saveFailures } from './schemas.ts'
 import { type Run, type ScriptOptions, saveScript } from './service.ts'
 
-interface SaveOptions extends ScriptOptions {
-  work: { check: Run<typeof checkScript> }
-}
+type SaveOptions = ScriptOptions & { work: { check: Run<typeof checkScript> } }
 
-/** How a session's script is saved. Below a session's path, behind its guard. */
 export async function scriptRoutes(instance: FastifyInstance, options: SaveOptions): Promise<void> {
   const app = instance.withTypeProvider<TypeBoxTypeProvider>()
   const { withMemory, work } = options
@@ -33,7 +30,7 @@ export async function scriptRoutes(instance: FastifyInstance, options: SaveOptio
     },
     async (request, reply) => {
       const version = await withMemory(request, reply, announcedBytes(request), async () => {
-        // Read while the body comes.
+        // It is read while the body is received.
         const asked = scriptStanding(options.db, request)
         asked.catch(() => {})
         const bytes = await receiveScript(request)

@@ -1,44 +1,43 @@
 import { bodyFailures, ErrorBody, failures, SessionParams } from '@playtherapy/service-kit'
 import { Type } from 'typebox'
 
-/** What all routes of a session's script say of themselves. */
+/** Common parts of the schemas of all routes of a script. */
 export const route = { tags: ['script'], security: [{ token: [] }], params: SessionParams }
-/** Failures of what makes a new version. */
+/** Failures of a save. */
 export const saveFailures = { ...bodyFailures, 412: ErrorBody }
 
 const versionNumber = Type.String({ pattern: '^[1-9][0-9]{0,8}$', description: 'A version of the script' })
 
-/** A version number in a query, with what it is for. */
 export const versionIn = (description: string) => ({ ...versionNumber, description })
 
 export const VersionParams = Type.Object({ ...SessionParams.properties, version: versionNumber })
 
-/** Headers of a request that makes a new version. */
+/** Headers of a save. */
 export const Conditions = Type.Object({
   'if-match': Type.Optional(
     Type.String({ description: 'ETag of the version that must be the newest', examples: ['"3"'] }),
   ),
 })
 
-/** What descriptions of routes that save say about `If-Match`. */
+/** Describes `If-Match` for routes that save. */
 export const conditions =
   'With `If-Match` it is saved only while the version of that ETag is the newest; otherwise 412 with `current_version`.'
 
-/** Headers of a request that reads a version. */
+/** Headers of a read. */
 export const KnownVersion = Type.Object({
   'if-none-match': Type.Optional(
     Type.String({ description: 'ETags of what the reader has already', examples: ['"3"', '"3-vtt"'] }),
   ),
 })
 
-/** Headers of an answer about a version. */
+/** Headers of a response about a version. */
 const headers = {
   etag: Type.String({ description: 'The version, in this format; the one of the JSON is for `If-Match`' }),
   'script-version': Type.Integer({ description: 'Its number' }),
 }
 
-/** Answers to a request that reads a version, with this content. */
-export const readAnswers = (description: string, content: object) => ({
+/** Responses to a read. */
+export const readResponses = (description: string, content: object) => ({
   200: { description, headers, content },
   304: { description: 'The copy at hand is still right', type: 'null', headers },
   ...failures,

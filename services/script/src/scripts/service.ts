@@ -17,25 +17,25 @@ export interface ScriptOptions extends ScriptResources {
   withMemory: WithMemory
 }
 
-/** How routes run a task with whole scripts: for a therapist, and beside the event loop where it is large (work/pool.ts). */
+/** Runs a task with whole scripts for a therapist, on a thread where the task is large (work/pool.ts). */
 export type Run<Task extends (input: never) => unknown> = (
   userId: number,
   input: Parameters<Task>[0],
 ) => Promise<Awaited<ReturnType<Task>>>
 
 interface Save {
-  /** Checks the script; its times are compared with the length of the video, `HH:MM:SS`. */
+  /** Checks the script, and its times against the video's length, `HH:MM:SS`. */
   check(videoLength: string | null): Promise<CheckedScript>
   /** May this save replace version `current` (0 = none)? */
   mayFollow(current: number): boolean
-  /** What the session had when it was last read, which may be minutes ago. */
+  /** The session as it was last read, maybe minutes ago. */
   standing?: ScriptStanding | undefined
 }
 
 /**
- * Saves a script of the caller's session as a new version: checks, stores and records it. The bytes of the current
- * version, saved again, make no version. Resolves with the number of the version that holds them once that is durable. Throws what `check`
- * throws, and `errors.staleScript`, `errors.sessionNotFound` and `errors.uploadFailed`.
+ * Saves a script of the caller's session. Resolves with the number of the version that holds it, once it is durable: a
+ * new version, or the current one if that has the same bytes. Throws what `check` throws, `errors.staleScript`,
+ * `errors.sessionNotFound` and `errors.uploadFailed`.
  */
 export async function saveScript(
   { db, store, phase }: ScriptResources,
@@ -65,16 +65,12 @@ export async function findScript(
   return script
 }
 
-/** Longest time in which a stored script must have been read. */
+/** Longest time for reading a stored script. */
 const readingMs = 30_000
 
-/** A script in the store, with what is known of it. */
 type StoredBytes = Pick<StoredScript, 'path' | 'etag' | 'size' | 'checksum'>
 
-/**
- * The bytes of a stored script, for a task to verify. Throws `errors.downloadFailed` when they cannot be
- * read, or are not as many as were recorded.
- */
+/** Reads a stored script, for a task to verify. Throws `errors.downloadFailed` if it cannot be read or is too short. */
 export async function readScript(
   { store }: Pick<ScriptResources, 'store'>,
   request: FastifyRequest,
@@ -97,6 +93,6 @@ export async function readScript(
   }
 }
 
-/** Answers with JSON that is ready to be sent; the route's schema describes it and does not serialise it again. */
+/** Sends JSON as it is: the route's schema only describes it. */
 export const sendJson = (reply: FastifyReply, json: Uint8Array): FastifyReply =>
   reply.type('application/json; charset=utf-8').send(json)

@@ -1,11 +1,11 @@
 import { errors, type Fault, fault, type JsonBounds, mostFaults, parseJson } from '@playtherapy/service-kit'
 import type { ScriptRecord } from '../records/record.ts'
 
-/** Most bytes of a script. */
-export const scriptLimit = 20 * 1024 ** 2
-/** What a script may cost: five values for each record, and as many again for keys of others. */
+/** Largest script. */
+export const scriptBytes = 20 * 1024 ** 2
+/** Bounds on parsing: five values for each record, and 100,000 for other keys. */
 export const scriptBounds: JsonBounds = { values: 600_000, keySequences: 50_000 }
-/** Most records of a script: some thirty hours of talk. */
+/** Most records of a script: about thirty hours of talk. */
 export const mostRecords = 100_000
 
 const isObject = (value: unknown): value is Record<string, unknown> =>
@@ -24,8 +24,8 @@ function faultsOf(record: unknown, at: Fault['loc']): Fault[] {
 }
 
 /**
- * Checks that these bytes are a script: `{"scripts": [{"speaker": string, "text": string, …}]}`, with whatever other
- * keys. Returns its records. Throws 422 below `place` that names the records at fault by index.
+ * Checks that these bytes are a script: `{"scripts": [{"speaker": string, "text": string, …}]}`. Any other keys are
+ * allowed. Returns its records. Throws `errors.invalidInput`, which names the faulty records below `place` by index.
  */
 export function validateScript(bytes: Uint8Array, place: string[]): ScriptRecord[] {
   const script = parseJson(bytes, place, scriptBounds)

@@ -3,19 +3,19 @@ import type { ScriptRecord } from '../records/record.ts'
 import { inPieces, pieces } from '../records/texts.ts'
 import { type ReadScript, recordsOf } from '../scripts/check.ts'
 
-/** Records that share a row: one of usual length then stays in its place, uncompressed. */
+/** Records in a row: PostgreSQL then stores a usual row in place and uncompressed. */
 const pageLength = 20
 /** Characters after which a row is full. */
-const fullRow = 65_536
-/** Pieces that are searched of one record: 262,144 characters, or ten hours of talk. */
+const rowCharacters = 65_536
+/** Pieces of a record that are searched: 262,144 characters, or ten hours of talk. */
 const mostPieces = 4
 /** Most characters shown of a speaker's name or a time. */
-const longestLabel = 40
+const labelCharacters = 40
 
 /**
- * Korean from a Mac comes in parts of syllables; joined, it is what a keyboard types. A run of marks is composed thirty
- * at a time, as in the stream-safe text format (UAX #15, section 13): the time that `normalize` takes grows with the
- * square of the run. They are joined with NUL as separator, which no text of ours has.
+ * Composes Korean syllables, which come in parts from a Mac, as a keyboard types them. A run of marks is composed thirty
+ * at a time (stream-safe text format, UAX #15, section 13), because `normalize` needs time by the square of its length.
+ * NUL separates the groups, since no stored text contains it.
  */
 export const compose = (text: string) =>
   text
@@ -24,8 +24,8 @@ export const compose = (text: string) =>
     .replaceAll('\0', '')
 
 /**
- * A composed text as it is compared: in lower case and on one line. Character for character as long as the original,
- * so that a place in one is that place in the other; the rare letter whose lower case is longer stays.
+ * A composed text as it is compared: in lower case and on one line. Every character keeps its place, so a rare letter
+ * whose lower case is longer is not changed.
  */
 export const fold = (text: string): string =>
   inPieces(text, (part) =>
@@ -37,21 +37,17 @@ export const fold = (text: string): string =>
       .replaceAll('\n', ' '),
   )
 
-/** The first characters of a text, none of them halved; null for anything else. */
+/** The first characters of a string, without splitting a surrogate pair; null for anything else. */
 const label = (value: unknown) =>
   typeof value === 'string'
-    ? Array.from(value.slice(0, 2 * longestLabel))
-        .slice(0, longestLabel)
+    ? Array.from(value.slice(0, 2 * labelCharacters))
+        .slice(0, labelCharacters)
         .join('')
     : null
 
-interface Page {
-  firstRecord: number
-  folded: string
-  records: PageRecord[]
-}
+type Page = { firstRecord: number; folded: string; records: PageRecord[] }
 
-/** The rows in which a script is searched. An empty script has one, too: it shows that there is nothing to be made. */
+/** The rows in which a script is searched. An empty script has one too, so that it is not read again. */
 function* toPages(records: ScriptRecord[]): Iterable<Page> {
   const page = (firstRecord: number, shown: PageRecord[]) => ({
     firstRecord,
@@ -69,7 +65,7 @@ function* toPages(records: ScriptRecord[]): Iterable<Page> {
       text,
     })
     length += text.length
-    if (shown.length < pageLength && length < fullRow) continue
+    if (shown.length < pageLength && length < rowCharacters) continue
     yield page(index + 1 - shown.length, shown)
     shown = []
     length = 0

@@ -3,18 +3,15 @@ import { type Run, readScript, type ScriptOptions } from '../scripts/service.ts'
 import type { pageScript } from './fold.ts'
 import { keepPages, unpagedScripts } from './repository.ts'
 
-export interface SearchOptions extends ScriptOptions {
-  work: { page: Run<typeof pageScript> }
-}
+export type SearchOptions = ScriptOptions & { work: { page: Run<typeof pageScript> } }
 
 /** Longest time that a search spends on reading scripts. */
 const readingMs = 10_000
 
 /**
- * Makes the newest scripts of the caller's case ready to be searched, those that are not, one after the other: once
- * after each save, by the first search. So a save costs no more than before, a search finds what was saved a moment ago,
- * and whatever way a script came is searched alike. Returns the sessions whose script could not be read, or not in time.
- * Throws 429 and 503 when too much is being read already.
+ * Prepares the newest scripts of the caller's case for the search. The first search after a save does it, so that saves
+ * cost nothing more and every search is up to date. Returns the sessions whose script could not be read, or not in time.
+ * Throws `errors.tooManyRequests` and `errors.unavailable` when too much is being read already.
  */
 export async function pageScripts(
   options: SearchOptions,
@@ -27,7 +24,7 @@ export async function pageScripts(
   const signal = AbortSignal.timeout(readingMs)
   const unread: number[] = []
   if (unpaged.length === 0) return unread
-  // What is kept has each text twice: folded, and as it was said.
+  // The rows hold each text twice: folded and original.
   await withMemory(request, reply, 2 * largest, async () => {
     for (const script of unpaged) {
       try {

@@ -8,7 +8,7 @@ import {
 } from '@playtherapy/schema'
 import { and, eq, inArray, lt, notExists, sql } from 'drizzle-orm'
 
-/** The newest script of a session, not yet ready to be searched. */
+/** The newest script of a session that is not prepared for the search. */
 export interface UnpagedScript {
   id: number
   sessionId: number
@@ -35,7 +35,7 @@ export interface Hit {
 /** Characters of a text shown before and after the first place of the keyword. */
 const [before, after] = [60, 140]
 
-/** The scripts of a case that have to be read before it is searched, newest session first. */
+/** The scripts of a case that must be prepared before it is searched, newest session first. */
 export function unpagedScripts(db: Database, caller: CaseOfCaller): Promise<UnpagedScript[]> {
   const { id, sessionId, version, path, size, etag, checksum } = scriptVersions
   const pages = db.select().from(scriptPages).where(eq(scriptPages.scriptVersionId, id))
@@ -50,9 +50,8 @@ export function unpagedScripts(db: Database, caller: CaseOfCaller): Promise<Unpa
 }
 
 /**
- * Stores the pages of a script, which come as batches of JSON arrays, in place of those of older versions. It does so also
- * when a newer version was saved meanwhile: the first search of that one replaces them. Nothing happens when the session
- * was deleted.
+ * Stores the pages of a script, batches of JSON arrays, and removes those of older versions. If a newer version was saved
+ * meanwhile, its first search replaces them. Nothing happens when the session was deleted. Locks the session.
  */
 export async function keepPages(
   db: Database,
@@ -60,7 +59,7 @@ export async function keepPages(
   batches: Uint8Array[],
 ): Promise<void> {
   await db.transaction(async (tx) => {
-    // Waits for a deletion and makes it wait, so that no page is left without its session.
+    // A deletion waits for this lock and this lock for a deletion, so that no page is left without its session.
     const [found] = await tx
       .select({ id: sessions.id })
       .from(sessions)
@@ -84,9 +83,8 @@ export async function keepPages(
 }
 
 /**
- * Records of a case's newest scripts that hold the folded keyword, newest session first. Reads the case's own pages and
- * no other: a case of 150,000 records takes some 20 ms however short or frequent the keyword and however many other
- * cases there are, and saves keep no index.
+ * Records of a case's newest scripts that contain the folded keyword, newest session first. It reads only the pages of the
+ * case and needs no index: 150,000 records take about 20 ms, whatever the keyword and the number of other cases.
  */
 export async function findRecords(
   db: Database,
@@ -94,7 +92,7 @@ export async function findRecords(
   keyword: string,
   { skip, limit }: { skip: number; limit: number },
 ): Promise<Hit[]> {
-  // Not the session's pointer: a save since the pages were made would hide the session.
+  // Not the session's pointer: after a save the new version has no pages yet.
   const newest = sql`
     select ${scriptVersions.id}, ${scriptVersions.version} from ${scriptVersions}
     where ${scriptVersions.sessionId} = ${sessions.id}

@@ -5,10 +5,9 @@ import { pageScripts, type SearchOptions } from './page-scripts.ts'
 import { findRecords } from './repository.ts'
 import { SearchQuery, SearchResult } from './schemas.ts'
 
-/** Hits of one answer, unless asked for otherwise, and at most. */
+/** Hits of one response by default, and at most. */
 const [usualHits, mostHits] = [50, 200]
 
-/** How a therapist finds what was said in any session of a case. */
 export const searchRoutes: FastifyPluginAsyncTypebox<SearchOptions> = async (app, options) => {
   app.get(
     '/script-search',
@@ -28,7 +27,7 @@ export const searchRoutes: FastifyPluginAsyncTypebox<SearchOptions> = async (app
       const limit = Number(request.query.limit ?? usualHits)
       if (skip < 0 || limit < 0 || limit > mostHits) throw errors.invalidRange(skip, skip + limit - 1)
       const unread = await pageScripts(options, request, reply)
-      // One more than asked for shows whether there are more.
+      // One hit more than the limit shows whether there are more.
       const found = await findRecords(options.db, request, keyword, { skip, limit: limit + 1 })
       const hits = found.slice(0, limit).map((hit) => ({ ...hit, matches: places(hit.snippet, keyword) }))
       return { hits, more: found.length > limit, unread }

@@ -5,11 +5,8 @@ import { findScript, type Run, readScript, type ScriptOptions, sendJson } from '
 import { Summary } from './schemas.ts'
 import type { summariseScript } from './summary.ts'
 
-interface SummaryOptions extends ScriptOptions {
-  work: { summarise: Run<typeof summariseScript> }
-}
+type SummaryOptions = ScriptOptions & { work: { summarise: Run<typeof summariseScript> } }
 
-/** How a therapist sees who talked how much. */
 export const summaryRoutes: FastifyPluginAsyncTypebox<SummaryOptions> = async (app, options) => {
   const { withMemory, work } = options
   app.get(

@@ -26,7 +26,6 @@ const Speaker = Type.Object({
   }),
 })
 
-/** How a session's talk was shared, counted from the script alone. */
 export const Summary = Type.Object(
   {
     utterances: count('Records with words'),

@@ -5,9 +5,9 @@ import { type ReadScript, recordsOf } from '../scripts/check.ts'
 import { Summary } from './schemas.ts'
 import { offset, type Utterance, utterances } from './utterances.ts'
 
-/** A silence shorter than this is a breath. */
+/** Shortest pause that counts as a silence. */
 const silenceMs = 3_000
-/** Most speakers that are listed: the first ones; the totals count all. */
+/** Most speakers that are listed; the totals count all. */
 const mostSpeakers = 100
 
 const sum = (numbers: number[]) => numbers.reduce((total, number) => total + number, 0)
@@ -29,17 +29,12 @@ const duration = ({ time }: Utterance) => (time ? time.end - time.start : 0)
 const inContext = (said: Utterance[]) =>
   said.map((utterance, index) => {
     const above = said[index - 1]
-    return {
-      utterance,
-      begins: above?.speaker !== utterance.speaker,
-      offset: above && offset(above, utterance),
-    }
+    return { utterance, begins: above?.speaker !== utterance.speaker, offset: above && offset(above, utterance) }
   })
 
 /**
- * The interaction of a session, computed from its script alone; the same script gives the same figures. Utterances and
- * words as `utterances` defines them; records without words count for nothing. Speakers are told apart by their trimmed
- * names.
+ * The interaction of a session, computed from its script alone. `utterances` defines utterances and words; records
+ * without words are not counted. Speakers are distinguished by their trimmed names.
  *
  * - Mean length of utterance = words / utterances, two decimals. Brown (1973, A First Language) counts morphemes; words
  *   need no grammar and rank children nearly alike (Parker & Brorson 2005, First Language 25, 365–376).

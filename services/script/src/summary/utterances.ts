@@ -11,7 +11,7 @@ export interface Utterance {
 
 const letterOrDigit = /[\p{L}\p{N}]/u
 
-/** One at a time: a list of seven million words would not fit into memory. */
+/** Counts without a list: one of seven million words would not fit into memory. */
 function countWords(text: string): number {
   let words = 0
   for (const [run] of text.matchAll(/\S+/g)) if (letterOrDigit.test(run)) words++
@@ -19,11 +19,9 @@ function countWords(text: string): number {
 }
 
 /**
- * The records that say something, in the script's order: those with at least one word, a run of characters without
- * whitespace that holds a letter or a digit. Punctuation alone is no word; `[laughs]` is one, as it stands in the script.
- *
- * An utterance asks if it holds a question mark (`?` or `？`). Korean endings are not looked at: those that ask (-니,
- * -까, -지) end statements as well (아니, 하니까, 하지), and transcribers write the mark.
+ * The records with at least one word, in order. A word is a run without whitespace that contains a letter or a digit, so
+ * punctuation alone is no word and `[laughs]` is one. An utterance asks if it contains a question mark (`?` or `？`).
+ * Korean endings do not tell: those of questions (-니, -까, -지) end statements as well (아니, 하니까, 하지).
  */
 export function utterances(records: ScriptRecord[]): Utterance[] {
   const found: Utterance[] = []
@@ -39,7 +37,7 @@ export function utterances(records: ScriptRecord[]): Utterance[] {
 
 /**
  * Milliseconds from the end of an utterance to the start of the next; negative where they overlap. Undefined if a time
- * is not known or the next starts before this one, which is a mistake in the script rather than talk.
+ * is unknown, or if the next starts before this one, which is a mistake in the script.
  */
 export const offset = ({ time: before }: Utterance, { time: after }: Utterance): number | undefined =>
   before && after && after.start >= before.start ? after.start - before.end : undefined

@@ -5,7 +5,7 @@ import { toBytes } from '../records/bytes.ts'
 import { Script, type ScriptRecord } from '../records/record.ts'
 import { parseTime } from '../records/times.ts'
 import { type ReadScript, recordsOf } from '../scripts/check.ts'
-import { scriptLimit } from '../scripts/validate.ts'
+import { scriptBytes } from '../scripts/validate.ts'
 import { type Pair, pairRecords } from './pair.ts'
 
 const Kind = Type.Union([
@@ -23,7 +23,7 @@ const Place = Type.Object({
   record: Script.properties.scripts.items,
 })
 
-/** What differs between two versions of a script, in their order; records that are the same are not listed. */
+/** The differences between two versions of a script, in order. Equal records are only counted. */
 export const Changes = Type.Object(
   {
     counts: Type.Object({
@@ -36,11 +36,7 @@ export const Changes = Type.Object(
       other: Type.Integer({ description: 'Records with a change in another key' }),
     }),
     changes: Type.Array(
-      Type.Object({
-        kinds: Type.Array(Kind),
-        before: Type.Optional(Place),
-        after: Type.Optional(Place),
-      }),
+      Type.Object({ kinds: Type.Array(Kind), before: Type.Optional(Place), after: Type.Optional(Place) }),
     ),
   },
   {
@@ -59,7 +55,7 @@ export const Changes = Type.Object(
   },
 )
 
-/** Two spellings of one time are the same time. */
+/** `00:01:02` and `00:01:02.0` are the same time. */
 const sameTime = (a: unknown, b: unknown) => isDeepStrictEqual(parseTime(a) ?? a ?? '', parseTime(b) ?? b ?? '')
 
 const rest = ({ start_time, end_time, speaker, text, ...others }: ScriptRecord) => others
@@ -76,10 +72,7 @@ function kindsOf({ before, after }: Pair): Kind[] {
   return changed
 }
 
-/**
- * What changed from one version of a script to another, record by record; `pairRecords` says which records are compared.
- * A changed record has one kind or more. That a time is missing, null or empty makes no difference, nor how it is spelt.
- */
+/** Compares two versions, record by record as `pairRecords` pairs them. A missing time equals a null or an empty one. */
 export function scriptChanges(before: ScriptRecord[], after: ScriptRecord[]): Static<typeof Changes> {
   const counts = { same: 0, added: 0, removed: 0, text: 0, time: 0, speaker: 0, other: 0 }
   const changes: Static<typeof Changes>['changes'] = []
@@ -92,13 +85,13 @@ export function scriptChanges(before: ScriptRecord[], after: ScriptRecord[]): St
   return { counts, changes }
 }
 
-/** Most bytes of a comparison: both scripts whole, and around each record what changed. */
-const comparisonLimit = 3 * scriptLimit
+/** Largest comparison: both scripts whole, and the kinds and places of all records. */
+const comparisonBytes = 3 * scriptBytes
 
 const stringifyCounts = fastJson(Changes.properties.counts)
 const stringifyChange = fastJson(Changes.properties.changes.items)
 
-/** What changed from one stored version to another, as JSON. Throws 413 when it is larger than three of the largest scripts. */
+/** Compares two stored versions; returns JSON. Throws `errors.tooLarge` beyond three of the largest scripts. */
 export function compareScripts({ before, after }: { before: ReadScript; after: ReadScript }): Uint8Array {
   const { counts, changes } = scriptChanges(recordsOf(before), recordsOf(after))
   function* json() {
@@ -106,5 +99,5 @@ export function compareScripts({ before, after }: { before: ReadScript; after: R
     for (const [index, change] of changes.entries()) yield (index > 0 ? ',' : '') + stringifyChange(change)
     yield ']}'
   }
-  return toBytes(json(), comparisonLimit)
+  return toBytes(json(), comparisonBytes)
 }

@@ -3,25 +3,19 @@ import type { ScriptRecord } from '../records/record.ts'
 import { squeezed } from '../records/texts.ts'
 import { parseTime } from '../records/times.ts'
 
-/** A record and its place in its version. */
-interface Placed {
-  index: number
-  record: ScriptRecord
-}
+/** A record and its index in its version. */
+type Placed = { index: number; record: ScriptRecord }
 
-/** What belongs together in the version before and the one after; one alone was removed, or added. */
+/** Records of both versions that belong together; one alone was removed or added. */
 export interface Pair {
   before?: Placed
   after?: Placed
 }
 
-/** What lies, in both versions, between the same two pairs. */
-interface Stretch {
-  before: Placed[]
-  after: Placed[]
-}
+/** The records of both versions between the same two pairs. */
+type Stretch = { before: Placed[]; after: Placed[] }
 
-/** What two records have in common that belong together, the surest first. Undefined is common to none. */
+/** Records with the same key belong together; the surest rule is first. Undefined is no key. */
 const rules: ((record: ScriptRecord) => string | undefined)[] = [
   ({ speaker, text, start_time }) => JSON.stringify([speaker, text, start_time]),
   ({ text }) => squeezed(text) || undefined,
@@ -29,26 +23,24 @@ const rules: ((record: ScriptRecord) => string | undefined)[] = [
 ]
 
 /**
- * Most steps aside that one search for common records takes; its cost grows with their square. Beyond, and that is
- * hundreds of common records in another order, the next rule has to do.
+ * Most edits that one search for common records allows; its cost is their square. Beyond that, with hundreds of common
+ * records in another order, the next rule is tried.
  */
 const mostEdits = 1500
-/** What all searches of a comparison may cost together, in steps squared: there may be one between any two pairs. */
+/** Most edits squared of all searches of a comparison: there may be a search between any two pairs. */
 const mostCost = 4 * mostEdits ** 2
 
 /** What is left of `mostCost`. */
-interface Budget {
-  cost: number
-}
+type Budget = { cost: number }
 
 /**
- * Which records of two versions belong together. Every record is in exactly one pair; the pairs are in the order of both
- * versions, removed records before the added ones of their place. A record that was moved past another is removed and
- * added. Between records already paired, the next rule decides:
+ * Pairs the records of two versions. Every record is in exactly one pair; the pairs keep the order of both versions, with
+ * removed records before added ones. A record that was moved past another is removed and added. Each rule pairs records
+ * between the pairs of the rule before:
  * 1. same speaker, text and start;
- * 2. same text, so shifted times and corrected speakers are seen as such;
- * 3. same start, so a corrected text is seen as such;
- * 4. as many left before as after: they were edited in place, and pair one by one.
+ * 2. same text, with other times or another speaker;
+ * 3. same start, with another text;
+ * 4. equal numbers left before and after: these were edited in place, and are paired one by one.
  */
 export function pairRecords(before: ScriptRecord[], after: ScriptRecord[]): Pair[] {
   const placed = (records: ScriptRecord[]) => records.map((record, index) => ({ index, record }))
@@ -72,7 +64,7 @@ function pairBy(depth: number, stretch: Stretch, budget: Budget): Pair[] {
   return pairs
 }
 
-/** The longest sequence of pairs in order whose records have the same key; none where the search would cost too much. */
+/** The longest ordered sequence of pairs with equal keys; empty where the search would cost too much. */
 function commonRecords(
   { before, after }: Stretch,
   rule: (record: ScriptRecord) => string | undefined,
@@ -80,7 +72,7 @@ function commonRecords(
 ): Required<Pair>[] {
   const keyed = (placed: Placed[]) => placed.map((one) => ({ one, key: rule(one.record) }))
   const [left, right] = [keyed(before), keyed(after)]
-  // Only keys that both sides have can pair; the rest would be steps aside for nothing.
+  // Only keys of both sides can pair. The others would use up edits.
   const known = new Set(left.map(({ key }) => key))
   const common = new Set(right.flatMap(({ key }) => (key !== undefined && known.has(key) ? [key] : [])))
   const isCommon = ({ key }: { key: string | undefined }) => key !== undefined && common.has(key)
@@ -103,7 +95,7 @@ function commonRecords(
   return pairs
 }
 
-/** What no rule paired. */
+/** The pairs of records that no rule paired. */
 function settle({ before, after }: Stretch): Pair[] {
   if (before.length !== after.length)
     return [...before.map((one) => ({ before: one })), ...after.map((one) => ({ after: one }))]

@@ -4,18 +4,16 @@ import { Ajv } from 'ajv'
 import { applyPatch } from 'rfc6902'
 import { type Static, Type } from 'typebox'
 import { type CheckedScript, checkScript, type Origin, type ReadScript, verified } from '../scripts/check.ts'
-import { scriptBounds, scriptLimit } from '../scripts/validate.ts'
+import { scriptBounds, scriptBytes } from '../scripts/validate.ts'
 
-/** Most operations of a patch. */
 const mostOperations = 1000
-/** Most characters of JSON that the copies of one patch may make: as much as a script may have bytes. */
-const mostCopied = scriptLimit
-/** Most values that they may make: as many as a script may have. */
+/** Most characters of JSON, and most values, that the copies of one patch may add: as many as a script may have. */
+const mostCopiedCharacters = scriptBytes
 const mostCopiedValues = scriptBounds.values
 
 const path = Type.String({ pattern: '^(/|$)', maxLength: 1000, description: 'JSON Pointer (RFC 6901)' })
 
-/** A JSON Patch (RFC 6902): operations in order, all of them or none. */
+/** A JSON Patch (RFC 6902); all its operations are applied, or none. */
 export const Patch = Type.Array(
   Type.Union([
     Type.Object({ op: Type.Literal('add'), path, value: Type.Unknown() }),
@@ -41,8 +39,8 @@ type Operation = Static<typeof Patch>[number]
 const missing = Symbol('nothing is there')
 
 const arrayIndex = /^(0|[1-9]\d*)$/
-/** Names that change what an object is when they are set, and that the library skips when it reads a pointer. */
-const poisonous = new Set(['__proto__', 'constructor', 'prototype'])
+/** Names that would change an object's prototype, and that the library skips when it reads a pointer. */
+const forbidden = new Set(['__proto__', 'constructor', 'prototype'])
 
 const tokensOf = (pointer: string) =>
   pointer
@@ -51,42 +49,40 @@ const tokensOf = (pointer: string) =>
     .map((token) => token.replaceAll('~1', '/').replaceAll('~0', '~'))
 
 /**
- * What stands at a pointer, or `missing`. It goes by own members only: the library follows inherited ones too, and would
- * let `/toString/call` write into every object of the process, and `/scripts/length` stretch an array.
+ * The value at a pointer, or `missing`. Only own members are followed: with inherited ones, as in the library,
+ * `/toString/call` would write into every object of the process, and `/scripts/length` would extend an array.
  */
 function valueAt(document: unknown, tokens: string[]): unknown {
   let value = document
   for (const token of tokens) {
     if (typeof value !== 'object' || value === null || !Object.hasOwn(value, token)) return missing
-    if (poisonous.has(token)) return missing
+    if (forbidden.has(token)) return missing
     if (Array.isArray(value) && !arrayIndex.test(token)) return missing
     value = Reflect.get(value, token)
   }
   return value
 }
 
-/** How many values a JSON text holds, or somewhat more where texts hold such signs. */
+/** The number of values in a JSON text, or a little more where strings contain these signs. */
 function valuesIn(json: string): number {
   let values = 1
   for (let at = 0; at < json.length; at++) if (',[{'.includes(json.charAt(at))) values++
   return values
 }
 
-/** Whether something can be added at a pointer: to an object, or to an array, at most behind its last element. */
+/** Whether a value can be added at a pointer: to an object, or to an array, at most after its last element. */
 function hasRoom(document: unknown, tokens: string[]): boolean {
   const parent = valueAt(document, tokens.slice(0, -1))
   const last = tokens.at(-1) ?? ''
   if (Array.isArray(parent)) return last === '-' || (arrayIndex.test(last) && Number(last) <= parent.length)
-  return typeof parent === 'object' && parent !== null && !poisonous.has(last)
+  return typeof parent === 'object' && parent !== null && !forbidden.has(last)
 }
 
 /**
- * Applies a JSON Patch (RFC 6902) to a parsed document, in place: after a throw the document is of no use. What comes
- * out is any JSON, for the caller to validate like a document that was sent. Numbers become JavaScript's, so those beyond
- * 2^53 lose digits. Bounded in operations and in what copies make of it.
- *
- * Throws 422 with the index of the operation that points to nothing, whose test fails, that would replace, move or
- * remove the whole document or put a value inside itself; `place` is where the patch came from.
+ * Applies a JSON Patch (RFC 6902) to a parsed document, in place; after an error the document is half changed. The result
+ * is any JSON, which the caller must validate. Integers beyond 2^53 lose digits. Throws `errors.invalidInput` with the
+ * index of an operation that points to nothing, whose test fails, whose copies are too large, or that would replace, move
+ * or remove the whole document or put a value inside itself; `place` is where the patch came from.
  */
 export function patchDocument(document: object, patch: Operation[], place: string[]): void {
   let copied = 0
@@ -115,7 +111,7 @@ export function patchDocument(document: object, patch: Operation[], place: strin
       const value = existing(operation.from)
       const json = JSON.stringify(value)
       copied += json.length
-      if (copied > mostCopied) throw refuse(`copies make more than ${mostCopied} characters`)
+      if (copied > mostCopiedCharacters) throw refuse(`copies make more than ${mostCopiedCharacters} characters`)
       copiedValues += valuesIn(json)
       if (copiedValues > mostCopiedValues) throw refuse(`copies make more than ${mostCopiedValues} values`)
       add(value)
@@ -126,7 +122,7 @@ export function patchDocument(document: object, patch: Operation[], place: strin
       if (path === operation.from) continue
       apply({ op: 'remove', path: operation.from })
       if (!hasRoom(document, tokens)) throw refuse('path has no room for a value')
-      // From beside the document, not by `add`: that would clone the value, and a thousand moves of a script take a minute.
+      // Not by `add`, which would clone the value: a thousand moves of a script would take a minute.
       applyPatch({ value, document }, [{ op: 'move', from: '/value', path: `/document${path}` }])
     } else {
       existing(path)
@@ -139,8 +135,8 @@ export function patchDocument(document: object, patch: Operation[], place: strin
 const isPatch = new Ajv(ajvOptions).compile<Operation[]>(Patch)
 
 /**
- * The script that a patch, which was validated, makes of a stored one; see `patchDocument`. `patch` is its JSON. Copies
- * into copies can nest so deep that the stack ends while they are cloned or written: that is the patch's fault, and 422.
+ * Applies a validated patch, as JSON, to a stored script: see `patchDocument`. Copies into copies can nest so deep that the
+ * stack overflows while they are cloned or written; that is `errors.invalidInput` too.
  */
 export function patchScript({
   script,

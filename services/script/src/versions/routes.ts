@@ -5,21 +5,16 @@ import { mayFollow, naming } from '../scripts/preconditions.ts'
 import { scriptsOf } from '../scripts/repository.ts'
 import { Conditions, route, SavedVersion, saveFailures, VersionParams } from '../scripts/schemas.ts'
 import { findScript, type Run, readScript, type ScriptOptions, saveScript, sendJson } from '../scripts/service.ts'
-import { scriptLimit } from '../scripts/validate.ts'
+import { scriptBytes } from '../scripts/validate.ts'
 import { Changes, type compareScripts } from './changes.ts'
 import { Patch, type patchScript } from './patch.ts'
 import type { restoreScript } from './restore.ts'
 import { ChangesQuery, ScriptVersions, VersionsQuery } from './schemas.ts'
 
-interface VersionOptions extends ScriptOptions {
-  work: {
-    compare: Run<typeof compareScripts>
-    patch: Run<typeof patchScript>
-    restore: Run<typeof restoreScript>
-  }
+type VersionOptions = ScriptOptions & {
+  work: { compare: Run<typeof compareScripts>; patch: Run<typeof patchScript>; restore: Run<typeof restoreScript> }
 }
 
-/** How the versions of a script are listed, compared and brought back. */
 export const versionRoutes: FastifyPluginAsyncTypebox<VersionOptions> = async (app, options) => {
   const { withMemory, work } = options
   app.get(
@@ -97,7 +92,6 @@ export const versionRoutes: FastifyPluginAsyncTypebox<VersionOptions> = async (a
   )
 }
 
-/** How a part of the newest script is changed, which makes a version. */
 export const patchRoutes: FastifyPluginAsyncTypebox<VersionOptions> = async (app, options) => {
   const { withMemory, work } = options
   listFirstFaultOnly(app)
@@ -129,9 +123,9 @@ export const patchRoutes: FastifyPluginAsyncTypebox<VersionOptions> = async (app
       const script = await findScript(options, request, 'current')
       if (!mayFollow(request.headers)(script.version)) throw errors.staleScript(script.version)
       const patch = request.rawBody ?? Buffer.alloc(0)
-      // What is copied may make any small script one of the largest.
+      // Copies can turn a small script into one of the largest.
       const grows = request.body.some(({ op }) => op === 'copy')
-      const version = await withMemory(request, reply, grows ? scriptLimit : script.size + patch.length, () =>
+      const version = await withMemory(request, reply, grows ? scriptBytes : script.size + patch.length, () =>
         saveScript(options, request, {
           async check(videoLength) {
             const stored = await readScript(options, request, script)

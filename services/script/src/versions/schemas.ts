@@ -1,18 +1,15 @@
 import { Type } from 'typebox'
 import { versionIn } from '../scripts/schemas.ts'
 
-/** Which versions are compared. */
 export const ChangesQuery = Type.Object({
   from: versionIn('The version before'),
   to: Type.Optional(versionIn('The version after; the newest one by default')),
 })
 
-/** Where in the list of versions to begin. */
 export const VersionsQuery = Type.Object({
   before: Type.Optional(versionIn('Only versions before this one: how to page')),
 })
 
-/** The versions of a session's script. */
 export const ScriptVersions = Type.Array(
   Type.Object({
     version: Type.Integer(),

@@ -4,51 +4,42 @@ import { bytesIn, movable } from './bytes.ts'
 import { type TaskName, tasks } from './tasks.ts'
 import type { Answer } from './thread.ts'
 
+/** A task of at most so many bytes runs on the event loop: the worst content takes 30 ms. */
+const atOnceBytes = 64 * 1024
+/** A task of at most so many bytes runs on the thread for ordinary scripts, which never wait for one of the largest. */
+const ordinaryBytes = 2 * 1024 ** 2
 /**
- * Heavy work beside the event loop. What is small is done at once: 64 KiB of the worst content take 30 ms, and a thread
- * would cost every ordinary script its start. Larger scripts go to one of two threads, so that a script of an
- * ordinary size never waits behind one of the largest.
- */
-
-const kibibyte = 1024
-const mebibyte = 1024 ** 2
-
-/** Bytes up to which a task is done on the event loop. */
-const atOnceBytes = 64 * kibibyte
-/** Bytes up to which a task goes to the thread for ordinary scripts. */
-const ordinaryBytes = 2 * mebibyte
-/**
- * Most memory of the threads' heaps. A thread whose heap is full may take the process along, so nothing may get near:
- * what a script costs is bounded in `scriptBounds`, and the most that was seen is 130 MiB for a comparison of two of the
- * largest. The container has 512 MiB (docker-compose.yml): 90 for the process itself with its request bodies, 64 for
- * scripts that come and leave (`heldBytes`), 96 for the ordinary thread with what lies outside of its heap, and for the
- * other one 150 of heap and 110 outside: text and result of a script, the result once more while it is put together.
+ * Largest heaps of the threads. A full heap may end the whole process, so no task may come near it: `scriptBounds` bounds
+ * what a script costs, and the largest heap seen is 130 MiB, for a comparison of two of the largest scripts. The container
+ * has 512 MiB (docker-compose.yml): 90 for the process with its request bodies, 64 for scripts of requests (`heldBytes`),
+ * 96 for the ordinary thread with its memory outside the heap, and for the other one 150 of heap and 110 outside: the
+ * text of a script, its result, and a second copy of the result while it is joined.
  */
 const [ordinaryHeapMebibytes, largestHeapMebibytes, youngMebibytes] = [96, 192, 24]
-/** Longest time that a task may take; the longest take 3 s on a free core. */
-const longestMs = 30_000
+/** Longest time of a task; the longest one takes 3 s on a free core. */
+const taskMostMs = 30_000
 /** Time after which an idle thread ends. */
 const idleMs = 60_000
-/** Most tasks that wait for a thread: one of each therapist. */
+/** Most tasks that wait for a thread; each therapist has at most one. */
 const mostWaiting = 64
 
-/** The file of the thread, beside this one or, in a bundle, among the programs. */
+/** The file of the thread is beside this one or, in a bundle, among the programs. */
 const isSource = import.meta.url.endsWith('.ts')
 const filename = new URL(isSource ? './thread.ts' : '../programs/script-thread.mjs', import.meta.url).href
 
-/** Where Node cannot read TypeScript by itself, a thread needs tsx, which it does not get from its process. */
+/** A Node that cannot read TypeScript needs tsx, which a thread does not inherit from its process. */
 const execArgv =
   isSource && !('typescript' in process.features)
     ? ['--import', `data:text/javascript,import{register}from'${import.meta.resolve('tsx/esm/api')}';register()`]
     : []
 
-/** Whether a thread was ended because its task took too long, or more memory than it has. */
-const isOverdone = (error: unknown) =>
+/** Whether a thread was ended because its task needed too much time or memory. */
+const exceedsBounds = (error: unknown) =>
   error instanceof Error && (error.name === 'AbortError' || /OUT_OF_MEMORY/.test(String(Reflect.get(error, 'code'))))
 
 /**
- * One thread and its queue, in which each therapist has one task at a time. The queue is ours: after a task that was
- * aborted the library begins with none that waits until another one comes (piscina 5.3.2, piscinajs/piscina #805).
+ * One thread and its queue, in which each therapist has one task at a time. The queue is ours, because after an aborted
+ * task the library begins no waiting one until another is added (piscina 5.3.2, piscinajs/piscina #805).
  */
 function createLane(heapMebibytes: number, taskMs: number) {
   const pool = new Piscina({
@@ -63,13 +54,12 @@ function createLane(heapMebibytes: number, taskMs: number) {
   const last = new Map<number, Promise<unknown>>()
   let turn: Promise<unknown> = Promise.resolve()
   let waiting = 0
-  /** Runs a task after those that wait for the thread already. */
   async function queue(job: { name: TaskName; input: object }) {
     if (waiting >= mostWaiting) throw errors.unavailable()
     waiting++
     const done = turn.then(() =>
       pool.run(job, { transferList: movable(job), signal: AbortSignal.timeout(taskMs) }).catch((error) => {
-        throw isOverdone(error) ? errors.unavailable() : error
+        throw exceedsBounds(error) ? errors.unavailable() : error
       }),
     )
     turn = done.catch(() => {})
@@ -95,18 +85,17 @@ function createLane(heapMebibytes: number, taskMs: number) {
 }
 
 /**
- * The tasks, each for a therapist. The bytes of an input must not be used afterwards; those of a result are the caller's.
- * All throw what the task throws, and `errors.unavailable` (503) when the threads are too busy or a task takes longer than
- * `taskMs`, 30 s by default.
+ * The tasks, each for a therapist. The caller must not use the bytes of an input afterwards. All throw what the task
+ * throws, and `errors.unavailable` when the threads are too busy or a task exceeds `taskMs`.
  */
-export function createWork(taskMs = longestMs) {
+export function createWork(taskMs = taskMostMs) {
   const ordinary = createLane(ordinaryHeapMebibytes, taskMs)
   const largest = createLane(largestHeapMebibytes, taskMs)
   const through =
-    <I extends object, O>(name: TaskName, task: (input: I) => O | Promise<O>, isDear = (_: I) => false) =>
+    <I extends object, O>(name: TaskName, task: (input: I) => O | Promise<O>, isHeavy = (_: I) => false) =>
     async (userId: number, input: I): Promise<O> => {
       const size = bytesIn(input).reduce((sum, { length }) => sum + length, 0)
-      if (size <= atOnceBytes && !isDear(input)) return task(input)
+      if (size <= atOnceBytes && !isHeavy(input)) return task(input)
       const lane = size <= ordinaryBytes ? ordinary : largest
       const answer: Answer<O> = await lane.run(userId, { name, input })
       if ('refusal' in answer) {
@@ -119,7 +108,7 @@ export function createWork(taskMs = longestMs) {
     check: through('check', tasks.check),
     restore: through('restore', tasks.restore),
     importCaptions: through('importCaptions', tasks.importCaptions),
-    // Copies make any script large, a workbook's library is, and a comparison grows with the square of its records.
+    // Always on a thread: copies can make any script large, the workbook library is slow, and comparisons are quadratic.
     patch: through('patch', tasks.patch, () => true),
     exportTo: through('exportTo', tasks.exportTo, ({ format }) => format === 'xlsx'),
     summarise: through('summarise', tasks.summarise),

@@ -8,8 +8,8 @@ import { patchScript } from '../versions/patch.ts'
 import { restoreScript } from '../versions/restore.ts'
 
 /**
- * What is done with whole scripts: bytes go in and bytes come out, because only bytes go from one thread to another
- * without being copied. All tasks throw ApiError.
+ * The tasks with whole scripts. Input and output are bytes, because only bytes move to another thread without a copy.
+ * All tasks throw ApiError.
  */
 export const tasks = {
   check: checkScript,
