@@ -2,12 +2,12 @@ import type { Readable } from 'node:stream'
 import type { Body } from './object-store.ts'
 
 /**
- * The same bytes, until the signal fires: then the reader gets the reason at once, even while the source is silent.
- * (`addAbortSignal` on a stream made from a generator waits for the generator, and so for the silence to end.)
+ * The same bytes, until the signal fires: then the reader gets its reason at once, even while the source is silent.
+ * (`addAbortSignal` on a stream made from a generator waits for the generator's next chunk.)
  */
 export async function* abortable(body: AsyncIterable<Uint8Array>, signal?: AbortSignal): AsyncGenerator<Uint8Array> {
   const source = body[Symbol.asyncIterator]()
-  // One listener for all chunks: racing each against one long-lived promise would keep every chunk's reaction.
+  // One listener for all chunks: `Promise.race` with one long-lived promise would keep memory for every chunk.
   let refuse: (reason: unknown) => void = () => {}
   const stop = () => refuse(signal?.reason)
   signal?.addEventListener('abort', stop, { once: true })
@@ -27,7 +27,7 @@ export async function* abortable(body: AsyncIterable<Uint8Array>, signal?: Abort
   }
 }
 
-/** Destroys a stream, and with it what it holds open, when its reader has lost interest. */
+/** Destroys a stream, and so closes what it holds open, when the signal fires. */
 export function destroyOnAbort(stream: Readable, signal?: AbortSignal): void {
   const stop = () => void stream.destroy()
   signal?.addEventListener('abort', stop, { once: true })
@@ -35,7 +35,7 @@ export function destroyOnAbort(stream: Readable, signal?: AbortSignal): void {
   if (signal?.aborted) stop()
 }
 
-/** A body that is at hand whole, as one that comes in chunks. */
+/** A body as chunks. */
 export async function* chunksOf(body: Body): AsyncGenerator<Uint8Array> {
   if (body instanceof Uint8Array) yield body
   else yield* body

@@ -6,7 +6,7 @@ import { idsOf } from './keys.ts'
 
 declare module 'fastify' {
   interface FastifyContextConfig {
-    /** The route streams its body and bounds it by itself, as the services' hosts know it. */
+    /** The route streams its body and bounds it by itself; read by the services' hosts. */
     streams?: boolean
   }
 }
@@ -16,8 +16,8 @@ export interface FileRoutesOptions {
   /** Most bytes of one PUT; S3's own limit by default. */
   limit?: number
   /**
-   * Called before a byte of the body is read: takes a place for an upload into this session, watches over its rate, and
-   * returns what gives the place back. What it throws is the answer. None by default.
+   * Called before a byte of the body is read: admits an upload into this session, bounds its rate, and returns a function
+   * that ends it. Its error is the response. By default every upload is admitted.
    */
   admit?: (request: IncomingMessage, sessionId: number) => () => void
 }
@@ -28,9 +28,9 @@ const refusal = { message: 'the URL is not valid, or no longer', error_code: 0 }
 const gibibyte = 1024 ** 3
 
 /**
- * The PUT that a presigned URL of the file store opens: `PUT /objects/<key>?expires&signature`. Public, because the
- * URL itself is the permission: 403 unless path, content type and time are those it was signed for, as S3 answers.
- * Answers exactly 200 when the object is durable. Only the start must be in time; the transfer may last.
+ * The PUT of a presigned URL of the file store: `PUT /objects/<key>?expires&signature`. It is public, because the URL is
+ * the permission: like S3, it returns 403 unless path, content type and time are the signed ones. It returns exactly 200
+ * when the object is durable. Only the start of the transfer must be in time.
  */
 export const fileRoutes =
   ({ store, limit = 5 * gibibyte, admit = () => () => {} }: FileRoutesOptions): FastifyPluginAsync =>
@@ -56,10 +56,10 @@ export const fileRoutes =
         if (!store.verifyPut(key, contentType, Number(expires), signature)) return reply.code(403).send(refusal)
         if (Number(request.headers['content-length']) > limit) throw new TooLarge(limit)
 
-        // The URL names no therapist, but its key names the session.
+        // The key names the session, for which the upload is admitted.
         const release = admit(request.raw, idsOf(key.slice(key.indexOf('/') + 1))?.sessionId ?? 0)
-        const gone = new AbortController()
-        request.raw.once('close', () => request.raw.complete || gone.abort())
+        const disconnected = new AbortController()
+        request.raw.once('close', () => request.raw.complete || disconnected.abort())
         let size = 0
         async function* counted() {
           for await (const chunk of request.raw) {
@@ -68,7 +68,8 @@ export const fileRoutes =
             yield chunk
           }
         }
-        const { etag } = await store.replace(key, counted(), { contentType, signal: gone.signal }).finally(release)
+        const options = { contentType, signal: disconnected.signal }
+        const { etag } = await store.replace(key, counted(), options).finally(release)
         return reply.code(200).header('etag', etag).send()
       },
     )

@@ -26,48 +26,41 @@ import {
 import { readOnDemand, type Source } from './on-demand.ts'
 
 export interface FileStoreOptions {
-  /** Folder of all objects; made when missing. */
+  /** Folder of all objects; created when missing. */
   directory: string
-  /** Where `fileRoutes` is reachable for browsers, and the secret its URLs are signed with; needed to give out URLs. */
+  /** For presigned URLs: the address of `fileRoutes` for browsers, and the secret of the signatures. */
   publicUrl?: string
   secret?: string
 }
 
-/** The file store, with what its HTTP routes need besides. */
+/** The file store, with what its HTTP routes need. */
 export interface FileStore extends ObjectStore {
   /** Stores a presigned upload; unlike `put` it replaces, as S3 does. */
   replace(key: string, body: AsyncIterable<Uint8Array>, options: PutOptions): Promise<{ size: number; etag: string }>
-  /** Whether this signature opens a PUT of `key` that starts now. */
+  /** Whether this signature allows a PUT of `key` that starts now. */
   verifyPut(key: string, contentType: string, expires: number, signature: string): boolean
 }
 
-/** Free bytes below which the folder counts as full: less is no room for a recording. */
+/** Free bytes below which the disk counts as full: a recording would not fit. */
 const leastFreeBytes = 64 * 1024 ** 2
-/** Bytes that a check writes. */
 const checkBytes = 4096
 
-interface FileInfo {
-  size: number
-  mtime: Date
-}
-
-/** Time of writing in whole seconds: what every way of copying a folder keeps. */
+/** Modification time in whole seconds, which every way of copying a folder keeps. */
 const secondOf = ({ mtime }: { mtime: Date }) => Math.floor(mtime.getTime() / 1000)
 
-/** Names one version of a file; `rename` below sees to it that the next one is of another second. */
-const etagOf = (info: FileInfo) => `"${info.size.toString(16)}-${secondOf(info).toString(16)}"`
+/** Names one version of a file: `rename` gives the next one another second. */
+const etagOf = (info: { size: number; mtime: Date }) => `"${info.size.toString(16)}-${secondOf(info).toString(16)}"`
 
 /**
- * An object store in a folder: the embedded default. A body goes to a temporary file first, is flushed to disk, and
- * only then gets its name, so that an object is whole or not there. Unfinished ones lie under `.unfinished`. Folders and
- * files are the owner's alone, from their first byte.
+ * An object store in a folder: the embedded default. A body is written to a temporary file in `.unfinished` and flushed to
+ * disk before it gets its name, so that an object is complete or missing. Only the owner can read folders and files.
  */
 export function createFileStore({ directory, publicUrl, secret }: FileStoreOptions): FileStore {
   const root = resolve(directory)
   const unfinished = join(root, '.unfinished')
   closeToOthers(root)
 
-  /** Where an object lies. A key is a path of plain names; anything that could leave the folder is a fault of ours. */
+  /** The path of an object. A key is a path of plain names; one that could leave the folder is a programming error. */
   function fileOf(key: string): string {
     const names = key.split('/')
     if (names.some((name) => name === '' || name.startsWith('.') || /[\0\\]/.test(name))) throw new Error('not a key')
@@ -125,7 +118,7 @@ export function createFileStore({ directory, publicUrl, secret }: FileStoreOptio
     }
   }
 
-  // The key is part of a temporary file's name, so that what belongs below a prefix can be found.
+  // The name of a temporary file contains the key, so that it can be found by a prefix.
   const temporaryName = (key: string) => `${encodeURIComponent(key)}~${randomUUID()}`
   const keyOf = (name: string) => decodeURIComponent(name.split('~')[0] ?? '')
   const unfinishedBelow = async (prefix: string) =>
@@ -174,7 +167,7 @@ export function createFileStore({ directory, publicUrl, secret }: FileStoreOptio
       return below.length
     },
 
-    // The route of a presigned PUT looks at path, type and signature, and at no other header.
+    // The route of a presigned PUT reads no other headers than type and length.
     async inspectUpload(key) {
       const info = await head(key)
       return info && { ...info, isPlain: true }
@@ -201,7 +194,7 @@ export function createFileStore({ directory, publicUrl, secret }: FileStoreOptio
       await makeFolder(unfinished)
       const { bavail, bsize } = await statfs(unfinished)
       if (bavail * bsize < leastFreeBytes) throw new Error('the disk is full')
-      // Quotas, files without number and disks that have become read-only show only here.
+      // Only a write finds an exceeded quota, a lack of inodes, or a read-only disk.
       const file = join(unfinished, temporaryName('check'))
       try {
         await writeFile(file, Buffer.alloc(checkBytes), { flag: 'wx', mode: fileMode, flush: true })
@@ -215,8 +208,8 @@ export function createFileStore({ directory, publicUrl, secret }: FileStoreOptio
 }
 
 /**
- * Gives a whole file its name in place of another. All in one go, so that no second replacement comes between; a
- * version of the same second is moved on by one, so that the two have different ETags.
+ * Gives a complete file its name, in place of another file. It is synchronous, so that no other replacement comes between.
+ * If the old file has the same second, the new one gets the next, so that their ETags differ.
  */
 function rename(handle: FileHandle, from: string, to: string): void {
   const old = statSync(to, { throwIfNoEntry: false })

@@ -2,29 +2,29 @@ import { chmodSync, type Stats, statSync } from 'node:fs'
 import { chmod, mkdir, open, readdir, rmdir } from 'node:fs/promises'
 import { dirname, join, sep } from 'node:path'
 
-/** Only the owner of the process may look into a folder, or read and write a file. */
+/** Only the owner may list a folder, or read and write a file. */
 const folderMode = 0o700
 export const fileMode = 0o600
 
 export const isMissing = (error: unknown) => error instanceof Error && 'code' in error && error.code === 'ENOENT'
 
-/** Makes a folder, and those above it that are missing, for the owner alone. */
+/** Creates a folder and its missing parents, for the owner alone. */
 export const makeFolder = (folder: string) => mkdir(folder, { recursive: true, mode: folderMode })
 
 /**
- * Closes a folder of an older version, which everybody could read. Closing its root is enough to keep others out, so
- * that comes first and at once; what lies below follows one by one. A root that is closed needs nothing more.
+ * Closes a folder of an older version, which everybody could read. The mode of the root is changed at once, which keeps
+ * others out; that of the content follows. A root that is closed already is not changed.
  */
 export function closeToOthers(root: string): void {
   let found: Stats | undefined
   try {
     found = statSync(root, { throwIfNoEntry: false })
   } catch {
-    // A root that cannot be looked at, as below a file, is for the readiness check to tell: the process starts without it.
+    // The readiness check reports a root that cannot be read, such as one below a file; the process starts anyway.
   }
   if (!found?.isDirectory() || (found.mode & 0o077) === 0) return
   chmodSync(root, folderMode)
-  // What is removed meanwhile needs no mode, and what cannot be changed lies behind the closed root.
+  // A file that is removed meanwhile needs no mode, and one that cannot be changed is behind the closed root.
   closeBelow(root).catch(() => {})
 }
 
@@ -35,7 +35,7 @@ async function closeBelow(root: string): Promise<void> {
   }
 }
 
-/** Does something in a file's folder, which is made first; again if a delete removed it in between as empty. */
+/** Creates a file's folder and runs `act` in it; retries if a delete removed the empty folder in between. */
 export async function inFolderOf(file: string, act: () => Promise<void>, attempts = 5): Promise<void> {
   await makeFolder(dirname(file))
   try {
@@ -46,7 +46,7 @@ export async function inFolderOf(file: string, act: () => Promise<void>, attempt
   }
 }
 
-/** Makes a new name in a folder survive a power cut. */
+/** Makes new names in a folder survive a power failure. */
 export async function syncDirectory(folder: string): Promise<void> {
   const handle = await open(folder, 'r')
   try {
@@ -56,7 +56,7 @@ export async function syncDirectory(folder: string): Promise<void> {
   }
 }
 
-/** Every file below a folder; none when it is missing. */
+/** All files below a folder; none when it is missing. */
 export async function filesBelow(folder: string): Promise<string[]> {
   try {
     const entries = await readdir(folder, { withFileTypes: true, recursive: true })
@@ -67,7 +67,7 @@ export async function filesBelow(folder: string): Promise<string[]> {
   }
 }
 
-/** Folders that held only what was removed; one that is in use again is left alone. */
+/** Removes a folder and its parents up to `root`, as long as they are empty. */
 export async function removeEmptyFolders(folder: string, root: string): Promise<void> {
   for (let current = folder; current.startsWith(root + sep); current = dirname(current)) {
     try {

@@ -2,13 +2,13 @@ import { Readable } from 'node:stream'
 import { destroyOnAbort } from './abortable.ts'
 import type { GetOptions } from './object-store.ts'
 
-/** Longest time, in milliseconds, for which a source waits for its reader before it is closed. */
+/** Longest time for which a source waits for its reader before it is closed. */
 const waitMs = 1_000
-/** Bytes asked of the store at first: what a player reads after a seek. */
+/** Bytes of the first piece: what a player reads after a seek. */
 const firstBytes = 1024 ** 2
-/** Bytes asked of the store for a slow reader. They are read at once, so this is what such a reader holds in memory. */
+/** Bytes of a piece for a slow reader. They are read at once, so this is the memory of such a reader. */
 const slowBytes = 256 * 1024
-/** How many times larger the next piece is for a reader that was not waited for. */
+/** How many times larger the next piece is for a fast reader. */
 const growth = 8
 
 export interface Source {
@@ -18,31 +18,30 @@ export interface Source {
   etag: string
 }
 
-/** Opens the bytes from `from` to `to`, inclusive, or to the end; of this version when `etag` is given. */
+/** Opens the bytes from `from` to `to`, inclusive, or to the end; only of the version `etag`, if given. */
 export type OpenSource = (from: number, to?: number, etag?: string) => Promise<Source>
 
 /**
  * The bytes of an object, from sources (connections, open files) that are held only while bytes move. Players pause for
- * minutes and downloads are slow, so a source that had to wait a second for its reader is closed, and the next bytes
- * come from a new one. A read with an end comes in pieces, each about what its reader takes in a second: stores read far
- * ahead in what they are asked for, in vain when the reader leaves. A source that breaks after it brought something is
- * replaced, too. Rejects as `open` does before any byte.
+ * minutes, so a source that waited a second for its reader is closed, and a new one continues. A read with an end has
+ * pieces of about what its reader reads in a second: stores read far ahead, in vain when the client disconnects. A source
+ * that breaks after some bytes is replaced too. Before the first byte it rejects as `open` does.
  */
 export async function readOnDemand(
   open: OpenSource,
   { start = 0, end, ifMatch, turn, signal }: GetOptions,
 ): Promise<Readable> {
   signal?.throwIfAborted()
-  /** Opens a piece of at most `bytes`, or of fewer where the turn is for fewer; a read without an end is one piece. */
+  /** Opens a piece of at most `bytes`, or of the turn's bytes if they are fewer; a read without an end is one piece. */
   async function openInTurn(from: number, last: number | undefined, bytes: number, etag?: string) {
-    const taken = await turn?.()
-    const to = last === undefined ? last : Math.min(last, from + Math.min(bytes, taken?.bytes ?? bytes) - 1)
+    const mine = await turn?.()
+    const to = last === undefined ? last : Math.min(last, from + Math.min(bytes, mine?.bytes ?? bytes) - 1)
     try {
       const source = await open(from, to, etag)
-      if (taken) source.body.once('close', taken.giveBack)
+      if (mine) source.body.once('close', mine.giveBack)
       return { ...source, piece: (to ?? source.size - 1) - from + 1 }
     } catch (error) {
-      taken?.giveBack()
+      mine?.giveBack()
       throw error
     }
   }
@@ -88,7 +87,7 @@ export async function readOnDemand(
   return stream
 }
 
-/** All that a source brings, which may end early when it breaks. Rejects when it breaks before it brought anything. */
+/** All bytes of a source, or those before it broke. Rejects when it breaks before the first byte. */
 async function allOf(source: Readable): Promise<Buffer[]> {
   const chunks: Buffer[] = []
   try {

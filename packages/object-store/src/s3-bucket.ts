@@ -16,8 +16,8 @@ import { Value } from 'typebox/value'
 import { openClient, type S3Settings, statusOf } from './s3-client.ts'
 
 /**
- * Makes the bucket if it is missing, lets browsers of these origins PUT to presigned URLs and GET, has unfinished
- * uploads removed after two days, and forbids copies and other readers below `video/`. Returns what the server would not do, for the log.
+ * Creates the bucket if it is missing, allows browsers of these origins to PUT and GET, lets the server remove unfinished
+ * uploads after two days, and forbids copies and other readers below `video/`. Returns the rules that the server refused.
  */
 export async function prepareBucket(
   settings: S3Settings,
@@ -63,7 +63,7 @@ export async function prepareBucket(
     await s3.send(rules.cors).catch((error: Error) => refused.push(`CORS (${error.name})`))
     await s3.send(rules.lifecycle).catch((error: Error) => refused.push(`lifecycle (${error.name})`))
     await forbidCopies(s3, Bucket).catch((error: unknown) => {
-      // A server without policies may be safe without: the canary finds out.
+      // A server without policies may be safe, which the canary finds out.
       if (!(error instanceof S3ServiceException)) throw error
     })
     return refused
@@ -72,13 +72,13 @@ export async function prepareBucket(
   }
 }
 
-/** Begins the name of each statement of a bucket's policy that is ours. */
+/** Prefix of the names of our statements in a bucket's policy. */
 const ours = 'playtherapy-'
 
 /**
- * Adds to the bucket's policy that nobody, whatever key he has, may PUT below `video/` with headers that copy another
- * object or name other readers. We never do, but some servers let the bearer of a presigned URL do it. At least one
- * letter: Ceph takes a missing access list for an empty one.
+ * Adds to the bucket's policy that no key may PUT below `video/` with headers that copy another object or name other
+ * readers, which some servers allow with a presigned URL. `?*` demands a character, because Ceph reads a missing header as
+ * an empty one.
  */
 async function forbidCopies(s3: S3Client, Bucket: string): Promise<void> {
   const grants = ['read', 'read-acp', 'write', 'write-acp', 'full-control'].map((what) => `grant-${what}`)
@@ -95,7 +95,7 @@ async function forbidCopies(s3: S3Client, Bucket: string): Promise<void> {
     throw error
   })
   const kept: unknown = Policy ? JSON.parse(Policy) : { Version: '2012-10-17', Statement: [] }
-  // A policy that somebody wrote in another form is left as it is: the canary finds out whether it is enough.
+  // A policy in another form is not changed: the canary finds out whether it is enough.
   if (!Value.Check(KnownPolicy, kept)) return
   const others = kept.Statement.filter(({ Sid }) => !Sid?.startsWith(ours))
   const policy = { ...kept, Statement: [...others, ...added] }
@@ -104,15 +104,13 @@ async function forbidCopies(s3: S3Client, Bucket: string): Promise<void> {
 
 const KnownPolicy = Type.Object({ Statement: Type.Array(Type.Object({ Sid: Type.Optional(Type.String()) })) })
 
-/**
- * What a bucket does that an operator who must erase recordings should know, as whole sentences; none of a plain bucket.
- */
+/** Sentences for the operator about settings that keep what is erased; none for a plain bucket. */
 export async function describeBucket(settings: S3Settings): Promise<string[]> {
   const s3 = openClient(settings)
   const { bucket: Bucket } = settings
   const ask = async <T>(question: Promise<T>) =>
     question.catch((error: unknown) => {
-      // No such setting, a server that does not know it, a key that may not ask.
+      // The setting is missing, the server does not know it, or the key may not read it.
       if (error instanceof S3ServiceException) return undefined
       throw error
     })

@@ -2,25 +2,25 @@ import { randomUUID } from 'node:crypto'
 import { text } from 'node:stream/consumers'
 import { ObjectMissingError, type ObjectStore, type UploadVerdict } from './object-store.ts'
 
-/** Where canaries lie; no recording has such a key, and a key that may write recordings may write these. */
+/** Prefix of canaries. No recording has it, and an access key that may write recordings may write them too. */
 const canaries = 'video/canary/'
-/** Age at which a canary that a killed process left is removed. */
-const leftMs = 3_600_000
-/** Longest wait for one answer. */
+/** Age at which a canary of a killed process is removed. */
+const leftoverMs = 3_600_000
+/** Longest wait for one response. */
 const answerMs = 5_000
-/** For how long a good and a bad verdict are kept before they are found anew. */
+/** For how long a safe and an unsafe verdict are kept. */
 const [safeMs, unsafeMs] = [3_600_000, 60_000]
 
 interface CanaryStore extends Pick<ObjectStore, 'put' | 'get' | 'list' | 'delete'> {
-  /** The store as browsers reach it, and as we do: the same where there is one address. */
+  /** The store's address for browsers and, if it is another one, for us. */
   addresses: string[]
-  /** A presigned PUT of video/mp4 for this address. */
+  /** A presigned PUT of video/mp4 at this address. */
   presign(address: string, key: string): Promise<string>
-  /** The object's URL at the store itself, without a signature. */
+  /** The object's URL at our address, without a signature. */
   publicUrl(key: string): Promise<string>
 }
 
-/** Headers that nobody signed, by which servers were seen to copy the object with this key or to open one to all. */
+/** Headers that nobody signed, with which some servers copy the object with this key, or let everybody read one. */
 const copies = (bucket: string, secret: string): Record<string, string>[] => [
   { 'x-amz-copy-source': `/${bucket}/${secret}` },
   { 'x-amz-copy-source': encodeURIComponent(`${bucket}/${secret}`), 'x-amz-metadata-directive': 'REPLACE' },
@@ -31,9 +31,9 @@ const openings: Record<string, string>[] = [
 ]
 
 /**
- * Finds out what a presigned URL allows, by attacks on objects made for that: at the address that browsers use or, where
- * that cannot be reached from here, at the store itself, which no gateway in front of it makes weaker. Rejects when the
- * store takes no uploads at all.
+ * Finds out what a presigned URL allows, by attacks on objects made for that: at the address for browsers or, if that
+ * cannot be reached from here, at ours, which a gateway in front of it can only make safer. Rejects when the store accepts
+ * no upload.
  */
 export async function tryUploads(store: CanaryStore, bucket: string): Promise<UploadVerdict> {
   await removeLeft(store)
@@ -60,7 +60,7 @@ export async function tryUploads(store: CanaryStore, bucket: string): Promise<Up
   }
 }
 
-/** What worked, as a sentence; undefined when nothing did. */
+/** The attack that succeeded, as a sentence; undefined when none did. */
 async function attack(
   store: CanaryStore,
   address: string,
@@ -103,14 +103,14 @@ async function attack(
 async function removeLeft(store: CanaryStore): Promise<void> {
   const left: string[] = []
   for await (const { key, lastModified } of store.list(canaries)) {
-    if (Date.now() - lastModified.getTime() > leftMs) left.push(key)
+    if (Date.now() - lastModified.getTime() > leftoverMs) left.push(key)
   }
   await store.delete(left)
 }
 
 /**
- * Keeps a verdict: a bad one for a minute, a good one for an hour, after which it still holds while a new one is found.
- * Nothing is kept of an attempt that failed.
+ * Keeps an unsafe verdict for a minute, and a safe one for an hour; the old safe verdict is still returned while a new one
+ * is found. A failed attempt is not kept.
  */
 export function keepVerdict(find: () => Promise<UploadVerdict>): () => Promise<UploadVerdict> {
   let known: { verdict: UploadVerdict; until: number } | undefined

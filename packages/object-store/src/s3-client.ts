@@ -1,28 +1,28 @@
 import { S3Client, S3ServiceException } from '@aws-sdk/client-s3'
 
 export interface S3Settings {
-  /** The server; AWS itself when unset. */
+  /** The server; AWS when unset. */
   endpoint?: string
-  /** The same server as browsers reach it; presigned URLs are made for it, because their signature covers the host. */
+  /** The server's address for browsers. Presigned URLs are made for it, because their signature covers the host. */
   publicEndpoint?: string
   region: string
   bucket: string
   accessKeyId: string
   secretAccessKey: string
-  /** The key that presigned URLs are made with: one that may write and not read. The key above when unset. */
+  /** The key for presigned URLs, which may write but not read; the key above when unset. */
   upload?: { accessKeyId: string; secretAccessKey: string }
-  /** The bucket in the path rather than in the host name; most servers other than AWS need it. */
+  /** Puts the bucket into the path and not into the host name, as most servers other than AWS need it. */
   forcePathStyle: boolean
 }
 
-/** A connection on which nothing moves for so long is given up; a transfer may last for hours. */
+/** A connection without any bytes for so long is closed; a transfer may last for hours. */
 export const idleMs = 60_000
-/** Longest wait for the head of an answer to a request that only reads. */
+/** Longest wait for the head of a response to a read. */
 export const answerMs = 15_000
-/** How often a request is sent at most. */
+/** Attempts of a request. */
 export const attempts = 3
 
-/** A client of the server. `requestTimeout` is the longest wait for the head of an answer, in milliseconds. */
+/** A client of the server. `requestTimeout` is the longest wait for the head of a response, in milliseconds. */
 export const openClient = (
   settings: S3Settings,
   { endpoint = settings.endpoint, requestTimeout }: { endpoint?: string | undefined; requestTimeout?: number } = {},
@@ -40,8 +40,7 @@ export const openClient = (
       connectionTimeout: 5_000,
       socketTimeout: idleMs,
       ...(requestTimeout && { requestTimeout, throwOnRequestTimeout: true }),
-      // Callers bound what they have under way, with a share for each therapist; the first ones would exhaust a bound
-      // here, and leave none for readiness checks.
+      // Callers bound their requests, with a share for each therapist. A bound here could delay readiness checks.
       httpAgent: { keepAlive: true, maxSockets: Number.POSITIVE_INFINITY },
       httpsAgent: { keepAlive: true, maxSockets: Number.POSITIVE_INFINITY },
     },

@@ -10,7 +10,7 @@ import { type GetOptions, ObjectChangedError, ObjectMissingError } from './objec
 import { readOnDemand } from './on-demand.ts'
 import { answerMs, attempts, idleMs } from './s3-client.ts'
 
-/** For how long a signed URL is valid, and for how long it is used again. */
+/** For how long a signed URL is valid, and for how long it is reused. */
 const [validSeconds, reusedSeconds] = [3_600, 900]
 /** Longest pause before the second attempt; twice as long before the third. */
 const pauseMs = 200
@@ -22,18 +22,18 @@ export interface ObjectReads {
 }
 
 /**
- * Reads objects, or parts of them, by connections that are held only while bytes move, all of the same version of the
- * object. The URLs are signed once and used again: a player seeks all the time, and a read of 16 KiB through the SDK takes
- * 2.5 ms of the processor, through a URL that is signed already 1.1 ms. `s3` only signs.
+ * Reads objects, or ranges of one version, by connections that are held only while bytes move. Signed URLs are reused,
+ * because players seek often: a read of 16 KiB needs 2.5 ms of CPU through the SDK and 1.1 ms through a signed URL. `s3`
+ * only signs.
  */
 export function objectReads(s3: S3Client, Bucket: string): ObjectReads {
   const urls = new LRUCache<string, string>({ max: 1_000, ttl: reusedSeconds * 1_000 })
-  // Callers bound how much they read at once, with a share for each therapist; the first ones would exhaust a bound here.
+  // No bound on sockets: callers bound their reads, with a share for each therapist.
   const options = { keepAlive: true }
   const plain = new http.Agent(options)
   const secure = new https.Agent(options)
 
-  /** How far the server's clock is ahead of ours, as far as we know. */
+  /** How far the server's clock is ahead of ours. */
   let aheadMs = 0
 
   async function sign(Key: string): Promise<string> {
@@ -43,7 +43,7 @@ export function objectReads(s3: S3Client, Bucket: string): ObjectReads {
     return url
   }
 
-  /** Sends one request. Rejects when the head of the answer does not come in time. */
+  /** Sends one request. Rejects when the head of the response is late. */
   async function ask(url: string, headers: OutgoingHttpHeaders, signal?: AbortSignal): Promise<IncomingMessage> {
     const request = url.startsWith('https:')
       ? https.get(url, { agent: secure, headers, ...(signal && { signal }) })
@@ -53,12 +53,12 @@ export function objectReads(s3: S3Client, Bucket: string): ObjectReads {
       return (await once(request, 'response'))[0]
     } finally {
       clearTimeout(late)
-      // What breaks later breaks the body.
+      // Later errors reach the body.
       request.on('error', () => {})
     }
   }
 
-  /** The answer with status 200 or 206. Repeats a request after a lost connection and after a fault of the server. */
+  /** Returns a response with status 200 or 206. Retries after a lost connection and after an error of the server. */
   async function open(Key: string, headers: OutgoingHttpHeaders, signal?: AbortSignal): Promise<IncomingMessage> {
     let url = urls.get(Key) ?? (await sign(Key))
     for (let attempt = 1; ; attempt++) {
@@ -71,7 +71,7 @@ export function objectReads(s3: S3Client, Bucket: string): ObjectReads {
       answer?.destroy()
       if (answer) throwUnlessTemporary(answer, Key, attempt)
       if (answer?.statusCode === 403) {
-        // Our clock may be wrong, or our key may have been changed: a new signature may be accepted.
+        // Our clock may be wrong, or our key was changed: a new signature may be accepted.
         aheadMs = Date.parse(answer.headers.date ?? '') - Date.now() || 0
         url = await sign(Key)
       }
@@ -101,7 +101,7 @@ export function objectReads(s3: S3Client, Bucket: string): ObjectReads {
   }
 }
 
-/** Throws what a refusal means, unless another attempt may succeed. */
+/** Throws the error for a refusal, unless a retry may succeed. */
 function throwUnlessTemporary({ statusCode = 0 }: IncomingMessage, Key: string, attempt: number): void {
   if (statusCode === 404) throw new ObjectMissingError(Key)
   if (statusCode === 412) throw new ObjectChangedError(Key)
@@ -109,7 +109,7 @@ function throwUnlessTemporary({ statusCode = 0 }: IncomingMessage, Key: string, 
   if (!isTemporary || attempt === attempts) throw new Error(`the object store answered ${statusCode}`)
 }
 
-/** Destroys a body when nothing has come for long although there is room for more: the server has fallen silent. */
+/** Destroys a body when the server sends nothing for `idleMs` although there is room for more. */
 function destroyWhenSilent(body: IncomingMessage): void {
   const { socket } = body
   let seen = socket.bytesRead

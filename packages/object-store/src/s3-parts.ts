@@ -1,37 +1,37 @@
 /**
- * Bytes of a part. S3 takes parts from 5 MiB and 10,000 of them, which would end at 48 GiB; from 20 GiB on they are
- * larger, and reach 89 GiB.
+ * Bytes of a part. S3 accepts 10,000 parts of at least 5 MiB, which are 48 GiB; the parts after 20 GiB are larger, so the
+ * limit is 89 GiB.
  */
 export const partBytes = (number: number) => (number <= 4_096 ? 5 : 12) * 1024 ** 2
 
-/** Most buffers of one upload: with several parts on their way the store never waits for the next one. */
+/** Most buffers of one upload: while several parts are sent, the store never waits for the next one. */
 const mostOfUpload = 5
 /** Buffers beyond the one that every upload has; the upload that asks first gets them. */
 const mostSpare = 4
-/** Most buffers that are kept to be filled again: touching fresh memory takes longer than filling it. */
+/** Most buffers that are kept for reuse: the first use of fresh memory is slower than the copy into it. */
 const mostIdle = 8
 
 /** The part buffers of all uploads of a store. */
 export interface PartPool {
-  /** Begins an upload, whose only memory these buffers are, however fast its source is. */
+  /** Begins an upload; these buffers are its only memory, however fast its source is. */
   open(): PartBuffers
 }
 
 /** The buffers of one upload. */
 export interface PartBuffers {
-  /** A buffer of so many bytes; waits until the upload may have one more. Rejects with what `fail` was given. */
+  /** Returns a buffer, once the upload may have one more. Rejects with the error that `fail` got. */
   take(bytes: number): Promise<Uint8Array>
-  /** Gives back a buffer, or the filled part of one, that nobody reads any more. */
+  /** Gives back a buffer, or the filled part of one, that is no longer read. */
   give(buffer: Uint8Array): void
-  /** Lets all calls of `take` reject, also those that wait: a part could not be sent. */
+  /** A part could not be sent: all calls of `take` reject, waiting ones too. */
   fail(error: unknown): void
-  /** Ends the upload: gives back all that it still has, and rejects a call of `take` that waits. */
+  /** Ends the upload: gives back all its buffers, and rejects a call of `take` that waits. */
   end(): void
 }
 
 /**
- * Bounds the memory of uploads. Every upload has one buffer for itself, so that none waits for another to begin, and
- * up to four more of those that all share. While there are uploads, buffers are kept to be filled again.
+ * Bounds the memory of uploads. Every upload has one buffer of its own, so that it can begin at once, and up to four more
+ * of those that all share. While there are uploads, buffers are reused.
  */
 export function createPartPool(): PartPool {
   const idle: Uint8Array[] = []
@@ -66,7 +66,7 @@ export function createPartPool(): PartPool {
           return idle.splice(at, at < 0 ? 0 : 1)[0] ?? Buffer.allocUnsafeSlow(bytes)
         },
         give(buffer) {
-          // The rest of a body is a view of a buffer that was not filled.
+          // The last part is a view of a buffer that was not filled; it is not reused.
           if (buffer.length === buffer.buffer.byteLength) idle.push(buffer)
           if (idle.length > mostIdle) idle.shift()
           letGo(1)
@@ -86,7 +86,7 @@ export function createPartPool(): PartPool {
   }
 }
 
-/** A body in whole parts and a rest, each in a buffer that its sender gives back. */
+/** Splits a body into parts, each in a buffer that the caller gives back. */
 export async function* partsOf(body: AsyncIterable<Uint8Array>, buffers: PartBuffers): AsyncGenerator<Uint8Array> {
   let number = 1
   let filling = await buffers.take(partBytes(number))

@@ -3,17 +3,17 @@ import { getSignedUrl } from '@aws-sdk/s3-request-presigner'
 import { LRUCache } from 'lru-cache'
 import { openClient, type S3Settings } from './s3-client.ts'
 
-/** Seconds in which a read may start: the gateway makes it at once. */
+/** Seconds within which a read must start; the gateway starts it at once. */
 const placeSeconds = 60
-/** How long a place is given out again, in milliseconds: who seeks asks often, and signing costs more than all else. */
+/** For how long a place is reused, because players seek often and signing is the most expensive step. */
 const reuseMs = 30_000
 
-/** Path and query on the object store's own address of one version of an object, for a read of it or of a range. */
+/** Returns path and query, on the store's own address, for reads of one version of an object. */
 export type FindPlace = (key: string, etag: string) => Promise<string>
 
 /**
- * Lets a gateway read an object in our stead. What it is given opens one version of one object for a minute: the ETag,
- * which it has to send as If-Match, is part of the signature.
+ * Lets a gateway read objects instead of us. A place is valid for one version of one object for a minute: the signature
+ * covers the ETag, which the gateway must send as If-Match.
  */
 export function createFindPlace(settings: S3Settings): FindPlace {
   const s3 = openClient(settings)

@@ -13,36 +13,35 @@ import { type Body, ObjectExistsError, type PutOptions } from './object-store.ts
 import { statusOf } from './s3-client.ts'
 import { type PartBuffers, type PartPool, partBytes, partsOf } from './s3-parts.ts'
 
-/** Where and with what an object is stored. */
+/** Where an object is stored. */
 export interface PutTarget {
   s3: S3Client
   pool: PartPool
   place: { Bucket: string; Key: string }
-  /** Removes the object again. */
   remove: () => Promise<void>
 }
 
-/** One put: `about` is what the object is to be, and names this attempt. */
+/** One put: `about` describes the object, and names this attempt. */
 interface Put extends PutTarget {
   about: { Bucket: string; Key: string; ContentType: string; Metadata: { attempt: string } }
   signal: AbortSignal | undefined
 }
 
 /**
- * Streams a body to a key: in one request when it fits one part, in parts otherwise. The SDK's own `Upload` copies
- * each part twice and lets requests run on after an abort, so that an object can appear after the caller learnt that
- * there is none (aws-sdk-js-v3 #5109, #7322). Here the signal breaks off only parts; the one request that makes the
- * object always ends first, and then the object is removed again.
+ * Stores a body: in one request if it fits into one part, in parts otherwise. The SDK's own `Upload` copies each part twice
+ * and lets requests continue after an abort, so that an object can appear after the caller got the error
+ * (aws-sdk-js-v3 #5109, #7322). Here the signal aborts only parts. The one request that creates the object always ends,
+ * and after an abort the object is removed.
  */
 export async function putObject(
   target: PutTarget,
   body: Body,
   { contentType, signal }: PutOptions,
 ): Promise<{ size: number; etag: string }> {
-  // Tells our object from another's when an answer was lost and the repeated request finds the key taken.
+  // It shows whose object it is when a response was lost and the repeated request finds the key in use.
   const about = { ...target.place, ContentType: contentType, Metadata: { attempt: randomUUID() } }
   const put = { ...target, about, signal }
-  // Copied into a buffer, a small body would cost more than all else: V8 collects everything after a few buffers.
+  // A small body is not copied into a buffer, because a few fresh buffers would start a full garbage collection.
   if (body instanceof Uint8Array && body.length < partBytes(1)) return putWhole(put, body)
   const buffers = target.pool.open()
   const parts = partsOf(abortable(chunksOf(body), signal), buffers)
@@ -64,7 +63,7 @@ async function putWhole(put: Put, Body: Uint8Array) {
   return { size: Body.length, etag: await conclude(put, request) }
 }
 
-/** Sends the request that makes the object, and settles whether it is there and ours. Returns its ETag. */
+/** Sends the request that creates the object, and finds out whether ours was created. Returns its ETag. */
 async function conclude(
   put: Put,
   request: () => Promise<{ ETag?: string | undefined }>,
@@ -104,46 +103,45 @@ async function sendPart(
   return { PartNumber, ETag, bytes: Body.length }
 }
 
-/** What lies under the key already, or undefined. */
+/** The object that has the key already, or undefined. */
 const existing = (put: Put) =>
   find(put).catch((error: unknown) => {
     if (statusOf(error) !== 404) throw error
   })
 
 async function putParts(put: Put, first: Uint8Array, others: AsyncIterable<Uint8Array>, buffers: PartBuffers) {
-  // If the answer to this is lost, an empty upload stays until the bucket's rule removes it after two days.
+  // If this response is lost, an empty upload stays until the bucket's rule removes it after two days.
   const { UploadId } = await put.s3.send(new CreateMultipartUploadCommand(put.about))
   const upload = { ...put.place, UploadId }
   const sending: Promise<SentPart>[] = []
   const begin = (part: Uint8Array) => {
     const sent = sendPart(put, UploadId, sending.length + 1, part)
     sending.push(sent)
-    // A failure is thrown where the part is awaited, which may be much later; until then no more of the body is read.
+    // The error is thrown where the part is awaited, maybe much later; until then no more of the body is read.
     sent.then(() => buffers.give(part), buffers.fail)
   }
   try {
     begin(first)
     for await (const part of others) begin(part)
-    // Some servers, Ceph 16 among them, ignore If-None-Match in the request below, so we look beforehand. That takes no
-    // time while the last parts are on their way.
-    const [taken, ...sent] = await Promise.all([existing(put), ...sending])
+    // Some servers (Ceph 16) ignore If-None-Match in the request below, so the key is looked up while parts are sent.
+    const [found, ...sent] = await Promise.all([existing(put), ...sending])
     put.signal?.throwIfAborted()
-    if (taken) throw new ObjectExistsError(put.place.Key)
+    if (found) throw new ObjectExistsError(put.place.Key)
     const Parts = sent.map(({ PartNumber, ETag }) => ({ PartNumber, ETag }))
     const request = new CompleteMultipartUploadCommand({ ...upload, IfNoneMatch: '*', MultipartUpload: { Parts } })
     const etag = await conclude(put, () => put.s3.send(request), etagOfParts(Parts))
     return { size: sent.reduce((sum, { bytes }) => sum + bytes, 0), etag }
   } catch (error) {
     await Promise.allSettled(sending)
-    // If this fails too, the bucket's rule removes the parts after two days.
+    // If this fails, the bucket's rule removes the parts after two days.
     await put.s3.send(new AbortMultipartUploadCommand(upload)).catch(() => {})
     throw error
   }
 }
 
 /**
- * The ETag of an object that Ceph puts together of these parts, whose answer does not carry it: the MD5 of theirs, and
- * how many they are. Undefined when theirs are no MD5s.
+ * The ETag of a multipart object, for Ceph, whose response lacks it: the MD5 of the parts' MD5s, and their number.
+ * Undefined when the parts' ETags are no MD5s.
  */
 function etagOfParts(parts: { ETag: string | undefined }[]): string | undefined {
   const whole = createHash('md5')

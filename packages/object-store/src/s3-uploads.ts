@@ -8,17 +8,17 @@ import {
 import type { UploadedObject } from './object-store.ts'
 import { statusOf } from './s3-client.ts'
 
-/** Undefined where the server does not know the question, or the key may not ask it: then the canary has to do. */
+/** Undefined where the server does not know the request or the key may not send it: then only the canary protects. */
 const unlessUnknown = (error: unknown) => {
   if ([403, 405, 501].includes(statusOf(error) ?? 0)) return undefined
   throw error
 }
 
-/** Looks at an uploaded object and at everything that headers of its PUT may have set; undefined when there is none. */
+/** Reads an uploaded object and all that headers of its PUT can set; undefined when there is none. */
 export async function inspectUpload(s3: S3Client, Bucket: string, Key: string): Promise<UploadedObject | undefined> {
   const place = { Bucket, Key }
   const head = await s3.send(new HeadObjectCommand(place)).catch((error: unknown) => {
-    // What was encrypted with a key of the client's own cannot be looked at without that key, and is answered 400.
+    // An object that a client encrypted with its own key cannot be read without that key: the server returns 400.
     if (statusOf(error) === 404 || statusOf(error) === 400) return undefined
     throw error
   })
@@ -35,8 +35,8 @@ export async function inspectUpload(s3: S3Client, Bucket: string, Key: string): 
 }
 
 /**
- * Whether an object has nothing that a plain PUT does not give it. Encryption by the server is not judged, as a bucket's
- * default sets it too; nor is Cache-Control, which a browser with open developer tools sends.
+ * Whether an object has only what a plain PUT gives it. Encryption by the server is ignored, because a bucket's default may
+ * set it, and Cache-Control, because a browser with open developer tools sends it.
  */
 function hasNoMore(head: HeadObjectCommandOutput): boolean {
   const more = [

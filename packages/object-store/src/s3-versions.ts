@@ -15,18 +15,18 @@ const deleteBatch = 1_000
 /** For how long a bucket that was found to keep no versions is assumed to keep none. */
 const unversionedMs = 60_000
 
-/** What a bucket holds, and how it is removed for good. */
+/** Lists and removes objects with all their versions. */
 export interface BucketContents {
-  /** Removes the objects with all that a versioned bucket keeps of them: older versions and delete markers. */
+  /** Removes the objects with their older versions and delete markers. */
   delete(keys: readonly string[]): Promise<void>
-  /** Every key under which anything lies, older versions and delete markers included; each once. */
+  /** Every key with an object, an older version or a delete marker, once. */
   list(prefix: string): AsyncGenerator<ObjectInfo>
 }
 
 /**
- * In a versioned bucket a DELETE hides an object behind a marker and keeps its bytes. Whether versions are kept is asked
- * once a minute at most; a bucket that keeps them once never stops, for suspending it leaves the old ones. What a bucket
- * is made to keep between two such looks is noticed by the answer to a delete, which then names a marker.
+ * In a versioned bucket a DELETE adds a marker and keeps the bytes. The versioning is asked for once a minute at most. A
+ * bucket that kept versions once counts as versioned for ever, because suspension leaves the old ones. If versioning is
+ * turned on between two questions, the response to a delete shows it by a marker.
  */
 export function bucketContents(s3: S3Client, Bucket: string): BucketContents {
   let askedAt = Number.NEGATIVE_INFINITY
@@ -35,7 +35,7 @@ export function bucketContents(s3: S3Client, Bucket: string): BucketContents {
   async function keepsVersions(): Promise<boolean> {
     if (versioned || Date.now() - askedAt < unversionedMs) return versioned
     const { Status } = await s3.send(new GetBucketVersioningCommand({ Bucket })).catch((error: unknown) => {
-      // A server without versions, or a key that may not ask: then the answers to deletes have to do.
+      // The server has no versions, or the key may not ask: then only responses to deletes show them.
       if ([403, 404, 405, 501].includes(statusOf(error) ?? 0)) return { Status: undefined }
       throw error
     })
@@ -44,14 +44,14 @@ export function bucketContents(s3: S3Client, Bucket: string): BucketContents {
     return versioned
   }
 
-  /** Removes these objects or versions; true when the bucket kept something of them. */
+  /** Removes these objects or versions; true when the bucket kept a version. */
   async function remove(Objects: ObjectIdentifier[]): Promise<boolean> {
     const { Deleted, Errors } = await s3.send(new DeleteObjectsCommand({ Bucket, Delete: { Objects } }))
     if (Errors?.length) throw new Error(`${Errors.length} objects could not be removed: ${Errors[0]?.Code}`)
     return Deleted?.some(({ DeleteMarker, VersionId }) => DeleteMarker && !VersionId) ?? false
   }
 
-  /** Every key with all that lies under it, in the order of keys. */
+  /** Every key with all its versions, in the order of keys. */
   async function* everythingBelow(Prefix: string): AsyncGenerator<{ info: ObjectInfo; versions: ObjectIdentifier[] }> {
     let found = new Map<string, { info: ObjectInfo; versions: ObjectIdentifier[] }>()
     let marker: { KeyMarker?: string | undefined; VersionIdMarker?: string | undefined } | undefined = {}
@@ -74,7 +74,7 @@ export function bucketContents(s3: S3Client, Bucket: string): BucketContents {
         versions.push({ Key, VersionId })
         found.set(Key, { info, versions })
       }
-      // The next page may go on with the last key of this one.
+      // The next page may continue the last key of this one.
       const last = [...found.keys()].sort().at(-1) ?? ''
       const rest = found.get(last)
       found.delete(last)
@@ -88,7 +88,7 @@ export function bucketContents(s3: S3Client, Bucket: string): BucketContents {
     let batch: ObjectIdentifier[] = []
     for (const key of keys) {
       for await (const { info, versions } of everythingBelow(key)) {
-        // Longer keys that begin with this one come after it, and are others'.
+        // Longer keys that begin with this one come after it, and are other objects.
         if (info.key === key) batch.push(...versions)
         break
       }

@@ -18,12 +18,12 @@ import { putObject } from './s3-put.ts'
 import { inspectUpload } from './s3-uploads.ts'
 import { bucketContents } from './s3-versions.ts'
 
-/** Longest wait for an answer to a readiness check. */
+/** Longest wait for the response to a readiness check. */
 const checkMs = 2_000
 
 /**
- * An object store in a bucket of S3, or of a server that speaks its protocol. `put` relies on If-None-Match to write
- * once; for a server that ignores it at the end of a multipart upload (Ceph 16 does) the key is looked up just before.
+ * An object store in a bucket of S3, or of a server with its protocol. `put` uses If-None-Match to write once; because some
+ * servers ignore it at the end of a multipart upload (Ceph 16 does), the key is looked up just before.
  */
 export function createS3Store(settings: S3Settings): ObjectStore {
   const s3 = openClient(settings)
@@ -33,7 +33,7 @@ export function createS3Store(settings: S3Settings): ObjectStore {
   const pool = createPartPool()
   const contents = bucketContents(s3, Bucket)
 
-  // URLs are made for the address that browsers use, with a key that may only write where there is one.
+  // URLs are made for the address of browsers and, if there is one, with the key that may only write.
   const own = settings.endpoint ?? 'AWS'
   const addresses = [...new Set([settings.publicEndpoint ?? own, own])]
   const signers = new Map(
@@ -110,7 +110,7 @@ export function createS3Store(settings: S3Settings): ObjectStore {
       let aborted = 0
       for await (const { Key, UploadId } of uploadsBelow(prefix)) {
         await s3.send(new AbortMultipartUploadCommand({ Bucket, Key, UploadId })).catch((error: unknown) => {
-          // The upload has been completed or aborted since it was listed.
+          // The upload was completed or aborted since it was listed.
           if (statusOf(error) !== 404) throw error
         })
         aborted++

@@ -15,7 +15,7 @@ import { createFileStore, fileRoutes } from '../src/index.ts'
 
 const contentType = 'video/mp4'
 
-/** A file store in a folder of the test's own, with its routes on a real server. */
+/** A file store in a new folder, with its routes on a real server. */
 async function openStore(t: Test, limit?: number) {
   const directory = await mkdtemp(join(tmpdir(), 'playtherapy-objects-'))
   const server = createServer().listen(0, '127.0.0.1')
@@ -33,19 +33,19 @@ async function openStore(t: Test, limit?: number) {
     await host.close()
     await rm(directory, { recursive: true, force: true })
   })
-  /** What lies in the folder, without the place for unfinished uploads. */
+  /** All files in the folder except unfinished uploads. */
   const names = async () => (await readdir(directory, { recursive: true })).filter((name) => name !== '.unfinished')
   return { store, directory, names }
 }
 
 const bytesOf = (text: string) => Readable.from([Buffer.from(text)])
 
-t.test('folder', async (t) => {
+t.test('the folder store passes the contract suite', async (t) => {
   const { store } = await openStore(t)
   objectStoreSuite(t, store)
 })
 
-t.test('no key leads out of the folder, or to unfinished uploads', async (t) => {
+t.test('no key leaves the folder, or names an unfinished upload', async (t) => {
   const { store, names } = await openStore(t)
   for (const key of ['../x', 'a/../../x', '/x', 'a//x', 'a/', '', '.', '.unfinished/x', 'a\0b', 'a\\b']) {
     await t.rejects(store.put(key, bytesOf('x'), { contentType }), { message: 'not a key' }, JSON.stringify(key))
@@ -55,7 +55,7 @@ t.test('no key leads out of the folder, or to unfinished uploads', async (t) => 
   t.strictSame(await names(), [])
 })
 
-t.test('folders that are empty go', async (t) => {
+t.test('empty folders are removed', async (t) => {
   const { store, names } = await openStore(t)
   await store.put('a/b/1.mp4', bytesOf('x'), { contentType })
   await store.put('a/2.mp4', bytesOf('x'), { contentType })
@@ -72,7 +72,7 @@ async function modesOf(directory: string) {
   return Object.fromEntries(found)
 }
 
-t.test('nobody else reads what is stored, whatever the umask', async (t) => {
+t.test('only the owner can read what is stored, whatever the umask', async (t) => {
   const before = process.umask(0)
   t.teardown(() => process.umask(before))
   const parent = await mkdtemp(join(tmpdir(), 'playtherapy-objects-'))
@@ -94,7 +94,7 @@ t.test('nobody else reads what is stored, whatever the umask', async (t) => {
   })
 })
 
-t.test('a folder that an older version left open is closed', async (t) => {
+t.test('an open folder of an older version is closed', async (t) => {
   const directory = await mkdtemp(join(tmpdir(), 'playtherapy-objects-'))
   t.teardown(() => rm(directory, { recursive: true }))
   await mkdir(join(directory, 'a/b'), { recursive: true })
@@ -125,7 +125,7 @@ t.test('a folder restored from a backup holds the same objects', async (t) => {
   t.strictSame(await restored.store.head('a/1.mp4'), await store.head('a/1.mp4'))
 })
 
-t.test('a presigned PUT that is too large', async (t) => {
+t.test('a presigned PUT that is too large is refused', async (t) => {
   const { store, names } = await openStore(t, 1_000)
   const url = await store.presignPut('a/1.mp4', { contentType, expiresIn: 60 })
   const send = async (body: Uint8Array<ArrayBuffer> | ReadableStream) => {
@@ -139,7 +139,7 @@ t.test('a presigned PUT that is too large', async (t) => {
   t.strictSame(await send(randomBytes(1_000)), [200, ''])
 })
 
-t.test('a client that goes away leaves nothing', async (t) => {
+t.test('nothing is stored when the client disconnects', async (t) => {
   const { store, names } = await openStore(t)
   const url = await store.presignPut('a/1.mp4', { contentType, expiresIn: 60 })
   const client = request(url, { method: 'PUT', headers: { 'content-type': contentType, 'content-length': 1_000_000 } })
@@ -151,7 +151,7 @@ t.test('a client that goes away leaves nothing', async (t) => {
   t.equal(await store.head('a/1.mp4'), undefined)
 })
 
-t.test('a presigned PUT does what its URL says, whatever else the request bears', async (t) => {
+t.test('a presigned PUT ignores other headers', async (t) => {
   const { store, names } = await openStore(t)
   await store.put('other/secret.mp4', bytesOf('secret'), { contentType })
   const before = await names()

@@ -11,7 +11,7 @@ async function folder(t: Test) {
   return directory
 }
 
-t.test('a folder with room is sound, and a check leaves nothing in it', async (t) => {
+t.test('a check of a folder with room succeeds, and leaves nothing in it', async (t) => {
   const directory = await folder(t)
   const store = createFileStore({ directory })
   await Promise.all([store.check(), store.check(), store.check()])
@@ -19,7 +19,7 @@ t.test('a folder with room is sound, and a check leaves nothing in it', async (t
 })
 
 const skip = process.getuid?.() === 0 ? false : 'only root mounts a small disk'
-t.test('a folder on a disk that is full is not', { skip }, async (t) => {
+t.test('a check of a folder on a full disk fails', { skip }, async (t) => {
   const disks = {
     'less room than a recording takes': ['size=32m', /the disk is full/],
     'no room for another file': ['size=128m,nr_inodes=2', /ENOSPC/],

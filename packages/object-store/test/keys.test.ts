@@ -13,7 +13,7 @@ import {
 
 const random = '[0-9a-f]{32}'
 
-t.test('keys are as the contract has them, and cannot be guessed', async (t) => {
+t.test('keys have the form of the contract, and cannot be guessed', async (t) => {
   const original = originalPath('RELEASE', 1, 22, 333)
   t.match(inFolder('video', original), new RegExp(`^video/RELEASE/1/22/333-${random}\\.mp4$`))
   const own = original.slice('RELEASE/1/22/333-'.length, -'.mp4'.length)
@@ -33,7 +33,7 @@ t.test('keys are as the contract has them, and cannot be guessed', async (t) => 
   t.equal(new Set(many).size, 300, 'the same ids never give the same key')
 })
 
-t.test('keys with and without the random part say whose they are', async (t) => {
+t.test('ids are read from keys with and without the random part', async (t) => {
   const ids = { caseId: 1, sessionId: 22, videoId: 333 }
   for (const original of [originalPath('LOCAL', 1, 22, 333), 'LOCAL/1/22/333.mp4']) {
     t.strictSame(idsOf(original), ids)
@@ -53,7 +53,7 @@ t.test('keys with and without the random part say whose they are', async (t) => 
   }
 })
 
-t.test('prefixes cover all of a case or session and nothing of its neighbours', async (t) => {
+t.test('prefixes match all keys of a case or session, and none of others', async (t) => {
   t.strictSame(prefixesOf('LOCAL', 1, null), ['video/LOCAL/1/', 'script/LOCAL/1/', 'analyze_report/LOCAL/1/'])
   t.strictSame(prefixesOf('LOCAL', 1, 2), ['video/LOCAL/1/2/', 'script/LOCAL/1/2/', 'analyze_report/LOCAL/1/2/'])
   const covered = (key: string, session: number | null) =>

@@ -17,9 +17,9 @@ import {
 
 interface Counted {
   store: ObjectStore
-  /** How many reads of the server are under way, or how many files are open. */
+  /** Number of running reads of the server, or of open files. */
   held(): Promise<number>
-  /** Breaks the reads that are under way. */
+  /** Breaks the running reads. */
   cut(): void
 }
 
@@ -78,7 +78,7 @@ async function heldInTheEnd(held: () => Promise<number>): Promise<number> {
 for (const backend of storeBackends) {
   const counted = (t: Test) => (backend === 'file' ? countedFiles(t) : countedReads(t))
 
-  t.test(`${backend}: a reader that takes nothing holds nothing, and goes on later`, async (t) => {
+  t.test(`${backend}: a reader that pauses holds nothing, and continues later`, async (t) => {
     const { store, held } = await counted(t)
     await store.put('1.mp4', bytes, { contentType })
     const ranges = [
@@ -108,7 +108,7 @@ for (const backend of storeBackends) {
     t.equal(await heldInTheEnd(held), 0, 'when all have ended')
   })
 
-  t.test(`${backend}: a reader that paused gets the version it began with, or a fault`, async (t) => {
+  t.test(`${backend}: a reader that paused gets the version it began with, or an error`, async (t) => {
     const { store, held } = await counted(t)
     for (const [key, replacement, fault] of [
       ['1.mp4', bytes.subarray(1), ObjectChangedError],
@@ -126,7 +126,7 @@ for (const backend of storeBackends) {
     }
   })
 
-  t.test(`${backend}: a read takes a turn for all that it opens, and gives each back`, async (t) => {
+  t.test(`${backend}: a read has a turn for each source that it opens, and gives it back`, async (t) => {
     const { store, held } = await counted(t)
     await store.put('1.mp4', bytes, { contentType })
     let [taken, under, most] = [0, 0, 0]
@@ -154,7 +154,7 @@ for (const backend of storeBackends) {
     t.equal(await heldInTheEnd(async () => under), 0, 'also when nothing was read')
   })
 
-  t.test(`${backend}: a reader that is broken off while it pauses leaves nothing`, async (t) => {
+  t.test(`${backend}: a reader that is aborted during a pause leaves nothing`, async (t) => {
     const { store, held } = await counted(t)
     await store.put('1.mp4', bytes, { contentType })
     const abort = new AbortController()
@@ -171,7 +171,7 @@ for (const backend of storeBackends) {
   })
 }
 
-t.test('s3: what is read after a pause may break, too', { skip: !storeBackends.includes('s3') }, async (t) => {
+t.test('s3: a read that continues after a pause may break too', { skip: !storeBackends.includes('s3') }, async (t) => {
   const { store, held, cut } = await countedReads(t)
   await store.put('1.mp4', bytes, { contentType })
   const chunks: Buffer[] = []

@@ -8,7 +8,7 @@ import { createS3Store, ObjectChangedError, ObjectMissingError } from '../src/in
 const skip = storeBackends.includes('s3') ? false : 'there is no S3 server here'
 const contentType = 'video/mp4'
 
-/** A store whose reads pass through here: each takes the next of `faults` as its answer, and the server's when none is left. */
+/** A store whose reads get the next of `faults` as their response, and the server's when none is left. */
 async function faultyReads(t: Test) {
   const settings = await testBucket()
   const agent = new Agent({ keepAlive: true })
@@ -45,7 +45,7 @@ const answering =
     response.writeHead(status).end('no')
 const cut = (response: ServerResponse) => response.destroy()
 
-t.test('a read is asked for again until the server can answer it', { skip }, async (t) => {
+t.test('a read is retried after temporary errors', { skip }, async (t) => {
   const { reading, writing, faults, urls } = await faultyReads(t)
   const { etag } = await writing.put('1.mp4', Buffer.from('abcdef'), { contentType })
   for (const temporary of [cut, answering(500), answering(503), answering(403), answering(429)]) {
@@ -54,15 +54,15 @@ t.test('a read is asked for again until the server can answer it', { skip }, asy
     t.equal(faults.length, 0)
   }
   faults.push(cut, cut, cut)
-  await t.rejects(reading.get('1.mp4'), 'three times, and not for ever')
+  await t.rejects(reading.get('1.mp4'), 'after three attempts')
   t.equal(faults.length, 0)
 
   urls.length = 0
   for (let times = 0; times < 3; times++) await text(await reading.get('1.mp4'))
-  t.equal(new Set(urls).size, 1, 'one signature does for many reads')
+  t.equal(new Set(urls).size, 1, 'one signature is enough for many reads')
 })
 
-t.test('missing, changed and refused are told at once, each as what it is', { skip }, async (t) => {
+t.test('missing, changed and refused objects are reported at once, each by its error', { skip }, async (t) => {
   const { reading, writing, faults, urls } = await faultyReads(t)
   await writing.put('1.mp4', Buffer.from('abcdef'), { contentType })
   await t.rejects(reading.get('2.mp4'), ObjectMissingError)
@@ -77,7 +77,7 @@ t.test('missing, changed and refused are told at once, each as what it is', { sk
   t.equal(urls.length, 4, 'nobody waits for another attempt')
 })
 
-t.test('a clock that is wrong is set by the server’s for reads', { skip }, async (t) => {
+t.test('reads correct a wrong clock by that of the server', { skip }, async (t) => {
   const { reading, writing, urls } = await faultyReads(t)
   await writing.put('1.mp4', Buffer.from('abcdef'), { contentType })
   await writing.put('2.mp4', Buffer.from('ghi'), { contentType })

@@ -2,7 +2,7 @@ import { setImmediate as turn } from 'node:timers/promises'
 import t from 'tap'
 import { createPartPool, type PartBuffers, partBytes, partsOf } from '../src/s3-parts.ts'
 
-/** Takes buffers until the upload has to wait; returns how many it got, and the call that waits. */
+/** Takes buffers until the upload must wait; returns their number, and the call that waits. */
 async function takeAll(buffers: PartBuffers) {
   const got: Uint8Array[] = []
   for (;;) {
@@ -13,7 +13,7 @@ async function takeAll(buffers: PartBuffers) {
   }
 }
 
-t.test('every upload has a buffer, and the first ones share four more', async (t) => {
+t.test('every upload has a buffer, and the first ones get four more', async (t) => {
   const pool = createPartPool()
   const [a, b, c] = [pool.open(), pool.open(), pool.open()]
   t.equal((await takeAll(a)).got.length, 5)
@@ -22,7 +22,7 @@ t.test('every upload has a buffer, and the first ones share four more', async (t
   t.equal((await takeAll(createPartPool().open())).got.length, 5, 'another store has a pool of its own')
 })
 
-t.test('what is given back goes to an upload that waits', async (t) => {
+t.test('a buffer that is given back goes to an upload that waits', async (t) => {
   const pool = createPartPool()
   const [a, b] = [pool.open(), pool.open()]
   const [ofA, ofB] = [await takeAll(a), await takeAll(b)]
@@ -34,7 +34,7 @@ t.test('what is given back goes to an upload that waits', async (t) => {
   t.equal((await takeAll(b)).got.length, 4, 'b has all that a had')
 })
 
-t.test('a rest is given back as its whole buffer was, and is not filled again', async (t) => {
+t.test('the last part is given back, and its buffer is not reused', async (t) => {
   const buffers = createPartPool().open()
   const { got, waiting } = await takeAll(buffers)
   buffers.give((got[0] ?? new Uint8Array()).subarray(0, 3))
@@ -43,7 +43,7 @@ t.test('a rest is given back as its whole buffer was, and is not filled again', 
   t.notOk(got.includes(next))
 })
 
-t.test('a part that could not be sent ends the waiting of its upload, and of no other', async (t) => {
+t.test('a part that could not be sent ends the wait of its upload, and of no other', async (t) => {
   const pool = createPartPool()
   const [a, b] = [pool.open(), pool.open()]
   const [ofA, ofB] = [await takeAll(a), await takeAll(b)]
@@ -56,7 +56,7 @@ t.test('a part that could not be sent ends the waiting of its upload, and of no 
   t.equal((await ofB.waiting).length, 8, 'and gets what a had')
 })
 
-t.test('an upload that ends while it waits waits no longer, and takes nothing along', async (t) => {
+t.test('an upload that ends while it waits gets an error and keeps no buffer', async (t) => {
   const pool = createPartPool()
   const [a, b] = [pool.open(), pool.open()]
   const ofA = await takeAll(a)
@@ -65,7 +65,7 @@ t.test('an upload that ends while it waits waits no longer, and takes nothing al
   t.equal((await takeAll(b)).got.length, 5)
 })
 
-t.test('a body comes in parts of one size and a rest', async (t) => {
+t.test('a body is split into parts of one size and a last one', async (t) => {
   const bytes = Buffer.alloc(2 * partBytes(1) + 7, 'abc')
   const buffers = createPartPool().open()
   async function* body() {

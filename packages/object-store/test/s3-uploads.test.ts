@@ -17,7 +17,7 @@ import { createS3Store, describeBucket, prepareBucket, UnsafeUploadsError } from
 const skip = storeBackends.includes('s3') ? false : 'there is no S3 server here'
 const contentType = 'video/mp4'
 
-t.test('every header of the S3 API, and none of them reads what is another’s', { skip }, async (t) => {
+t.test('no header of the S3 API reads another object', { skip }, async (t) => {
   const settings = await testBucket()
   const store = createS3Store(settings)
   t.teardown(() => store.close())
@@ -56,7 +56,7 @@ t.test('every header of the S3 API, and none of them reads what is another’s',
   }
 })
 
-t.test('a presigned URL opens one PUT and nothing else', { skip }, async (t) => {
+t.test('a presigned URL allows one PUT and nothing else', { skip }, async (t) => {
   const settings = await testBucket()
   const store = createS3Store(settings)
   t.teardown(() => store.close())
@@ -85,7 +85,7 @@ t.test('a presigned URL opens one PUT and nothing else', { skip }, async (t) => 
   t.equal(await store.head(key), undefined)
 })
 
-t.test('URLs are given out only where the attack fails', { skip }, async (t) => {
+t.test('URLs are given out only if the attacks fail', { skip }, async (t) => {
   const bare = await bareBucket(t)
   const { upload } = await testBucket()
   const stores = { bare, 'with a key that may only write': { ...bare, ...(upload && { upload }) } }
@@ -128,7 +128,7 @@ t.test(
   },
 )
 
-t.test('what somebody else wrote into the policy stays there', { skip }, async (t) => {
+t.test('statements of others stay in the policy', { skip }, async (t) => {
   const settings = await bareBucket(t)
   const s3 = bucketClient(t, settings)
   const { bucket: Bucket } = settings
@@ -151,7 +151,7 @@ t.test('what somebody else wrote into the policy stays there', { skip }, async (
 })
 
 for (const Status of ['Enabled', 'Suspended'] as const) {
-  t.test(`a bucket whose versioning is ${Status} keeps nothing that was removed`, { skip }, async (t) => {
+  t.test(`a bucket with versioning ${Status} keeps nothing that was removed`, { skip }, async (t) => {
     const settings = await testBucket()
     const s3 = bucketClient(t, settings)
     const { bucket: Bucket } = settings
@@ -180,7 +180,7 @@ for (const Status of ['Enabled', 'Suspended'] as const) {
     await write('a/2.mp4', 'hidden')
     await configure(Status)
     await write('a/1.mp4', 'last')
-    // As an older version of ours deleted.
+    // Older releases deleted in this way.
     await s3.send(new DeleteObjectCommand({ Bucket, Key: 'a/2.mp4' }))
     const listed = []
     for await (const { key, size } of store.list('a/')) listed.push([key, size])
@@ -201,7 +201,7 @@ for (const Status of ['Enabled', 'Suspended'] as const) {
     const abort = new AbortController()
     const body = async function* () {
       yield Buffer.from('x')
-      setTimeout(() => abort.abort(new Error('gone')))
+      setTimeout(() => abort.abort(new Error('disconnected')))
       yield Buffer.from('y')
     }
     await t.rejects(store.put('a/3.mp4', body(), { contentType, signal: abort.signal }).then(() => Promise.reject()))
@@ -212,7 +212,7 @@ for (const Status of ['Enabled', 'Suspended'] as const) {
   })
 }
 
-t.test('more versions than fit one answer', { skip }, async (t) => {
+t.test('more versions than fit into one response are removed', { skip }, async (t) => {
   const settings = await testBucket()
   const s3 = bucketClient(t, settings)
   const store = createS3Store(settings)
@@ -220,7 +220,7 @@ t.test('more versions than fit one answer', { skip }, async (t) => {
   const { bucket: Bucket } = settings
   await s3.send(new PutBucketVersioningCommand({ Bucket, VersioningConfiguration: { Status: 'Enabled' } }))
   const keys = Array.from({ length: 340 }, (_, index) => `a/${1_000 + index}.mp4`)
-  // Three a key, so that one key's versions go over the end of an answer of a thousand.
+  // Three for each key, so that the versions of one key are in two responses of a thousand each.
   for (let round = 0; round < 3; round++) {
     await Promise.all(keys.map((Key) => s3.send(new PutObjectCommand({ Bucket, Key, Body: 'x' }))))
   }
@@ -235,7 +235,7 @@ t.test('more versions than fit one answer', { skip }, async (t) => {
   t.strictSame([Versions, DeleteMarkers], [undefined, undefined])
 })
 
-t.test('a bucket with Object Lock is told about, and a plain one is not', { skip }, async (t) => {
+t.test('a bucket with Object Lock is reported, and a plain one is not', { skip }, async (t) => {
   t.strictSame(await describeBucket(await testBucket()), [])
   const settings = { ...(await bareBucket(t)), bucket: `lock-${randomUUID()}` }
   await bucketClient(t, settings).send(

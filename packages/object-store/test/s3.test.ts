@@ -8,13 +8,13 @@ import { createS3Store, ObjectChangedError, prepareBucket } from '../src/index.t
 
 const skip = storeBackends.includes('s3') ? false : 'there is no S3 server here'
 
-t.test('S3', { skip }, async (t) => {
+t.test('the S3 store passes the contract suite', { skip }, async (t) => {
   const store = createS3Store(await testBucket())
   t.teardown(() => store.close())
   objectStoreSuite(t, store)
 })
 
-t.test('a bucket is prepared, as often as one likes', { skip }, async (t) => {
+t.test('a bucket can be prepared again', { skip }, async (t) => {
   const origin = 'https://app.example'
   const settings = await testBucket([origin])
   t.strictSame(await prepareBucket(settings, { corsOrigins: [origin] }), [])
@@ -36,7 +36,7 @@ t.test('a bucket is prepared, as often as one likes', { skip }, async (t) => {
   t.equal((await preflight('https://other.example')).headers.get('access-control-allow-origin'), null)
 })
 
-t.test('a presigned URL is for the address that browsers use', { skip }, async (t) => {
+t.test('a presigned URL has the address for browsers', { skip }, async (t) => {
   const settings = await testBucket()
   const store = createS3Store({ ...settings, publicEndpoint: 'https://objects.example' })
   t.teardown(() => store.close())
@@ -46,7 +46,7 @@ t.test('a presigned URL is for the address that browsers use', { skip }, async (
   t.notMatch(url.search, /checksum|crc/i)
 })
 
-t.test('a check tells what is wrong', { skip }, async (t) => {
+t.test('a check fails while the server cannot be used', { skip }, async (t) => {
   const settings = await testBucket()
   for (const wrong of [{ bucket: 'none-here' }, { secretAccessKey: 'wrong' }, { endpoint: 'http://127.0.0.1:1' }]) {
     const store = createS3Store({ ...settings, ...wrong })
@@ -55,7 +55,7 @@ t.test('a check tells what is wrong', { skip }, async (t) => {
   }
 })
 
-/** A way to a server that can be broken. */
+/** A proxy whose connections can be broken. */
 async function breakableWay(t: Test, endpoint: string) {
   const { hostname, port } = new URL(endpoint)
   const sockets = new Set<Socket>()
@@ -86,7 +86,7 @@ async function breakableWay(t: Test, endpoint: string) {
   return { endpoint: `http://127.0.0.1:${address.port}`, cut, close }
 }
 
-t.test('a read goes on where its connection broke', { skip }, async (t) => {
+t.test('a read continues where its connection broke', { skip }, async (t) => {
   const settings = await testBucket()
   const way = await breakableWay(t, settings.endpoint ?? '')
   const store = createS3Store({ ...settings, endpoint: way.endpoint })
@@ -123,7 +123,7 @@ t.test('a read goes on where its connection broke', { skip }, async (t) => {
   }, ObjectChangedError)
 })
 
-t.test('a read ends with a fault when the server is gone', { skip }, async (t) => {
+t.test('a read ends with an error when the server has stopped', { skip }, async (t) => {
   const settings = await testBucket()
   const way = await breakableWay(t, settings.endpoint ?? '')
   const store = createS3Store({ ...settings, endpoint: way.endpoint })
