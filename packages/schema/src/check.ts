@@ -1,12 +1,12 @@
 import { sql } from 'drizzle-orm'
 import type { Database } from './database.ts'
 
-/** Rows that take some hundred kilobytes, which is more than the statement below may hold in memory. */
+/** Rows of a few hundred kilobytes, more than the statement below may hold in memory. */
 const rows = 20_000
 
 /**
- * Whether the database can do its work, for readiness: it answers, takes writes, and its disk takes more bytes. A
- * temporary file tells the last, and leaves no row, no page of a table and no journal behind. Rejects when it cannot.
+ * For readiness: rejects unless the database responds, accepts writes, and has room on its disk. A temporary file shows the
+ * last, without a row, a page of a table or a WAL record.
  */
 export async function checkDatabase(db: Database): Promise<void> {
   await db.transaction(async (transaction) => {

@@ -4,40 +4,38 @@ import postgres from 'postgres'
 import { createHeavy, type Heavy } from './heavy.ts'
 import * as tables from './tables.ts'
 
-/** Connections on which any statement may run. */
 export type Pool = PostgresJsDatabase<typeof tables> & { $client: postgres.Sql }
-/** The connections of a process, and those of its heavy statements. */
+/** The pool of a process, and that of its heavy statements. */
 export type Database = Pool & { heavy: Heavy<Pool> }
 export type Transaction = PostgresJsTransaction<typeof tables, ExtractTablesWithRelations<typeof tables>>
 
 export interface DatabaseSettings {
   /** postgres:// URL. */
   url: string
-  /** Most connections this process may hold, those for heavy statements aside. */
+  /** Most connections of this process, without those for heavy statements. */
   max: number
   /** Shown in pg_stat_activity. */
   applicationName: string
 }
 
-/** An open pool: `db` for queries, `sql` for LISTEN and the like, `close` ends it within five seconds. */
+/** `db` is for queries, `sql` for LISTEN; `close` ends both pools within five seconds. */
 export interface OpenDatabase {
   db: Database
   sql: postgres.Sql
   close(): Promise<void>
 }
 
-/** Most parameters of a statement that a connection keeps prepared: a list in it comes in too many lengths. */
-const mostKept = 16
-/** Connections for heavy statements, beside the others; they are opened by the first that need them. */
+/** Statements with more parameters are not prepared: IN lists of every length would fill the server's cache. */
+const mostPreparedParameters = 16
+/** Connections for heavy statements; they are opened when needed. */
 const heavyConnections = 8
-/** Longest time, in milliseconds, that a statement may run, and that a heavy one may: others wait for its connection. */
+/** Longest time of a statement, and of a heavy one, since others wait for its connection. */
 const [statementMs, heavyStatementMs] = [15_000, 5_000]
 
 /**
- * A pool that connects on first use. Nothing outward waits for ever: a statement ends after 15 s, an abandoned
- * transaction after 30 s, and a connection that owes an answer is given up after 20 s of silence, for the network may
- * have lost it without a word (fails as CONNECTION_CLOSED). Heavy statements have connections of their own and end
- * after 5 s.
+ * A pool that connects on first use. A statement ends after 15 s, an idle transaction after 30 s, and a connection whose
+ * response is 20 s late is closed (CONNECTION_CLOSED), because the network may have lost it. Heavy statements have
+ * connections of their own and end after 5 s.
  */
 export function openDatabase({ url, max, applicationName }: DatabaseSettings): OpenDatabase {
   const sql = connect(url, max, applicationName, statementMs)
@@ -55,13 +53,13 @@ export function openDatabase({ url, max, applicationName }: DatabaseSettings): O
 const poolOver = (sql: postgres.Sql): Pool => drizzle(sql, { schema: tables, casing: 'snake_case' })
 
 /**
- * Keeps the statements that drizzle hands over as text prepared on their connection, which the driver does for its own
- * templates only: they would be parsed and planned anew each time, after a round trip of their own to learn the types.
+ * Prepares the statements that drizzle passes as text. The driver prepares only its own templates; all others are parsed
+ * and planned each time, after another round trip for their types.
  */
 function keepPrepared<Client extends postgres.ISql>(client: Client): Client {
   const { unsafe } = client
   client.unsafe = (text, values = [], options = {}) =>
-    unsafe(text, values, { ...options, prepare: values.length > 0 && values.length <= mostKept })
+    unsafe(text, values, { ...options, prepare: values.length > 0 && values.length <= mostPreparedParameters })
   return client
 }
 
@@ -71,7 +69,7 @@ function connect(url: string, max: number, applicationName: string, longestMs: n
     connect_timeout: 5,
     answer_timeout: 20,
     idle_timeout: 60,
-    // The default pauses grow to 20 s, in which every request after a restart of the server would fail.
+    // The default pauses grow to 20 s. For so long every request after a restart of the server would fail.
     backoff: () => 0.5 + Math.random() / 2,
     onnotice: () => {},
     connection: {

@@ -2,8 +2,8 @@ import { sql } from 'drizzle-orm'
 import type { Transaction } from './database.ts'
 
 /**
- * The advisory locks of this application. The numbers are arbitrary, but they never change: processes of the release
- * before and of this one run side by side.
+ * All advisory locks. The numbers are arbitrary but must never change, because processes of two releases run side by side
+ * during an upgrade.
  */
 export const locks = {
   /** Held while migrations run. */
@@ -17,8 +17,8 @@ export const locks = {
 }
 
 /**
- * Takes a lock until the transaction ends; false when another process holds it. A process that dies frees the lock with
- * its connection.
+ * Takes a lock until the transaction ends; false when another process holds it. A process that dies releases it with its
+ * connection.
  */
 export async function tryLock(tx: Transaction, lock: keyof typeof locks): Promise<boolean> {
   const [row] = await tx.execute<{ held: boolean }>(sql`select pg_try_advisory_xact_lock(${locks[lock]}) as held`)

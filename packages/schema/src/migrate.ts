@@ -7,8 +7,8 @@ import { locks } from './locks.ts'
 import { migrateQueue } from './queue-migrations.ts'
 
 /**
- * Brings the database at `url` up to date: our tables, then BullMQ's own schema. Safe to run twice and by several
- * processes at once: one session holds an advisory lock for the whole run; the others wait, and then find nothing to do.
+ * Brings the database at `url` up to date: our tables, then BullMQ's own schema. It may be repeated, and run by several
+ * processes at once: it holds the lock `migrate`, so that the others wait and then have nothing to do.
  */
 export async function migrate(url: string): Promise<void> {
   const client = postgres(url, { max: 1, onnotice: () => {}, connect_timeout: 10 })

@@ -2,14 +2,14 @@ import { setTimeout as sleep } from 'node:timers/promises'
 
 /** The SQLSTATE, or the driver's own code, of a database error; drizzle wraps the original as `cause`. */
 export function databaseCode(error: unknown): string | undefined {
-  // Five deep: a chain of causes may run in a circle.
+  // Five levels, because a chain of causes may be circular.
   for (let current = error, depth = 0; current instanceof Error && depth < 5; current = current.cause, depth++) {
     if ('code' in current && typeof current.code === 'string') return current.code
   }
   return undefined
 }
 
-/** The driver could not reach the server, or lost it. */
+/** Codes of the driver for a server that it cannot reach, or has lost. */
 const lostConnection = new Set([
   'CONNECT_TIMEOUT',
   'CONNECTION_CLOSED',
@@ -24,21 +24,20 @@ const lostConnection = new Set([
 ])
 
 /**
- * Whether the database could not do it now and may do it later: 08 connection, 53 resources, 57 shut down, cancelled or
- * timed out, 40 serialisation and deadlock, 55P03 lock (PostgreSQL manual, appendix A).
+ * Whether a retry may succeed: 08 connection, 53 resources, 57 shut down, cancelled or timed out, 40 serialisation and
+ * deadlock, 55P03 lock (PostgreSQL manual, appendix A).
  */
 export function isOutage(error: unknown): boolean {
   const code = databaseCode(error)
   return code !== undefined && (lostConnection.has(code) || /^(08|53|57P0|40)|^57014$|^55P03$/.test(code))
 }
 
-/** Longest time for which an outage is waited out: a restart of the database takes seconds. */
+/** Longest time of the retries: a restart of the database takes seconds. */
 const outageMs = 30_000
 
 /**
- * A transaction, or one statement, that is worth waiting for, because bytes that took hours to come depend on it:
- * repeated while the database is down. `repeated` says that an earlier attempt may have been committed although its
- * answer was lost.
+ * Retries a transaction, or one statement, while the database is down, because hours of upload may depend on it. `repeated`
+ * says that an earlier attempt may have been committed although its response was lost.
  */
 export async function outlastOutage<T>(work: () => Promise<T>): Promise<{ result: T; repeated: boolean }> {
   const end = Date.now() + outageMs

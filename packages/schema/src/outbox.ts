@@ -6,13 +6,11 @@ import { outbox } from './tables.ts'
 interface AnnounceOptions {
   /** Seconds before the job may be published; 0 by default. */
   delaySeconds?: number
-  /** The request that caused it, for following one through the logs. */
+  /** The request that caused it, so that the logs can be searched for it. */
   requestId?: string
 }
 
-/**
- * Writes the outbox row of a job. Call it in the transaction that makes the job necessary: both happen or neither.
- */
+/** Writes the outbox row of a job. Call it in the transaction that makes the job necessary, so that none is lost. */
 export async function announce<N extends JobName>(
   tx: Database | Transaction,
   name: N,

@@ -2,18 +2,16 @@ import { type Placeholder, type SQL, sql } from 'drizzle-orm'
 import { cases, sessions } from './tables.ts'
 
 /**
- * The one way to say "rows of this therapist". Every statement that a therapist's request causes has one of these
- * conditions, and a test reads all sources for statements without. Pass placeholders instead of numbers to build a
- * prepared statement once and fill in the ids per request.
+ * A case, and the therapist who asks for it. The conditions below are the one way to say "rows of this therapist": every
+ * statement of a therapist's request has one of them, and a test reads all sources for statements without. Pass
+ * placeholders to build a prepared statement once and fill in the ids per request.
  */
-
-/** A case, and the therapist who asks for it. */
 export interface CaseOfCaller {
   userId: number
   caseId: number
 }
 
-/** A session, the case it must belong to, and the therapist who asks for it. */
+/** A session, its case, and the therapist who asks for it. */
 export interface SessionOfCaller extends CaseOfCaller {
   sessionId: number
 }

@@ -9,9 +9,8 @@ const isValue = (value: unknown): value is Value =>
   value === null || typeof value === 'string' || typeof value === 'number'
 
 /**
- * A statement that is asked often: its text is made here, once, with `sql.placeholder`s for what differs from one time
- * to the next. Making the text anew takes Node longer than anything else about a short answer. It runs on the given pool
- * unless another one is named.
+ * A prepared statement for frequent use: its text is built once, with `sql.placeholder`s for the values of each call,
+ * because building the text is the slowest part of a short query. It runs on the pool `usual`, unless a call names another.
  */
 export function statement<Row extends Record<string, unknown>>(
   usual: Pool,

@@ -21,9 +21,9 @@ import {
 import type { JobName, JobPayloads } from './jobs.ts'
 
 /**
- * The five states of encoding, script and analysis, as numbers on the wire ("States" in services/contract.md). Which
- * state may follow which is not said here: the triggers of `migrations/0003_transitions.sql` refuse all other moves of
- * sessions, videos and versions. packages/architecture.md shows them as a picture.
+ * The five states of encoding, script and analysis, as numbers of the contract ("States" in services/contract.md). The
+ * triggers of `migrations/0003_transitions.sql` refuse wrong changes of the state of sessions, videos and versions;
+ * packages/architecture.md has a picture of the right ones.
  */
 export const State = { READY: 1, START: 2, DONE: 3, ERROR: 4, NONE: 5 } as const
 
@@ -31,7 +31,7 @@ const id = () => integer().primaryKey().generatedByDefaultAsIdentity()
 const instant = () => timestamp({ withTimezone: true, mode: 'date' })
 const state = () => smallint().notNull().default(State.NONE)
 
-/** A child in therapy. `userId` is the therapist who alone may see it. */
+/** A child in therapy. `userId` is the only therapist who may see it. */
 export const cases = pgTable(
   'cases',
   {
@@ -43,7 +43,7 @@ export const cases = pgTable(
     caseStateId: smallint().notNull().default(1),
     createdAt: instant().notNull().defaultNow(),
     updatedAt: instant().notNull().defaultNow(),
-    /** What a keyword is looked for in. The database makes it, also for processes that do not know it. */
+    /** The text that is searched for a keyword. The database generates it, also for processes of older releases. */
     searchText: text().generatedAlwaysAs(
       (): SQL => sql`case_search_text(${cases.givenName}, ${cases.familyName}, ${cases.description})`,
     ),
@@ -57,8 +57,8 @@ export const cases = pgTable(
 )
 
 /**
- * One appointment of a case. The four pointers name what counts now: the newest original (`videoId`), the rendition
- * to play, the newest stored script and report. Composite keys keep a pointer inside its own session.
+ * One appointment of a case. Its four pointers name the current video, rendition, script and report. Composite keys keep a
+ * pointer inside its own session.
  */
 export const sessions = pgTable(
   'sessions',
@@ -72,20 +72,20 @@ export const sessions = pgTable(
     encodingStateId: state(),
     scriptStateId: state(),
     analyzeStateId: state(),
-    /** HH:MM:SS, from the client or, when it gave none, from the worker. */
+    /** `HH:MM:SS`, from the client or else from the worker. */
     videoLength: text(),
     videoId: integer(),
     renditionId: integer(),
     scriptVersionId: integer(),
     reportVersionId: integer(),
-    /** Highest number reserved so far; a failed save leaves a gap, no number is used twice. */
+    /** Highest number reserved so far. A failed save leaves a gap; no number is used twice. */
     lastScriptVersion: integer().notNull().default(0),
     lastReportVersion: integer().notNull().default(0),
     createdAt: instant().notNull().defaultNow(),
   },
   (t): PgTableExtraConfigValue[] => [
     index('sessions_case_id_id_index').on(t.caseId, t.id),
-    // The sessions whose script the announcer looks at.
+    // For the announcer of analyses.
     index('sessions_without_report_index')
       .on(t.id)
       .where(sql`${t.scriptVersionId} is not null and ${t.analyzeStateId} <> 3`),
@@ -103,8 +103,8 @@ export const sessions = pgTable(
 )
 
 /**
- * presigned: a URL was given out · receiving: bytes are streaming in · stored: the original is durable and its encode
- * announced · encoding · encoded · failed (`failure` says why, in plain words) · superseded: a newer one counts.
+ * presigned: a URL was given out · receiving: the upload is running · stored: the original is durable and its encode
+ * announced · encoding · encoded · failed (`failure` says why, in plain words) · superseded: a newer video is current.
  */
 export const videoState = pgEnum('video_state', [
   'presigned',
@@ -116,10 +116,10 @@ export const videoState = pgEnum('video_state', [
   'superseded',
 ])
 
-/** What an original turned out to be when its first bytes were looked at. */
+/** The format of an original, by its first bytes. */
 export const container = pgEnum('container', ['mp4', 'matroska', 'mpegts'])
 
-/** One uploaded recording of a session. Of two, the higher id is the newer and wins. */
+/** One uploaded recording of a session. The one with the highest id is current. */
 export const videos = pgTable(
   'videos',
   {
@@ -130,27 +130,27 @@ export const videos = pgTable(
     state: videoState().notNull(),
     /** Object key of the original without its first folder. */
     path: text().notNull().unique(),
-    /** What the client called its file; data only. */
+    /** The client's file name; it is never part of a key or path. */
     fileName: text(),
     container: container(),
     size: bigint({ mode: 'number' }),
-    /** The ETag at the moment it was announced; every later read insists on it. */
+    /** The ETag when the video was announced; every later read demands it. */
     etag: text(),
-    /** Encode attempts begun; the one whose number stands here is the one that may commit. */
+    /** Encode attempts so far; only the attempt with this number may commit. */
     attempt: integer().notNull().default(0),
     /** Percent of the current encode. */
     progress: smallint().notNull().default(0),
     failure: text(),
-    /** While receiving or encoding: alive until then unless renewed. */
+    /** While receiving or encoding: the process counts as dead after this time, unless it renews the lease. */
     leaseUntil: instant(),
     createdAt: instant().notNull().defaultNow(),
     storedAt: instant(),
   },
   (t) => [
     index('videos_session_id_id_index').on(t.sessionId, t.id),
-    // The reaper's. Not on the lease, which is renewed often.
+    // For the reaper. The lease is not part of it, because it is renewed often.
     index('videos_unfinished_index').on(t.id).where(sql`${t.state} in ('receiving', 'stored', 'encoding')`),
-    // Whether an upload may be a copy of another's.
+    // For the check whether an upload is a copy of another object.
     index('videos_etag_index').on(t.etag),
     unique('videos_id_session_id_unique').on(t.id, t.sessionId),
     check('videos_progress_percent', sql`${t.progress} between 0 and 100`),
@@ -163,7 +163,7 @@ export const videos = pgTable(
   ],
 )
 
-/** The encoded output of a video; written once by the attempt that committed. */
+/** The encoded output of a video, from the attempt that committed. */
 export const renditions = pgTable(
   'renditions',
   {
@@ -187,7 +187,7 @@ export const renditions = pgTable(
   ],
 )
 
-/** The sound of a video, mono at 16 kHz, for a transcriber; written by the attempt that committed its rendition. */
+/** The sound of a video for a transcriber, mono at 16 kHz, from the attempt that committed. */
 export const audioRenditions = pgTable(
   'audio_renditions',
   {
@@ -197,7 +197,7 @@ export const audioRenditions = pgTable(
     path: text().notNull().unique(),
     size: bigint({ mode: 'number' }).notNull(),
     etag: text().notNull(),
-    /** Until the announcer has decided whether it is transcribed; false in rows older than this column. */
+    /** True until the announcer has decided about a transcript; false in rows older than this column. */
     isFresh: boolean().notNull().default(false),
   },
   (t) => [
@@ -206,7 +206,7 @@ export const audioRenditions = pgTable(
   ],
 )
 
-/** pending: the number is taken, the object not yet there · stored: readable. */
+/** pending: the number is reserved, the object not yet stored · stored: readable. */
 export const versionState = pgEnum('version_state', ['pending', 'stored'])
 
 const versionColumns = () => ({
@@ -232,7 +232,7 @@ export const scriptVersions = pgTable(
     userId: integer().notNull(),
     /** SHA-256 of its bytes, in hex; null in rows older than this column. */
     checksum: text(),
-    /** Doubtful times, kept as sent: record index and field of each, the first hundred. */
+    /** The first hundred doubtful times. */
     warnings: jsonb().$type<ScriptWarning[]>().notNull().default([]),
   },
   (t) => [
@@ -245,8 +245,8 @@ export const scriptVersions = pgTable(
 )
 
 /**
- * Some consecutive records of a script version, for searching. Made by the first search that finds a session's newest
- * version without any, and removed when a newer one gets its own: a derived copy, which may be deleted at any time.
+ * Some consecutive records of a script version, for the search. The first search after a save writes them, and removes
+ * those of older versions. They are a derived copy, and may be deleted at any time.
  */
 export const scriptPages = pgTable(
   'script_pages',
@@ -254,16 +254,15 @@ export const scriptPages = pgTable(
     scriptVersionId: integer()
       .notNull()
       .references(() => scriptVersions.id, { onDelete: 'cascade' }),
-    /** Index of the first record. */
     firstRecord: integer().notNull(),
-    /** The texts as they are compared, a line each. */
+    /** The texts as they are compared, one line each. */
     folded: text().notNull(),
     records: jsonb().$type<PageRecord[]>().notNull(),
   },
   (t) => [primaryKey({ columns: [t.scriptVersionId, t.firstRecord] })],
 )
 
-/** What a search shows of a record; times as they were sent. */
+/** The parts of a record that a search shows; times are as sent. */
 export interface PageRecord {
   start_time: string | null
   end_time: string | null
@@ -276,7 +275,7 @@ export const reportVersions = pgTable(
   'report_versions',
   {
     ...versionColumns(),
-    /** The script it was scored from; null when there was none, and in rows older than this column. */
+    /** The script that was scored; null when there was none, and in rows older than this column. */
     scriptVersionId: integer(),
     /** Level of each category, in the order of the report; null in rows older than this column. */
     levels: jsonb().$type<[category: string, level: number][]>(),
@@ -294,21 +293,20 @@ export const reportVersions = pgTable(
   ],
 )
 
-/** A doubtful time in a script: which record and which field. */
+/** A doubtful time in a script: index of the record, and field. */
 export interface ScriptWarning {
   record: number
   field: 'start_time' | 'end_time'
   /**
-   * odd: no time, and what it was before there were kinds · order: before the record above, or ends before it starts ·
+   * odd: no time (also the kind of warnings without one) · order: before the record above, or ends before it starts ·
    * beyond: after the video's end.
    */
   kind?: 'odd' | 'order' | 'beyond'
 }
 
 /**
- * Work to do, written in the transaction that makes it necessary. The relay publishes a row to the queue; it stays here
- * until its job has ended, because the queue may lose what it was told. Then it is removed, or keeps its `failure`: the
- * dead letters.
+ * Jobs, written in the transaction that makes them necessary. The relay publishes a row to the queue. It stays here until
+ * the job has ended, because the queue may lose it. Then it is removed or, if the job failed, kept as a dead letter.
  */
 export const outbox = pgTable(
   'outbox',
@@ -320,7 +318,7 @@ export const outbox = pgTable(
     availableAt: instant().notNull().defaultNow(),
     createdAt: instant().notNull().defaultNow(),
     publishedAt: instant(),
-    /** Tries begun, those that took down their process included. */
+    /** Attempts so far, including those that ended with their process. */
     attempts: integer().notNull().default(0),
     failedAt: instant(),
     failure: text(),
@@ -328,7 +326,7 @@ export const outbox = pgTable(
   (t) => [
     index('outbox_due_index').on(t.availableAt, t.id).where(sql`${t.publishedAt} is null and ${t.failedAt} is null`),
     index('outbox_published_at_index').on(t.publishedAt).where(sql`${t.failedAt} is null`),
-    // Whether a video or a script has its job.
+    // For the question whether a video or a script has a job.
     index('outbox_encode_video_index').on(sql`(${t.payload} ->> 'video_id')`).where(sql`${t.name} = 'encode-video'`),
     index('outbox_analyse_script_index')
       .on(sql`(${t.payload} ->> 'script_version_id')`)
@@ -338,8 +336,8 @@ export const outbox = pgTable(
 )
 
 /**
- * A creating request that named an Idempotency-Key: repeated within a day, it makes nothing again. It goes with what it
- * made. Key and request are kept as SHA-256 in hex, because a client may put anything into them.
+ * A creating request with an Idempotency-Key: repeated within a day, it creates nothing. It is deleted with the case or
+ * session that it created. Key and request are SHA-256 in hex, because a client may put anything into them.
  */
 export const idempotencyKeys = pgTable(
   'idempotency_keys',
@@ -367,7 +365,7 @@ export const installation = pgTable('installation', {
   id: uuid().primaryKey().defaultRandom(),
 })
 
-/** Tombstone of a deleted case, or session: what must be emptied in the object store. No foreign keys, on purpose. */
+/** A deleted case or session whose objects must be removed. It has no foreign keys, because those rows are deleted. */
 export const erasures = pgTable('erasures', {
   id: id(),
   caseId: integer().notNull(),

@@ -8,20 +8,20 @@ export interface NewReport {
   sessionId: number
   /** Bytes. */
   size: number
-  /** Level of each category, in the order of the report. */
+  /** In the order of the report. */
   levels: [category: string, level: number][]
-  /** The stored script it was scored from; undefined for the newest. */
+  /** The stored script that was scored; undefined for the newest. */
   scriptVersionId: number | undefined
   /**
-   * Id of the report that was current when this one was asked for, null for none. If another one is current by then, for
-   * example one that was delivered meanwhile, that one stays and this one is unwanted. Undefined: it may replace any.
+   * Id of the report that this one may replace, null for none. If another one is current at commit, because it was
+   * delivered meanwhile, that one stays and this one is unwanted. Undefined: it may replace any.
    */
   follows?: number | null
 }
 
 /**
- * How a new report version of a session is recorded. The analysis is DONE with it, unless its script is no longer the
- * newest: then it is due again.
+ * The statements that save a report. The analysis becomes DONE or, if its script is no longer the newest, READY again. The
+ * commit locks the session and then the report.
  */
 export function reportSteps(
   db: Database,

@@ -14,32 +14,31 @@ type Refusal =
   | { kind: 'missing' }
   /** The save may not replace the current version; `current` is its number, 0 for none. */
   | { kind: 'stale'; current: number }
-  /** What the document was made from, or for, has been replaced. */
+  /** The document is no longer needed: its source or its predecessor was replaced. */
   | { kind: 'unwanted' }
 
-/** The current version, `version`, has these very bytes. */
+/** The current version has the same bytes. */
 type Unchanged = { kind: 'unchanged'; version: number }
 
 /** `version` is the number of the version that holds the document. */
 export type SaveOutcome = { kind: 'saved'; version: number } | Refusal
 
-/** The statements of a save that differ between scripts and reports. None of them throws because of what it finds. */
+/** The statements of a save that differ between scripts and reports. A refusal is returned and not thrown. */
 export interface VersionSteps {
   table: typeof scriptVersions | typeof reportVersions
-  /** Takes the next number and inserts the version's row, pending. `key` is the object's. */
+  /** Reserves the next number by a pending row; `key` is that of the object. */
   reserve(): Promise<{ kind: 'reserved'; id: number; version: number; key: string } | Unchanged | Refusal>
   /**
-   * Marks the row stored and moves the session's pointer and states; without a change where it refuses. Locks the
-   * session first and the row afterwards, as a deletion does. May run again after an outage.
+   * Marks the row stored, and sets the session's pointer and states; a refusal changes nothing. Locks the session and then
+   * the row, as a deletion does. It may run again after an outage.
    */
   commit(tx: Transaction, id: number, etag: string): Promise<{ kind: 'stored' } | Unchanged | Refusal>
 }
 
 /**
- * Saves one JSON document as a new version: its number is reserved in the database first, then the object is written
- * under that number, outside any transaction, and only the commit makes the version readable. Resolves when all of it
- * is durable, or was refused, or with a StoreFailedError; object and row are then removed. While the store is down, or after
- * a commit whose result nobody knows, they stay until the reaper of the worker removes what was not committed.
+ * Saves a JSON document as a new version: a number is reserved in the database, the object is stored outside any
+ * transaction, and the commit makes the version readable. Resolves when it is durable. A refusal and StoreFailedError leave
+ * no object and no row. After any other error the commit may have happened; if not, the reaper removes what is left.
  */
 export async function saveVersion(
   { db, store }: { db: Database; store: Pick<ObjectStore, 'put' | 'delete'> },
@@ -63,7 +62,7 @@ export async function saveVersion(
 
   const { result, repeated } = await outlastOutage(() => db.transaction((tx) => commit(tx, id, etag)))
   if (result.kind === 'stored') return { kind: 'saved', version }
-  // An earlier attempt may have committed although its answer was lost; then what the last one found is its own version.
+  // An earlier attempt may have committed although its response was lost.
   if (repeated && (await db.$count(table, rowIn('stored'))) > 0) return { kind: 'saved', version }
   // If the store is down now, object and row stay until the reaper removes them, after three minutes.
   await discard().catch(() => {})

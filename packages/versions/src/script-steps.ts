@@ -31,15 +31,15 @@ interface CurrentScript extends Record<string, unknown> {
   checksum: string | null
 }
 
-/** What a session has before a save. */
+/** The script of a session before a save. */
 export interface ScriptStanding extends CurrentScript {
   /** `HH:MM:SS`; null while it is not known. */
   video_length: string | null
-  /** The number that was reserved last. */
+  /** The last reserved number. */
   last_version: number
 }
 
-/** What the session has now; undefined when it does not exist. */
+/** Reads the standing of a session; undefined when it does not exist. */
 export async function scriptStanding(db: Database, owner: SessionOfCaller): Promise<ScriptStanding | undefined> {
   const [standing] = await db.execute<ScriptStanding>(sql`
     select ${sessions.scriptVersionId} as id, coalesce(${scriptVersions.version}, 0) as version,
@@ -50,9 +50,9 @@ export async function scriptStanding(db: Database, owner: SessionOfCaller): Prom
 }
 
 /**
- * How a new script version of a therapist's session is recorded. A report that was made from an older script becomes due
- * again. Of two saves that may replace the same version only one does. `standing` is what the session had when somebody
- * read it, which may be minutes ago: while it is still right it spares a statement, and it is never a reason to refuse.
+ * The statements that save a script of a therapist's session. A report of an older script becomes due again. Of two saves
+ * that may replace the same version, only one does. `standing` may be minutes old: it saves a statement while it is right,
+ * and never causes a refusal. The commit locks the session and then the version.
  */
 export function scriptSteps(
   db: Database,
@@ -63,7 +63,7 @@ export function scriptSteps(
 ): VersionSteps {
   const { userId, caseId, sessionId } = owner
   const session = ownSession(owner)
-  /** The version that the save was last found to be allowed to replace. */
+  /** The last version that this save was found to be allowed to replace. */
   let replaced: CurrentScript | undefined
 
   const objectionTo = ({ version, checksum: current }: CurrentScript) => {
@@ -71,8 +71,8 @@ export function scriptSteps(
     return current === checksum ? ({ kind: 'unchanged', version } as const) : undefined
   }
 
-  /** Takes the number after the last one, in one statement; undefined, without a change, if that is taken already. */
-  async function take(found: ScriptStanding) {
+  /** Reserves the number after the last one, in one statement; undefined if another save has reserved it. */
+  async function reserveNext(found: ScriptStanding) {
     const version = found.last_version + 1
     const path = scriptPath(phase, caseId, sessionId, version)
     const [row] = await db.execute<{ id: number }>(sql`
@@ -94,12 +94,12 @@ export function scriptSteps(
   return {
     table: scriptVersions,
     async reserve() {
-      const early = standing && !objectionTo(standing) && (await take(standing))
+      const early = standing && !objectionTo(standing) && (await reserveNext(standing))
       if (early) return early
       for (;;) {
         const found = await scriptStanding(db, owner)
         if (!found) return { kind: 'missing' }
-        const outcome = objectionTo(found) ?? (await take(found))
+        const outcome = objectionTo(found) ?? (await reserveNext(found))
         if (outcome) return outcome
       }
     },
@@ -111,7 +111,7 @@ export function scriptSteps(
         .for('no key update')
       if (!locked) return { kind: 'missing' }
       if (locked.currentId !== replaced?.id) {
-        // A statement of its own, so that it sees what the lock waited for.
+        // A separate statement, so that it sees commits that the lock waited for.
         const [current = { id: null, version: 0, checksum: null }] = await tx
           .select({ id: scriptVersions.id, version: scriptVersions.version, checksum: scriptVersions.checksum })
           .from(scriptVersions)

@@ -1,13 +1,13 @@
 import type { reportVersions, scriptVersions, sessions } from '@playtherapy/schema'
 import { and, eq, lt, type SQL } from 'drizzle-orm'
 
-/** Which stored versions of a session: the current one, one by its number, those before a number, or all. */
+/** The current version, one by its number, those before a number, or all. */
 export type WhichVersions = 'current' | number | { before: number } | undefined
 
-/** Most versions that one answer lists. */
+/** Most versions in one response. */
 export const mostVersions = 1_000
 
-/** The condition that a row is one of these stored versions; `current` is the session's pointer to the current one. */
+/** The condition that a row is one of these versions, and stored; `current` is the session's pointer. */
 export const storedVersions = (
   table: typeof scriptVersions | typeof reportVersions,
   current: typeof sessions.scriptVersionId | typeof sessions.reportVersionId,
