@@ -1,23 +1,23 @@
 import { audioRenditions, cases, type Database, renditions, sessions, videos } from '@playtherapy/schema'
 import { sql } from 'drizzle-orm'
 
-/** An ETag that is a hash of the bytes. Other ETags, such as those of the folder store, say nothing about the bytes. */
-const ofBytes = /^"[0-9a-f]{32}(-\d+)?"$/
-/** Most seconds by which the clocks of database and object store may differ: S3 refuses signatures beyond it. */
+/** ETags of this shape are hashes of the bytes; others, such as those of the folder store, do not depend on them. */
+const hashEtag = /^"[0-9a-f]{32}(-\d+)?"$/
+/** The clocks of database and object store may differ by this much: S3 refuses signatures beyond it. */
 const skewSeconds = 900
 
 /**
- * Whether an upload may be a copy of a recording, rendition or sound of another therapist, which the object store made
- * although the caller has never seen the bytes: the same hash and the same size. It cannot be one where it was stored
- * before the other was begun. The same therapist may upload a file twice. Two therapists who hold the same file both can
- * bring it in through the service, where the bytes themselves pass; this refuses the second of two presigned uploads.
+ * Returns whether an upload may be a copy, made inside the object store, of another therapist's recording, rendition or
+ * audio: it has the same hash and size, and was not stored before the other one began. A therapist may upload a file
+ * twice. Two therapists who hold the same file can both upload it through the service, where the bytes themselves pass;
+ * only the second of two presigned uploads is refused.
  */
 export async function mayBeCopy(
   db: Database,
   sessionId: number,
   { size, etag, lastModified }: { size: number; etag: string; lastModified: Date },
 ): Promise<boolean> {
-  if (!ofBytes.test(etag)) return false
+  if (!hashEtag.test(etag)) return false
   const same = sql`etag = ${etag} and size = ${size}::bigint`
   const rows = await db.execute(sql`
     select 1 from ${videos} join ${sessions} on ${sessions.id} = ${videos.sessionId}

@@ -1,4 +1,4 @@
-/** The first bytes are not those of a video that we accept. */
+/** The first bytes are not those of an accepted container. */
 export class NotAVideoError extends Error {
   override name = 'NotAVideoError'
 }
@@ -8,7 +8,7 @@ export class EmptyError extends Error {
   override name = 'EmptyError'
 }
 
-/** There are more bytes than allowed; `limit` is how many are allowed. */
+/** The file has more than `limit` bytes. */
 export class TooLargeError extends Error {
   override name = 'TooLargeError'
   readonly limit: number
@@ -19,11 +19,11 @@ export class TooLargeError extends Error {
 }
 
 /** The session was deleted during the upload. */
-export class SessionGoneError extends Error {
-  override name = 'SessionGoneError'
+export class SessionDeletedError extends Error {
+  override name = 'SessionDeletedError'
 }
 
-/** The session has too many presigned URLs whose uploads were not announced yet. */
+/** The session has as many unused presigned URLs as it may have. */
 export class TooManyUrlsError extends Error {
   override name = 'TooManyUrlsError'
 }

@@ -1,7 +1,7 @@
 export {
   EmptyError,
   NotAVideoError,
-  SessionGoneError,
+  SessionDeletedError,
   TooLargeError,
   TooManyUrlsError,
 } from './errors.ts'

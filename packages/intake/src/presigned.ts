@@ -13,21 +13,21 @@ import { NotAVideoError, TooLargeError, TooManyUrlsError } from './errors.ts'
 import type { IntakeResources } from './receive-original.ts'
 import { registerOriginal } from './register-original.ts'
 import { nextVideo, reserveVideo } from './reserve-video.ts'
-import { sniff, sniffLength } from './sniff.ts'
+import { sniff, sniffBytes } from './sniff.ts'
 
-/** Seconds in which a PUT to a presigned URL may start. */
+/** A PUT to a presigned URL has to start within this time. */
 const urlSeconds = 3_600
-/** Seconds after which a key that was not announced is swept: a PUT that started in time has ended long before. */
+/** An unused key is swept after this time: a PUT that started in time has ended long before. */
 const sweepSeconds = 86_400
-/** Most bytes of a single PUT on S3. */
+/** S3 accepts no more than this in a single PUT. */
 const singlePutBytes = 5 * 1024 ** 3
-/** Unannounced keys a session may have; each is swept a day after it was given out. */
-const mostUnannounced = 100
+/** A session may have this many unused keys; each is swept a day after it was issued. */
+const mostUnused = 100
 
 /**
- * A URL for one PUT of a recording straight to the object store, under a key of its own, and that key as the column
- * will hold it. The upload becomes a recording only when it is announced. Throws SessionGoneError, StoreFailedError,
- * TooManyUrlsError, and UnsafeUploadsError where a URL would let its bearer reach objects of others.
+ * Issues a URL for one PUT of a recording straight to the object store, and returns it with its new key as the column
+ * `path` holds it. The session shows the recording only after announceOriginal(). Throws SessionDeletedError,
+ * StoreFailedError, TooManyUrlsError, and UnsafeUploadsError where a URL would give access to another's objects.
  */
 export async function issuePresigned(
   { db, store, phase }: IntakeResources,
@@ -39,9 +39,9 @@ export async function issuePresigned(
   if (!safe) throw new UnsafeUploadsError(notice)
   const video = await nextVideo({ db, store }, (videoId) => originalPath(phase, caseId, sessionId, videoId))
   await db.transaction(async (tx) => {
-    const unannounced = and(eq(videos.sessionId, sessionId), eq(videos.state, 'presigned'))
-    const [found] = await tx.select({ count: count() }).from(videos).where(unannounced)
-    if (found && found.count >= mostUnannounced) throw new TooManyUrlsError()
+    const unused = and(eq(videos.sessionId, sessionId), eq(videos.state, 'presigned'))
+    const [found] = await tx.select({ count: count() }).from(videos).where(unused)
+    if (found && found.count >= mostUnused) throw new TooManyUrlsError()
     await reserveVideo(tx, video, { sessionId, state: 'presigned' })
     await announce(tx, 'sweep-presigned', { video_id: video.id }, { delaySeconds: sweepSeconds })
   })
@@ -49,30 +49,26 @@ export async function issuePresigned(
   return { presigned_url: url, file_path: video.path }
 }
 
-export interface Announcement {
+interface FinishedUpload {
   sessionId: number
-  /** The key as the client was given it. */
+  /** The key that issuePresigned() returned to the client. */
   path: string
-  /** Most bytes of a recording. */
+  /** The most bytes that a recording may have. */
   limit: number
   requestId?: string
-  /**
-   * Other changes of the same request, made in the same transaction; they are made alone when there is nothing to
-   * announce. May run again after an outage.
-   */
+  /** Makes the request's other changes in the same transaction, also if nothing is announced; rerun after an outage. */
   alongside?: (tx: Transaction) => Promise<void>
 }
 
 /**
- * The end of a presigned upload. If `path` is a key that this session was given and that was not announced yet, checks
- * that the object is there, is what a plain PUT leaves, is a video within the limit and no copy of another therapist's,
- * records its size and ETag, and announces the encode. Known, used and foreign keys are ignored. Returns whether the
- * upload was announced; of two announcements at once only one is. Throws StoreFailedError (missing, more than plain bytes,
- * a copy, or store down), NotAVideoError and TooLargeError; then nothing has changed.
+ * Ends a presigned upload. If `path` is an unused key of this session, the object is checked, its size and ETag are
+ * recorded, and its encode is announced; any other key is ignored. Returns whether the encode was announced: of several
+ * calls with one key, one returns true. Throws StoreFailedError (object missing, not left by a plain PUT, or perhaps a
+ * copy; store down), NotAVideoError and TooLargeError; then nothing has changed.
  */
 export async function announceOriginal(
   { db, store }: Pick<IntakeResources, 'db' | 'store'>,
-  { sessionId, path, limit, requestId, alongside = async () => {} }: Announcement,
+  { sessionId, path, limit, requestId, alongside = async () => {} }: FinishedUpload,
 ): Promise<boolean> {
   const waiting = and(eq(videos.sessionId, sessionId), eq(videos.path, path), eq(videos.state, 'presigned'))
   const [video] = await db.select({ id: videos.id }).from(videos).where(waiting)
@@ -89,7 +85,7 @@ export async function announceOriginal(
     }),
   )
   if (result || !repeated) return result
-  // An earlier attempt whose answer was lost may have registered it.
+  // An earlier attempt may have committed although its response was lost.
   const [row] = await db.select({ state: videos.state }).from(videos).where(eq(videos.id, video.id))
   return row !== undefined && row.state !== 'presigned'
 }
@@ -100,7 +96,7 @@ async function inspect(store: IntakeResources['store'], key: string, limit: numb
     if (!info || info.size === 0) throw new StoreFailedError('no such object')
     if (!info.isPlain) throw new StoreFailedError('the upload set more than bytes and a type')
     if (info.size > limit) throw new TooLargeError(limit)
-    const end = Math.min(info.size, sniffLength) - 1
+    const end = Math.min(info.size, sniffBytes) - 1
     const chunks: Uint8Array[] = []
     for await (const chunk of await store.get(key, { end, ifMatch: info.etag })) chunks.push(chunk)
     const container = await sniff(Buffer.concat(chunks))

@@ -1,10 +1,10 @@
 import { inFolder, type ObjectStore, originalPath, type Phase, StoreFailedError } from '@playtherapy/object-store'
 import { type Database, outlastOutage, videos } from '@playtherapy/schema'
 import { and, eq, sql } from 'drizzle-orm'
-import { EmptyError, NotAVideoError, SessionGoneError, TooLargeError } from './errors.ts'
+import { EmptyError, NotAVideoError, SessionDeletedError, TooLargeError } from './errors.ts'
 import { registerOriginal } from './register-original.ts'
 import { nextVideo, reserveVideo } from './reserve-video.ts'
-import { sniff, sniffLength } from './sniff.ts'
+import { sniff, sniffBytes } from './sniff.ts'
 
 export interface IntakeResources {
   db: Database
@@ -15,29 +15,28 @@ export interface IntakeResources {
 export interface IncomingOriginal {
   caseId: number
   sessionId: number
-  /** What the client calls the file; kept as data. */
+  /** The client's name for the file; it is stored and never becomes part of a key. */
   fileName: string
-  /** The file's bytes. It must not end before the message around them has ended well: its end makes the object. */
+  /** The file's bytes. It must not end before the whole message was valid to its end: its end completes the object. */
   body: AsyncIterable<Uint8Array>
-  /** Most bytes of a recording. */
+  /** The most bytes that a recording may have. */
   limit: number
   /** Fires when the client has disconnected. */
   signal: AbortSignal
   requestId?: string
 }
 
-/** For how long a row that is receiving counts as alive, and how often that is renewed. */
+/** A row in state `receiving` may be removed when its lease has run out; the upload renews the lease until it ends. */
 const leaseSeconds = 120
 const renewMs = 15_000
 
 const leaseUntil = sql`now() + make_interval(secs => ${leaseSeconds})`
 
 /**
- * Streams a recording into the object store and registers it: sniffs its first bytes, reserves a video row, counts the
- * bytes, renews the row's lease, and registers the original once the object is complete. Resolves when that is durable.
- * Otherwise nothing is left: no object, no unfinished upload, no row. Only what an outage of the database or the store
- * keeps from being undone stays behind, and is removed when the row's lease has run out.
- * Throws EmptyError, NotAVideoError, TooLargeError, SessionGoneError, StoreFailedError, and what `body` throws.
+ * Streams a recording into the object store and registers it in the database. Resolves when that is durable. An upload
+ * that fails leaves no object, no unfinished multipart upload and no row; if an outage prevents the cleanup, a worker
+ * removes them when the row's lease has run out.
+ * Throws EmptyError, NotAVideoError, TooLargeError, SessionDeletedError, StoreFailedError, and what `body` throws.
  */
 export async function receiveOriginal(
   { db, store, phase }: IntakeResources,
@@ -65,37 +64,37 @@ export async function receiveOriginal(
     })
     signal.throwIfAborted()
   } catch (error) {
-    const rowWasThere = await discard(store, key, db, video.id).catch(() => true)
-    throw rowWasThere ? error : new SessionGoneError()
+    const hadRow = await discard(store, key, db, video.id).catch(() => true)
+    throw hadRow ? error : new SessionDeletedError()
   } finally {
     lease.end()
   }
 
-  // If this fails nobody knows whether it took place, so the object stays until the lease has run out.
+  // If this fails, the commit may still have happened, so the object stays until the lease has run out.
   const original = { videoId: video.id, sessionId, container, requestId, ...stored }
   const { result, repeated } = await outlastOutage(() => registerOriginal(db, 'receiving', original))
   if (result || (repeated && (await isRegistered(db, video.id)))) return
   await store.delete([key])
-  throw new SessionGoneError()
+  throw new SessionDeletedError()
 }
 
-/** The row of a video while its original is received. */
+/** Matches the row of a video while its original is received. */
 const receiving = (videoId: number) => and(eq(videos.id, videoId), eq(videos.state, 'receiving'))
 
-/** Renews the lease of a row until `end` is called; `lost` fires when the row was deleted. */
+/** Renews the lease of a row until `end` is called; `lost` is aborted when the row was deleted. */
 function keepLease(db: Database, videoId: number) {
   const lost = new AbortController()
   const renew = () => db.update(videos).set({ leaseUntil }).where(receiving(videoId)).returning({ id: videos.id })
   const timer = setInterval(() => {
     renew()
       .then((rows) => rows.length === 0 && lost.abort())
-      // A database that is down for a while is no reason to abort an upload of hours.
+      // A database outage of some seconds should not abort an upload of hours.
       .catch(() => {})
   }, renewMs)
   return { lost: lost.signal, end: () => clearInterval(timer) }
 }
 
-/** A body whose first bytes were read already, as the store is given it; `broken` is what it threw, if it did. */
+/** Yields `start` and the rest of a body, and counts the bytes; `broken` holds the error that ended it, if any. */
 function countedBody(start: Uint8Array, rest: AsyncIterator<Uint8Array>, limit: number) {
   const body: { bytes: AsyncIterable<Uint8Array>; broken?: { error: unknown } } = { bytes: counted() }
   async function* counted() {
@@ -115,24 +114,24 @@ function countedBody(start: Uint8Array, rest: AsyncIterator<Uint8Array>, limit: 
   return body
 }
 
-/** Removes object and row of an upload that failed. Returns whether the row was still there. */
+/** Removes object and row of an upload that failed. Returns whether the row still existed. */
 async function discard(store: ObjectStore, key: string, db: Database, videoId: number): Promise<boolean> {
   await store.delete([key])
   const rows = await db.delete(videos).where(receiving(videoId)).returning({ id: videos.id })
   return rows.length > 0
 }
 
-/** Whether an attempt whose answer was lost has registered the original: nobody else can have. */
+/** Returns whether an attempt whose response was lost registered the original; nothing else registers this video. */
 async function isRegistered(db: Database, videoId: number): Promise<boolean> {
   const [row] = await db.select({ state: videos.state }).from(videos).where(eq(videos.id, videoId))
   return row !== undefined && row.state !== 'receiving'
 }
 
-/** The first bytes, as many as are sniffed or all there are. */
+/** Reads at least as many bytes as sniff() needs, or all if there are fewer. */
 async function firstBytes(source: AsyncIterator<Uint8Array>): Promise<Buffer> {
   const chunks: Uint8Array[] = []
   let length = 0
-  while (length < sniffLength) {
+  while (length < sniffBytes) {
     const { done, value } = await source.next()
     if (done) break
     chunks.push(value)

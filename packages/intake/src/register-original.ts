@@ -12,11 +12,11 @@ export interface DurableOriginal {
 }
 
 /**
- * Records that an original is durable: video stored, session's encoding READY, encode announced. A newer video of the
- * session may have overtaken it (the higher id is the newer): then it is superseded at once. False, and nothing changed,
- * when there is no such video in state `from` any more: its session was deleted, or somebody else registered it first.
- * One statement, for a therapist waits for each round trip. It locks the session before all else, as a deletion does,
- * and sees what that lock waited for: the other order could deadlock with it.
+ * Records that an original is durable: its video is stored, the session's encoding READY, the encode announced. If the
+ * session has a newer video (one with a higher id), the original is superseded at once instead. Returns false and
+ * changes nothing when the video is no longer in state `from`: its session was deleted, or another call was first.
+ * It is one statement because a therapist waits for each round trip. It locks the session first, as a deletion does:
+ * the other order could deadlock.
  */
 export async function registerOriginal(
   db: Database | Transaction,

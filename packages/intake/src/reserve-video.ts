@@ -1,7 +1,7 @@
 import { inFolder, type ObjectStore, StoreFailedError } from '@playtherapy/object-store'
 import { type Database, sessions, type Transaction, videos } from '@playtherapy/schema'
 import { eq, type SQL, sql } from 'drizzle-orm'
-import { SessionGoneError } from './errors.ts'
+import { SessionDeletedError } from './errors.ts'
 
 interface NamedVideo {
   id: number
@@ -16,9 +16,8 @@ interface NewVideo {
 }
 
 /**
- * Takes the next id, and a path for it that nobody had before: a database restored from a backup gives out ids again
- * that it had given out after that backup, but the random part of their paths is another. A store that is down is
- * noticed here, before there is a row. Throws StoreFailedError.
+ * Returns the next id with a path that was never used: a database restored from a backup gives out some ids again, but
+ * paths have a random part. Throws StoreFailedError when the store is down, before there is a row.
  */
 export async function nextVideo(
   { db, store }: { db: Database; store: Pick<ObjectStore, 'head'> },
@@ -33,7 +32,7 @@ export async function nextVideo(
   return { id: next.id, path }
 }
 
-/** Writes the row of a video that nextVideo() named. Throws SessionGoneError without its session. */
+/** Inserts the row of a video that nextVideo() named. Locks the session; throws SessionDeletedError if it has none. */
 export async function reserveVideo(
   tx: Transaction,
   video: NamedVideo,
@@ -41,6 +40,6 @@ export async function reserveVideo(
 ): Promise<void> {
   const session = eq(sessions.id, sessionId)
   const [found] = await tx.select({ id: sessions.id }).from(sessions).where(session).for('key share')
-  if (!found) throw new SessionGoneError()
+  if (!found) throw new SessionDeletedError()
   await tx.insert(videos).values({ ...video, sessionId, state, fileName, leaseUntil: leaseUntil ?? null })
 }

@@ -11,14 +11,14 @@ const ebml = (docType: string) =>
     text(docType),
   ])
 
-/** Three packets of a transport stream, each with so many bytes before its sync byte. */
+/** Returns three packets of a transport stream, each with `before` bytes before its sync byte. */
 function transport(packet: number, before: number): Buffer {
   const bytes = Buffer.alloc(packet * 3)
   for (let start = before; start < bytes.length; start += packet) bytes[start] = 0x47
   return bytes
 }
 
-t.test('what a file is by its first bytes', async (t) => {
+t.test('a file is recognised by its first bytes', async (t) => {
   const wanted: [string, Buffer, string | undefined][] = [
     ...['isom', 'mp42', 'mp41', 'iso5', 'avc1', 'M4V ', 'qt  ', '3gp5', 'dash'].map(
       (name): [string, Buffer, string] => [`brand ${name}`, brand(name), 'mp4'],

@@ -11,9 +11,9 @@ export interface ContentsOptions {
   db: Database
   store: ObjectStore
   phase: Phase
-  /** IANA name of the zone in which dates are days. */
+  /** IANA name of the time zone that decides on which day a moment falls. */
   timeZone: string
-  /** Most bytes of a recording. */
+  /** The most bytes that a recording may have. */
   uploadLimit: number
 }
 

@@ -12,6 +12,6 @@ export const ContentsConfig = Type.Object({
     default: 'Asia/Seoul',
     pattern: '^[A-Za-z]',
     format: 'time-zone',
-    description: 'Zone in which dates are days',
+    description: 'Time zone that decides on which day a moment falls',
   }),
 })

@@ -2,24 +2,24 @@ import { announce, type Database, erasures, lastSweepSeconds, type Transaction }
 import { sql } from 'drizzle-orm'
 
 /**
- * Writes, in the transaction that deletes a case or session, the tombstone of its objects, and announces their removal:
- * now, and again when nothing can bring one back.
+ * Writes the tombstone of a case's or session's objects in the transaction that deletes the row, and announces two
+ * removals of them: one at once, one when no upload can bring an object back.
  */
-export async function bury(
+export async function announceErasure(
   tx: Transaction,
   { caseId, sessionId, requestId }: { caseId: number; sessionId: number | null; requestId: string },
 ): Promise<void> {
   const [tombstone] = await tx.insert(erasures).values({ caseId, sessionId }).returning({ id: erasures.id })
-  if (!tombstone) throw new Error('the insert gave no row')
+  if (!tombstone) throw new Error('the insert returned no row')
   await announce(tx, 'erase', { erasure_id: tombstone.id }, { requestId })
   await announce(tx, 'erase', { erasure_id: tombstone.id }, { delaySeconds: lastSweepSeconds, requestId })
 }
 
 /**
- * A transaction that deletes a case or session: a heavy statement, because it removes all rows below, and others of the
- * same therapist would only wait for its locks. A case of 10,000 sessions takes several seconds.
+ * Runs a transaction that deletes a case or session. It counts as a heavy statement, because it deletes all rows below
+ * (several seconds for 10,000 sessions), and others of the same therapist would only wait for its locks.
  */
-export const erase = <T>(db: Database, userId: number, work: (tx: Transaction) => Promise<T>): Promise<T> =>
+export const runDeletion = <T>(db: Database, userId: number, work: (tx: Transaction) => Promise<T>): Promise<T> =>
   db.heavy(userId, (pool) =>
     pool.transaction(async (tx) => {
       await tx.execute(sql`set local statement_timeout = '15s'`)

@@ -5,19 +5,19 @@ import { and, eq, sql } from 'drizzle-orm'
 import type { FastifyRequest } from 'fastify'
 import { Type } from 'typebox'
 
-/** The header by which a repeated request is known (draft-ietf-httpapi-idempotency-key-header). */
+/** The header that marks a repeated request (draft-ietf-httpapi-idempotency-key-header). */
 export const IdempotencyHeader = Type.Object({
   'idempotency-key': Type.Optional(
     Type.String({
       minLength: 1,
       maxLength: 255,
       description:
-        'A text of your own for each thing to be created, best a UUID. The same request sent again within a day creates nothing and is answered with what the first one created; with another body it is 422.',
+        'A text that the client chooses for each thing to be created, best a UUID. The same request sent again within a day creates nothing and returns what the first one created; with another body it is refused with 422.',
     }),
   ),
 })
 
-/** A request with an Idempotency-Key. Only digests are kept, for a client may put anything into either. */
+/** A request with an Idempotency-Key. Only digests are stored, because both may contain personal data. */
 export interface KeyedRequest {
   /** SHA-256 of the path and the key. */
   key: string
@@ -27,7 +27,7 @@ export interface KeyedRequest {
 
 const digest = (bytes: string | Buffer) => createHash('sha256').update(bytes).digest('hex')
 
-/** What a request is known by when it is repeated; undefined when it names no key. */
+/** Returns the digests that identify a repeated request; undefined when it has no key. */
 export function keyedRequest(request: FastifyRequest): KeyedRequest | undefined {
   const key = request.headers['idempotency-key']
   if (typeof key !== 'string') return undefined
@@ -43,15 +43,19 @@ interface Creation {
   kind: 'case' | 'session'
 }
 
-/** Another request with this key has created its case or session first. */
+/** Another request with this key was the first to commit. */
 class RepeatedError extends Error {
   override name = 'RepeatedError'
 }
 
 const kept = sql`now() - interval '1 day'`
 
-/** What the request created when it came before. Throws 422 when it had another body then. */
-async function madeBefore(db: Database, userId: number, { key, request }: KeyedRequest): Promise<number | undefined> {
+/** Returns the id that this request created before, if any. Throws `errors.invalidInput` if its body was another. */
+async function createdBefore(
+  db: Database,
+  userId: number,
+  { key, request }: KeyedRequest,
+): Promise<number | undefined> {
   const [found] = await db
     .select()
     .from(idempotencyKeys)
@@ -68,30 +72,30 @@ async function madeBefore(db: Database, userId: number, { key, request }: KeyedR
 }
 
 /**
- * Creates a case or session, in one transaction with the key of the request if it has one: the same request, sent again
- * within a day, gets the id of what the first one created. One that comes while the first is under way waits for its
- * commit. `make` is one statement; it returns the new id, or undefined when there is nothing to create it in. Throws 422 when the
+ * Creates a case or session, in one transaction with the key of the request if it has one. The same request, sent again
+ * within a day, gets the id that the first one created; during the first one it waits for its commit. `create` is one
+ * statement that returns the new id, or undefined without a case to create it in. Throws `errors.invalidInput` when the
  * key was used with another body.
  */
-export async function makeOnce(
+export async function createOnce(
   db: Database,
   { userId, request, kind }: Creation,
-  make: (on: Database | Transaction) => Promise<number | undefined>,
+  create: (on: Database | Transaction) => Promise<number | undefined>,
 ): Promise<number | undefined> {
-  if (!request) return make(db)
-  const before = await madeBefore(db, userId, request)
+  if (!request) return create(db)
+  const before = await createdBefore(db, userId, request)
   if (before !== undefined) return before
   try {
     return await db.transaction(async (tx) => {
-      const id = await make(tx)
+      const id = await create(tx)
       if (id === undefined) return undefined
-      const made = { caseId: kind === 'case' ? id : null, sessionId: kind === 'session' ? id : null }
+      const ids = { caseId: kind === 'case' ? id : null, sessionId: kind === 'session' ? id : null }
       const rows = await tx
         .insert(idempotencyKeys)
-        .values({ userId, ...request, ...made })
+        .values({ userId, ...request, ...ids })
         .onConflictDoUpdate({
           target: [idempotencyKeys.userId, idempotencyKeys.key],
-          set: { request: request.request, ...made, createdAt: sql`now()` },
+          set: { request: request.request, ...ids, createdAt: sql`now()` },
           setWhere: sql`${idempotencyKeys.createdAt} <= ${kept}`,
         })
         .returning({ key: idempotencyKeys.key })
@@ -100,8 +104,8 @@ export async function makeOnce(
     })
   } catch (error) {
     if (!(error instanceof RepeatedError)) throw error
-    const other = await madeBefore(db, userId, request)
-    // It was deleted again in between; the next attempt creates a new one.
+    const other = await createdBefore(db, userId, request)
+    // The other one was deleted meanwhile; a retry creates a new one.
     if (other === undefined) throw errors.unavailable()
     return other
   }

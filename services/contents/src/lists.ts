@@ -3,25 +3,25 @@ import { createShares } from '@playtherapy/service-kit'
 import type { FastifyReply } from 'fastify'
 import { checkPage, knownTotal, newest, type Page, type Range } from './paging.ts'
 
-/** Answers of more entries that one process sends at a time. */
-const longAnswers = createShares(32)
+/** The long lists that one process sends at the same time. */
+const longLists = createShares(32)
 
 const type = 'application/json; charset=utf-8'
 
 export interface List<Entry> {
   userId: number
   page: Page
-  /** Entries that may be in memory at once for one answer: as many are read by one statement. */
+  /** One statement reads this many entries, which one response may hold in memory. */
   atOnce: number
   read(range: Range): Promise<Entry[]>
   count(): Promise<number>
 }
 
 /**
- * Answers a list. A short one is read by one statement, which is also what its range is checked by. A longer one is read
- * and sent in batches, each when the client has taken what came before: it holds neither memory nor, in between, a
- * connection. What is deleted meanwhile may be missing from it; what is added is not in it. Throws
- * `errors.invalidRange`, and 429 when the therapist has too many long answers under way.
+ * Sends a list. Up to `atOnce` entries are read by one statement, which is also used to check the range. A longer list
+ * is read and sent in batches, each when the client has read the one before, and holds no connection in between.
+ * Entries deleted meanwhile may be missing; added ones are not in it. Throws `errors.invalidRange`, and
+ * `errors.tooManyRequests` when the therapist has too many long lists open.
  */
 export async function sendList<Entry extends { id: number }>(
   reply: FastifyReply,
@@ -31,21 +31,21 @@ export async function sendList<Entry extends { id: number }>(
   const wanted = page.limit ?? Number.POSITIVE_INFINITY
   const first = await read({ before: newest, offset, limit: Math.min(wanted, atOnce + 1) })
   const isLong = first.length > atOnce
-  // Without a limit a list ends where it ends, whatever the count.
+  // A long list without a limit needs no count: its range is valid, and it ends with its last entry.
   if (!isLong || page.wanted !== undefined || page.from < 0n) {
     checkPage(page, (isLong ? undefined : knownTotal(first.length, offset)) ?? (await count()))
   }
   if (!isLong) return first
-  // Fastify reads a stream to its end for HEAD, too.
+  // For a HEAD request, too, Fastify would read the stream to its end.
   if (reply.request.method === 'HEAD') return reply.type(type).send(Readable.from([]))
-  const release = longAnswers.take(userId)
+  const release = longLists.take(userId)
   const next = (before: number, left: number) => read({ before, offset: 0, limit: Math.min(left, atOnce) })
   const toText = (entries: Entry[]) => String(reply.serialize(entries))
   const body = Readable.from(inBatches(first, wanted, next, toText)).once('close', release)
   return reply.type(type).send(body)
 }
 
-/** The JSON of a list, batch by batch; while one waits to be sent, only its text is kept. */
+/** Yields the JSON of a list, batch by batch; while a batch waits to be sent, only its text is in memory. */
 async function* inBatches<Entry extends { id: number }>(
   entries: Entry[],
   wanted: number,

@@ -1,15 +1,12 @@
 import { errors } from '@playtherapy/service-kit'
 import { type Static, Type } from 'typebox'
 
-/** Entries of one page of the client. */
+/** The client shows pages of this many entries. */
 const pageSize = 10
-const largest = 2_147_483_647
+const largestInt4 = 2_147_483_647
 
-/**
- * A whole number as text, as long as a request line may be: what is no number at all is a fault, what is out of range
- * is `errors.invalidRange`.
- */
-const whole = (description: string) => Type.String({ pattern: '^[+-]?[0-9]+$', description })
+/** A whole number of any length. One out of range is refused later, with `errors.invalidRange` and not as invalid. */
+const wholeNumber = (description: string) => Type.String({ pattern: '^[+-]?[0-9]+$', description })
 
 export const KeywordQuery = Type.Object({
   keyword: Type.Optional(
@@ -22,15 +19,15 @@ export const KeywordQuery = Type.Object({
 })
 
 export const ListQuery = Type.Object({
-  skip: Type.Optional(whole('Entries to leave out, 0 by default')),
-  limit: Type.Optional(whole('Entries wanted, all that remain by default')),
+  skip: Type.Optional(wholeNumber('Entries to leave out, 0 by default')),
+  limit: Type.Optional(wholeNumber('Entries wanted, all that remain by default')),
   ...KeywordQuery.properties,
 })
 
-/** How many pages so many entries fill; an empty list has one. */
+/** Returns how many pages `count` entries fill; an empty list has one page. */
 export const pages = (count: number) => Math.max(1, Math.ceil(count / pageSize))
 
-/** Entries of a list, newest first: those with an id below `before`, after the first `offset` of them, at most `limit`. */
+/** Selects from a list, newest first: ids below `before`, without the first `offset` of them, at most `limit`. */
 export interface Range {
   before: number
   offset: number
@@ -38,28 +35,28 @@ export interface Range {
 }
 
 /** A bound above every id. */
-export const newest = largest + 1
+export const newest = largestInt4 + 1
 
 export interface Page {
-  /** For the statement: within what the database can count. */
+  /** For the statement, clamped to int4. */
   offset: number
-  /** null for all that remain. */
+  /** Also clamped; null means all remaining entries. */
   limit: number | null
-  /** As they were asked for. */
+  /** As the client sent them. */
   from: bigint
   wanted: bigint | undefined
 }
 
-const clamp = (value: bigint): number => (value < 0n ? 0 : value > largest ? largest : Number(value))
+const clamp = (value: bigint): number => (value < 0n ? 0 : value > largestInt4 ? largestInt4 : Number(value))
 
-/** Reads skip and limit ("Lists" in services/contract.md). The check needs the count, which comes with the page itself. */
+/** Parses skip and limit (services/contract.md, "Lists"). checkPage() checks them later, since that needs the count. */
 export function readPage({ skip, limit }: Pick<Static<typeof ListQuery>, 'skip' | 'limit'>): Page {
   const from = BigInt(skip ?? 0)
   const wanted = limit === undefined ? undefined : BigInt(limit)
   return { offset: clamp(from), limit: wanted === undefined ? null : clamp(wanted), from, wanted }
 }
 
-/** Throws `errors.invalidRange` unless the page lies within so many entries. */
+/** Throws `errors.invalidRange` unless the page lies within a list of `count` entries. */
 export function checkPage({ from, wanted }: Page, count: number): void {
   const length = wanted ?? BigInt(count) - from
   if (from >= 0n && length >= 0n && from + length <= BigInt(count)) return
@@ -67,8 +64,8 @@ export function checkPage({ from, wanted }: Page, count: number): void {
 }
 
 /**
- * How many entries there are, as far as a page tells: it has so many from `offset` on. Less than asked for means that
- * those are all. Undefined when it has none and is not the first: then only a count tells.
+ * Returns the length of a list by one of its pages: `onPage` entries from `offset` on, fewer than were asked for. An
+ * empty page after the first one does not tell it, so the result is undefined and a count is needed.
  */
 export const knownTotal = (onPage: number, offset: number): number | undefined =>
   onPage === 0 && offset > 0 ? undefined : offset + onPage

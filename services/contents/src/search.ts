@@ -1,16 +1,16 @@
 import type { Database, Pool } from '@playtherapy/schema'
 
-/** Statements for all that a therapist has there, and for what a keyword finds in it. */
+/** Statements that select all of a therapist's rows, and those that contain a keyword. */
 interface Searchable<Statements> {
   all: Statements
   found: Statements
 }
 
 /**
- * Asks with a keyword, or without one. `undefined` as text is what the client's proxy sends for a missing keyword. A
- * search is a heavy statement: it reads all that the therapist has there. Rejects as `Database.heavy` does.
+ * Runs the statements for a keyword, or for none; the client's proxy sends the text `undefined` for none. A search is a
+ * heavy statement, since it reads all of the therapist's rows. Rejects as `Database.heavy` does.
  */
-export function ask<Statements, Answer>(
+export function withKeyword<Statements, Answer>(
   db: Database,
   { userId, keyword }: { userId: number; keyword: string | undefined },
   { all, found }: Searchable<Statements>,

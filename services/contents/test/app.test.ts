@@ -52,7 +52,7 @@ t.test('every route is described', async (t) => {
   }
 })
 
-t.test('settings', async (t) => {
+t.test('the settings are checked', async (t) => {
   const env = {
     DATABASE_URL: 'postgres://u@h/d',
     JWT_SECRET: 'a secret for tests only, of forty characters',

@@ -7,9 +7,9 @@ const token = [401, { message: 'access token is invalid', error_code: 0 }]
 const missing = (id: number) => [400, { message: `Case ${id} not found`, error_code: 2 }]
 const day = (timeZone: string) => new Intl.DateTimeFormat('sv-SE', { timeZone }).format(new Date())
 
-t.test('create, read, replace', async (t) => {
+t.test('a case is created, read and replaced', async (t) => {
   const { call, db } = await contents(t)
-  // As the client sends it.
+  // The client sends this body.
   const sent = {
     id: null,
     given_name: '지우',
@@ -57,7 +57,7 @@ t.test('create, read, replace', async (t) => {
   t.strictSame(stored, [{ description: {} }])
 })
 
-t.test('what is refused', async (t) => {
+t.test('invalid cases are refused', async (t) => {
   const { call, host, newCase } = await contents(t)
   const id = await newCase(7)
   const at = (key: string) => invalid(['body', key])
@@ -104,7 +104,7 @@ t.test('a case belongs to its therapist', async (t) => {
     t.strictSame(await call({}, method, path, body), token)
     t.strictSame(await call({ authorization: 'Bearer undefined' }, method, path, body), token)
     t.strictSame(await call(8, method, path, body), missing(id))
-    // The order of checks: foreign comes before wrong input.
+    // Ownership is checked before the input.
     if (body) t.strictSame(await call(8, method, path, '{'), missing(id))
   }
   for (const [method, path] of [
@@ -120,7 +120,7 @@ t.test('a case belongs to its therapist', async (t) => {
   t.match(await db.select().from(cases).where(eq(cases.id, id)), [{ givenName: '지우', userId: 7 }])
 })
 
-t.test('ids that are none', async (t) => {
+t.test('invalid ids are refused', async (t) => {
   const { call } = await contents(t)
   for (const text of ['NaN', '1.5', '1e3', '%20', 'undefined', '2147483648', '-2147483649', '99999999999999999999']) {
     t.match(await call(7, 'GET', `/${text}`), invalid(['path', 'case_id']), text)
@@ -129,7 +129,7 @@ t.test('ids that are none', async (t) => {
   for (const id of [0, -1, 2_147_483_647, -2_147_483_648]) t.strictSame(await call(7, 'GET', `/${id}`), missing(id))
 })
 
-t.test('pages', async (t) => {
+t.test('the list of cases has pages', async (t) => {
   const { call, db } = await contents(t)
   const total = (query = '') => call(7, 'GET', `/total-num${query}`)
   const list = (query = '') => call(7, 'GET', query)
@@ -178,7 +178,7 @@ t.test('pages', async (t) => {
   t.match(await total('?keyword=a&keyword=b'), invalid(['query', 'keyword']))
 })
 
-t.test('keyword', async (t) => {
+t.test('a keyword finds cases', async (t) => {
   const { call, newCase } = await contents(t)
   const minsu = await newCase(7, { given_name: '민수', family_name: '김', description: { age: 7, gender: 'M' } })
   const anna = await newCase(7, {
@@ -232,7 +232,7 @@ t.test('keyword', async (t) => {
     family_name: 'right',
     description: { a: 'one', b: ['two', 3, 'vier\u001ffive'], c: 'İstanbul STRASSE ΟΔΟΣ' },
   })
-  // Values lie side by side in what is searched: none of these is in one value.
+  // The search text joins all values; none of these keywords is inside a single value.
   for (const between of ['', ' ', '\n', '\t', '\u0001', '\u001e', '\u001f', '\u2028', '\uffff', '","']) {
     t.same(await find(`left${between}right`), [], encodeURIComponent(between))
     t.same(await find(`two${between}3`), [], encodeURIComponent(between))
@@ -247,7 +247,7 @@ t.test('keyword', async (t) => {
   t.match(await call(7, 'GET', '?keyword=a%00'), invalid(['query', 'keyword']))
 })
 
-t.test('dates are days in the zone', async (t) => {
+t.test('dates are days in the time zone', async (t) => {
   const { call, db, newCase } = await contents(t)
   const id = await newCase(7)
   const set = (createdAt: string, updatedAt: string) =>
@@ -269,7 +269,7 @@ t.test('dates are days in the zone', async (t) => {
   t.match(await honolulu.call(7, 'GET', `/${there}`), [200, { start_date: '2026-02-28' }])
 })
 
-t.test('delete', async (t) => {
+t.test('a case is deleted with everything below it', async (t) => {
   const { call, db, host, newCase, newSession } = await contents(t)
   const id = await newCase(7)
   const kept = await newCase(7)
@@ -300,7 +300,7 @@ t.test('delete', async (t) => {
   ])
 })
 
-t.test('twenty deletes of one case: one removes it', async (t) => {
+t.test('one of twenty concurrent deletions of a case returns true', async (t) => {
   const { call, db, newCase } = await contents(t)
   const id = await newCase(7)
   const answers = await Promise.all(Array.from({ length: 20 }, () => call(7, 'DELETE', `/${id}`)))

@@ -13,7 +13,7 @@ const reused = [
 ]
 
 for (const what of ['case', 'session'] as const) {
-  t.test(`a ${what} is created once, however often its request comes`, async (t) => {
+  t.test(`a ${what} is created once, however often its request is sent`, async (t) => {
     const { call, db, host, newCase } = await contents(t)
     const own = await newCase(7)
     const other = await newCase(7)
@@ -23,48 +23,48 @@ for (const what of ['case', 'session'] as const) {
     const post = (key: string, name = '지우', userId = 7, to = path) =>
       call({ ...host.as(userId), 'idempotency-key': key }, 'POST', to, body(name))
     const before = await db.$count(table)
-    const made = async () => (await db.$count(table)) - before
+    const created = async () => (await db.$count(table)) - before
 
     const first = await post('k1')
     t.match(first, [200, what === 'case' ? { given_name: '지우' } : { name: '지우' }])
     t.strictSame(await post('k1'), first, 'the same answer again')
-    t.equal(await made(), 1)
+    t.equal(await created(), 1)
     t.strictSame(await post('k1', 'another'), reused)
-    t.strictSame(await post('k1'), first, 'and that one refused does not count')
-    t.equal(await made(), 1)
+    t.strictSame(await post('k1'), first, 'the refused request changes nothing')
+    t.equal(await created(), 1)
     const keyless = await call(7, 'POST', path, body('지우'))
     t.notSame(keyless, first)
     t.notSame(await post('k2'), first)
-    t.equal(await made(), 3)
+    t.equal(await created(), 3)
 
     t.match(await post('k3', 'x'.repeat(201)), [422, { error_code: 8 }], 'a refused body leaves no key')
     t.match(await post('k3', 'x'), [200, {}])
-    t.equal(await made(), 4)
+    t.equal(await created(), 4)
 
     const same = await Promise.all(Array.from({ length: 20 }, () => post('at once')))
     for (const answer of same) t.strictSame(answer, same[0])
-    t.equal(await made(), 5, 'twenty at once create one')
+    t.equal(await created(), 5, 'twenty at once create one')
     const mixed = await Promise.all(Array.from({ length: 20 }, (_, n) => post('mixed', `name ${n}`)))
     t.equal(mixed.filter(([status]) => status === 200).length, 1)
     for (const answer of mixed.filter(([status]) => status !== 200)) t.strictSame(answer, reused)
-    t.equal(await made(), 6)
+    t.equal(await created(), 6)
 
     await db.update(idempotencyKeys).set({ createdAt: sql`now() - interval '25 hours'` })
     const later = await post('k1', 'a day later')
     t.match(later, [200, {}])
     t.notSame(later, first)
     t.strictSame(await post('k1', 'a day later'), later)
-    t.equal(await made(), 7)
+    t.equal(await created(), 7)
 
     if (what === 'session') {
       const elsewhere = await post('k1', 'a day later', 7, `/${other}/session`)
-      t.match(elsewhere, [200, { case_id: other }], 'a key is for one path')
+      t.match(elsewhere, [200, { case_id: other }], 'a key belongs to one path')
       t.match(await post('k1', 'a day later', 8), [400, { error_code: 2 }])
-    } else t.match(await post('k1', 'a day later', 8), [200, { user_id: 8 }], 'a key is of one therapist')
+    } else t.match(await post('k1', 'a day later', 8), [200, { user_id: 8 }], 'a key belongs to one therapist')
   })
 }
 
-t.test('what a key may be', async (t) => {
+t.test('a key is any text of 1 to 255 characters', async (t) => {
   const { call, host } = await contents(t)
   const post = (key: string) => call({ ...host.as(7), 'idempotency-key': key }, 'POST', '', { given_name: 'a' })
   t.match(await post(''), [422, { detail: [{ loc: ['header', 'idempotency-key'] }] }])
@@ -83,10 +83,10 @@ t.test('what a key may be', async (t) => {
     t.strictSame(await post(key), first, key)
     answers.push(first)
   }
-  t.equal(new Set(answers.map((answer) => JSON.stringify(answer))).size, answers.length, 'each is another key')
+  t.equal(new Set(answers.map((answer) => JSON.stringify(answer))).size, answers.length, 'all keys differ')
 })
 
-t.test('of what was deleted, and of what a client sent, no key remembers anything', async (t) => {
+t.test('a key contains nothing that the client sent, and is deleted with its case or session', async (t) => {
   const { call, db, host, newCase } = await contents(t)
   const keyed = { ...host.as(7), 'idempotency-key': 'Kim Jiu' }
   const [id = 0] = ids(await call(keyed, 'POST', '', { given_name: 'Jiu' }).then(([status, made]) => [status, [made]]))
@@ -95,13 +95,13 @@ t.test('of what was deleted, and of what a client sent, no key remembers anythin
   t.equal(await db.$count(idempotencyKeys), 3)
   t.notMatch(JSON.stringify(await db.select().from(idempotencyKeys)), /jiu/i)
   t.strictSame(await call(7, 'DELETE', `/${id}`), [200, true])
-  t.match(await db.select().from(idempotencyKeys), [{ caseId: null }], 'only that of the other case')
+  t.match(await db.select().from(idempotencyKeys), [{ caseId: null }], 'only the key of the other session is left')
   const [session] = await db.select().from(sessions)
   t.strictSame(await call(7, 'DELETE', `/${kept}/session/${session?.id}`), [200, true])
   t.equal(await db.$count(idempotencyKeys), 0)
 })
 
-t.test('a browser may send the header', async (t) => {
+t.test('CORS allows a browser to send the header', async (t) => {
   const { host } = await contents(t)
   const response = await fetch(`${host.url}/contents/api/case`, {
     method: 'OPTIONS',

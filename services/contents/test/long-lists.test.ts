@@ -7,14 +7,14 @@ import { sql } from 'drizzle-orm'
 import t from 'tap'
 import { type Contents, contents, ids } from './support.ts'
 
-/** Cases whose descriptions are as large as they may be, all of one therapist. */
+/** Inserts cases of one therapist with descriptions of almost 16 KiB. */
 const fill = (db: Database, userId: number, count: number) =>
   db.execute(sql`
     insert into cases (user_id, given_name, description)
     select ${userId}, 'child ' || n, jsonb_build_object('age', n, 'note', repeat('x', 16300))
     from generate_series(1, ${count}::int) as n`)
 
-/** An answer whose body nobody reads yet. */
+/** Opens a response without reading its body. */
 async function open({ host }: Contents, userId: number, path = ''): Promise<IncomingMessage> {
   const request = get(`${host.url}/contents/api/case${path}`, { headers: host.as(userId), agent: false })
   const [response]: IncomingMessage[] = await once(request, 'response')
@@ -22,13 +22,13 @@ async function open({ host }: Contents, userId: number, path = ''): Promise<Inco
   return response
 }
 
-/** Waits until a number stays what it is. */
+/** Waits until a number has stopped changing, and returns it. */
 async function settled(value: () => number): Promise<number> {
   for (let before = -1; before !== value(); await sleep(250)) before = value()
   return value()
 }
 
-t.test('a list of 1,200 cases of 16 KiB is read as fast as it is taken', async (t) => {
+t.test('a list of 1,200 cases of 16 KiB is read only as fast as the client reads', async (t) => {
   let rows = 0
   const service = await contents(t, { rowsRead: (count) => (rows += count) })
   const { call, db } = service
@@ -36,11 +36,11 @@ t.test('a list of 1,200 cases of 16 KiB is read as fast as it is taken', async (
   await fill(db, 8, 30)
 
   const answer = await open(service, 7)
-  // What the kernel keeps for a reader that does not read is some 10 MB.
-  t.ok((await settled(() => rows)) < 900, `${rows} rows read for nobody`)
+  // The kernel buffers some 10 MB for a client that does not read.
+  t.ok((await settled(() => rows)) < 900, `${rows} rows read ahead`)
   const busy = await db.execute(sql`
     select from pg_stat_activity where datname = current_database() and state <> 'idle' and pid <> pg_backend_pid()`)
-  t.equal(busy.length, 0, 'no connection waits for the reader')
+  t.equal(busy.length, 0, 'no connection waits for the client')
   t.equal(answer.headers['content-type'], 'application/json; charset=utf-8')
   const all: { id: number }[] = JSON.parse(await text(answer))
   t.equal(all.length, 1_200)
@@ -48,7 +48,7 @@ t.test('a list of 1,200 cases of 16 KiB is read as fast as it is taken', async (
     ids([200, all]),
     Array.from({ length: 1_200 }, (_, n) => 1_200 - n),
   )
-  t.strictSame(await call(7, 'GET', '?skip=0&limit=10'), [200, all.slice(0, 10)], 'entries are those of a short list')
+  t.strictSame(await call(7, 'GET', '?skip=0&limit=10'), [200, all.slice(0, 10)], 'a short list has the same entries')
 
   for (const [query, from, to] of [
     ['?skip=5', 5, 1_200],
@@ -71,7 +71,7 @@ t.test('a list of 1,200 cases of 16 KiB is read as fast as it is taken', async (
   t.strictSame(await call(7, 'GET', '?keyword=child%2011&limit=112'), range(0, 111))
 })
 
-t.test('a list that nobody takes ends with its connection, and breaks off when the database does', async (t) => {
+t.test('a long list ends when its client disconnects, and is cut off when the database fails', async (t) => {
   let rows = 0
   const service = await contents(t, { rowsRead: (count) => (rows += count) })
   const { call, db } = service
@@ -80,25 +80,25 @@ t.test('a list that nobody takes ends with its connection, and breaks off when t
   const left = await open(service, 7)
   const before = await settled(() => rows)
   left.destroy()
-  t.ok((await settled(() => rows)) - before <= 40, 'at most the batches under way were read')
+  t.ok((await settled(() => rows)) - before <= 40, 'at most the batches that were being sent were read')
 
   const broken = await open(service, 7)
   await settled(() => rows)
   await db.execute(sql`alter table cases rename to away`)
   await t.rejects(text(broken), { code: 'ECONNRESET' })
-  t.match(await call(7, 'GET', ''), [500, { error_code: 500 }], 'a failure before the first byte is an answer')
+  t.match(await call(7, 'GET', ''), [500, { error_code: 500 }], 'a failure before the first byte returns an error')
   await db.execute(sql`alter table away rename to cases`)
   t.equal(ids(await call(7, 'GET', '')).length, 1_200)
 })
 
-t.test('one therapist has a share of the long answers', async (t) => {
+t.test('one therapist may hold a share of the long lists', async (t) => {
   const service = await contents(t)
   const { db, host } = service
   await fill(db, 7, 1_000)
   await fill(db, 8, 1_000)
   for (let n = 0; n < 12; n++) {
     const head = await fetch(`${host.url}/contents/api/case`, { method: 'HEAD', headers: host.as(7) })
-    t.equal(head.status, 200, 'one that is not sent gives its part back')
+    t.equal(head.status, 200, 'a HEAD holds no part of the share')
   }
   const held = await Promise.all(Array.from({ length: 8 }, () => open(service, 7)))
   for (const { statusCode } of held) t.equal(statusCode, 200)
@@ -106,14 +106,14 @@ t.test('one therapist has a share of the long answers', async (t) => {
   t.equal(refused.statusCode, 429)
   t.ok(Number(refused.headers['retry-after']) > 0)
   t.match(JSON.parse(await text(refused)), { error_code: 10 })
-  t.equal((await service.call(7, 'GET', '?limit=10'))[0], 200, 'short ones go on')
-  t.equal(ids(await service.call(8, 'GET', '')).length, 1_000, 'others notice nothing')
+  t.equal((await service.call(7, 'GET', '?limit=10'))[0], 200, 'short lists still work')
+  t.equal(ids(await service.call(8, 'GET', '')).length, 1_000, 'another therapist is not affected')
   for (const answer of held) answer.destroy()
   await sleep(50)
   t.equal(ids(await service.call(7, 'GET', '')).length, 1_000)
 })
 
-t.test('sessions alike', async (t) => {
+t.test('a list of 12,000 sessions is read only as fast as the client reads', async (t) => {
   let rows = 0
   const service = await contents(t, { rowsRead: (count) => (rows += count) })
   const { call, db, newCase } = service
@@ -121,7 +121,7 @@ t.test('sessions alike', async (t) => {
   await db.execute(sql`
     insert into sessions (case_id, name) select ${id}, repeat('가', 200) from generate_series(1, 12000) as n`)
   const answer = await open(service, 7, `/${id}/session?keyword=`)
-  t.ok((await settled(() => rows)) < 9_000, `${rows} rows read for nobody`)
+  t.ok((await settled(() => rows)) < 9_000, `${rows} rows read ahead`)
   const all: { id: number }[] = JSON.parse(await text(answer))
   t.equal(all.length, 12_000)
   t.strictSame(await call(7, 'GET', `/${id}/session?skip=0&limit=10`), [200, all.slice(0, 10)])

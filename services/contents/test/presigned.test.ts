@@ -5,12 +5,12 @@ import { eq } from 'drizzle-orm'
 import t from 'tap'
 import { type Contents, contents } from './support.ts'
 
-/** How an MP4 begins: one `ftyp` box. */
+/** The first box of an MP4 file. */
 const mp4 = Buffer.from('\0\0\0\x18ftypisom\0\0\x02\0isomiso2', 'latin1')
 
 const encodes = ({ db }: Contents) => db.$count(outbox, eq(outbox.name, 'encode-video'))
 
-/** A session, and a way to give it keys, upload to them and announce them. */
+/** Makes a session, and functions that issue keys for it, upload to them and announce the uploads. */
 async function presigned(t: Parameters<typeof contents>[0], options?: Parameters<typeof contents>[1]) {
   const service = await contents(t, options)
   const { db, store, call } = service
@@ -53,11 +53,11 @@ t.test('a PUT with the key of a finished upload starts the encode', async (t) =>
     [200, { name: 'Again', encoding_state_id: 2, origin_video_url: key }],
     'a used key changes nothing more',
   )
-  t.match(await db.select().from(videos), [{ etag, size: mp4.length }], 'what was announced cannot be swapped')
+  t.match(await db.select().from(videos), [{ etag, size: mp4.length }], 'an announced recording cannot be replaced')
   t.equal(await encodes(service), 1)
 })
 
-t.test('what is no waiting upload of this session is ignored', async (t) => {
+t.test('a key that is not an unused one of this session is ignored', async (t) => {
   const { service, caseId, path, issue, upload, put, call, newSession } = await presigned(t)
   const foreign = await issue(await newSession(7, caseId))
   await upload(foreign, mp4)
@@ -74,7 +74,7 @@ t.test('what is no waiting upload of this session is ignored', async (t) => {
   t.equal(await encodes(service), 0)
 })
 
-t.test('an upload that cannot count is refused, and nothing changes', async (t) => {
+t.test('an invalid upload is refused, and nothing changes', async (t) => {
   const { service, path, issue, upload, put, call } = await presigned(t, { uploadLimit: 1_000 })
   const before = await call(7, 'GET', path)
   const failed = (key: string) => [400, { message: `File [${key.split('/').at(-1)}] Upload failed.`, error_code: 1000 }]
@@ -89,10 +89,10 @@ t.test('an upload that cannot count is refused, and nothing changes', async (t) 
   const large = await issue()
   await upload(large, Buffer.concat([mp4, Buffer.alloc(1_000)]))
   t.match(await put(large), [413, { error_code: 9 }])
-  t.strictSame(await call(7, 'GET', path), before, 'neither name nor length')
+  t.strictSame(await call(7, 'GET', path), before, 'name and length are unchanged')
   t.equal(await encodes(service), 0)
   await upload(absent, mp4)
-  t.match(await put(absent), [200, { origin_video_url: absent }], 'it may be announced once it is there')
+  t.match(await put(absent), [200, { origin_video_url: absent }], 'it can be announced once the object exists')
 })
 
 t.test('ten announcements at once start one encode', async (t) => {
@@ -104,7 +104,7 @@ t.test('ten announcements at once start one encode', async (t) => {
   t.equal(await encodes(service), 1)
 })
 
-t.test('of two uploads the newer wins, however late the older is announced', async (t) => {
+t.test('the newer of two uploads becomes current, however late the older is announced', async (t) => {
   const { db, issue, upload, put } = await presigned(t)
   const older = await issue()
   const newer = await issue()

@@ -6,9 +6,9 @@ import Value from 'typebox/value'
 import { Trend } from '../src/reports/trend.ts'
 import { contents, invalid } from './support.ts'
 
-const taken = [200, { msg: 'analyze report upload success!' }]
+const accepted = [200, { msg: 'analyze report upload success!' }]
 
-/** A report of these levels. */
+/** Returns a report with these levels. */
 const reports = (levels: Record<string, number>) => ({
   reports: Object.fromEntries(
     Object.entries(levels).map(([category, level]) => [
@@ -18,7 +18,7 @@ const reports = (levels: Record<string, number>) => ({
   ),
 })
 
-/** A stored script version, as the script service leaves it. */
+/** Inserts a stored script version, as the script service does. */
 async function saveScript(db: Database, sessionId: number, version: number) {
   const [row] = await db
     .insert(scriptVersions)
@@ -45,7 +45,7 @@ async function withCase(t: Test) {
     at,
     deliver: (sessionId: number, body: unknown, query = '') =>
       call(host.withClaims({ scope: 'reports:write' }), 'POST', `${at(sessionId)}${query}`, body),
-    /** What the headers of a GET say of where a report comes from. */
+    /** Returns the headers of a GET that tell which script a report was scored from. */
     async provenance(path: string) {
       const response = await fetch(`${host.url}/contents/api/case${path}`, {
         headers: { ...host.as(7), origin: 'http://localhost:3000' },
@@ -64,17 +64,17 @@ async function withCase(t: Test) {
   }
 }
 
-t.test('a report names its script, and says when that was changed', async (t) => {
+t.test('a report names its script version, and whether the script has changed since', async (t) => {
   const { db, call, caseId, newSession, at, deliver, provenance } = await withCase(t)
   const id = await newSession(7, caseId)
   const state = async () => Object((await call(7, 'GET', `/${caseId}/session/${id}`))[1]).analyze_state_id
   t.same(await call(7, 'GET', `${at(id)}/versions`), [200, []])
 
-  t.same(await deliver(id, reports({ A: 1 })), taken)
+  t.same(await deliver(id, reports({ A: 1 })), accepted)
   t.same(await provenance(at(id)), ['1', null, null, null], 'scored from no script of ours')
 
   await saveScript(db, id, 1)
-  t.same(await deliver(id, reports({ A: 2 })), taken)
+  t.same(await deliver(id, reports({ A: 2 })), accepted)
   t.same(await provenance(at(id)), ['2', '1', '1', 'false'])
   t.equal(await state(), 3)
 
@@ -82,10 +82,10 @@ t.test('a report names its script, and says when that was changed', async (t) =>
   t.same(await provenance(at(id)), ['2', '1', '3', 'true'])
   t.equal(await state(), 1)
 
-  t.same(await deliver(id, reports({ A: 3 }), '?script_version=1'), taken)
+  t.same(await deliver(id, reports({ A: 3 }), '?script_version=1'), accepted)
   t.same(await provenance(at(id)), ['3', '1', '3', 'true'], 'it came too late')
   t.equal(await state(), 1, 'and the analysis stays due')
-  t.same(await deliver(id, reports({ A: 4 }), '?script_version=3'), taken)
+  t.same(await deliver(id, reports({ A: 4 }), '?script_version=3'), accepted)
   t.same(await provenance(at(id)), ['4', '3', '3', 'false'])
   t.equal(await state(), 3)
 
@@ -107,7 +107,7 @@ t.test('a report names its script, and says when that was changed', async (t) =>
   t.equal((await db.$count(reportVersions)) + (await db.$count(scriptVersions)), 0, 'neither holds the other')
 })
 
-t.test('what is no version is refused', async (t) => {
+t.test('an unknown version is refused', async (t) => {
   const { db, call, caseId, newSession, at, deliver } = await withCase(t)
   const id = await newSession(7, caseId)
   const other = await newSession(7, caseId)
@@ -117,7 +117,7 @@ t.test('what is no version is refused', async (t) => {
     t.match(await deliver(id, reports({ A: 1 }), query), invalid(['query', 'script_version']), version)
   }
   t.equal(await db.$count(reportVersions), 0, 'not even that of another session')
-  t.same(await deliver(id, reports({ A: 1 })), taken)
+  t.same(await deliver(id, reports({ A: 1 })), accepted)
   t.match(await call(7, 'GET', `${at(id)}/versions/1`), [200, {}], 'no number was spent')
   t.match(await call(7, 'GET', `${at(id)}/versions/2`), [400, { error_code: 7 }])
   t.match(await call(7, 'GET', `${at(id)}/versions/x`), invalid(['path', 'version']))
@@ -125,7 +125,7 @@ t.test('what is no version is refused', async (t) => {
   t.match(await call(8, 'GET', `${at(id)}/versions/1`), [400, { error_code: 2 }])
 })
 
-t.test('the trend of a case', async (t) => {
+t.test('the trend shows the levels of a case', async (t) => {
   const { db, store, call, caseId, newCase, newSession, deliver } = await withCase(t)
   const trend = `/${caseId}/report-trend`
   t.same(await call(7, 'GET', trend), [200, { sessions: [], categories: [] }])
@@ -162,10 +162,10 @@ t.test('the trend of a case', async (t) => {
       ],
     },
   ]
-  t.same(await call(7, 'GET', trend), drawn, 'by date, of the newest reports')
+  t.same(await call(7, 'GET', trend), drawn, 'sorted by date, from the newest reports')
   t.match(await call(8, 'GET', trend), [400, { error_code: 2 }])
 
-  // Rows of before the column: what is stored does not change, so the test steps over the guard.
+  // Rows older than the column have no levels. A trigger forbids this change, so the test disables it.
   await db.transaction(async (tx) => {
     await tx.execute(sql`set local session_replication_role = replica`)
     await tx.update(reportVersions).set({ levels: null }).where(eq(reportVersions.sessionId, first))
@@ -174,10 +174,10 @@ t.test('the trend of a case', async (t) => {
   const newest = and(eq(reportVersions.sessionId, first), eq(reportVersions.version, 2))
   const [row] = await db.select().from(reportVersions).where(newest)
   await store.delete([inFolder('analyze_report', row?.path ?? '')])
-  t.match(await call(7, 'GET', trend), [400, { error_code: 1001 }], 'rather than drawn without them')
+  t.match(await call(7, 'GET', trend), [400, { error_code: 1001 }], 'no trend leaves out a report')
 })
 
-t.test('the trend of a thousand reports that have nothing in common is bounded', async (t) => {
+t.test('the trend of a thousand reports with different categories is bounded', async (t) => {
   const { db, call, caseId } = await withCase(t)
   await db.execute(sql`
     with made as (

@@ -6,13 +6,13 @@ import { contentsApp } from '../src/app.ts'
 import { type Contents, contents, invalid } from './support.ts'
 
 const token = [401, { message: 'access token is invalid', error_code: 0 }]
-const taken = [200, { msg: 'analyze report upload success!' }]
+const accepted = [200, { msg: 'analyze report upload success!' }]
 
 const interaction = { C1: '무서워요.', T1: '무서웠구나.', TF: 'T', Description: 'Named at once.' }
 const report = { category: 'Emotion Reflection', descriptions: 'Often.', interactions: [interaction], level: 4 }
 const reports = (more = {}) => ({ reports: { 'Emotion Reflection': { ...report, ...more } } })
 
-/** What the analysis system's token claims. */
+/** The claims of the analysis system's token. */
 const writer = { scope: 'reports:write' }
 
 async function withSession(service: Contents) {
@@ -30,7 +30,7 @@ t.test('a report is served as it was sent', async (t) => {
   const none = [400, { message: `No analyze report found for session ID ${sessionId}`, error_code: 7 }]
   t.strictSame(await call(7, 'GET', path), none)
   const sent = `\n{ "reports" : {"음성": ${JSON.stringify({ ...report, more: 1 })}},  "model": "m", "n": 1.0 }\n`
-  t.strictSame(await deliver(sent), taken)
+  t.strictSame(await deliver(sent), accepted)
   const response = await fetched()
   t.equal(response.status, 200)
   t.equal(await response.text(), sent)
@@ -45,7 +45,7 @@ t.test('a report is served as it was sent', async (t) => {
   })
   t.match(await call(7, 'GET', session), [200, { analyze_url: key, analyze_state_id: 3 }])
 
-  t.strictSame(await deliver(reports({ level: -1, interactions: [] })), taken)
+  t.strictSame(await deliver(reports({ level: -1, interactions: [] })), accepted)
   t.strictSame(await call(7, 'GET', path), [200, reports({ level: -1, interactions: [] })], 'the newest counts')
   t.match(await call(7, 'GET', session), [
     200,
@@ -55,17 +55,17 @@ t.test('a report is served as it was sent', async (t) => {
     { version: 1, state: 'stored', size: Buffer.byteLength(sent) },
     { version: 2, state: 'stored' },
   ])
-  t.strictSame(await deliver({ reports: {} }), taken)
+  t.strictSame(await deliver({ reports: {} }), accepted)
 })
 
-t.test('a mark at the start of the bytes is served too', async (t) => {
+t.test('a byte order mark is served, too', async (t) => {
   const { deliver, fetched } = await withSession(await contents(t))
   const sent = Buffer.from(`\ufeff${JSON.stringify(reports())}`)
-  t.strictSame(await deliver(sent), taken)
+  t.strictSame(await deliver(sent), accepted)
   t.same(Buffer.from(await (await fetched()).arrayBuffer()), sent)
 })
 
-t.test('who may do what', async (t) => {
+t.test('only the analysis system delivers reports, and only therapists read them', async (t) => {
   const { db, host, call, caseId, sessionId, path, newCase, newSession } = await withSession(await contents(t))
   for (const who of [
     {},
@@ -92,7 +92,7 @@ t.test('who may do what', async (t) => {
     t.strictSame(await call(host.withClaims(writer), method, other), token, 'its token opens nothing else')
   }
   for (const scope of ['other reports:write', ['reports:write']]) {
-    t.strictSame(await call(host.withClaims({ scope }), 'POST', path, reports()), taken)
+    t.strictSame(await call(host.withClaims({ scope }), 'POST', path, reports()), accepted)
   }
   const foreign = await newCase(8)
   t.match(await call(8, 'GET', path), [400, { error_code: 2 }])
@@ -110,7 +110,7 @@ t.test('who may do what', async (t) => {
   t.match(await call(7, 'GET', `/${caseId}/session/1e3/analyze-report`), invalid(['path', 'session_id']))
 })
 
-t.test('what is no report is refused', async (t) => {
+t.test('an invalid report is refused', async (t) => {
   const { db, session, call, deliver } = await withSession(await contents(t))
   const inside = (...loc: (string | number)[]) => invalid(['body', 'reports', 'Emotion Reflection', ...loc])
   for (const body of ['', '{', 'null', '[]', '"x"', '{"reports":{},"__proto__":1}', Buffer.from([0x7b, 0xff, 0x7d])]) {
@@ -131,20 +131,20 @@ t.test('what is no report is refused', async (t) => {
   const many = Array.from({ length: 10_001 }, () => ({ C1: '', T1: '' }))
   t.match(await deliver(reports({ interactions: many })), inside('interactions'))
   const numbers = (count: number) => JSON.stringify(reports()).replace('[', `[${'1,'.repeat(count)}`)
-  t.match(await deliver(numbers(90_000)), inside('interactions'), 'one fault for all of them')
+  t.match(await deliver(numbers(90_000)), inside('interactions'), 'one error for all of them')
   t.match(await deliver(numbers(900_000)), invalid(['body']), 'more values than are parsed')
   const names = Array.from({ length: 101 }, (_, n) => [`report ${n}`, report])
   t.match(await deliver({ reports: Object.fromEntries(names) }), invalid(['body', 'reports']))
   t.match(await deliver({ ...reports(), padding: 'x'.repeat(5 * 1024 ** 2) }), [413, { error_code: 9 }])
   t.equal(await db.$count(reportVersions), 0)
   t.match(await call(7, 'GET', session), [200, { analyze_url: null, analyze_state_id: 5 }])
-  t.strictSame(await deliver({ ...reports(), padding: 'x'.repeat(5 * 1024 ** 2 - 1_000) }), taken, 'just below')
+  t.strictSame(await deliver({ ...reports(), padding: 'x'.repeat(5 * 1024 ** 2 - 1_000) }), accepted, 'just below')
 })
 
-t.test('ten at once get the versions 1 to 10, and the highest counts', async (t) => {
+t.test('ten concurrent deliveries get the versions 1 to 10, and the highest is current', async (t) => {
   const { db, call, path, session, deliver } = await withSession(await contents(t))
   const answers = await Promise.all(Array.from({ length: 10 }, (_, n) => deliver(reports({ descriptions: `${n}` }))))
-  for (const answer of answers) t.strictSame(answer, taken)
+  for (const answer of answers) t.strictSame(answer, accepted)
   const rows = await db.select().from(reportVersions).orderBy(reportVersions.version)
   t.same(
     rows.map(({ version, state }) => [version, state]),
@@ -154,7 +154,7 @@ t.test('ten at once get the versions 1 to 10, and the highest counts', async (t)
   t.equal((await call(7, 'GET', path))[0], 200)
 })
 
-/** The service on a store of which some calls are replaced. */
+/** Starts the service on a store of which some calls are replaced. */
 async function failing(t: Parameters<typeof contents>[0], broken: (whole: ObjectStore) => Partial<ObjectStore>) {
   const service = await contents(t)
   const { db, store } = service
@@ -184,17 +184,17 @@ const keysOf = async (store: ObjectStore) => {
   return keys
 }
 
-t.test('a report that is slow does not replace a newer one', async (t) => {
+t.test('a slow delivery does not replace a newer report', async (t) => {
   let puts = 0
   const { call, path, session, deliver, post } = await failing(t, (whole) => ({
     async put(key, body, options) {
       puts += 1
-      // The first has its number and writes still, when the second comes and is done.
-      if (puts === 1) t.strictSame(await deliver(reports({ descriptions: 'newer' })), taken)
+      // The first has its version number and is still writing while the second is delivered.
+      if (puts === 1) t.strictSame(await deliver(reports({ descriptions: 'newer' })), accepted)
       return whole.put(key, body, options)
     },
   }))
-  t.strictSame(await post(reports({ descriptions: 'older' })), taken)
+  t.strictSame(await post(reports({ descriptions: 'older' })), accepted)
   t.match(await call(7, 'GET', session), [
     200,
     { analyze_url: /analyze_report_v2-[0-9a-f]{32}\.json$/, analyze_state_id: 3 },
@@ -202,7 +202,7 @@ t.test('a report that is slow does not replace a newer one', async (t) => {
   t.strictSame(await call(7, 'GET', path), [200, reports({ descriptions: 'newer' })])
 })
 
-t.test('the store fails while a report comes', async (t) => {
+t.test('a delivery fails while the store is down', async (t) => {
   let down = true
   const { db, store, call, session, path, post } = await failing(t, (whole) => ({
     put: (key, body, options) => (down ? Promise.reject(new Error('down')) : whole.put(key, body, options)),
@@ -211,13 +211,13 @@ t.test('the store fails while a report comes', async (t) => {
   t.equal(await db.$count(reportVersions), 0)
   t.match(await call(7, 'GET', session), [200, { analyze_url: null, analyze_state_id: 5 }])
   down = false
-  t.strictSame(await post(reports()), taken)
+  t.strictSame(await post(reports()), accepted)
   t.match(await db.select().from(reportVersions), [{ version: 2 }], 'a gap, and no number twice')
   t.strictSame(await call(7, 'GET', path), [200, reports()])
   t.equal((await keysOf(store)).length, 1)
 })
 
-t.test('the session is deleted while a report comes', async (t) => {
+t.test('the session is deleted during a delivery', async (t) => {
   const { db, store, sessionId, call, session, post } = await failing(t, (whole) => ({
     async put(key, body, options) {
       const stored = await whole.put(key, body, options)
@@ -230,12 +230,12 @@ t.test('the session is deleted while a report comes', async (t) => {
   t.same(await keysOf(store), [], 'nothing is left behind')
 })
 
-t.test('the stored report cannot be read', async (t) => {
+t.test('a stored report that cannot be read is an error', async (t) => {
   let down = true
   const { db, store, deliver, get } = await failing(t, (whole) => ({
     get: (key, options) => (down ? Promise.reject(new Error('down')) : whole.get(key, options)),
   }))
-  t.strictSame(await deliver(reports()), taken)
+  t.strictSame(await deliver(reports()), accepted)
   const [row] = await db.select().from(reportVersions)
   const failed = [400, { message: `File [${row?.path.split('/').at(-1)}] Download failed.`, error_code: 1001 }]
   t.strictSame(await get(), failed, 'the store is down')

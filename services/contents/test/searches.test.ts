@@ -2,11 +2,11 @@ import { sql } from 'drizzle-orm'
 import t from 'tap'
 import { contents } from './support.ts'
 
-t.test('searches of one therapist that take long keep nobody waiting', async (t) => {
+t.test('slow searches of one therapist do not delay others', async (t) => {
   const { call, db, host, newCase } = await contents(t)
   await newCase(7)
   await newCase(8)
-  // A search for `slow` lasts until this connection lets it go on, or for the 5 s that a heavy statement has.
+  // A search for `slow` waits for this connection's lock, or until the 5 s timeout of a heavy statement.
   await db.execute(sql`
     create or replace function search_fold(value text) returns text language plpgsql stable as $$
     begin
@@ -22,7 +22,7 @@ t.test('searches of one therapist that take long keep nobody waiting', async (t)
   t.match(await call(8, 'GET', '?limit=1'), [200, [{ user_id: 8 }]])
   t.match(await call(8, 'GET', '?keyword=%EC%A7%80%EC%9A%B0'), [200, [{ user_id: 8 }]])
   t.match(await call(8, 'POST', '', { given_name: 'a' }), [200, { user_id: 8 }])
-  t.match(await call(7, 'GET', '?limit=1'), [200, [{ user_id: 7 }]], 'nor the therapist, for what is no search')
+  t.match(await call(7, 'GET', '?limit=1'), [200, [{ user_id: 7 }]], 'the therapist can read lists meanwhile')
   const more = Array.from({ length: 16 }, () =>
     fetch(`${host.url}/contents/api/case?keyword=slow`, { headers: host.as(7) }),
   )
@@ -34,10 +34,10 @@ t.test('searches of one therapist that take long keep nobody waiting', async (t)
   held.release()
   const answers = await Promise.all(slow)
   await Promise.all(more)
-  t.equal(answers.at(-1)?.[0], 200, 'those that waited are answered')
+  t.equal(answers.at(-1)?.[0], 200, 'the searches that waited succeed')
 })
 
-t.test('deletions of one therapist that wait for each other keep nobody waiting', async (t) => {
+t.test('deletions of one therapist that wait for each other do not delay others', async (t) => {
   const { call, db, newCase } = await contents(t)
   const id = await newCase(7)
   await newCase(8)

@@ -17,7 +17,7 @@ const noCase = (id: number) => [400, { message: `Case ${id} not found`, error_co
 const missing = (id: number) => [400, { message: `Session ${id} not found`, error_code: 3 }]
 const day = (timeZone: string) => new Intl.DateTimeFormat('sv-SE', { timeZone }).format(new Date())
 
-/** What a new session looks like on the wire, all fourteen keys. */
+/** The fourteen keys of a new session on the wire. */
 const fresh = (caseId: number, id: number) => ({
   id,
   name: 'First',
@@ -35,10 +35,10 @@ const fresh = (caseId: number, id: number) => ({
   analyze_url: null,
 })
 
-t.test('create, read, replace', async (t) => {
+t.test('a session is created, read and replaced', async (t) => {
   const { call, db, newCase } = await contents(t)
   const caseId = await newCase(7)
-  // As the client sends it: everything null but the name.
+  // The client sends null for everything except the name.
   const { encoding_state_id: _, analyze_url: __, ...keys } = fresh(0, 0)
   const sent = { ...Object.fromEntries(Object.keys(keys).map((key) => [key, null])), name: 'First' }
   const [status, created] = await call(7, 'POST', `/${caseId}/session`, { data: sent })
@@ -88,7 +88,7 @@ t.test('create, read, replace', async (t) => {
   )
 })
 
-t.test('pointers show as the paths of their rows', async (t) => {
+t.test('a session shows the paths of its current rows', async (t) => {
   const { call, db, newCase, newSession } = await contents(t)
   const caseId = await newCase(7)
   const sessionId = await newSession(7, caseId)
@@ -151,7 +151,7 @@ t.test('pointers show as the paths of their rows', async (t) => {
   for (const table of [videos, renditions, scriptVersions, reportVersions]) t.equal(await db.$count(table), 0)
 })
 
-t.test('what is refused', async (t) => {
+t.test('invalid sessions are refused', async (t) => {
   const { call, newCase, newSession } = await contents(t)
   const caseId = await newCase(7)
   const sessionId = await newSession(7, caseId)
@@ -191,7 +191,7 @@ t.test('what is refused', async (t) => {
   t.strictSame(await call(7, 'GET', `/${caseId}/session`), [200, [fresh(caseId, sessionId)]])
 })
 
-t.test('a session belongs to its case, and that to its therapist', async (t) => {
+t.test('a session belongs to its case, and the case to its therapist', async (t) => {
   const { call, newCase, newSession } = await contents(t)
   const caseId = await newCase(7)
   const sessionId = await newSession(7, caseId)
@@ -234,7 +234,7 @@ t.test('a session belongs to its case, and that to its therapist', async (t) => 
   t.same(ids(await call(7, 'GET', `/${second}/session`)), [])
 })
 
-t.test('pages and keyword', async (t) => {
+t.test('the list of sessions has pages and a keyword', async (t) => {
   const { call, db, newCase, newSession } = await contents(t)
   const caseId = await newCase(7)
   const elsewhere = await newCase(7)
@@ -277,7 +277,7 @@ t.test('pages and keyword', async (t) => {
   t.match(await call(7, 'GET', `/${caseId}`), [200, { session_count: 25 }])
 })
 
-t.test('dates are days in the zone', async (t) => {
+t.test('dates are days in the time zone', async (t) => {
   const { call, db, newCase, newSession } = await contents(t)
   const caseId = await newCase(7)
   await newSession(7, caseId)
@@ -287,7 +287,7 @@ t.test('dates are days in the zone', async (t) => {
   t.match(await call(7, 'GET', `/${caseId}/session`), [200, [{ created_date: '2026-02-28' }]])
 })
 
-t.test('delete', async (t) => {
+t.test('a session is deleted with everything below it', async (t) => {
   const { call, db, newCase, newSession } = await contents(t)
   const caseId = await newCase(7)
   const id = await newSession(7, caseId)
@@ -315,7 +315,7 @@ t.test('delete', async (t) => {
   ])
 })
 
-t.test('sessions made while their case is deleted are gone or refused, never left over', async (t) => {
+t.test('sessions created while their case is deleted are deleted or refused, never left over', async (t) => {
   const { call, db, newCase } = await contents(t)
   const caseId = await newCase(7)
   const answers = await Promise.all([

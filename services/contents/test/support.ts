@@ -6,21 +6,21 @@ import type { Database } from '@playtherapy/schema'
 import { type Teardown, type TestHost, testDatabase, testHost } from '@playtherapy/testing'
 import { contentsApp } from '../src/app.ts'
 
-/** What an answer was: status and parsed body. */
+/** Status and parsed body of a response. */
 export type Answer = [status: number, body: unknown]
 
 export interface Contents {
   db: Database
   store: FileStore
   host: TestHost
-  /** A request by a therapist, or with the headers given; `body` goes out as JSON, text and bytes as they are. */
+  /** Sends a request as a therapist or with these headers; a text or bytes are sent as they are, all else as JSON. */
   call(who: number | object, method: string, path: string, body?: unknown): Promise<Answer>
-  /** The id of a new case, of a new session. */
+  /** These create a case or session and return its id. */
   newCase(userId: number, body?: object): Promise<number>
   newSession(userId: number, caseId: number, data?: object): Promise<number>
 }
 
-/** The same database, which tells how many rows each of its prepared statements has read. */
+/** Returns the same database, which reports how many rows each of its prepared statements has read. */
 function counted(db: Database, rowsRead: (count: number) => void): Database {
   const unsafe = new Proxy(db.$client.unsafe, {
     apply(target, self, values) {
@@ -38,7 +38,7 @@ function counted(db: Database, rowsRead: (count: number) => void): Database {
   return new Proxy(db, { get: (target, key) => (key === '$client' ? client : Reflect.get(target, key)) })
 }
 
-/** The contents service on a database and an object store of the test's own. */
+/** Starts the contents service on a new database and a new folder store. */
 export async function contents(
   t: Teardown,
   { timeZone = 'Asia/Seoul', uploadLimit = 1_000_000, rowsRead = (_count: number) => {} } = {},
@@ -80,13 +80,13 @@ export async function contents(
   }
 }
 
-/** An answer that refuses input, with the places of its faults. */
+/** The response that refuses input because of errors at these places. */
 export const invalid = (...places: (string | number)[][]) => [
   422,
   { message: 'The request is not valid', error_code: 8, detail: places.map((loc) => ({ loc })) },
 ]
 
-/** The ids of a list. */
+/** Returns the ids of a list. */
 export const ids = ([status, body]: Answer) => {
   if (status !== 200 || !Array.isArray(body)) throw new Error(`no list: ${JSON.stringify(body)}`)
   return body.map((item: { id: number }) => item.id)

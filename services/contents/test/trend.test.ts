@@ -10,7 +10,7 @@ const session = (session_id: number, day: string, levels: Record<string, number>
   levels: levels && Object.entries(levels),
 })
 
-t.test('levels go by date, a gap where a session has none', async (t) => {
+t.test('levels are sorted by date and null where a session has none', async (t) => {
   const trend = reportTrend([
     session(9, '2026-03-09', { Questioning: 0, 'Emotion Reflection': 4, constructor: 1 }),
     session(12, '2026-03-01', { 'Emotion Reflection': 2, Questioning: -1 }),

@@ -3,7 +3,7 @@ import type { FastifyPluginAsync } from 'fastify'
 import { type PlaybackOptions, playbackRoutes } from './playback/routes.ts'
 import { type UploadOptions, uploadRoutes } from './upload/routes.ts'
 
-/** The media service: recordings come in and are played. Every route belongs to a session of the caller. */
+/** The media service: upload and playback of recordings. Every route belongs to a session of the caller. */
 export const mediaApp =
   (options: UploadOptions & PlaybackOptions): FastifyPluginAsync =>
   async (app) => {

@@ -13,13 +13,13 @@ export const MediaConfig = Type.Object({
     default: leastRate,
     minimum: 1,
     description:
-      'An upload that is slower over a minute is broken off; the time in which the store is slow does not count',
+      'An upload that is slower than this over a minute is aborted; time spent waiting for the object store is not counted',
   }),
   PLAYBACK_ACCEL_PREFIX: Type.Optional(
     Type.String({
       pattern: '^/([\\w-]+/)+$',
       description:
-        'Internal location of an nginx before us that then reads recordings from the store itself, `/objects/` in `.docker/nginx.conf`; only behind such a one',
+        'Internal location by which the nginx in front of this service reads recordings from the store itself: `/objects/` in `.docker/nginx.conf`; unset without such an nginx',
     }),
   ),
 })

@@ -21,7 +21,7 @@ await serve({
         ...(prefix && { gateway: { prefix, findPlace: createFindPlace(s3From(config)) } }),
       }),
     )
-    // Not waited for: without a store there is all else to serve, and the first request for a URL asks again.
+    // The start does not wait for this: all else works without a store, and the first request for a URL checks again.
     app.addHook('onReady', async () => {
       store.judgeUploads().then(
         ({ safe, notice }) => notice && (safe ? app.log.warn(notice) : app.log.error(notice)),

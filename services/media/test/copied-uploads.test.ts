@@ -1,4 +1,4 @@
-/** What is announced is what its therapist brought: no copy of another's, and nothing that says more than bytes. */
+/** A presigned upload is accepted only if it is no copy of another therapist's recording and a plain PUT left it. */
 import { announceOriginal } from '@playtherapy/intake'
 import { createS3Store } from '@playtherapy/object-store'
 import { outbox, sessions, videos } from '@playtherapy/schema'
@@ -13,7 +13,7 @@ const skip = storeBackends.includes('s3') ? false : 'there is no S3 server here'
 const refused = { name: 'StoreFailedError' }
 const type = { 'content-type': 'video/mp4' }
 
-/** Therapist 7 and 8 with a session each, who upload by presigned URLs and announce what they brought. */
+/** Therapists 7 and 8, with a session each, upload by presigned URLs and announce their uploads. */
 async function twoTherapists(t: Test) {
   const media = await testMedia(t, { store: await testStore(t, 's3') })
   const { db, host, store } = media
@@ -30,7 +30,7 @@ async function twoTherapists(t: Test) {
   return { media, another, bring, announce, encodes }
 }
 
-t.test('no URL is given out where it would open more than a PUT', { skip }, async (t) => {
+t.test('no URL is issued if it would allow more than a PUT', { skip }, async (t) => {
   const store = createS3Store(await bareBucket(t))
   t.teardown(() => store.close())
   const media = await testMedia(t, { store })
@@ -40,11 +40,11 @@ t.test('no URL is given out where it would open more than a PUT', { skip }, asyn
     [503, { error_code: 10, message: /^Uploads straight to the object store are off here/ }],
   )
   t.equal(refused.headers.get('retry-after'), '60')
-  t.strictSame(await media.left(), { objects: [], rows: [] }, 'and nothing is left of it')
-  t.equal((await media.upload(form(['file', clip()]))).status, 201, 'uploads through the service go on')
+  t.strictSame(await media.left(), { objects: [], rows: [] }, 'nothing is left behind')
+  t.equal((await media.upload(form(['file', clip()]))).status, 201, 'uploads through the service still work')
 })
 
-t.test('an upload that set more than bytes does not count', { skip }, async (t) => {
+t.test('an upload that set more than bytes and a type is refused', { skip }, async (t) => {
   const { media, bring, announce, encodes } = await twoTherapists(t)
   const obeyed: Record<string, string>[] = [
     { 'x-amz-meta-attempt': 'x' },
@@ -61,11 +61,11 @@ t.test('an upload that set more than bytes does not count', { skip }, async (t) 
   t.equal(
     await announce(await bring(7, clip(), { 'cache-control': 'no-cache' })),
     true,
-    'as open developer tools send it',
+    'open developer tools send this header',
   )
 })
 
-t.test('what may be a copy of another therapist’s recording does not count', { skip }, async (t) => {
+t.test('a possible copy of another therapist’s recording is refused', { skip }, async (t) => {
   const { media, another, bring, announce, encodes } = await twoTherapists(t)
   const { db } = media
   const bytes = clip()
@@ -79,13 +79,17 @@ t.test('what may be a copy of another therapist’s recording does not count', {
   await t.rejects(announce(await bring(8, rendition)), refused, 'of a rendition')
   t.equal(await encodes(), 1)
 
-  t.equal(await announce(await bring(7, bytes, {}, await media.addSession(7))), true, 'one’s own may be there twice')
+  t.equal(
+    await announce(await bring(7, bytes, {}, await media.addSession(7))),
+    true,
+    'a therapist may upload a file twice',
+  )
   t.equal(await announce(await bring(8, clip())), true, 'another recording')
   const upload = await media.upload(form(['file', bytes]), media.host.as(8), media.pathOf(another))
-  t.equal(upload.status, 201, 'who has the bytes brings them through the service')
+  t.equal(upload.status, 201, 'the bytes themselves can be uploaded through the service')
 })
 
-t.test('what was there before another’s recording is no copy of it', { skip }, async (t) => {
+t.test('an upload that is older than another’s recording is no copy of it', { skip }, async (t) => {
   const { media, bring, announce } = await twoTherapists(t)
   const bytes = clip()
   t.equal(await announce(await bring(7, bytes)), true)

@@ -5,31 +5,31 @@ import t from 'tap'
 import { mediaApp } from '../src/app.ts'
 import { clip, form, openUpload } from './support.ts'
 
-/** A media service that reaches its database by a link which `meanwhile` may spoil: between object and commit. */
+/** Starts a media service behind a database link that a test can break between the stored object and the commit. */
 async function overFlakyLink(t: Teardown) {
   const { db, url } = await testDatabase(t)
   const link = await flakyLink(t, url)
   const store = await testStore(t, 'file')
-  // One connection, so that what goes over the link is in order.
+  // One connection keeps the statements on the link in order.
   const database = openDatabase({ url: link.url, max: 1, applicationName: 'test' })
   t.teardown(() => database.close())
-  let meanwhile = () => {}
-  const spoiling: ObjectStore = {
+  let afterPut = () => {}
+  const breaking: ObjectStore = {
     ...store,
     async put(...call) {
       const stored = await store.put(...call)
-      meanwhile()
+      afterPut()
       return stored
     },
   }
-  const app = mediaApp({ db: database.db, store: spoiling, phase: 'LOCAL', uploadLimit: 20_000_000 })
+  const app = mediaApp({ db: database.db, store: breaking, phase: 'LOCAL', uploadLimit: 20_000_000 })
   const host = await testHost(t, app)
   const { caseId, sessionId } = await seedSession(db, 7)
   const path = `/contents/api/case/${caseId}/session/${sessionId}/video`
   return {
     link,
-    async upload(spoil: () => void) {
-      meanwhile = spoil
+    async upload(breakLink: () => void) {
+      afterPut = breakLink
       const upload = openUpload(host.url + path, host.as(7))
       upload.request.end(form(['file', clip()]))
       const answer = await upload.answer
@@ -44,16 +44,16 @@ async function overFlakyLink(t: Teardown) {
 
 const kept = { status: 201, objects: 1, jobs: ['encode-video'], rows: ['stored'] }
 
-t.test('a database that restarts as an upload ends costs nothing', async (t) => {
+t.test('an upload survives a restart of the database at its end', async (t) => {
   const { link, upload } = await overFlakyLink(t)
-  const spoil = () => {
+  const breakLink = () => {
     link.cut()
     setTimeout(link.mend, 1_500)
   }
-  t.strictSame(await upload(spoil), kept)
+  t.strictSame(await upload(breakLink), kept)
 })
 
-t.test('a commit whose answer is lost counts, once', async (t) => {
+t.test('a commit whose response is lost is not repeated', async (t) => {
   const { link, upload } = await overFlakyLink(t)
   t.strictSame(await upload(() => link.loseAnswerAfter('encode-video')), kept)
 })

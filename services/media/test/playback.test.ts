@@ -14,7 +14,7 @@ const fetchVideo = (media: Media, headers = {}, method = 'GET') =>
   fetch(media.url, { method, headers: { ...media.auth, ...headers } })
 
 for (const backend of storeBackends) {
-  t.test(`${backend}: the encoded recording, whole and in ranges`, async (t) => {
+  t.test(`${backend}: the encoded recording is played, whole and in ranges`, async (t) => {
     const media = await testMedia(t, { store: await testStore(t, backend) })
     const bytes = clip(3_000_000)
     const size = bytes.length
@@ -48,7 +48,7 @@ for (const backend of storeBackends) {
       ['If-Range with another and a range beyond', { range: `bytes=${size}-`, 'if-range': '"other"' }, whole],
       ['If-None-Match with another', { 'if-none-match': '"other"' }, whole],
       ['If-Modified-Since an earlier date', { 'if-modified-since': earlier }, whole],
-      ['both, of which the ETag counts', { 'if-none-match': '"other"', 'if-modified-since': modified }, whole],
+      ['both, of which only the ETag is used', { 'if-none-match': '"other"', 'if-modified-since': modified }, whole],
     ]
     for (const [what, headers, [status, start = 0, end = 0]] of cases) {
       const response = await fetchVideo(media, headers)
@@ -89,14 +89,14 @@ for (const backend of storeBackends) {
     }
   })
 
-  t.test(`${backend}: an object that is gone, or not the one recorded`, async (t) => {
+  t.test(`${backend}: a missing or replaced object is not played`, async (t) => {
     const media = await testMedia(t, { store: await testStore(t, backend) })
     const { id, path, etag } = await addRendition(media, clip())
     const failed = [400, { message: `File [${path.split('/').at(-1)}] Download failed.`, error_code: 1001 }]
     await media.db.update(renditions).set({ etag: '"another"' }).where(eq(renditions.id, id))
     const changed = await fetchVideo(media)
     t.match([changed.status, await changed.json()], failed)
-    t.equal(changed.headers.get('etag'), null, 'an error is no version of the recording')
+    t.equal(changed.headers.get('etag'), null, 'an error has no ETag')
     await media.db.update(renditions).set({ etag }).where(eq(renditions.id, id))
     t.equal((await fetchVideo(media, { range: 'bytes=0-1' })).status, 206)
     await media.store.delete([`video/${path}`])
@@ -104,7 +104,7 @@ for (const backend of storeBackends) {
     t.match([missing.status, await missing.json()], failed)
   })
 
-  t.test(`${backend}: a client that leaves ends what was read for it`, async (t) => {
+  t.test(`${backend}: reads from the store end when the client disconnects`, async (t) => {
     const store = await testStore(t, backend)
     const read: Readable[] = []
     const watched: ObjectStore = {
@@ -130,7 +130,7 @@ for (const backend of storeBackends) {
   })
 }
 
-t.test('HEAD tells what GET would carry, and opens no object', async (t) => {
+t.test('HEAD returns the headers of a GET, and opens no object', async (t) => {
   const media = await testMedia(t, { store: storeThatIsDown() })
   const bytes = clip(50_000)
   const { etag } = await addRendition(media, bytes, await testStore(t, 'file'))
@@ -146,7 +146,7 @@ t.test('HEAD tells what GET would carry, and opens no object', async (t) => {
   t.match([down.status, await down.json()], [400, { error_code: 1001 }])
 })
 
-t.test('no encoded recording is code 5, also while the first is being encoded', async (t) => {
+t.test('a session without an encoded recording is errors.noVideo, also during its first encode', async (t) => {
   const media = await testMedia(t, { store: await testStore(t, 'file') })
   const wanted = [400, { message: `No video found for session ID ${media.sessionId}`, error_code: 5 }]
   const answer = async () => {

@@ -7,7 +7,7 @@ import { Value } from 'typebox/value'
 import { Presigned } from '../src/upload/schemas.ts'
 import { clip, testMedia } from './support.ts'
 
-/** A store whose presigned URLs can be used: S3 itself, or the folder behind its routes. */
+/** Makes a store with usable presigned URLs: S3 itself, or a folder store behind its routes. */
 async function reachable(t: Test, backend: 'file' | 's3'): Promise<ObjectStore> {
   if (backend === 's3') return testStore(t, backend)
   const directory = t.testdir()
@@ -17,7 +17,7 @@ async function reachable(t: Test, backend: 'file' | 's3'): Promise<ObjectStore> 
 }
 
 for (const backend of storeBackends) {
-  t.test(`${backend}: a presigned upload, from the URL to the announced encode`, async (t) => {
+  t.test(`${backend}: a presigned upload ends with an announced encode`, async (t) => {
     const store = await reachable(t, backend)
     const media = await testMedia(t, { store })
     const { db, caseId, sessionId } = media
@@ -33,9 +33,9 @@ for (const backend of storeBackends) {
       file_path: new RegExp(`^LOCAL/${caseId}/${sessionId}/\\d+-[0-9a-f]{32}\\.mp4$`),
     })
     t.same(Object.keys(first).sort(), ['file_path', 'presigned_url'])
-    t.not(first.file_path, second.file_path, 'each call gives a key of its own')
+    t.not(first.file_path, second.file_path, 'each call returns a new key')
     const head = await fetch(`${media.url}/presigned-url`, { method: 'HEAD', headers: media.auth })
-    t.equal(head.status, 404, 'and only a GET does')
+    t.equal(head.status, 404, 'a HEAD returns none')
     t.equal((await db.select().from(outbox)).length, 2)
     t.match(await db.select().from(outbox), [{ name: 'sweep-presigned' }, { name: 'sweep-presigned' }])
     const state = await fetch(`${media.url}/state`, { headers: media.auth })
@@ -50,13 +50,13 @@ for (const backend of storeBackends) {
       t.equal(put.status, 200)
     }
     const announced = await Promise.all([second, second, second].map(({ file_path }) => announce(file_path)))
-    t.same(announced.sort(), [false, false, true], 'announced once, however often and however fast it is asked')
+    t.same(announced.sort(), [false, false, true], 'one of three concurrent calls announces it')
     const [older, newer] = await db.select().from(videos).orderBy(videos.id)
     t.match(newer, { path: second.file_path, state: 'stored', size: bytes.length, container: 'mp4' })
     t.equal(newer?.etag, (await store.head(inFolder('video', second.file_path)))?.etag)
     t.match(await db.select().from(sessions), [{ videoId: newer?.id, encodingStateId: 1 }])
 
-    t.equal(await announce(first.file_path), true, 'one that is late')
+    t.equal(await announce(first.file_path), true, 'an older upload can be announced later')
     t.match((await db.select().from(videos).orderBy(videos.id))[0], { id: older?.id, state: 'superseded' })
     t.match(await db.select().from(sessions), [{ videoId: newer?.id }])
     const jobs = await db.select({ name: outbox.name }).from(outbox).orderBy(outbox.id)
@@ -67,7 +67,7 @@ for (const backend of storeBackends) {
   })
 }
 
-t.test('a flood of URLs for one session ends at a hundred', async (t) => {
+t.test('a session may have a hundred unused URLs', async (t) => {
   const media = await testMedia(t, { store: await reachable(t, 'file') })
   const values = Array.from({ length: 100 }, (_, index) => ({
     ...{ sessionId: media.sessionId, state: 'presigned' as const },

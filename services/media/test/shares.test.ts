@@ -1,4 +1,4 @@
-/** What one therapist, slow or hostile, leaves to the others. */
+/** One slow or hostile therapist leaves enough for the others. */
 import { once } from 'node:events'
 import { type IncomingMessage, request as openRequest } from 'node:http'
 import { connect } from 'node:net'
@@ -12,7 +12,7 @@ import { addRendition, clip, closing, form, isNothing, nothing, partOf, testMedi
 const busy = { status: 429, body: { error_code: 10 }, headers: { 'retry-after': /^\d+$/ } }
 const fileHead = partOf('file', 'a.mp4')
 
-/** The same store, which tells what is read from it. */
+/** Returns the same store with the list of all streams that were read from it. */
 function watched(store: ObjectStore) {
   const read: Readable[] = []
   const watching: ObjectStore = {
@@ -26,7 +26,7 @@ function watched(store: ObjectStore) {
   return { store: watching, read }
 }
 
-/** The same store, whose recordings begin and then stand still until `goOn` is called. */
+/** Returns the same store, whose recordings stop after their first bytes until `goOn` is called. */
 function halting(store: ObjectStore) {
   let goOn = () => {}
   const gate = new Promise<void>((resolve) => {
@@ -54,9 +54,9 @@ for (const backend of storeBackends) {
     await Promise.all(open.map((upload) => upload.write(Buffer.concat([Buffer.from(fileHead), clip()]))))
     await until('every upload', media.left, ({ rows }) => rows.length === 16)
     const whole = form(['file', clip()])
-    t.match(await media.upload(whole), busy, 'the share is taken')
+    t.match(await media.upload(whole), busy, 'the share is used up')
     t.match(await media.upload(whole, { 'content-length': String(whole.length) }), busy, 'whatever its length')
-    t.equal((await media.upload(whole, media.host.as(8), other)).status, 201, 'others notice nothing')
+    t.equal((await media.upload(whole, media.host.as(8), other)).status, 201, 'another therapist is not affected')
     const [first, ...rest] = open
     first?.request.end(closing)
     t.equal((await first?.answer)?.status, 201)
@@ -66,12 +66,12 @@ for (const backend of storeBackends) {
     const again = await Promise.all(Array.from({ length: 16 }, () => media.upload(whole)))
     t.ok(
       again.every(({ status }) => status === 201),
-      'what was broken off gave its place back',
+      'aborted uploads count no more',
     )
   })
 }
 
-t.test('a refused upload takes no place', async (t) => {
+t.test('a refused upload no longer counts', async (t) => {
   const media = await testMedia(t, { store: await testStore(t, 'file') })
   for (let n = 0; n < 20; n++) {
     t.equal((await media.upload(Buffer.from('{}'), { 'content-type': 'application/json' })).status, 422)
@@ -83,7 +83,7 @@ t.test('a refused upload takes no place', async (t) => {
   t.equal((await media.upload(form(['file', clip()]))).status, 201)
 })
 
-t.test('an upload that drips is cut, wherever it is', async (t) => {
+t.test('an upload that is too slow is aborted, in every part of the body', async (t) => {
   const media = await testMedia(t, { store: await testStore(t, 'file'), uploadIdleMs: 300 })
   const file = Buffer.concat([Buffer.from(fileHead), clip()])
   const boundary = fileHead.slice(0, fileHead.indexOf('\r\n'))
@@ -105,7 +105,7 @@ t.test('an upload that drips is cut, wherever it is', async (t) => {
     const seen = await upload.answer.catch(() => undefined)
     clearInterval(dripping)
     upload.request.destroy()
-    t.ok(!seen || seen.status === 422, `${where}: it is cut, or refused`)
+    t.ok(!seen || seen.status === 422, `${where}: it is aborted or refused`)
   }
   for (const length of [{}, { 'content-length': '9000000' }]) {
     await Promise.all(places.map((place) => drip(t, place, length)))
@@ -113,7 +113,7 @@ t.test('an upload that drips is cut, wherever it is', async (t) => {
   t.same(await until('the removal', media.left, isNothing), nothing, 'nothing is left')
 })
 
-t.test('what follows the end of the form is not waited for', async (t) => {
+t.test('an upload does not wait for bytes after the end of the form', async (t) => {
   const media = await testMedia(t, { store: await testStore(t, 'file') })
   for (const epilogue of ['x', '\r\n', '\r\nan epilogue\r\n', closing]) {
     const upload = media.open()
@@ -126,7 +126,7 @@ t.test('what follows the end of the form is not waited for', async (t) => {
   }
 })
 
-t.test('an upload on a slow line is taken, pauses and all', async (t) => {
+t.test('an upload on a slow connection with pauses is accepted', async (t) => {
   const media = await testMedia(t, { store: await testStore(t, 'file'), uploadIdleMs: 500, uploadLeastRate: 20_000 })
   const upload = media.open()
   await upload.write(fileHead)
@@ -138,7 +138,7 @@ t.test('an upload on a slow line is taken, pauses and all', async (t) => {
   t.equal((await upload.answer).status, 201)
 })
 
-t.test('the time in which the store is slow is not the client’s', async (t) => {
+t.test('an upload is not aborted because the store is slow', async (t) => {
   const store = await testStore(t, 'file')
   const slow: ObjectStore = {
     ...store,
@@ -173,24 +173,24 @@ t.test('one therapist’s players leave room for the others', async (t) => {
   t.match(
     { status: refused.status, body: await refused.json(), headers: Object.fromEntries(refused.headers) },
     busy,
-    'the share is taken',
+    'the share is used up',
   )
   const other = await play(8, media.pathOf(ids))
-  t.equal(other.status, 200, 'others notice nothing')
+  t.equal(other.status, 200, 'another therapist is not affected')
   playing.pop()?.request.destroy()
   const next = async () => {
     const one = await play()
     one.request.destroy()
     return one.status
   }
-  t.equal(await until('a free place', next, (status) => status === 200), 200, 'whoever leaves gives the place back')
+  t.equal(await until('a free place', next, (status) => status === 200), 200, 'a disconnected player counts no more')
   goOn()
   await Promise.all([other, ...playing].map(({ response }) => response?.resume() && once(response, 'end')))
-  t.equal((await fetch(media.url, { headers: media.auth })).status, 200, 'and whoever ends')
+  t.equal((await fetch(media.url, { headers: media.auth })).status, 200, 'nor does one that has ended')
 })
 
 for (const backend of storeBackends) {
-  t.test(`${backend}: requests that wait behind one another on a connection end with it`, async (t) => {
+  t.test(`${backend}: pipelined requests end with their connection`, async (t) => {
     const { store, read } = watched(await testStore(t, backend))
     const media = await testMedia(t, { store })
     await addRendition(media, clip(15_000_000))

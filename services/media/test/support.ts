@@ -23,7 +23,7 @@ export interface MediaOptions {
   gateway?: { prefix: string; findPlace: FindPlace }
 }
 
-/** A media service with a database of its own, and one session of therapist 7. */
+/** Starts a media service with a new database and one session of therapist 7. */
 export async function testMedia(t: Teardown, options: MediaOptions) {
   const { db } = await testDatabase(t)
   const { store } = options
@@ -44,7 +44,7 @@ export async function testMedia(t: Teardown, options: MediaOptions) {
     path,
     url: host.url + path,
     auth: host.as(7),
-    /** Every object's key and every recording's state. */
+    /** Returns the keys of all objects and the states of all video rows. */
     async left() {
       const objects: string[] = []
       for await (const { key } of store.list('')) objects.push(key)
@@ -61,7 +61,7 @@ export async function testMedia(t: Teardown, options: MediaOptions) {
 
 type Place = Pick<Awaited<ReturnType<typeof testMedia>>, 'db' | 'store' | 'caseId' | 'sessionId'>
 
-/** Gives the session an encoded video, and the store its bytes. */
+/** Gives the session an encoded video, with these bytes in the store. */
 export async function addRendition(media: Place, bytes: Buffer, store: ObjectStore = media.store) {
   const { db, caseId, sessionId } = media
   const [video] = await db
@@ -91,7 +91,7 @@ export const nothing = { objects: [], rows: [] }
 export const isNothing = ({ objects, rows }: { objects: string[]; rows: string[] }) =>
   objects.length + rows.length === 0
 
-/** An object store that cannot be reached: nothing listens there. */
+/** An object store that cannot be reached: no server listens at its address. */
 export const storeThatIsDown = () =>
   createS3Store({
     endpoint: 'http://127.0.0.1:1',
@@ -104,13 +104,13 @@ export const storeThatIsDown = () =>
 
 const boundary = 'a-boundary-of-tests'
 
-/** The beginning of a part, its end with the next boundary, and the end of the body. */
+/** Returns the first lines of a multipart part: boundary and headers. */
 export const partOf = (name: string, fileName?: string, type = 'video/mp4') =>
   `--${boundary}\r\ncontent-disposition: form-data; name="${name}"${fileName === undefined ? '' : `; filename="${fileName}"`}\r\n` +
   `${fileName === undefined ? '' : `content-type: ${type}\r\n`}\r\n`
 export const closing = `\r\n--${boundary}--\r\n`
 
-/** A multipart body of these parts; a text is a field, bytes are a file. */
+/** Returns a multipart body of these parts; a text is a field, bytes are a file. */
 export function form(...parts: [name: string, content: Buffer | string, fileName?: string][]): Buffer {
   const written = parts.map(([name, content, fileName = 'session 1.mp4']) =>
     typeof content === 'string'
@@ -126,7 +126,7 @@ export interface Answer {
   headers: IncomingMessage['headers']
 }
 
-/** A request on a connection of its own, whose body the test writes as it likes. */
+/** Opens a request on a new connection; the test writes its body. */
 export function openUpload(url: string, headers: Record<string, string>) {
   const request = openRequest(url, {
     method: 'POST',
@@ -138,7 +138,7 @@ export function openUpload(url: string, headers: Record<string, string>) {
     const body = await text(response)
     return { status: response.statusCode ?? 0, body: body && JSON.parse(body), headers: response.headers }
   })
-  // A refusal may come while the body is still being written; a test that wants the answer awaits it.
+  // A refusal may arrive while the body is still being written; only tests that need the response await it.
   answer.catch(() => {})
   request.on('error', () => {})
   const write = (bytes: Buffer | string) => new Promise<void>((resolve) => request.write(bytes, () => resolve()))

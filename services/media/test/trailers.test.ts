@@ -3,7 +3,7 @@ import t from 'tap'
 import { clip, closing, form, isNothing, partOf, testMedia } from './support.ts'
 
 for (const backend of storeBackends) {
-  t.test(`${backend}: a message that does not end well never completes an object`, async (t) => {
+  t.test(`${backend}: a message that is invalid at its end never completes an object`, async (t) => {
     const store = await testStore(t, backend)
     let completed = 0
     const media = await testMedia(t, {

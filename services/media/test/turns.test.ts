@@ -1,7 +1,7 @@
 import t from 'tap'
 import { createTurns } from '../src/playback/turns.ts'
 
-/** Takes a turn; tells whether it has come. */
+/** Asks for a turn; `giveBack` is set once it was given. */
 function asker(turns: ReturnType<typeof createTurns>, userId: number) {
   const asked = { giveBack: undefined as (() => void) | undefined }
   turns.take(userId).then(({ giveBack }) => {
@@ -26,15 +26,15 @@ t.test('one therapist waits at a quarter, others do not', async (t) => {
   t.same(
     mine.map(({ giveBack }) => giveBack !== undefined),
     [true, true, true, false, false],
-    'the first who waits is next',
+    'the longest waiting read is next',
   )
   other.giveBack?.()
   await settle()
-  t.notOk(mine[3]?.giveBack, 'another’s turn is not his')
+  t.notOk(mine[3]?.giveBack, 'another’s turn does not help a therapist whose share is used up')
   for (const { giveBack } of mine) giveBack?.()
 })
 
-t.test('when all turns are taken, whoever has a share left is next', async (t) => {
+t.test('when all turns are in use, the next therapist with a free share gets one', async (t) => {
   const turns = createTurns(4)
   const holding = [1, 2, 3, 4].map((userId) => asker(turns, userId))
   const again = asker(turns, 1)
@@ -43,14 +43,14 @@ t.test('when all turns are taken, whoever has a share left is next', async (t) =
   t.notOk(again.giveBack ?? fifth.giveBack)
   holding[1]?.giveBack?.()
   await settle()
-  t.ok(fifth.giveBack, 'the one who came first has a turn still')
+  t.ok(fifth.giveBack, 'the therapist who came first still has a turn')
   t.notOk(again.giveBack)
   holding[0]?.giveBack?.()
   await settle()
   t.ok(again.giveBack)
 })
 
-t.test('every turn comes, however many wait', async (t) => {
+t.test('every waiting read gets a turn', async (t) => {
   const turns = createTurns(8)
   let under = 0
   let most = 0
@@ -67,17 +67,17 @@ t.test('every turn comes, however many wait', async (t) => {
   t.same([under, most], [0, 6])
 })
 
-t.test('the more reads a therapist has, the less each asks of the store', async (t) => {
+t.test('the more reads a therapist has, the fewer bytes each may ask for', async (t) => {
   const turns = createTurns(8)
   const { bytes: alone } = await turns.take(7)
   const { bytes: second } = await turns.take(7)
   t.equal(second, alone / 2)
   for (let n = 0; n < 500; n++) asker(turns, 7)
   const { bytes: other } = await turns.take(8)
-  t.equal(other, alone, 'another’s are no fewer')
+  t.equal(other, alone, 'another therapist may ask for as many as before')
   const third = createTurns(8)
   const held = await Promise.all(Array.from({ length: 2 }, () => third.take(7)))
   const waiting = Array.from({ length: 500 }, () => third.take(7))
   held[0]?.giveBack()
-  t.equal((await waiting[0])?.bytes, 1024 ** 2, 'and never fewer than a player wants')
+  t.equal((await waiting[0])?.bytes, 1024 ** 2, 'never fewer than a player needs')
 })

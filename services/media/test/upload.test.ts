@@ -8,10 +8,10 @@ import { type Answer, clip, closing, form, isNothing, nothing, partOf, storeThat
 
 const seen = ({ status, body }: Answer) => [status, body]
 const stored = [201, { msg: 's3 upload start!' }]
-const fault = (loc: string[]) => [422, { error_code: 8, detail: [{ loc }] }]
+const invalid = (loc: string[]) => [422, { error_code: 8, detail: [{ loc }] }]
 
 for (const backend of storeBackends) {
-  t.test(`${backend}: a recording comes in and is announced`, async (t) => {
+  t.test(`${backend}: a recording is stored and its encode announced`, async (t) => {
     const media = await testMedia(t, { store: await testStore(t, backend) })
     const bytes = clip(700_000)
     const answer = await media.upload(
@@ -43,7 +43,7 @@ for (const backend of storeBackends) {
     t.match(await state.json(), { state: 'stored', progress: 0, failure: null, size: bytes.length })
   })
 
-  t.test(`${backend}: a new recording begins the encoding again and leaves the rest as it is`, async (t) => {
+  t.test(`${backend}: a new recording changes only the encoding state of its session`, async (t) => {
     const media = await testMedia(t, { store: await testStore(t, backend) })
     await media.upload(form(['file', clip()]))
     await media.upload(form(['file', clip()]))
@@ -53,31 +53,31 @@ for (const backend of storeBackends) {
     t.equal(older?.state, 'stored', 'the old one is removed only when the new one is encoded')
   })
 
-  t.test(`${backend}: what is no single recording is refused, and nothing is left`, async (t) => {
+  t.test(`${backend}: a body without exactly one recording is refused, and nothing is left`, async (t) => {
     const media = await testMedia(t, { store: await testStore(t, backend), uploadLimit: 1_000_000 })
     const name = `${'a'.repeat(300)}\u202e.mp4`
     const refused: [string, Buffer, unknown[], Record<string, string>?][] = [
-      ['not multipart', Buffer.from('{}'), fault(['body']), { 'content-type': 'application/json' }],
+      ['not multipart', Buffer.from('{}'), invalid(['body']), { 'content-type': 'application/json' }],
       [
         'multipart without a boundary',
         form(['file', clip()]),
-        fault(['body']),
+        invalid(['body']),
         { 'content-type': 'multipart/form-data' },
       ],
-      ['no part', form(), fault(['body', 'file'])],
-      ['a field alone', form(['file', 'text']), fault(['body', 'file'])],
-      ['a file elsewhere', form(['video', clip()]), fault(['body', 'file'])],
-      ['an empty file', form(['file', Buffer.alloc(0)]), fault(['body', 'file'])],
-      ['a second file', form(['file', clip()], ['file', clip()]), fault(['body', 'file'])],
-      ['a second file elsewhere', form(['file', clip()], ['video', clip()]), fault(['body', 'file'])],
+      ['no part', form(), invalid(['body', 'file'])],
+      ['a field alone', form(['file', 'text']), invalid(['body', 'file'])],
+      ['a file elsewhere', form(['video', clip()]), invalid(['body', 'file'])],
+      ['an empty file', form(['file', Buffer.alloc(0)]), invalid(['body', 'file'])],
+      ['a second file', form(['file', clip()], ['file', clip()]), invalid(['body', 'file'])],
+      ['a second file elsewhere', form(['file', clip()], ['video', clip()]), invalid(['body', 'file'])],
       [
         'too many fields',
         form(['file', clip()], ...Array.from({ length: 40 }, () => ['f', 'x'] as ['f', 'x'])),
-        fault(['body']),
+        invalid(['body']),
       ],
-      ['no end', form(['file', clip()]).subarray(0, -8), fault(['body'])],
-      ['an end inside the file', form(['file', clip()]).subarray(0, 50_000), fault(['body'])],
-      ['an end inside the sniffed bytes', form(['file', clip()]).subarray(0, 1_000), fault(['body'])],
+      ['no end', form(['file', clip()]).subarray(0, -8), invalid(['body'])],
+      ['an end inside the file', form(['file', clip()]).subarray(0, 50_000), invalid(['body'])],
+      ['an end inside the sniffed bytes', form(['file', clip()]).subarray(0, 1_000), invalid(['body'])],
       [
         'no video',
         form(['file', Buffer.alloc(50_000, 'text '), 'a.mp4']),
@@ -99,10 +99,10 @@ for (const backend of storeBackends) {
       t.match(seen(chunked), wanted, `${what}, without a length`)
       t.same(await media.left(), nothing, `${what}, without a length: nothing is left`)
     }
-    t.same(seen(await media.upload(form(['file', clip(1_000_000)]))), stored, 'exactly the limit is taken')
+    t.same(seen(await media.upload(form(['file', clip(1_000_000)]))), stored, 'exactly the limit is accepted')
   })
 
-  t.test(`${backend}: an upload that breaks off leaves nothing`, async (t) => {
+  t.test(`${backend}: an upload whose client disconnects leaves nothing`, async (t) => {
     const media = await testMedia(t, { store: await testStore(t, backend) })
     const bytes = clip(18_000_000)
     const begun = () => until('an upload', media.left, ({ rows }) => rows.length > 0)
@@ -113,7 +113,7 @@ for (const backend of storeBackends) {
       if (sent > 4_500) await begun()
       upload.request.destroy()
       await until('the removal', media.left, isNothing)
-      t.pass(`broken off after ${sent} bytes`)
+      t.pass(`disconnected after ${sent} bytes`)
     }
     const declared = media.open({ 'content-length': String(cut.length) })
     await declared.write(cut.subarray(0, cut.length / 2))
@@ -123,35 +123,38 @@ for (const backend of storeBackends) {
       size: null,
     })
     declared.request.destroy()
-    t.same(await until('the removal', media.left, isNothing), nothing, 'broken off with a declared length')
+    t.same(await until('the removal', media.left, isNothing), nothing, 'disconnected, with a Content-Length')
     t.equal(await media.store.abortUploads(''), 0, 'no unfinished upload is left')
   })
 
-  t.test(`${backend}: of two uploads the one that began later wins, however slow`, async (t) => {
-    const media = await testMedia(t, { store: await testStore(t, backend) })
-    const slow = clip(300_000)
-    const first = media.open()
-    await first.write(Buffer.concat([Buffer.from(partOf('file', 'first.mp4')), slow.subarray(0, 200_000)]))
-    await until('an upload', media.left, ({ rows }) => rows.length === 1)
-    t.same(seen(await media.upload(form(['file', clip(), 'second.mp4']))), stored)
-    first.request.end(Buffer.concat([slow.subarray(200_000), Buffer.from(closing)]))
-    t.same(seen(await first.answer), stored)
-    const [older, newer] = await media.db.select().from(videos).orderBy(videos.id)
-    t.match(
-      [older, newer],
-      [
-        { fileName: 'first.mp4', state: 'superseded' },
-        { fileName: 'second.mp4', state: 'stored' },
-      ],
-    )
-    t.match((await media.db.select().from(sessions))[0], { videoId: newer?.id, encodingStateId: 1 })
-    t.match(await media.db.select().from(outbox).orderBy(outbox.id), [
-      { name: 'encode-video', payload: { video_id: newer?.id } },
-      { name: 'delete-superseded', payload: { session_id: media.sessionId } },
-    ])
-  })
+  t.test(
+    `${backend}: of two uploads the one that began later becomes current, however slow the other is`,
+    async (t) => {
+      const media = await testMedia(t, { store: await testStore(t, backend) })
+      const slow = clip(300_000)
+      const first = media.open()
+      await first.write(Buffer.concat([Buffer.from(partOf('file', 'first.mp4')), slow.subarray(0, 200_000)]))
+      await until('an upload', media.left, ({ rows }) => rows.length === 1)
+      t.same(seen(await media.upload(form(['file', clip(), 'second.mp4']))), stored)
+      first.request.end(Buffer.concat([slow.subarray(200_000), Buffer.from(closing)]))
+      t.same(seen(await first.answer), stored)
+      const [older, newer] = await media.db.select().from(videos).orderBy(videos.id)
+      t.match(
+        [older, newer],
+        [
+          { fileName: 'first.mp4', state: 'superseded' },
+          { fileName: 'second.mp4', state: 'stored' },
+        ],
+      )
+      t.match((await media.db.select().from(sessions))[0], { videoId: newer?.id, encodingStateId: 1 })
+      t.match(await media.db.select().from(outbox).orderBy(outbox.id), [
+        { name: 'encode-video', payload: { video_id: newer?.id } },
+        { name: 'delete-superseded', payload: { session_id: media.sessionId } },
+      ])
+    },
+  )
 
-  t.test(`${backend}: a session or case deleted during an upload`, async (t) => {
+  t.test(`${backend}: an upload fails when its session or case is deleted meanwhile`, async (t) => {
     const media = await testMedia(t, { store: await testStore(t, backend) })
     for (const remove of [
       (ids: { sessionId: number }) => media.db.delete(sessions).where(eq(sessions.id, ids.sessionId)),
@@ -170,7 +173,7 @@ for (const backend of storeBackends) {
     t.same(await media.db.select().from(outbox), [], 'nothing was announced')
   })
 
-  t.test(`${backend}: many uploads at once keep their bytes apart`, async (t) => {
+  t.test(`${backend}: concurrent uploads do not mix their bytes`, async (t) => {
     const media = await testMedia(t, { store: await testStore(t, backend) })
     const clips = Array.from({ length: 12 }, () => clip(600_000))
     const answers = await Promise.all(clips.map((bytes) => media.upload(form(['file', bytes]))))
@@ -185,7 +188,7 @@ for (const backend of storeBackends) {
     t.equal(session?.videoId, Math.max(...rows.map(({ id }) => id)))
   })
 
-  t.test(`${backend}: a closing host lets a cut upload clean up first`, async (t) => {
+  t.test(`${backend}: a closing host waits until aborted uploads have cleaned up`, async (t) => {
     const media = await testMedia(t, { store: await testStore(t, backend) })
     const upload = media.open()
     await upload.write(Buffer.concat([Buffer.from(partOf('file', 'a.mp4')), clip(200_000)]))
@@ -197,7 +200,7 @@ for (const backend of storeBackends) {
   })
 }
 
-t.test('a declared length over the limit is refused before the body comes', async (t) => {
+t.test('a Content-Length over the limit is refused before the body is sent', async (t) => {
   const media = await testMedia(t, { store: await testStore(t, 'file') })
   const upload = media.open({ 'content-length': '3000000000' })
   upload.request.flushHeaders()
@@ -205,7 +208,7 @@ t.test('a declared length over the limit is refused before the body comes', asyn
   upload.request.destroy()
 })
 
-t.test('token, case and session are settled before the body comes', async (t) => {
+t.test('token, case and session are checked before the body is sent', async (t) => {
   const media = await testMedia(t, { store: await testStore(t, 'file') })
   const other = await media.addSession(8)
   const crossed = { caseId: media.caseId, sessionId: other.sessionId }
@@ -236,7 +239,7 @@ t.test('token, case and session are settled before the body comes', async (t) =>
   t.same(await media.left(), nothing)
 })
 
-t.test('a client that falls silent is cut off', async (t) => {
+t.test('the connection of a client that stops sending is closed', async (t) => {
   const media = await testMedia(t, { store: await testStore(t, 'file'), uploadIdleMs: 200 })
   const places: [string, Buffer | string][] = [
     ['before the first part', '--'],
@@ -251,7 +254,7 @@ t.test('a client that falls silent is cut off', async (t) => {
   }
 })
 
-t.test('frames without end are cut off', async (t) => {
+t.test('the connection of an endless body without a file is closed', async (t) => {
   const media = await testMedia(t, { store: await testStore(t, 'file'), uploadLimit: 10_000 })
   const upload = media.open()
   const cut = t.rejects(upload.answer, 'the connection ends')
@@ -263,7 +266,7 @@ t.test('frames without end are cut off', async (t) => {
   t.same(await media.left(), nothing)
 })
 
-t.test('a kept connection serves on after uploads that went well and after ones that did not', async (t) => {
+t.test('a connection can be reused after successful and after failed uploads', async (t) => {
   const media = await testMedia(t, { store: await testStore(t, 'file') })
   const send = async (bytes: Buffer) => {
     const body = new FormData()
@@ -277,27 +280,27 @@ t.test('a kept connection serves on after uploads that went well and after ones 
   t.equal(await send(clip(900_000)), 201)
 })
 
-t.test('an upload while the object store is down is answered 400 and leaves nothing', async (t) => {
+t.test('an upload while the object store is down returns 400 and leaves nothing', async (t) => {
   const media = await testMedia(t, { store: storeThatIsDown() })
   const answer = await media.upload(form(['file', clip(12_000_000), 'b.mp4']))
   t.same(seen(answer), [400, { message: 'File [b.mp4] Upload failed.', error_code: 1000 }])
   t.equal(await media.db.$count(videos), 0)
   const url = await fetch(`${media.url}/presigned-url`, { headers: media.auth })
-  t.equal(url.status, 503, 'nor is there a URL')
+  t.equal(url.status, 503, 'no presigned URL is issued')
 })
 
-t.test('an upload whose object store goes down after its key was found free does not count', async (t) => {
+t.test('an upload fails when the object store goes down after its row was reserved', async (t) => {
   const media = await testMedia(t, { store: { ...storeThatIsDown(), head: async () => undefined } })
   const answer = await media.upload(form(['file', clip(12_000_000), 'b.mp4']))
   t.same(seen(answer), [400, { message: 'File [b.mp4] Upload failed.', error_code: 1000 }])
   t.same(
     await media.db.select({ state: videos.state }).from(videos),
     [{ state: 'receiving' }],
-    'its lease gives it away',
+    'the row is removed when its lease has run out',
   )
 })
 
-t.test('no recording has no state', async (t) => {
+t.test('a session without a recording has no video state', async (t) => {
   const media = await testMedia(t, { store: await testStore(t, 'file') })
   const answer = await fetch(`${media.url}/state`, { headers: media.auth })
   t.same(

@@ -1,22 +1,22 @@
 import { cases, type Database, ownCase, ownCases, sessions, statement } from '@playtherapy/schema'
 import { sql } from 'drizzle-orm'
-import { bury, erase } from '../erasure.ts'
-import { type KeyedRequest, makeOnce } from '../idempotency.ts'
+import { announceErasure, runDeletion } from '../erasure.ts'
+import { createOnce, type KeyedRequest } from '../idempotency.ts'
 import type { Range } from '../paging.ts'
-import { ask } from '../search.ts'
+import { withKeyword } from '../search.ts'
 import type { Case } from './schemas.ts'
 
 export interface NewCase {
   givenName: string
   familyName: string | null
   description: Record<string, unknown>
-  /** Undefined keeps what it is, or is 1 at first. */
+  /** Undefined keeps the state; in a new case it means 1. */
   caseStateId: number | undefined
 }
 
 type Row = Omit<Case, 'description'> & { description: Record<string, unknown> }
 
-/** Completes the driver's own objects: copies of a page's rows would cost more than all else that Node does for it. */
+/** Changes the driver's objects in place: copying them would cost more than all else that Node does for a list. */
 const toCase = (row: Row): Case =>
   Object.assign(row, {
     description: Object.assign(row.description, {
@@ -25,11 +25,11 @@ const toCase = (row: Row): Case =>
     }),
   })
 
-/** The statements about cases, each for one therapist. `timeZone` decides which day a moment belongs to. */
+/** Reads and writes cases, each call those of one therapist. `timeZone` decides on which day a moment falls. */
 export function caseRepository(db: Database, timeZone: string) {
   const day = (moment: typeof cases.createdAt | typeof cases.updatedAt) =>
     sql`to_char(${moment} at time zone ${timeZone}, 'YYYY-MM-DD')`
-  /** Of rows `cases`, which may be a page of them: the sessions are counted for no others. */
+  /** Selects from any table named `cases`: a list passes one page, so that no other case's sessions are counted. */
   const columns = sql`
     ${cases.id}, ${cases.givenName}, ${cases.familyName}, ${cases.description}, ${cases.userId},
     (select count(*)::int from ${sessions} where ${sessions.caseId} = ${cases.id}) as session_count,
@@ -37,31 +37,31 @@ export function caseRepository(db: Database, timeZone: string) {
 
   const { placeholder } = sql
   const own = ownCases(placeholder('userId'))
-  const statements = (more = sql``) => ({
+  const statements = (filter = sql``) => ({
     list: statement<Row>(
       db,
       sql`select ${columns}
         from (
-          select * from ${cases} where ${own} ${more} and ${cases.id} < ${placeholder('before')}::int8
+          select * from ${cases} where ${own} ${filter} and ${cases.id} < ${placeholder('before')}::int8
           order by ${cases.id} desc offset ${placeholder('offset')} limit ${placeholder('limit')}
         ) as ${cases}
         order by ${cases.id} desc`,
     ),
-    count: statement<{ count: number }>(db, sql`select count(*)::int as count from ${cases} where ${own} ${more}`),
+    count: statement<{ count: number }>(db, sql`select count(*)::int as count from ${cases} where ${own} ${filter}`),
   })
   const holdsKeyword = sql`and strpos(${cases.searchText}, search_fold(${placeholder('keyword')})) > 0`
-  const of = { all: statements(), found: statements(holdsKeyword) }
+  const searchable = { all: statements(), found: statements(holdsKeyword) }
 
   return {
     async list(userId: number, keyword: string | undefined, range: Range): Promise<Case[]> {
-      const rows = await ask(db, { userId, keyword }, of, ({ list }, keyword, pool) =>
+      const rows = await withKeyword(db, { userId, keyword }, searchable, ({ list }, keyword, pool) =>
         list({ userId, keyword, ...range }, pool),
       )
       return rows.map(toCase)
     },
 
     async count(userId: number, keyword: string | undefined): Promise<number> {
-      const [row] = await ask(db, { userId, keyword }, of, ({ count }, keyword, pool) =>
+      const [row] = await withKeyword(db, { userId, keyword }, searchable, ({ count }, keyword, pool) =>
         count({ userId, keyword }, pool),
       )
       return row?.count ?? 0
@@ -72,20 +72,20 @@ export function caseRepository(db: Database, timeZone: string) {
       return row && toCase(row)
     },
 
-    /** The new id, or that of the case which the same request has made before. */
+    /** Returns the id of the new case, or of the case that the same request created before. */
     async create(
       userId: number,
       { caseStateId, ...values }: NewCase,
       request: KeyedRequest | undefined,
     ): Promise<number> {
-      const id = await makeOnce(db, { userId, request, kind: 'case' }, async (on) => {
+      const id = await createOnce(db, { userId, request, kind: 'case' }, async (on) => {
         const [row] = await on
           .insert(cases)
           .values({ ...values, userId, ...(caseStateId !== undefined && { caseStateId }) })
           .returning({ id: cases.id })
         return row?.id
       })
-      if (id === undefined) throw new Error('the insert gave no row')
+      if (id === undefined) throw new Error('the insert returned no row')
       return id
     },
 
@@ -96,12 +96,12 @@ export function caseRepository(db: Database, timeZone: string) {
         .where(ownCase({ userId, caseId }))
     },
 
-    /** Removes the case with everything below it, and announces that its objects go too. Whether it was there. */
+    /** Deletes the case and all rows below it, announces the erasure of its objects. Returns whether it existed. */
     delete: (userId: number, caseId: number, requestId: string): Promise<boolean> =>
-      erase(db, userId, async (tx) => {
+      runDeletion(db, userId, async (tx) => {
         const rows = await tx.delete(cases).where(ownCase({ userId, caseId })).returning({ id: cases.id })
         if (rows.length === 0) return false
-        await bury(tx, { caseId, sessionId: null, requestId })
+        await announceErasure(tx, { caseId, sessionId: null, requestId })
         return true
       }),
   }

@@ -7,16 +7,16 @@ import { KeywordQuery, ListQuery, pages, readPage } from '../paging.ts'
 import type { caseRepository, NewCase } from './repository.ts'
 import { Case, CaseBody, Cases } from './schemas.ts'
 
-/** Bytes of JSON that a description may take. */
-const largestDescription = 16 * 1024
-/** Cases that a list holds at once: with the largest descriptions they take some 10 MB when read. */
+/** The most bytes of JSON in a description. */
+const descriptionBytes = 16 * 1024
+/** A long list reads this many cases at a time; with the largest descriptions they take some 10 MB of memory. */
 const casesAtOnce = 20
 
 const route = { tags: ['case'], security: [{ token: [] }] }
 
 function toNewCase({ given_name, family_name, description, case_state_id }: CaseBody): NewCase {
-  if (Buffer.byteLength(JSON.stringify(description ?? {})) > largestDescription) {
-    throw fault(['body', 'description'], `must be at most ${largestDescription} bytes of JSON`, 'too_long')
+  if (Buffer.byteLength(JSON.stringify(description ?? {})) > descriptionBytes) {
+    throw fault(['body', 'description'], `must be at most ${descriptionBytes} bytes of JSON`, 'too_long')
   }
   return {
     givenName: given_name,
@@ -26,7 +26,7 @@ function toNewCase({ given_name, family_name, description, case_state_id }: Case
   }
 }
 
-/** A therapist's cases. */
+/** The routes of a therapist's cases. */
 export const caseRoutes: FastifyPluginAsyncTypebox<{ repository: ReturnType<typeof caseRepository> }> = async (
   app,
   { repository },
@@ -100,7 +100,7 @@ export const caseRoutes: FastifyPluginAsyncTypebox<{ repository: ReturnType<type
     {
       schema: {
         ...route,
-        summary: 'Replace what may be written of a case',
+        summary: 'Replace the writable fields of a case',
         params: CaseParams,
         body: CaseBody,
         response: { 200: Case, ...bodyFailures },

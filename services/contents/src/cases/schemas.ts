@@ -5,7 +5,7 @@ const nullable = <T extends ReturnType<typeof Type.String> | ReturnType<typeof T
 
 const name = Type.String({ maxLength: 200 })
 
-/** Everything about the child that is no name: any object, with at least these two when it is served. */
+/** Everything about the child except the name: any object. Responses always contain these two keys. */
 const Description = Type.Object(
   { age: Type.Unknown({ default: null }), gender: Type.Unknown({ default: '' }) },
   { additionalProperties: true },
@@ -42,7 +42,7 @@ export const Case = Type.Object(
 
 export const Cases = Type.Array(Case, { examples: [[example]] })
 
-/** What a client may write of a case; everything else in the body is ignored (services/contract.md, "Cases"). */
+/** The writable fields of a case; all others in the body are ignored (services/contract.md, "Cases"). */
 export const CaseBody = Type.Object(
   {
     given_name: name,

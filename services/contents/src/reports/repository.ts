@@ -13,15 +13,15 @@ import { mostVersions, storedVersions, type WhichVersions } from '@playtherapy/v
 import { and, desc, eq, sql } from 'drizzle-orm'
 import { alias } from 'drizzle-orm/pg-core'
 
-/** Most sessions of a trend. */
+/** A trend shows at most this many sessions. */
 export const mostSessions = 1_000
-/** Newest reports that one statement reads: their levels may take 80 KB each. */
+/** One statement reads this many current reports; the levels of each may take 80 KB. */
 export const reportsAtOnce = 50
 
 const scored = alias(scriptVersions, 'scored')
 const newest = alias(scriptVersions, 'newest')
 
-/** The stored reports of the caller's session, newest first. */
+/** Selects stored reports of the caller's session, newest first. */
 export function reportsOf(db: Database, caller: SessionOfCaller, which: WhichVersions) {
   return db
     .select({
@@ -30,7 +30,7 @@ export function reportsOf(db: Database, caller: SessionOfCaller, which: WhichVer
       size: reportVersions.size,
       etag: reportVersions.etag,
       createdAt: reportVersions.createdAt,
-      /** The script it was scored from, where that is known. */
+      /** The version of the script that the report was scored from; null when that is not known. */
       scriptVersion: scored.version,
       newestScript: newest.version,
     })
@@ -45,12 +45,12 @@ export function reportsOf(db: Database, caller: SessionOfCaller, which: WhichVer
 
 export type StoredReport = Awaited<ReturnType<typeof reportsOf>>[number]
 
-/** Whether the script was changed since the report was scored from it; null when that is not known. */
+/** Returns whether the script has changed since the report was scored from it; null when that is not known. */
 export const isStale = ({ scriptVersion, newestScript }: StoredReport): boolean | null =>
   scriptVersion === null ? null : newestScript !== scriptVersion
 
-/** The newest report of each session of the caller's case, latest session first: some of them, after `offset` others. */
-export function newestReports(db: Database, { userId, caseId }: CaseOfCaller, timeZone: string, offset: number) {
+/** Selects the current reports of a case's sessions, latest session first, at most `reportsAtOnce` from `offset` on. */
+export function currentReports(db: Database, { userId, caseId }: CaseOfCaller, timeZone: string, offset: number) {
   return db.heavy(userId, (pool) =>
     pool
       .select({
@@ -71,7 +71,7 @@ export function newestReports(db: Database, { userId, caseId }: CaseOfCaller, ti
   )
 }
 
-/** The id of a stored script version of this session. Throws 422 when there is none of that number. */
+/** Returns the id of a stored script version of this session. Throws `errors.invalidInput` if there is none. */
 export async function storedScript(db: Database, sessionId: number, version: number): Promise<number> {
   const [script] = await db
     .select({ id: scriptVersions.id })

@@ -12,9 +12,9 @@ import {
 import { reportSteps, saveVersion } from '@playtherapy/versions'
 import { levelsOf, readLevels } from './levels.ts'
 import {
+  currentReports,
   isStale,
   mostSessions,
-  newestReports,
   reportsAtOnce,
   reportsOf,
   type StoredReport,
@@ -27,17 +27,17 @@ export interface ReportOptions {
   db: Database
   store: ObjectStore
   phase: Phase
-  /** IANA name of the zone in which dates are days. */
+  /** IANA name of the time zone that decides on which day a moment falls. */
   timeZone: string
 }
 
-/** Bytes of a report; real ones take some hundred thousand. */
-const largestReport = 5 * 1024 ** 2
+/** The most bytes of a report; real ones have some hundred thousand. */
+const reportBytes = 5 * 1024 ** 2
 
 const path = '/case/:case_id/session/:session_id/analyze-report'
 const route = { tags: ['report'], security: [{ token: [] }], params: SessionParams }
 
-/** Names the version served, and whether the script was changed since it was scored, for a client to tell. */
+/** Returns headers with the report's version, and whether the script has changed since the report was scored. */
 const provenance = (report: StoredReport) => ({
   'report-version': report.version,
   ...(report.scriptVersion !== null && {
@@ -48,9 +48,9 @@ const provenance = (report: StoredReport) => ({
 })
 
 const description =
-  'The headers Report-Version, Report-Script-Version (what it was scored from), Script-Version (the newest) and Report-Stale say whether the script was changed since.'
+  'Report-Script-Version is the version of the script that the report was scored from, Script-Version the newest one; Report-Stale tells whether they differ. Report-Version is the version of the report.'
 
-/** How a therapist reads the analysis reports of a session, and their trend over a case. */
+/** The routes by which a therapist reads the analysis reports of a session, and their trend over a case. */
 export const reportRoutes: FastifyPluginAsyncTypebox<ReportOptions> = async (app, { db, store, timeZone }) => {
   app.get(
     path,
@@ -125,7 +125,7 @@ export const reportRoutes: FastifyPluginAsyncTypebox<ReportOptions> = async (app
       const sessions: SessionReport[] = []
       const keep = keepCategories()
       for (let offset = 0; offset < mostSessions; offset += reportsAtOnce) {
-        const reports = await newestReports(db, request, timeZone, offset)
+        const reports = await currentReports(db, request, timeZone, offset)
         for (const { path, etag, levels, ...session } of reports) {
           try {
             sessions.push({ ...session, levels: keep(levels ?? (await readLevels(store, path, etag))) })
@@ -141,13 +141,13 @@ export const reportRoutes: FastifyPluginAsyncTypebox<ReportOptions> = async (app
   )
 }
 
-/** How the analysis system delivers a report; the only route its token opens. */
+/** The route by which the analysis system delivers a report; its token is valid for no other. */
 export const reportDeliveryRoutes: FastifyPluginAsyncTypebox<ReportOptions> = async (app, { db, store, phase }) => {
   listFirstFaultOnly(app)
   app.post(
     path,
     {
-      bodyLimit: largestReport,
+      bodyLimit: reportBytes,
       schema: {
         ...route,
         summary: 'Deliver an analysis report',

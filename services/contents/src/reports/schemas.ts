@@ -11,7 +11,7 @@ const Report = Type.Object({
   level: Type.Integer({ minimum: -1, maximum: 4, description: '0 to 4; -1 for failed' }),
 })
 
-/** What the analysis system delivers and the client draws; other keys are kept. */
+/** What the analysis system delivers and the client draws; other keys are stored, too. */
 export const ReportBody = Type.Object(
   { reports: Type.Record(Type.String({ maxLength: 200 }), Report, { maxProperties: 100 }) },
   {
@@ -34,11 +34,10 @@ export const Accepted = Type.Object({ msg: Type.String() }, { examples: [{ msg: 
 
 const versionNumber = Type.String({ pattern: '^[1-9][0-9]{0,8}$' })
 
-/** Which script a delivered report was scored from. */
 export const DeliveryQuery = Type.Object({
   script_version: Type.Optional({
     ...versionNumber,
-    description: 'Version of the script it was scored from; the newest one by default',
+    description: 'Version of the script that the report was scored from; the newest one by default',
   }),
 })
 
@@ -47,24 +46,24 @@ export const ReportVersionParams = Type.Object({
   version: { ...versionNumber, description: 'A version of the report' },
 })
 
-/** Where in the list of versions to begin. */
 export const VersionsQuery = Type.Object({
-  before: Type.Optional({ ...versionNumber, description: 'Only versions before this one: how to page' }),
+  before: Type.Optional({ ...versionNumber, description: 'Only versions before this one, for the next page' }),
 })
 
-/** The versions of a session's report. */
 export const ReportVersions = Type.Array(
   Type.Object({
     version: Type.Integer(),
     created_at: Type.String({ format: 'date-time' }),
     size: Type.Integer({ description: 'Bytes' }),
     script_version: Type.Union([Type.Integer(), Type.Null()], {
-      description: 'The script it was scored from; null when that is not known',
+      description: 'Version of the script that the report was scored from; null when that is not known',
     }),
-    stale: Type.Union([Type.Boolean(), Type.Null()], { description: 'Whether there is a newer script; null likewise' }),
+    stale: Type.Union([Type.Boolean(), Type.Null()], {
+      description: 'Whether there is a newer script; null when that is not known',
+    }),
   }),
   {
-    description: 'Newest first, at most 1,000; `before` the last of them come the next',
+    description: 'Newest first, at most 1,000; pass the last version as `before` for the next page',
     examples: [
       [
         { version: 2, created_at: '2026-03-09T05:12:31.020Z', size: 48_211, script_version: 3, stale: false },

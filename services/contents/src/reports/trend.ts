@@ -1,19 +1,18 @@
 import { type Static, Type } from 'typebox'
 import type { Levels } from './levels.ts'
 
-/** The newest report of a session. */
+/** A session with the levels of its newest report. */
 export interface SessionReport {
   session_id: number
   name: string
-  /** When the session was created; sessions are put in this order, those of one moment by id. */
+  /** When the session was created; sessions are sorted by it, then by id. */
   createdAt: Date
-  /** Its day, as the session itself shows it. */
+  /** The same as a day (YYYY-MM-DD), as the session shows it. */
   created_date: string
   /** Null while the session has no report. */
   levels: Levels | null
 }
 
-/** How the levels of a case went over its sessions. */
 export const Trend = Type.Object(
   {
     sessions: Type.Array(
@@ -24,7 +23,8 @@ export const Trend = Type.Object(
       Type.Object({
         category: Type.String(),
         levels: Type.Array(Type.Union([Type.Integer({ minimum: 0, maximum: 4 }), Type.Null()]), {
-          description: 'One for each session, in the same order; null where it was not scored, or the scoring failed',
+          description:
+            'One for each session, in the same order; null where the category was not scored or the scoring failed',
         }),
       }),
       { description: 'In the order in which they first appear' },
@@ -46,12 +46,12 @@ export const Trend = Type.Object(
   },
 )
 
-/** Categories that a trend shows; reports name fourteen, and each takes a level for every session. */
+/** A trend shows at most this many categories; real reports have fourteen. Each has a level for every session. */
 export const mostCategories = 200
 
-/** Returns a function that leaves out, of one report after the other, the levels of categories beyond the first 200. */
+/** Returns a function that gets one report after the other, and drops the levels of categories beyond the first 200. */
 export function keepCategories(): (levels: Levels) => Levels {
-  // One text for a name that a thousand reports have, each in a copy of its own.
+  // A thousand reports have a thousand copies of each name; only the first copy stays in memory.
   const names = new Map<string, string>()
   return (levels) =>
     levels.flatMap(([category, level]): Levels => {
@@ -62,9 +62,9 @@ export function keepCategories(): (levels: Levels) => Levels {
 }
 
 /**
- * The level of each category over the sessions of a case, oldest session first, ready to be drawn: every list of levels
- * is as long as the list of sessions. Sessions without a report are left out; a category that a report lacks, or whose
- * scoring failed (-1 on the wire), is null there and not a low level.
+ * Returns the level of each category over the sessions of a case, oldest session first; every list of levels is as long
+ * as the list of sessions. Sessions without a report are left out. A category that a report lacks, or whose scoring
+ * failed (-1 on the wire), is null there and not a low level.
  */
 export function reportTrend(all: SessionReport[]): Static<typeof Trend> {
   const scored = all

@@ -15,13 +15,13 @@ import {
   videos,
 } from '@playtherapy/schema'
 import { sql } from 'drizzle-orm'
-import { bury, erase } from '../erasure.ts'
-import { type KeyedRequest, makeOnce } from '../idempotency.ts'
+import { announceErasure, runDeletion } from '../erasure.ts'
+import { createOnce, type KeyedRequest } from '../idempotency.ts'
 import type { Range } from '../paging.ts'
-import { ask } from '../search.ts'
+import { withKeyword } from '../search.ts'
 import type { Session } from './schemas.ts'
 
-/** The statements about sessions, each through a case of one therapist. `timeZone` decides which day a moment is. */
+/** Reads and writes sessions of one therapist's case. `timeZone` decides on which day a moment falls. */
 export function sessionRepository(db: Database, timeZone: string) {
   const columns = sql`
     ${sessions.id}, ${sessions.name}, ${sessions.sessionStateId}, ${sessions.caseId}, null as source_video_url,
@@ -38,26 +38,26 @@ export function sessionRepository(db: Database, timeZone: string) {
 
   const { placeholder } = sql
   const own = ownSessions({ userId: placeholder('userId'), caseId: placeholder('caseId') })
-  const statements = (more = sql``) => ({
+  const statements = (filter = sql``) => ({
     list: statement<Session>(
       db,
-      sql`select ${columns} from ${from} where ${own} ${more} and ${sessions.id} < ${placeholder('before')}::int8
+      sql`select ${columns} from ${from} where ${own} ${filter} and ${sessions.id} < ${placeholder('before')}::int8
         order by ${sessions.id} desc offset ${placeholder('offset')} limit ${placeholder('limit')}`,
     ),
-    count: statement<{ count: number }>(db, sql`select count(*)::int as count from ${sessions} where ${own} ${more}`),
+    count: statement<{ count: number }>(db, sql`select count(*)::int as count from ${sessions} where ${own} ${filter}`),
   })
   const holdsKeyword = sql`and strpos(search_fold(${sessions.name}), search_fold(${placeholder('keyword')})) > 0`
-  const of = { all: statements(), found: statements(holdsKeyword) }
+  const searchable = { all: statements(), found: statements(holdsKeyword) }
 
   return {
     list({ userId, caseId }: CaseOfCaller, keyword: string | undefined, range: Range): Promise<Session[]> {
-      return ask(db, { userId, keyword }, of, ({ list }, keyword, pool) =>
+      return withKeyword(db, { userId, keyword }, searchable, ({ list }, keyword, pool) =>
         list({ userId, caseId, keyword, ...range }, pool),
       )
     },
 
     async count({ userId, caseId }: CaseOfCaller, keyword: string | undefined): Promise<number> {
-      const [row] = await ask(db, { userId, keyword }, of, ({ count }, keyword, pool) =>
+      const [row] = await withKeyword(db, { userId, keyword }, searchable, ({ count }, keyword, pool) =>
         count({ userId, caseId, keyword }, pool),
       )
       return row?.count ?? 0
@@ -68,15 +68,15 @@ export function sessionRepository(db: Database, timeZone: string) {
       return row
     },
 
-    /** The new id, or that of the session which the same request has made before; undefined when the case was deleted. */
+    /** Returns the id of the new session, or of that which this request created before; undefined without a case. */
     create(
       { userId, caseId }: CaseOfCaller,
       name: string,
       videoLength: string | null,
       request: KeyedRequest | undefined,
     ): Promise<number | undefined> {
-      return makeOnce(db, { userId, request, kind: 'session' }, async (on) => {
-        // The lock makes a deletion of the case wait, or this statement find none.
+      return createOnce(db, { userId, request, kind: 'session' }, async (on) => {
+        // The lock makes a concurrent deletion of the case wait, or this statement find no case.
         const [row] = await on.execute<{ id: number }>(sql`
           insert into ${sessions} (case_id, name, video_length)
           select ${cases.id}, ${name}, ${videoLength} from ${cases}
@@ -86,7 +86,7 @@ export function sessionRepository(db: Database, timeZone: string) {
       })
     },
 
-    /** Sets the name, and the length unless it is null; whether the session was there. */
+    /** Sets the name, and the length unless it is null. Returns whether the session exists. */
     async update(tx: Transaction, caller: SessionOfCaller, name: string, videoLength: string | null): Promise<boolean> {
       const rows = await tx
         .update(sessions)
@@ -96,12 +96,12 @@ export function sessionRepository(db: Database, timeZone: string) {
       return rows.length > 0
     },
 
-    /** Removes the session with everything below it, and announces that its objects go too. Whether it was there. */
+    /** Deletes the session and all rows below it, announces the erasure of its objects. Returns whether it existed. */
     delete: (caller: SessionOfCaller, requestId: string): Promise<boolean> =>
-      erase(db, caller.userId, async (tx) => {
+      runDeletion(db, caller.userId, async (tx) => {
         const rows = await tx.delete(sessions).where(ownSession(caller)).returning({ id: sessions.id })
         if (rows.length === 0) return false
-        await bury(tx, { caseId: caller.caseId, sessionId: caller.sessionId, requestId })
+        await announceErasure(tx, { caseId: caller.caseId, sessionId: caller.sessionId, requestId })
         return true
       }),
   }

@@ -1,5 +1,5 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
-import { announceOriginal, NotAVideoError, SessionGoneError, TooLargeError } from '@playtherapy/intake'
+import { announceOriginal, NotAVideoError, SessionDeletedError, TooLargeError } from '@playtherapy/intake'
 import { type ObjectStore, StoreFailedError } from '@playtherapy/object-store'
 import type { Database, SessionOfCaller, Transaction } from '@playtherapy/schema'
 import { bodyFailures, CaseParams, errors, SessionParams } from '@playtherapy/service-kit'
@@ -14,16 +14,16 @@ export interface SessionOptions {
   db: Database
   store: ObjectStore
   timeZone: string
-  /** Most bytes of a recording that a client uploaded itself. */
+  /** The most bytes of a recording that was uploaded by a presigned URL. */
   uploadLimit: number
 }
 
-/** Sessions that a list holds at once, each of some 2 KB at most. */
+/** A long list reads this many sessions at a time, each of some 2 KB at most. */
 const sessionsAtOnce = 200
 
 const route = { tags: ['session'], security: [{ token: [] }] }
 
-/** The sessions of a therapist's case. */
+/** The routes of the sessions of a therapist's case. */
 export const sessionRoutes: FastifyPluginAsyncTypebox<SessionOptions> = async (
   app,
   { db, store, timeZone, uploadLimit },
@@ -111,9 +111,9 @@ export const sessionRoutes: FastifyPluginAsyncTypebox<SessionOptions> = async (
     {
       schema: {
         ...route,
-        summary: 'Replace what may be written of a session',
+        summary: 'Replace the writable fields of a session',
         description:
-          'With `origin_video_url` set to a key from presigned-url whose object is there, the recording counts and its encode starts.',
+          'If `origin_video_url` is a key from presigned-url and its PUT has succeeded, the recording becomes that of the session and its encode starts.',
         params: SessionParams,
         body: SessionBody,
         response: { 200: Session, ...bodyFailures },
@@ -122,14 +122,14 @@ export const sessionRoutes: FastifyPluginAsyncTypebox<SessionOptions> = async (
     async (request) => {
       const { name, video_length = null, origin_video_url: path } = request.body.data
       const alongside = async (tx: Transaction) => {
-        if (!(await repository.update(tx, request, name, video_length))) throw new SessionGoneError()
+        if (!(await repository.update(tx, request, name, video_length))) throw new SessionDeletedError()
       }
       const { sessionId, id: requestId } = request
       try {
         if (path) await announceOriginal({ db, store }, { sessionId, path, limit: uploadLimit, requestId, alongside })
         else await db.transaction(alongside)
       } catch (error) {
-        if (error instanceof SessionGoneError) throw errors.sessionNotFound(sessionId)
+        if (error instanceof SessionDeletedError) throw errors.sessionNotFound(sessionId)
         if (error instanceof TooLargeError) throw errors.tooLarge(error.limit)
         if (error instanceof NotAVideoError || error instanceof StoreFailedError) {
           throw errors.uploadFailed(path?.split('/').at(-1) ?? '')

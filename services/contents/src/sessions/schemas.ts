@@ -27,7 +27,7 @@ export const Session = Type.Object(
     name: Type.String(),
     session_state_id: Type.Integer(),
     case_id: Type.Integer(),
-    source_video_url: Type.Null({ description: 'Kept for the client; a path on one machine once' }),
+    source_video_url: Type.Null({ description: 'Always null; the client expects the key' }),
     source_script_url: textOrNull('Key of the newest script'),
     encoding_state_id: state('Encoding'),
     script_state_id: state('Script'),
@@ -50,7 +50,7 @@ const videoLength = Type.Optional(
   Type.Union([Type.String({ pattern: '^[0-9]{2,3}:[0-5][0-9]:[0-5][0-9]$', description: 'HH:MM:SS' }), Type.Null()]),
 )
 
-/** What a client may write of a session; everything else in the body is ignored ("Sessions" in services/contract.md). */
+/** The writable fields of a session; all others in the body are ignored (services/contract.md, "Sessions"). */
 export const NewSessionBody = Type.Object(
   { data: Type.Object({ name, video_length: videoLength }) },
   { examples: [{ data: { name: 'First meeting', video_length: null } }] },
@@ -63,7 +63,7 @@ export const SessionBody = Type.Object(
       video_length: videoLength,
       origin_video_url: Type.Optional(
         Type.Union([
-          Type.String({ maxLength: 1_024, description: 'A key from presigned-url, once its PUT has answered 200' }),
+          Type.String({ maxLength: 1_024, description: 'A key from presigned-url whose PUT returned 200' }),
           Type.Null(),
         ]),
       ),

@@ -9,7 +9,7 @@ interface Row extends Record<string, unknown> {
   has_script: boolean
 }
 
-/** The rendition that counts for the caller's session, if there is one. */
+/** Returns a function that finds the current rendition of the caller's session, by a prepared statement. */
 export function findPlayable(db: Database) {
   const { placeholder } = sql
   const caller = {

@@ -1,27 +1,27 @@
 import type { Turn } from '@playtherapy/object-store'
 
-/** Part of the turns that one therapist may have at once. */
-const sharePart = 4
+/** One therapist may have a quarter of the turns at once. */
+const shareParts = 4
 /**
- * Bytes that the turns of one therapist may be for, together. A store reads what it is asked for at once, whether it is
- * taken or not, and everybody else waits for its disks meanwhile.
+ * The turns of one therapist together may ask for this many bytes: a store reads what it is asked for at once, even if
+ * the client never reads it, and all other reads wait for its disks.
  */
 const shareBytes = 64 * 1024 ** 2
-/** Bytes that a turn is for at least: what a player reads after a seek. */
+/** Each turn may ask for at least this many bytes: what a player reads after a seek. */
 const leastBytes = 1024 ** 2
 
 /**
- * Lets `most` read from the store at once, a quarter of them for one therapist; the others wait for their turn. The more
- * reads a therapist has under way or waiting, the fewer bytes each of them may ask for.
+ * Lets `most` reads from the store run at once, a quarter of them for one therapist; others wait for their turn. The
+ * more reads a therapist has running or waiting, the fewer bytes each may ask for.
  */
 export function createTurns(most: number) {
-  const share = Math.max(1, Math.floor(most / sharePart))
+  const share = Math.max(1, Math.floor(most / shareParts))
   const held = new Map<number, number>()
   const waiting: { userId: number; go: () => void }[] = []
-  let taken = 0
-  const hasRoom = (userId: number) => taken < most && (held.get(userId) ?? 0) < share
+  let running = 0
+  const hasRoom = (userId: number) => running < most && (held.get(userId) ?? 0) < share
   const count = (userId: number, change: 1 | -1) => {
-    taken += change
+    running += change
     const left = (held.get(userId) ?? 0) + change
     if (left > 0) held.set(userId, left)
     else held.delete(userId)
@@ -39,7 +39,7 @@ export function createTurns(most: number) {
         const next = waiting.findIndex((other) => hasRoom(other.userId))
         const [chosen] = next < 0 ? [] : waiting.splice(next, 1)
         if (!chosen) return
-        // Counted here, so that nobody who comes before it runs can take its place.
+        // It is counted here, so that no read that arrives before it continues can take its turn.
         count(chosen.userId, 1)
         chosen.go()
       }

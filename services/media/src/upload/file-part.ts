@@ -1,8 +1,8 @@
 import { boundRate, errors, fault } from '@playtherapy/service-kit'
 import type { FastifyRequest } from 'fastify'
 
-/** Room, in bytes, for what a multipart body carries besides its file. */
-const frameRoom = 1_048_576
+/** A multipart body may have this many bytes beside its file. */
+const frameBytes = 1_048_576
 
 /** Bounds of the multipart parser. The bytes of the file are counted where they are stored. */
 export const multipartLimits = {
@@ -15,35 +15,35 @@ export const multipartLimits = {
 }
 
 export interface FilePart {
-  /** What the client calls the file: without control characters, and short. */
+  /** The client's name for the file, without control characters and at most 100 characters long. */
   name: string
   /**
-   * The bytes of the file. They end when the whole message has ended as it should, and held no second file: what stores
-   * them never takes the file of a broken message for a whole one.
+   * Yields the bytes of the file. It ends only when the whole message was valid to its end and had no second file, so
+   * that the file of a broken message is never stored as a complete one.
    */
   bytes(): AsyncIterable<Uint8Array>
 }
 
 export interface FileBounds {
-  /** Most bytes of the file. */
+  /** The most bytes of the file. */
   limit: number
-  /** Least bytes a second while we wait for the client, and the milliseconds over which they are counted. */
+  /** The least bytes a second while we wait for the client, measured over `windowMs`. */
   leastRate: number
   windowMs: number
 }
 
-/** Bytes a second of the slowest connection on which an upload makes sense: a GiB takes 18 hours. */
+/** The slowest useful upload, in bytes a second: a GiB takes 18 hours. */
 export const leastRate = 16_384
 
-/** Whether the declared length alone is too much; settled before a byte of the body is read. */
+/** Throws `errors.tooLarge` for a Content-Length over the limit, before a byte of the body is read. */
 export function refuseTooLong({ headers }: FastifyRequest, limit: number): void {
-  if (Number(headers['content-length']) > limit + frameRoom) throw errors.tooLarge(limit)
+  if (Number(headers['content-length']) > limit + frameBytes) throw errors.tooLarge(limit)
 }
 
 /**
- * The one file of a multipart body, in its part `file`. Fields beside it are read and ignored. A body longer than the
- * limit and its frame, or that comes more slowly than `leastRate`, ends with its connection.
- * Errors: 422 for no multipart, no such part, a second one, a body cut short.
+ * Opens the one file of a multipart body, its part `file`; fields beside it are ignored. The connection of a body that
+ * is too long, or slower than `leastRate`, is closed. Throws `errors.invalidInput` if the body is no multipart, has no
+ * such part or a second one, or is cut short; bytes() throws the same.
  */
 export async function openFilePart(request: FastifyRequest, bounds: FileBounds): Promise<FilePart> {
   if (!request.isMultipart()) throw fault(['header', 'content-type'], 'must be multipart/form-data')
@@ -73,7 +73,7 @@ export async function openFilePart(request: FastifyRequest, bounds: FileBounds):
       } catch (error) {
         throw unreadable(error)
       }
-      // What follows the file is read and ignored.
+      // Fields after the file are read and ignored.
       while (await next());
     },
   }
@@ -82,13 +82,13 @@ export async function openFilePart(request: FastifyRequest, bounds: FileBounds):
 const cleaned = (name = '') => Array.from(name.replace(/\p{C}/gu, '')).slice(0, 100).join('') || 'video'
 
 /**
- * Cuts the connection of a body that is too long or too slow. The host's own limit on silence would also count the time
- * in which the object store keeps us waiting.
+ * Closes the connection of a body that is too long or too slow. The host's own idle timeout is turned off, since it
+ * would count the time in which we wait for the object store.
  */
 function watch({ raw }: FastifyRequest, { limit, leastRate, windowMs }: FileBounds): void {
   raw.socket.setTimeout(0)
   boundRate(raw, { windowMs, leastBytes: (leastRate * windowMs) / 1_000 }, () => raw.destroy())
-  let left = limit + frameRoom
+  let left = limit + frameBytes
   raw.on('data', (chunk: Buffer) => {
     left -= chunk.length
     if (left < 0) raw.destroy()

@@ -3,7 +3,7 @@ import {
   type IntakeResources,
   NotAVideoError,
   receiveOriginal,
-  SessionGoneError,
+  SessionDeletedError,
   TooLargeError,
 } from '@playtherapy/intake'
 import { StoreFailedError } from '@playtherapy/object-store'
@@ -12,9 +12,10 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 import { type FileBounds, openFilePart } from './file-part.ts'
 
 /**
- * Takes the one file of a multipart body, part `file`, to the object store, and makes it count once the whole body has
- * ended well. Nothing is left behind otherwise. Errors: 422 (no multipart, no part, a second or an empty one, cut
- * short), 413, 400/1000 (not a video, or the store failed), code 3 (session deleted meanwhile).
+ * Stores the one file of a multipart body, its part `file`, and registers it as the session's recording once the whole
+ * body was valid to its end; otherwise nothing is left behind. Throws `errors.invalidInput` (also for an empty or
+ * incomplete file), `errors.tooLarge`, `errors.uploadFailed` (no video, or the store failed), `errors.sessionNotFound`
+ * (the session was deleted meanwhile).
  */
 export async function receiveUpload(
   request: FastifyRequest,
@@ -22,12 +23,12 @@ export async function receiveUpload(
   resources: IntakeResources,
   bounds: FileBounds,
 ): Promise<void> {
-  const brokenOff = fault(['body'], 'was broken off')
-  // A client that left while the guard was at work: the parser would wait for its body for ever.
-  if (request.raw.socket.destroyed) throw brokenOff
-  const gone = new AbortController()
-  whenOver(request, reply, () => gone.abort())
-  const { signal } = gone
+  const incomplete = fault(['body'], 'was broken off')
+  // If the client disconnected during the access check, the parser would wait for its body for ever.
+  if (request.raw.socket.destroyed) throw incomplete
+  const disconnected = new AbortController()
+  whenOver(request, reply, () => disconnected.abort())
+  const { signal } = disconnected
   let name = ''
   try {
     const file = await openFilePart(request, bounds)
@@ -42,20 +43,20 @@ export async function receiveUpload(
       signal,
     })
   } catch (error) {
-    if (signal.aborted) throw brokenOff
+    if (signal.aborted) throw incomplete
     if (error instanceof StoreFailedError) request.log.error({ err: error.cause }, 'an upload was not stored')
-    throw answerTo(error, name, request.sessionId)
+    throw errorFor(error, name, request.sessionId)
   } finally {
-    // What is still to come of a refused body is thrown away, until the host loses patience.
+    // The rest of a refused body is read and discarded, until the host closes the connection.
     request.raw.unpipe()
     request.raw.resume()
   }
 }
 
-function answerTo(error: unknown, name: string, sessionId: number): unknown {
+function errorFor(error: unknown, name: string, sessionId: number): unknown {
   if (error instanceof EmptyError) return fault(['body', 'file'], 'is empty')
   if (error instanceof TooLargeError) return errors.tooLarge(error.limit)
   if (error instanceof NotAVideoError || error instanceof StoreFailedError) return errors.uploadFailed(name)
-  if (error instanceof SessionGoneError) return errors.sessionNotFound(sessionId)
+  if (error instanceof SessionDeletedError) return errors.sessionNotFound(sessionId)
   return error
 }

@@ -1,7 +1,7 @@
 import { type Database, ownSession, type SessionOfCaller, sessions, videos } from '@playtherapy/schema'
 import { and, desc, eq, ne } from 'drizzle-orm'
 
-/** The newest recording of the caller's session; URLs given out and not yet used do not count. */
+/** Selects the newest recording of the caller's session, without unused presigned URLs. */
 export async function newestVideo(db: Database, caller: SessionOfCaller) {
   const [video] = await db
     .select({

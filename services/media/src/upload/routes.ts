@@ -1,5 +1,5 @@
 import multipart from '@fastify/multipart'
-import { type IntakeResources, issuePresigned, SessionGoneError, TooManyUrlsError } from '@playtherapy/intake'
+import { type IntakeResources, issuePresigned, SessionDeletedError, TooManyUrlsError } from '@playtherapy/intake'
 import { StoreFailedError, UnsafeUploadsError } from '@playtherapy/object-store'
 import { bodyFailures, createShares, errors, failures, SessionParams } from '@playtherapy/service-kit'
 import type { FastifyInstance } from 'fastify'
@@ -9,20 +9,20 @@ import { newestVideo } from './repository.ts'
 import { Presigned, Uploaded, UploadForm, VideoState } from './schemas.ts'
 
 export interface UploadOptions extends IntakeResources {
-  /** Most bytes of a recording. */
+  /** The most bytes that a recording may have. */
   uploadLimit: number
-  /** Bytes a second below which an upload is broken off; 16 KiB by default. */
+  /** A slower upload is aborted, in bytes a second; 16 KiB by default. */
   uploadLeastRate?: number
-  /** Milliseconds over which that rate is measured; a minute by default. */
+  /** The rate is measured over this time; a minute by default. */
   uploadIdleMs?: number
 }
 
-/** Uploads at once in one process, each with its part buffers: this bounds their memory. */
+/** One process accepts this many uploads at once, which bounds the memory of their part buffers. */
 const mostUploads = 64
 
 const route = { tags: ['video'], security: [{ token: [] }], params: SessionParams }
 
-/** How recordings come in, and how far one is. All below a session's path, behind its guard. */
+/** The routes that upload a recording and tell its state, below the path of a session that the caller owns. */
 export async function uploadRoutes(
   app: FastifyInstance,
   { uploadLimit, uploadLeastRate = leastRate, uploadIdleMs = 60_000, ...resources }: UploadOptions,
@@ -33,7 +33,7 @@ export async function uploadRoutes(
   const shares = createShares(mostUploads)
   const bounds = { limit: uploadLimit, leastRate: uploadLeastRate, windowMs: uploadIdleMs }
   const uploads = new Set<Promise<void>>()
-  // An upload that is cut when the process closes still has to remove what it left.
+  // An upload that is aborted when the process closes still has to remove its row and object.
   app.addHook('onClose', () => Promise.allSettled(uploads))
 
   app.post(
@@ -44,18 +44,18 @@ export async function uploadRoutes(
         ...route,
         summary: 'Upload a recording',
         description:
-          'Multipart, one file in the part `file`. 201 means that the original is durable and its encode announced.',
+          'Multipart with one file in the part `file`. 201 means that the original is durable and its encode is announced.',
         consumes: ['multipart/form-data'],
         body: UploadForm,
         response: { 201: Uploaded, ...bodyFailures },
       },
-      // The form is described for readers of the API; its parser checks it while it comes.
+      // The form's schema is for the API description only; the multipart parser checks the body while it arrives.
       validatorCompiler: () => () => true,
       onRequest: async (request) => refuseTooLong(request, uploadLimit),
     },
     async (request, reply) => {
-      // Nothing of the body has been read yet. The share is held until nothing of the upload is left in memory, which
-      // may be long after its client has gone.
+      // No byte of the body has been read yet. The share is held until the upload has left memory, which may be long
+      // after its client has disconnected.
       const release = shares.take(request.userId)
       const upload = receiveUpload(request, reply, resources, bounds)
       uploads.add(upload)
@@ -70,13 +70,13 @@ export async function uploadRoutes(
   app.get(
     '/video/presigned-url',
     {
-      // A HEAD would issue a URL that nobody sees.
+      // A HEAD would issue a URL that the client does not see.
       exposeHeadRoute: false,
       schema: {
         ...route,
-        summary: 'A URL to upload a recording straight to the object store',
+        summary: 'Issue a URL to upload a recording straight to the object store',
         description:
-          'Each call gives a key of its own. After the PUT, a PUT of the session with `origin_video_url` set to the key starts the encode.',
+          'Each call returns a new key. After the upload, a PUT of the session with `origin_video_url` set to the key starts the encode.',
         response: { 200: Presigned, ...failures },
       },
     },
@@ -85,7 +85,7 @@ export async function uploadRoutes(
       try {
         return await issuePresigned(resources, { caseId, sessionId })
       } catch (error) {
-        if (error instanceof SessionGoneError) throw errors.sessionNotFound(sessionId)
+        if (error instanceof SessionDeletedError) throw errors.sessionNotFound(sessionId)
         if (error instanceof TooManyUrlsError) throw errors.unavailable(3_600)
         if (error instanceof StoreFailedError) throw errors.unavailable()
         if (error instanceof UnsafeUploadsError) {
@@ -102,7 +102,7 @@ export async function uploadRoutes(
     {
       schema: {
         ...route,
-        summary: 'How far the newest recording is',
+        summary: 'Read the state of the newest recording',
         response: { 200: VideoState, ...failures },
       },
     },

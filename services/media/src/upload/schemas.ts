@@ -10,9 +10,9 @@ export const Uploaded = Type.Object({ msg: Type.String() }, { examples: [{ msg: 
 export const Presigned = Type.Object(
   {
     presigned_url: Type.String({
-      description: 'For one PUT of the file with Content-Type video/mp4, started within an hour',
+      description: 'For one PUT of the file with Content-Type video/mp4, to be started within an hour',
     }),
-    file_path: Type.String({ description: 'To be sent as origin_video_url once the PUT has answered 200' }),
+    file_path: Type.String({ description: 'To be sent as origin_video_url once the PUT has returned 200' }),
   },
   {
     examples: [
@@ -33,12 +33,12 @@ export const VideoState = Type.Object(
       ),
       {
         description:
-          'receiving: bytes are coming in · stored: safe, waiting to be encoded · encoding · encoded: ready to play · failed · superseded: a newer recording counts',
+          'receiving: the upload is running · stored: durable, waiting to be encoded · encoding · encoded: ready to play · failed · superseded: replaced by a newer recording',
       },
     ),
     progress: Type.Integer({ minimum: 0, maximum: 100, description: 'Percent of the encode' }),
-    failure: Type.Union([Type.String(), Type.Null()], { description: 'Why it failed, in plain words' }),
-    file_name: Type.Union([Type.String(), Type.Null()], { description: 'What the client called the file' }),
+    failure: Type.Union([Type.String(), Type.Null()], { description: 'Why the encode failed, for people to read' }),
+    file_name: Type.Union([Type.String(), Type.Null()], { description: 'The client’s name for the file' }),
     size: Type.Union([Type.Integer(), Type.Null()], { description: 'Bytes of the original' }),
   },
   { examples: [{ state: 'encoding', progress: 42, failure: null, file_name: 'session 1.mp4', size: 73_400_320 }] },

@@ -11,7 +11,7 @@ async function* whole(bytes: Uint8Array) {
 }
 
 for (const backend of storeBackends) {
-  t.test(`${backend}: a restored database gives out ids whose objects are there already`, async (t) => {
+  t.test(`${backend}: a restored database gives out used ids again, with new keys`, async (t) => {
     const { auth, db, left, store, upload, url } = await testMedia(t, { store: await testStore(t, backend) })
     const bring = async () => {
       t.equal((await upload(form(['file', clip()]))).status, 201)
@@ -22,7 +22,7 @@ for (const backend of storeBackends) {
     const [older] = (await left()).objects
     const found = await store.head(older ?? '')
 
-    // The backup was made before: the test steps over the guards to bring it back.
+    // This restores the state before the uploads; triggers would forbid it, so the test disables them.
     await db.transaction(async (tx) => {
       await tx.execute(sql`set local session_replication_role = replica`)
       await tx.update(sessions).set({ videoId: null })
@@ -36,38 +36,38 @@ for (const backend of storeBackends) {
       before.map(({ id }) => id),
       'the same ids',
     )
-    t.equal(new Set([...before, ...after].map(({ path }) => path)).size, 4, 'under keys of their own')
-    t.strictSame(await store.head(older ?? ''), found, 'what was there stays as it is')
+    t.equal(new Set([...before, ...after].map(({ path }) => path)).size, 4, 'all keys differ')
+    t.strictSame(await store.head(older ?? ''), found, 'the older object is unchanged')
     t.equal((await left()).objects.length, 2)
   })
 }
 
-t.test('an announced recording outlives a restart of the database', async (t) => {
+t.test('an announcement survives a restart of the database', async (t) => {
   const { db, url } = await testDatabase(t)
   const store = await testStore(t, 'file')
   const link = await flakyLink(t, url)
   const database = openDatabase({ url: link.url, max: 1, applicationName: 'test' })
   t.teardown(() => database.close())
   const { caseId, sessionId } = await seedSession(db, 7)
-  const announced = async (spoil: () => void) => {
+  const announced = async (breakLink: () => void) => {
     const path = `LOCAL/${caseId}/${sessionId}/${await db.$count(videos)}.mp4`
     await db.insert(videos).values({ sessionId, state: 'presigned', path })
     await store.put(`video/${path}`, whole(clip()), { contentType: 'video/mp4' })
-    const spoiling: ObjectStore = {
+    const breaking: ObjectStore = {
       ...store,
       async get(...call) {
-        spoil()
+        breakLink()
         return store.get(...call)
       },
     }
-    return announceOriginal({ db: database.db, store: spoiling }, { sessionId, path, limit: 1_000_000 })
+    return announceOriginal({ db: database.db, store: breaking }, { sessionId, path, limit: 1_000_000 })
   }
   const restart = () => {
     link.cut()
     setTimeout(link.mend, 1_000)
   }
   t.equal(await announced(restart), true)
-  t.equal(await announced(() => link.loseAnswerAfter('encode-video')), true, 'and a lost answer')
+  t.equal(await announced(() => link.loseAnswerAfter('encode-video')), true, 'and a lost response')
   t.strictSame(
     (await db.select().from(outbox)).map(({ name }) => name),
     ['encode-video', 'encode-video'],
