@@ -1,7 +1,7 @@
 import { DeleteObjectsCommand, paginateListObjectsV2, S3Client } from '@aws-sdk/client-s3'
 import type { S3Settings } from '@playtherapy/object-store'
 
-/** The SDK's client of the bucket, set up as ours is. */
+/** Returns an SDK client for the bucket with the settings of our own. */
 export const directClient = ({ endpoint = '', region, forcePathStyle, ...credentials }: S3Settings) =>
   new S3Client({
     ...{ endpoint, region, forcePathStyle, credentials },
@@ -9,7 +9,7 @@ export const directClient = ({ endpoint = '', region, forcePathStyle, ...credent
     responseChecksumValidation: 'WHEN_REQUIRED',
   })
 
-/** Removes what uploads left, so that the disk of the run does not fill. */
+/** Deletes all objects, so that the disk does not fill up. */
 export async function emptyBucket(settings: S3Settings): Promise<void> {
   const s3 = directClient(settings)
   const Bucket = settings.bucket

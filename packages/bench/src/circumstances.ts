@@ -5,23 +5,22 @@ import manifest from '../../../package.json' with { type: 'json' }
 
 const run = promisify(execFile)
 
-/** When, on what and with which versions a run was made: without these a figure cannot be compared with another. */
+/** Date, machine and versions of a run. Without them, figures of two runs cannot be compared. */
 export interface Circumstances {
   /** The day, as YYYY-MM-DD. */
   date: string
   version: string
-  /** With `+` behind it where files differ from that commit; `unknown` without git. */
+  /** Ends in `+` if files differ from that commit; `unknown` without git. */
   commit: string
-  /** Node, and the first line that each server prints for its version. */
+  /** The versions of Node and of each server, by program. */
   versions: Record<string, string>
-  /** Processors and memory. */
   machine: string
 }
 
-/** How each program is asked for its version. */
-const questions = { ffmpeg: '-version', nginx: '-v', radosgw: '--version', 'redis-server': '--version' }
+/** The option with which each program prints its version. */
+const versionOptions = { ffmpeg: '-version', nginx: '-v', radosgw: '--version', 'redis-server': '--version' }
 
-/** The version in what a program prints; nginx prints it to stderr. */
+/** Returns a program and its version; nginx prints it to stderr. */
 const versionOf = async ([program, option]: [string, string]): Promise<[string, string]> => {
   const { stdout, stderr } = await run(program, [option])
   return [program, /\d+(\.\d+)+/.exec(stdout || stderr)?.[0] ?? 'unknown']
@@ -36,7 +35,7 @@ async function commitOf(): Promise<string> {
   }
 }
 
-/** Asks the machine and the programs that the rows run. */
+/** Reads the circumstances of this run from the machine and from the programs that the rows use. */
 export async function circumstances(): Promise<Circumstances> {
   const processors = cpus()
   return {
@@ -45,7 +44,7 @@ export async function circumstances(): Promise<Circumstances> {
     commit: await commitOf(),
     versions: {
       node: process.versions.node,
-      ...Object.fromEntries(await Promise.all(Object.entries(questions).map(versionOf))),
+      ...Object.fromEntries(await Promise.all(Object.entries(versionOptions).map(versionOf))),
     },
     machine: `${processors.length} × ${processors[0]?.model.trim()}, ${Math.round(totalmem() / 1024 ** 3)} GiB`,
   }

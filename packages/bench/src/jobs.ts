@@ -3,7 +3,7 @@ import type { JobHandlers, Log } from '@playtherapy/jobs'
 
 export const silent: Log = { debug() {}, info() {}, warn() {}, error() {}, child: () => silent }
 
-/** Handlers of which only one does something: what is measured are `delete-superseded` jobs, as they carry the least. */
+/** Returns handlers for `delete-superseded` jobs alone, which are measured because their payload is the smallest. */
 export function onlyHandler(handle: JobHandlers['delete-superseded']): JobHandlers {
   const unexpected = async () => {
     throw new Error('this job was not announced')
@@ -18,7 +18,7 @@ export function onlyHandler(handle: JobHandlers['delete-superseded']): JobHandle
   }
 }
 
-/** Waits until something is so, looking every so many milliseconds. */
+/** Waits until `reached` returns true, checked every `everyMs`. */
 export async function until(reached: () => boolean | Promise<boolean>, everyMs = 5): Promise<void> {
   while (!(await reached())) await sleep(everyMs)
 }

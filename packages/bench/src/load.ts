@@ -3,9 +3,8 @@ import { quantile } from './measure.ts'
 
 export interface Load {
   perSecond: number
-  /** Milliseconds. */
-  p99: number
-  mean: number
+  p99Ms: number
+  meanMs: number
 }
 
 export interface Request {
@@ -13,7 +12,7 @@ export interface Request {
   headers: Record<string, string>
 }
 
-/** The body of an answer that is 200. */
+/** Returns the body of the response; rejects unless its status is 200. */
 export function fetchText({ url, headers }: Request, agent?: Agent): Promise<string> {
   return new Promise((resolve, reject) => {
     get(url, { headers, ...(agent && { agent }) }, (response) => {
@@ -23,13 +22,13 @@ export function fetchText({ url, headers }: Request, agent?: Agent): Promise<str
       response.once('end', () => {
         const text = Buffer.concat(chunks).toString()
         if (response.statusCode === 200) resolve(text)
-        else reject(new Error(`a request was answered with ${response.statusCode}: ${text}`))
+        else reject(new Error(`a request returned ${response.statusCode}: ${text}`))
       })
     }).once('error', reject)
   })
 }
 
-/** So many clients that ask again as soon as they are answered, for so many seconds. */
+/** Lets `clients` clients send requests for this many seconds, each the next one as soon as the last is complete. */
 export async function press(
   next: () => Request,
   { clients, seconds }: { clients: number; seconds: number },
@@ -48,6 +47,6 @@ export async function press(
     }),
   )
   agent.destroy()
-  const mean = times.reduce((sum, time) => sum + time, 0) / times.length
-  return { perSecond: times.length / ((performance.now() - began) / 1000), p99: quantile(times, 0.99), mean }
+  const meanMs = times.reduce((sum, time) => sum + time, 0) / times.length
+  return { perSecond: times.length / ((performance.now() - began) / 1000), p99Ms: quantile(times, 0.99), meanMs }
 }

@@ -1,6 +1,6 @@
 /**
- * `npm run bench -- [NAME] [--json FILE]`: measures what we reach, side by side with peers and with the limit. A whole run in
- * which every row could be measured also renews `packages/bench/results` and the table of this package's README.
+ * `pnpm bench [NAME] [--json FILE]`: measures us beside peers and the limit of what is possible. A whole run in which
+ * every row could be measured also updates `packages/bench/results` and the table of this package's README.
  */
 import { writeFile } from 'node:fs/promises'
 import { parseArgs } from 'node:util'
@@ -38,7 +38,7 @@ for (const { name, measure } of chosen) {
     figures.push(...found)
     console.log(`\n${name}, ${Math.round((performance.now() - began) / 1000)} s\n${table(found)}`)
   } catch (error) {
-    // The others are worth measuring all the same.
+    // The other rows are measured all the same.
     failed.push(name)
     console.error(`\n${name} could not be measured:`, error)
   }

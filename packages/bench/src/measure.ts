@@ -3,12 +3,12 @@ import type { Figure } from './row.ts'
 /** Values that belong together: the n-th of each side was measured in the n-th round. */
 export type Samples<Side extends string, Sample> = Record<Side, Sample[]>
 
-/** Rounds that a figure is the median of. */
+/** A figure is the median of this many rounds. */
 const usualRounds = 5
 
 /**
- * Runs each side once a round, in turn, one at a time; every other round in the opposite order, so that neither always
- * has the warmer machine. A round before the first warms everything up and does not count.
+ * Runs each side once a round, one after the other, and every second round in the opposite order, so that no side has
+ * the warmer machine every time. One more round before the first warms everything up; its samples are discarded.
  */
 export async function alternate<Side extends string, Sample>(
   sides: Record<Side, () => Promise<Sample>>,
@@ -25,7 +25,7 @@ export async function alternate<Side extends string, Sample>(
   return samples
 }
 
-/** A figure from the ratios of two sides, round by round. */
+/** Returns the figure of the ratios between two sides, round by round. */
 export function ratio<Sample>(
   { name, target }: Pick<Figure, 'name' | 'target'>,
   [ours, theirs]: [Sample[], Sample[]],
@@ -33,13 +33,13 @@ export function ratio<Sample>(
 ): Figure {
   const ratios = ours.map((sample, round) => {
     const other = theirs[round]
-    if (other === undefined) throw new Error(`${name}: the sides have not as many samples`)
+    if (other === undefined) throw new Error(`${name}: the sides have different numbers of samples`)
     return value(sample) / value(other)
   })
   return figure({ name, target, unit: '×' }, ratios)
 }
 
-/** A figure from values: their median and spread. */
+/** Returns the figure of these values: their median and spread. */
 export function figure(about: Pick<Figure, 'name' | 'target' | 'unit'>, values: number[]): Figure {
   const measured = median(values)
   if (!Number.isFinite(measured)) throw new Error(`${about.name}: nothing was measured`)
@@ -56,7 +56,7 @@ export const isReached = ({ measured, target }: Pick<Figure, 'measured' | 'targe
 
 export const median = (values: number[]): number => quantile(values, 0.5)
 
-/** The value below which this share of the values lies, between neighbours in proportion. */
+/** Returns the quantile of the values, interpolated between neighbours. `share` is 0 to 1. */
 export function quantile(values: number[], share: number): number {
   const sorted = values.toSorted((a, b) => a - b)
   const place = (sorted.length - 1) * share

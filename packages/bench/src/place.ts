@@ -14,7 +14,7 @@ import postgres from 'postgres'
 export interface Running {
   url: string
   pid: number
-  /** Milliseconds from its start to its first answer. */
+  /** Time from its start to its first successful response. */
   startMs: number
   stop(): Promise<void>
 }
@@ -24,22 +24,22 @@ interface Started {
   program: Program | { peer: string }
   args?: string[]
   env?: NodeJS.ProcessEnv
-  /** Path that answers 200 once it is ready. */
+  /** Path that returns 200 once the program is ready. */
   ready: string
 }
 
-/** Where rows run: real servers, each brought up when the first row asks for it, and processes of ours. */
+/** The place where rows run: real servers, each started when a row first needs it, and processes of ours. */
 export interface Place {
-  /** A folder of the run, on a disk. */
+  /** A folder for the run, on a disk. */
   directory: string
-  /** URL of the migrated database of this name, which is made when it is first asked for. */
+  /** Returns the URL of the migrated database of this name, which is created at the first call. */
   database(name: string): Promise<string>
   redis(): Promise<string>
-  /** The object store and its one bucket. */
+  /** Returns the settings of the object store and its one bucket. */
   bucket(): Promise<S3Settings>
-  /** Environment of a service or worker on this database. */
+  /** Returns the environment of a service or worker on this database. */
   settings(databaseUrl: string): Promise<NodeJS.ProcessEnv>
-  /** Authorization header of a therapist. */
+  /** Returns the Authorization header of a therapist. */
   as(userId: number): { authorization: string }
   /** Secret of all tokens here, HS256. */
   jwtSecret: string
@@ -48,10 +48,10 @@ export interface Place {
   stop(): Promise<void>
 }
 
-/** Longest time a process may take to its first answer, in milliseconds. */
-const startDeadline = 60_000
+/** A process has to be ready within this time. */
+const mostStartMs = 60_000
 
-/** Prepares a place; nothing runs before a row asks for it. */
+/** Prepares a place; a server starts when a row first needs it. */
 export async function openPlace(): Promise<Place> {
   const directory = await mkdtemp('/var/tmp/playtherapy-bench-')
   // PostgreSQL may run as another user.
@@ -113,22 +113,22 @@ export async function openPlace(): Promise<Place> {
       stdio: ['ignore', 'ignore', 'inherit'],
     })
     processes.add(child)
-    const gone = once(child, 'exit')
+    const exited = once(child, 'exit')
     child.once('exit', () => processes.delete(child))
     const stop = async () => {
       child.kill('SIGTERM')
       const hard = setTimeout(() => child.kill('SIGKILL'), 12_000)
-      await gone
+      await exited
       clearTimeout(hard)
     }
     closing.push(async () => processes.has(child) && (await stop()))
-    while (performance.now() - began < startDeadline) {
+    while (performance.now() - began < mostStartMs) {
       if (!child.pid || child.exitCode !== null) throw new Error(`${file} ended at once`)
       const answer = await fetch(url + ready).catch(() => undefined)
       if (answer?.ok) return { url, pid: child.pid, startMs: performance.now() - began, stop }
       await sleep(10)
     }
-    throw new Error(`${file} did not get ready`)
+    throw new Error(`${file} did not become ready`)
   }
 
   return {
@@ -163,7 +163,7 @@ export async function openPlace(): Promise<Place> {
   }
 }
 
-/** An HS256 token, good for a day. */
+/** Returns an HS256 token that is valid for a day. */
 function sign(claims: object, secret: string): string {
   const encode = (part: object) => Buffer.from(JSON.stringify(part)).toString('base64url')
   const exp = Math.floor(Date.now() / 1000) + 86_400

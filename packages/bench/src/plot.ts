@@ -9,12 +9,12 @@ const left = 460
 const right = 90
 const rowHeight = 22
 const top = 44
-/** The most that is drawn: twice the target. */
+/** Bars end at this multiple of the target. */
 const widest = 2
 
 /**
- * Each figure as a share of its target: a bar for the median, a line for the spread. Left of the middle is better
- * where less is wanted; where more is wanted the share is turned round, so left is better everywhere.
+ * Draws each figure as a share of its target: a bar for the median, a line for the spread. If more is better, the share
+ * is inverted, so that shorter bars are better everywhere.
  */
 export function drawFigures(figures: Figure[]): string {
   const x = (share: number) => left + (Math.max(0, Math.min(share, widest)) / widest) * (width - left - right)

@@ -8,10 +8,10 @@ import { pipeline } from 'node:stream/promises'
 
 export const mebibyte = 1024 ** 2
 
-/** What an MP4 file begins with; enough to be taken for one. */
+/** The first bytes of an MP4 file, by which it is recognised. */
 const beginning = Buffer.from('0000001c66747970' + '6d70343200000001' + '6d70343169736f6d', 'hex')
 
-/** A file of this size that begins like a recording and holds noise. */
+/** Makes a file of this size that begins like an MP4 file and contains noise. Returns its path. */
 export async function madeUpRecording(directory: string, size: number): Promise<string> {
   const file = join(directory, `recording-${size}.mp4`)
   const noise = randomBytes(mebibyte)
@@ -31,7 +31,7 @@ const head = Buffer.from(
 )
 const tail = Buffer.from(`\r\n--${boundary}--\r\n`)
 
-/** Opens a multipart upload of a file of `size` bytes; its bytes go between `begin` and `end`. */
+/** Opens a multipart upload of a file of `size` bytes. The caller writes these to `request` and then calls `end`. */
 export function openForm(url: string, headers: Record<string, string>, size: number) {
   const request = openRequest(url, {
     method: 'POST',
@@ -47,7 +47,7 @@ export function openForm(url: string, headers: Record<string, string>, size: num
   return { request, answered, end: () => void request.end(tail) }
 }
 
-/** Sends a file from disk as the one part of a form. Resolves with its 201. */
+/** Sends a file from disk as the only part of a form. Resolves at its 201. */
 export async function uploadForm(url: string, headers: Record<string, string>, file: string, size: number) {
   const { request, answered, end } = openForm(url, headers, size)
   await Promise.all([
@@ -56,12 +56,12 @@ export async function uploadForm(url: string, headers: Record<string, string>, f
   ])
 }
 
-/** Sends a file from disk the way of tus: makes an upload, then fills it in one request. */
+/** Sends a file from disk by tus: one request creates the upload, one sends all bytes. */
 export async function uploadTus(url: string, file: string, size: number) {
   const version = { 'tus-resumable': '1.0.0' }
   const made = await fetch(`${url}/files`, { method: 'POST', headers: { ...version, 'upload-length': `${size}` } })
   const location = made.headers.get('location')
-  if (made.status !== 201 || !location) throw new Error(`tus made no upload: ${made.status}`)
+  if (made.status !== 201 || !location) throw new Error(`tus created no upload: ${made.status}`)
   const request = openRequest(new URL(location, url), {
     method: 'PATCH',
     agent: false,
@@ -79,5 +79,5 @@ async function answerOf(request: ReturnType<typeof openRequest>, wanted: number)
   const [response]: IncomingMessage[] = await once(request, 'response')
   if (!response) throw new Error('no answer')
   const body = await text(response)
-  if (response.statusCode !== wanted) throw new Error(`an upload got ${response.statusCode}: ${body}`)
+  if (response.statusCode !== wanted) throw new Error(`an upload returned ${response.statusCode}: ${body}`)
 }

@@ -11,29 +11,28 @@ const results = fileURLToPath(new URL('../results/', import.meta.url))
 const written = (value: number) => (Math.abs(value) >= 100 ? value.toFixed(0) : value.toFixed(2))
 const bound = ({ target }: Figure) => ('most' in target ? `≤ ${target.most}` : `≥ ${target.least}`)
 
-/** Whether the median reaches the target, and how many rounds do where they disagree: `yes (4 of 5)`. */
+/** Returns whether the median reaches the target, and how many rounds do if not all agree: `yes (4 of 5)`. */
 function verdict(figure: Figure): string {
   const { all, reaching } = figure.rounds
   const word = isReached(figure) ? 'yes' : '**no**'
   return reaching === 0 || reaching === all ? word : `${word} (${reaching} of ${all})`
 }
 
-/** One line of the table. */
 const line = (figure: Figure) => {
   const { name, measured, unit, spread } = figure
   const reached = verdict(figure)
   return `| ${name} | ${written(measured)} ${unit} | ${written(spread.least)}–${written(spread.most)} | ${bound(figure)} | ${reached} |`
 }
 
-/** The figures as a Markdown table. */
+/** Returns the figures as a Markdown table. */
 export const table = (figures: Figure[]): string =>
   ['| what | measured | spread | target | reached |', '|---|---|---|---|---|', ...figures.map(line), ''].join('\n')
 
-/** The figures for programs, a row each, with the circumstances of their run. */
+/** Returns the figures and the circumstances of their run as JSON. */
 export const asJson = (figures: Figure[], circumstances: Circumstances): string =>
   `${JSON.stringify({ ...circumstances, rows: figures.map((figure) => ({ ...figure, reached: isReached(figure) })) }, null, 2)}\n`
 
-/** The circumstances as a line above the table. */
+/** Returns the circumstances as the sentence above the table. */
 function sentence({ date, version, commit, versions, machine }: Circumstances): string {
   const programs = Object.entries(versions).map(([name, number]) => `${name} ${number}`)
   return `Measured on ${date} at ${version} (${commit}), ${machine}; ${programs.join(', ')}.`
@@ -41,7 +40,7 @@ function sentence({ date, version, commit, versions, machine }: Circumstances): 
 
 const picture = '![Each figure as a share of its target](results/figures.svg)'
 
-/** Writes table, JSON and plot of a whole run to `results/`, and the table into this package's README, between its marks. */
+/** Writes table, JSON and plot of a whole run to `results/`, and the table into this package's README. */
 export async function keepResults(figures: Figure[], circumstances: Circumstances): Promise<void> {
   await mkdir(results, { recursive: true })
   await writeFile(join(results, 'results.json'), asJson(figures, circumstances))

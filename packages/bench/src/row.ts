@@ -1,25 +1,25 @@
 import type { Place } from './place.ts'
 
-/** What a figure has to reach: at most or at least so much. */
+/** The bound that a figure has to reach. */
 type Target = { most: number } | { least: number }
 
-/** One measured figure: the median, and the smallest and largest of the values it is the median of. */
+/** One measured figure: the median of some values, with the smallest and the largest of them. */
 export interface Figure {
-  /** What was measured, as the table shows it: `upload 1 GiB: time against the SDK`. */
+  /** The name in the table: `upload 1 GiB: time against the SDK`. */
   name: string
   measured: number
-  /** Behind the number: `×`, `ms`, `s`, `MiB`. */
+  /** The unit after the number: `×`, `ms`, `s`, `MiB`. */
   unit: string
   target: Target
   spread: { least: number; most: number }
-  /** How many values there are, and how many of them reach the target. */
+  /** The number of values, and of those that reach the target. */
   rounds: { all: number; reaching: number }
 }
 
 /**
- * A row of the table: one file in `rows/`, listed in `rows/index.ts`. It brings up what it needs through `place`,
- * measures our side and the other in turn (measure.ts), and says what came of it. `npm run bench -- NAME` runs those whose
- * name contains NAME.
+ * A row of the table: one file in `rows/`, listed in `rows/index.ts`. It starts what it needs through `place`, measures
+ * our side and the others by turns (measure.ts), and returns the figures. `pnpm bench NAME` runs those whose name
+ * contains NAME.
  */
 export interface Row {
   name: string

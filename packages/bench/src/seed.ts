@@ -1,10 +1,10 @@
 import { cases, openDatabase, renditions, sessions, videos } from '@playtherapy/schema'
 import { eq } from 'drizzle-orm'
 
-/** A therapist of the rows that need but one. */
+/** The therapist of the rows that need only one. */
 export const therapist = 7
 
-/** Adds sessions of one new case of the therapist with this id. Returns their ids and paths. */
+/** Inserts sessions in one new case of this therapist. Returns their ids and paths. */
 export async function addSessions(
   databaseUrl: string,
   count: number,
@@ -22,7 +22,7 @@ export async function addSessions(
   }
 }
 
-/** Gives a session an encoded recording, whose object `put` writes; answers its key. */
+/** Gives a session an encoded recording, whose object `put` writes. Returns the object's key. */
 export async function addRendition(
   databaseUrl: string,
   session: { id: number },

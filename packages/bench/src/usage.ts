@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process'
 import { readFile, writeFile } from 'node:fs/promises'
 
-/** What a process has used: seconds of CPU, and the most memory since it was last reset, in bytes. */
+/** CPU time that a process has used, and its peak of resident memory, both since watch(). */
 export interface Usage {
   cpuSeconds: number
   peakBytes: number
@@ -15,21 +15,21 @@ const ticksPerSecond = () => {
 
 async function cpuSeconds(pid: number): Promise<number> {
   const stat = await readFile(`/proc/${pid}/stat`, 'utf8')
-  // The name before may hold anything; user and system time are the 14th and 15th field.
+  // The name before `)` may contain anything; user and system time are fields 14 and 15.
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
   return (Number(fields[11]) + Number(fields[12])) / ticksPerSecond()
 }
 
-/** Resident memory of a process in bytes: now, or the most since `watch` began. */
+/** Returns the resident memory of a process in bytes: now (VmRSS), or the peak since watch() (VmHWM). */
 export async function memoryOf(pid: number, which: 'VmRSS' | 'VmHWM'): Promise<number> {
   const status = await readFile(`/proc/${pid}/status`, 'utf8')
   const kibibytes = new RegExp(`${which}:\\s+(\\d+)`).exec(status)?.[1]
   return Number(kibibytes) * 1024
 }
 
-/** Starts to watch a process; the function it gives says what was used from then on. */
+/** Starts to measure a process. Returns a function that returns its usage since then. */
 export async function watch(pid: number): Promise<() => Promise<Usage>> {
-  // The kernel then starts its high-water mark anew.
+  // This resets the kernel's peak of resident memory.
   await writeFile(`/proc/${pid}/clear_refs`, '5')
   const before = await cpuSeconds(pid)
   return async () => ({ cpuSeconds: (await cpuSeconds(pid)) - before, peakBytes: await memoryOf(pid, 'VmHWM') })

@@ -2,7 +2,7 @@ import t from 'tap'
 import { figure } from '../src/measure.ts'
 import { table } from '../src/report.ts'
 
-t.test('a row tells how many rounds reached the target where they disagree', async (t) => {
+t.test('a row shows how many rounds reached the target if not all did', async (t) => {
   const rowOf = (target: { most: number } | { least: number }, values: number[]) =>
     table([figure({ name: 'time', unit: '×', target }, values)])
       .trim()

@@ -2,11 +2,11 @@ import type { ObjectStore } from '@playtherapy/object-store'
 import type { Sql } from 'postgres'
 
 export interface Disagreements {
-  /** Objects that a row names and that are not there. */
+  /** Objects that a row names and that do not exist. */
   lost: string[]
   /** Objects and unfinished uploads that no row names. */
   orphaned: string[]
-  /** Rows that still wait for something, and jobs that are due or were given up. */
+  /** Rows that are not in a final state, and jobs that are due or have failed for good. */
   stuck: string[]
 }
 
@@ -15,7 +15,7 @@ interface Row {
   state: string
 }
 
-/** Where rows, objects and jobs do not agree; three empty lists once everything has settled. */
+/** Returns where rows, objects and jobs disagree: three empty lists once every job is done. */
 export async function disagreements(sql: Sql, store: ObjectStore): Promise<Disagreements> {
   const videos = await sql<Row[]>`select path, state::text from videos`
   const renditions = await sql<Row[]>`select path, 'stored' as state from renditions`
@@ -38,7 +38,7 @@ export async function disagreements(sql: Sql, store: ObjectStore): Promise<Disag
   const orphaned = [...objects].filter((key) => !owned.has(key))
   for await (const { key } of store.unfinished('')) if (!owned.has(key)) orphaned.push(`${key}, unfinished`)
 
-  // A URL that was given out may have been used or not.
+  // The object of a presigned URL may exist or not.
   const needed = rows.filter(({ state }) => !['presigned', 'receiving', 'pending'].includes(state))
   const waiting = rows.filter(({ state }) => ['receiving', 'stored', 'encoding', 'pending', 'failed'].includes(state))
   const open = new Set(below('video', videos).map(({ key }) => key))

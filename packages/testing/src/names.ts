@@ -1,4 +1,4 @@
 import { randomBytes } from 'node:crypto'
 
-/** A name no other test uses; fit for databases, buckets and prefixes. */
+/** Returns a name that no other test uses, valid for databases and prefixes. */
 export const randomName = () => `test_${randomBytes(8).toString('hex')}`

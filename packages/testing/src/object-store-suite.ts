@@ -15,12 +15,12 @@ const contentType = 'video/mp4'
 
 const sha256 = (bytes: Uint8Array) => createHash('sha256').update(bytes).digest('hex')
 
-/** The bytes in chunks of that size, as a network would bring them. */
+/** Yields the bytes in chunks of this size, as a network would. */
 async function* chunked(bytes: Uint8Array, size = 64 * 1024) {
   for (let start = 0; start < bytes.length; start += size) yield bytes.subarray(start, start + size)
 }
 
-/** Some bytes, and then silence until `ended` says how it goes on. */
+/** Yields some bytes, and then nothing until `ended` resolves or rejects. */
 async function* silentAfter(bytes: Uint8Array, ended: Promise<void> = new Promise(() => {})) {
   yield* chunked(bytes)
   await ended
@@ -38,8 +38,8 @@ async function read(body: AsyncIterable<Uint8Array>): Promise<Buffer> {
 }
 
 /**
- * What every object store must do (`ObjectStore` has the words). The store must give out URLs that can be reached, and
- * is the suite's own.
+ * Tests what every object store must do, as `ObjectStore` describes it. The store must have reachable presigned URLs,
+ * and no other test may use it.
  */
 export function objectStoreSuite(t: Test, store: ObjectStore): void {
   t.jobs = 4
@@ -55,7 +55,7 @@ export function objectStoreSuite(t: Test, store: ObjectStore): void {
     t.equal(await store.abortUploads(prefix), 0, 'no unfinished upload')
   }
 
-  t.test('what is put is found as it was', async (t) => {
+  t.test('an object is stored, listed and read', async (t) => {
     await store.check()
     const key = `${randomName()}/a/1.mp4`
     const bytes = randomBytes(100_000)
@@ -68,7 +68,7 @@ export function objectStoreSuite(t: Test, store: ObjectStore): void {
     t.equal(sha256(await read(await store.get(key, { ifMatch: etag }))), sha256(bytes))
   })
 
-  t.test('a part of an object', async (t) => {
+  t.test('a range of an object is read', async (t) => {
     const key = `${randomName()}/1.mp4`
     const { etag } = await put(key, Buffer.from('0123456789'))
     const part = async (range: object) => `${await read(await store.get(key, range))}`
@@ -81,7 +81,7 @@ export function objectStoreSuite(t: Test, store: ObjectStore): void {
   for (const [what, size, chunk] of [
     ['an empty object', 0, 1],
     ['exactly the bytes of two parts', 10 * mebibyte, 64 * 1024],
-    ['many parts and a rest, in chunks of no round size', 20 * mebibyte + 7, 100_003],
+    ['many parts and a rest, in chunks of an odd size', 20 * mebibyte + 7, 100_003],
     ['one chunk larger than a part', 13 * mebibyte, 13 * mebibyte],
   ] as const) {
     t.test(what, async (t) => {
@@ -93,7 +93,7 @@ export function objectStoreSuite(t: Test, store: ObjectStore): void {
     })
   }
 
-  t.test('what is not there', async (t) => {
+  t.test('a missing object cannot be read, and its deletion succeeds', async (t) => {
     const key = `${randomName()}/1.mp4`
     t.equal(await store.head(key), undefined)
     await t.rejects(store.get(key), ObjectMissingError)
@@ -103,7 +103,7 @@ export function objectStoreSuite(t: Test, store: ObjectStore): void {
     await nothingLeft(t, key)
   })
 
-  t.test('an object that is not the one expected', async (t) => {
+  t.test('an object with another ETag is not read', async (t) => {
     const key = `${randomName()}/1.mp4`
     await put(key, Buffer.from('one'))
     await t.rejects(store.get(key, { ifMatch: '"another"' }), ObjectChangedError)
@@ -126,11 +126,11 @@ export function objectStoreSuite(t: Test, store: ObjectStore): void {
   })
 
   for (const [what, size] of [
-    ['before anything came', 0],
+    ['before the first byte', 0],
     ['within the first part', 1_000],
     ['within a later part', 12 * mebibyte],
   ] as const) {
-    t.test(`a source that breaks ${what} leaves nothing`, async (t) => {
+    t.test(`a source that fails ${what} leaves nothing`, async (t) => {
       const prefix = `${randomName()}/`
       await t.rejects(store.put(`${prefix}1.mp4`, failingAfter(randomBytes(size)), { contentType }), {
         message: 'the source broke',
@@ -145,13 +145,13 @@ export function objectStoreSuite(t: Test, store: ObjectStore): void {
       const result = store.put(`${prefix}1.mp4`, silentAfter(randomBytes(size)), options)
       result.catch(() => {})
       await sleep(200)
-      abort.abort(new Error('gone'))
-      await t.rejects(result, { message: 'gone' })
+      abort.abort(new Error('disconnected'))
+      await t.rejects(result, { message: 'disconnected' })
       await nothingLeft(t, prefix)
     })
   }
 
-  t.test('a put aborted at any moment leaves nothing, or is too late', async (t) => {
+  t.test('a put aborted at any moment leaves nothing, or has stored the whole object', async (t) => {
     const prefix = `${randomName()}/`
     const bytes = randomBytes(11 * mebibyte)
     const moments = Array.from({ length: 12 }, (_, index) => index * 15)
@@ -172,15 +172,15 @@ export function objectStoreSuite(t: Test, store: ObjectStore): void {
     t.equal(await store.abortUploads(prefix), 0)
   })
 
-  t.test('a put whose signal has fired before does not begin', async (t) => {
+  t.test('a put whose signal is already aborted does not begin', async (t) => {
     const prefix = `${randomName()}/`
-    const signal = AbortSignal.abort(new Error('gone'))
+    const signal = AbortSignal.abort(new Error('disconnected'))
     const options = { contentType, signal }
-    await t.rejects(store.put(`${prefix}1.mp4`, chunked(randomBytes(10)), options), { message: 'gone' })
+    await t.rejects(store.put(`${prefix}1.mp4`, chunked(randomBytes(10)), options), { message: 'disconnected' })
     await nothingLeft(t, prefix)
   })
 
-  t.test('an unfinished upload can be found and aborted by another', async (t) => {
+  t.test('an unfinished upload of another process can be found and aborted', async (t) => {
     const prefix = `${randomName()}/1/`
     let goOn = () => {}
     const silence = new Promise<void>((resolve) => {
@@ -194,14 +194,14 @@ export function objectStoreSuite(t: Test, store: ObjectStore): void {
       await sleep(20)
     }
     t.match(seen, [{ key: `${prefix}1.mp4`, began: Date }])
-    t.ok(Math.abs(Date.now() - (seen[0]?.began.getTime() ?? 0)) < 60_000, 'and when it began')
+    t.ok(Math.abs(Date.now() - (seen[0]?.began.getTime() ?? 0)) < 60_000, 'its start is known')
     t.equal(await store.abortUploads(prefix), 1)
     goOn()
     await t.rejects(result)
     await nothingLeft(t, prefix)
   })
 
-  t.test('a prefix may end within a name, and more are listed and removed than fit one answer', async (t) => {
+  t.test('a prefix may end within a name, and lists and deletions may be longer than one response', async (t) => {
     const prefix = `${randomName()}/`
     const keys = Array.from({ length: 1_010 }, (_, index) => `${prefix}${index}/video.mp4`)
     const left = [...keys]
@@ -217,7 +217,7 @@ export function objectStoreSuite(t: Test, store: ObjectStore): void {
     t.strictSame(await keysOf(prefix), [])
   })
 
-  t.test('a body that is at hand whole is stored as it is', async (t) => {
+  t.test('a body in one buffer is stored', async (t) => {
     const prefix = `${randomName()}/`
     for (const size of [0, 1_000, 11 * mebibyte + 1]) {
       const bytes = randomBytes(size)
@@ -227,7 +227,7 @@ export function objectStoreSuite(t: Test, store: ObjectStore): void {
     }
   })
 
-  t.test('many uploads at once do not mix', async (t) => {
+  t.test('concurrent uploads do not mix their bytes', async (t) => {
     const prefix = `${randomName()}/`
     await Promise.all(
       Array.from({ length: 8 }, async (_, index) => {
@@ -238,7 +238,7 @@ export function objectStoreSuite(t: Test, store: ObjectStore): void {
     )
   })
 
-  t.test('a read that is aborted ends, and keeps nothing busy', async (t) => {
+  t.test('an aborted read ends and releases its connection', async (t) => {
     const key = `${randomName()}/1.mp4`
     await put(key, randomBytes(4 * mebibyte))
     const abort = new AbortController()
@@ -248,7 +248,7 @@ export function objectStoreSuite(t: Test, store: ObjectStore): void {
     })
     t.ok(body.destroyed)
     await t.rejects(store.get(key, { signal: abort.signal }))
-    // More than there are connections.
+    // 300 reads are more than the store has connections.
     const unread = async () => {
       const abort = new AbortController()
       await store.get(key, { signal: abort.signal })
@@ -258,7 +258,7 @@ export function objectStoreSuite(t: Test, store: ObjectStore): void {
     t.equal((await read(await store.get(key, { start: 4 * mebibyte - 1 }))).length, 1)
   })
 
-  t.test('a presigned PUT', async (t) => {
+  t.test('a presigned URL is valid for one key, type and time', async (t) => {
     const prefix = `${randomName()}/`
     const key = `${prefix}1.mp4`
     const url = await store.presignPut(key, { contentType, expiresIn: 60 })
@@ -271,8 +271,8 @@ export function objectStoreSuite(t: Test, store: ObjectStore): void {
     t.equal((await send(url.replace('1.mp4', '2.mp4'))).status, 403, 'another key')
     const tampered = url.replace(/(signature=)([0-9a-f])/i, (_, name, digit) => name + (digit === '0' ? '1' : '0'))
     t.equal((await send(tampered)).status, 403, 'another signature')
-    t.equal((await send(url.replace(/(Expires|expires)=\d+/, '$1=9999999999'))).status, 403, 'another end')
-    t.equal((await send(url.split('?')[0] ?? '')).status, 403, 'none of it')
+    t.equal((await send(url.replace(/(Expires|expires)=\d+/, '$1=9999999999'))).status, 403, 'another time of expiry')
+    t.equal((await send(url.split('?')[0] ?? '')).status, 403, 'no signature')
     await nothingLeft(t, prefix)
 
     const bytes = randomBytes(7 * mebibyte)
@@ -284,11 +284,11 @@ export function objectStoreSuite(t: Test, store: ObjectStore): void {
 
     t.equal((await send(url, randomBytes(7 * mebibyte))).status, 200, 'again')
     await t.rejects(store.get(key, { ifMatch: info?.etag ?? '' }), ObjectChangedError)
-    t.equal((await send(url, '')).status, 200, 'of nothing')
+    t.equal((await send(url, '')).status, 200, 'an empty body')
     t.match(await store.head(key), { size: 0 })
   })
 
-  t.test('a presigned URL ends', async (t) => {
+  t.test('a presigned URL expires', async (t) => {
     const key = `${randomName()}/1.mp4`
     const url = await store.presignPut(key, { contentType, expiresIn: 1 })
     await sleep(2_100)

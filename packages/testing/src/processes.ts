@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { freePort } from '@playtherapy/embedded-postgres'
 import { nodeOptions, type Program, programPath } from '@playtherapy/programs'
 
-/** How long a process may take to start, beside other tests on two slow cores. */
+/** A process has to start within this time, beside other tests on two slow cores. */
 const startMs = 180_000
 
 export type Signal = 'SIGKILL' | 'SIGTERM'
@@ -14,11 +14,11 @@ export interface OwnProcess {
   url: string
   /** Sends the signal. Resolves when the process has ended, with its exit code or the signal that ended it. */
   kill(signal: Signal): Promise<number | string>
-  /** Starts the process, again whenever it ends as an orchestrator would, until it answers. Rejects after three minutes. */
+  /** Starts the process, and again whenever it ends, until it is live. Rejects after three minutes. */
   restart(): Promise<void>
 }
 
-/** Prepares a process of the bundled program on a port of its own. It is not started yet, and is killed when we exit. */
+/** Prepares a process of a bundled program on its own port, without starting it. It is killed when we exit. */
 export async function ownProcess(program: Program, env: NodeJS.ProcessEnv): Promise<OwnProcess> {
   const port = await freePort()
   const url = `http://127.0.0.1:${port}`
@@ -29,9 +29,9 @@ export async function ownProcess(program: Program, env: NodeJS.ProcessEnv): Prom
     url,
     async kill(signal) {
       if (!child || !running()) return 'not running'
-      const gone = once(child, 'exit')
+      const exited = once(child, 'exit')
       child.kill(signal)
-      const [code, by] = await gone
+      const [code, by] = await exited
       return code ?? by
     },
     async restart() {

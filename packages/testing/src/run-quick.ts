@@ -1,7 +1,7 @@
 /**
  * `npm run test:quick -- FILE…`: runs test files in seconds, against PostgreSQL and the folder store alone. Nothing is
  * linted or bundled, and neither an S3 server nor Redis is started: tests that need one of them are skipped, and a test
- * that starts a bundled program fails with a sentence that says so. Arguments are passed to tap.
+ * that starts a bundled program fails with a message that says so. Arguments are passed to tap.
  */
 import { runTap } from './run-tap.ts'
 import { startTestDatabase } from './servers/test-database.ts'

@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 
-/** Runs tap with these arguments to its end and returns its exit code. Ctrl-C ends tap, and then the caller cleans up. */
+/** Runs tap with these arguments and returns its exit code. Ctrl-C ends only tap, so that the caller can clean up. */
 export async function runTap(args: string[]): Promise<number> {
   const tap = spawn('npx', ['tap', 'run', ...args], { stdio: 'inherit' })
   process.on('SIGINT', () => {})

@@ -1,5 +1,5 @@
 /**
- * `npm test` after its checks: starts the real servers, runs tap against them, stops them, and names them. Arguments
+ * `npm test` after its checks: starts the real servers, runs tap against them, and stops and lists them. Arguments
  * are passed to tap, so `npm test -- services/script/test/save.test.ts` runs one file.
  */
 import { join } from 'node:path'
@@ -17,7 +17,7 @@ const { directory } = database
 const stop = [database.stop]
 const servers = ['PostgreSQL 18 (embedded)']
 
-/** Without a server the other tests still run, and the last lines name what is missing. In CI that is an error. */
+/** Without this server the other tests still run, and the last lines name what is missing. In CI that is an error. */
 async function optional<T>(name: string, starting: Promise<T>): Promise<T | undefined> {
   try {
     const server = await starting

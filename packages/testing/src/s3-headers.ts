@@ -1,4 +1,4 @@
-type Attempt = [name: string, value: string, more?: Record<string, string>]
+type HostileHeader = [name: string, value: string, more?: Record<string, string>]
 
 const everybody = 'uri="http://acs.amazonaws.com/groups/global/AllUsers"'
 const digest = '2jmj7l5rSw0yVb/vlWAYkK/YBwk='
@@ -7,10 +7,10 @@ const md5 = '1B2M2Y8AsgTpgAmY7PhCfg=='
 const customerKey = 'MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE='
 
 /**
- * Every `x-amz-` header of a request in the S3 API reference, with kin of other servers, as a hostile client would send
- * it with its own presigned PUT: towards the object `secret` where it names one.
+ * Returns every `x-amz-` request header in the S3 API reference, and similar ones of other servers, as a hostile client
+ * would send them with its own presigned PUT. Headers that name an object name `secret`.
  */
-export function s3RequestHeaders(bucket: string, secret: string): Attempt[] {
+export function s3RequestHeaders(bucket: string, secret: string): HostileHeader[] {
   const source = `/${bucket}/${secret}`
   const copy = { 'x-amz-copy-source': source }
   return [

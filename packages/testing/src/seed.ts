@@ -1,6 +1,6 @@
 import { cases, type Database, sessions } from '@playtherapy/schema'
 
-/** A session of this therapist, in a case of its own. */
+/** Inserts a session of this therapist in a new case, and returns both ids. */
 export async function seedSession(db: Database, userId = 1): Promise<{ caseId: number; sessionId: number }> {
   const [owned] = await db.insert(cases).values({ userId, givenName: '민수' }).returning({ id: cases.id })
   if (!owned) throw new Error('no case')

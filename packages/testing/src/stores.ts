@@ -44,7 +44,7 @@ export function bucketClient(t: Teardown, { region, endpoint = '', ...settings }
   return client
 }
 
-/** Makes a bucket without our rules and policy, and returns settings without a key for uploads. */
+/** Makes a bucket without our lifecycle rules and policy, and returns settings without a key for uploads. */
 export async function bareBucket(t: Teardown): Promise<S3Settings> {
   const { upload: _none, ...settings } = await testBucket()
   const bucket = randomName().replaceAll('_', '-')
@@ -52,7 +52,7 @@ export async function bareBucket(t: Teardown): Promise<S3Settings> {
   return { ...settings, bucket }
 }
 
-/** Turns versioning on or off, and then writes and deletes an object under each of these keys, which leaves hidden versions. */
+/** Sets versioning, then writes and deletes an object under each of these keys, which leaves hidden versions. */
 export async function hideVersions(
   t: Teardown,
   settings: S3Settings,

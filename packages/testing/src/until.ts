@@ -1,13 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 
-/** Longest wait, in milliseconds: beside other tests, on two slow cores, recovery from a fault may take this long. */
+/** Recovery from an outage may take this long, beside other tests on two slow cores. */
 const deadlineMs = 180_000
-/** Pause between two looks, in milliseconds. */
 const pauseMs = 20
 
 /**
- * Looks again and again until `isWanted` accepts what it sees, which it returns; without `isWanted` any truthy value is
- * accepted. Rejects with the name of what was waited for when that takes longer than three minutes.
+ * Calls `look` until `isWanted` accepts its result, which it returns; by default any truthy value is accepted. Rejects
+ * after three minutes, with the text `what`.
  */
 export async function until<T>(
   what: string,

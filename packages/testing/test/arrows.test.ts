@@ -11,7 +11,7 @@ const rooms = [
   ['bench', 'local-stack'],
 ]
 
-/** The folders of the script service alike; `app` stands for the files beside them. */
+/** The same for the folders of the script service; `app` stands for the files beside them. */
 const scriptFloors = [
   ['records'],
   ['scripts'],
@@ -24,7 +24,7 @@ const floorOf = (floors: string[][], name: string) => floors.findIndex((floor) =
 const mayImport = (floors: string[][], from: string, to: string) =>
   from === to || (floorOf(floors, to) >= 0 && floorOf(floors, to) < floorOf(floors, from))
 
-/** What a source imports or exports again, types included, as it is written there. */
+/** Returns the module names that a source imports or re-exports, types included, as they are written there. */
 function importsOf({ parsed, text }: Source): string[] {
   const { staticImports, staticExports, dynamicImports } = parsed.module
   return [

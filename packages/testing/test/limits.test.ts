@@ -1,7 +1,4 @@
-/**
- * Services, as they are bundled, inside the memory that docker-compose.yml gives them: what took one down once must not
- * again. `npm run limits` tries much more.
- */
+/** Bundled services survive, inside their memory limits, the attacks that once killed them; see `npm run limits`. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { freePort } from '@playtherapy/embedded-postgres'
@@ -25,12 +22,12 @@ import { testBucket } from '../src/stores.ts'
 const skip = process.env.TEST_S3 ? false : 'needs an S3 server'
 const composeFile = fileURLToPath(new URL('../../../docker-compose.yml', import.meta.url))
 
-/** Longest wait, in milliseconds, until a service has got over an attack; on a machine that does other things too. */
-const patienceMs = 30_000
+/** A service has to be ready again within this time after an attack, on a busy machine. */
+const recoveryMs = 30_000
 
 type Needed = Pick<Stage, 'therapist' | 'seconds' | 'sql'>
 
-/** Contents and script, each with the memory, the core and the environment of its container. */
+/** Starts contents and script, each with the memory, the core and the environment of its container. */
 async function startServices(t: Teardown) {
   const { url } = await testDatabase(t)
   const bucket = await testBucket()
@@ -62,7 +59,7 @@ async function startServices(t: Teardown) {
     sql,
     therapist() {
       const userId = ++users
-      // Cases and sessions are made at contents, wherever the attack goes.
+      // Cases and sessions are always made by contents, whichever service is attacked.
       const { newCase, newSession } = createTherapist(contents.url, userId, jwtSecret)
       return { ...createTherapist(service.url, userId, jwtSecret), newCase, newSession }
     },
@@ -77,7 +74,7 @@ const attacksOn = {
 } as const
 
 for (const service of ['contents', 'script'] as const) {
-  t.test(`${service} lives within its memory`, { skip }, async (t) => {
+  t.test(`${service} stays within its memory`, { skip }, async (t) => {
     const services = await startServices(t)
     const { cgroup, isAlive, isReady, memoryBytes } = services.processes[service]
     for (const name of attacksOn[service]) {
@@ -88,7 +85,7 @@ for (const service of ['contents', 'script'] as const) {
       t.equal(await cgroup.oomKills(), 0, `no OOM kill by ${attack.what}`)
       if (!t.ok(isAlive(), 'the process is alive')) return
       const asked = Date.now()
-      while (!(await isReady()) && isAlive() && Date.now() - asked < patienceMs) await sleep(100)
+      while (!(await isReady()) && isAlive() && Date.now() - asked < recoveryMs) await sleep(100)
       t.ok(await isReady(), 'the process is ready')
     }
     t.comment(`peak ${Math.round((await cgroup.peakBytes()) / 1024 ** 2)} of ${memoryBytes / 1024 ** 2} MiB`)

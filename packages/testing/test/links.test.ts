@@ -1,4 +1,4 @@
-/** Links and file names in Markdown files: what they lead to exists, headings included. */
+/** The targets of links in Markdown files exist, headings included. */
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -7,7 +7,7 @@ import t from 'tap'
 const root = fileURLToPath(new URL('../../../', import.meta.url))
 const notOurs = new Set(['node_modules', '.git', '.build', '.playtherapy', '.tap'])
 
-/** The paths below the root of all files whose name ends so. */
+/** Returns the paths, relative to the root, of all files below a folder whose names have this ending. */
 const filesIn = (folder: string, ending: string): string[] =>
   readdirSync(join(root, folder), { withFileTypes: true }).flatMap((entry) => {
     const path = join(folder, entry.name)
@@ -15,10 +15,10 @@ const filesIn = (folder: string, ending: string): string[] =>
     return entry.name.endsWith(ending) ? [path] : []
   })
 
-/** The text without its blocks of code, where brackets are no links and `#` begins no heading. */
+/** Returns the text without its code blocks, in which brackets are no links and `#` begins no heading. */
 const proseOf = (path: string) => readFileSync(join(root, path), 'utf8').replace(/^```[\s\S]*?^```$/gm, '')
 
-/** The anchors that GitHub gives the headings of a document. */
+/** Returns the anchors that GitHub gives the headings of a document. */
 const anchorsOf = (path: string) =>
   [...proseOf(path).matchAll(/^#+ (.+)$/gm)].map(([, heading = '']) =>
     heading
@@ -27,8 +27,8 @@ const anchorsOf = (path: string) =>
       .replaceAll(' ', '-'),
   )
 
-/** Why a link leads nowhere; undefined where it is sound. */
-function faultOf(document: string, link: string): string | undefined {
+/** Returns why a link is dead; undefined if it is not. */
+function whyDead(document: string, link: string): string | undefined {
   const [file = '', anchor] = link.split('#')
   const target = file ? join(dirname(document), file) : document
   if (!existsSync(join(root, target))) return 'no such file'
@@ -45,8 +45,8 @@ t.test('no link of the documents is dead', async (t) => {
   t.ok(links.length > 30, 'links are found')
   t.strictSame(
     links.flatMap(({ document, link }) => {
-      const fault = faultOf(document, link)
-      return fault ? [`${document}: ${link}: ${fault}`] : []
+      const reason = whyDead(document, link)
+      return reason ? [`${document}: ${link}: ${reason}`] : []
     }),
     [],
   )

@@ -16,9 +16,9 @@ const owned = new Set([
 
 /** Statements without a condition of ownership: the file or folder, the function where it is one, and why. */
 const exceptions: { at: string; why: string }[] = [
-  { at: 'services/worker/', why: 'The worker acts for no therapist. It goes by ids that the database itself gave it.' },
+  { at: 'services/worker/', why: 'The worker acts for no therapist. Its ids come from the database itself.' },
   { at: 'packages/intake/src/copies.ts mayBeCopy', why: 'It looks for recordings of other therapists.' },
-  { at: 'packages/intake/src/', why: 'It goes by a session that the guard found to be the caller’s.' },
+  { at: 'packages/intake/src/', why: 'Its session was found to be the caller’s by the access guard.' },
   {
     at: 'packages/versions/src/report-steps.ts',
     why: 'Reports are saved by the analysis system, which has no therapist.',
@@ -30,7 +30,7 @@ const exceptions: { at: string; why: string }[] = [
   },
   {
     at: 'services/script/src/search/repository.ts keepPages',
-    why: 'It goes by a version that `unpagedScripts` found for the caller.',
+    why: 'Its version was found for the caller by `unpagedScripts`.',
   },
   { at: 'packages/jobs/', why: 'The worker puts the jobs of all therapists in an order.' },
   { at: 'packages/bench/', why: 'It measures on a database of its own.' },
@@ -54,7 +54,7 @@ function declaredBy(node: Node): Unit[] {
   )
 }
 
-/** What a factory, a function that returns an object, is made of: its constants, and the members of that object. */
+/** The units of a factory, which is a function that returns an object: its constants, and the members of the object. */
 function partsOf(node: Node): Unit[] {
   if (node.type === 'ExportNamedDeclaration') return node.declaration ? partsOf(node.declaration) : []
   if (node.type !== 'FunctionDeclaration') return []
@@ -74,7 +74,7 @@ const unitsOf = ({ parsed }: Source): Unit[] =>
 /** Methods that begin a statement, or join a table to one. */
 const queries = ['from', 'update', 'delete', '$count', 'innerJoin', 'leftJoin']
 
-/** Where a file asks for, changes or deletes rows of these tables. */
+/** Returns where a file reads, changes or deletes rows of these tables. */
 function statementsOf({ parsed }: Source): number[] {
   const tables = new Set<string>()
   for (const { moduleRequest, entries } of parsed.module.staticImports) {

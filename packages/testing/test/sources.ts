@@ -4,9 +4,9 @@ import { join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { type ParseResult, parseSync } from 'oxc-parser'
 
-/** A source file of a service or a package. TypeScript 7 has no parser of its own to offer, so oxc reads it. */
+/** A source file of a service or a package. TypeScript 7 offers no parser, so oxc parses it. */
 export interface Source {
-  /** From the root of the repository: `services/script/src/app.ts`. */
+  /** Relative to the root of the repository: `services/script/src/app.ts`. */
   path: string
   text: string
   parsed: ParseResult
@@ -14,7 +14,7 @@ export interface Source {
 
 const root = fileURLToPath(new URL('../../../', import.meta.url))
 
-/** The sources of every service and package, tests aside. */
+/** Reads the sources of every service and package, without tests. */
 export async function sources(): Promise<Source[]> {
   const found: Source[] = []
   for (const kind of ['services', 'packages']) {

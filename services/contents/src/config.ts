@@ -1,7 +1,6 @@
 import { DatabaseSettings, HttpSettings, LogSettings, StoreSettings, UploadSettings } from '@playtherapy/service-kit'
 import { Type } from 'typebox'
 
-/** Settings of the contents service. */
 export const ContentsConfig = Type.Object({
   ...HttpSettings,
   ...DatabaseSettings,

@@ -2,7 +2,6 @@ import { DatabaseSettings, HttpSettings, LogSettings, StoreSettings, UploadSetti
 import { Type } from 'typebox'
 import { leastRate } from './upload/file-part.ts'
 
-/** Settings of the media service's process. */
 export const MediaConfig = Type.Object({
   ...HttpSettings,
   ...DatabaseSettings,

@@ -1,4 +1,3 @@
-/** The media service's process. */
 import { createFindPlace, createS3Store } from '@playtherapy/object-store'
 import { loadConfig, s3From } from '@playtherapy/service-kit'
 import { serve } from '@playtherapy/service-kit/serve'

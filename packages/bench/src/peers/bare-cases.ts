@@ -1,6 +1,6 @@
 /**
- * The case routes as the least that could answer the same: a bare Fastify with a token check, and the best statements
- * we can write by hand. Its argument is the database.
+ * A minimal service with the same case routes: a bare Fastify with a token check, and the best statements that we can
+ * write by hand. Its argument is the URL of the database.
  */
 import jwt from '@fastify/jwt'
 import Fastify from 'fastify'

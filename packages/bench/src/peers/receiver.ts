@@ -1,6 +1,6 @@
 /**
- * Another way to take a recording to the object store, as a process of its own. Its argument is which: `sdk`, told of a
- * file on disk, is the limit; `tus` is @tus/server with its S3 store; `read-all` has all of it in memory first.
+ * Other ways to store a recording, each in a process of its own. The argument chooses one: `sdk` uploads a file on disk
+ * and is the limit; `tus` is @tus/server with its S3 store; `read-all` reads the whole file into memory first.
  */
 import { createReadStream } from 'node:fs'
 import { createServer } from 'node:http'
@@ -27,7 +27,7 @@ let count = 0
 const send = (Body: Readable | Buffer) =>
   new Upload({ client: s3, params: { Bucket: S3_BUCKET, Key: `peers/${way}-${++count}`, Body } }).done()
 
-/** From a file of ours; the body names it. */
+/** The body of a request names the file on disk. */
 function startSdk() {
   createServer(async (request, response) => {
     if (request.method === 'POST') {

@@ -1,4 +1,4 @@
-/** A worker process whose jobs do nothing but wait 200 ms, one at a time. Its argument is the database. */
+/** A worker process whose jobs only wait for 200 ms, one at a time. Its argument is the URL of the database. */
 import { createServer } from 'node:http'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { createWorker } from '@playtherapy/jobs'

@@ -10,12 +10,12 @@ const sessionsEach = 20
 const [many, few] = [1_000, 100]
 const load = { clients: 16, seconds: 1.5 }
 
-/** So many therapists with a hundred cases of twenty sessions each; the ids are dealt out as if all worked at once. */
+/** Inserts therapists with 100 cases of 20 sessions each; their ids alternate, as if all therapists worked at once. */
 async function fill(url: string, therapists: number): Promise<void> {
   // A pool without the limits of the services: these statements take a minute.
   const sql = postgres(url, { max: 1, onnotice: () => {} })
   await sql.begin(async (tx) => {
-    // What is made here refers to what is there: the checks of a million rows would only take minutes.
+    // The foreign keys are valid; checking them for a million rows would take minutes.
     await tx`set local session_replication_role = replica`
     await tx`
       insert into cases (user_id, given_name, family_name, description)
@@ -39,17 +39,17 @@ const requests = {
   'total-num': '/contents/api/case/total-num?keyword=%EC%88%98%EC%A4%8D',
 }
 
-/** The same request by one therapist after the other. */
+/** Returns a function that returns the same request for one therapist after the other. */
 function rounds(place: Place, { url }: Running, path: string, therapists: number): () => Request {
   const headers = Array.from({ length: therapists }, (_, n) => place.as(n + 1))
   let turn = 0
   return () => ({ url: url + path, headers: headers[turn++ % therapists] ?? {} })
 }
 
-/** Both must answer alike, the order of keys aside, or there is nothing to compare. */
+/** Throws unless both return the same, apart from the order of keys: otherwise they cannot be compared. */
 async function assertSame(ours: Request, theirs: Request): Promise<void> {
   const [a, b] = await Promise.all([fetchText(ours), fetchText(theirs)])
-  deepStrictEqual(JSON.parse(a), JSON.parse(b), 'not the same answers')
+  deepStrictEqual(JSON.parse(a), JSON.parse(b), 'the responses differ')
 }
 
 /** Lists and searches of 100,000 cases, against a bare Fastify, and with ten times the therapists. */
@@ -86,8 +86,8 @@ export const cases: Row = {
         ratio({ name: `${what}, 100,000 cases: ${name}`, target }, [loads.ours, other], value)
       figures.push(
         against('requests a second against bare Fastify', { least: 0.85 }, loads.bare, ({ perSecond }) => perSecond),
-        against('p99 against bare Fastify', { most: 1.5 }, loads.bare, ({ p99 }) => p99),
-        against('time with ten times the therapists', { most: 1.2 }, loads.fewer, ({ mean }) => mean),
+        against('p99 against bare Fastify', { most: 1.5 }, loads.bare, ({ p99Ms }) => p99Ms),
+        against('time with ten times the therapists', { most: 1.2 }, loads.fewer, ({ meanMs }) => meanMs),
       )
     }
     await Promise.all([ours.stop(), fewer.stop(), bare.stop()])

@@ -8,7 +8,7 @@ const programs = ['contents', 'media', 'script', 'worker'] as const
 
 const rounds = 5
 
-/** Starts a program again and again, the first time to warm the disk's cache; seconds to ready. */
+/** Starts a program several times, first to warm the disk's cache. Returns the seconds until it was ready. */
 async function starts(place: Place, program: Program, env: NodeJS.ProcessEnv): Promise<number[]> {
   const seconds: number[] = []
   for (let round = -1; round < rounds; round++) {
@@ -19,7 +19,7 @@ async function starts(place: Place, program: Program, env: NodeJS.ProcessEnv): P
   return seconds
 }
 
-/** Each process from its start to its first ready. */
+/** The time of each process from its start until it is ready. */
 export const coldStart: Row = {
   name: 'cold-start',
   async measure(place) {

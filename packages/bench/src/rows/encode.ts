@@ -12,49 +12,49 @@ import { uploadForm } from '../recordings.ts'
 import type { Row } from '../row.ts'
 import { addSessions, therapist } from '../seed.ts'
 
-/** Between two looks at a job, in milliseconds. */
-const lookEvery = 50
+/** The state of an encode is read this often. */
+const pollMs = 50
 
 const run = promisify(execFile)
 const ffmpeg = (...args: string[]) => run('ffmpeg', ['-nostdin', '-loglevel', 'error', '-y', ...args])
 
-/** What our worker asks of ffmpeg for this clip, see services/worker/src/encode/plan.ts. */
+/** The arguments with which our worker transcodes this clip, see services/worker/src/encode/plan.ts. */
 const transcode = [
   ...['-sn', '-dn', '-map_metadata', '-1', '-map_chapters', '-1'],
   ...['-c:v', 'libx264', '-preset', 'veryfast', '-crf', '23', '-pix_fmt', 'yuv420p'],
   ...['-c:a', 'copy', '-max_muxing_queue_size', '4096', '-movflags', '+faststart', '-f', 'mp4'],
 ]
 
-/** And the sound by itself, for a transcriber. */
+/** The arguments for the audio rendition, which is made for a transcriber. */
 const soundAlone = ['-vn', '-c:a', 'aac', '-b:a', '32k', '-ac', '1', '-ar', '16000', '-f', 'ipod']
 
 interface Uploads {
   db: Database
-  /** Where recordings of the one session go. */
+  /** The upload URL of the one session. */
   url: string
   headers: Record<string, string>
 }
 
-/** A clip of a minute in 1080p that browsers do not play, and one of the same picture that they do. */
+/** Makes a clip of a minute in 1080p that browsers do not play, and one with the same picture that they do. */
 async function makeClips(directory: string) {
-  const [strange, playable] = [join(directory, 'strange.mp4'), join(directory, 'playable.mp4')]
+  const [unplayable, playable] = [join(directory, 'unplayable.mp4'), join(directory, 'playable.mp4')]
   const picture = ['-f', 'lavfi', '-i', 'testsrc2=size=1920x1080:rate=24:duration=60']
   const sound = ['-f', 'lavfi', '-i', 'sine=frequency=330:duration=60', '-c:a', 'aac']
-  await ffmpeg(...picture, ...sound, '-c:v', 'mpeg4', '-b:v', '8M', strange)
-  await ffmpeg('-i', strange, ...transcode, playable)
-  return { strange, playable }
+  await ffmpeg(...picture, ...sound, '-c:v', 'mpeg4', '-b:v', '8M', unplayable)
+  await ffmpeg('-i', unplayable, ...transcode, playable)
+  return { unplayable, playable }
 }
 
-/** Uploads a clip and waits for its rendition; seconds from the job's announcement, which is the 201. */
+/** Uploads a clip and waits for its rendition. Returns the seconds from the job's announcement, which is the 201. */
 async function throughJob({ db, url, headers }: Uploads, file: string): Promise<number> {
   await uploadForm(url, headers, file, (await stat(file)).size)
   const began = performance.now()
   for (;;) {
-    // The database is asked itself: a request for each look would take from the encode.
+    // This reads the database directly: requests to the service would slow the encode down.
     const [video] = await db.select({ state: videos.state }).from(videos).orderBy(desc(videos.id)).limit(1)
     if (video?.state === 'encoded') return (performance.now() - began) / 1000
     if (video?.state === 'failed') throw new Error('the encode failed')
-    await sleep(lookEvery)
+    await sleep(pollMs)
   }
 }
 
@@ -77,16 +77,16 @@ export const encode: Row = {
     const worker = await startWorker(place, env)
     const [session] = await addSessions(databaseUrl, 1)
     if (!session) throw new Error('no session')
-    const { strange, playable } = await makeClips(place.directory)
+    const { unplayable, playable } = await makeClips(place.directory)
     const uploads = { db, url: `${media.url}${session.path}/video`, headers: place.as(therapist) }
     const outputs = ['bare.mp4', 'bare.m4a'].map((name) => join(place.directory, name))
     const [picture = '', sound = ''] = outputs
     const samples = await alternate(
       {
-        job: () => throughJob(uploads, strange),
+        job: () => throughJob(uploads, unplayable),
         bare: async () => {
           const began = performance.now()
-          await ffmpeg('-i', strange, ...transcode, picture, ...soundAlone, sound)
+          await ffmpeg('-i', unplayable, ...transcode, picture, ...soundAlone, sound)
           const seconds = (performance.now() - began) / 1000
           await Promise.all(outputs.map((file) => rm(file)))
           return seconds

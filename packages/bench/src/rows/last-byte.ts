@@ -14,14 +14,14 @@ import { madeUpRecording, mebibyte, openForm } from '../recordings.ts'
 import type { Row } from '../row.ts'
 import { addSessions, therapist } from '../seed.ts'
 
-const partSize = 5 * mebibyte
+const partBytes = 5 * mebibyte
 const parts = 6
-/** What comes after all else has long been taken: both sides then have the same left to do. */
-const rest = 100_000
-/** Time in which everything before it is done, in milliseconds. */
-const restAfter = 400
+/** These last bytes are sent when all others have long been stored: both sides then have the same left to do. */
+const restBytes = 100_000
+/** Everything before them is stored within this time. */
+const restAfterMs = 400
 
-/** Uploads all but the rest in whole parts, waits, and measures the rest and the end, in milliseconds. */
+/** Uploads whole parts, waits, and returns how long the last bytes and the completion take, in milliseconds. */
 async function direct(s3: S3Client, Bucket: string, Key: string, file: string): Promise<number> {
   const { UploadId } = await s3.send(new CreateMultipartUploadCommand({ Bucket, Key }))
   const upload = { Bucket, Key, UploadId }
@@ -31,25 +31,25 @@ async function direct(s3: S3Client, Bucket: string, Key: string, file: string): 
     Parts.push({ PartNumber, ETag })
   }
   let number = 0
-  for await (const chunk of createReadStream(file, { highWaterMark: partSize, end: parts * partSize - 1 })) {
+  for await (const chunk of createReadStream(file, { highWaterMark: partBytes, end: parts * partBytes - 1 })) {
     await send(++number, chunk)
   }
-  const last = randomBytes(rest)
-  await sleep(restAfter)
+  const last = randomBytes(restBytes)
+  await sleep(restAfterMs)
   const began = performance.now()
   await send(++number, last)
   await s3.send(new CompleteMultipartUploadCommand({ ...upload, MultipartUpload: { Parts } }))
   return performance.now() - began
 }
 
-/** The same through us: from the last bytes of the form to the answer, in milliseconds. */
+/** The same through our service: returns the milliseconds from the last bytes of the form to the 201. */
 async function throughUs(url: string, headers: Record<string, string>, file: string): Promise<number> {
-  const { request, answered, end } = openForm(url, headers, parts * partSize + rest)
-  for await (const chunk of createReadStream(file, { highWaterMark: mebibyte, end: parts * partSize - 1 })) {
+  const { request, answered, end } = openForm(url, headers, parts * partBytes + restBytes)
+  for await (const chunk of createReadStream(file, { highWaterMark: mebibyte, end: parts * partBytes - 1 })) {
     if (!request.write(chunk)) await once(request, 'drain')
   }
-  const last = randomBytes(rest)
-  await sleep(restAfter)
+  const last = randomBytes(restBytes)
+  await sleep(restAfterMs)
   const began = performance.now()
   request.write(last)
   end()
@@ -57,7 +57,7 @@ async function throughUs(url: string, headers: Record<string, string>, file: str
   return performance.now() - began
 }
 
-/** From the last byte sent to the 201, beyond what the store itself takes for the last part and the end. */
+/** The time from the last byte to the 201, minus the store's own time for the last part and the completion. */
 export const lastByte: Row = {
   name: 'last-byte',
   async measure(place) {
@@ -70,7 +70,7 @@ export const lastByte: Row = {
     })
     const [session] = await addSessions(databaseUrl, 1)
     if (!session) throw new Error('no session')
-    const file = await madeUpRecording(place.directory, parts * partSize)
+    const file = await madeUpRecording(place.directory, parts * partBytes)
     const s3 = directClient(bucket)
     let count = 0
     const samples = await alternate(

@@ -12,11 +12,11 @@ import { madeUpRecording, mebibyte } from '../recordings.ts'
 import type { Row } from '../row.ts'
 import { addRendition, addSessions, therapist } from '../seed.ts'
 
-/** Bytes of each recording that is played. */
-const size = 128 * mebibyte
-/** What a viewer reads after each seek. */
+/** The size of each recording. */
+const recordingBytes = 128 * mebibyte
+/** A viewer reads this much after each seek. */
 const seekBytes = mebibyte
-/** The gateway and media bound what one therapist may do, so the viewers belong to several. */
+/** The gateway and media limit what one therapist may do, so the viewers belong to several. */
 const therapists = [therapist, 8, 9, 10]
 const viewersEach = 50
 const seekSeconds = 3
@@ -31,7 +31,7 @@ interface Seeks {
   p99: number
 }
 
-/** Reads a range and throws its bytes away. */
+/** Reads a range and discards its bytes. */
 function readRange({ url, headers }: Source, start: number, length: number, agent: Agent): Promise<void> {
   const range = `bytes=${start}-${start + length - 1}`
   return new Promise((resolve, reject) => {
@@ -43,14 +43,14 @@ function readRange({ url, headers }: Source, start: number, length: number, agen
       response.once('error', reject)
       response.once('end', () => {
         if (response.statusCode === 206 && got === length) resolve()
-        else reject(new Error(`a range came as ${response.statusCode} with ${got} bytes of ${length}`))
+        else reject(new Error(`a range returned ${response.statusCode} with ${got} bytes of ${length}`))
       })
     })
     request.once('error', reject)
   })
 }
 
-/** The same range of 64 MiB, four times over; seconds. */
+/** Reads the same range of 64 MiB four times. Returns the seconds. */
 async function readLong([source]: Source[]): Promise<number> {
   if (!source) throw new Error('no recording')
   const agent = new Agent({ keepAlive: true })
@@ -60,7 +60,7 @@ async function readLong([source]: Source[]): Promise<number> {
   return (performance.now() - began) / 1000
 }
 
-/** Viewers who jump about for some seconds, each on a connection of its own. */
+/** Lets viewers seek at random for some seconds, each on a connection of its own. */
 async function seekAround(sources: Source[]): Promise<Seeks> {
   const agent = new Agent({ keepAlive: true, maxSockets: therapists.length * viewersEach })
   const times: number[] = []
@@ -72,7 +72,7 @@ async function seekAround(sources: Source[]): Promise<Seeks> {
       .map(async (source) => {
         while (performance.now() < end) {
           const asked = performance.now()
-          await readRange(source, Math.floor(Math.random() * (size - seekBytes)), seekBytes, agent)
+          await readRange(source, Math.floor(Math.random() * (recordingBytes - seekBytes)), seekBytes, agent)
           times.push(performance.now() - asked)
         }
       }),
@@ -82,7 +82,7 @@ async function seekAround(sources: Source[]): Promise<Seeks> {
   return { bytesPerSecond: (times.length * seekBytes) / seconds, p99: quantile(times, 0.99) }
 }
 
-/** A recording that can be played three ways: from us, through nginx by our leave, and straight from the store. */
+/** Prepares recordings that can be read in three ways: from us, through nginx, and straight from the store. */
 async function stage(place: Place) {
   const databaseUrl = await place.database('playback')
   const bucket = await place.bucket()
@@ -97,7 +97,7 @@ async function stage(place: Place) {
   const store = createS3Store(bucket)
   const s3 = directClient(bucket)
   const sources: Record<'ours' | 'nginx' | 'store', Source[]> = { ours: [], nginx: [], store: [] }
-  const file = await madeUpRecording(place.directory, size)
+  const file = await madeUpRecording(place.directory, recordingBytes)
   for (const userId of therapists) {
     const [session] = await addSessions(databaseUrl, 1, userId)
     if (!session) throw new Error('no session')

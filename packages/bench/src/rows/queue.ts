@@ -8,14 +8,14 @@ import { alternate, figure, quantile, ratio } from '../measure.ts'
 import type { Row } from '../row.ts'
 
 const jobs = 2_000
-/** Jobs announced with one call, and jobs done at once; the same on both sides. */
+/** This many jobs are announced with one call, and this many run at once, on both sides. */
 const [together, concurrency] = [100, 50]
-/** Jobs announced one by one, to see how long one takes to begin, and the pause between two. */
+/** This many jobs are announced one by one, with this pause, to measure how soon each starts. */
 const [single, pauseMs] = [200, 10]
 
 const jobsPerSecond = (began: number) => jobs / ((performance.now() - began) / 1000)
 
-/** No-op jobs, through outbox and relay and by BullMQ alone, both on Redis and each in this one process. */
+/** No-op jobs through outbox and relay, and through BullMQ alone, both on Redis and in this process. */
 export const queue: Row = {
   name: 'queue',
   async measure(place) {

@@ -7,7 +7,7 @@ import { alternate, ratio } from '../measure.ts'
 import type { Row } from '../row.ts'
 import { addSessions, therapist } from '../seed.ts'
 
-/** A script of a little less than 1 MiB, as ours come: one short sentence after the other. */
+/** Returns a script of a little less than 1 MiB, in short sentences as real ones. */
 function madeUpScript(): Buffer {
   const record = (n: number) => ({
     start_time: new Date(n * 2_000).toISOString().slice(11, 19),
@@ -25,7 +25,7 @@ function madeUpScript(): Buffer {
   return bytes
 }
 
-/** A script as the only part of a form. */
+/** Returns a form with a script as its only part. */
 async function inForm(bytes: Buffer) {
   const form = new FormData()
   form.append('script', new Blob([bytes], { type: 'application/json' }), 'script.json')
@@ -40,17 +40,18 @@ interface Sent {
   body?: Buffer
 }
 
-/** The body of an answer that is 200, by the client that the SDK has below it too. */
+/** Returns the body of the response; rejects unless its status is 200. The SDK uses the same HTTP client. */
 async function exchange(url: string, { body, ...options }: Sent): Promise<Buffer> {
   const request = openRequest(url, options).end(body)
   const [response]: IncomingMessage[] = await once(request, 'response')
   if (!response) throw new Error('no answer')
   const answer = await buffer(response)
-  if (response.statusCode !== 200) throw new Error(`${options.method} ${url} got ${response.statusCode}: ${answer}`)
+  if (response.statusCode !== 200)
+    throw new Error(`${options.method} ${url} returned ${response.statusCode}: ${answer}`)
   return answer
 }
 
-/** Stores or reads of a sample, one after the other. */
+/** A sample is the mean of this many stores or reads, one after the other. */
 const repeats = 10
 
 /** A script of 1 MiB stored, then read, against PutObject and GetObject of the same bytes. */
@@ -83,7 +84,7 @@ export const script: Row = {
     const stores = await alternate({
       ours: () =>
         times(async () => {
-          // The same bytes again would make no version.
+          // The same bytes again would create no new version.
           body.write(String(++saves).padStart(8, '0'), mark)
           await exchange(url, { method: 'POST', agent, headers: { ...headers, 'content-type': type }, body })
         }),
@@ -98,11 +99,11 @@ export const script: Row = {
         ours: () =>
           times(async () => {
             const read = await exchange(url, { method: 'GET', agent, headers })
-            if (read.length !== bytes.length) throw new Error('a script was read that is not what was stored')
+            if (read.length !== bytes.length) throw new Error('the script that was read is not the stored one')
           }),
         theirs: () => times(async () => (await s3.send(new GetObjectCommand(key))).Body?.transformToByteArray()),
       },
-      // The store still puts away what was just stored, now and then for some ten times what a read takes.
+      // The store is still flushing what was just stored, which sometimes makes a read ten times slower.
       { rounds: 15 },
     )
     agent.destroy()

@@ -10,7 +10,7 @@ interface Sample extends Usage {
   seconds: number
 }
 
-/** How long it took, and what the process that did it used. */
+/** Returns how long `act` took, and what the process used meanwhile. */
 async function timed({ pid }: Running, act: () => Promise<unknown>): Promise<Sample> {
   const used = await watch(pid)
   const began = performance.now()
@@ -25,7 +25,7 @@ const startMedia = async (place: Place, databaseUrl: string) =>
     ready: '/health/ready',
   })
 
-/** An upload of 1 GiB by one client, beside the SDK from disk, tus, and a server that has it in memory first. */
+/** An upload of 1 GiB by one client, beside the SDK from disk, tus, and a server that reads it into memory first. */
 export const upload: Row = {
   name: 'upload',
   async measure(place) {
@@ -46,7 +46,7 @@ export const upload: Row = {
       return found
     }
     const url = `${media.url}${session.path}/video`
-    // Each takes long enough to warm itself up.
+    // Each upload is long enough to warm itself up.
     const samples = await alternate(
       {
         ours: () => clean(timed(media, () => uploadForm(url, place.as(therapist), file, size))),

@@ -15,7 +15,7 @@ import { addSessions } from '../seed.ts'
 
 const [clips, sleeps] = [4, 32]
 
-/** What so many workers finish in a minute, of so many jobs. They are ready before the jobs are announced. */
+/** Returns the jobs per minute that `count` workers finish. The workers are ready before the jobs are announced. */
 async function perMinute(
   { db, start, announceAll }: { db: Database; start(n: number): Promise<Running>; announceAll(): Promise<number> },
   count: number,
@@ -23,14 +23,14 @@ async function perMinute(
   const workers = await Promise.all(Array.from({ length: count }, (_, n) => start(n)))
   const jobs = await announceAll()
   const began = performance.now()
-  // More often, and the looking would take from the work.
+  // Polling more often would slow the work down.
   await until(async () => (await db.$count(outbox)) === 0, 50)
   const minutes = (performance.now() - began) / 60_000
   await Promise.all(workers.map((worker) => worker.stop()))
   return jobs / minutes
 }
 
-/** An ffmpeg that has one core to itself, which x264 and the decoders take for the whole machine. */
+/** Makes an ffmpeg command that runs on one core, which x264 and the decoders then regard as the whole machine. */
 async function pinned(place: Place, core: number): Promise<string> {
   const program = join(place.directory, `ffmpeg-${core}`)
   await writeFile(program, `#!/bin/sh\nexec taskset -c ${core} ffmpeg "$@"\n`)
@@ -68,7 +68,7 @@ async function encodes(place: Place) {
         await announce(tx, 'encode-video', { video_id })
       }
     })
-    // Each encode leaves a removal of what it replaced, which is no part of it but is as soon done.
+    // Each encode also announces the removal of what it replaced; those jobs are not counted and take hardly any time.
     return clips
   }
   const start = async (n: number) =>

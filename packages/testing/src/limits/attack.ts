@@ -4,50 +4,50 @@ import { Value } from 'typebox/value'
 import { type Answer, parse, type RawRequest, type Therapist } from './client.ts'
 import type { Environments, Stage } from './place.ts'
 
-/** One way in which a therapist with a valid token may harm others; it needs so much of a stage. */
+/** One way in which a therapist with a valid token may harm others. `Needed` is the part of a stage that it uses. */
 export interface Attack<Needed = Stage> {
   name: string
   /** What is tried, for the table. */
   what: string
   /** Settings beside those of the Compose file. */
   environments?: Environments
-  /** Many therapists at once may take all that there is: others may be refused then, but nothing may die. */
+  /** Many therapists attack at once: then others may be refused, but no process may die. */
   crowd?: boolean
   /**
-   * Prepares the attack. Returns the attack itself, which returns what was seen and throws Broken when it reached what
-   * it was after. The innocent therapist is watched from its start to its end.
+   * Prepares the attack and returns a function that runs it. That function returns what was observed, or throws Broken
+   * when the attack succeeded. The innocent therapist is observed while it runs.
    */
   prepare(stage: Needed): Promise<() => Promise<string>>
 }
 
-/** An attack reached what it was after. */
+/** The attack succeeded. */
 export class Broken extends Error {}
 
-/** Throws Broken with these words unless the condition holds. */
+/** Throws Broken with the text `seen` unless the condition holds. */
 export function insist(condition: boolean, seen: string): void {
   if (!condition) throw new Broken(seen)
 }
 
 export const range = (count: number): number[] => Array.from({ length: count }, (_, n) => n)
 
-/** Counts values: `200 × 3, 429 × 1`. */
+/** Returns how often each value occurs: `200 × 3, 429 × 1`. */
 export function tally(values: (number | string)[]): string {
   const counts = new Map<number | string, number>()
   for (const value of values) counts.set(value, (counts.get(value) ?? 0) + 1)
   return [...counts].map(([value, count]) => `${value} × ${count}`).join(', ')
 }
 
-/** Statuses of answers; 0 stands for none. */
+/** Returns how often each status occurs; 0 means that no response arrived. */
 export const statuses = (answers: Answer[]) => `answers ${tally(answers.map(({ status }) => status))}`
 
-/** Runs `work` again and again for so many seconds, one at a time. */
+/** Repeats `work` for this many seconds, one call at a time. */
 export async function repeatFor<T>(seconds: number, work: () => Promise<T>): Promise<T[]> {
   const results: T[] = []
   for (const end = Date.now() + seconds * 1000; Date.now() < end; ) results.push(await work())
   return results
 }
 
-/** Reads the first bytes of the answer, which tell its status, and no more. */
+/** Stops reading the response after its first bytes, which contain the status. */
 export function readNoMore(one: RawRequest): RawRequest {
   one.socket.once('data', () => one.socket.pause())
   return one
@@ -56,11 +56,11 @@ export function readNoMore(one: RawRequest): RawRequest {
 export interface Hold {
   /** Called each second for each request that is still open. */
   drip?: (one: RawRequest) => void
-  /** Requests that may still be open in the end, and not refused; any number by default. */
+  /** This many requests may still be open and not refused at the end; any number by default. */
   mostHeld?: number
 }
 
-/** Holds open requests for so many seconds, then ends them. Returns what was seen; throws Broken when too many lasted. */
+/** Keeps requests open for this many seconds, then closes them. Throws Broken if more than `mostHeld` are open then. */
 export async function hold(
   requests: RawRequest[],
   seconds: number,
@@ -80,7 +80,7 @@ export async function hold(
 
 const VideoState = Type.Object({ state: Type.String(), failure: Type.Union([Type.String(), Type.Null()]) })
 
-/** How far a session's newest recording is: `none` when there is none or nobody answers. */
+/** Returns the state of a session's newest recording; `none` without a recording or without a response. */
 export async function videoState(
   therapist: Therapist,
   session: string,
@@ -89,7 +89,7 @@ export async function videoState(
   return answer.status === 200 ? Value.Parse(VideoState, parse(answer)) : { state: 'none', failure: null }
 }
 
-/** Waits until the newest recording is encoded or failed, so many seconds at most. Returns its state and the seconds. */
+/** Waits until the newest recording is encoded or failed, at most `seconds`. Returns its state and the time waited. */
 export async function settled(therapist: Therapist, session: string, seconds: number) {
   for (const start = Date.now(); ; await sleep(500)) {
     const { state, failure } = await videoState(therapist, session)
@@ -99,7 +99,7 @@ export async function settled(therapist: Therapist, session: string, seconds: nu
   }
 }
 
-/** A new session with this script, which must be stored. */
+/** Makes a session with this script and returns its path. Throws when the script was not stored. */
 export async function sessionWithScript(therapist: Therapist, script: string): Promise<string> {
   const session = await therapist.newSession()
   const answer = await therapist.sendFile(`${session}/script`, 'script', script)
@@ -107,7 +107,7 @@ export async function sessionWithScript(therapist: Therapist, script: string): P
   return session
 }
 
-/** A new session with this recording, encoded. */
+/** Makes a session with this recording, waits for the encode, and returns the session's path. */
 export async function sessionWithVideo(therapist: Therapist, bytes: Uint8Array): Promise<string> {
   const session = await therapist.newSession()
   const answer = await therapist.sendFile(`${session}/video`, 'file', bytes)

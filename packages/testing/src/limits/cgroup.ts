@@ -3,16 +3,16 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Container } from './compose.ts'
 
-/** A container's limits on this machine: a group of processes that together may use so much memory and CPU. */
+/** The limits of a container on this machine: a group of processes that share a limit of memory and of CPU. */
 export interface Cgroup {
-  /** Program and arguments that run this program inside the group, from its first byte of memory on. */
+  /** Returns a program and arguments that run the given program in the group, from its first byte of memory on. */
   inside(program: string, args: string[]): [program: string, args: string[]]
-  /** Moves a running process into the group; what it starts from then on belongs to the group too. */
+  /** Moves a running process into the group; processes that it starts later belong to the group, too. */
   add(pid: number): Promise<void>
   pids(): Promise<number[]>
-  /** Processes of the group that the kernel killed because the memory was used up. */
+  /** Returns how many processes of the group the kernel killed because the memory was used up. */
   oomKills(): Promise<number>
-  /** Most memory that the group ever used, in bytes, cached pages of files included. */
+  /** Returns the most memory that the group ever used, in bytes, including cached pages of files. */
   peakBytes(): Promise<number>
   /** Kills every process of the group, then removes it. */
   remove(): Promise<void>
@@ -21,7 +21,7 @@ export interface Cgroup {
 const root = '/sys/fs/cgroup'
 const periodUs = 100_000
 
-/** Where the two controllers lie and what their files are called in each version of cgroups. */
+/** The folders of the two controllers, and the names of their files, in each version of cgroups. */
 const versions = [
   {
     memory: join(root, 'memory'),
@@ -46,7 +46,7 @@ let opened = 0
 interface Groups {
   /** Folder of the memory controller. */
   group: string
-  /** Folders that a process has to be in. */
+  /** The folders of all groups that a process has to join. */
   groups: string[]
   hasCpu: boolean
 }
@@ -58,7 +58,7 @@ async function makeGroups(
 ): Promise<Groups> {
   const [group, cpuGroup] = [join(memory, folder), join(cpu, folder)]
   const set = (file: string, text: string) => writeFile(file, text, { flag: 'r+' })
-  // The second version hands controllers down only on request; the first one has no such file.
+  // Version 2 enables controllers for a child group only on request; version 1 has no such file.
   await set(join(memory, 'cgroup.subtree_control'), '+memory +cpu').catch(() => {})
   await mkdir(group)
   try {
@@ -76,7 +76,7 @@ async function makeGroups(
   }
 }
 
-/** Kills every process of a group again and again until none is left. */
+/** Kills the processes of a group until none is left. */
 async function killAll(pids: () => Promise<number[]>): Promise<void> {
   for (let left = 100; left > 0; left--) {
     const running = await pids()
@@ -85,7 +85,7 @@ async function killAll(pids: () => Promise<number[]>): Promise<void> {
       try {
         process.kill(pid, 'SIGKILL')
       } catch {
-        // It has ended meanwhile.
+        // The process has ended meanwhile.
       }
     }
     await sleep(50)
@@ -93,8 +93,8 @@ async function killAll(pids: () => Promise<number[]>): Promise<void> {
 }
 
 /**
- * Makes a group with a container's memory and CPU; needs root. Without a cpu controller its processes are kept on one
- * core, which is what the Compose file gives them. Rejects with one sentence where the machine does not allow a group.
+ * Makes a group with a container's memory and CPU; needs root. Without a cpu controller, its processes run on one core,
+ * which is what the Compose file gives them. Rejects when the machine does not allow it; the message says why.
  */
 export async function openCgroup(name: string, limits: Omit<Container, 'environment'>): Promise<Cgroup> {
   const folder = `playtherapy-${process.pid}-${name}-${opened++}`
@@ -113,7 +113,7 @@ export async function openCgroup(name: string, limits: Omit<Container, 'environm
         },
         pids,
         oomKills: async () => Number(/^oom_kill (\d+)$/m.exec(await read(version.events))?.[1] ?? 0),
-        // Kernels before 5.19 do not record the peak of the second version.
+        // In version 2, kernels before 5.19 do not record the peak.
         peakBytes: () => read(version.peak).then(Number, () => Number.NaN),
         async remove() {
           await killAll(pids)

@@ -3,25 +3,25 @@ import { connect, type Socket } from 'node:net'
 import { Type } from 'typebox'
 import { Value } from 'typebox/value'
 
-/** Longest wait for one answer, in milliseconds. */
-const answerMs = 60_000
+/** A request is aborted after this time. */
+const responseMs = 60_000
 
-/** A whole answer; status 0 when none came, or none in time. */
+/** A complete response; its status is 0 if none arrived in time. */
 export interface Answer {
   status: number
   headers: Headers
   body: Buffer
 }
 
-/** One request whose bytes its sender handles by hand. */
+/** A request whose bytes the caller writes to the socket itself. */
 export interface RawRequest {
   socket: Socket
-  /** Status of the answer, as soon as it was read; 0 before. */
+  /** Returns the status of the response; 0 until it was read. */
   status(): number
   isOpen(): boolean
 }
 
-/** Somebody with a valid token. Paths are those below `/contents/api`. */
+/** A client with a valid token. Paths are relative to `/contents/api`. */
 export interface Therapist {
   userId: number
   authorization: string
@@ -31,9 +31,9 @@ export interface Therapist {
   sendFile(path: string, field: 'file' | 'script', bytes: Uint8Array | string): Promise<Answer>
   /** Opens a request of this therapist; see openRequest. */
   open(method: string, path: string, headers?: Record<string, string | number>): RawRequest
-  /** Makes a case. Returns its path. */
+  /** Creates a case and returns its path. */
   newCase(description?: object): Promise<string>
-  /** Makes a session of a case, of a new one by default. Returns its path. */
+  /** Creates a session, in a new case by default, and returns its path. */
   newSession(casePath?: string): Promise<string>
 }
 
@@ -48,17 +48,17 @@ function tokenOf(userId: number, secret: string): string {
   return `${input}.${createHmac('sha256', secret).update(input).digest('base64url')}`
 }
 
-/** Any request; answered in whole, or with status 0. Never rejects. */
+/** Sends a request and returns the complete response. Never rejects; see Answer. */
 export async function request(url: string, init: RequestInit = {}): Promise<Answer> {
   try {
-    const answer = await fetch(url, { signal: AbortSignal.timeout(answerMs), ...init })
+    const answer = await fetch(url, { signal: AbortSignal.timeout(responseMs), ...init })
     return { status: answer.status, headers: answer.headers, body: Buffer.from(await answer.arrayBuffer()) }
   } catch {
     return { status: 0, headers: new Headers(), body: Buffer.alloc(0) }
   }
 }
 
-/** Opens a connection and sends the head of a request. What is answered is read and thrown away. */
+/** Opens a connection and sends the head of a request. The response is read and discarded, except for its status. */
 export function openRequest(method: string, url: string, headers: Record<string, string | number>): RawRequest {
   const { hostname, port, host, pathname, search } = new URL(url)
   const socket = connect(Number(port), hostname)
@@ -72,7 +72,7 @@ export function openRequest(method: string, url: string, headers: Record<string,
   return { socket, status: () => status, isOpen: () => !socket.destroyed && !socket.readableEnded }
 }
 
-/** A therapist who reaches the backend at this address. */
+/** Returns a therapist who uses the backend at this address. */
 export function createTherapist(url: string, userId: number, secret: string): Therapist {
   const authorization = `Bearer ${tokenOf(userId, secret)}`
   const send: Therapist['send'] = (method, path, init = {}) =>
@@ -81,7 +81,7 @@ export function createTherapist(url: string, userId: number, secret: string): Th
     send(method, path, { body: JSON.stringify(value), headers: { 'content-type': 'application/json', ...headers } })
   const create = async (path: string, value: unknown) => {
     const answer = await sendJson('POST', path, value)
-    if (answer.status !== 200) throw new Error(`POST ${path} answered ${answer.status} ${answer.body}`)
+    if (answer.status !== 200) throw new Error(`POST ${path} returned ${answer.status} ${answer.body}`)
     return Value.Parse(Created, parse(answer)).id
   }
   const newCase: Therapist['newCase'] = async (description) =>

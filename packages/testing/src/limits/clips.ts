@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { crc32, createDeflate } from 'node:zlib'
 
-/** Sides of the largest picture that ffmpeg takes as valid (about 2^28 pixels), in pixels. */
+/** The side, in pixels, of the largest square picture that ffmpeg accepts (about 2^28 pixels). */
 const hugeSide = 16_000
 
 function pngChunk(name: string, data: Buffer): Buffer {
@@ -16,7 +16,7 @@ function pngChunk(name: string, data: Buffer): Buffer {
   return Buffer.concat([frame.subarray(0, 4), body, frame.subarray(4)])
 }
 
-/** A black PNG of 16,000 by 16,000 pixels in three megabytes. */
+/** Returns a black PNG of 16,000 by 16,000 pixels, which has three megabytes. */
 async function hugePng(): Promise<Buffer> {
   const deflate = createDeflate({ level: 1 })
   const rows = Buffer.alloc((1 + hugeSide * 3) * 16)
@@ -29,7 +29,7 @@ async function hugePng(): Promise<Buffer> {
   const header = Buffer.alloc(13)
   header.writeUInt32BE(hugeSide, 0)
   header.writeUInt32BE(hugeSide, 4)
-  // Eight bits of red, green and blue each.
+  // The picture has 8 bits each of red, green and blue.
   header.set([8, 2, 0, 0, 0], 8)
   const signature = Buffer.from([0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a])
   const chunks = [
@@ -40,7 +40,7 @@ async function hugePng(): Promise<Buffer> {
   return Buffer.concat([signature, ...chunks])
 }
 
-/** Moves frame n to n times so many milliseconds; Matroska counts in milliseconds. */
+/** Moves frame n to n times `ms`; Matroska counts in milliseconds. */
 const everyMs = (ms: number) => ['-bsf:v', `setts=ts=N*${ms}`]
 const testPicture = (rate: number, frames: number) => [
   ...['-f', 'lavfi', '-i', `testsrc2=size=320x240:rate=${rate}`, '-frames:v', `${frames}`],
@@ -52,24 +52,24 @@ const black = (size: string, frames = 1) => [
 ]
 const eightK = '8192x4320'
 
-/** How ffmpeg makes each recording: arguments before the file, whose suffix names the container. */
+/** The arguments of ffmpeg that make each recording; the suffix of its name decides the container. */
 const recipes = {
   'small.mp4': [...['-f', 'lavfi', '-i', 'sine=frequency=330:duration=2', '-c:a', 'aac'], ...testPicture(15, 30)],
   'big.mp4': [
     ...['-f', 'lavfi', '-i', 'nullsrc=s=640x360:r=25:d=6,geq=random(1)*255:128:128'],
     ...['-c:v', 'libx264', '-preset', 'ultrafast', '-crf', '4', '-pix_fmt', 'yuv420p'],
   ],
-  // Two seconds of work for the worker, and minutes of it.
+  // The worker needs two seconds for the first and minutes for the second.
   'short.mkv': ['-f', 'lavfi', '-i', 'testsrc2=size=640x360:rate=25:duration=8', '-c:v', 'mpeg4'],
   'lengthy.mkv': ['-f', 'lavfi', '-i', 'testsrc2=size=1920x1080:rate=25:duration=60', '-c:v', 'mpeg4', '-g', '250'],
-  // A rate of 60 is claimed, and the second frame comes 28 hours after the first.
+  // These claim 60 frames a second, but the second frame is 28 hours after the first.
   'endless.mkv': [...testPicture(60, 40), ...everyMs(gapMs)],
   'endless-sound.mkv': [
     ...['-f', 'lavfi', '-i', 'anullsrc=sample_rate=8000:duration=1', '-c:a', 'aac'],
     ...[...testPicture(60, 10), ...everyMs(gapMs)],
   ],
   'endless.mp4': [...testPicture(60, 40), '-video_track_timescale', '1000', '-bsf:v', `setts=ts=N*${gapMs}`],
-  // Copied as they are, in no time: beyond what milliseconds in an int4 can tell (596 hours), and less.
+  // These are only remuxed, which takes no time: one is longer than an int4 of milliseconds (596 hours), one shorter.
   'long-601-hours.mkv': [...testPicture(1, 602), '-g', '1', ...everyMs(3_600_000)],
   'long-13-hours.mkv': [...testPicture(1, 14), '-g', '1', ...everyMs(3_600_000)],
   'hevc-8k.mkv': [...black(eightK, 12), '-c:v', 'libx265', '-preset', 'ultrafast', '-x265-params', 'log-level=none'],
@@ -90,7 +90,7 @@ const recipes = {
 } as const
 
 type Recipe = keyof typeof recipes
-/** What stands before the huge PNG, and which streams are taken. */
+/** The arguments for a first video stream before the huge PNG. */
 const withPng = {
   'png-16k.mkv': [],
   'png-16k.mov': [],
@@ -98,7 +98,7 @@ const withPng = {
 } as const
 export type ClipName = Recipe | keyof typeof withPng
 
-/** Recordings by name, each made when it is first asked for. */
+/** Recordings by name, each made at its first use. */
 export interface Clips {
   get(name: ClipName): Promise<Uint8Array<ArrayBuffer>>
   remove(): Promise<void>
@@ -114,7 +114,7 @@ export async function openClips(): Promise<Clips> {
     if (isRecipe(name)) source = recipes[name]
     else {
       const png = join(folder, `${name}.png`)
-      // Six pictures, since decoders work on several at once.
+      // The file has six pictures, since decoders work on several at once.
       await writeFile(png, Buffer.concat(new Array<Buffer>(6).fill(await hugePng())))
       const maps = withPng[name].length > 0 ? ['-map', '0', '-map', '1', '-c:v:1', 'copy'] : ['-c', 'copy']
       source = [...withPng[name], '-f', 'png_pipe', '-i', png, ...maps]

@@ -4,19 +4,19 @@ import { Type } from 'typebox'
 import { Value } from 'typebox/value'
 import { parse } from 'yaml'
 
-/** What the operator of the Compose file decides. */
+/** The values that an operator of the Compose file chooses. */
 interface Operator {
   bucket: S3Settings
   jwtSecret: string
-  /** Address of the gateway, as browsers spell it. */
+  /** The gateway's address for browsers. */
   publicUrl: string
 }
 
-/** What docker-compose.yml gives a container. */
+/** The environment and the limits of a container in docker-compose.yml. */
 export interface Container {
   environment: Record<string, string>
   memoryBytes: number
-  /** Cores, or parts of one. */
+  /** CPU cores; may be a fraction. */
   cpus: number
 }
 
@@ -35,7 +35,7 @@ const Compose = Type.Object({
 
 const unitBytes: Record<string, number> = { k: 1024, m: 1024 ** 2, g: 1024 ** 3 }
 
-/** Fills `${NAME}`, `${NAME:-default}` and `${NAME:?message}` in, as Docker Compose does with an `.env` file. */
+/** Replaces `${NAME}`, `${NAME:-default}` and `${NAME:?message}`, as Docker Compose does with an `.env` file. */
 const interpolate = (text: string, values: Record<string, string>) =>
   text.replace(/\$\{(\w+)(?::([-?])([^}]*))?\}/g, (_, name: string, kind?: string, rest = '') => {
     const value = values[name]
@@ -44,7 +44,7 @@ const interpolate = (text: string, values: Record<string, string>) =>
     return rest
   })
 
-/** The `.env` beside the Compose file. What belongs to servers that are replaced here has to be there and is not used. */
+/** The values of the `.env` file. Those for servers that are replaced here are required but not used. */
 const variables = ({ bucket, jwtSecret, publicUrl }: Operator): Record<string, string> => ({
   JWT_SECRET: jwtSecret,
   POSTGRES_PASSWORD: 'unused',
@@ -58,7 +58,7 @@ const variables = ({ bucket, jwtSecret, publicUrl }: Operator): Record<string, s
   CORS_ORIGINS: 'http://localhost:3000',
 })
 
-/** Reads the containers of a Compose file by name. Throws an error when the file requires a variable that is not known. */
+/** Reads the containers of a Compose file by name. Throws when the file requires a variable that has no value here. */
 export async function readCompose(file: string, operator: Operator): Promise<Map<string, Container>> {
   const values = variables(operator)
   const { services } = Value.Parse(Compose, parse(await readFile(file, 'utf8'), { merge: true }))

@@ -7,14 +7,13 @@ import { randomName } from '../names.ts'
 import type { Cgroup } from './cgroup.ts'
 import type { Container } from './compose.ts'
 
-/** Time between two measurements, in milliseconds. */
 const sampleMs = 50
-/** Part of a container's memory that V8 takes for its heap when the container's limit is real. */
+/** V8 uses this part of a container's memory limit for its heap. */
 const heapPart = 0.67
 
 /**
- * Stands in for a container's limits where there are no cgroups: measures the resident memory of one process, and
- * counts as an OOM kill that it went beyond the limit. V8 is told the heap that it would choose inside the limit.
+ * Replaces a container's limits where cgroups are not available: it measures the resident memory of one process and
+ * counts a peak above the limit as an OOM kill. V8 gets the heap limit that it would choose inside the container.
  */
 export function openGauge({ memoryBytes }: Pick<Container, 'memoryBytes'>): Cgroup {
   const pidFile = join(tmpdir(), randomName())
@@ -43,7 +42,7 @@ export function openGauge({ memoryBytes }: Pick<Container, 'memoryBytes'>): Cgro
         try {
           process.kill(pid, 'SIGKILL')
         } catch {
-          // It has ended already.
+          // The process has ended already.
         }
       }
       await rm(pidFile, { force: true })

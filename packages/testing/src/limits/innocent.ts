@@ -1,40 +1,40 @@
 /**
- * A therapist who means no harm, as a process of her own, so that what the attackers' side computes does not slow her
- * down. Asks what a client asks, again and again, until the parent says stop; then tells it what she saw.
+ * The innocent therapist. She runs in a process of her own, so that the work of the attackers does not slow her down.
+ * She repeats a client's requests until the parent process sends `stop`, then reports her Experience to it.
  */
 import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { request } from './client.ts'
 
-/** What the parent sends first. */
+/** The first message of the parent process. */
 export interface Errand {
-  /** Address of the gateway, and of each service behind it. */
+  /** The addresses of the gateway and of each service behind it. */
   url: string
   services: Record<'contents' | 'media' | 'script', string>
   authorization: string
-  /** Path of a session that has a script and an encoded recording, and of one that recordings are uploaded to. */
+  /** The path of a session with a script and an encoded recording, and of a session for uploads. */
   session: string
   uploads: string
   /** A small recording, in Base64. */
   clip: string
 }
 
-/** What she saw. */
+/** The innocent therapist's report. */
 export interface Experience {
   asked: number
-  /** Failed requests, by kind and status; status 0 is an answer that did not come within half a minute. */
+  /** Failed requests by kind and status; status 0 means no response within half a minute. */
   failed: Record<string, number>
   slowestMs: number
-  /** What was slowest. */
+  /** The kind of the slowest request. */
   slowest: string
-  /** Failures at a moment at which the service said that it was ready. */
+  /** Failures while the service's /health/ready returned 200. */
   untrueReady: number
-  /** Longest time, in milliseconds, that her own process stood still, which hardly works: what the machine itself adds. */
+  /** The longest event loop delay of her own process, which is nearly idle: the machine's own part of all delays. */
   machineMs: number
 }
 
-/** Longest wait for one answer, in milliseconds. */
-const patienceMs = 30_000
+/** A request fails after this time. */
+const responseMs = 30_000
 const pauseMs = 250
 const uploadPauseMs = 3_000
 
@@ -43,7 +43,7 @@ let stopped = false
 
 async function ask(kind: string, service: string, wanted: number, url: string, init: () => RequestInit) {
   const started = performance.now()
-  const { status } = await request(url, { ...init(), signal: AbortSignal.timeout(patienceMs) })
+  const { status } = await request(url, { ...init(), signal: AbortSignal.timeout(responseMs) })
   const ms = Math.round(performance.now() - started)
   seen.asked++
   if (ms > seen.slowestMs) Object.assign(seen, { slowestMs: ms, slowest: kind })

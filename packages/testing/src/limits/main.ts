@@ -1,7 +1,7 @@
 /**
  * `npm run limits [-- NAME…] [-- --programs DIR]`: runs the bundled programs inside the limits of docker-compose.yml,
- * makes every attack whose name contains one of the given words, and prints a table. `--programs` names another
- * `.build` folder, to compare with. Ends with 1 when anything is broken.
+ * makes every attack whose name contains one of the given words, and prints a table. `--programs` names the `.build`
+ * folder of another version, to compare. The exit code is 1 when an attack broke something.
  */
 import { resolve } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -23,7 +23,7 @@ import { makeHome } from './watch.ts'
 
 const { values, positionals } = parseArgs({ options: { programs: { type: 'string' } }, allowPositionals: true })
 
-/** What the machine itself takes: the innocent therapist alone. */
+/** No attack: the innocent therapist alone shows what the machine itself costs. */
 const calm = {
   name: 'calm',
   what: 'nobody attacks',
@@ -46,7 +46,7 @@ if (chosen.length === 0)
 
 const cell = (text: string) => text.replaceAll('|', '\\|').replaceAll('\n', ' ')
 
-function row({ attack, seen, experience, peak, loop, oomKills, errorLines, faults }: Outcome): string {
+function row({ attack, seen, experience, peak, loop, oomKills, errorLines, damage }: Outcome): string {
   const failed = Object.values(experience.failed).reduce((total, count) => total + count, 0)
   const cells = [
     `${attack.name}: ${attack.what}`,
@@ -54,7 +54,7 @@ function row({ attack, seen, experience, peak, loop, oomKills, errorLines, fault
     `${failed} of ${experience.asked}`,
     `${experience.slowestMs}`,
     ...[peak, `${oomKills}`, `${loop} (${experience.machineMs})`, `${errorLines}`],
-    faults.length === 0 ? 'ok' : `**broken**: ${faults.join('; ')}`,
+    damage.length === 0 ? 'ok' : `**broken**: ${damage.join('; ')}`,
   ]
   return `| ${cells.map(cell).join(' | ')} |`
 }
@@ -81,7 +81,7 @@ let broken = 0
 for (const attack of chosen) {
   try {
     const outcome = await tryAttack(place, home, attack)
-    if (outcome.faults.length > 0) broken++
+    if (outcome.damage.length > 0) broken++
     console.log(row(outcome))
   } catch (error) {
     broken++

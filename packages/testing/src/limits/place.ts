@@ -18,27 +18,27 @@ import { type Container, readCompose } from './compose.ts'
 import { type LimitedProcess, startLimited } from './process.ts'
 
 const programNames = ['contents', 'media', 'script', 'worker'] as const
-/** Attacks have to last long enough for a slow machine to show what they do. */
+/** Attacks last long enough for their effect to show on a slow machine. */
 const seconds = 20
 
 type ProgramName = (typeof programNames)[number]
 export type Environments = Partial<Record<ProgramName, Record<string, string>>>
 
-/** Fresh processes for one attack, in front of servers that all attacks share. */
+/** New processes for one attack; the servers behind them are shared by all attacks. */
 export interface Stage {
   /** Address of the gateway. */
   url: string
   processes: Record<ProgramName, LimitedProcess>
-  /** A therapist with a valid token who was not there before. */
+  /** Returns a new therapist with a valid token. */
   therapist(): Therapist
-  /** How long an attack goes on that does its harm by lasting. */
+  /** An attack that works by lasting goes on for this time. */
   seconds: number
   sql: postgres.Sql
   bucket: S3Settings
   clips: Clips
   /** Folder of the worker's scratch files. */
   scratch: string
-  /** OOM kills in the gateway's group, and the most memory it used, in bytes. */
+  /** The gateway's memory limit, OOM kills and peak memory. */
   gateway: { memoryBytes: number; oomKills(): Promise<number>; peakBytes(): Promise<number> }
   close(): Promise<void>
 }
@@ -51,9 +51,9 @@ export interface Place {
 }
 
 /**
- * Starts the servers and prepares database and bucket with the commands in `programs`, a `.build` folder whose checkout
- * gives docker-compose.yml and the gateway's configuration. Nothing of what is tested here is imported: an older
- * checkout can be tried as well.
+ * Starts the servers and prepares database and bucket with the commands in `programs`, a `.build` folder. Compose file
+ * and gateway configuration come from the checkout around that folder. The tested code is never imported, so that an
+ * older checkout can be tested, too.
  */
 export async function startPlace(programs: string): Promise<Place> {
   const checkout = join(programs, '..')
@@ -72,7 +72,7 @@ export async function startPlace(programs: string): Promise<Place> {
   const bucket = { ...s3.settings, bucket: 'playtherapy' }
   const operator = { bucket, jwtSecret, publicUrl: gatewayUrl }
   const compose = await readCompose(join(checkout, 'docker-compose.yml'), operator)
-  // Ceph's gateway stands in for Garage, whose keys are made another way.
+  // Ceph's RADOS Gateway replaces Garage, whose keys are made in another way.
   const addresses = {
     DATABASE_URL: pg.url,
     S3_ENDPOINT: bucket.endpoint ?? '',

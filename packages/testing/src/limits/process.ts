@@ -7,22 +7,22 @@ import type { Cgroup } from './cgroup.ts'
 import { request } from './client.ts'
 import type { Container } from './compose.ts'
 
-/** Longest time that a process may take to start, in milliseconds. */
+/** A process has to be ready within this time. */
 const startMs = 60_000
 
-/** One of our programs, run inside the limits of its container. */
+/** One of our programs, which runs inside the limits of its container. */
 export interface LimitedProcess {
   name: string
   url: string
   memoryBytes: number
   cgroup: Cgroup
-  /** Process id of the program itself, not of what it starts. */
+  /** Returns the process id of the program itself, not of its children. */
   pid(): number
   isAlive(): boolean
   isReady(): Promise<boolean>
-  /** Longest time, in milliseconds, that the event loop stood still since the last call; NaN when it does not answer. */
+  /** Returns the longest event loop delay since the last call, in milliseconds; NaN without a response. */
   loopMs(): Promise<number>
-  /** Lines of level error or above in its log. */
+  /** Returns how many log lines have level error or above. */
   errorLines(): Promise<number>
   /** Starts it again in the same group, as Docker does after a crash. */
   start(): Promise<void>
@@ -83,9 +83,9 @@ export async function startLimited(options: ProcessOptions): Promise<LimitedProc
     },
     start,
     async stop() {
-      const gone = child && isAlive() ? once(child, 'exit') : undefined
+      const exited = child && isAlive() ? once(child, 'exit') : undefined
       await cgroup.remove()
-      await gone
+      await exited
       process.off('exit', killNow)
       await log.close()
     },

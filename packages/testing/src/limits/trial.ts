@@ -4,31 +4,28 @@ import type { Experience } from './innocent.ts'
 import type { Place, Stage } from './place.ts'
 import { type Home, watch } from './watch.ts'
 
-/** Longest answer to the innocent therapist, in milliseconds, that is still no harm on a machine with two cores. */
+/** A slower response to the innocent therapist counts as damage, on a machine with two cores. */
 const slowestMs = 2_000
-/**
- * The rule is 100 ms. The rest is what a process has to wait for the core that its container has, all its threads
- * together; what the machine adds is measured.
- */
+/** A longer event loop delay is damage: 100 ms, and the wait for the one core that all threads of a container share. */
 const loopMs = 250
-/** Longest time after an attack, in milliseconds, until every process is ready again. */
+/** Every process has to be ready again within this time after an attack. */
 const recoveryMs = 10_000
-/** Longest attack, in milliseconds. */
+/** A longer attack counts as damage. */
 const attackMs = 300_000
 
-/** What became of one attack. */
+/** The result of one attack. */
 export interface Outcome {
   attack: Attack
   seen: string
   experience: Experience
-  /** The process that came closest to its memory limit, such as `script 350 / 384`, in MiB. */
+  /** The process that came closest to its memory limit, and both in MiB: `script 350 / 384`. */
   peak: string
-  /** The process whose event loop stood still longest, in milliseconds. */
+  /** The process with the longest event loop delay, and that delay in milliseconds. */
   loop: string
   oomKills: number
   errorLines: number
-  /** Why it is broken; empty when nothing is. */
-  faults: string[]
+  /** What the attack broke; empty if nothing. */
+  damage: string[]
 }
 
 const mebibytes = (bytes: number) => Math.round(bytes / 1024 ** 2)
@@ -79,42 +76,42 @@ export async function tryAttack(place: Place, home: Home, attack: Attack): Promi
   const stage = await place.openStage(attack.environments)
   try {
     const strike = await attack.prepare(stage)
-    // Each call begins a new measurement.
+    // Each call of loopMs() begins a new measurement.
     await Promise.all(Object.values(stage.processes).map((each) => each.loopMs()))
     const stop = await watch(stage, home)
     await sleep(1_000)
-    const faults: string[] = []
+    const damage: string[] = []
     const late = sleep(attackMs, undefined, { ref: false }).then(() => {
-      throw new Broken(`no end after ${attackMs / 1000} s`)
+      throw new Broken(`not finished after ${attackMs / 1000} s`)
     })
     const seen = await Promise.race([strike(), late]).catch((error: unknown) => {
       const text = error instanceof Error ? error.message : String(error)
-      faults.push(error instanceof Broken ? 'reached what it was after' : 'could not be made')
+      damage.push(error instanceof Broken ? 'succeeded' : 'could not be made')
       return text
     })
-    // What an attack leaves behind may still hurt.
+    // The load that an attack left behind may still do damage.
     await sleep(2_000)
     const experience = await stop()
     const { dead, unready, loops, killed, ...rest } = await measure(stage)
     const failures = sum(Object.values(experience.failed))
     if (!attack.crowd && failures > 0) {
-      faults.push(
+      damage.push(
         `others: ${Object.entries(experience.failed)
           .map(([what, count]) => `${what} × ${count}`)
           .join(', ')}`,
       )
-      if (experience.untrueReady > 0) faults.push(`ready said ok at ${experience.untrueReady} of them`)
+      if (experience.untrueReady > 0) damage.push(`ready said ok at ${experience.untrueReady} of them`)
     }
-    if (!attack.crowd && experience.slowestMs > slowestMs) faults.push(`others: ${experience.slowest} slow`)
-    if (killed.length > 0) faults.push(`OOM kill in ${killed.map(({ name }) => name).join(', ')}`)
-    if (dead.length > 0) faults.push(`${dead.join(', ')} dead`)
-    const standing = unready.filter((name) => !dead.includes(name))
-    if (standing.length > 0) faults.push(`${standing.join(', ')} not ready afterwards`)
+    if (!attack.crowd && experience.slowestMs > slowestMs) damage.push(`others: ${experience.slowest} slow`)
+    if (killed.length > 0) damage.push(`OOM kill in ${killed.map(({ name }) => name).join(', ')}`)
+    if (dead.length > 0) damage.push(`${dead.join(', ')} dead`)
+    const unreadyAlive = unready.filter((name) => !dead.includes(name))
+    if (unreadyAlive.length > 0) damage.push(`${unreadyAlive.join(', ')} not ready afterwards`)
     for (const { name, ms } of loops) {
       const isSlow = !(ms <= loopMs + experience.machineMs)
-      if (isSlow && !dead.includes(name)) faults.push(`event loop of ${name} stood ${ms} ms`)
+      if (isSlow && !dead.includes(name)) damage.push(`event loop of ${name} stood ${ms} ms`)
     }
-    return { attack, seen, experience, ...rest, oomKills: sum(killed.map(({ kills }) => kills)), faults }
+    return { attack, seen, experience, ...rest, oomKills: sum(killed.map(({ kills }) => kills)), damage }
   } finally {
     await stage.close()
     await place.forget(home.therapist.userId)

@@ -13,7 +13,7 @@ export interface Home {
   uploads: string
 }
 
-/** Makes what the innocent therapist has: cases, a script, and an encoded recording. */
+/** Makes the innocent therapist with her sessions, a script and an encoded recording. */
 export async function makeHome(stage: Stage): Promise<Home> {
   const therapist = stage.therapist()
   const session = await sessionWithScript(therapist, scriptOf(['오늘은 무엇을 하고 싶니?', '인형이요.']))
@@ -24,15 +24,15 @@ export async function makeHome(stage: Stage): Promise<Home> {
   return { therapist, session, uploads }
 }
 
-/** Lets the innocent therapist work until `stop`, which returns what was seen. */
+/** Starts the innocent therapist. Returns a function that stops her and returns her report. */
 export async function watch(stage: Stage, { therapist, session, uploads }: Home) {
   const { contents, media, script } = stage.processes
   const child = fork(fileURLToPath(new URL('./innocent.ts', import.meta.url)))
-  const told: Promise<[Experience]> = once(child, 'message').then(([seen]) => [seen])
-  const gone = once(child, 'exit').then((): never => {
-    throw new Error('the innocent therapist died')
+  const reported: Promise<[Experience]> = once(child, 'message').then(([seen]) => [seen])
+  const exited = once(child, 'exit').then((): never => {
+    throw new Error('the innocent therapist’s process ended')
   })
-  gone.catch(() => {})
+  exited.catch(() => {})
   const errand: Errand = {
     url: stage.url,
     services: { contents: contents.url, media: media.url, script: script.url },
@@ -42,7 +42,7 @@ export async function watch(stage: Stage, { therapist, session, uploads }: Home)
   child.send(errand)
   return async (): Promise<Experience> => {
     if (child.connected) child.send('stop')
-    const [seen] = await Promise.race([told, gone])
+    const [seen] = await Promise.race([reported, exited])
     return seen
   }
 }

@@ -3,26 +3,26 @@ import { connect, createServer, type Socket } from 'node:net'
 import type { Teardown } from '../database.ts'
 
 export interface FlakyLink {
-  /** The server's URL, by way of this link. */
+  /** The server's URL with the address of this link. */
   url: string
   /** Breaks every connection and refuses new ones, as a restarting server does. */
   cut(): void
   mend(): void
-  /** Lets nothing through any more and breaks nothing, as a server that hangs. */
+  /** Stops all traffic and breaks no connection, as a server that hangs. */
   freeze(): void
   thaw(): void
-  /** Once a client has sent this, what it sends next reaches the server, and its connection breaks before the answer. */
+  /** After a client has sent `text`, its next message reaches the server, and the response to that is lost. */
   loseAnswerAfter(text: string): void
 }
 
-/** A TCP link to a real server that a test can spoil; gone when the test is over. */
+/** Opens a TCP link to a real server that a test can break. It is closed after the test. */
 export async function flakyLink(t: Teardown, server: string): Promise<FlakyLink> {
   const url = new URL(server)
   const to = { host: url.hostname, port: Number(url.port) }
   const sockets = new Set<Socket>()
   let refusing = false
   let frozen = false
-  let lost: string | undefined
+  let marker: string | undefined
   const keep = (socket: Socket, other: Socket) => {
     sockets.add(socket)
     socket.on('error', () => {})
@@ -43,8 +43,8 @@ export async function flakyLink(t: Teardown, server: string): Promise<FlakyLink>
         upstream.removeAllListeners('data')
         upstream.once('data', () => client.destroy())
       }
-      last = lost !== undefined && bytes.includes(lost)
-      if (last) lost = undefined
+      last = marker !== undefined && bytes.includes(marker)
+      if (last) marker = undefined
     })
     upstream.on('data', (bytes) => client.write(bytes))
     if (frozen) for (const socket of [client, upstream]) socket.pause()
@@ -77,7 +77,7 @@ export async function flakyLink(t: Teardown, server: string): Promise<FlakyLink>
       for (const socket of sockets) socket.resume()
     },
     loseAnswerAfter(text) {
-      lost = text
+      marker = text
     },
   }
 }

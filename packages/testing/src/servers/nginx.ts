@@ -14,32 +14,32 @@ export interface RunningNginx {
   stop(): Promise<void>
 }
 
-/** What stands behind the gateway, by address. A service without one cannot be reached; the rest is as in production. */
+/** The servers behind the gateway; those without an address cannot be reached. The limits are those of production. */
 export interface Upstreams {
   media: string
   store: string
   contents?: string
   script?: string
-  /** Bucket that presigned uploads go to. */
+  /** The bucket of presigned uploads. */
   bucket?: string
-  /** Playbacks of one therapist at once. */
+  /** One therapist may have this many playbacks at once. */
   playbacks?: number
-  /** Requests with one token that may wait until it is their turn. */
+  /** This many requests with one token may wait for their turn. */
   waiting?: number
 }
 
 export interface NginxOptions {
-  /** The gateway's configuration; this repository's own by default. */
+  /** Path of the gateway's configuration; this repository's own by default. */
   file?: string
-  /** A port that is free; any by default. */
+  /** A free port; any by default. */
   port?: number
-  /** The program to start and its arguments, when nginx is to run inside something else. */
+  /** Returns the program and arguments that run nginx inside something else, such as a cgroup. */
   inside?: (program: string, args: string[]) => [program: string, args: string[]]
 }
 
 /**
- * Starts a real nginx with the gateway's own configuration, whose services and object store are at these addresses. It
- * dies with us. Rejects when nginx is not installed or does not start.
+ * Starts a real nginx with the gateway's own configuration and these servers behind it. It ends with this process.
+ * Rejects when nginx is not installed or does not start.
  */
 export async function startNginx(
   directory: string,
@@ -60,7 +60,7 @@ export async function startNginx(
     .replaceAll('/tmp/', `${directory}/`)
     .replace('listen 8080', `listen 127.0.0.1:${port}`)
     .replace(/access_log .*/, 'access_log off;')
-    // Debian's nginx is too old to look names up again, and here are none.
+    // Debian's nginx is too old to resolve names again, and here are only addresses.
     .replaceAll(' resolve ', ' ')
     .replace('of_therapist 64', `of_therapist ${playbacks}`)
     .replace('burst=1000', `burst=${waiting}`)
@@ -74,7 +74,7 @@ export async function startNginx(
   const child = spawn(...inside('nginx', ['-c', file, '-p', directory, '-g', 'daemon off;']), {
     stdio: ['ignore', 'ignore', 'inherit'],
   })
-  const gone = once(child, 'exit')
+  const exited = once(child, 'exit')
   const killNow = () => child.kill('SIGTERM')
   process.on('exit', killNow)
   const url = `http://127.0.0.1:${port}`
@@ -88,7 +88,7 @@ export async function startNginx(
     url,
     async stop() {
       killNow()
-      await gone
+      await exited
       process.off('exit', killNow)
     },
   }

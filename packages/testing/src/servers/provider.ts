@@ -5,7 +5,7 @@ import type { Teardown } from '../database.ts'
 
 export type Answer = (response: ServerResponse, request: IncomingMessage) => unknown
 
-/** A chat answer with this content. */
+/** A chat completion with this content. */
 export const say = (content: string): Answer => {
   return (response) => response.end(JSON.stringify({ choices: [{ message: { role: 'assistant', content } }] }))
 }
@@ -15,7 +15,7 @@ export const status =
   (response) =>
     response.writeHead(code, headers).end('{"error":{"message":"no"}}')
 
-/** An answer without end. */
+/** A response without end. */
 const endless: Answer = (response) => {
   const more = () => {
     while (!response.destroyed && response.write('x'.repeat(65_536)));
@@ -24,7 +24,7 @@ const endless: Answer = (response) => {
   more()
 }
 
-/** What goes wrong with a server, and whether trying again later may help. */
+/** The ways in which a provider fails, and whether the failure is permanent: then a retry does not help. */
 export const failures: [name: string, answer: Answer, permanent: boolean][] = [
   ['401', status(401), true],
   ['an endless answer', endless, true],
@@ -34,7 +34,7 @@ export const failures: [name: string, answer: Answer, permanent: boolean][] = [
   ['silence', () => {}, false],
 ]
 
-/** A server that speaks as transcribers and analysers do, gives these answers in turn, and keeps what it was asked. */
+/** Starts a server with the API of transcribers and analysers, which gives these answers in turn and keeps requests. */
 export async function startProvider(t: Teardown, ...answers: Answer[]) {
   const asked: string[] = []
   const headers: IncomingMessage['headers'][] = []

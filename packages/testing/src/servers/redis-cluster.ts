@@ -11,7 +11,7 @@ const run = promisify(execFile)
 export async function startRedisCluster(directory: string): Promise<RunningRedis[]> {
   const nodes = await Promise.all(
     [0, 1, 2].map(async (number) => {
-      // By default 10,000 above the other port, which may be beyond all ports.
+      // The default is 10,000 above the other port, which may be no valid port.
       const bus = ['--cluster-port', `${await freePort()}`]
       return startRedis(join(directory, `${number}`), ['--cluster-enabled', 'yes', ...bus])
     }),

@@ -4,18 +4,18 @@ import { freePort } from '@playtherapy/embedded-postgres'
 
 export interface RunningRedis {
   url: string
-  /** Stops the process where it stands; connections stay open and nothing answers. */
+  /** Suspends the process: connections stay open without a response. */
   freeze(): void
   thaw(): void
-  /** Ends it at once, as a crash does. */
+  /** Kills the process, as a crash does. */
   kill(): Promise<void>
-  /** Starts it again on its port, with the data that it had written down. */
+  /** Starts the process again on its port, with the data of its append-only file. */
   restart(): Promise<void>
 }
 
 /**
- * Starts a real redis-server on a free loopback port, set up as production must be: no eviction, append-only file.
- * It dies with us. Rejects when redis-server is not installed or does not start.
+ * Starts a real redis-server on a free loopback port, configured as production must be: no eviction, append-only file.
+ * It ends with this process. Rejects when redis-server is not installed or does not start.
  */
 export async function startRedis(directory: string, more: string[] = []): Promise<RunningRedis> {
   await mkdir(directory, { recursive: true })
@@ -28,7 +28,7 @@ export async function startRedis(directory: string, more: string[] = []): Promis
         '--appendonly', 'yes', '--appendfsync', 'no', '--maxmemory-policy', 'noeviction', ...more],
       { stdio: ['ignore', 'pipe', 'inherit'] },
     )
-    // Not `once`: it would reject, unheard, when the program is not installed.
+    // `once` of node:events would reject without a handler when the program is not installed.
     const dead = new Promise((resolve) => child.once('exit', resolve))
     await new Promise<void>((resolve, reject) => {
       child.once('error', reject)

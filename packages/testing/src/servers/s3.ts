@@ -10,20 +10,20 @@ import type { S3Settings } from '@playtherapy/object-store'
 
 export interface RunningS3 {
   settings: Omit<S3Settings, 'bucket'>
-  /** Stops the gateway where it stands: connections stay open and nothing answers. */
+  /** Suspends the gateway: connections stay open without a response. */
   freeze(): void
   thaw(): void
-  /** Ends the gateway at once, as a crash does. What it stored stays. */
+  /** Kills the gateway, as a crash does; stored objects stay. */
   kill(): Promise<void>
   /** Starts the gateway again on its port. */
   restart(): Promise<void>
-  /** Ends everything. */
+  /** Ends all processes of the server. */
   stop(): Promise<void>
 }
 
 /**
- * A monitor, one disk and the S3 gateway, all on loopback and without a second copy of anything. Removed objects free
- * their space within seconds instead of hours. The disk is a sparse file: it takes what is stored, up to its size.
+ * A monitor, one disk and the S3 gateway, all on loopback and without replicas. Deleted objects free their space within
+ * seconds instead of hours. The disk is a sparse file, which grows with its contents up to its size.
  */
 const configuration = (directory: string, ports: { monitor: number; gateway: number }) => `
 [global]
@@ -61,8 +61,8 @@ rgw_gc_processor_max_time = 10
 `
 
 /**
- * Starts a real S3 server, Ceph's RADOS Gateway from Debian's packages, in a folder of its own; some twenty seconds. It
- * dies with us. Rejects when the packages are not installed or a part does not start.
+ * Starts a real S3 server, Ceph's RADOS Gateway from Debian's packages, in this folder, within some twenty seconds. It
+ * ends with this process. Rejects when the packages are not installed or a part does not start.
  */
 export async function startS3(directory: string): Promise<RunningS3> {
   await Promise.all(['mon', 'osd'].map((name) => mkdir(join(directory, name), { recursive: true })))
@@ -73,7 +73,7 @@ export async function startS3(directory: string): Promise<RunningS3> {
     ...process.env,
     CEPH_CONF: file,
     CEPH_ARGS: '--log-to-stderr=false',
-    // Keeps freed memory: to get it anew from a virtual machine took a fifth of the time of a small object.
+    // The processes keep freed memory: in a virtual machine, a fifth of a small object's time was spent on getting it.
     MALLOC_TRIM_THRESHOLD_: '268435456',
     MALLOC_MMAP_THRESHOLD_: '33554432',
   }
@@ -133,7 +133,7 @@ export async function startS3(directory: string): Promise<RunningS3> {
   const credentials = { accessKeyId: 'TESTKEY', secretAccessKey: randomBytes(16).toString('hex') }
   const user = ['--uid=test', '--display-name=test', `--access-key=${credentials.accessKeyId}`]
   await run('radosgw-admin', 'user', 'create', ...user, `--secret-key=${credentials.secretAccessKey}`)
-  // The key of presigned URLs: it belongs to the same user, and may write and not read.
+  // The key of presigned URLs belongs to the same user, and may write but not read.
   const upload = { accessKeyId: 'TESTUPLOAD', secretAccessKey: randomBytes(16).toString('hex') }
   const writer = ['--uid=test', '--subuser=test:upload']
   await run('radosgw-admin', 'subuser', 'create', ...writer, '--access=write')
@@ -145,15 +145,15 @@ export async function startS3(directory: string): Promise<RunningS3> {
     freeze: () => void gateway.kill('SIGSTOP'),
     thaw: () => void gateway.kill('SIGCONT'),
     async kill() {
-      const gone = once(gateway, 'exit')
+      const exited = once(gateway, 'exit')
       gateway.kill('SIGKILL')
-      await gone
+      await exited
     },
     restart: startGateway,
     async stop() {
-      const gone = Promise.all([...processes].map((child) => once(child, 'exit')))
+      const exited = Promise.all([...processes].map((child) => once(child, 'exit')))
       killAll()
-      await gone
+      await exited
     },
   }
 }

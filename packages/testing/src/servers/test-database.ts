@@ -11,7 +11,7 @@ import { prepareTemplate } from '../database.ts'
  */
 export async function startTestDatabase(): Promise<{ directory: string; stop: () => Promise<void> }> {
   const directory = await mkdtemp(join(tmpdir(), 'playtherapy-test-'))
-  // When we are root, PostgreSQL runs as another user, who needs to enter this folder.
+  // For root, PostgreSQL runs as another user, who needs access to this folder.
   await chmod(directory, 0o755)
   const server = await startPostgres({
     directory: join(directory, 'postgres'),

@@ -5,11 +5,14 @@ import type { Part } from './place.ts'
 const pick = <T>(items: readonly T[]) => items[Math.floor(Math.random() * items.length)]
 
 /**
- * Hurts one part after the other until `signal` fires: kills it, mostly without warning, leaves it dead for up to six
- * seconds and starts it again; now and then it wipes Redis instead. In turn, so that every part has its share.
- * Returns what it did, by name.
+ * Kills one part after the other, mostly with SIGKILL, until `signal` is aborted, and restarts each after up to six
+ * seconds. After half of Redis's restarts its data is deleted. Returns how often it did each.
  */
-export async function wreak(parts: Part[], redisUrl: string, signal: AbortSignal): Promise<Record<string, number>> {
+export async function wreakHavoc(
+  parts: Part[],
+  redisUrl: string,
+  signal: AbortSignal,
+): Promise<Record<string, number>> {
   const done: Record<string, number> = {}
   const rest = (milliseconds: number) => sleep(milliseconds, undefined, { signal }).catch(() => undefined)
   for (let round = 0; !signal.aborted; round++) {

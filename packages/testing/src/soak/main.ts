@@ -1,6 +1,6 @@
 /**
- * `npm run soak --minutes N --json FILE`: therapists upload, save and delete at random while every part is killed in turn;
- * then everything acknowledged is looked for. Ends with 1 unless nothing is lost, duplicated, orphaned or stuck.
+ * `pnpm soak --minutes N --json FILE`: therapists upload, save and delete at random while every part is killed in turn;
+ * then everything acknowledged is verified. The exit code is 1 if anything is lost, duplicated, orphaned or stuck.
  */
 import { execFile } from 'node:child_process'
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
@@ -9,7 +9,7 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { parseArgs, promisify } from 'node:util'
 import { buildPrograms } from '@playtherapy/programs'
-import { wreak } from './chaos.ts'
+import { wreakHavoc } from './chaos.ts'
 import { startPlace } from './place.ts'
 import { emptyMemory, work } from './therapist.ts'
 import { judge, type Verdict } from './verdict.ts'
@@ -18,13 +18,13 @@ const { values } = parseArgs({ options: { minutes: { type: 'string', default: '3
 const minutes = Number(values.minutes)
 if (!(minutes > 0)) throw new Error('--minutes must be a number above 0')
 
-/** Seconds after which an object without a row is removed here. */
+/** The reconciler removes an object without a row after this time. */
 const graceSeconds = 10
-/** Longest time, in minutes, until everything has come to agree once the last part is up again. */
+/** Rows, objects and jobs have to agree within this time after the last part was restarted. */
 const settleMinutes = 6
 const therapists = 4
 
-/** Recordings of three kinds: to be remuxed, to be transcoded, and without sound. */
+/** Makes three recordings: one to be remuxed, one to be transcoded, and one without sound. */
 async function makeClips(): Promise<Uint8Array[]> {
   const folder = await mkdtemp(join(tmpdir(), 'playtherapy-soak-clips-'))
   const film = async (name: string, ...encoder: string[]) => {
@@ -57,17 +57,17 @@ const end = new AbortController()
 console.log(`Working and wreaking havoc for ${minutes} minutes`)
 setTimeout(() => end.abort(), minutes * 60_000)
 const report = setInterval(() => {
-  const sure = [...memory.uploads, ...memory.scripts].filter(({ acknowledged }) => acknowledged).length
-  console.log(`  ${sure} acknowledged`)
+  const count = [...memory.uploads, ...memory.scripts].filter(({ acknowledged }) => acknowledged).length
+  console.log(`  ${count} acknowledged`)
 }, 60_000)
 const [havoc] = await Promise.all([
-  wreak(place.parts, place.redisUrl, end.signal),
+  wreakHavoc(place.parts, place.redisUrl, end.signal),
   ...Array.from({ length: therapists }, (_, n) => work(n + 1, place, clips, memory, end.signal)),
 ])
 clearInterval(report)
 
 const died = await place.revive()
-console.log('Every part is up; waiting until all is done')
+console.log('Every part is up; waiting until rows, objects and jobs agree')
 let verdict = await judge(place, memory)
 const settled = Date.now()
 while (!isClean(verdict) && Date.now() - settled < settleMinutes * 60_000) {
@@ -77,7 +77,7 @@ while (!isClean(verdict) && Date.now() - settled < settleMinutes * 60_000) {
 const seconds = Math.round((Date.now() - settled) / 1000)
 await place.stop()
 
-const { acknowledged, ...faults } = verdict
+const { acknowledged, ...disagreements } = verdict
 console.log(
   `\nHurt: ${Object.entries(havoc)
     .map(([what, count]) => `${what} ${count}×`)
@@ -85,9 +85,9 @@ console.log(
 )
 console.log(`Settled after ${seconds} s\n`)
 console.log('| acknowledged | lost | duplicated | orphaned | stuck |\n|---|---|---|---|---|')
-const counts = Object.fromEntries(Object.entries(faults).map(([name, found]) => [name, found.length]))
+const counts = Object.fromEntries(Object.entries(disagreements).map(([name, found]) => [name, found.length]))
 console.log(`| ${[acknowledged, ...Object.values(counts)].join(' | ')} |`)
-for (const [name, found] of Object.entries(faults)) {
+for (const [name, found] of Object.entries(disagreements)) {
   for (const what of found.slice(0, 20)) console.log(`${name}: ${what}`)
 }
 if (values.json) {

@@ -11,7 +11,7 @@ import { ownProcess, type Signal } from '../processes.ts'
 import { startRedis } from '../servers/redis.ts'
 import { startS3 } from '../servers/s3.ts'
 
-/** Something that can be hurt: a process of ours or a server. `restart` resolves when it works again. */
+/** One of our processes or a server, which can be killed. `restart` resolves when it works again. */
 export interface Part {
   name: string
   kill(signal: Signal): Promise<unknown>
@@ -26,12 +26,12 @@ export interface Place {
   /** Base URLs of the processes of each service. */
   urls: { contents: string[]; media: string[]; script: string[] }
   parts: Part[]
-  /** Starts those of our processes that ended by themselves, as an orchestrator does; returns how many had. */
+  /** Restarts those of our processes that ended by themselves, as an orchestrator does; returns how many. */
   revive(): Promise<number>
   stop(): Promise<void>
 }
 
-/** PostgreSQL that keeps what it acknowledged, on a port of its own, to be killed and started again. */
+/** Starts a durable PostgreSQL on a fixed port, which can be killed and restarted. */
 async function durablePostgres(directory: string) {
   const port = await freePort()
   const start = () => startPostgres({ directory, settings: [`port=${port}`] })
@@ -41,13 +41,13 @@ async function durablePostgres(directory: string) {
   const part: Part = {
     name: 'PostgreSQL',
     async kill(signal) {
-      const gone = once(server.supervisor, 'exit')
+      const exited = once(server.supervisor, 'exit')
       const [pid] = (await readFile(join(directory, 'data/postmaster.pid'), 'utf8')).split('\n')
       process.kill(Number(pid), signal === 'SIGKILL' ? 'SIGKILL' : 'SIGINT')
-      await gone
+      await exited
     },
     async restart() {
-      // The backends of a killed postmaster notice it at their next statement; until then the data is theirs.
+      // The backends of a killed postmaster notice its end at their next statement, and hold the data until then.
       for (let left = 50; ; left--) {
         try {
           server = await start()
@@ -62,14 +62,14 @@ async function durablePostgres(directory: string) {
   return { url: url.href, part, stop: () => server.stop() }
 }
 
-/** One of our own processes, started. */
+/** Starts one of our own processes. */
 async function started(name: string, program: Program, env: NodeJS.ProcessEnv) {
   const own = await ownProcess(program, env)
   await own.restart()
   return { name, ...own }
 }
 
-/** Starts the whole production shape on loopback: real servers that keep their data, and processes of every kind. */
+/** Starts everything as in production, on loopback: real servers with durable data, and processes of every service. */
 export async function startPlace(graceSeconds: number): Promise<Place> {
   const directory = await mkdtemp('/var/tmp/playtherapy-soak-')
   await chmod(directory, 0o755)

@@ -4,25 +4,25 @@ import { Type } from 'typebox'
 import { Value } from 'typebox/value'
 import type { Place } from './place.ts'
 
-/** One thing sent, and what became of it as far as its sender knows. */
+/** One upload or save, and its outcome as far as its sender knows. */
 export interface Sent {
   session: number
-  /** What tells this one from all others: the client's file name, the key of a presigned upload, a script's bytes. */
+  /** A unique mark: the client's file name, the key of a presigned upload, or the hash of a script. */
   mark: string
   sha256: string
   started: number
-  /** When the answer came; none came to one in doubt, which may or may not have taken place. */
+  /** When the response arrived. Infinity while it has not, or if it was lost: then the server may have stored it. */
   ended: number
   acknowledged: boolean
 }
 
-/** What the therapists know at the end. */
+/** Everything that the therapists know at the end. */
 export interface Memory {
   uploads: Sent[]
   scripts: Sent[]
-  /** Sessions whose deletion was asked for, and whether it was acknowledged. */
+  /** Sessions whose deletion was requested, and whether it was acknowledged. */
   deleted: Map<number, boolean>
-  /** Requests that got no success, by kind and status. */
+  /** Failed requests, by kind and status. */
   refused: Record<string, number>
 }
 
@@ -45,9 +45,8 @@ function tokenOf(userId: number, secret: string): string {
 }
 
 /**
- * One therapist at work until `signal` fires: makes sessions, uploads both ways, saves scripts, deletes; on a random
- * process of each service. Writes into `memory` what was acknowledged and what is in doubt. A failure is no surprise
- * here; nothing is tried twice.
+ * Lets one therapist create sessions, upload both ways, save scripts and delete, until `signal` is aborted. Requests go
+ * to a random process of their service and are not retried. Everything sent is recorded in `memory`.
  */
 export async function work(userId: number, place: Place, clips: Uint8Array[], memory: Memory, signal: AbortSignal) {
   const authorization = `Bearer ${tokenOf(userId, place.jwtSecret)}`

@@ -5,7 +5,7 @@ import { disagreements } from '../agreement.ts'
 import type { Place } from './place.ts'
 import type { Memory, Sent } from './therapist.ts'
 
-/** How rows, objects, jobs and the therapists' memory agree. Everything but the first is to be empty. */
+/** How far rows, objects, jobs and the therapists' memory agree: all lists have to be empty. */
 export interface Verdict {
   acknowledged: number
   lost: string[]
@@ -20,7 +20,7 @@ interface Video {
   file_name: string | null
 }
 
-/** Compares what was acknowledged with what is there, byte by byte where it counts, and every row with every object. */
+/** Compares everything acknowledged with what is stored, by hash if it is current, and every row with every object. */
 export async function judge(place: Place, memory: Memory): Promise<Verdict> {
   const sql = postgres(place.databaseUrl, { max: 2, onnotice: () => {} })
   const store = createS3Store(place.bucket)
@@ -36,22 +36,22 @@ export async function judge(place: Place, memory: Memory): Promise<Verdict> {
       return sum.digest('hex')
     }
     const sessionIds = new Set(sessions.map(({ id }) => id))
-    for (const [session, sure] of memory.deleted) {
-      if (sure && sessionIds.has(session)) stuck.push(`session ${session} was deleted and is there`)
+    for (const [session, isAcknowledged] of memory.deleted) {
+      if (isAcknowledged && sessionIds.has(session)) stuck.push(`session ${session} was deleted and still exists`)
     }
     const acknowledged = (kind: Sent[]) => kind.filter((sent) => sent.acknowledged)
-    /** Whether a session must still be there: its deletion was never asked for. */
+    /** Whether a session must still exist: its deletion was never requested. */
     const kept = ({ session }: Sent) => !memory.deleted.has(session)
 
     const markOf = (video: Video) => video.file_name ?? video.path
     const current = new Map(sessions.map(({ id, video_id }) => [id, videos.find((video) => video.id === video_id)]))
     for (const upload of acknowledged(memory.uploads).filter(kept)) {
-      const counts = current.get(upload.session)
-      const winner = counts && memory.uploads.find(({ mark }) => mark === markOf(counts))
-      if (!counts || !winner) lost.push(`upload ${upload.mark}: its session has no recording of ours`)
+      const video = current.get(upload.session)
+      const winner = video && memory.uploads.find(({ mark }) => mark === markOf(video))
+      if (!video || !winner) lost.push(`upload ${upload.mark}: its session has no recording of ours`)
       else if (winner !== upload && winner.ended < upload.started) {
-        lost.push(`upload ${upload.mark}: an older one counts`)
-      } else if (winner === upload && (await hashOf(`video/${counts.path}`).catch(() => '')) !== upload.sha256) {
+        lost.push(`upload ${upload.mark}: an older one is current`)
+      } else if (winner === upload && (await hashOf(`video/${video.path}`).catch(() => '')) !== upload.sha256) {
         lost.push(`upload ${upload.mark}: other bytes`)
       }
     }
@@ -69,8 +69,8 @@ export async function judge(place: Place, memory: Memory): Promise<Verdict> {
       if (marks.has(markOf(video))) duplicated.push(`upload ${markOf(video)}`)
       marks.add(markOf(video))
     }
-    const sure = acknowledged([...memory.uploads, ...memory.scripts]).length
-    return { acknowledged: sure, lost, duplicated, orphaned, stuck }
+    const count = acknowledged([...memory.uploads, ...memory.scripts]).length
+    return { acknowledged: count, lost, duplicated, orphaned, stuck }
   } finally {
     store.close()
     await sql.end()

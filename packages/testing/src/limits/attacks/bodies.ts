@@ -12,15 +12,15 @@ const declared = { 'content-length': 9_999 }
 
 interface Sending {
   method: string
-  /** The path below a session's, or the whole path when there is no session in it. */
+  /** A path relative to a session's, or a whole path that begins with `/case`. */
   path: string
   headers: Record<string, string | number>
-  /** What is sent at once. */
+  /** The bytes that are sent at once. */
   start?: Uint8Array[]
   count: number
 }
 
-/** Opens so many requests to a session's path, and sends the first bytes of their bodies. */
+/** Opens `count` requests and sends the first bytes of their bodies. */
 function openAll(hostile: Therapist, session: string, { method, path, headers, start = [], count }: Sending) {
   return range(count).map(() => {
     const one = hostile.open(method, path.startsWith('/case') ? path : session + path, headers)
@@ -29,7 +29,7 @@ function openAll(hostile: Therapist, session: string, { method, path, headers, s
   })
 }
 
-/** An attack of bodies that never end, from one therapist. */
+/** Returns an attack of one therapist with bodies that never end. */
 const unending = (name: string, what: string, sending: Sending, how: Hold = {}): BodyAttack => ({
   name,
   what,
@@ -50,10 +50,10 @@ const unfinished = {
   start: [Buffer.alloc(mebibyte - 1, ' ')],
 }
 
-/** A JSON object of so many keys, whose names are as short as they can be. */
+/** Returns a JSON object of `count` keys with the shortest possible names. */
 const keys = (count: number) => `{${range(count).map((n) => `"${n.toString(36)}":0`)}}`
 
-/** An attack of documents that are sent whole, so many at once, to sessions of their own. */
+/** Returns an attack that saves `count` complete documents at once, each as the script of a new session. */
 const documents = (name: string, what: string, text: () => string, count: number): BodyAttack => ({
   name,
   what,
@@ -66,7 +66,7 @@ const documents = (name: string, what: string, text: () => string, count: number
   },
 })
 
-/** Bodies that come slowly, stay unfinished, or cost much to parse. A small one must have come after ten seconds. */
+/** Bodies that are slow, unfinished, or expensive to parse. A small body has to be complete after ten seconds. */
 export const bodyAttacks: BodyAttack[] = [
   unending(
     'drip-json',
@@ -76,7 +76,7 @@ export const bodyAttacks: BodyAttack[] = [
   ),
   unending(
     'silent-json',
-    '500 JSON bodies of which nothing comes',
+    '500 JSON bodies of which no byte is sent',
     { method: 'PUT', path: '', headers: { ...json, ...declared }, count: 500 },
     { mostHeld: 0 },
   ),

@@ -16,9 +16,9 @@ async function encoders({ cgroup }: LimitedProcess): Promise<number> {
   return names.filter((name) => name.startsWith('ffmpeg')).length
 }
 
-/** Waits for a condition, so many seconds at most. Returns the seconds that it took; Infinity when it never came. */
-async function secondsUntil(condition: () => Promise<boolean>, most: number): Promise<number> {
-  for (const start = Date.now(); Date.now() - start < most * 1000; await sleep(250)) {
+/** Waits until a condition is true, at most `mostSeconds`. Returns the seconds waited, or Infinity if it never was. */
+async function secondsUntil(condition: () => Promise<boolean>, mostSeconds: number): Promise<number> {
+  for (const start = Date.now(); Date.now() - start < mostSeconds * 1000; await sleep(250)) {
     if (await condition()) return Math.round((Date.now() - start) / 1000)
   }
   return Number.POSITIVE_INFINITY
@@ -29,7 +29,7 @@ const idOf = (answer: Answer): number | string => {
   return typeof body === 'object' && body !== null && 'id' in body ? `id ${body.id}` : answer.status
 }
 
-/** What a crash, a full disk and a lost answer leave behind. */
+/** A crash, a full disk, and retries after a lost response. */
 export const crashAttacks: Attack[] = [
   {
     name: 'kill-worker',
@@ -45,19 +45,19 @@ export const crashAttacks: Attack[] = [
         insist(Number.isFinite(started), 'the encode did not start')
         await sleep(2_000)
         process.kill(worker.pid(), 'SIGKILL')
-        const gone = await secondsUntil(async () => (await encoders(worker)) === 0, 10)
+        const ended = await secondsUntil(async () => (await encoders(worker)) === 0, 10)
         await hostile.send('DELETE', session)
         await worker.start()
         const swept = await secondsUntil(async () => (await filesIn(stage.scratch)).length === 0, 90)
-        const seen = `ffmpeg gone after ${gone} s, scratch after ${swept} s`
-        insist(gone <= 5 && swept <= 75, seen)
+        const seen = `ffmpeg ended after ${ended} s, scratch files removed after ${swept} s`
+        insist(ended <= 5 && swept <= 75, seen)
         return seen
       }
     },
   },
   {
     name: 'full-disk',
-    what: 'no byte left on the scratch disk of the worker',
+    what: 'a full scratch disk of the worker',
     async prepare(stage) {
       const { worker } = stage.processes
       return async () => {

@@ -3,24 +3,24 @@ import { type Attack, hold, range, readNoMore, repeatFor, scriptOf, sessionWithS
 import type { Therapist } from '../client.ts'
 import type { Stage } from '../place.ts'
 
-/** Cases with descriptions of 16 KiB, by SQL: through the API so many would take minutes. */
+/** Inserts cases with descriptions of 16 KiB by SQL, since so many would take minutes through the API. */
 const seedLarge = (stage: Pick<Stage, 'sql'>, { userId }: Therapist, count: number) => stage.sql`
   insert into cases (user_id, given_name, description)
   select ${userId}, 'case ' || n, jsonb_build_object('note', repeat(md5(n::text), 505))
   from generate_series(1, ${count}::int) n`
 
-/** A description of about 16 KiB that holds nothing but numbers. */
+/** Returns a description of about 16 KiB that contains only numbers. */
 const numbers = () => Object.fromEntries(range(900).map((n) => [`k${n}`, Math.floor(Math.random() * 1e9)]))
 
 async function thousandDescriptions(stage: Pick<Stage, 'therapist'>): Promise<Therapist> {
   const hostile = stage.therapist()
   for (const _ of range(100)) await Promise.all(range(10).map(() => hostile.newCase(numbers())))
-  // The requests of a minute are counted, and the attack has to begin with none.
+  // Requests are limited per minute, and the attack has to begin without any in the last one.
   await sleep(60_000)
   return hostile
 }
 
-/** Lists and searches over much data. */
+/** Lists of much data, and searches in it. */
 export const listAttacks: Attack<Pick<Stage, 'therapist' | 'seconds' | 'sql'>>[] = [
   {
     name: 'searches',
@@ -64,7 +64,7 @@ export const listAttacks: Attack<Pick<Stage, 'therapist' | 'seconds' | 'sql'>>[]
   },
   {
     name: 'lists-unread',
-    what: '30 lists of 2,000 descriptions whose answers nobody takes',
+    what: '30 lists of 2,000 descriptions that the client never reads',
     async prepare(stage) {
       const hostile = stage.therapist()
       await seedLarge(stage, hostile, 2_000)

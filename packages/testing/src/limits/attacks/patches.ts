@@ -2,7 +2,7 @@ import { type Attack, range, scriptOf, sessionWithScript, statuses } from '../at
 
 type Operation = Record<string, unknown>
 
-/** An attack that sends one JSON Patch for a script. */
+/** Returns an attack that sends one JSON Patch for a script. */
 const patching = (name: string, what: string, script: () => string, operations: () => Operation[]): Attack => ({
   name,
   what,
@@ -19,7 +19,7 @@ const many = () => scriptOf(range(99_000).map((n) => `text ${n}`))
 const small = () => scriptOf(['a'])
 const ninety = Object.fromEntries(range(90).map((n) => [`k${n}`, 'x'.repeat(20)]))
 
-/** JSON Patches that are small and whose result, or whose work, is not. */
+/** Small JSON Patches with a large result or much work. */
 export const patchAttacks: Attack[] = [
   patching('patch-doubling', 'a patch that copies a value into itself 1,000 times', small, () => [
     { op: 'add', path: '/a', value: ['x'] },

@@ -17,7 +17,7 @@ async function presigned(therapist: Therapist, session: string) {
   return Value.Parse(Presigned, parse(answer))
 }
 
-/** PUTs to a presigned URL; at the store itself with the Host header that the signature covers. */
+/** Sends a PUT to a presigned URL; to the store itself with the Host header that was signed. Returns the status. */
 async function put(
   stage: Stage,
   url: string,
@@ -42,7 +42,7 @@ const announce = (therapist: Therapist, session: string, path: string) =>
 
 const hashOf = (bytes: Buffer) => createHash('sha256').update(bytes).digest('hex')
 
-/** Tries to make another therapist's recording one's own by these headers of a presigned PUT. */
+/** Returns an attack that copies another therapist's recording by headers of a presigned PUT. */
 const copying = (way: Way): Attack => ({
   name: `copy-source-${way}`,
   what: `presigned PUTs that copy another's recording, sent to the ${way}`,
@@ -78,7 +78,7 @@ const copying = (way: Way): Attack => ({
   },
 })
 
-/** Tries to make the object readable for everybody, or to give it what a plain PUT has not. */
+/** Returns an attack that makes the object public, or gives it metadata that a plain PUT does not. */
 const exposing = (way: Way): Attack => ({
   name: `acl-${way}`,
   what: `presigned PUTs with an ACL, tags, metadata or a redirect, sent to the ${way}`,
@@ -116,5 +116,5 @@ const exposing = (way: Way): Attack => ({
   },
 })
 
-/** What a presigned URL opens beyond the one PUT that it was made for. */
+/** Attacks that use a presigned URL for more than a plain PUT. */
 export const presignedAttacks: Attack[] = [copying('store'), copying('gateway'), exposing('store'), exposing('gateway')]

@@ -1,12 +1,12 @@
 import { type Attack, insist, range, settled, videoState } from '../attack.ts'
 import type { ClipName } from '../clips.ts'
 
-/** Longest time, in seconds, that a small recording may occupy the worker before it is encoded or refused. */
+/** A small recording has to be encoded or refused within this time. */
 const mostSeconds = 60
 
 /**
- * An attack that uploads small recordings, one after the other, each of which must soon be encoded or refused. Each is
- * a list of files that are joined end to end.
+ * Returns an attack that uploads small recordings one after the other, each of which has to be encoded or refused soon.
+ * Each recording is a list of files, which are concatenated.
  */
 const uploading = (name: string, what: string, clips: ClipName[][]): Attack => ({
   name,
@@ -32,7 +32,7 @@ const uploading = (name: string, what: string, clips: ClipName[][]): Attack => (
   },
 })
 
-/** Recordings that cost much more to encode than to send. */
+/** Recordings that are expensive to encode and cheap to send. */
 export const recordingAttacks: Attack[] = [
   uploading('endless', 'a recording of 60 frames a second and 28 hours between them', [['endless.mkv']]),
   uploading('endless-others', 'the same in MP4, and with sound', [['endless.mp4'], ['endless-sound.mkv']]),

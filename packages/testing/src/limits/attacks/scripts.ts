@@ -10,9 +10,9 @@ const form = (text: string) => {
 }
 const megabytes = (text: string, count: number) => text.repeat(Math.floor((count * 1_000_000) / text.length))
 const cue = '00:01.000 --> 00:02.000\nT: hello\n\n'
-/** A letter with so many pairs of combining marks, which NFC has to put in order. */
+/** Returns a letter with this many pairs of combining marks, which NFC has to sort. */
 const marks = (pairs: number) => `a${'\u0301\u0323'.repeat(pairs)}`
-/** An attack that saves a script and then asks for these paths below it, at once and again for some seconds. */
+/** Returns an attack that saves a script and reads these paths below it, at once and repeatedly. */
 const reading = (name: string, what: string, script: () => string, paths: string[]): ScriptAttack => ({
   name,
   what,
@@ -24,7 +24,7 @@ const reading = (name: string, what: string, script: () => string, paths: string
   },
 })
 
-/** An attack that sends one body to one path below `/script` of a new session. */
+/** Returns an attack that imports one body as the script of a new session. */
 const importing = (name: string, what: string, text: () => string): ScriptAttack => ({
   name,
   what,
@@ -38,7 +38,7 @@ const importing = (name: string, what: string, text: () => string): ScriptAttack
 
 const hundredThousand = () => scriptOf(range(100_000).map((n) => `${n} 오늘은 무엇을 하고 싶니?`))
 
-/** Two versions of a script with 99,000 records, compared. */
+/** Returns an attack that compares two versions of a script with 99,000 records. */
 const comparing = (name: string, what: string, change: (texts: string[]) => string[]): ScriptAttack => ({
   name,
   what,
@@ -51,7 +51,7 @@ const comparing = (name: string, what: string, change: (texts: string[]) => stri
   },
 })
 
-/** Scripts that cost much to read, compare, search or take out. */
+/** Scripts that are expensive to read, compare, search or export. */
 export const scriptAttacks: ScriptAttack[] = [
   reading('summary', "a summary of 20 MB of 'ab '", () => scriptOf([megabytes('ab ', 20)]), ['/summary']),
   reading(
@@ -116,7 +116,7 @@ export const scriptAttacks: ScriptAttack[] = [
     texts.map((text) => `${text}.`),
   ),
   comparing('changes-order', 'changes between 99,000 records in the opposite order', (texts) => texts.toReversed()),
-  comparing('changes-shifted', 'changes between 99,000 records, every second one taken out', (texts) =>
+  comparing('changes-shifted', 'changes between 99,000 records, every second one removed', (texts) =>
     texts.filter((_, n) => n % 2 === 0),
   ),
   {
@@ -131,7 +131,7 @@ export const scriptAttacks: ScriptAttack[] = [
   },
   {
     name: 'normalize-large',
-    what: 'the same with 20 MB of them, saved, searched, summed up and taken out',
+    what: 'the same with 20 MB of them, saved, searched, summarised and exported',
     async prepare(stage) {
       const hostile = stage.therapist()
       const session = await hostile.newSession()

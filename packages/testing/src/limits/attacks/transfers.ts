@@ -19,7 +19,7 @@ const hugeBytes = 1_000_000_000
 
 const throughGateway: Environments = { media: { PLAYBACK_ACCEL_PREFIX: '/objects/' } }
 
-/** 600 players of one recording that ask for it whole and read nothing. */
+/** Prepares 600 players that request one whole recording and read nothing. */
 async function unreadPlayers(stage: Stage) {
   const hostile = stage.therapist()
   const session = await sessionWithVideo(hostile, await stage.clips.get('big.mp4'))
@@ -30,7 +30,7 @@ async function unreadPlayers(stage: Stage) {
     )
 }
 
-/** Uploads of one therapist that send a byte every five seconds. */
+/** Returns an attack of one therapist whose uploads send a byte every five seconds. */
 const slowUploads = (
   name: string,
   what: string,
@@ -56,7 +56,7 @@ const slowUploads = (
   },
 })
 
-/** Uploads and downloads that hold a place and move no bytes. */
+/** Uploads and downloads that stay open and hardly move bytes. */
 export const transferAttacks: Attack[] = [
   slowUploads('slow-uploads', '96 uploads at a byte in 5 s', { count: 96 }),
   slowUploads('slow-upload-floor', 'three such uploads for 100 s', { count: 3, seconds: 100, mostHeld: 0 }),
@@ -130,7 +130,7 @@ export const transferAttacks: Attack[] = [
   },
   {
     name: 'player-churn',
-    what: '1,000 players that leave after 50 ms, 50 at a time',
+    what: '1,000 players that disconnect after 50 ms, 50 at a time',
     async prepare(stage) {
       const hostile = stage.therapist()
       const session = await sessionWithVideo(hostile, await stage.clips.get('big.mp4'))
@@ -146,7 +146,7 @@ export const transferAttacks: Attack[] = [
   },
   {
     name: 'unread-scripts',
-    what: '300 reads of a script of 17 MB whose answers nobody takes',
+    what: '300 reads of a script of 17 MB that the client never reads',
     async prepare(stage) {
       const hostile = stage.therapist()
       const session = await sessionWithScript(hostile, JSON.stringify({ scripts: [], more: 'a'.repeat(17_000_000) }))
