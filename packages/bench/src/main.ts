@@ -1,5 +1,5 @@
 /**
- * `pnpm bench [NAME] [--json FILE]`: measures us beside peers and the limit of what is possible. A whole run in which
+ * `npm run bench -- [NAME] [--json FILE]`: measures us beside peers and the limit of what is possible. A whole run in which
  * every row could be measured also updates `packages/bench/results` and the table of this package's README.
  */
 import { writeFile } from 'node:fs/promises'

@@ -18,7 +18,7 @@ export interface Figure {
 
 /**
  * A row of the table: one file in `rows/`, listed in `rows/index.ts`. It starts what it needs through `place`, measures
- * our side and the others by turns (measure.ts), and returns the figures. `pnpm bench NAME` runs those whose name
+ * our side and the others by turns (measure.ts), and returns the figures. `npm run bench -- NAME` runs those whose name
  * contains NAME.
  */
 export interface Row {

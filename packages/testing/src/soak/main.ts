@@ -1,5 +1,5 @@
 /**
- * `pnpm soak --minutes N --json FILE`: therapists upload, save and delete at random while every part is killed in turn;
+ * `npm run soak -- --minutes N --json FILE`: therapists upload, save and delete at random while every part is killed in turn;
  * then everything acknowledged is verified. The exit code is 1 if anything is lost, duplicated, orphaned or stuck.
  */
 import { execFile } from 'node:child_process'
