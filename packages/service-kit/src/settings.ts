@@ -4,6 +4,16 @@ import { ConfigError } from './config.ts'
 
 /** Settings that several processes share. The schema of each process consists of these and of its own. */
 
+/** A whole number with this default. */
+export const integer = (usual: number, description: string, bounds: { minimum: number; maximum?: number }) =>
+  Type.Integer({ default: usual, ...bounds, description })
+
+/** A text that may be left out. */
+export const optionalText = (
+  description: string,
+  options: { pattern?: string; unless?: string; minLength?: number } = {},
+) => Type.Optional(Type.String({ minLength: 1, ...options, description }))
+
 export const DatabaseSettings = {
   DATABASE_URL: Type.String({ pattern: '^postgres(ql)?://', description: 'PostgreSQL 15 or later' }),
 }
@@ -21,34 +31,25 @@ export const QueueSettings = {
   }),
 }
 
+const http = '^https?://'
+
 export const StoreSettings = {
   PHASE: Type.Union([Type.Literal('LOCAL'), Type.Literal('ALPHA'), Type.Literal('RELEASE')], {
     default: 'LOCAL',
     description: '`LOCAL`, `ALPHA` or `RELEASE`: the second folder of every object key',
   }),
-  S3_ENDPOINT: Type.Optional(
-    Type.String({ pattern: '^https?://', description: 'Address of the S3 server; leave it empty for AWS' }),
-  ),
-  S3_PUBLIC_ENDPOINT: Type.Optional(
-    Type.String({
-      pattern: '^https?://',
-      description: 'Address at which browsers reach the S3 server, if it is another one',
-    }),
-  ),
+  S3_ENDPOINT: optionalText('Address of the S3 server; leave it empty for AWS', { pattern: http }),
+  S3_PUBLIC_ENDPOINT: optionalText('Address at which browsers reach the S3 server, if it is another one', {
+    pattern: http,
+  }),
   S3_REGION: Type.String({ default: 'us-east-1', description: 'S3 region' }),
   S3_BUCKET: Type.String({ minLength: 3, description: 'The bucket that holds all objects' }),
   S3_ACCESS_KEY_ID: Type.String({ minLength: 1, description: 'S3 access key' }),
   S3_SECRET_ACCESS_KEY: Type.String({ minLength: 1, description: 'S3 secret key' }),
-  S3_UPLOAD_ACCESS_KEY_ID: Type.Optional(
-    Type.String({
-      minLength: 1,
-      description:
-        'A second S3 access key, which signs presigned URLs; it should be able to write below `video/` and not to read',
-    }),
+  S3_UPLOAD_ACCESS_KEY_ID: optionalText(
+    'A second S3 access key, which signs presigned URLs; it should be able to write below `video/` and not to read',
   ),
-  S3_UPLOAD_SECRET_ACCESS_KEY: Type.Optional(
-    Type.String({ minLength: 1, description: 'The secret key of `S3_UPLOAD_ACCESS_KEY_ID`' }),
-  ),
+  S3_UPLOAD_SECRET_ACCESS_KEY: optionalText('The secret key of `S3_UPLOAD_ACCESS_KEY_ID`'),
   S3_FORCE_PATH_STYLE: Type.Boolean({
     default: true,
     description: 'Whether the bucket is in the path of a URL (`true`) or in its host name',
@@ -59,38 +60,18 @@ const origin = 'https?://[^/*,;\\s]+'
 
 export const HttpSettings = {
   HOST: Type.String({ default: '0.0.0.0', description: 'The address on which the process listens' }),
-  PORT: Type.Integer({
-    default: 8080,
-    minimum: 0,
-    maximum: 65_535,
-    description: 'The port on which the process listens',
+  PORT: integer(8080, 'The port on which the process listens', { minimum: 0, maximum: 65_535 }),
+  JWT_SECRET: optionalText('HS256 secret, at least 32 characters', { minLength: 32, unless: 'JWT_PUBLIC_KEY' }),
+  JWT_PUBLIC_KEY: optionalText('PEM public key of the sign-in service; `JWT_SECRET` is then ignored', {
+    pattern: '^-----BEGIN (RSA )?PUBLIC KEY-----',
   }),
-  JWT_SECRET: Type.Optional(
-    Type.String({ minLength: 32, unless: 'JWT_PUBLIC_KEY', description: 'HS256 secret, at least 32 characters' }),
+  JWT_AUDIENCE: optionalText('The audience (`aud`) that tokens must name; not checked if it is not set'),
+  JWT_ISSUER: optionalText('The issuer (`iss`) that tokens must name; not checked if it is not set'),
+  REQUESTS_PER_MINUTE: integer(
+    1_200,
+    'How many requests one therapist may send to one process in a minute; more get 429',
+    { minimum: 1 },
   ),
-  JWT_PUBLIC_KEY: Type.Optional(
-    Type.String({
-      pattern: '^-----BEGIN (RSA )?PUBLIC KEY-----',
-      description: 'PEM public key of the sign-in service; `JWT_SECRET` is then ignored',
-    }),
-  ),
-  JWT_AUDIENCE: Type.Optional(
-    Type.String({
-      minLength: 1,
-      description: 'The audience (`aud`) that tokens must name; not checked if it is not set',
-    }),
-  ),
-  JWT_ISSUER: Type.Optional(
-    Type.String({
-      minLength: 1,
-      description: 'The issuer (`iss`) that tokens must name; not checked if it is not set',
-    }),
-  ),
-  REQUESTS_PER_MINUTE: Type.Integer({
-    default: 1_200,
-    minimum: 1,
-    description: 'How many requests one therapist may send to one process in a minute; more get 429',
-  }),
   CORS_ORIGINS: Type.String({
     default: 'http://localhost:3000',
     pattern: `^${origin}(, *${origin})*$`,
@@ -111,12 +92,11 @@ export const authFrom = (
 const gibibyte = 1024 ** 3
 
 export const UploadSettings = {
-  UPLOAD_LIMIT_BYTES: Type.Integer({
-    default: 20 * gibibyte,
-    minimum: 1,
-    maximum: 80 * gibibyte,
-    description: 'The largest recording, in bytes; a presigned URL ends at 5 GiB in any case',
-  }),
+  UPLOAD_LIMIT_BYTES: integer(
+    20 * gibibyte,
+    'The largest recording, in bytes; a presigned URL ends at 5 GiB in any case',
+    { minimum: 1, maximum: 80 * gibibyte },
+  ),
 }
 
 export const LogSettings = {
