@@ -7,11 +7,11 @@ import { forgetKeys } from './reconcile/forget-keys.ts'
 import { sweepOrphansAlone } from './reconcile/orphans.ts'
 import { createReaper } from './reconcile/reap.ts'
 
-/** Longest pauses between two rounds, in milliseconds. */
+/** Longest pauses between two rounds. */
 const announceMs = 5_000
 const reapMs = 30_000
 const sweepScratchMs = 30_000
-/** The sweep for orphans lists the whole bucket. */
+/** It is long, because each sweep lists the whole bucket. */
 const sweepOrphansMs = 3_600_000
 
 interface BackgroundResources extends Announcing {
@@ -24,8 +24,8 @@ interface BackgroundResources extends Announcing {
 }
 
 /**
- * Starts what a worker does beside its jobs, for as long as the process lives: it announces transcripts and analyses,
- * removes what dead processes left behind, in rows, in objects and on the scratch disk, and forgets idempotency keys.
+ * Starts the background loops of a worker: they announce transcripts and analyses, remove rows, objects and scratch files of
+ * dead processes, and forget idempotency keys.
  */
 export function startBackground(resources: BackgroundResources, log: Log): Background {
   const { db, store, scratchDirectory, orphanGraceSeconds } = resources

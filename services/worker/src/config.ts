@@ -28,7 +28,6 @@ export const ReconcileSettings = {
 const providerUrl = (description: string) =>
   Type.Optional(Type.String({ pattern: '^https?://[^\\s?#@]*[^\\s?#@/]$', description }))
 
-/** Settings of a worker process. */
 export const WorkerConfig = Type.Object({
   ...DatabaseSettings,
   ...QueueSettings,
@@ -94,8 +93,8 @@ export function providerFrom(
 }
 
 /**
- * A worker's object store: S3, or the folder that the local stack names in FILE_STORE_DIRECTORY. A worker makes no URLs,
- * so the folder needs no address and no secret here.
+ * A worker's object store: S3, or the folder in FILE_STORE_DIRECTORY, which the local stack sets. It gives out no URLs, so
+ * the folder needs no address and no secret.
  */
 export function openWorkerStore(env: NodeJS.ProcessEnv): ObjectStore {
   const directory = env.FILE_STORE_DIRECTORY

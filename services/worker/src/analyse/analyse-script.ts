@@ -20,12 +20,12 @@ export interface AnalyseResources {
   analyser: Provider | undefined
 }
 
-/** Most bytes of a script that is analysed; two hours of talk have a tenth of them. */
+/** Largest script that is analysed; two hours of talk have a tenth of it. */
 const scriptBytes = 4 * 1024 ** 2
 
 /**
- * The job that has the analyser score a script version. Its report becomes a version of the session's report, which
- * names that script; a script saved meanwhile makes it stale, and due again; a report delivered meanwhile stays. Without an analyser it ends quietly.
+ * The job that lets the analyser score a script version and saves the report. If a script is saved meanwhile, the analysis
+ * is due again; if a report is delivered meanwhile, that one stays. Without an analyser the job ends without an error.
  */
 export function createAnalyseScript({ db, store, phase, analyser }: AnalyseResources) {
   return async (
@@ -33,9 +33,9 @@ export function createAnalyseScript({ db, store, phase, analyser }: AnalyseResou
     { signal }: Pick<JobContext, 'signal'>,
   ): Promise<void> => {
     if (!analyser) return void (await endAnalysis(db, scriptVersionId, 'off'))
-    const taken = await claimAnalysis(db, scriptVersionId)
-    if (!taken) return
-    const { path, etag, size, caseId, sessionId, follows } = taken
+    const claim = await claimAnalysis(db, scriptVersionId)
+    if (!claim) return
+    const { path, etag, size, caseId, sessionId, follows } = claim
     if (size > scriptBytes) throw new PermanentError('The script is too long to be analysed.')
     const stream = await store.get(inFolder('script', path), { signal, ...(etag && { ifMatch: etag }) })
     const script: unknown = JSON.parse((await buffer(stream)).toString())
@@ -45,7 +45,6 @@ export function createAnalyseScript({ db, store, phase, analyser }: AnalyseResou
     const bytes = Buffer.from(JSON.stringify(report))
     const levels = Object.values(report.reports).map(({ category, level }): [string, number] => [category, level])
     const steps = reportSteps(db, phase, { caseId, sessionId, size: bytes.length, levels, scriptVersionId, follows })
-    // Where the session was deleted or a report delivered meanwhile, nothing of this one is left and nobody waits for it.
     await saveVersion({ db, store }, bytes, steps)
   }
 }

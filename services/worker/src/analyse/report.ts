@@ -51,11 +51,11 @@ export const Script = Type.Object({
   ),
 })
 
-/** A script as the analyser gets it: without ids, and without other keys that were saved with a record. */
+/** A script for the analyser, without ids and without other keys of its records. */
 export const transcriptOf = ({ scripts }: Static<typeof Script>): string =>
   scripts.map(({ speaker, text, start_time }) => `${start_time ?? ''}\t${speaker}\t${text}`).join('\n')
 
-/** The report in the shape of the contract: by category; of two with the same category, the last. */
+/** The report in the form of the contract, by category; of two with the same category, the last. */
 export const reportOf = ({ reports }: Static<typeof Analysis>) => ({
   reports: Object.fromEntries(reports.map((report) => [report.category, report])),
 })

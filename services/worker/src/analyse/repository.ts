@@ -1,19 +1,19 @@
 import { announce, type Database, outbox, State, scriptVersions, sessions, type Transaction } from '@playtherapy/schema'
 import { and, eq, inArray, ne, notExists, sql } from 'drizzle-orm'
 
-/** Sessions announced in one round. */
+/** Sessions in one round. */
 const batchRows = 100
 
 /** The session of which this is the current script version. */
 const scoredBy = (scriptVersionId: number) => eq(sessions.scriptVersionId, scriptVersionId)
 
 /**
- * Announces the analysis of every session whose current script has no report and no such job, given up or not: the
- * script was saved since the last round, or before the analyser was configured, or its job was lost. Locks these
- * sessions; returns how many there were.
+ * Announces the analysis of sessions whose current script has neither a report nor a job, not even a dead letter: the
+ * script was saved since the last round or before the analyser was configured, or its job was lost. Locks these sessions;
+ * returns their number.
  */
 export async function announceAnalyses(tx: Transaction): Promise<number> {
-  // The conditions are literals and not parameters, because they have to match those of partial indexes.
+  // The conditions are literals, because they must match those of partial indexes.
   const announced = tx
     .select({ id: outbox.id })
     .from(outbox)
@@ -37,7 +37,7 @@ export async function announceAnalyses(tx: Transaction): Promise<number> {
   return due.length
 }
 
-/** Begins the analysis of a script version; undefined when it is done, or the version is no longer the current one. */
+/** Begins the analysis of a script version; undefined when it is done, or the version is no longer current. */
 export const claimAnalysis = (db: Database, scriptVersionId: number) =>
   db.transaction(async (tx) => {
     const [session] = await tx
@@ -54,7 +54,7 @@ export const claimAnalysis = (db: Database, scriptVersionId: number) =>
   })
 
 /**
- * Ends an analysis without a report: with ERROR if it failed, otherwise with the state from before there was an
+ * Ends an analysis without a report: with ERROR if it failed, otherwise with the state of an installation without an
  * analyser. False when the analysis is no longer awaited.
  */
 export async function endAnalysis(db: Database, scriptVersionId: number, how: 'failed' | 'off'): Promise<boolean> {

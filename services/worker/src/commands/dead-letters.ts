@@ -4,7 +4,7 @@ import { and, asc, eq, inArray, isNotNull } from 'drizzle-orm'
 /** Most dead letters shown or retried at once. */
 const mostLetters = 1_000
 
-/** The jobs that were given up, oldest first: name and payload, number of attempts, and reason. */
+/** The jobs that were given up, oldest first. */
 export const deadLetters = (db: Database) =>
   db
     .select({
@@ -21,9 +21,9 @@ export const deadLetters = (db: Database) =>
     .limit(mostLetters)
 
 /**
- * Announces a job again that was given up, with all its attempts, and undoes its failure: a failed video is stored again,
- * and its session's encoding READY if it is still the current video. False when there is no such dead letter. Locks the
- * dead letter, the session and the video.
+ * Announces a dead letter again, with all its attempts, and undoes its failure: a failed video becomes stored, and the
+ * encoding of its session READY if it is still the current video. False when there is no such dead letter. Locks the dead
+ * letter, the session and the video.
  */
 export const retry = (db: Database, id: number): Promise<boolean> =>
   db.transaction(async (tx) => {

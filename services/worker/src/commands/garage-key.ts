@@ -14,8 +14,8 @@ const Bucket = Type.Object({ id: Type.String() })
 const Key = Type.Object({ secretAccessKey: Type.String() })
 
 /**
- * Makes the key of presigned URLs on a Garage server, through version 2 of its admin API: the key may write to the bucket,
- * but neither read nor own it. It may be repeated. Rejects when Garage refuses, or when the key has another secret.
+ * Creates the key for presigned URLs on a Garage server, by version 2 of its admin API. The key may write to the bucket but
+ * neither read nor own it. It may be repeated. Rejects when Garage refuses, or when the key has another secret.
  */
 export async function makeGarageKey({ url, token, bucket, accessKeyId, secretAccessKey }: GarageKey): Promise<void> {
   async function ask(path: string, body?: object): Promise<unknown> {

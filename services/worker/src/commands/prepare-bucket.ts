@@ -1,6 +1,6 @@
 /**
- * `npm run prepare-bucket`: makes the bucket of a new installation or brings its rules up to date, and prints what an
- * operator should know of it. It may be repeated.
+ * `npm run prepare-bucket`: creates the bucket or brings its rules up to date, and prints what the operator should know
+ * about it. It may be repeated.
  */
 import { createS3Store, describeBucket, prepareBucket } from '@playtherapy/object-store'
 import { HttpSettings, loadConfig, StoreSettings, s3From } from '@playtherapy/service-kit'

@@ -3,9 +3,8 @@ import { audioRenditions, type Database, renditions, sessions, videos } from '@p
 import { and, eq, inArray, lt } from 'drizzle-orm'
 
 /**
- * The job that removes the videos that a newer one has replaced, once that one is encoded. It removes the objects before
- * the row, so that after a crash the job can find them again. It leaves uploads that are still running, and the current
- * video.
+ * The job that removes videos after a newer one is encoded, except running uploads. It removes the objects before the row,
+ * so that it finds them again after a crash.
  */
 export function createDeleteSuperseded({ db, store }: { db: Database; store: ObjectStore }) {
   return async ({ session_id }: { session_id: number }): Promise<void> => {

@@ -33,8 +33,8 @@ export interface EncodeResources {
   settings: EncodeSettings
 }
 
-/** Pause between two renewals of the lease, which also write the progress, in milliseconds. */
-const beatMs = 1_000
+/** Pause between two renewals of the lease, which also write the progress. */
+const renewMs = 1_000
 
 const unreadable = 'The file cannot be read as a video. It may be damaged or incomplete.'
 const tooLarge = 'The encoded video would be larger than this installation allows.'
@@ -53,8 +53,8 @@ class OvertakenError extends Error {}
 
 /**
  * The job that makes the rendition of a stored original: it claims the video, probes it, converts it from the object
- * store into a scratch file, stores the result and commits. It may run twice at once: each attempt writes objects of its
- * own, one attempt commits, and the other removes what it wrote.
+ * store into a scratch file, stores the result and commits. It may run twice at once: each attempt writes its own objects,
+ * one commits, and the other removes its objects.
  */
 export function createEncodeVideo(resources: EncodeResources) {
   const { db, store, settings } = resources
@@ -64,12 +64,12 @@ export function createEncodeVideo(resources: EncodeResources) {
     const stop = new AbortController()
     const either = AbortSignal.any([signal, stop.signal])
     let progress = 0
-    const beat = setInterval(() => {
+    const renewing = setInterval(() => {
       renew(db, claim, progress)
-        .then((counts) => counts || stop.abort(new OvertakenError()))
-        // While the database is down the lease may run out. The commit then finds another attempt, and changes nothing.
+        .then((isCurrent) => isCurrent || stop.abort(new OvertakenError()))
+        // If the lease expires while the database is down, the commit finds another attempt and changes nothing.
         .catch(() => {})
-    }, beatMs)
+    }, renewMs)
     const scratch: ScratchFile[] = []
     try {
       const video = await openScratchFile(settings.scratchDirectory)
@@ -84,13 +84,13 @@ export function createEncodeVideo(resources: EncodeResources) {
         await discard(store, [stored, ...(stored.audio ? [stored.audio] : [])])
       }
     } catch (error) {
-      // A video that was deleted or replaced meanwhile may have lost its original: this is no error of the recording.
-      const counts = !stop.signal.aborted && (await renew(db, claim, progress).catch(() => true))
-      if (!counts) return await giveWay(db, claim)
+      // A video that was deleted or replaced meanwhile may have lost its original, which is no error.
+      const isCurrent = !stop.signal.aborted && (await renew(db, claim, progress).catch(() => true))
+      if (!isCurrent) return await giveWay(db, claim)
       await release(db, claim).catch(() => {})
       throw error
     } finally {
-      clearInterval(beat)
+      clearInterval(renewing)
       await Promise.all(scratch.map((file) => file.close()))
     }
   }
@@ -102,7 +102,7 @@ export const createEncodeFailed =
   ({ video_id }: { video_id: number }, reason: string): Promise<boolean> =>
     fail(db, video_id, reason)
 
-/** Stores the files of this attempt under its own keys: both, or none. */
+/** Stores both files of this attempt under its own keys, or none. */
 async function putFiles(
   store: ObjectStore,
   claim: Claim,
@@ -124,17 +124,17 @@ async function putFiles(
   if (video.status === 'fulfilled' && audio.status === 'fulfilled') {
     return { ...video.value, ...(audio.value && { audio: audio.value }) }
   }
-  const [fault] = [video, audio].flatMap((put) => (put.status === 'rejected' ? [put.reason] : []))
+  const [reason] = [video, audio].flatMap((put) => (put.status === 'rejected' ? [put.reason] : []))
   const left = [video, audio].flatMap((put) => (put.status === 'fulfilled' && put.value ? [put.value] : []))
-  // The orphan sweep removes what cannot be removed now.
+  // The orphan sweep removes objects that cannot be removed now.
   await discard(store, left).catch(() => {})
-  throw fault
+  throw reason
 }
 
 const discard = (store: ObjectStore, objects: { path: string }[]): Promise<void> =>
   store.delete(objects.map(({ path }) => inFolder('video', path)))
 
-/** Converts the original into scratch files and checks the result. Throws PermanentError when the recording is at fault. */
+/** Converts the original into scratch files and checks the result. Throws PermanentError because of the recording. */
 async function convert(
   { store, settings }: EncodeResources,
   claim: Claim,
@@ -160,8 +160,8 @@ async function convert(
       outputs: [{ options, file: files.video }, ...sound],
       seconds: original.seconds,
     })
-    if (source.fault()) throw source.fault()
-    // If ffmpeg reported no error and its result cannot be read, our disk is at fault and not the original.
+    if (source.readError()) throw source.readError()
+    // If ffmpeg reported no error but its result cannot be read, the cause is our disk and not the original.
     const made = { path: files.video.pathFor(3), files: [files.video.handle] }
     const result = await probe(made, 'mp4', probing).catch(() => {
       throw new FfmpegError('disk full')
@@ -175,13 +175,13 @@ async function convert(
   }
 }
 
-/** The error to throw: a PermanentError if the recording itself is at fault, so that another attempt makes no sense. */
+/** The error to throw: a PermanentError if it is due to the recording, so that a retry makes no sense. */
 function judged(error: unknown, source: OpenSource, { maxSeconds }: EncodeSettings, signal: AbortSignal): unknown {
   if (signal.aborted) return error
-  const cause = source.fault() ?? error
+  const cause = source.readError() ?? error
   if (cause instanceof ObjectChangedError || cause instanceof ObjectMissingError) return new PermanentError(changed)
-  // Half a file looks like a broken one, so what ffmpeg says of it means nothing.
-  if (source.fault()) return cause
+  // Half a file looks like a broken one, so ffmpeg's error means nothing.
+  if (source.readError()) return cause
   if (error instanceof UnreadableError) return new PermanentError(unreadable)
   if (!(error instanceof FfmpegError)) return error
   const refusals: { [Why in FfmpegError['why']]?: string } = {
@@ -196,8 +196,8 @@ function judged(error: unknown, source: OpenSource, { maxSeconds }: EncodeSettin
 }
 
 /**
- * The length that a container states, in seconds. That of a transport stream is only a guess: a camcorder's clock starts
- * at any value, and starts again at 0 after 26.5 hours (33 bits at 90 kHz), also during a recording.
+ * The length that a container states, in seconds; not that of a transport stream, whose clock starts at any value and
+ * restarts at 0 after 26.5 hours (33 bits at 90 kHz), also during a recording.
  */
 const expectedSeconds = ({ seconds }: Probe, container: Container) => (container === 'mpegts' ? undefined : seconds)
 

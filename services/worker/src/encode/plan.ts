@@ -2,21 +2,20 @@ import { PermanentError } from '@playtherapy/jobs'
 import { largestPicture, threadsFor } from '../ffmpeg/limits.ts'
 import type { AudioStream, Probe, VideoStream } from '../ffmpeg/probe.ts'
 
-/** Most frames a second that are taken for 30: cameras state 30.02, and a rounded time base a little more. */
-const fastest = 31
+/** Most frames a second that count as 30: cameras state 30.02, and a rounded time base a little more. */
+const mostFrameRate = 31
 
-/** The sides of 1080p, in pixels. The picture must fit into them in landscape or in portrait. */
-const longSide = 1920
-const shortSide = 1080
+/** The sides of 1080p in pixels; the picture must fit in landscape or in portrait. */
+const [longSide, shortSide] = [1920, 1080]
 
 export interface Plan {
-  /** Whether the picture is copied without encoding, which is fast. */
+  /** Whether the picture is copied and not encoded. */
   remux: boolean
   /** Threads of ffmpeg's parts. */
   threads: ReturnType<typeof threadsFor>
   /** ffmpeg's output options, without the file. */
   options: string[]
-  /** The same for a file of the sound alone, for a transcriber; undefined without sound. */
+  /** Options for a file of the sound alone, for a transcriber; undefined without sound. */
   audioOptions: string[] | undefined
 }
 
@@ -30,7 +29,7 @@ const playableVideo = (video: VideoStream) =>
   video.rotation === 0 &&
   video.squarePixels &&
   !video.interlaced &&
-  video.frameRate <= fastest &&
+  video.frameRate <= mostFrameRate &&
   video.width % 2 === 0 &&
   video.height % 2 === 0 &&
   fits(video)
@@ -38,7 +37,7 @@ const playableVideo = (video: VideoStream) =>
 const playableAudio = (audio: AudioStream) =>
   audio.codec === 'aac' && (audio.profile === 'LC' || audio.profile === '') && audio.channels <= 2
 
-/** Makes pixels square, then shrinks the picture into 1080p; both sides even, as 4:2:0 needs. ffmpeg has turned it before. */
+/** Makes pixels square, then shrinks the picture into 1080p, with even sides for 4:2:0. ffmpeg has rotated it before. */
 const scale = [
   "scale=w='trunc(iw*sar/2)*2':h='trunc(ih/2)*2'",
   'setsar=1',
@@ -47,9 +46,9 @@ const scale = [
 ]
 
 /**
- * Plans ffmpeg's work: it copies what browsers play, and transcodes the rest to H.264 yuv420p within 1080p and 30 frames
- * a second, and AAC. Only picture and sound are kept: a phone's metadata holds the place of the recording.
- * Throws PermanentError when there is no picture, or one that is too large to decode.
+ * Plans ffmpeg's work: it copies what browsers play, and transcodes the rest to AAC and H.264 yuv420p within 1080p and 30
+ * frames a second. Metadata is removed, because a phone's contains the place of the recording. Throws PermanentError when
+ * there is no picture, or one that is too large to decode.
  */
 export function plan({ video, audio }: Probe): Plan {
   if (!video) throw new PermanentError('The file has no picture, only sound or nothing at all.')
@@ -60,7 +59,11 @@ export function plan({ video, audio }: Probe): Plan {
   }
   const threads = threadsFor(video)
   const remux = playableVideo(video)
-  const filters = [...(video.interlaced ? ['yadif'] : []), ...scale, ...(video.frameRate > fastest ? ['fps=30'] : [])]
+  const filters = [
+    ...(video.interlaced ? ['yadif'] : []),
+    ...scale,
+    ...(video.frameRate > mostFrameRate ? ['fps=30'] : []),
+  ]
   const picture = remux
     ? ['-c:v', 'copy']
     : [

@@ -13,7 +13,7 @@ import {
 import { and, eq, inArray, sql } from 'drizzle-orm'
 import type { Container } from '../ffmpeg/probe.ts'
 
-/** How long a lease lasts without a renewal, in seconds; there is one each second. A crashed worker's encode begins again no later than this. */
+/** Time of a lease. The encode of a crashed worker begins again after it. */
 const leaseSeconds = 30
 
 const leaseUntil = sql`now() + make_interval(secs => ${leaseSeconds})`
@@ -28,7 +28,7 @@ export interface Claim {
   attempt: number
 }
 
-/** Locks the session and then the video, in the order of a deletion; undefined when they were deleted. */
+/** Locks the session and then the video, as a deletion does; undefined when they were deleted. */
 async function lock(tx: Transaction, videoId: number) {
   const [session] = await tx
     .select({ id: sessions.id, videoId: sessions.videoId, caseId: sessions.caseId })
@@ -53,9 +53,9 @@ async function lock(tx: Transaction, videoId: number) {
 }
 
 /**
- * Begins an attempt at a video that is stored, or encoding with a lease that ran out. Undefined when nothing is to do
- * any more; a video that a newer one has replaced becomes superseded. Locks the session and then the video.
- * Throws PostponedError while another attempt is alive.
+ * Begins an attempt at a video that is stored, or encoding with an expired lease. Undefined when nothing is left to do; a
+ * video that a newer one has replaced becomes superseded. Locks the session and then the video. Throws PostponedError
+ * while another attempt is alive.
  */
 export const claimVideo = (db: Database, videoId: number): Promise<Claim | undefined> =>
   db.transaction(async (tx) => {
@@ -97,7 +97,7 @@ export async function renew(db: Database, claim: Claim, progress: number): Promi
   return rows.length > 0
 }
 
-/** Ends an attempt that a newer video replaced: its video is superseded and announced for removal. No effect otherwise. */
+/** Ends an attempt if a newer video replaced its video, which becomes superseded and is announced for removal. */
 export const giveWay = (db: Database, claim: Claim): Promise<void> =>
   db.transaction(async (tx) => {
     const locked = await lock(tx, claim.videoId)
@@ -110,7 +110,7 @@ export const giveWay = (db: Database, claim: Claim): Promise<void> =>
     if (rows.length > 0) await announce(tx, 'delete-superseded', { session_id: locked.session.id })
   })
 
-/** Ends the lease, so that the next attempt can begin at once. */
+/** Ends the lease, so that a retry can begin at once. */
 export async function release(db: Database, claim: Claim): Promise<void> {
   await db.update(videos).set({ leaseUntil: null }).where(mine(claim))
 }
@@ -127,10 +127,9 @@ export interface NewRendition {
 }
 
 /**
- * Makes a rendition the one to play: the video is encoded, its session DONE, older videos are announced for removal, and
- * a transcript of an older video is no longer awaited. False when another attempt or a newer video has replaced this
- * one, or the session was deleted; then nothing changes, but the replaced video becomes superseded. Locks the session
- * and then the video.
+ * Makes a rendition the current one: the video is encoded, its session DONE, older videos are announced for removal, and
+ * a transcript of an older video is no longer awaited. False when another attempt or a newer video has replaced this one,
+ * which then becomes superseded, or the session was deleted. Locks the session and then the video.
  */
 export const commit = (db: Database, claim: Claim, { seconds, audio, ...file }: NewRendition): Promise<boolean> =>
   db.transaction(async (tx) => {
@@ -162,8 +161,8 @@ export const commit = (db: Database, claim: Claim, { seconds, audio, ...file }: 
   })
 
 /**
- * Gives a video up: it is failed with its reason, and so is the session's encoding (ERROR) when this is its current
- * video. False when the video was deleted.
+ * Gives a video up: it becomes failed with its reason and, if it is the session's current video, the encoding ERROR. False
+ * when the video was deleted. Locks the session and then the video.
  */
 export const fail = (db: Database, videoId: number, reason: string): Promise<boolean> =>
   db.transaction(async (tx) => {

@@ -6,13 +6,13 @@ import { eq, sql } from 'drizzle-orm'
 const batchKeys = 1_000
 
 /**
- * The job of a deleted case or session: it removes everything below it from the object store, with unfinished uploads. It
- * runs at once, and again a day later, when presigned URLs have expired and uploads from before have ended; that last
- * run removes the tombstone. It may be repeated at any point.
+ * The job of a deleted case or session: it removes all its objects and unfinished uploads. It runs at once, and again a
+ * day later, when presigned URLs have expired and older uploads have ended; that run removes the row in `erasures`. It may
+ * be repeated.
  */
 export function createErase({ db, store, phase }: { db: Database; store: ObjectStore; phase: Phase }) {
   return async ({ erasure_id }: { erasure_id: number }): Promise<void> => {
-    const [tombstone] = await db
+    const [erasure] = await db
       .select({
         caseId: erasures.caseId,
         sessionId: erasures.sessionId,
@@ -20,9 +20,9 @@ export function createErase({ db, store, phase }: { db: Database; store: ObjectS
       })
       .from(erasures)
       .where(eq(erasures.id, erasure_id))
-    if (!tombstone) return
-    for (const prefix of prefixesOf(phase, tombstone.caseId, tombstone.sessionId)) await empty(store, prefix)
-    if (tombstone.last) await db.delete(erasures).where(eq(erasures.id, erasure_id))
+    if (!erasure) return
+    for (const prefix of prefixesOf(phase, erasure.caseId, erasure.sessionId)) await empty(store, prefix)
+    if (erasure.last) await db.delete(erasures).where(eq(erasures.id, erasure_id))
   }
 }
 

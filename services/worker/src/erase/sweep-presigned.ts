@@ -2,12 +2,12 @@ import { inFolder, type ObjectStore } from '@playtherapy/object-store'
 import { type Database, videos } from '@playtherapy/schema'
 import { and, eq, isNull } from 'drizzle-orm'
 
-/** The failure of a swept row, until the row is removed too. */
+/** The failure of a row until it is removed. */
 const neverAnnounced = 'The upload was never completed.'
 
 /**
- * The job that removes a presigned upload that nobody announced: first the row becomes failed, so that it can no longer
- * be announced, then the object is removed, then the row. It may be repeated at any point, and leaves announced videos.
+ * The job that removes a presigned upload that the client never completed. First the row becomes failed, so that it can no
+ * longer be completed, then the object is removed, then the row. It may be repeated.
  */
 export function createSweepPresigned({ db, store }: { db: Database; store: ObjectStore }) {
   return async ({ video_id }: { video_id: number }): Promise<void> => {

@@ -2,9 +2,9 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import type { FileHandle } from 'node:fs/promises'
 import type { Readable } from 'node:stream'
 
-/** What ffmpeg or ffprobe reads. */
+/** The input of ffmpeg or ffprobe. */
 export interface Input {
-  /** It is on the command line, where every user of the machine can read it, so it must give access to nothing. */
+  /** Every user of the machine can read it on the command line, so it must hold no secret. */
   path: string
   /** Environment of the process; only its own user can read it. */
   env?: Record<string, string>
@@ -12,7 +12,7 @@ export interface Input {
   files?: FileHandle[]
 }
 
-/** Most that a process may use. The system enforces it, so that a hostile recording cannot exceed it. */
+/** Resource limits, which the system enforces: a hostile recording cannot exceed them. */
 export interface Bounds {
   /** Its own memory in bytes: heap, decoded frames and stacks, without the program's code. */
   memoryBytes: number
@@ -22,10 +22,9 @@ export interface Bounds {
 }
 
 /**
- * Sets the limits, then becomes the program. A copy of the shell stays and waits for the end of standard input, which the
- * worker holds open: when the worker ends in any way, the copy kills the process group, in which only the program is. A
- * limit that the system does not know, or that is lower already, is skipped. No core dump is written: it would hold
- * frames of the recording.
+ * Sets the limits, then becomes the program. A copy of the shell waits for the end of standard input, which the worker
+ * holds open: when the worker ends in any way, the copy kills the process group, which is the program. A limit that is
+ * unknown to the system, or lower already, is skipped. A core dump would contain frames of the recording.
  */
 const script = `
 ulimit -c 0; ulimit -S -d "$1"; ulimit -S -t "$2"; ulimit -S -f "$3"; shift 3
@@ -41,9 +40,9 @@ interface BoundedProcess {
 }
 
 /**
- * Starts a program within bounds, in a process group of its own, so that a terminal's Ctrl-C does not reach it. It ends
- * when this process ends. It gets only PATH of our environment, because the rest holds secrets.
- * The shell exits with 126 or 127 when the program cannot be started.
+ * Starts a program within bounds, in a process group of its own, so that Ctrl-C does not reach it. It ends when this
+ * process ends. It gets only PATH of our environment, because the rest contains secrets. The exit code is 126 or 127 when
+ * the program cannot be started.
  */
 export function startBounded(
   program: string,
@@ -66,11 +65,11 @@ export function startBounded(
 }
 
 /** Signals that a program causes itself, by a crash or by exceeding a bound. */
-const ownFaults = new Set(['SIGABRT', 'SIGBUS', 'SIGFPE', 'SIGILL', 'SIGSEGV', 'SIGSYS', 'SIGTRAP', 'SIGXCPU'])
+const ownSignals = new Set(['SIGABRT', 'SIGBUS', 'SIGFPE', 'SIGILL', 'SIGSEGV', 'SIGSYS', 'SIGTRAP', 'SIGXCPU'])
 
 /**
- * Whether a program failed because of its input. Otherwise it could not be started (126, 127), or another process ended
- * it by a signal, on which ffmpeg exits with 255.
+ * Whether a program failed because of its input. Otherwise it could not be started (126, 127), or another process sent it
+ * a signal, after which ffmpeg exits with 255.
  */
-export const isOwnFault = (code: number | null, signal: string | null): boolean =>
-  code === null ? ownFaults.has(signal ?? '') : ![126, 127, 255].includes(code)
+export const failedByInput = (code: number | null, signal: string | null): boolean =>
+  code === null ? ownSignals.has(signal ?? '') : ![126, 127, 255].includes(code)

@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { readFile } from 'node:fs/promises'
 import { createInterface } from 'node:readline'
-import { type Input, isOwnFault, startBounded } from './bounded.ts'
+import { failedByInput, type Input, startBounded } from './bounded.ts'
 import { cpuSecondsForLength, cpuSecondsForSize, pictureLimit, type threadsFor } from './limits.ts'
 import { type Container, demuxer } from './probe.ts'
 import type { ScratchFile } from './scratch.ts'
@@ -14,12 +14,12 @@ export interface FfmpegRun {
   container: Container
   /** Second at which to begin. */
   from?: number
-  /** Output options and file of each output, see plan.ts. */
+  /** Options and file of each output, see plan.ts. */
   outputs: { options: string[]; file: ScratchFile }[]
   threads: Pick<ReturnType<typeof threadsFor>, 'decoder' | 'filter'>
-  /** Length of the source where it is known, to compute the progress. */
+  /** Length of the source, for the progress; undefined if unknown. */
   seconds: number | undefined
-  /** Kills an ffmpeg that made no progress for so long. */
+  /** Kills an ffmpeg without progress for so long. */
   stallSeconds: number
   /** Kills an ffmpeg that writes a larger file. */
   maxBytes: number
@@ -27,25 +27,17 @@ export interface FfmpegRun {
   maxSeconds: number
   memoryBytes: number
   signal: AbortSignal
-  /** Called with the percentage done, as often as ffmpeg reports it. */
+  /** Gets the percentage whenever ffmpeg reports progress. */
   onProgress(percent: number): void
 }
 
 /**
  * Why ffmpeg ended without a result. Because of its input: it reported an error or crashed (`unreadable`), or exceeded
- * a bound (`too large`, `too long`, `too much memory`, `too much work`). Or for other reasons: it made no progress
- * (`stalled`), the scratch disk is full, another process such as the kernel killed it, or our signal did (`aborted`).
+ * a bound (`too …`). Or for other reasons: it made no progress (`stalled`), the scratch disk is full, another process such
+ * as the kernel killed it, or our signal did (`aborted`).
  */
-type Why =
-  | 'unreadable'
-  | 'too large'
-  | 'too long'
-  | 'too much memory'
-  | 'too much work'
-  | 'stalled'
-  | 'disk full'
-  | 'killed'
-  | 'aborted'
+type InputReason = 'unreadable' | 'too large' | 'too long' | 'too much memory' | 'too much work'
+type Why = InputReason | 'stalled' | 'disk full' | 'killed' | 'aborted'
 
 export class FfmpegError extends Error {
   override name = 'FfmpegError'
@@ -56,17 +48,17 @@ export class FfmpegError extends Error {
   }
 }
 
-/** Bytes of ffmpeg's error output that are kept, to find the reason. It can hold a path, so it is never logged. */
+/** Bytes of ffmpeg's error output that are kept to find the reason. It may contain a path, so it is never logged. */
 const errorBytes = 4_096
-/** Pause between two looks at the CPU time, in milliseconds. */
-const lookMs = 1_000
-/** CPU seconds by which the system's limit is above ours: ours is looked at only once a second. */
+/** Pause between two readings of the CPU time. */
+const readCpuMs = 1_000
+/** CPU seconds by which the system's limit is above ours, which is checked only once a second. */
 const marginSeconds = 30
 
 /** CPU seconds that a process has used so far; 0 where the system has no /proc. */
 async function cpuSecondsOf(pid: number | undefined): Promise<number> {
   const stat = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => '')
-  // The name in front may hold blanks. In proc(5) these are utime and stime, in hundredths of a second.
+  // The name before it may contain spaces. These fields are utime and stime of proc(5), in hundredths of a second.
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
   return (Number(fields[11] ?? 0) + Number(fields[12] ?? 0)) / 100
 }
@@ -75,7 +67,7 @@ function whyEnded(errorOutput: string, code: number | null, signal: string | nul
   if (/No space left on device|Disk quota exceeded/i.test(errorOutput)) return 'disk full'
   if (signal === 'SIGXFSZ') return 'too large'
   if (signal === 'SIGXCPU') return 'too much work'
-  if (!isOwnFault(code, signal)) return 'killed'
+  if (!failedByInput(code, signal)) return 'killed'
   return /Cannot allocate memory|malloc of size|bad_alloc/i.test(errorOutput) ? 'too much memory' : 'unreadable'
 }
 
@@ -112,7 +104,7 @@ export async function runFfmpeg(run: FfmpegRun): Promise<void> {
   const position = new Map<string, string>()
   createInterface({ input: stdout }).on('line', (line) => {
     const [key = '', value = ''] = line.split('=', 2)
-    // Progress is a change of time or bytes; the report itself comes also without progress.
+    // Only a change of time or bytes is progress: ffmpeg also reports without any.
     if ((key === 'out_time_ms' || key === 'total_size') && position.get(key) !== value) {
       position.set(key, value)
       clearTimeout(stalled)
@@ -127,7 +119,7 @@ export async function runFfmpeg(run: FfmpegRun): Promise<void> {
   const working = setInterval(async () => {
     const used = await cpuSecondsOf(child.pid)
     if (used > Math.min(mostCpuSeconds, cpuSecondsForLength(written))) kill('too much work')
-  }, lookMs)
+  }, readCpuMs)
   try {
     const [code, signal] = await once(child, 'close')
     if (why || code !== 0) throw new FfmpegError(why ?? whyEnded(errorOutput, code, signal))

@@ -1,12 +1,12 @@
 import { once } from 'node:events'
 import type { container } from '@playtherapy/schema'
 import { type Static, Type } from 'typebox'
-import { type Input, isOwnFault, startBounded } from './bounded.ts'
+import { failedByInput, type Input, startBounded } from './bounded.ts'
 import { pictureLimit } from './limits.ts'
 
 export type Container = (typeof container.enumValues)[number]
 
-/** ffmpeg's demuxer for each container. It is forced, so that a playlist with another name opens no other file. */
+/** ffmpeg's demuxer for each container. It is forced, so that a disguised playlist opens no other file. */
 export const demuxer = { mp4: 'mov', matroska: 'matroska', mpegts: 'mpegts' } as const satisfies Record<
   Container,
   string
@@ -41,11 +41,11 @@ export interface VideoStream {
   pixelFormat: string
   width: number
   height: number
-  /** Degrees by which a player must turn the picture; 0 when it is stored upright. */
+  /** Degrees by which a player must turn the picture; 0 for an upright one. */
   rotation: number
   squarePixels: boolean
   interlaced: boolean
-  /** Frames a second: the higher of the average and what the stream states. */
+  /** Frames a second: the average or the stated rate, whichever is higher. */
   frameRate: number
 }
 
@@ -64,14 +64,14 @@ export interface Probe {
   audio: AudioStream | undefined
 }
 
-/** Longest time for a probe, in milliseconds: it may have to read the end of a file of many gigabytes. */
+/** Longest time of a probe, which may have to read the end of a file of many gigabytes. */
 const probeMs = 120_000
 /** Most CPU seconds of a probe: a recording of twelve hours needs two or three. */
 const cpuSeconds = 60
-/** Most bytes of ffprobe's output, enough for some thousand streams. */
-const answerBytes = 4 * 1024 ** 2
+/** Most bytes of ffprobe's output, enough for thousands of streams. */
+const outputBytes = 4 * 1024 ** 2
 
-/** The input cannot be read as that container, or not within ffprobe's bounds. */
+/** The input cannot be read as that container within ffprobe's bounds. */
 export class UnreadableError extends Error {
   override name = 'UnreadableError'
 }
@@ -82,7 +82,7 @@ export interface ProbeSettings {
   signal: AbortSignal
 }
 
-/** Returns ffprobe's output. Throws UnreadableError when the input is at fault, another error when the machine is. */
+/** Returns ffprobe's output. Throws UnreadableError because of the input, another error because of the machine. */
 async function ask(args: string[], { ffprobePath, memoryBytes, signal }: ProbeSettings, input: Input): Promise<string> {
   const { child, stdout, stderr } = startBounded(ffprobePath, args, { memoryBytes, cpuSeconds, fileBytes: 0 }, input)
   const kill = () => child.kill('SIGKILL')
@@ -93,23 +93,23 @@ async function ask(args: string[], { ffprobePath, memoryBytes, signal }: ProbeSe
   let bytes = 0
   stdout.on('data', (chunk: Buffer) => {
     bytes += chunk.length
-    if (bytes > answerBytes) kill()
+    if (bytes > outputBytes) kill()
     else chunks.push(chunk)
   })
   stderr.resume()
   const [code, by] = await once(child, 'close')
   ending.removeEventListener('abort', kill)
-  if (bytes > answerBytes || (code !== 0 && isOwnFault(code, by))) throw new UnreadableError('ffprobe: unreadable')
+  if (bytes > outputBytes || (code !== 0 && failedByInput(code, by))) throw new UnreadableError('ffprobe: unreadable')
   if (code !== 0) throw new Error(`ffprobe ended by ${by ?? code}`)
   return Buffer.concat(chunks).toString()
 }
 
-/** Asks ffprobe about an input. Throws UnreadableError when it cannot be read as that container. */
+/** Describes an input by ffprobe. Throws UnreadableError. */
 export async function probe(input: Input, container: Container, settings: ProbeSettings): Promise<Probe> {
   const access = ['-protocol_whitelist', input.env ? 'http,tcp' : 'file', '-f', demuxer[container], '-i', input.path]
   const format = ['-v', 'error', '-of', 'json', '-show_format', '-show_streams']
   const answer = await ask([...format, ...pictureLimit, '-threads', '1', ...access], settings, input)
-  // Loading it takes a third of a second, by which a process would start later.
+  // Loading it takes a third of a second, which would delay the start of the process.
   const { Parse } = await import('typebox/value')
   const { streams = [], format: file } = read(() => Parse(Output, JSON.parse(answer)))
   const picture = streams.find((stream) => stream.codec_type === 'video' && stream.disposition?.attached_pic !== 1)

@@ -3,30 +3,29 @@ import { constants } from 'node:fs'
 import { access, chmod, type FileHandle, mkdir, open, readdir, rm, stat, statfs, unlink } from 'node:fs/promises'
 import { join } from 'node:path'
 
-/** Life of a file's lease, and pause between two renewals, in milliseconds. */
+/** Time of a file's lease, and pause between two renewals. */
 const leaseMs = 60_000
 const renewMs = 10_000
-/** Begins the names of our files in the scratch folder, in older releases too. */
+/** Prefix of the names of our files, in older releases too. */
 const prefix = 'encode-'
 /** Free bytes of the scratch disk below which no encode can be expected to succeed. */
 const leastFreeBytes = 64 * 1024 ** 2
 
-/** The folder of a process's own open files by their numbers. Only on Linux can they be opened again there. */
+/** The folder of a process's open files by number; only Linux allows to open them again there. */
 const descriptors = process.platform === 'linux' ? '/proc/self/fd' : undefined
 
 /** A file for the output of one process. */
 export interface ScratchFile {
   handle: FileHandle
-  /** The path for a process that has the file as descriptor `fd`. */
+  /** The path for a process in which the file has descriptor `fd`. */
   pathFor(fd: number): string
   /** Closes and removes it. */
   close(): Promise<void>
 }
 
 /**
- * Makes a file that only our user can open. On Linux its name is removed at once, so that the system frees the file when
- * this process ends in any way. Elsewhere it keeps its name, and its modification time is its lease: see
- * {@link sweepScratch}.
+ * Creates a file that only our user can open. On Linux its name is removed at once, so that the system frees the file when
+ * this process ends in any way. Elsewhere its modification time is its lease: see {@link sweepScratch}.
  */
 export async function openScratchFile(directory: string): Promise<ScratchFile> {
   await mkdir(directory, { recursive: true, mode: 0o700 })
@@ -48,8 +47,8 @@ export async function openScratchFile(directory: string): Promise<ScratchFile> {
 }
 
 /**
- * Makes the scratch folder private and removes what dead workers left in it. Throws when it belongs to another user, who
- * could exchange files in it.
+ * Makes the scratch folder private and removes files of dead workers. Throws when it belongs to another user, who could
+ * exchange files in it.
  */
 export async function prepareScratch(directory: string): Promise<void> {
   await mkdir(directory, { recursive: true, mode: 0o700 })
@@ -60,7 +59,7 @@ export async function prepareScratch(directory: string): Promise<void> {
   await sweepScratch(directory)
 }
 
-/** Removes files whose lease ran out: workers in containers share the disk, but cannot see each other's processes. */
+/** Removes files with an expired lease: workers in containers share the disk but do not see each other's processes. */
 export async function sweepScratch(directory: string): Promise<void> {
   const names = await readdir(directory).catch(() => [])
   for (const name of names.filter((name) => name.startsWith(prefix))) {

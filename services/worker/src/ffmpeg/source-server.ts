@@ -10,32 +10,31 @@ export interface Source {
   store: ObjectStore
   key: string
   size: number
-  /** The object's ETag when it was announced. A read of an object with another one fails. */
+  /** The recorded ETag. A read of an object with another one fails. */
   etag: string
 }
 
 export interface OpenSource {
-  /** What ffmpeg and ffprobe read. */
   input: Input
-  /** The first error of a read, if any: it decides whether another attempt makes sense. */
-  fault(): unknown
+  /** The first error of a read, if any: it decides about a retry. */
+  readError(): unknown
   close(): Promise<void>
 }
 
-/** The only address on a command line. Its name is not resolved, because the request goes to the proxy. */
+/** The address on the command line. Its name is not resolved, because the request is sent to the proxy. */
 const url = 'http://original/'
 const user = 'worker'
 
 /**
- * Serves one original to ffmpeg by ranges on loopback. So both object stores look the same to ffmpeg, nothing expires
- * during an encode, and the read ends at once when ffmpeg disconnects. It is an HTTP proxy with a password of its own:
- * every release of ffmpeg reads proxy and password from the environment, which, unlike a command line, only its own user
- * can read. Requests without the password get 407.
+ * Serves one original to ffmpeg by ranges on loopback. So ffmpeg needs to know neither store, nothing expires during an
+ * encode, and the read ends at once when ffmpeg disconnects. It is an HTTP proxy with a random password, because ffmpeg
+ * reads a proxy from the environment, which, unlike the command line, only its own user can read. Requests without the
+ * password get 407.
  */
 export async function openSource({ store, key, size, etag }: Source): Promise<OpenSource> {
   const password = randomBytes(24).toString('hex')
   const wanted = Buffer.from(`Basic ${Buffer.from(`${user}:${password}`).toString('base64')}`)
-  let fault: unknown
+  let readError: unknown
 
   function isAllowed({ headers }: IncomingMessage): boolean {
     const given = Buffer.from(headers['proxy-authorization'] ?? '')
@@ -72,9 +71,9 @@ export async function openSource({ store, key, size, etag }: Source): Promise<Op
     const left = new AbortController()
     response.once('close', () => left.abort())
     const original = await store.get(key, { start, end, ifMatch: etag, signal: left.signal })
-    // Decided here: later the response is destroyed, whether the store or ffmpeg ended it.
+    // Later the response is destroyed in any case, so only here it is known whether ffmpeg disconnected.
     original.once('error', (error) => {
-      if (!left.signal.aborted) fault ??= error
+      if (!left.signal.aborted) readError ??= error
     })
     await pipeline(original, response)
   }
@@ -82,8 +81,8 @@ export async function openSource({ store, key, size, etag }: Source): Promise<Op
   const server = createServer((request, response) => {
     serve(request, response).catch((error: unknown) => {
       // ffmpeg seeks by disconnecting, which is no error of the source.
-      if (!response.closed && !response.destroyed) fault ??= error
-      else if (error instanceof ObjectChangedError || error instanceof ObjectMissingError) fault ??= error
+      if (!response.closed && !response.destroyed) readError ??= error
+      else if (error instanceof ObjectChangedError || error instanceof ObjectMissingError) readError ??= error
       response.destroy()
     })
   })
@@ -93,7 +92,7 @@ export async function openSource({ store, key, size, etag }: Source): Promise<Op
   if (!address || typeof address === 'string') throw new Error('no loopback port')
   return {
     input: { path: url, env: { http_proxy: `http://${user}:${password}@127.0.0.1:${address.port}` } },
-    fault: () => fault,
+    readError: () => readError,
     async close() {
       const closed = once(server, 'close')
       server.close()

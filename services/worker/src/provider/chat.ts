@@ -5,7 +5,7 @@ import { type Provider, post, unusable } from './provider.ts'
 export interface Question<S extends TSchema> {
   system: string
   user: string
-  /** The schema of the answer. It is sent to the server, and the answer is checked all the same. */
+  /** The schema of the answer, which is sent to the server. The answer is checked too. */
   schema: S
   signal: AbortSignal
 }
@@ -15,8 +15,8 @@ const Completion = Type.Object({
 })
 
 /**
- * Asks for a JSON document. After an answer that is no JSON or not of the schema, it asks once more and says what was
- * wrong; a second such answer throws PermanentError. Otherwise it throws what `post` throws.
+ * Asks for a JSON document. After an answer that is not of the schema it asks again and says what was wrong. Throws
+ * PermanentError for a second such answer, and what `post` throws.
  */
 export async function ask<S extends TSchema>(analyser: Provider, question: Question<S>): Promise<Static<S>> {
   const { system, user, schema, signal } = question
@@ -33,10 +33,10 @@ export async function ask<S extends TSchema>(analyser: Provider, question: Quest
     const text = await post(analyser, '/chat/completions', JSON.stringify(body), signal)
     const completion = readAnswer(text, Completion)
     const content = 'value' in completion ? completion.value.choices[0]?.message.content : undefined
-    const answer = content === undefined ? { fault: 'no message' } : readAnswer(content, schema)
+    const answer = content === undefined ? { problem: 'no message' } : readAnswer(content, schema)
     if ('value' in answer) return answer.value
     if (again) throw unusable(analyser)
     // The wrong answer is not sent back, because it may be large.
-    messages.push({ role: 'user', content: `Your last answer was not valid: ${answer.fault}. Answer again.` })
+    messages.push({ role: 'user', content: `Your last answer was not valid: ${answer.problem}. Answer again.` })
   }
 }

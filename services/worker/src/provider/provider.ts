@@ -9,24 +9,24 @@ export interface Provider {
   url: string
   apiKey?: string
   model: string
-  /** Longest time of one request, in milliseconds; a little less than five minutes by default. */
+  /** Longest time of one request; a little less than five minutes by default. */
   timeoutMs?: number
 }
 
 /** Most requests within one attempt of a job; the job itself has later attempts. */
 const mostRequests = 3
-/** Longest pause that a server may ask for within an attempt, in milliseconds. */
+/** Longest pause that a server may ask for within an attempt. */
 const longestPauseMs = 30_000
 /** Most bytes of a response. */
 const responseBytes = 4 * 1024 ** 2
 
-/** The error for a response that is unusable also the second time. */
+/** The error for a second unusable response. */
 export const unusable = ({ role }: Provider) => new PermanentError(`The ${role} gave no usable answer.`)
 
 /**
- * Sends one request and returns the text of the response. After 429 and 5xx it is sent again, after the pause that the
- * server asks for; the third such response throws. Throws PermanentError for other refusals and for responses that are
- * too large. A string is sent as JSON.
+ * Sends one request and returns the text of the response. A string is sent as JSON. After 429 and 5xx it retries, with the
+ * pause that the server asks for, and throws at the third such response. Throws PermanentError for other refusals and for
+ * responses that are too large.
  */
 export async function post(
   provider: Provider,
@@ -43,7 +43,7 @@ export async function post(
         ...(apiKey && { authorization: `Bearer ${apiKey}` }),
       },
       body,
-      // The content and the key must reach only the address that was configured.
+      // Content and key must be sent to the configured address only.
       redirect: 'error',
       signal: AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]),
     })

@@ -2,18 +2,17 @@ import { type Static, Type } from 'typebox'
 import { readAnswer } from './answer.ts'
 import { type Provider, post, unusable } from './provider.ts'
 
-/** Seconds from the beginning of a piece of sound. A piece is much shorter than an hour; servers may exceed it a little. */
+/** Seconds from the beginning of a piece, which is much shorter than an hour. */
 const Seconds = Type.Number({ maximum: 3_600 })
 
-/** What was said between two times. */
 const Segment = Type.Object({ start: Seconds, end: Seconds, text: Type.String({ maxLength: 100_000 }) })
 export type Segment = Static<typeof Segment>
 
 const Transcription = Type.Object({ segments: Type.Array(Segment, { maxItems: 20_000 }) })
 
 /**
- * Has one piece of sound transcribed; seconds count from its beginning. After an answer that is no transcription with
- * segments it asks once more; a second such answer throws PermanentError. Otherwise it throws what `post` throws.
+ * Transcribes one piece of sound; seconds count from its beginning. After an answer without segments it asks again. Throws
+ * PermanentError for a second such answer, and what `post` throws.
  */
 export async function transcribe(transcriber: Provider, flac: Buffer, signal: AbortSignal): Promise<Segment[]> {
   for (let again = false; ; again = true) {

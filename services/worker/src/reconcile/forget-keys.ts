@@ -4,7 +4,7 @@ import { inArray, sql } from 'drizzle-orm'
 /** Keys removed in one round. */
 const batchRows = 10_000
 
-/** Removes idempotency keys that are older than a day; returns how many. Several processes may do it at once. */
+/** Removes idempotency keys that are older than a day, also in several processes at once; returns their number. */
 export async function forgetKeys(db: Database): Promise<number> {
   const { userId, key, createdAt } = idempotencyKeys
   const old = db

@@ -9,9 +9,9 @@ import {
 import { type Database, installation } from '@playtherapy/schema'
 
 /**
- * Makes sure that database and bucket belong together, before a worker removes objects that this database does not know:
- * a fresh database, a wrong one, or a second installation in the same bucket and phase would know none of the
- * recordings. The first worker writes the database's id into the bucket. Rejects when the bucket holds another id.
+ * Makes sure that database and bucket belong together, before a worker removes objects that this database does not know: a
+ * fresh or wrong database, or a second installation in the same bucket and phase, knows none of the recordings. The first
+ * worker writes the database's id into the bucket. Rejects when the bucket has another id.
  */
 export async function assertOwnBucket(db: Database, store: ObjectStore, phase: Phase): Promise<void> {
   const [own] = await db.select().from(installation)
@@ -20,9 +20,9 @@ export async function assertOwnBucket(db: Database, store: ObjectStore, phase: P
   const read = async () => text(await store.get(key))
   const found = await read().catch(async (error: unknown) => {
     if (!(error instanceof ObjectMissingError)) throw error
-    await store.put(key, Buffer.from(own.id), { contentType: 'text/plain' }).catch((fault: unknown) => {
+    await store.put(key, Buffer.from(own.id), { contentType: 'text/plain' }).catch((putError: unknown) => {
       // Another worker was faster.
-      if (!(fault instanceof ObjectExistsError)) throw fault
+      if (!(putError instanceof ObjectExistsError)) throw putError
     })
     return read()
   })

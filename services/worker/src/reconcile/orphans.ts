@@ -24,22 +24,20 @@ interface Resources {
   phase: Phase
 }
 
-/** What the object store holds without a row. `size` in bytes; undefined for an upload that never ended. */
+/** An object or an unfinished upload without a row. `size` in bytes; undefined for an upload. */
 export interface Orphan {
   key: string
   size?: number
 }
 
-/** Keys whose rows are looked up at once. */
+/** Keys that are looked up at once. */
 const batchKeys = 500
 
 /**
- * Everything of this phase in the object store that no row owns and that is older than the grace period, in batches.
- * A row is written before its object. Only the object of a rendition comes first, and until its commit the attempt is in
- * the video's row. So an object without an owner will never have one; the grace period is for what we did not think of.
- *
- * Files with ids newer than the database, and with other names, are kept: after a restore of an older backup, or with an
- * empty database or a wrong bucket, no recording is lost.
+ * All objects and unfinished uploads of this phase that no row owns and that are older than the grace period, in batches.
+ * A row is written before its object, and the row of a video names the running attempt at its rendition. So an object
+ * without an owner will never have one; the grace period is an additional protection. Objects with ids newer than the
+ * database, and with other names, are kept: a restore of an older backup, or an empty database, loses no recording.
  */
 export async function* findOrphans(resources: Resources, graceSeconds: number): AsyncGenerator<Orphan[]> {
   const { store, phase } = resources
@@ -65,7 +63,7 @@ export async function* findOrphans(resources: Resources, graceSeconds: number): 
   }
 }
 
-/** Returns whether this database has given out every id in a path. */
+/** Tells whether this database has given out every id in a path. */
 async function givenOut(db: Database): Promise<(path: string) => boolean> {
   const last = (table: string) => sql`coalesce(pg_sequence_last_value(${`${table}_id_seq`}), 0)::int4`
   const [most] = await db.execute<{ cases: number; sessions: number; videos: number }>(
@@ -103,7 +101,7 @@ async function withoutOwner(db: Database, folder: Folder, candidates: Orphan[]):
   return candidates.filter((candidate) => !owned.has(pathOf(candidate)) && !underWay(pathOf(candidate)))
 }
 
-/** Removes what has no owner; returns how many objects and unfinished uploads. Several processes may do it at once. */
+/** Removes orphans, also in several processes at once; returns their number. */
 export async function sweepOrphans(resources: Resources, graceSeconds: number): Promise<number> {
   let removed = 0
   for await (const orphans of findOrphans(resources, graceSeconds)) {
@@ -115,8 +113,8 @@ export async function sweepOrphans(resources: Resources, graceSeconds: number): 
 }
 
 /**
- * As {@link sweepOrphans}, unless another process is doing it: then 0. Holds the lock `sweepOrphans`, and for it an idle
- * transaction, until the sweep has ended.
+ * Like {@link sweepOrphans}, but 0 while another process does it. Holds the lock `sweepOrphans`, in an idle transaction,
+ * until the sweep has ended.
  */
 export const sweepOrphansAlone = (resources: Resources, graceSeconds: number): Promise<number> =>
   resources.db.transaction(async (tx) => {

@@ -4,11 +4,11 @@ import { announce, type Database, outbox, reportVersions, scriptVersions, sessio
 import { and, eq, inArray, isNull, lt, notExists, sql } from 'drizzle-orm'
 
 /**
- * Seconds after which a pending version belongs to a save that died; a save takes a few. A save that ends later all the
- * same finds its row removed: it removes its object and was never acknowledged.
+ * Age at which the save of a pending version counts as dead; a save takes a few seconds. A save that ends later finds that
+ * its row was removed, removes its object and reports an error.
  */
 const deadSaveSeconds = 180
-/** Rows looked at in one round. */
+/** Rows in one round. */
 const batchRows = 100
 
 interface Resources {
@@ -17,8 +17,8 @@ interface Resources {
 }
 
 /**
- * What the worker does every half minute: see {@link reap}. The first round after a failed one only asks whether the
- * database is back: while it was down no lease could be renewed, and processes get the time of a pause to do it.
+ * Returns a round of {@link reap}. The first round after a failed one only asks whether the database is back: while it was
+ * down no lease could be renewed, and processes get the time of a pause to do it.
  */
 export function createReaper({ db, store, log }: Resources & { log: Log }) {
   let failed = false
@@ -36,10 +36,10 @@ export function createReaper({ db, store, log }: Resources & { log: Log }) {
 }
 
 /**
- * Makes rows and objects agree again after a process died: it removes uploads whose lease ran out and saves that never
- * ended, and announces encodes that nobody announced. Every step is conditional, so that several processes may do it at
- * once. The row is removed before its object: otherwise an upload that only seemed dead could commit in between and
- * lose its object. An object that cannot be removed now is left to the orphan sweep. Returns the number of each.
+ * Makes rows and objects agree again after a process died: it removes uploads with an expired lease and saves that never
+ * ended, and announces encodes without a job. Several processes may do it at once. The row is removed before its object:
+ * otherwise an upload that only seemed dead could commit in between and lose its object. The orphan sweep removes an object
+ * that cannot be removed now. Returns the number of each.
  */
 export async function reap({ db, store }: Resources) {
   return {
@@ -50,7 +50,7 @@ export async function reap({ db, store }: Resources) {
   }
 }
 
-// The states below are literals and not parameters, because they have to match those of partial indexes.
+// The states below are literals, because they must match those of partial indexes.
 
 async function reapUploads({ db, store }: Resources): Promise<number> {
   const dead = sql`${videos.state} = 'receiving' and ${videos.leaseUntil} < now()`
@@ -85,7 +85,7 @@ async function remove(store: ObjectStore, folder: Folder, rows: { path: string }
   if (keys.length > 0) await store.delete(keys)
 }
 
-/** The outbox keeps every encode until it has ended. Should a row be missing all the same, its encode is announced. */
+/** Announces an encode that has no outbox row, although the outbox keeps every job until it has ended. */
 async function announceForgotten(db: Database): Promise<number> {
   const announced = db
     .select({ id: outbox.id })

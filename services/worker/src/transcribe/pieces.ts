@@ -4,14 +4,11 @@ import type { Segment } from '../provider/speech.ts'
 const pieceSeconds = 600
 /** Seconds by which a piece overlaps with the one before. */
 const overlapSeconds = 15
-/** A segment that ends so many seconds before the end of its piece, or fewer, may have been cut. */
+/** A segment that ends within so many seconds before the end of its piece may have been cut. */
 const cutSeconds = 2
 
-export interface Piece {
-  /** Seconds from the beginning of the recording. */
-  from: number
-  to: number
-}
+/** Seconds from the beginning of the recording. */
+export type Piece = { from: number; to: number }
 
 /** The pieces in which a recording of so many seconds is transcribed; each overlaps with the one before. */
 export function piecesOf(seconds: number): Piece[] {
@@ -24,11 +21,10 @@ export function piecesOf(seconds: number): Piece[] {
 }
 
 /**
- * Joins the segments of consecutive pieces; their times, which count from the beginning of their piece, become times of
- * the recording. Where two pieces overlap, the segments of the earlier one are used up to the last that surely ends
- * within it, where there is a pause, and those of the later one from there on. So a sentence at the seam comes from one
- * piece, and whole. Whatever times the transcriber states, those of a piece are in order and within it, and no segment
- * ends before it begins.
+ * Joins the segments of consecutive pieces, and changes their times to those of the recording. Where two pieces overlap,
+ * the segments of the earlier one are used up to the last that surely ends within it, and those of the later one after
+ * that. So each sentence at the seam comes whole from one piece. Whatever times the transcriber states, the segments of a
+ * piece are in order and within it, and no segment ends before it begins.
  */
 export function joinPieces(heard: { piece: Piece; segments: Segment[] }[]): Segment[] {
   const joined: Segment[] = []
@@ -38,7 +34,7 @@ export function joinPieces(heard: { piece: Piece; segments: Segment[] }[]): Segm
     const next = heard[index + 1]?.piece
     const whole = placed.filter(({ end }) => end <= piece.to - cutSeconds)
     const last = Math.max(0, ...whole.map(({ end }) => end))
-    // A segment that is longer than the overlap is whole in neither piece; the earlier piece has more of it.
+    // A segment longer than the overlap is complete in neither piece; the earlier piece has more of it.
     const across = next && placed.find(({ start, end }) => start < next.from && end > piece.to - cutSeconds)
     const until = next ? (across?.end ?? Math.max(last, next.from)) : Number.POSITIVE_INFINITY
     joined.push(...placed.filter(({ start, end }) => (start + end) / 2 >= seam && end <= until))

@@ -10,16 +10,16 @@ import {
 } from '@playtherapy/schema'
 import { and, eq, inArray, isNull, sql } from 'drizzle-orm'
 
-/** Recordings looked at in one round. */
+/** Recordings in one round. */
 const batchRows = 100
 
-/** A session without any script: only such a one is transcribed, because what a person saved is never replaced. */
+/** Only a session without a script is transcribed, because a person's script is never replaced. */
 const unwritten = isNull(sessions.scriptVersionId)
 
 /**
- * Decides about the sounds that encodes have left since the last round: with a transcriber, those of sessions without a
- * script are announced. Without one nothing is, also not later, when somebody configures one. Locks these sessions;
- * returns how many transcripts were announced.
+ * Decides about the sounds of encodes since the last round. With a transcriber, those of sessions without a script are
+ * announced. Without one they are not, even if a transcriber is configured later. Locks these sessions; returns the
+ * number of announced transcripts.
  */
 export async function announceTranscripts(tx: Transaction, transcribes: boolean): Promise<number> {
   const fresh = await tx
@@ -41,7 +41,7 @@ export async function announceTranscripts(tx: Transaction, transcribes: boolean)
   return due.length
 }
 
-/** The session without a script that plays this video. */
+/** The session without a script whose current rendition is of this video. */
 const playing = (db: Pick<Database, 'select'>, videoId: number) =>
   and(
     inArray(
@@ -75,15 +75,15 @@ export const claimTranscript = (db: Database, videoId: number) =>
     return audio && { ...session, ...audio }
   })
 
-/** Whether a transcript of this video is still needed. Locks its session, so that this stays true in the transaction. */
+/** Whether a transcript of this video is still needed. Locks its session until the transaction ends. */
 export async function isAwaited(tx: Transaction, videoId: number): Promise<boolean> {
   const rows = await tx.select({ id: sessions.id }).from(sessions).where(playing(tx, videoId)).for('no key update')
   return rows.length > 0
 }
 
 /**
- * Ends a transcript without a script: with ERROR if it failed, otherwise with the state from before there was a
- * transcriber. False when the transcript is no longer awaited.
+ * Ends a transcript without a script: with ERROR if it failed, otherwise with NONE, because no transcriber is configured.
+ * False when the transcript is no longer awaited.
  */
 export async function endTranscript(db: Database, videoId: number, how: 'failed' | 'off'): Promise<boolean> {
   const ended = await db

@@ -24,30 +24,29 @@ type Claim = NonNullable<Awaited<ReturnType<typeof claimTranscript>>>
 
 /** Most bytes of one piece: twice the size of ten minutes of 16-bit sound at 16 kHz. */
 const pieceBytes = 40 * 1024 ** 2
-/** Memory of an ffmpeg that reads only sound that we encoded, in bytes: it needs a third of this. */
+/** Memory of an ffmpeg that only reads sound of our encodes: it needs a third of this. */
 const soundMemoryBytes = 192 * 1024 ** 2
 
 /**
- * The job that has the transcriber write the first version of a session's script from the sound of its video. Nothing is
- * saved when somebody saved a script meanwhile, or when the video was replaced or deleted. Without a transcriber the job
- * ends without an error.
+ * The job that lets the transcriber write the first version of a session's script from the sound of its video. Nothing is
+ * saved when a script was saved, or the video replaced or deleted, meanwhile. Without a transcriber the job ends without
+ * an error.
  */
 export function createTranscribeVideo(resources: TranscribeResources) {
   const { db, store, phase, transcriber } = resources
   return async ({ video_id }: { video_id: number }, { signal }: Pick<JobContext, 'signal'>): Promise<void> => {
     if (!transcriber) return void (await endTranscript(db, video_id, 'off'))
-    const taken = await claimTranscript(db, video_id)
-    if (!taken) return
-    const scripts = (await listen(resources, transcriber, taken, signal)).map(toRecord)
+    const claim = await claimTranscript(db, video_id)
+    if (!claim) return
+    const scripts = (await listen(resources, transcriber, claim, signal)).map(toRecord)
     const bytes = Buffer.from(JSON.stringify({ scripts }))
     const checksum = createHash('sha256').update(bytes).digest('hex')
     const script = { size: bytes.length, checksum, warnings: [], mayFollow: (current: number) => current === 0 }
-    const steps = scriptSteps(db, phase, taken, script)
+    const steps = scriptSteps(db, phase, claim, script)
     const commit: VersionSteps['commit'] = async (tx, id, etag) => {
       if (!(await isAwaited(tx, video_id))) return { kind: 'unwanted' }
       return steps.commit(tx, id, etag)
     }
-    // It is not saved where the session was deleted, its script saved or its recording replaced meanwhile.
     await saveVersion({ db, store }, bytes, { ...steps, commit })
   }
 }
@@ -58,7 +57,7 @@ export const createTranscribeFailed =
   ({ video_id }: { video_id: number }): Promise<boolean> =>
     endTranscript(db, video_id, 'failed')
 
-/** Has the sound of a video transcribed, piece by piece. */
+/** Transcribes the sound of a video, piece by piece. */
 async function listen(
   { store, settings }: TranscribeResources,
   transcriber: Provider,
@@ -90,13 +89,12 @@ async function listen(
   }
 }
 
-/** `HH:MM:SS.mmm` of seconds. */
-const clock = (seconds: number) => captionTime(Math.max(0, Math.round(seconds * 1000)), '.')
+const timeOf = (seconds: number) => captionTime(Math.max(0, Math.round(seconds * 1000)), '.')
 
-/** A record of a script. A transcriber does not know who speaks: the therapist fills in the speaker. */
+/** A record of a script. A transcriber does not know the speaker, so the therapist fills it in. */
 const toRecord = ({ start, end, text }: Segment) => ({
-  start_time: clock(start),
-  end_time: clock(end),
+  start_time: timeOf(start),
+  end_time: timeOf(end),
   speaker: '',
   text: text.trim(),
 })
