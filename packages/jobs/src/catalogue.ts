@@ -2,13 +2,12 @@ import { type JobName, type JobPayloads, outbox } from '@playtherapy/schema'
 import { Ajv } from 'ajv'
 import { type Static, type TSchema, Type } from 'typebox'
 
-/** The settings of a job. */
 interface JobDefinition<Payload> {
-  /** Whether a payload read from the outbox or the queue is what the job carries. */
+  /** Checks a payload from the outbox or the queue. */
   isPayload(value: unknown): value is Payload
-  /** Attempts before the job is given up. An attempt that was only put back does not count. */
+  /** Attempts before the job is given up; one that was put back does not count. */
   attempts: number
-  /** How many a process runs at once by default. */
+  /** Jobs that a process runs at once by default. */
   concurrency: number
 }
 
@@ -22,9 +21,9 @@ const id = Type.Integer({ minimum: 1 })
 const exactly = { additionalProperties: false }
 
 /**
- * Every job: the schema of its payload, its attempts, its concurrency. The compiler finds a name of JobPayloads that is
- * missing here. Ten attempts with the pauses below span about an hour and a half, so that an outage of the object store
- * delays a job and does not fail it. An encode uses all cores, so one process runs one at a time.
+ * The payload, attempts and concurrency of every job. Ten attempts with the pauses below span about an hour and a half, so
+ * that an outage of the object store delays a job and does not fail it. A process runs one encode at a time, because it
+ * uses all cores.
  */
 export const catalogue: { [N in JobName]: JobDefinition<JobPayloads[N]> } = {
   'encode-video': define(Type.Object({ video_id: id }, exactly), 10, 1),
@@ -39,17 +38,17 @@ const isJobName = (name: string): name is JobName => Object.hasOwn(catalogue, na
 
 export const jobNames = Object.keys(catalogue).filter(isJobName)
 
-/** What BullMQ stores of a job: ids, the id of the request that caused it, and the number of its first attempt. */
+/** The data of a job in BullMQ. */
 export interface JobData {
   outbox_id: number
   payload: unknown
   request_id: string | null
-  /** Missing in jobs of older releases. */
+  /** Number of its first attempt; missing in jobs of older releases. */
   first_attempt?: number
 }
 
-/** An outbox row as the relay reads it. Its content is not checked yet. */
-export interface Announcement {
+/** An outbox row whose content was not checked. */
+export interface OutboxRow {
   id: number
   name: string
   payload: unknown
@@ -57,8 +56,7 @@ export interface Announcement {
   attempts: number
 }
 
-/** The columns of an announcement. */
-export const announcementColumns = {
+export const outboxColumns = {
   id: outbox.id,
   name: outbox.name,
   payload: outbox.payload,
@@ -66,21 +64,20 @@ export const announcementColumns = {
   attempts: outbox.attempts,
 }
 
-/** Whether the catalogue has this job and payload; false for a row written by a newer release, or by hand. */
-export const isPublishable = (row: Announcement): row is Announcement & { name: JobName } =>
+/** Whether the catalogue has this job and payload; false for a row of a newer release. */
+export const isPublishable = (row: OutboxRow): row is OutboxRow & { name: JobName } =>
   isJobName(row.name) && catalogue[row.name].isPayload(row.payload)
 
-/** BullMQ's own limit of attempts, which is never reached: the outbox row counts them, also when Redis lost its data. */
+/** BullMQ's own limit, which is never reached: the outbox row counts attempts, even if Redis loses its data. */
 const unlimitedAttempts = 1_000
 
 /** The largest number that BullMQ accepts as a priority. */
 const lowestPriority = 2_097_152
 
 /**
- * BullMQ's options of an announced job; `turn` comes from turns.ts. The job's id is made from the outbox row's, so that a
- * row that is published twice, because the first transaction did not commit, is one job. (Should it run twice, it does
- * no harm.) The pause doubles from ten seconds, and half of it is random, so that jobs that failed together do not
- * return together.
+ * BullMQ's options of an announced job; `turn` comes from turns.ts. The job's id contains that of the outbox row, so that a
+ * row that is published twice, because the first transaction did not commit, is one job. The pause doubles from ten
+ * seconds, and half of it is random, so that jobs that failed together are not retried together.
  */
 export const jobOptions = (name: JobName, outboxId: number, turn?: number) => ({
   jobId: `${name}-${outboxId}`,
@@ -93,9 +90,8 @@ export const jobOptions = (name: JobName, outboxId: number, turn?: number) => ({
 })
 
 /**
- * How a dead worker's job is noticed: a worker locks its job for 15 s and renews the lock; the others look every 10 s for
- * locks that ran out. BullMQ does not fail such a job (`maxStalledCount`): the outbox row counts that attempt like any
- * other.
+ * How the job of a dead worker is found: a worker locks its job for 15 s and renews the lock; the others look every 10 s for
+ * expired locks. `maxStalledCount` is high, because the outbox row counts such attempts too.
  */
 export const workerOptions = {
   lockDuration: 15_000,

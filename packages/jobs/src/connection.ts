@@ -8,7 +8,7 @@ import { redisBackends, speaksRedis } from './redis.ts'
 export interface QueueSettings {
   /** Its scheme chooses the backend: one that postgres.ts or redis.ts knows. */
   url: string
-  /** Begins every key in Redis; its braces keep a queue in one slot of a cluster. PostgreSQL has a schema instead. */
+  /** Prefix of every key in Redis; its braces keep a queue in one slot of a cluster. */
   prefix?: string
   log: Log
 }
@@ -17,25 +17,25 @@ type JobQueue = Queue<JobData, void, JobName, JobData, void, JobName, IQueueBack
 type JobProcessor = Processor<JobData, void, JobName>
 
 class JobWorker extends Worker<JobData, void, JobName, IQueueBackend, JobProgress, string> {
-  /** Drops what could not be closed in time: the locks run out, and other processes find the jobs stalled. */
+  /** Drops running jobs: their locks expire, and other processes find them stalled. */
   async abandon(): Promise<void> {
     await Promise.allSettled([this.lockManager.close(), this.getBackend().disconnectBlocking(false)])
   }
 }
 
-/** The queues of one process, over connections that they share. */
+/** The queues of a process, which share connections. */
 export interface Queues {
-  /** The publishing side; it fails within seconds while the server is down. */
+  /** For publishing; fails within seconds while the server is down. */
   queue(name: JobName): JobQueue
-  /** The consuming side; it waits for as long as the server is down. */
+  /** For consuming; waits while the server is down. */
   worker(name: JobName, processor: JobProcessor, concurrency: number): JobWorker
-  /** Resolves once the server answers; rejects after five seconds. */
+  /** Resolves once the server responds; rejects after five seconds. */
   ready(): Promise<void>
-  /** Closes the connections at once. Close the workers first: they share them, and finish their jobs over them. */
+  /** Closes the connections at once. Close the workers before, which need them to finish their jobs. */
   close(): Promise<void>
 }
 
-/** Whether a promise settled, resolved or rejected, within so many milliseconds. */
+/** Whether a promise settles within so many milliseconds. */
 export async function settles(promise: Promise<unknown>, milliseconds: number): Promise<boolean> {
   let timer: NodeJS.Timeout | undefined
   const late = new Promise<boolean>((resolve) => {
@@ -51,7 +51,7 @@ export async function settles(promise: Promise<unknown>, milliseconds: number): 
 /** Opens the queues behind `url`. No job is consumed until `worker` is called. Throws on an unknown scheme. */
 export function openQueues({ url, prefix = '{playtherapy}', log }: QueueSettings): Queues {
   let reportedAt = 0
-  // In an outage every connection reports errors over and over; one line in five seconds is enough.
+  // In an outage every connection reports errors again and again; one line in five seconds is enough.
   const report = (error: Error) => {
     if (Date.now() - reportedAt < 5_000) return
     reportedAt = Date.now()
@@ -62,7 +62,7 @@ export function openQueues({ url, prefix = '{playtherapy}', log }: QueueSettings
   const backends = speaksRedis(protocol) ? redisBackends(url, report) : postgresBackends(url)
   const queues = new Map<JobName, JobQueue>()
   const workers: JobWorker[] = []
-  // BullMQ requires a `connection`. Our backends bring their own, so this one only names the scheme.
+  // BullMQ requires a `connection`. Our backends have their own, so this one is not used.
   const common = { connection: protocol, prefix }
   const queue = (name: JobName) => {
     const known = queues.get(name)

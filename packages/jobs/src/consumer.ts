@@ -6,16 +6,15 @@ import { PermanentError, PostponedError } from './errors.ts'
 import { buryJob, type Ledger, uncountAttempt } from './ledger.ts'
 import type { Log } from './log.ts'
 
-/** What a handler gets beside the payload. */
 export interface JobContext {
-  /** Fires when the process has to stop: return or throw soon. The job goes back and another process runs it. */
+  /** Fires when the process must stop: return or throw soon, so that another process runs the job. */
   signal: AbortSignal
-  /** 1 at first; attempts that ended with their process count too. */
+  /** From 1; attempts that ended with their process count too. */
   attempt: number
   lastAttempt: boolean
   /** The request that announced the job. */
   requestId: string | null
-  /** Adds the job's name and ids to every line. */
+  /** Every line has the job's name and ids. */
   log: Log
 }
 
@@ -23,8 +22,8 @@ export interface JobContext {
 export type JobHandler<N extends JobName> = (payload: JobPayloads[N], context: JobContext) => Promise<void>
 
 /**
- * Records that a job was given up. `reason` may be shown to the therapist. Returns false when what the job was about was
- * deleted or replaced, so that no dead letter is needed. It may run twice.
+ * Records that a job was given up. `reason` may be shown to the therapist. Returns false when the job's subject was deleted
+ * or replaced, so that no dead letter is needed. It may run twice.
  */
 export type FailedHook<N extends JobName> = (payload: JobPayloads[N], reason: string) => Promise<boolean>
 
@@ -45,30 +44,30 @@ export interface Consumer {
   drain(): Promise<void>
   /** Fires the signal of every running job. */
   abort(): void
-  /** Rejects when jobs have waited for a while although this process had room for them. */
+  /** Rejects when jobs have waited for `idleMs` although this process had room for them. */
   check(): Promise<void>
 }
 
-/** The count of an attempt: undefined while it was not counted; resolves with undefined where that failed. */
+/** The count of an attempt: undefined before it is counted; resolves with undefined if that fails. */
 type Counted = Promise<number | undefined> | undefined
 
 const gaveUp = 'It was tried several times without success.'
-/** Pause before the next attempt of a job whose failure could not be recorded, in milliseconds. */
+/** Pause before the retry of a job whose failure could not be recorded. */
 const unrecordedMs = 30_000
 /**
- * A first attempt is counted when it has run for so many milliseconds, or failed: most have ended by then and need no
- * count. An attempt that ends its process sooner is counted from the second start on.
+ * A first attempt is counted when it fails or has run for so long, because most have ended by then and need no count. If an
+ * attempt ends its process sooner, it is counted from the second start on.
  */
 const countAfterMs = 50
-/** Ends of jobs that may wait for the ledger at once; a job that ends beyond them waits for its own. */
+/** Most ended jobs that are being recorded; a job that ends beyond them waits. */
 const mostEnding = 200
-/** Longest time that a job may wait while this process has room for it, in milliseconds. */
+/** Longest time that a job may wait while this process has room for it. */
 const idleMs = 15_000
 
 /** Runs the jobs of one name. */
 export function consume<N extends JobName>(settings: ConsumerSettings<N>): Consumer {
   const { name, queues, db, ledger, handler, onFailed, concurrency, log } = settings
-  const atHand = new Set<AbortController>()
+  const running = new Set<AbortController>()
   const ending = new Set<Promise<unknown>>()
   let draining = false
   let idleSince: number | undefined
@@ -85,10 +84,7 @@ export function consume<N extends JobName>(settings: ConsumerSettings<N>): Consu
     return new DelayedError()
   }
 
-  /**
-   * Records in the ledger that a job is done, usually without waiting for it. If the record is lost, with this process
-   * or the database, the job is announced again, and jobs are idempotent.
-   */
+  /** Records that a job is done, usually without a wait. If that is lost, the idempotent job is announced again. */
   const recordEnd = async (outboxId: number, jobLog: Log) => {
     const recorded = outlastOutage(() => ledger.endJob(outboxId))
       .catch((error: unknown) => jobLog.warn({ err: error }, 'the end of a job could not be recorded'))
@@ -97,10 +93,10 @@ export function consume<N extends JobName>(settings: ConsumerSettings<N>): Consu
     if (ending.size > mostEnding) await recorded
   }
 
-  /** Ends a job that failed: first where the therapist sees it, then in the ledger. */
+  /** Ends a failed job, first where the therapist sees it, then in the ledger. */
   const giveUp = async (payload: JobPayloads[N], outboxId: number, reason: string) => {
-    const matters = (await onFailed?.(payload, reason)) ?? true
-    await (matters ? buryJob(db, outboxId, reason) : ledger.endJob(outboxId))
+    const isNeeded = (await onFailed?.(payload, reason)) ?? true
+    await (isNeeded ? buryJob(db, outboxId, reason) : ledger.endJob(outboxId))
   }
 
   const run = async (job: Job<JobData>, abort: AbortController, token?: string) => {
@@ -109,16 +105,16 @@ export function consume<N extends JobName>(settings: ConsumerSettings<N>): Consu
     if (!catalogue[name].isPayload(payload)) throw new UnrecoverableError('not a payload of this job')
     let counted: Counted
     const count = () => {
-      // The attempt goes on without its count: if the database is down, the handler will notice.
+      // If this fails the attempt continues: the handler will notice that the database is down.
       counted ??= ledger.beginAttempt(outboxId).catch(() => undefined)
       return counted
     }
     const isFirst = job.attemptsStarted === 1 && first !== undefined
     const attempt = isFirst ? first : await ledger.beginAttempt(outboxId)
-    // The job was announced twice, and has ended already.
+    // The job was announced twice and has ended already.
     if (attempt === undefined) return
     if (!isFirst) counted = Promise.resolve(attempt)
-    const lasting = setTimeout(count, countAfterMs)
+    const counting = setTimeout(count, countAfterMs)
     const { attempts } = catalogue[name]
     const lastAttempt = attempt >= attempts
     const jobLog = log.child({ job: name, ...payload, attempt, ...(requestId && { request_id: requestId }) })
@@ -126,13 +122,13 @@ export function consume<N extends JobName>(settings: ConsumerSettings<N>): Consu
     try {
       if (attempt > attempts) throw new PermanentError(gaveUp)
       await handler(payload, { signal: abort.signal, attempt, lastAttempt, requestId, log: jobLog })
-      clearTimeout(lasting)
+      clearTimeout(counting)
       jobLog.info({ ms: Math.round(performance.now() - started) }, 'job done')
       // One after the other: both statements update many rows, and could deadlock.
       await counted
       await recordEnd(outboxId, jobLog)
     } catch (error) {
-      clearTimeout(lasting)
+      clearTimeout(counting)
       if (abort.signal.aborted) throw await putBack(job, counted, token)
       if (error instanceof PostponedError) throw await postpone(job, counted, error.delayMs, token)
       await count()
@@ -144,7 +140,7 @@ export function consume<N extends JobName>(settings: ConsumerSettings<N>): Consu
       try {
         await giveUp(payload, outboxId, reason)
       } catch (hookError) {
-        // A failure that is not recorded would leave its video or session waiting for ever: the job is repeated.
+        // Without a recorded failure its video or session would wait for ever, so the job is retried.
         jobLog.error({ err: hookError }, 'the failure of a job could not be recorded')
         throw await postpone(job, counted, unrecordedMs, token)
       }
@@ -157,13 +153,13 @@ export function consume<N extends JobName>(settings: ConsumerSettings<N>): Consu
     async (job, token) => {
       idleSince = undefined
       const abort = new AbortController()
-      atHand.add(abort)
-      await run(job, abort, token).finally(() => atHand.delete(abort))
+      running.add(abort)
+      await run(job, abort, token).finally(() => running.delete(abort))
     },
     concurrency,
   )
 
-  // BullMQ itself gave up, without calling the handler: the job ended its process too many times.
+  // BullMQ gave up without calling the handler, because the job ended its process too many times.
   worker.on('failed', (job) => {
     if (!job?.deferredFailure || !catalogue[name].isPayload(job.data.payload)) return
     log.error({ job: name, ...job.data.payload }, 'job failed: its process died again and again')
@@ -179,11 +175,11 @@ export function consume<N extends JobName>(settings: ConsumerSettings<N>): Consu
       await Promise.all(ending)
     },
     abort() {
-      for (const abort of atHand) abort.abort()
+      for (const abort of running) abort.abort()
     },
     async check() {
       const waiting = await queues.queue(name).getJobCountByTypes('waiting', 'prioritized')
-      if (waiting === 0 || atHand.size >= concurrency) idleSince = undefined
+      if (waiting === 0 || running.size >= concurrency) idleSince = undefined
       else idleSince ??= Date.now()
       if (idleSince && Date.now() - idleSince > idleMs) throw new Error(`${name} jobs wait and none is taken`)
     },

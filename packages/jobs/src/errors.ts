@@ -1,9 +1,9 @@
-/** An error that no retry mends. The therapist sees its message: plain words, nothing internal. */
+/** An error for which a retry is useless. The therapist sees its message: plain words, nothing internal. */
 export class PermanentError extends Error {
   override name = 'PermanentError'
 }
 
-/** The job cannot run now, because another attempt is alive: it comes back after `delayMs`, and no attempt is used up. */
+/** Another attempt is alive: the job is retried after `delayMs`, without losing an attempt. */
 export class PostponedError extends Error {
   override name = 'PostponedError'
   readonly delayMs: number

@@ -3,28 +3,24 @@ import DataLoader from 'dataloader'
 import { and, eq, isNotNull, isNull, lte, type SQL, sql } from 'drizzle-orm'
 
 /**
- * A job's outbox row is its ledger: it exists until the job has ended, and it counts the attempts. The queue only
- * distributes the jobs; whether one has ended, or was announced twice, is decided here.
+ * A job's outbox row is its ledger: it exists until the job has ended, and counts the attempts. The queue only distributes
+ * jobs; whether one has ended, or was announced twice, is decided here.
  */
 const open = (id: number) => and(eq(outbox.id, id), isNull(outbox.failedAt))
 
 /**
- * Makes a statement's commit not wait for the disk; the condition is always true. A crash of the database may lose the
- * count of an attempt, or the end of a job: it is then announced again, and jobs are idempotent.
+ * Lets the commit of a statement not wait for the disk; the condition is always true. If a crash of the database loses the
+ * count of an attempt or the end of a job, the job is announced again, and jobs are idempotent.
  */
 const withoutWaiting = sql`set_config('synchronous_commit', 'off', true) = 'off'`
 
 export interface Ledger {
-  /** Counts an attempt and returns its number; undefined when the job has ended already, so that nothing is to do. */
+  /** Counts an attempt and returns its number; undefined when the job has ended already. */
   beginAttempt(id: number): Promise<number | undefined>
-  /** Records that the job is done. */
   endJob(id: number): Promise<void>
 }
 
-/**
- * The ledger of a process's jobs. Those that begin or end while a statement runs share the next one, so that many small
- * jobs do not each wait for a commit of their own.
- */
+/** The ledger of a process's jobs. Those that begin or end while a statement runs share the next one and its commit. */
 export function openLedger(db: Database): Ledger {
   const these = sql`${outbox.id} = any(${sql.placeholder('ids')}::bigint[])`
   const textOf = (ids: number[]) => `{${ids.join()}}`
@@ -49,13 +45,13 @@ export function openLedger(db: Database): Ledger {
 const mostJobs = 500
 
 function together<T>(act: (ids: number[]) => Promise<T[]>): DataLoader<number, T> {
-  let underWay: Promise<unknown> = Promise.resolve()
+  let previous: Promise<unknown> = Promise.resolve()
   const batch = async (ids: readonly number[]) => {
     const acting = act([...ids])
-    underWay = acting.catch(() => {})
+    previous = acting.catch(() => {})
     return acting
   }
-  const batchScheduleFn = (dispatch: () => void) => void underWay.then(dispatch)
+  const batchScheduleFn = (dispatch: () => void) => void previous.then(dispatch)
   return new DataLoader(batch, { cache: false, maxBatchSize: mostJobs, batchScheduleFn })
 }
 
@@ -72,7 +68,7 @@ export async function buryJob(db: Database, id: number, reason: string): Promise
   await db.update(outbox).set({ failedAt: sql`now()`, failure: reason }).where(open(id))
 }
 
-/** For metrics: the number of jobs in each state, and the age in seconds of the oldest due job that has not ended. */
+/** For metrics: the number of jobs in each state, and the age in seconds of the oldest due job. */
 export async function countJobs(db: Database): Promise<Record<string, number>> {
   const due = lte(outbox.availableAt, sql`now()`)
   const of = (condition: SQL | undefined) => sql<number>`(count(*) filter (where ${condition}))::int`

@@ -1,4 +1,4 @@
-/** The part of a pino logger that jobs need. Its serializer of `err` keeps of an error what may be logged. */
+/** The part of a pino logger that jobs need. Its serializer of `err` removes what must not be logged. */
 export interface Log {
   debug(fields: object, message: string): void
   info(fields: object, message: string): void

@@ -4,8 +4,8 @@ export const speaksPostgres = (protocol: string) => /^postgres(ql)?:$/.test(prot
 
 /**
  * Four connections for everything: one LISTEN that the workers share, three for statements. BullMQ would open a pool
- * and a LISTEN for each queue and each worker. Its backend accepts a connection from outside, so all of them get the
- * same. (Its `forQueue` shares too, but such a backend does not listen again after the connection broke.)
+ * and a LISTEN for each queue and each worker; its backend accepts a shared connection instead. (Its `forQueue` shares
+ * too, but such a backend does not listen again after a lost connection.)
  */
 export function postgresBackends(url: string) {
   const connection = new SharedConnection({
@@ -16,7 +16,7 @@ export function postgresBackends(url: string) {
     statement_timeout: 10_000,
     query_timeout: 12_000,
   })
-  // Every queue and every worker listens to it. Their number is known, so this is no leak to warn of.
+  // Every queue and every worker adds a listener. Their number is bounded, so Node's warning of a leak is wrong.
   connection.setMaxListeners(0)
   const backend: BackendFactory<IQueueBackend, string> = (name, options) => new SharedBackend(connection, name, options)
   return { publishing: backend, consuming: backend, close: () => connection.close() }
@@ -27,7 +27,7 @@ type ListenClient = Awaited<ReturnType<PostgresConnection['getListenClient']>>
 class SharedConnection extends PostgresConnection {
   private orderly: ListenClient | undefined
 
-  /** Every backend sends its LISTEN at a time of its own, and `pg` expects one statement after the other. */
+  /** Orders the LISTENs of all backends, because `pg` expects one statement after the other. */
   override async getListenClient(): Promise<ListenClient> {
     const client = await super.getListenClient()
     if (client === this.orderly) return client
@@ -43,7 +43,7 @@ class SharedConnection extends PostgresConnection {
   }
 }
 
-/** Its `close` closes nothing: otherwise the first worker to finish would take the connection from the others. */
+/** Its `close` closes nothing: otherwise the first closed worker would close the connection of the others. */
 class SharedBackend extends PostgresQueueBackend {
   override async close(): Promise<void> {}
 }

@@ -1,6 +1,6 @@
 import { type Database, outbox, tryLock } from '@playtherapy/schema'
 import { and, asc, eq, inArray, isNull, lt, sql } from 'drizzle-orm'
-import { announcementColumns, isPublishable } from './catalogue.ts'
+import { isPublishable, outboxColumns } from './catalogue.ts'
 import type { Queues } from './connection.ts'
 import type { Log } from './log.ts'
 import { type Background, repeat } from './repeat.ts'
@@ -11,19 +11,19 @@ export interface ReconcilerSettings {
   log: Log
 }
 
-/** Longest pause between two comparisons of the queue with the outbox, in milliseconds. */
+/** Longest pause between two comparisons of the queue with the outbox. */
 const everyMs = 15_000
-/** Seconds after which a row is looked for in the queue again, since it was published or last found there. */
+/** Seconds after a row was published, or last found in the queue, until it is looked up again. */
 const lookAgainSeconds = 20
 /** Rows compared in one round. */
 const batchRows = 200
 
-/** States of a job that will still run. With any other state, or without a job, the queue has lost it. */
+/** States of a job that will still run. In any other state, or without a job, the queue has lost it. */
 const pending = new Set(['waiting', 'waiting-children', 'prioritized', 'delayed', 'active'])
 
 /**
- * Announces lost jobs again, in new rows: those that were published, and that the queue no longer knows, as after Redis
- * lost its data. One process at a time does it. Jobs are idempotent, so a second announcement does no harm.
+ * Announces published jobs that the queue has lost, for example with the data of Redis, again in new rows. One process at a
+ * time does it, and holds the lock `reconcile`. Jobs are idempotent, so a second announcement does no harm.
  */
 export function startReconciler({ db, queues, log }: ReconcilerSettings): Background {
   const round = () =>
@@ -31,7 +31,7 @@ export function startReconciler({ db, queues, log }: ReconcilerSettings): Backgr
       if (!(await tryLock(tx, 'reconcile'))) return
       const old = lt(outbox.publishedAt, sql`now() - make_interval(secs => ${lookAgainSeconds})`)
       const rows = await tx
-        .select(announcementColumns)
+        .select(outboxColumns)
         .from(outbox)
         .where(and(isNull(outbox.failedAt), old))
         .orderBy(asc(outbox.publishedAt))

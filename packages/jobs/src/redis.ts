@@ -1,7 +1,7 @@
 import { type BackendFactory, createRedisBackend, type IQueueBackend } from 'bullmq'
 import { Cluster, Redis } from 'ioredis'
 
-/** Half-open connections end after 15 s without an answer; a worker's blocking read lasts 10 s at most. */
+/** Half-open connections end after 15 s without a response; a worker's blocking read lasts 10 s at most. */
 const common = { connectTimeout: 5_000, socketTimeout: 15_000, keepAlive: 10_000 }
 const publishing = { ...common, commandTimeout: 5_000, maxRetriesPerRequest: 1 }
 const consuming = { ...common, maxRetriesPerRequest: null }
@@ -21,14 +21,14 @@ function openClient(address: string, options: typeof publishing | typeof consumi
       ...(url.password && { password: decodeURIComponent(url.password) }),
       ...(url.protocol.startsWith('rediss') && { tls: {} }),
     },
-    // A certificate holds a node's name, so the name must not be replaced by its address.
+    // A certificate contains a node's name, so the name must not be replaced by its address.
     ...(url.protocol.startsWith('rediss') && { dnsLookup: (name, done) => done(null, name) }),
   })
 }
 
 /**
- * Opens two clients; BullMQ itself opens one more for each worker's blocking read. `redis:` and `rediss:` name one
- * server, `redis+cluster:` and `rediss+cluster:` any node of a cluster, which knows the others.
+ * Opens two clients; BullMQ opens one more for each worker's blocking read. `redis:` and `rediss:` name one server,
+ * `redis+cluster:` and `rediss+cluster:` any node of a cluster.
  */
 export function redisBackends(url: string, report: (error: Error) => void) {
   const clients = { publishing: openClient(url, publishing, false), consuming: openClient(url, consuming, true) }

@@ -3,7 +3,7 @@ import type { JobName, OpenDatabase } from '@playtherapy/schema'
 import { outbox } from '@playtherapy/schema'
 import type { JobsOptions } from 'bullmq'
 import { and, asc, isNull, lte, min, sql } from 'drizzle-orm'
-import { type Announcement, announcementColumns, isPublishable, type JobData, jobOptions } from './catalogue.ts'
+import { isPublishable, type JobData, jobOptions, type OutboxRow, outboxColumns } from './catalogue.ts'
 import type { Queues } from './connection.ts'
 import type { Log } from './log.ts'
 import { turnsOf } from './turns.ts'
@@ -17,24 +17,21 @@ export interface RelaySettings {
 export interface Relay {
   /** Whether the last round succeeded. */
   working(): boolean
-  /** Resolves when the batch at hand has ended. */
+  /** Resolves when the current batch has ended. */
   close(): Promise<void>
 }
 
 /** Rows published in one transaction. */
 const batchRows = 500
-/**
- * Longest pause between two rounds, in milliseconds, also after a failure. Usually a commit wakes the relay: this is for
- * a notice that was lost.
- */
+/** Longest pause between two rounds. Usually a commit wakes the relay; this is for lost notices and after failures. */
 const pollMs = 5_000
-/** Seconds after which a row that is no job of this release is read again: a newer release may know it. */
+/** Seconds after which an unknown job is read again: a newer release may know it. */
 const unknownJobSeconds = 60
 
 /**
- * Publishes the rows of the outbox to BullMQ, each in the transaction that marks it as published: after a rollback the
- * row is published again, under the same job id. Any number of relays share the work by SKIP LOCKED. While the queue is
- * down, rows wait in the table. Rejects if LISTEN fails.
+ * Publishes outbox rows to BullMQ, in the transaction that marks them as published: after a rollback a row is published
+ * again under the same job id. Relays share the work by SKIP LOCKED. While the queue is down, rows wait in the table.
+ * Rejects if LISTEN fails.
  */
 export async function startRelay({ database: { db, sql: client }, queues, log }: RelaySettings): Promise<Relay> {
   let closing = false
@@ -45,8 +42,8 @@ export async function startRelay({ database: { db, sql: client }, queues, log }:
   /** Publishes one batch; returns how many rows were due. */
   const publishBatch = () =>
     db.transaction(async (tx) => {
-      const due: Announcement[] = await tx
-        .select(announcementColumns)
+      const due: OutboxRow[] = await tx
+        .select(outboxColumns)
         .from(outbox)
         .where(and(unpublished, lte(outbox.availableAt, sql`now()`)))
         .orderBy(asc(outbox.availableAt), asc(outbox.id))
@@ -65,7 +62,7 @@ export async function startRelay({ database: { db, sql: client }, queues, log }:
       return due.length
     })
 
-  /** Milliseconds until the next row is due. Another relay has locked a row that is due already. */
+  /** Milliseconds until the next row is due, at least 100: another relay has locked a row that is due already. */
   const untilNext = async () => {
     const [row] = await db
       .select({
@@ -99,10 +96,10 @@ export async function startRelay({ database: { db, sql: client }, queues, log }:
 
   const wake = () => {
     woken = true
-    // After a failure the whole pause is waited, otherwise every commit would try a queue that is down.
+    // After a failure the pause is not cut short: otherwise every commit would try a queue that is down.
     if (failures === 0) nap.abort()
   }
-  // The second function is called each time LISTEN is in place, also after a lost connection, when notices were missed.
+  // The second function is called after each LISTEN, also that after a lost connection, when notices were missed.
   const subscription = await client.listen('outbox', wake, wake)
   const finished = run()
   return {
@@ -119,10 +116,10 @@ export async function startRelay({ database: { db, sql: client }, queues, log }:
 /** Neither published nor given up. */
 const unpublished = and(isNull(outbox.publishedAt), isNull(outbox.failedAt))
 
-/** One parameter for any number of rows, so that the prepared statement is the same. */
-const these = (rows: Announcement[]) => sql`${outbox.id} = any(${`{${rows.map((row) => row.id).join()}}`}::bigint[])`
+/** One parameter for any number of rows, so that there is one prepared statement. */
+const these = (rows: OutboxRow[]) => sql`${outbox.id} = any(${`{${rows.map((row) => row.id).join()}}`}::bigint[])`
 
-function byName(rows: (Announcement & { name: JobName })[], turns: Map<number, number>) {
+function byName(rows: (OutboxRow & { name: JobName })[], turns: Map<number, number>) {
   const groups = new Map<JobName, { name: JobName; data: JobData; opts: JobsOptions }[]>()
   for (const { id, name, payload, requestId, attempts } of rows) {
     const data = { outbox_id: id, payload, request_id: requestId, first_attempt: attempts + 1 }

@@ -12,13 +12,13 @@ interface Repeated {
 
 /** Something that runs in the background until it is closed. */
 export interface Background {
-  /** Resolves when the round at hand has ended; no other begins. */
+  /** Resolves when the current round has ended; no other begins. */
   close(): Promise<void>
 }
 
 /**
- * Runs a round at once, and again after each pause, until it is closed. A third of the pause is random, so that
- * processes do not march in step. The next round follows also a round that rejected, which is logged.
+ * Runs a round at once, and again after each pause, until it is closed. A third of the pause is random, so that processes
+ * do not run at the same moments. A rejected round is logged, and the next one follows.
  */
 export function repeat({ name, everyMs, round, log }: Repeated): Background {
   const stop = new AbortController()

@@ -1,21 +1,20 @@
 import { cases, outbox, sessions, type Transaction, videos } from '@playtherapy/schema'
 import { eq, sql } from 'drizzle-orm'
-import type { Announcement } from './catalogue.ts'
+import type { OutboxRow } from './catalogue.ts'
 
-/** Jobs that take minutes or hours, and are about a video. Therapists take turns with them. */
+/** Jobs about a video, which last minutes or hours. Therapists have turns for them. */
 const inTurns: readonly string[] = ['encode-video', 'transcribe-video']
 
-/** The video of an outbox row; null for a payload that was written by hand and has no such id. */
+/** The video of an outbox row; null for a payload without a valid id. */
 const videoId = sql`case when ${outbox.payload} ->> 'video_id' ~ '^[0-9]{1,9}$'
   then (${outbox.payload} ->> 'video_id')::int end`
 
 /**
- * The turn of each of these rows that is about a recording: its number, from 1, among the rows of the same name and
- * therapist that have not ended. It becomes the job's priority, and BullMQ runs the lowest first. So the first recording
- * of one therapist comes before the second of another, however many the other has uploaded. A row whose recording was
- * deleted has no turn: its job ends at once.
+ * The turns of those rows that are about a video: the number, from 1, among the rows of the same job and therapist that
+ * have not ended. It becomes the job's priority, and BullMQ runs the lowest first. So the first video of one therapist
+ * comes before the second of another. A row whose video was deleted has no turn: its job ends at once.
  */
-export async function turnsOf(tx: Transaction, rows: Announcement[]): Promise<Map<number, number>> {
+export async function turnsOf(tx: Transaction, rows: OutboxRow[]): Promise<Map<number, number>> {
   const ids = rows.filter(({ name }) => inTurns.includes(name)).map(({ id }) => id)
   if (ids.length === 0) return new Map()
   const open = tx.$with('open').as(

@@ -13,11 +13,11 @@ export type JobHandlers = { [N in JobName]: JobHandler<N> }
 export interface WorkerSettings {
   /** Its scheme chooses BullMQ's backend: one that postgres.ts or redis.ts knows. */
   queueUrl: string
-  /** Begins every key in Redis; `{playtherapy}` by default. */
+  /** Prefix of every key in Redis; `{playtherapy}` by default. */
   prefix?: string
   /** Where the outbox is. */
   database: Pick<OpenDatabase, 'db' | 'sql'>
-  /** Exactly one for each job of the catalogue. */
+  /** One for each job of the catalogue. */
   handlers: JobHandlers
   /** Called when a job is given up: its last attempt failed, or the error is permanent. */
   onFailed?: { [N in JobName]?: FailedHook<N> }
@@ -28,20 +28,19 @@ export interface WorkerSettings {
 
 export interface RunningWorker {
   /**
-   * For readiness: rejects when the queue does not answer, when the outbox cannot be published, or when jobs wait
-   * although this process has room for them. It takes several calls to see the last: a worker can be connected and
-   * consume nothing.
+   * For readiness: rejects when the queue does not respond, when the outbox cannot be published, or when jobs wait in
+   * several calls although this process has room for them, because a worker can be connected and consume nothing.
    */
   check(): Promise<void>
   /**
    * Begins no more jobs and lets the running ones end. After half of `deadlineMs` (5,000 by default) their signals
-   * fire; such jobs go back to waiting, and no attempt is used up. At the deadline it resolves in any case: another
-   * process finds a job stalled that ignores its signal. Closes the queue's connections, not the database.
+   * fire; such jobs wait again, without losing an attempt. At the deadline it resolves in any case; another process finds
+   * stalled jobs. Closes the queue's connections, but not the database.
    */
   close(deadlineMs?: number): Promise<void>
 }
 
-/** Throws unless every job has a handler and every handler a job: this is found at boot, not when the job comes. */
+/** Throws at boot unless every job has a handler and every handler a job. */
 function assertComplete(handlers: object): void {
   const given = Object.keys(handlers)
   const missing = jobNames.filter((name) => !given.includes(name))
@@ -51,8 +50,8 @@ function assertComplete(handlers: object): void {
 }
 
 /**
- * Starts everything a worker process does: it relays the outbox to BullMQ, runs the jobs, and announces lost ones again.
- * Rejects if handlers and jobs do not match, or if the queue or the database do not answer.
+ * Relays the outbox to BullMQ, runs the jobs, and announces lost ones again. Rejects if handlers and jobs do not match, or
+ * if the queue or the database do not respond.
  */
 export async function createWorker(settings: WorkerSettings): Promise<RunningWorker> {
   const { queueUrl, prefix, database, handlers, onFailed = {}, concurrency = {}, log } = settings
@@ -74,7 +73,7 @@ export async function createWorker(settings: WorkerSettings): Promise<RunningWor
       log,
     })
   try {
-    // Without its queue the process must not start; opened here, it is noticed now and not at the first job.
+    // The queues are opened here, so that the process does not start without them.
     for (const name of jobNames) queues.queue(name)
     await queues.ready()
     relay = await startRelay({ database, queues, log })
