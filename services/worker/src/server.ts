@@ -53,14 +53,9 @@ const worker = await createWorker({
     'analyse-script': createAnalyseFailed(db),
   },
 })
-const background = startBackground(
-  {
-    ...{ db, store, phase, transcribes: transcriber !== undefined, analyses: analyser !== undefined },
-    scratchDirectory: config.SCRATCH_DIRECTORY,
-    orphanGraceSeconds: config.ORPHAN_GRACE_SECONDS,
-  },
-  log,
-)
+const { SCRATCH_DIRECTORY: scratchDirectory, ORPHAN_GRACE_SECONDS: orphanGraceSeconds } = config
+const announcing = { transcribes: transcriber !== undefined, analyses: analyser !== undefined }
+const background = startBackground({ db, store, phase, ...announcing, scratchDirectory, orphanGraceSeconds }, log)
 const health = createHealthHost(
   {
     database: () => checkDatabase(db),
