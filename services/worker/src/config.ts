@@ -4,8 +4,10 @@ import { createFileStore, createS3Store, type ObjectStore } from '@playtherapy/o
 import {
   ConfigError,
   DatabaseSettings,
+  integer,
   LogSettings,
   loadConfig,
+  optionalText,
   QueueSettings,
   StoreSettings,
   s3From,
@@ -18,64 +20,49 @@ const gibibyte = 1024 ** 3
 
 export const ReconcileSettings = {
   PHASE: StoreSettings.PHASE,
-  ORPHAN_GRACE_SECONDS: Type.Integer({
-    default: 86_400,
-    minimum: 1,
-    description: 'Age at which an object that no row owns is removed',
-  }),
+  ORPHAN_GRACE_SECONDS: integer(86_400, 'Age at which an object that no row owns is removed', { minimum: 1 }),
 }
 
-const providerUrl = (description: string) =>
-  Type.Optional(Type.String({ pattern: '^https?://[^\\s?#@]*[^\\s?#@/]$', description }))
+const url = { pattern: '^https?://[^\\s?#@]*[^\\s?#@/]$' }
 
 export const WorkerConfig = Type.Object({
   ...DatabaseSettings,
   ...QueueSettings,
   ...LogSettings,
   ...ReconcileSettings,
-  TRANSCRIBER_URL: providerUrl(
+  TRANSCRIBER_URL: optionalText(
     'OpenAI-compatible server that writes scripts of recordings, such as `https://…/v1`; without it nothing is sent',
+    url,
   ),
-  TRANSCRIBER_API_KEY: Type.Optional(Type.String({ minLength: 1, description: 'Its bearer token' })),
-  TRANSCRIBER_MODEL: Type.Optional(
-    Type.String({ minLength: 1, description: 'The model to ask for; required with `TRANSCRIBER_URL`' }),
-  ),
-  ANALYSER_URL: providerUrl(
+  TRANSCRIBER_API_KEY: optionalText('Its bearer token'),
+  TRANSCRIBER_MODEL: optionalText('The model to ask for; required with `TRANSCRIBER_URL`'),
+  ANALYSER_URL: optionalText(
     'OpenAI-compatible server that writes reports of scripts, such as `https://…/v1`; without it nothing is sent',
+    url,
   ),
-  ANALYSER_API_KEY: Type.Optional(Type.String({ minLength: 1, description: 'Its bearer token' })),
-  ANALYSER_MODEL: Type.Optional(
-    Type.String({ minLength: 1, description: 'The model to ask for; required with `ANALYSER_URL`' }),
-  ),
+  ANALYSER_API_KEY: optionalText('Its bearer token'),
+  ANALYSER_MODEL: optionalText('The model to ask for; required with `ANALYSER_URL`'),
   HOST: Type.String({ default: '0.0.0.0', description: 'Address of the health routes' }),
-  PORT: Type.Integer({ default: 8080, minimum: 0, maximum: 65_535, description: 'Port of the health routes' }),
-  ENCODE_CONCURRENCY: Type.Integer({
-    default: 1,
+  PORT: integer(8080, 'Port of the health routes', { minimum: 0, maximum: 65_535 }),
+  ENCODE_CONCURRENCY: integer(1, 'Encodes at once in one worker; one already uses every core', {
     minimum: 1,
     maximum: availableParallelism(),
-    description: 'Encodes at once in one worker; one already uses every core',
   }),
-  ENCODE_STALL_SECONDS: Type.Integer({
-    default: 120,
-    minimum: 5,
-    description: 'An ffmpeg without progress for so long is killed',
-  }),
-  ENCODE_MEMORY_BYTES: Type.Integer({
-    default: 768 * mebibyte,
-    minimum: 64 * mebibyte,
-    description: 'Memory of one ffmpeg; 8K needs the default. A worker takes 256 MiB beside its encodes',
-  }),
-  RECORDING_MAX_SECONDS: Type.Integer({
-    default: 43_200,
+  ENCODE_STALL_SECONDS: integer(120, 'An ffmpeg without progress for so long is killed', { minimum: 5 }),
+  ENCODE_MEMORY_BYTES: integer(
+    768 * mebibyte,
+    'Memory of one ffmpeg; 8K needs the default. A worker takes 256 MiB beside its encodes',
+    { minimum: 64 * mebibyte },
+  ),
+  RECORDING_MAX_SECONDS: integer(43_200, 'Longest recording that is encoded, twelve hours', {
     minimum: 60,
     maximum: 1_800_000,
-    description: 'Longest recording that is encoded, twelve hours',
   }),
   SCRATCH_DIRECTORY: Type.String({
     default: join(tmpdir(), 'playtherapy-scratch'),
     description: 'Where a rendition is muxed before it is stored; on a disk, not in memory',
   }),
-  SCRATCH_MAX_BYTES: Type.Integer({ default: 10 * gibibyte, minimum: 1, description: 'Largest rendition' }),
+  SCRATCH_MAX_BYTES: integer(10 * gibibyte, 'Largest rendition', { minimum: 1 }),
   FFMPEG_PATH: Type.String({ default: 'ffmpeg', description: 'The ffmpeg program' }),
   FFPROBE_PATH: Type.String({ default: 'ffprobe', description: 'The ffprobe program' }),
 })
