@@ -361,9 +361,7 @@ export const idempotencyKeys = pgTable(
 )
 
 /** The one row that names this installation; the bucket that belongs to it carries the same name. */
-export const installation = pgTable('installation', {
-  id: uuid().primaryKey().defaultRandom(),
-})
+export const installation = pgTable('installation', { id: uuid().primaryKey().defaultRandom() })
 
 /** A deleted case or session whose objects must be removed. It has no foreign keys, because those rows are deleted. */
 export const erasures = pgTable('erasures', {

@@ -13,11 +13,7 @@ function isTimeZone(name: string): boolean {
 }
 
 // The same validator that checks requests, so that a service loads only one.
-const ajv = new Ajv({
-  ...ajvOptions,
-  allErrors: true,
-  formats: { 'time-zone': isTimeZone },
-})
+const ajv = new Ajv({ ...ajvOptions, allErrors: true, formats: { 'time-zone': isTimeZone } })
 
 /** The environment is not valid. `message` lists every fault by its variable, and no value. */
 export class ConfigError extends Error {

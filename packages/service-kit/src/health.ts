@@ -52,11 +52,7 @@ export function installHealth(host: FastifyInstance, checks: ReadyChecks, isFull
   host.get(
     '/health/ready',
     {
-      schema: {
-        tags: ['health'],
-        summary: 'The process can do its work',
-        response: { 200: Ready, 503: ErrorBody },
-      },
+      schema: { tags: ['health'], summary: 'The process can do its work', response: { 200: Ready, 503: ErrorBody } },
     },
     async (request) => {
       if (isFull()) throw new ApiError(503, 10, 'Not ready: as many requests wait as may', { retryAfter: 5 })

@@ -37,10 +37,7 @@ export async function serve({
     corsOrigins: config.CORS_ORIGINS.split(',').map((origin) => origin.trim()),
     logLevel: config.LOG_LEVEL,
     requestsPerMinute: config.REQUESTS_PER_MINUTE,
-    ready: {
-      database: () => checkDatabase(db),
-      ...(needsStore && { objects: () => store.check() }),
-    },
+    ready: { database: () => checkDatabase(db), ...(needsStore && { objects: () => store.check() }) },
     apps: app(db),
   })
   await host.listen({ host: config.HOST, port: config.PORT })

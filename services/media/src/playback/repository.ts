@@ -12,11 +12,7 @@ interface Row extends Record<string, unknown> {
 /** Returns a function that finds the current rendition of the caller's session, by a prepared statement. */
 export function findPlayable(db: Database) {
   const { placeholder } = sql
-  const caller = {
-    userId: placeholder('userId'),
-    caseId: placeholder('caseId'),
-    sessionId: placeholder('sessionId'),
-  }
+  const caller = { userId: placeholder('userId'), caseId: placeholder('caseId'), sessionId: placeholder('sessionId') }
   const find = statement<Row>(
     db,
     sql`select ${renditions.path}, ${renditions.size}::float8, ${renditions.etag},
