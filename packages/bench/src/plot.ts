@@ -10,14 +10,14 @@ const right = 90
 const rowHeight = 22
 const top = 44
 /** Bars end at this multiple of the target. */
-const widest = 2
+const mostTargets = 2
 
 /**
  * Draws each figure as a share of its target: a bar for the median, a line for the spread. If more is better, the share
  * is inverted, so that shorter bars are better everywhere.
  */
 export function drawFigures(figures: Figure[]): string {
-  const x = (share: number) => left + (Math.max(0, Math.min(share, widest)) / widest) * (width - left - right)
+  const x = (share: number) => left + (Math.max(0, Math.min(share, mostTargets)) / mostTargets) * (width - left - right)
   const rows = figures.map((figure, index) => {
     const { target, measured, spread } = figure
     const share = (value: number) => ('most' in target ? value / target.most : target.least / value)

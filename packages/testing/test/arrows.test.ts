@@ -46,7 +46,7 @@ t.test('rooms import one way', async (t) => {
     for (const wanted of importsOf(source)) {
       const room = /^@playtherapy\/([^/]+)/.exec(wanted)?.[1]
       const file = join(dirname(source.path), wanted)
-      // The version of everything stands at the root.
+      // The root's package.json has the version of everything.
       if (file === 'package.json') continue
       if (room && !mayImport(rooms, roomOf(source.path), room)) t.fail(`${source.path} imports ${wanted}`)
       if (wanted.startsWith('.') && roomOf(file) !== roomOf(source.path)) t.fail(`${source.path} imports ${wanted}`)

@@ -1,8 +1,8 @@
 import { errors } from '@playtherapy/service-kit'
 import { type Static, Type } from 'typebox'
 
-/** The client shows pages of this many entries. */
-const pageSize = 10
+/** The client shows a list in pages of ten. */
+const entriesPerPage = 10
 const largestInt4 = 2_147_483_647
 
 /** A whole number of any length. One out of range is refused later, with `errors.invalidRange` and not as invalid. */
@@ -25,7 +25,7 @@ export const ListQuery = Type.Object({
 })
 
 /** Returns how many pages `count` entries fill; an empty list has one page. */
-export const pages = (count: number) => Math.max(1, Math.ceil(count / pageSize))
+export const pages = (count: number) => Math.max(1, Math.ceil(count / entriesPerPage))
 
 /** Selects from a list, newest first: ids below `before`, without the first `offset` of them, at most `limit`. */
 export interface Range {

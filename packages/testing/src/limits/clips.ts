@@ -5,8 +5,8 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { crc32, createDeflate } from 'node:zlib'
 
-/** The side, in pixels, of the largest square picture that ffmpeg accepts (about 2^28 pixels). */
-const hugeSide = 16_000
+/** The side of the largest square picture that ffmpeg accepts (about 2^28 pixels). */
+const hugeSidePixels = 16_000
 
 function pngChunk(name: string, data: Buffer): Buffer {
   const body = Buffer.concat([Buffer.from(name, 'latin1'), data])
@@ -19,16 +19,16 @@ function pngChunk(name: string, data: Buffer): Buffer {
 /** Returns a black PNG of 16,000 by 16,000 pixels, which has three megabytes. */
 async function hugePng(): Promise<Buffer> {
   const deflate = createDeflate({ level: 1 })
-  const rows = Buffer.alloc((1 + hugeSide * 3) * 16)
+  const rows = Buffer.alloc((1 + hugeSidePixels * 3) * 16)
   const compressed: Buffer[] = []
   deflate.on('data', (chunk) => compressed.push(chunk))
-  for (let row = 0; row < hugeSide; row += 16) {
+  for (let row = 0; row < hugeSidePixels; row += 16) {
     if (!deflate.write(rows)) await new Promise((resolve) => deflate.once('drain', resolve))
   }
   await new Promise((resolve) => deflate.once('end', resolve).end())
   const header = Buffer.alloc(13)
-  header.writeUInt32BE(hugeSide, 0)
-  header.writeUInt32BE(hugeSide, 4)
+  header.writeUInt32BE(hugeSidePixels, 0)
+  header.writeUInt32BE(hugeSidePixels, 4)
   // The picture has 8 bits each of red, green and blue.
   header.set([8, 2, 0, 0, 0], 8)
   const signature = Buffer.from([0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a])

@@ -31,7 +31,7 @@ export interface Stage {
   processes: Record<ProgramName, LimitedProcess>
   /** Returns a new therapist with a valid token. */
   therapist(): Therapist
-  /** An attack that works by lasting goes on for this time. */
+  /** Attacks that keep requests open or repeat them last this long. */
   seconds: number
   sql: postgres.Sql
   bucket: S3Settings

@@ -1,6 +1,6 @@
 /**
- * `npm run soak -- --minutes N --json FILE`: therapists upload, save and delete at random while every part is killed in turn;
- * then everything acknowledged is verified. The exit code is 1 if anything is lost, duplicated, orphaned or stuck.
+ * `npm run soak -- --minutes N --json FILE`: therapists upload, save and delete at random while every part is killed
+ * in turn; then everything acknowledged is verified. Exits with 1 if anything is lost, duplicated, orphaned or stuck.
  */
 import { execFile } from 'node:child_process'
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'

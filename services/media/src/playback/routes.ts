@@ -23,7 +23,7 @@ const schema = {
 const bytes = { 'video/mp4': { schema: { type: 'string', format: 'binary' } } }
 const response = {
   200: { description: 'The whole recording', content: bytes },
-  206: { description: 'The range asked for', content: bytes },
+  206: { description: 'The requested range', content: bytes },
   304: { description: 'The client’s copy is still current', type: 'null' },
   416: ErrorBody,
   ...failures,

@@ -28,12 +28,12 @@ export interface FileBounds {
   /** The most bytes of the file. */
   limit: number
   /** The least bytes a second while we wait for the client, measured over `windowMs`. */
-  leastRate: number
+  leastBytesPerSecond: number
   windowMs: number
 }
 
-/** The slowest useful upload, in bytes a second: a GiB takes 18 hours. */
-export const leastRate = 16_384
+/** The slowest useful upload: a GiB takes 18 hours. */
+export const leastBytesPerSecond = 16_384
 
 /** Throws `errors.tooLarge` for a Content-Length over the limit, before a byte of the body is read. */
 export function refuseTooLong({ headers }: FastifyRequest, limit: number): void {
@@ -42,8 +42,8 @@ export function refuseTooLong({ headers }: FastifyRequest, limit: number): void 
 
 /**
  * Opens the one file of a multipart body, its part `file`; fields beside it are ignored. The connection of a body that
- * is too long, or slower than `leastRate`, is closed. Throws `errors.invalidInput` if the body is no multipart, has no
- * such part or a second one, or is cut short; bytes() throws the same.
+ * is too long or too slow is closed. Throws `errors.invalidInput` if the body is no multipart, has no such part or a
+ * second one, or is cut short; bytes() throws the same.
  */
 export async function openFilePart(request: FastifyRequest, bounds: FileBounds): Promise<FilePart> {
   if (!request.isMultipart()) throw fault(['header', 'content-type'], 'must be multipart/form-data')
@@ -85,9 +85,9 @@ const cleaned = (name = '') => Array.from(name.replace(/\p{C}/gu, '')).slice(0, 
  * Closes the connection of a body that is too long or too slow. The host's own idle timeout is turned off, since it
  * would count the time in which we wait for the object store.
  */
-function watch({ raw }: FastifyRequest, { limit, leastRate, windowMs }: FileBounds): void {
+function watch({ raw }: FastifyRequest, { limit, leastBytesPerSecond, windowMs }: FileBounds): void {
   raw.socket.setTimeout(0)
-  boundRate(raw, { windowMs, leastBytes: (leastRate * windowMs) / 1_000 }, () => raw.destroy())
+  boundRate(raw, { windowMs, leastBytes: (leastBytesPerSecond * windowMs) / 1_000 }, () => raw.destroy())
   let left = limit + frameBytes
   raw.on('data', (chunk: Buffer) => {
     left -= chunk.length

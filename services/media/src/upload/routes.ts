@@ -3,7 +3,7 @@ import { type IntakeResources, issuePresigned, SessionDeletedError, TooManyUrlsE
 import { StoreFailedError, UnsafeUploadsError } from '@playtherapy/object-store'
 import { bodyFailures, createShares, errors, failures, SessionParams } from '@playtherapy/service-kit'
 import type { FastifyInstance } from 'fastify'
-import { leastRate, multipartLimits, refuseTooLong } from './file-part.ts'
+import { leastBytesPerSecond, multipartLimits, refuseTooLong } from './file-part.ts'
 import { receiveUpload } from './receive.ts'
 import { newestVideo } from './repository.ts'
 import { Presigned, Uploaded, UploadForm, VideoState } from './schemas.ts'
@@ -22,16 +22,16 @@ const mostUploads = 64
 
 const route = { tags: ['video'], security: [{ token: [] }], params: SessionParams }
 
-/** The routes that upload a recording and tell its state, below the path of a session that the caller owns. */
+/** The routes that upload a recording and tell its state, below the path of a session of the caller. */
 export async function uploadRoutes(
   app: FastifyInstance,
-  { uploadLimit, uploadLeastRate = leastRate, uploadIdleMs = 60_000, ...resources }: UploadOptions,
+  { uploadLimit, uploadLeastRate = leastBytesPerSecond, uploadIdleMs = 60_000, ...resources }: UploadOptions,
 ): Promise<void> {
   app.removeAllContentTypeParsers()
   await app.register(multipart, { limits: multipartLimits })
 
   const shares = createShares(mostUploads)
-  const bounds = { limit: uploadLimit, leastRate: uploadLeastRate, windowMs: uploadIdleMs }
+  const bounds = { limit: uploadLimit, leastBytesPerSecond: uploadLeastRate, windowMs: uploadIdleMs }
   const uploads = new Set<Promise<void>>()
   // An upload that is aborted when the process closes still has to remove its row and object.
   app.addHook('onClose', () => Promise.allSettled(uploads))

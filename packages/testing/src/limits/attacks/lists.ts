@@ -33,7 +33,7 @@ export const listAttacks: Attack<Pick<Stage, 'therapist' | 'seconds' | 'sql'>>[]
   },
   {
     name: 'counts',
-    what: '16 counts of pages at once over the same, 200 characters of wildcards as keyword',
+    what: '16 counts of their pages at once, with 200 wildcard characters as keyword',
     async prepare(stage) {
       const hostile = await thousandDescriptions(stage)
       const keyword = encodeURIComponent('%_'.repeat(100))

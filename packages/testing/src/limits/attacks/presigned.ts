@@ -8,7 +8,7 @@ import type { Stage } from '../place.ts'
 
 const Presigned = Type.Object({ presigned_url: Type.String(), file_path: Type.String() })
 
-/** Where a presigned PUT goes: through the gateway, or to the store itself under the host that was signed. */
+/** The target of a presigned PUT: the gateway, or the store itself with the host that was signed. */
 type Way = 'gateway' | 'store'
 
 async function presigned(therapist: Therapist, session: string) {

@@ -1,7 +1,7 @@
 import { type Attack, insist, range, settled, videoState } from '../attack.ts'
 import type { ClipName } from '../clips.ts'
 
-/** A small recording has to be encoded or refused within this time. */
+/** A small recording has to be encoded or refused in this time. */
 const mostSeconds = 60
 
 /**
