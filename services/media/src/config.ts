@@ -16,17 +16,13 @@ export const MediaConfig = Type.Object({
   ...StoreSettings,
   ...LogSettings,
   ...UploadSettings,
-  UPLOAD_MIN_BYTES_PER_SECOND: Type.Integer({
-    default: leastBytesPerSecond,
-    minimum: 1,
-    description:
-      'An upload that is slower than this over a minute is aborted; time spent waiting for the object store is not counted',
-  }),
-  PLAYBACK_ACCEL_PREFIX: Type.Optional(
-    Type.String({
-      pattern: '^/([\\w-]+/)+$',
-      description:
-        'Internal location by which the nginx in front of this service reads recordings from the store itself: `/objects/` in `.docker/nginx.conf`; unset without such an nginx',
-    }),
+  UPLOAD_MIN_BYTES_PER_SECOND: integer(
+    leastBytesPerSecond,
+    'An upload that is slower than this over a minute is aborted; time spent waiting for the object store is not counted',
+    { minimum: 1 },
+  ),
+  PLAYBACK_ACCEL_PREFIX: optionalText(
+    'Internal location by which the nginx in front of this service reads recordings from the store itself: `/objects/` in `.docker/nginx.conf`; unset without such an nginx',
+    { pattern: '^/([\\w-]+/)+$' },
   ),
 })

@@ -8,7 +8,7 @@ import { createTurns } from './turns.ts'
 
 /** One process sends at most this many recordings at once; each holds up to half a MiB while its client is slow. */
 const mostPlaybacks = 1_024
-/** One therapist may have a 16th of them: a paused player costs the store what was read ahead for it. */
+/** One therapist's share is 1/16 of `mostPlaybacks`: 64. The store reads ahead for each of them, paused or not. */
 const playbackParts = 16
 /** At most this many reads of the store run at once; with more, a store serves each of them only more slowly. */
 const mostReads = 32
