@@ -2,8 +2,8 @@ import { randomBytes } from 'node:crypto'
 
 /**
  * The only place that composes object keys: from the phase, ids and a random part, never from a name that a person typed.
- * Database columns hold a key without its first folder; `inFolder` adds it. Ids are consecutive, so
- * 128 random bits keep anyone from guessing a key. Keys of older versions have none; they are read, swept and erased too.
+ * Database columns hold a key without its first folder; `inFolder` adds it. Ids are consecutive, so 128 random bits keep
+ * anyone from guessing a key. Keys of older versions have none; they are read, swept and erased too.
  */
 
 export type Folder = 'video' | 'script' | 'analyze_report'

@@ -37,8 +37,9 @@ export interface VersionSteps {
 
 /**
  * Saves a JSON document as a new version: a number is reserved in the database, the object is stored outside any
- * transaction, and the commit makes the version readable. Resolves when it is durable. A refusal and StoreFailedError leave
- * no object and no row. After any other error the commit may have happened; if not, the reaper removes what is left.
+ * transaction, and the commit makes the version readable. Resolves when it is durable. After a refusal or StoreFailedError
+ * object and row are removed. While the store is down, and after a commit whose result nobody knows, they stay until the
+ * reaper of the worker removes what was not committed.
  */
 export async function saveVersion(
   { db, store }: { db: Database; store: Pick<ObjectStore, 'put' | 'delete'> },

@@ -15,7 +15,7 @@ const labelCharacters = 40
 /**
  * Composes Korean syllables, which come in parts from a Mac, as a keyboard types them. A run of marks is composed thirty
  * at a time (stream-safe text format, UAX #15, section 13), because `normalize` needs time by the square of its length.
- * NUL separates the groups, since no stored text contains it.
+ * NUL separates the groups, because no stored text contains it.
  */
 export const compose = (text: string) =>
   text

@@ -13,7 +13,7 @@ import {
 import { and, eq, inArray, sql } from 'drizzle-orm'
 import type { Container } from '../ffmpeg/probe.ts'
 
-/** Time of a lease. The encode of a crashed worker begins again after it. */
+/** Time of a lease, which is renewed each second. The encode of a crashed worker begins again after it. */
 const leaseSeconds = 30
 
 const leaseUntil = sql`now() + make_interval(secs => ${leaseSeconds})`
