@@ -27,7 +27,7 @@ async function prepare(t: Test) {
   return { db, store, sessionId, stepsFor, left }
 }
 
-/** The same database, whose first answer to a transaction is lost on its way after the commit. */
+/** The same database, but the response to its first commit is lost. */
 const losingFirstAnswer = (db: Database): Database => {
   let lost = false
   return new Proxy(db, {
@@ -43,7 +43,7 @@ const losingFirstAnswer = (db: Database): Database => {
   })
 }
 
-t.test('a commit whose answer was lost is a save, and its object stays', async (t) => {
+t.test('a commit whose response was lost is a save, and its object stays', async (t) => {
   const { db, store, sessionId, stepsFor, left } = await prepare(t)
   const bytes = Buffer.from('{"scripts":[]}')
   const steps = stepsFor(bytes, (current) => current === 0)
@@ -52,7 +52,7 @@ t.test('a commit whose answer was lost is a save, and its object stays', async (
 
   const more = Buffer.from('{"scripts":[] }')
   const wanted = stepsFor(more)
-  // As the transcriber's job does: its script is wanted only while there is none of a person's.
+  // The transcriber's job does the same: its script is saved only while a person has saved none.
   const commit: typeof wanted.commit = async (tx, id, etag) => {
     const [session] = await tx.select().from(sessions).where(eq(sessions.id, sessionId)).for('no key update')
     const [current] = await tx
@@ -69,11 +69,11 @@ t.test('a commit whose answer was lost is a save, and its object stays', async (
   t.strictSame(await left(), { objects: 2, rows: ['1 stored', '2 stored'] })
 })
 
-t.test('a save is refused by what it returns, and nothing of it is left', async (t) => {
+t.test('a refused save returns the reason, and nothing of it remains', async (t) => {
   const { db, store, sessionId, stepsFor, left } = await prepare(t)
   const [one, two] = [Buffer.from('{"scripts":[]}'), Buffer.from('{"scripts":[] }')]
   const mayBeFirst = (current: number) => current === 0
-  /** Saves these bytes while another save goes all its way between the reservation and the commit. */
+  /** Saves these bytes while another save begins and ends between the reservation and the commit. */
   const overtaken = async (bytes: Buffer, mayFollow: (current: number) => boolean, other: Buffer) => {
     const steps = stepsFor(bytes, mayFollow)
     const put: typeof store.put = async (...given) => {

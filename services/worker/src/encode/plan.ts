@@ -3,7 +3,7 @@ import { largestPicture, threadsFor } from '../ffmpeg/limits.ts'
 import type { AudioStream, Probe, VideoStream } from '../ffmpeg/probe.ts'
 
 /** Most frames a second that count as 30: cameras state 30.02, and a rounded time base a little more. */
-const mostFrameRate = 31
+const mostFps = 31
 
 /** The sides of 1080p in pixels; the picture must fit in landscape or in portrait. */
 const [longSide, shortSide] = [1920, 1080]
@@ -29,7 +29,7 @@ const playableVideo = (video: VideoStream) =>
   video.rotation === 0 &&
   video.squarePixels &&
   !video.interlaced &&
-  video.frameRate <= mostFrameRate &&
+  video.frameRate <= mostFps &&
   video.width % 2 === 0 &&
   video.height % 2 === 0 &&
   fits(video)
@@ -59,11 +59,7 @@ export function plan({ video, audio }: Probe): Plan {
   }
   const threads = threadsFor(video)
   const remux = playableVideo(video)
-  const filters = [
-    ...(video.interlaced ? ['yadif'] : []),
-    ...scale,
-    ...(video.frameRate > mostFrameRate ? ['fps=30'] : []),
-  ]
+  const filters = [...(video.interlaced ? ['yadif'] : []), ...scale, ...(video.frameRate > mostFps ? ['fps=30'] : [])]
   const picture = remux
     ? ['-c:v', 'copy']
     : [
