@@ -1,9 +1,6 @@
 const padded = (value: number, digits: number) => String(Math.trunc(value)).padStart(digits, '0')
 
-/**
- * `HH:MM:SS` of milliseconds, rounded down, as in a session's length and a script's times. Hours have a third digit from
- * 100 on.
- */
+/** `HH:MM:SS` of milliseconds, rounded down; hours have a third digit from 100 on. */
 export const clockTime = (ms: number): string =>
   `${padded(ms / 3_600_000, 2)}:${padded((ms / 60_000) % 60, 2)}:${padded((ms / 1000) % 60, 2)}`
 

@@ -16,8 +16,5 @@ export interface JobPayloads {
 
 export type JobName = keyof JobPayloads
 
-/**
- * Seconds after which the objects of a deleted case or session are removed again: presigned URLs from before have expired
- * by then, and their uploads have ended.
- */
+/** Time until deleted objects are removed once more: uploads to earlier presigned URLs have ended by then. */
 export const lastSweepSeconds = 25 * 3_600
