@@ -4,7 +4,10 @@ import type { S3Settings } from '@playtherapy/object-store'
 /** Returns an SDK client for the bucket with the settings of our own. */
 export const directClient = ({ endpoint = '', region, forcePathStyle, ...credentials }: S3Settings) =>
   new S3Client({
-    ...{ endpoint, region, forcePathStyle, credentials },
+    endpoint,
+    region,
+    forcePathStyle,
+    credentials,
     requestChecksumCalculation: 'WHEN_REQUIRED',
     responseChecksumValidation: 'WHEN_REQUIRED',
   })

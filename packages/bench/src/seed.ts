@@ -37,14 +37,19 @@ export async function addRendition(
     const [video] = await db
       .insert(videos)
       .values({
-        ...{ sessionId, state: 'encoded', size: 1, etag: '"o"', container: 'mp4', storedAt: new Date() },
+        sessionId,
+        state: 'encoded',
+        size: 1,
+        etag: '"o"',
+        container: 'mp4',
+        storedAt: new Date(),
         path: `LOCAL/bench/${sessionId}/original.mp4`,
       })
       .returning()
     if (!video) throw new Error('no video')
     const [rendition] = await db
       .insert(renditions)
-      .values({ ...{ sessionId, videoId: video.id, path, ...stored }, durationMs: 1, width: 2, height: 2 })
+      .values({ sessionId, videoId: video.id, path, ...stored, durationMs: 1, width: 2, height: 2 })
       .returning()
     if (!rendition) throw new Error('no rendition')
     await db.update(sessions).set({ videoId: video.id, renditionId: rendition.id }).where(eq(sessions.id, sessionId))

@@ -56,11 +56,18 @@ for (const backend of queueBackends)
       execArgv: nodeOptions,
       env: {
         ...process.env,
-        ...{ DATABASE_URL: database.url, QUEUE_URL: queue.url, QUEUE_PREFIX: queue.prefix },
-        ...{ FILE_STORE_DIRECTORY: directory, HOST: '127.0.0.1', PORT: '0', LOG_LEVEL: 'silent' },
-        ...{ SCRATCH_DIRECTORY: join(folder, 'scratch') },
-        ...{ TRANSCRIBER_URL: transcriber.url, TRANSCRIBER_MODEL: 'ears' },
-        ...{ ANALYSER_URL: transcriber.url, ANALYSER_MODEL: 'judge' },
+        DATABASE_URL: database.url,
+        QUEUE_URL: queue.url,
+        QUEUE_PREFIX: queue.prefix,
+        FILE_STORE_DIRECTORY: directory,
+        HOST: '127.0.0.1',
+        PORT: '0',
+        LOG_LEVEL: 'silent',
+        SCRATCH_DIRECTORY: join(folder, 'scratch'),
+        TRANSCRIBER_URL: transcriber.url,
+        TRANSCRIBER_MODEL: 'ears',
+        ANALYSER_URL: transcriber.url,
+        ANALYSER_MODEL: 'judge',
       },
     })
     t.teardown(() => worker.kill('SIGKILL'))

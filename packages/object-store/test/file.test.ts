@@ -89,8 +89,13 @@ t.test('only the owner can read what is stored, whatever the umask', async (t) =
   const [temporary = ''] = Object.keys(midway).filter((path) => path.startsWith('.unfinished/'))
   t.strictSame(midway, { '.': 0o700, '.unfinished': 0o700, [temporary]: 0o600 }, 'from the first byte')
   t.strictSame(await modesOf(parent), {
-    ...{ '.': 0o700, made: 0o700, 'made/here': 0o700, 'made/here/.unfinished': 0o700 },
-    ...{ 'made/here/a': 0o700, 'made/here/a/b': 0o700, 'made/here/a/b/1.mp4': 0o600 },
+    '.': 0o700,
+    made: 0o700,
+    'made/here': 0o700,
+    'made/here/.unfinished': 0o700,
+    'made/here/a': 0o700,
+    'made/here/a/b': 0o700,
+    'made/here/a/b/1.mp4': 0o600,
   })
 })
 

@@ -37,7 +37,10 @@ export async function testBucket(corsOrigins = ['http://localhost:3000']): Promi
 export function bucketClient(t: Teardown, { region, endpoint = '', ...settings }: S3Settings): S3Client {
   const { accessKeyId, secretAccessKey } = settings
   const client = new S3Client({
-    ...{ region, endpoint, forcePathStyle: true, credentials: { accessKeyId, secretAccessKey } },
+    region,
+    endpoint,
+    forcePathStyle: true,
+    credentials: { accessKeyId, secretAccessKey },
     requestChecksumCalculation: 'WHEN_REQUIRED',
   })
   t.teardown(() => client.destroy())

@@ -37,7 +37,11 @@ async function startServices(t: Teardown) {
     if (!container) throw new Error(`docker-compose.yml has no service ${name}`)
     const cgroup = await openCgroup(name, container).catch(() => openGauge(container))
     const started = await startLimited({
-      ...{ name, cgroup, memoryBytes: container.memoryBytes, file: programPath(name), port: await freePort() },
+      name,
+      cgroup,
+      memoryBytes: container.memoryBytes,
+      file: programPath(name),
+      port: await freePort(),
       environment: {
         ...container.environment,
         DATABASE_URL: url,

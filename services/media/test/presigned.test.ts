@@ -70,7 +70,8 @@ for (const backend of storeBackends) {
 t.test('a session may have a hundred unused URLs', async (t) => {
   const media = await testMedia(t, { store: await reachable(t, 'file') })
   const values = Array.from({ length: 100 }, (_, index) => ({
-    ...{ sessionId: media.sessionId, state: 'presigned' as const },
+    sessionId: media.sessionId,
+    state: 'presigned' as const,
     path: `LOCAL/${index}`,
   }))
   await media.db.insert(videos).values(values)

@@ -67,7 +67,12 @@ export async function addRendition(media: Place, bytes: Buffer, store: ObjectSto
   const [video] = await db
     .insert(videos)
     .values({
-      ...{ sessionId, state: 'encoded', size: 9, etag: '"o"', container: 'mp4', storedAt: new Date() },
+      sessionId,
+      state: 'encoded',
+      size: 9,
+      etag: '"o"',
+      container: 'mp4',
+      storedAt: new Date(),
       path: `LOCAL/${caseId}/${sessionId}/${await db.$count(videos)}.mp4`,
     })
     .returning()
@@ -79,7 +84,7 @@ export async function addRendition(media: Place, bytes: Buffer, store: ObjectSto
   const { size, etag } = await store.put(`video/${path}`, body(), { contentType: 'video/mp4' })
   const [rendition] = await db
     .insert(renditions)
-    .values({ ...{ sessionId, videoId: video.id, path, size, etag }, durationMs: 1, width: 2, height: 2 })
+    .values({ sessionId, videoId: video.id, path, size, etag, durationMs: 1, width: 2, height: 2 })
     .returning()
   if (!rendition) throw new Error('no rendition')
   await db.update(sessions).set({ videoId: video.id, renditionId: rendition.id }).where(eq(sessions.id, sessionId))

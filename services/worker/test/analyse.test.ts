@@ -189,9 +189,16 @@ for (const backend of queueBackends) {
       execArgv: nodeOptions,
       env: {
         ...process.env,
-        ...{ DATABASE_URL: database.url, QUEUE_URL: queue.url, QUEUE_PREFIX: queue.prefix },
-        ...{ FILE_STORE_DIRECTORY: objectsFolder, HOST: '127.0.0.1', PORT: '0', LOG_LEVEL: 'silent' },
-        ...{ ANALYSER_URL: analyser.url, ANALYSER_MODEL: analyser.model, ANALYSER_API_KEY: analyser.apiKey },
+        DATABASE_URL: database.url,
+        QUEUE_URL: queue.url,
+        QUEUE_PREFIX: queue.prefix,
+        FILE_STORE_DIRECTORY: objectsFolder,
+        HOST: '127.0.0.1',
+        PORT: '0',
+        LOG_LEVEL: 'silent',
+        ANALYSER_URL: analyser.url,
+        ANALYSER_MODEL: analyser.model,
+        ANALYSER_API_KEY: analyser.apiKey,
       },
     })
     t.teardown(() => worker.kill('SIGKILL'))

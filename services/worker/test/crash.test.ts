@@ -57,7 +57,9 @@ async function prepare(t: Test, backend: QueueBackend) {
           FILE_STORE_DIRECTORY: objects,
           SCRATCH_DIRECTORY: scratch,
         },
-        ...{ HOST: '127.0.0.1', PORT: '0', LOG_LEVEL: 'silent' },
+        HOST: '127.0.0.1',
+        PORT: '0',
+        LOG_LEVEL: 'silent',
       },
     })
     t.teardown(() => worker.kill('SIGKILL'))

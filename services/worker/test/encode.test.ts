@@ -24,16 +24,22 @@ interface Input {
 const inputs: Record<string, Input> = {
   'MP4 with its index at the end': {
     file: () => make('end.mp4', ...picture('320x240'), ...sound(), ...h264, ...aac),
-    ...{ container: 'mp4', width: 320, height: 240 },
+    container: 'mp4',
+    width: 320,
+    height: 240,
   },
   'MP4 with its index in front': {
     file: () => make('front.mp4', ...picture('320x240'), ...sound(), ...h264, ...aac, '-movflags', '+faststart'),
-    ...{ container: 'mp4', width: 320, height: 240 },
+    container: 'mp4',
+    width: 320,
+    height: 240,
   },
   'fragmented MP4': {
     file: () =>
       make('frag.mp4', ...picture('320x240'), ...sound(), ...h264, ...aac, '-movflags', 'frag_keyframe+empty_moov'),
-    ...{ container: 'mp4', width: 320, height: 240 },
+    container: 'mp4',
+    width: 320,
+    height: 240,
   },
   'MOV, HEVC, held upright': {
     file: async () =>
@@ -52,11 +58,15 @@ const inputs: Record<string, Input> = {
           ...aac,
         ),
       ),
-    ...{ container: 'mp4', width: 360, height: 640 },
+    container: 'mp4',
+    width: 360,
+    height: 640,
   },
   'H.264 held upright': {
     file: async () => turned('turned.mp4', await make('flat.mp4', ...picture('640x360'), ...sound(), ...h264, ...aac)),
-    ...{ container: 'mp4', width: 360, height: 640 },
+    container: 'mp4',
+    width: 360,
+    height: 640,
   },
   'WebM, VP9 and Opus': {
     file: () =>
@@ -73,15 +83,21 @@ const inputs: Record<string, Input> = {
         '-c:a',
         'libopus',
       ),
-    ...{ container: 'matroska', width: 320, height: 240 },
+    container: 'matroska',
+    width: 320,
+    height: 240,
   },
   'Matroska with H.264': {
     file: () => make('a.mkv', ...picture('320x240'), ...sound(), ...h264, ...aac),
-    ...{ container: 'matroska', width: 320, height: 240 },
+    container: 'matroska',
+    width: 320,
+    height: 240,
   },
   'MPEG-TS': {
     file: () => make('a.ts', ...picture('320x240'), ...sound(), ...h264, ...aac),
-    ...{ container: 'mpegts', width: 320, height: 240 },
+    container: 'mpegts',
+    width: 320,
+    height: 240,
   },
   'MPEG-TS, interlaced MPEG-2': {
     file: () =>
@@ -100,7 +116,9 @@ const inputs: Record<string, Input> = {
         '-c:a',
         'mp2',
       ),
-    ...{ container: 'mpegts', width: 768, height: 576 },
+    container: 'mpegts',
+    width: 768,
+    height: 576,
   },
   'variable frame rate': {
     file: () =>
@@ -115,7 +133,9 @@ const inputs: Record<string, Input> = {
         ...h264,
         ...aac,
       ),
-    ...{ container: 'matroska', width: 320, height: 240 },
+    container: 'matroska',
+    width: 320,
+    height: 240,
   },
   'odd sides': {
     file: () =>
@@ -131,7 +151,9 @@ const inputs: Record<string, Input> = {
         'yuv444p',
         ...aac,
       ),
-    ...{ container: 'matroska', width: 320, height: 240 },
+    container: 'matroska',
+    width: 320,
+    height: 240,
   },
   '10 bit': {
     file: () =>
@@ -147,31 +169,50 @@ const inputs: Record<string, Input> = {
         'yuv420p10le',
         ...aac,
       ),
-    ...{ container: 'mp4', width: 320, height: 240 },
+    container: 'mp4',
+    width: 320,
+    height: 240,
   },
   '60 frames a second': {
     file: () => make('sixty.mp4', ...picture('320x240', 2, 60), ...sound(), ...h264, ...aac),
-    ...{ container: 'mp4', width: 320, height: 240 },
+    container: 'mp4',
+    width: 320,
+    height: 240,
   },
   'no sound': {
     file: () => make('silent.mp4', ...picture('320x240'), ...h264),
-    ...{ container: 'mp4', width: 320, height: 240, sound: false },
+    container: 'mp4',
+    width: 320,
+    height: 240,
+    sound: false,
   },
   'five channels': {
     file: () => make('five.mp4', ...picture('320x240'), ...sound(2, '5.0'), ...h264, ...aac),
-    ...{ container: 'mp4', width: 320, height: 240 },
+    container: 'mp4',
+    width: 320,
+    height: 240,
   },
   '4K': {
     file: () => make('4k.mp4', ...picture('3840x2160', 1, 10), ...sound(1), ...h264, ...aac),
-    ...{ container: 'mp4', width: 1920, height: 1080, seconds: 1 },
+    container: 'mp4',
+    width: 1920,
+    height: 1080,
+    seconds: 1,
   },
   'one second': {
     file: () => make('one.mp4', ...picture('320x240', 1), ...sound(1), ...h264, ...aac),
-    ...{ container: 'mp4', width: 320, height: 240, seconds: 1 },
+    container: 'mp4',
+    width: 320,
+    height: 240,
+    seconds: 1,
   },
   'two hours of a still': {
     file: () => make('long.mp4', '-f', 'lavfi', '-i', 'color=size=64x64:rate=1:duration=7200', ...h264),
-    ...{ container: 'mp4', width: 64, height: 64, seconds: 7200, sound: false },
+    container: 'mp4',
+    width: 64,
+    height: 64,
+    seconds: 7200,
+    sound: false,
   },
 }
 

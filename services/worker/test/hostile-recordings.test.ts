@@ -63,8 +63,16 @@ t.test('what takes more work than its size explains is broken off', async (t) =>
   const output = await openScratchFile(folder)
   t.teardown(() => output.close())
   const encoding = runFfmpeg({
-    ...{ ffmpegPath: 'ffmpeg', input: source.input, container: 'mp4', signal: never, seconds: 4, onProgress() {} },
-    ...{ stallSeconds: 30, maxBytes: 1024 ** 3, maxSeconds: 3_600, memoryBytes: 768 * 1024 ** 2 },
+    ffmpegPath: 'ffmpeg',
+    input: source.input,
+    container: 'mp4',
+    signal: never,
+    seconds: 4,
+    onProgress() {},
+    stallSeconds: 30,
+    maxBytes: 1024 ** 3,
+    maxSeconds: 3_600,
+    memoryBytes: 768 * 1024 ** 2,
     // As if the recording were so small that a single CPU second remains.
     size: -119 * 256,
     threads: { decoder: 1, filter: 1 },

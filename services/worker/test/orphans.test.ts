@@ -21,8 +21,14 @@ for (const backend of storeBackends) {
       .returning()
     const [one, two] = [encoding?.id, encoded?.id]
     await db.insert(renditions).values({
-      ...{ sessionId, videoId: two ?? 0, path: `LOCAL/1/1/encoded_${two}-1.mp4`, size: 5, etag: '"1"' },
-      ...{ durationMs: 1, width: 1, height: 1 },
+      sessionId,
+      videoId: two ?? 0,
+      path: `LOCAL/1/1/encoded_${two}-1.mp4`,
+      size: 5,
+      etag: '"1"',
+      durationMs: 1,
+      width: 1,
+      height: 1,
     })
     const sound = { videoId: two ?? 0, path: `LOCAL/1/1/audio_${two}-1.m4a`, size: 5, etag: '"1"' }
     await db.insert(audioRenditions).values(sound)

@@ -80,10 +80,18 @@ t.test('no statement on a timer reads a whole table', async (t) => {
     execArgv: nodeOptions,
     env: {
       ...process.env,
-      ...{ DATABASE_URL: url, QUEUE_URL: url, HOST: '127.0.0.1', PORT: '0', LOG_LEVEL: 'silent' },
-      ...{ FILE_STORE_DIRECTORY: objects, SCRATCH_DIRECTORY: join(directory, 'scratch'), ORPHAN_GRACE_SECONDS: '1' },
-      ...{ TRANSCRIBER_URL: 'http://127.0.0.1:1/v1', TRANSCRIBER_MODEL: 'ears' },
-      ...{ ANALYSER_URL: 'http://127.0.0.1:1/v1', ANALYSER_MODEL: 'judge' },
+      DATABASE_URL: url,
+      QUEUE_URL: url,
+      HOST: '127.0.0.1',
+      PORT: '0',
+      LOG_LEVEL: 'silent',
+      FILE_STORE_DIRECTORY: objects,
+      SCRATCH_DIRECTORY: join(directory, 'scratch'),
+      ORPHAN_GRACE_SECONDS: '1',
+      TRANSCRIBER_URL: 'http://127.0.0.1:1/v1',
+      TRANSCRIBER_MODEL: 'ears',
+      ANALYSER_URL: 'http://127.0.0.1:1/v1',
+      ANALYSER_MODEL: 'judge',
     },
   })
   t.teardown(() => worker.kill('SIGKILL'))

@@ -8,7 +8,10 @@ import { onlyHandler, silent } from '../jobs.ts'
 const { PORT, QUEUE_URL = '', QUEUE_PREFIX = '' } = process.env
 const database = openDatabase({ url: process.argv[2] ?? '', max: 4, applicationName: 'sleeper' })
 const worker = await createWorker({
-  ...{ queueUrl: QUEUE_URL, prefix: QUEUE_PREFIX, database, log: silent },
+  queueUrl: QUEUE_URL,
+  prefix: QUEUE_PREFIX,
+  database,
+  log: silent,
   handlers: onlyHandler(() => sleep(200)),
   concurrency: { 'delete-superseded': 1 },
 })

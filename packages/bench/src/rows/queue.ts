@@ -25,7 +25,10 @@ export const queue: Row = {
     const service = openDatabase({ url, max: 8, applicationName: 'bench' })
     let seen = (_: number) => {}
     const worker = await createWorker({
-      ...{ queueUrl: redis, prefix: '{bench}', database, log: silent },
+      queueUrl: redis,
+      prefix: '{bench}',
+      database,
+      log: silent,
       handlers: onlyHandler(async ({ session_id }) => seen(session_id)),
       concurrency: { 'delete-superseded': concurrency },
     })

@@ -110,7 +110,10 @@ export async function faultPlace(t: Teardown, { queue = 'redis', queueUrl, datab
       'content-type': `multipart/form-data; boundary=${boundary}`,
     }
     const answer = await fetch(media.url + pathOf(session), {
-      ...{ method: 'POST', headers, body: ReadableStream.from(body()), duplex: 'half' },
+      method: 'POST',
+      headers,
+      body: ReadableStream.from(body()),
+      duplex: 'half',
       signal: AbortSignal.timeout(recoveryMs),
     }).catch(() => undefined)
     await answer?.text().catch(() => undefined)

@@ -144,7 +144,11 @@ export async function startPlace(programs: string): Promise<Place> {
         url: nginx.url,
         processes,
         therapist: () => createTherapist(nginx.url, ++users, jwtSecret),
-        ...{ seconds, sql, bucket, clips, scratch },
+        seconds,
+        sql,
+        bucket,
+        clips,
+        scratch,
         gateway: { memoryBytes: limits.memoryBytes, oomKills: group.oomKills, peakBytes: group.peakBytes },
         close: closeStage,
       }

@@ -36,7 +36,9 @@ export async function watch(stage: Stage, { therapist, session, uploads }: Home)
   const errand: Errand = {
     url: stage.url,
     services: { contents: contents.url, media: media.url, script: script.url },
-    ...{ authorization: therapist.authorization, session, uploads },
+    authorization: therapist.authorization,
+    session,
+    uploads,
     clip: Buffer.from(await stage.clips.get('small.mp4')).toString('base64'),
   }
   child.send(errand)

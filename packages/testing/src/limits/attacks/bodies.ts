@@ -46,7 +46,9 @@ const dripping = (text: string): NonNullable<Hold['drip']> => {
 
 const mebibyte = 1_048_576
 const unfinished = {
-  ...{ method: 'POST', path: '/case', headers: { ...json, 'content-length': mebibyte } },
+  method: 'POST',
+  path: '/case',
+  headers: { ...json, 'content-length': mebibyte },
   start: [Buffer.alloc(mebibyte - 1, ' ')],
 }
 
@@ -100,8 +102,11 @@ export const bodyAttacks: BodyAttack[] = [
   ),
   unending('unfinished-json', '350 JSON bodies of 1 MiB, each without its last byte', { ...unfinished, count: 350 }),
   unending('unfinished-scripts', '40 scripts of 19 MB, each without its end', {
-    ...{ method: 'POST', path: '/script', headers: { ...form, 'content-length': 19_500_000 } },
-    ...{ start: [formStart, Buffer.alloc(19_000_000, 'a')], count: 40 },
+    method: 'POST',
+    path: '/script',
+    headers: { ...form, 'content-length': 19_500_000 },
+    start: [formStart, Buffer.alloc(19_000_000, 'a')],
+    count: 40,
   }),
   {
     name: 'unfinished-crowd',
