@@ -84,8 +84,7 @@ t.test('--ephemeral takes a fresh private folder and leaves nothing', async (t) 
   )
 })
 
-t.test("another user's folder is not used", async (t) => {
-  if (!isRoot) return t.pass('only root can make one')
+t.test("another user's folder is not used", { skip: !isRoot && 'only root can make one' }, async (t) => {
   const folder = await openFolder(t)
   const planted = join(folder, 'data')
   await mkdir(planted)

@@ -1,19 +1,13 @@
 import { createHash, randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { mkdtemp, readdir, readlink, rm } from 'node:fs/promises'
-import { Agent, createServer, request as openRequest } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { storeBackends, testBucket } from '@playtherapy/testing'
+import { storeBackends } from '@playtherapy/testing'
 import t, { type Test } from 'tap'
-import {
-  createFileStore,
-  createS3Store,
-  ObjectChangedError,
-  ObjectMissingError,
-  type ObjectStore,
-} from '../src/index.ts'
+import { createFileStore, ObjectChangedError, ObjectMissingError, type ObjectStore } from '../src/index.ts'
+import { readsThroughProxy } from './support.ts'
 
 interface Counted {
   store: ObjectStore
@@ -34,30 +28,11 @@ async function countedFiles(t: Test): Promise<Counted> {
 }
 
 async function countedReads(t: Test): Promise<Counted> {
-  const settings = await testBucket()
-  const agent = new Agent({ keepAlive: true })
   const answers = new Set<{ destroy(): unknown }>()
-  const server = createServer(({ method, url, headers }, response) => {
+  const { reading, writing } = await readsThroughProxy(t, (_request, response) => {
     answers.add(response)
     response.once('close', () => answers.delete(response))
-    const forward = openRequest(`${settings.endpoint}${url}`, { method, headers, agent }, (answer) => {
-      response.writeHead(answer.statusCode ?? 500, answer.headers)
-      answer.on('error', () => response.destroy()).pipe(response)
-    })
-    forward.on('error', () => response.destroy()).end()
-    response.once('close', () => forward.destroy())
-  }).listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const address = server.address()
-  if (!address || typeof address === 'string') throw new Error('no port')
-  const reading = createS3Store({ ...settings, endpoint: `http://127.0.0.1:${address.port}` })
-  const writing = createS3Store(settings)
-  t.teardown(() => {
-    reading.close()
-    writing.close()
-    server.close()
-    server.closeAllConnections()
-    agent.destroy()
+    return false
   })
   const cut = () => answers.forEach((answer) => void answer.destroy())
   return { store: { ...writing, get: reading.get }, held: async () => answers.size, cut }

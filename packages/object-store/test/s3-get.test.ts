@@ -1,42 +1,24 @@
-import { once } from 'node:events'
-import { Agent, createServer, request as openRequest, type ServerResponse } from 'node:http'
+import type { ServerResponse } from 'node:http'
 import { text } from 'node:stream/consumers'
-import { storeBackends, testBucket } from '@playtherapy/testing'
+import { storeBackends } from '@playtherapy/testing'
 import t, { type Test } from 'tap'
-import { createS3Store, ObjectChangedError, ObjectMissingError } from '../src/index.ts'
+import { ObjectChangedError, ObjectMissingError } from '../src/index.ts'
+import { readsThroughProxy } from './support.ts'
 
 const skip = storeBackends.includes('s3') ? false : 'there is no S3 server here'
 const contentType = 'video/mp4'
 
 /** A store whose reads get the next of `faults` as their response, and the server's when none is left. */
 async function faultyReads(t: Test) {
-  const settings = await testBucket()
-  const agent = new Agent({ keepAlive: true })
   const faults: ((response: ServerResponse) => unknown)[] = []
   const urls: string[] = []
-  const server = createServer(({ method, url = '', headers }, response) => {
+  const stores = await readsThroughProxy(t, ({ url = '' }, response) => {
     urls.push(url)
     const fault = faults.shift()
-    if (fault) return fault(response)
-    const forward = openRequest(`${settings.endpoint}${url}`, { method, headers, agent }, (answer) => {
-      response.writeHead(answer.statusCode ?? 500, answer.headers)
-      answer.pipe(response)
-    })
-    forward.on('error', () => response.destroy()).end()
-  }).listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const address = server.address()
-  if (!address || typeof address === 'string') throw new Error('no port')
-  const reading = createS3Store({ ...settings, endpoint: `http://127.0.0.1:${address.port}` })
-  const writing = createS3Store(settings)
-  t.teardown(() => {
-    reading.close()
-    writing.close()
-    server.close()
-    server.closeAllConnections()
-    agent.destroy()
+    fault?.(response)
+    return fault !== undefined
   })
-  return { reading, writing, faults, urls }
+  return { ...stores, faults, urls }
 }
 
 const answering =
