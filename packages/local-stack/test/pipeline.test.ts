@@ -1,4 +1,4 @@
-import { execFile, fork } from 'node:child_process'
+import { execFile } from 'node:child_process'
 import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -6,10 +6,10 @@ import { text } from 'node:stream/consumers'
 import { promisify } from 'node:util'
 import { mediaApp } from '@playtherapy/media/app'
 import { createFileStore } from '@playtherapy/object-store'
-import { nodeOptions, programPath } from '@playtherapy/programs'
 import { reportVersions, scriptVersions, sessions } from '@playtherapy/schema'
 import {
   disagreements,
+  forkWorker,
   queueBackends,
   seedSession,
   testDatabase,
@@ -52,25 +52,17 @@ for (const backend of queueBackends)
       response.end(JSON.stringify(answers[url ?? '']))
     })
     const queue = testQueue(t, backend, database.url)
-    const worker = fork(programPath('worker'), [], {
-      execArgv: nodeOptions,
-      env: {
-        ...process.env,
-        DATABASE_URL: database.url,
-        QUEUE_URL: queue.url,
-        QUEUE_PREFIX: queue.prefix,
-        FILE_STORE_DIRECTORY: directory,
-        HOST: '127.0.0.1',
-        PORT: '0',
-        LOG_LEVEL: 'silent',
-        SCRATCH_DIRECTORY: join(folder, 'scratch'),
-        TRANSCRIBER_URL: transcriber.url,
-        TRANSCRIBER_MODEL: 'ears',
-        ANALYSER_URL: transcriber.url,
-        ANALYSER_MODEL: 'judge',
-      },
+    forkWorker(t, {
+      DATABASE_URL: database.url,
+      QUEUE_URL: queue.url,
+      QUEUE_PREFIX: queue.prefix,
+      FILE_STORE_DIRECTORY: directory,
+      SCRATCH_DIRECTORY: join(folder, 'scratch'),
+      TRANSCRIBER_URL: transcriber.url,
+      TRANSCRIBER_MODEL: 'ears',
+      ANALYSER_URL: transcriber.url,
+      ANALYSER_MODEL: 'judge',
     })
-    t.teardown(() => worker.kill('SIGKILL'))
 
     const upload = async (bytes: Buffer) => {
       const { caseId, sessionId } = await seedSession(db, 7)

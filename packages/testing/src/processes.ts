@@ -1,8 +1,9 @@
-import { type ChildProcess, spawn } from 'node:child_process'
+import { type ChildProcess, fork, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { freePort } from '@playtherapy/embedded-postgres'
 import { nodeOptions, type Program, programPath } from '@playtherapy/programs'
+import type { Teardown } from './database.ts'
 
 /** A process has to start within this time, beside other tests on two slow cores. */
 const startMs = 180_000
@@ -56,4 +57,14 @@ export async function ownProcess(program: Program, env: NodeJS.ProcessEnv): Prom
       }
     },
   }
+}
+
+/** Starts a bundled worker, which ends with the test that starts it, or when we exit. */
+export function forkWorker(t: Teardown, env: NodeJS.ProcessEnv): ChildProcess {
+  const worker = fork(programPath('worker'), [], {
+    execArgv: nodeOptions,
+    env: { ...process.env, HOST: '127.0.0.1', PORT: '0', LOG_LEVEL: 'silent', ...env },
+  })
+  t.teardown(() => worker.kill('SIGKILL'))
+  return worker
 }

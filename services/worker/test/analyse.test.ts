@@ -1,4 +1,3 @@
-import { fork } from 'node:child_process'
 import { mkdtemp, rm } from 'node:fs/promises'
 import type { ServerResponse } from 'node:http'
 import { tmpdir } from 'node:os'
@@ -6,9 +5,8 @@ import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { PermanentError } from '@playtherapy/jobs'
 import { createFileStore } from '@playtherapy/object-store'
-import { nodeOptions, programPath } from '@playtherapy/programs'
 import { cases, outbox, reportVersions, scriptVersions, sessions } from '@playtherapy/schema'
-import { queueBackends, seedSession, testDatabase, testQueue, until } from '@playtherapy/testing'
+import { forkWorker, queueBackends, seedSession, testDatabase, testQueue, until } from '@playtherapy/testing'
 import { failures, say, startProvider, status } from '@playtherapy/testing/provider'
 import { reportSteps, saveVersion } from '@playtherapy/versions'
 import { eq } from 'drizzle-orm'
@@ -185,23 +183,15 @@ for (const backend of queueBackends) {
     const { database, objectsFolder, scriptId, look } = await prepare(t)
     const { analyser } = await startProvider(t, good)
     const queue = testQueue(t, backend, database.url)
-    const worker = fork(programPath('worker'), [], {
-      execArgv: nodeOptions,
-      env: {
-        ...process.env,
-        DATABASE_URL: database.url,
-        QUEUE_URL: queue.url,
-        QUEUE_PREFIX: queue.prefix,
-        FILE_STORE_DIRECTORY: objectsFolder,
-        HOST: '127.0.0.1',
-        PORT: '0',
-        LOG_LEVEL: 'silent',
-        ANALYSER_URL: analyser.url,
-        ANALYSER_MODEL: analyser.model,
-        ANALYSER_API_KEY: analyser.apiKey,
-      },
+    forkWorker(t, {
+      DATABASE_URL: database.url,
+      QUEUE_URL: queue.url,
+      QUEUE_PREFIX: queue.prefix,
+      FILE_STORE_DIRECTORY: objectsFolder,
+      ANALYSER_URL: analyser.url,
+      ANALYSER_MODEL: analyser.model,
+      ANALYSER_API_KEY: analyser.apiKey,
     })
-    t.teardown(() => worker.kill('SIGKILL'))
     const { reports } = await until('the report', look, ({ state }) => state === 3 || state === 4)
     t.match(reports, [{ version: 1, state: 'stored', scriptVersionId: scriptId }])
   })

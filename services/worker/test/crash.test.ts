@@ -1,4 +1,4 @@
-import { type ChildProcess, execFile, fork } from 'node:child_process'
+import { execFile } from 'node:child_process'
 import { once } from 'node:events'
 import { createReadStream } from 'node:fs'
 import { mkdtemp, readdir, rm } from 'node:fs/promises'
@@ -6,9 +6,16 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { createFileStore } from '@playtherapy/object-store'
-import { nodeOptions, programPath } from '@playtherapy/programs'
 import { announce, renditions, sessions, videos } from '@playtherapy/schema'
-import { type QueueBackend, queueBackends, seedSession, testDatabase, testQueue, until } from '@playtherapy/testing'
+import {
+  forkWorker,
+  type QueueBackend,
+  queueBackends,
+  seedSession,
+  testDatabase,
+  testQueue,
+  until,
+} from '@playtherapy/testing'
 import { eq } from 'drizzle-orm'
 import t, { type Test } from 'tap'
 
@@ -45,26 +52,14 @@ async function prepare(t: Test, backend: QueueBackend) {
   await announce(db, 'encode-video', { video_id: videoId })
 
   const scratch = join(folder, 'scratch')
-  const start = async (): Promise<ChildProcess> => {
-    const worker = fork(programPath('worker'), [], {
-      execArgv: nodeOptions,
-      env: {
-        ...process.env,
-        ...{
-          DATABASE_URL: url,
-          QUEUE_URL: queue.url,
-          QUEUE_PREFIX: queue.prefix,
-          FILE_STORE_DIRECTORY: objects,
-          SCRATCH_DIRECTORY: scratch,
-        },
-        HOST: '127.0.0.1',
-        PORT: '0',
-        LOG_LEVEL: 'silent',
-      },
+  const start = () =>
+    forkWorker(t, {
+      DATABASE_URL: url,
+      QUEUE_URL: queue.url,
+      QUEUE_PREFIX: queue.prefix,
+      FILE_STORE_DIRECTORY: objects,
+      SCRATCH_DIRECTORY: scratch,
     })
-    t.teardown(() => worker.kill('SIGKILL'))
-    return worker
-  }
   const state = async () => (await db.select().from(videos).where(eq(videos.id, videoId)))[0]
   const keys = async () => {
     const found: string[] = []
@@ -91,7 +86,7 @@ const isAlive = (pid: number) => {
 async function survives(t: Test, backend: QueueBackend, signal: 'SIGKILL' | 'SIGTERM') {
   const label = `${backend}, ${signal}`
   const job = await prepare(t, backend)
-  const first = await job.start()
+  const first = job.start()
   await until('an encode under way', async () => ((await job.state())?.progress ?? 0) > 0)
   const programs = await childrenOf(first.pid)
   t.ok(programs.length > 0, `${label}: ffmpeg runs`)
@@ -102,7 +97,7 @@ async function survives(t: Test, backend: QueueBackend, signal: 'SIGKILL' | 'SIG
   await until('the end of ffmpeg', async () => !programs.some(isAlive))
   t.equal((await job.state())?.state, 'encoding', `${label}: half done`)
 
-  await job.start()
+  job.start()
   await until('the end', async () => (await job.state())?.state === 'encoded')
   const [session] = await job.db.select().from(sessions)
   const [rendition] = await job.db.select().from(renditions)

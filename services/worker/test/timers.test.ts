@@ -1,12 +1,10 @@
 /** What a worker runs by the clock must not get slower with the number of sessions. */
-import { fork } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createFileStore } from '@playtherapy/object-store'
-import { nodeOptions, programPath } from '@playtherapy/programs'
-import { testDatabase, until } from '@playtherapy/testing'
+import { forkWorker, testDatabase, until } from '@playtherapy/testing'
 import { sql } from 'drizzle-orm'
 import t from 'tap'
 import { renew } from '../src/encode/repository.ts'
@@ -76,25 +74,17 @@ t.test('no statement on a timer reads a whole table', async (t) => {
   const objects = join(directory, 'objects')
   const orphan = 'video/LOCAL/1/1/encoded_1-1.mp4'
   await createFileStore({ directory: objects }).put(orphan, Buffer.from('x'), { contentType: 'video/mp4' })
-  const worker = fork(programPath('worker'), [], {
-    execArgv: nodeOptions,
-    env: {
-      ...process.env,
-      DATABASE_URL: url,
-      QUEUE_URL: url,
-      HOST: '127.0.0.1',
-      PORT: '0',
-      LOG_LEVEL: 'silent',
-      FILE_STORE_DIRECTORY: objects,
-      SCRATCH_DIRECTORY: join(directory, 'scratch'),
-      ORPHAN_GRACE_SECONDS: '1',
-      TRANSCRIBER_URL: 'http://127.0.0.1:1/v1',
-      TRANSCRIBER_MODEL: 'ears',
-      ANALYSER_URL: 'http://127.0.0.1:1/v1',
-      ANALYSER_MODEL: 'judge',
-    },
+  const worker = forkWorker(t, {
+    DATABASE_URL: url,
+    QUEUE_URL: url,
+    FILE_STORE_DIRECTORY: objects,
+    SCRATCH_DIRECTORY: join(directory, 'scratch'),
+    ORPHAN_GRACE_SECONDS: '1',
+    TRANSCRIBER_URL: 'http://127.0.0.1:1/v1',
+    TRANSCRIBER_MODEL: 'ears',
+    ANALYSER_URL: 'http://127.0.0.1:1/v1',
+    ANALYSER_MODEL: 'judge',
   })
-  t.teardown(() => worker.kill('SIGKILL'))
   const claim = { videoId: 1, sessionId: 1, path: '', size: 1, etag: '', container: 'mp4', attempt: 0 } as const
   t.ok(await renew(db, claim, 1))
   await until('a round of every loop', async () => {
