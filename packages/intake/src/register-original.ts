@@ -1,13 +1,12 @@
 import { type Database, type JobName, outbox, State, sessions, type Transaction, videos } from '@playtherapy/schema'
 import { sql } from 'drizzle-orm'
-import type { Container } from './sniff.ts'
 
 export interface DurableOriginal {
   videoId: number
   sessionId: number
   size: number
   etag: string
-  container: Container
+  container: NonNullable<(typeof videos.$inferSelect)['container']>
   requestId: string | undefined
 }
 

@@ -1,10 +1,8 @@
+import type { Container } from '@playtherapy/schema'
 import { fileTypeFromBuffer } from 'file-type'
 
 /** sniff() needs this many bytes from the start of a file, or the whole file if it is shorter. */
 export const sniffBytes = 4_100
-
-/** The accepted containers: `mp4` includes all of ISO-BMFF and QuickTime, `matroska` includes WebM. */
-export type Container = 'mp4' | 'matroska' | 'mpegts'
 
 /**
  * Returns a file's container by its first bytes, never by its name; undefined if it is not accepted. Pictures and audio

@@ -1,3 +1,4 @@
+import { setTimeout } from 'node:timers/promises'
 import type { JobName } from '@playtherapy/schema'
 import { type IQueueBackend, type JobProgress, type Processor, Queue, Worker } from 'bullmq'
 import { type JobData, workerOptions } from './catalogue.ts'
@@ -23,6 +24,9 @@ class JobWorker extends Worker<JobData, void, JobName, IQueueBackend, JobProgres
   }
 }
 
+/** Longest wait for the servers of the queues. */
+const readyMs = 5_000
+
 /** The queues of a process, which share connections. */
 export interface Queues {
   /** For publishing; fails within seconds while the server is down. */
@@ -37,15 +41,11 @@ export interface Queues {
 
 /** Whether a promise settles within so many milliseconds. */
 export async function settles(promise: Promise<unknown>, milliseconds: number): Promise<boolean> {
-  let timer: NodeJS.Timeout | undefined
-  const late = new Promise<boolean>((resolve) => {
-    timer = setTimeout(resolve, Math.max(milliseconds, 0), false)
-  })
-  const settled = promise.then(
-    () => true,
-    () => true,
-  )
-  return Promise.race([settled, late]).finally(() => clearTimeout(timer))
+  const over = new AbortController()
+  const late = setTimeout(milliseconds, 'late', { signal: over.signal }).catch(() => 'late')
+  const first = await Promise.race([Promise.allSettled([promise]), late])
+  over.abort()
+  return first !== 'late'
 }
 
 /** Opens the queues behind `url`. No job is consumed until `worker` is called. Throws on an unknown scheme. */
@@ -82,7 +82,7 @@ export function openQueues({ url, prefix = '{playtherapy}', log }: QueueSettings
     },
     async ready() {
       const all = Promise.all([...queues.values(), ...workers].map((each) => each.waitUntilReady()))
-      if (!(await settles(all, 5_000))) throw new Error('The queue does not answer')
+      if (!(await settles(all, readyMs))) throw new Error('the queue does not respond')
       await all
     },
     async close() {

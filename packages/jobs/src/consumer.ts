@@ -1,9 +1,10 @@
 import { type Database, type JobName, type JobPayloads, outlastOutage } from '@playtherapy/schema'
 import { DelayedError, type Job, UnrecoverableError, WaitingError } from 'bullmq'
+import { beginAttempt } from './attempt.ts'
 import { catalogue, type JobData } from './catalogue.ts'
 import type { Queues } from './connection.ts'
 import { PermanentError, PostponedError } from './errors.ts'
-import { buryJob, type Ledger, uncountAttempt } from './ledger.ts'
+import { buryJob, type Ledger } from './ledger.ts'
 import type { Log } from './log.ts'
 
 export interface JobContext {
@@ -48,17 +49,17 @@ export interface Consumer {
   check(): Promise<void>
 }
 
-/** The count of an attempt: undefined before it is counted; resolves with undefined if that fails. */
-type Counted = Promise<number | undefined> | undefined
+interface Failed<Payload> {
+  payload: Payload
+  job: Job<JobData>
+  isLast: boolean
+  jobLog: Log
+  token: string | undefined
+}
 
 const gaveUp = 'It was tried several times without success.'
 /** Pause before the retry of a job whose failure could not be recorded. */
 const unrecordedMs = 30_000
-/**
- * A first attempt is counted when it fails or has run for so long, because most have ended by then and need no count. If an
- * attempt ends its process sooner, it is counted from the second start on.
- */
-const countAfterMs = 50
 /** Most ended jobs that are being recorded; a job that ends beyond them waits. */
 const mostEnding = 200
 /** Longest time that a job may wait while this process has room for it. */
@@ -73,14 +74,12 @@ export function consume<N extends JobName>(settings: ConsumerSettings<N>): Consu
   let idleSince: number | undefined
 
   // Neither of these two uses up an attempt.
-  const putBack = async (job: Job<JobData>, counted: Counted, token?: string) => {
-    if (await counted) await uncountAttempt(db, job.data.outbox_id)
+  const putBack = async (job: Job<JobData>, token?: string) => {
     await job.moveToWait(token)
     return new WaitingError()
   }
-  const postpone = async (job: Job<JobData>, counted: Counted, delay: number, token?: string) => {
-    if (await counted) await uncountAttempt(db, job.data.outbox_id)
-    await job.moveToDelayed(Date.now() + delay, token)
+  const postpone = async (job: Job<JobData>, delayMs: number, token?: string) => {
+    await job.moveToDelayed(Date.now() + delayMs, token)
     return new DelayedError()
   }
 
@@ -99,53 +98,48 @@ export function consume<N extends JobName>(settings: ConsumerSettings<N>): Consu
     await (isNeeded ? buryJob(db, outboxId, reason) : ledger.endJob(outboxId))
   }
 
-  const run = async (job: Job<JobData>, abort: AbortController, token?: string) => {
-    if (draining) throw await putBack(job, undefined, token)
-    const { payload, request_id: requestId, outbox_id: outboxId, first_attempt: first } = job.data
-    if (!catalogue[name].isPayload(payload)) throw new UnrecoverableError('not a payload of this job')
-    let counted: Counted
-    const count = () => {
-      // If this fails the attempt continues: the handler will notice that the database is down.
-      counted ??= ledger.beginAttempt(outboxId).catch(() => undefined)
-      return counted
+  /** Ends a failed attempt. Returns the error to throw, by which BullMQ retries the job or not. */
+  const fail = async (error: unknown, { payload, job, isLast, jobLog, token }: Failed<JobPayloads[N]>) => {
+    const isPermanent = error instanceof PermanentError
+    jobLog.warn({ err: error }, isPermanent || isLast ? 'job failed' : 'job will be retried')
+    // BullMQ stores the message of what is thrown, so only the error's name is given.
+    if (!isPermanent && !isLast) return new Error(error instanceof Error ? error.name : typeof error)
+    const reason = isPermanent ? error.message : gaveUp
+    try {
+      await giveUp(payload, job.data.outbox_id, reason)
+    } catch (hookError) {
+      // Without a recorded failure its video or session would wait for ever, so the job is retried.
+      jobLog.error({ err: hookError }, 'the failure of a job could not be recorded')
+      return postpone(job, unrecordedMs, token)
     }
-    const isFirst = job.attemptsStarted === 1 && first !== undefined
-    const attempt = isFirst ? first : await ledger.beginAttempt(outboxId)
-    // The job was announced twice and has ended already.
-    if (attempt === undefined) return
-    if (!isFirst) counted = Promise.resolve(attempt)
-    const counting = setTimeout(count, countAfterMs)
-    const { attempts } = catalogue[name]
-    const lastAttempt = attempt >= attempts
+    return new UnrecoverableError(reason)
+  }
+
+  const run = async (job: Job<JobData>, { signal }: AbortController, token?: string) => {
+    if (draining) throw await putBack(job, token)
+    const { payload, request_id: requestId, outbox_id: outboxId } = job.data
+    if (!catalogue[name].isPayload(payload)) throw new UnrecoverableError('not a payload of this job')
+    const counted = await beginAttempt(job, db, ledger)
+    if (!counted) return
+    const { attempt } = counted
+    const isLast = attempt >= catalogue[name].attempts
     const jobLog = log.child({ job: name, ...payload, attempt, ...(requestId && { request_id: requestId }) })
     const started = performance.now()
     try {
-      if (attempt > attempts) throw new PermanentError(gaveUp)
-      await handler(payload, { signal: abort.signal, attempt, lastAttempt, requestId, log: jobLog })
-      clearTimeout(counting)
+      if (attempt > catalogue[name].attempts) throw new PermanentError(gaveUp)
+      await handler(payload, { signal, attempt, lastAttempt: isLast, requestId, log: jobLog })
       jobLog.info({ ms: Math.round(performance.now() - started) }, 'job done')
-      // One after the other: both statements update many rows, and could deadlock.
-      await counted
-      await recordEnd(outboxId, jobLog)
     } catch (error) {
-      clearTimeout(counting)
-      if (abort.signal.aborted) throw await putBack(job, counted, token)
-      if (error instanceof PostponedError) throw await postpone(job, counted, error.delayMs, token)
-      await count()
-      const permanent = error instanceof PermanentError
-      jobLog.warn({ err: error }, permanent || lastAttempt ? 'job failed' : 'job will be tried again')
-      // BullMQ stores the message of what is thrown, so only the error's name is given.
-      if (!permanent && !lastAttempt) throw new Error(error instanceof Error ? error.name : typeof error)
-      const reason = permanent ? error.message : gaveUp
-      try {
-        await giveUp(payload, outboxId, reason)
-      } catch (hookError) {
-        // Without a recorded failure its video or session would wait for ever, so the job is retried.
-        jobLog.error({ err: hookError }, 'the failure of a job could not be recorded')
-        throw await postpone(job, counted, unrecordedMs, token)
-      }
-      throw new UnrecoverableError(reason)
+      const isPutBack = signal.aborted || error instanceof PostponedError
+      await (isPutBack ? counted.uncount() : counted.count())
+      if (signal.aborted) throw await putBack(job, token)
+      if (error instanceof PostponedError) throw await postpone(job, error.delayMs, token)
+      throw await fail(error, { payload, job, isLast, jobLog, token })
+    } finally {
+      // The count ends before the job does: both statements update many rows, and could deadlock.
+      await counted.settle()
     }
+    await recordEnd(outboxId, jobLog)
   }
 
   const worker = queues.worker(
@@ -181,7 +175,7 @@ export function consume<N extends JobName>(settings: ConsumerSettings<N>): Consu
       const waiting = await queues.queue(name).getJobCountByTypes('waiting', 'prioritized')
       if (waiting === 0 || running.size >= concurrency) idleSince = undefined
       else idleSince ??= Date.now()
-      if (idleSince && Date.now() - idleSince > idleMs) throw new Error(`${name} jobs wait and none is taken`)
+      if (idleSince && Date.now() - idleSince > idleMs) throw new Error(`${name} jobs wait and none starts`)
     },
   }
 }

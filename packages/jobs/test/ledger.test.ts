@@ -90,7 +90,7 @@ for (const backend of queueBackends) {
       await until('a dead letter', async () => (await dead()).length === 1)
     })
 
-    t.test('a job whose subject is gone leaves no dead letter', async (t) => {
+    t.test('a job whose subject was deleted leaves no dead letter', async (t) => {
       const place = await testPlace(t, backend)
       await place.start({
         handlers: {

@@ -34,7 +34,7 @@ for (const backend of queueBackends) {
       t.notMatch(JSON.stringify(job), 'secret')
     })
 
-    t.test('a permanent fault is not tried again', async (t) => {
+    t.test('a permanent error is not retried', async (t) => {
       const place = await testPlace(t, backend)
       let runs = 0
       const failures: unknown[] = []

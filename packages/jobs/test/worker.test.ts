@@ -109,6 +109,6 @@ t.test('handlers and jobs must match', async (t) => {
 t.test('a queue of an unknown kind, or one that is away, stops the boot', async (t) => {
   const settings = { database: (await testPlace(t, 'postgres')).database, handlers: handlersWith({}), log: silent }
   await t.rejects(createWorker({ ...settings, queueUrl: 'amqp://127.0.0.1' }), /amqp/)
-  await t.rejects(createWorker({ ...settings, queueUrl: 'redis://127.0.0.1:1' }), /does not answer/)
+  await t.rejects(createWorker({ ...settings, queueUrl: 'redis://127.0.0.1:1' }), /does not respond/)
   await t.rejects(createWorker({ ...settings, queueUrl: 'postgres://127.0.0.1:1/none' }))
 })

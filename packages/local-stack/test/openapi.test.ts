@@ -25,7 +25,7 @@ const Document = Type.Object({ paths: Type.Record(Type.String(), Type.Record(Typ
 /** Recordings and workbooks: nobody reads those. */
 const unread = new Set(['video/mp4'])
 
-t.test('every route is described, with an example of all it takes and answers', async (t) => {
+t.test('every route is described, with an example of each body and each response', async (t) => {
   const { url } = await testServices(t)
   const { paths } = Value.Parse(Document, await (await fetch(`${url}/documentation/json`)).json())
   const gaps: string[] = []

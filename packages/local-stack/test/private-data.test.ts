@@ -68,7 +68,7 @@ t.test('what npm start keeps is for nobody else, where it was open before too', 
   await stop(child)
 })
 
-t.test('--ephemeral takes a fresh private folder and leaves nothing', async (t) => {
+t.test('--ephemeral uses a new private folder and deletes it at the end', async (t) => {
   const folder = await openFolder(t)
   const { child } = await start(t, folder, ['--ephemeral'])
   // Its name cannot be known beforehand: the process id is not enough.

@@ -31,37 +31,21 @@ export async function prepareBucket(
       if (statusOf(error) !== 404) throw error
       await s3.send(new CreateBucketCommand({ Bucket }))
     })
-    const rules = {
-      cors: new PutBucketCorsCommand({
-        Bucket,
-        CORSConfiguration: {
-          CORSRules: [
-            {
-              AllowedOrigins: corsOrigins,
-              AllowedMethods: ['PUT', 'GET'],
-              AllowedHeaders: ['Authorization', 'Content-Type'],
-              ExposeHeaders: ['ETag'],
-              MaxAgeSeconds: 600,
-            },
-          ],
-        },
-      }),
-      lifecycle: new PutBucketLifecycleConfigurationCommand({
-        Bucket,
-        LifecycleConfiguration: {
-          Rules: [
-            {
-              ID: 'abort-unfinished-uploads',
-              Status: 'Enabled',
-              Filter: { Prefix: '' },
-              AbortIncompleteMultipartUpload: { DaysAfterInitiation: 2 },
-            },
-          ],
-        },
-      }),
+    const cors = {
+      AllowedOrigins: corsOrigins,
+      AllowedMethods: ['PUT', 'GET'],
+      AllowedHeaders: ['Authorization', 'Content-Type'],
+      ExposeHeaders: ['ETag'],
+      MaxAgeSeconds: 600,
     }
-    await s3.send(rules.cors).catch((error: Error) => refused.push(`CORS (${error.name})`))
-    await s3.send(rules.lifecycle).catch((error: Error) => refused.push(`lifecycle (${error.name})`))
+    await s3
+      .send(new PutBucketCorsCommand({ Bucket, CORSConfiguration: { CORSRules: [cors] } }))
+      .catch((error: Error) => refused.push(`CORS (${error.name})`))
+    await s3
+      .send(
+        new PutBucketLifecycleConfigurationCommand({ Bucket, LifecycleConfiguration: { Rules: [abortUnfinished] } }),
+      )
+      .catch((error: Error) => refused.push(`lifecycle (${error.name})`))
     await forbidCopies(s3, Bucket).catch((error: unknown) => {
       // A server without policies may be safe, which the canary finds out.
       if (!(error instanceof S3ServiceException)) throw error
@@ -70,6 +54,13 @@ export async function prepareBucket(
   } finally {
     s3.destroy()
   }
+}
+
+const abortUnfinished = {
+  ID: 'abort-unfinished-uploads',
+  Status: 'Enabled' as const,
+  Filter: { Prefix: '' },
+  AbortIncompleteMultipartUpload: { DaysAfterInitiation: 2 },
 }
 
 /** Prefix of the names of our statements in a bucket's policy. */
@@ -120,28 +111,17 @@ export async function describeBucket(settings: S3Settings): Promise<string[]> {
       ask(s3.send(new GetObjectLockConfigurationCommand({ Bucket }))),
       ask(s3.send(new GetBucketReplicationCommand({ Bucket }))),
     ])
-    const sentences: string[] = []
-    if (versioning?.Status === 'Enabled') {
-      sentences.push(
-        'The bucket keeps versions. What is deleted here is removed with all its versions; turn versioning off unless you need it.',
-      )
+    const sentences = {
+      'The bucket keeps versions. What is deleted here is removed with all its versions; turn versioning off unless you need it.':
+        versioning?.Status === 'Enabled',
+      'The bucket kept versions once, and still holds those of then. What is deleted here is removed with all its versions.':
+        versioning?.Status === 'Suspended',
+      'The bucket has Object Lock. While a lock lasts nobody can remove a recording, not even when its case is deleted: use a bucket without it.':
+        lock?.ObjectLockConfiguration?.ObjectLockEnabled === 'Enabled',
+      'The bucket is replicated. Replicas are not removed when a case is deleted: see to it in the other bucket.':
+        Boolean(replication?.ReplicationConfiguration?.Rules?.length),
     }
-    if (versioning?.Status === 'Suspended') {
-      sentences.push(
-        'The bucket kept versions once, and still holds those of then. What is deleted here is removed with all its versions.',
-      )
-    }
-    if (lock?.ObjectLockConfiguration?.ObjectLockEnabled === 'Enabled') {
-      sentences.push(
-        'The bucket has Object Lock. While a lock lasts nobody can remove a recording, not even when its case is deleted: use a bucket without it.',
-      )
-    }
-    if (replication?.ReplicationConfiguration?.Rules?.length) {
-      sentences.push(
-        'The bucket is replicated. Replicas are not removed when a case is deleted: see to it in the other bucket.',
-      )
-    }
-    return sentences
+    return Object.entries(sentences).flatMap(([sentence, applies]) => (applies ? [sentence] : []))
   } finally {
     s3.destroy()
   }

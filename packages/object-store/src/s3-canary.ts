@@ -52,7 +52,7 @@ export async function tryUploads(store: CanaryStore, bucket: string): Promise<Up
       if (!found) return { safe: true, ...(notice && { notice: `${notice}It refuses what it should.` }) }
       return { safe: false, notice: `${notice ?? ''}${found}` }
     }
-    throw new Error('the object store took no upload')
+    throw new Error('the object store accepted no upload')
   } finally {
     const keys: string[] = []
     for await (const { key } of store.list(place)) keys.push(key)

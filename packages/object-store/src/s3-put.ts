@@ -13,7 +13,7 @@ import { type Body, ObjectExistsError, type PutOptions } from './object-store.ts
 import { statusOf } from './s3-client.ts'
 import { type PartBuffers, type PartPool, partBytes, partsOf } from './s3-parts.ts'
 
-/** Where an object is stored. */
+/** Where an object is stored; `remove` deletes it with all its versions. */
 export interface PutTarget {
   s3: S3Client
   pool: PartPool
@@ -86,18 +86,7 @@ async function conclude(
   return etag
 }
 
-interface SentPart {
-  PartNumber: number
-  ETag: string | undefined
-  bytes: number
-}
-
-async function sendPart(
-  put: Put,
-  UploadId: string | undefined,
-  PartNumber: number,
-  Body: Uint8Array,
-): Promise<SentPart> {
+async function sendPart(put: Put, UploadId: string | undefined, PartNumber: number, Body: Uint8Array) {
   const request = new UploadPartCommand({ ...put.place, UploadId, PartNumber, Body })
   const { ETag } = await put.s3.send(request, { ...(put.signal && { abortSignal: put.signal }) })
   return { PartNumber, ETag, bytes: Body.length }
@@ -113,7 +102,7 @@ async function putParts(put: Put, first: Uint8Array, others: AsyncIterable<Uint8
   // If this response is lost, an empty upload stays until the bucket's rule removes it after two days.
   const { UploadId } = await put.s3.send(new CreateMultipartUploadCommand(put.about))
   const upload = { ...put.place, UploadId }
-  const sending: Promise<SentPart>[] = []
+  const sending: ReturnType<typeof sendPart>[] = []
   const begin = (part: Uint8Array) => {
     const sent = sendPart(put, UploadId, sending.length + 1, part)
     sending.push(sent)

@@ -11,7 +11,7 @@ import type { ObjectInfo } from './object-store.ts'
 import { statusOf } from './s3-client.ts'
 
 /** Objects or versions removed by one request, S3's limit. */
-const deleteBatch = 1_000
+const batchKeys = 1_000
 /** For how long a bucket that was found to keep no versions is assumed to keep none. */
 const unversionedMs = 60_000
 
@@ -92,7 +92,7 @@ export function bucketContents(s3: S3Client, Bucket: string): BucketContents {
         if (info.key === key) batch.push(...versions)
         break
       }
-      for (; batch.length >= deleteBatch; batch = batch.slice(deleteBatch)) await remove(batch.slice(0, deleteBatch))
+      for (; batch.length >= batchKeys; batch = batch.slice(batchKeys)) await remove(batch.slice(0, batchKeys))
     }
     if (batch.length > 0) await remove(batch)
   }
@@ -101,8 +101,8 @@ export function bucketContents(s3: S3Client, Bucket: string): BucketContents {
     async delete(keys) {
       if (keys.length === 0) return
       if (await keepsVersions()) return removeVersions(keys)
-      for (let start = 0; start < keys.length; start += deleteBatch) {
-        const batch = keys.slice(start, start + deleteBatch)
+      for (let start = 0; start < keys.length; start += batchKeys) {
+        const batch = keys.slice(start, start + batchKeys)
         if (!(await remove(batch.map((Key) => ({ Key }))))) continue
         versioned = true
         await removeVersions(batch)

@@ -35,9 +35,9 @@ const threads = {
 export type Program = keyof typeof sources
 
 /**
- * What node is told before a program's file, as in the images. Errors then name our sources. And V8 does not take what many
- * requests in flight hold for long-lived: it gives such objects a place that only full collections free, which cost a
- * quarter of the CPU of a short answer.
+ * Options of node for every program, as in the images. Source maps make errors name our sources. Without the second option
+ * V8 allocates the objects of running requests as long-lived, and only full collections free them, which cost a quarter of
+ * the CPU of a short response.
  */
 export const nodeOptions = ['--enable-source-maps', '--no-allocation-site-pretenuring']
 
@@ -115,7 +115,7 @@ export async function buildPrograms(): Promise<void> {
     minifySyntax: true,
     minifyWhitespace: true,
     target: 'node20',
-    // Left out of the installation, and only asked for by name when it is wanted.
+    // This optional module is not installed; it is imported only if it exists.
     external: ['@napi-rs/nice'],
     format: 'esm',
     banner: { js: commonJs + answerVersion(commit) },

@@ -1,8 +1,8 @@
 import { sql } from 'drizzle-orm'
 import type { Database } from './database.ts'
 
-/** Rows of a few hundred kilobytes, more than the statement below may hold in memory. */
-const rows = 20_000
+/** Their rows have a few hundred kilobytes, more than the statement below may hold in memory. */
+const sampleRows = 20_000
 
 /**
  * For readiness: rejects unless the database responds, accepts writes, and has room on its disk. A temporary file shows the
@@ -12,8 +12,8 @@ export async function checkDatabase(db: Database): Promise<void> {
   await db.transaction(async (transaction) => {
     await transaction.execute(sql`set local work_mem = '64kB'`)
     const [row] = await transaction.execute<{ read_only: string }>(
-      sql`select current_setting('transaction_read_only') as read_only, count(*) from generate_series(1, ${rows}::int)`,
+      sql`select current_setting('transaction_read_only') as read_only, count(*) from generate_series(1, ${sampleRows}::int)`,
     )
-    if (row?.read_only !== 'off') throw new Error('the database takes no writes')
+    if (row?.read_only !== 'off') throw new Error('the database is read-only')
   })
 }

@@ -117,7 +117,9 @@ export const videoState = pgEnum('video_state', [
 ])
 
 /** The format of an original, by its first bytes. */
+/** The accepted containers: `mp4` includes all of ISO-BMFF and QuickTime, `matroska` includes WebM. */
 export const container = pgEnum('container', ['mp4', 'matroska', 'mpegts'])
+export type Container = (typeof container.enumValues)[number]
 
 /** One uploaded recording of a session. The one with the highest id is current. */
 export const videos = pgTable(
@@ -335,8 +337,11 @@ export const outbox = pgTable(
   ],
 )
 
+/** For how long an Idempotency-Key is remembered. */
+export const idempotencySeconds = 86_400
+
 /**
- * A creating request with an Idempotency-Key: repeated within a day, it creates nothing. It is deleted with the case or
+ * A creating request with an Idempotency-Key: repeated within `idempotencySeconds`, it creates nothing. It is deleted with the case or
  * session that it created. Key and request are SHA-256 in hex, because a client may put anything into them.
  */
 export const idempotencyKeys = pgTable(

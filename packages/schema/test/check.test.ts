@@ -14,7 +14,7 @@ async function checkWith(t: Test, setting: string): Promise<void> {
   }
 }
 
-t.test('a database that takes writes is sound, and stays as it is', async (t) => {
+t.test('a writable database is ready, and the check changes nothing', async (t) => {
   const { db, sql } = await testDatabase(t)
   const size = () => sql<{ bytes: string }[]>`select pg_database_size(current_database()) as bytes`
   await checkDatabase(db)
@@ -24,11 +24,11 @@ t.test('a database that takes writes is sound, and stays as it is', async (t) =>
   t.equal((await sql`show work_mem`)[0]?.work_mem, '4MB', 'no setting is left behind')
 })
 
-t.test('one that takes none is not', async (t) => {
-  await t.rejects(checkWith(t, 'default_transaction_read_only = on'), { message: 'the database takes no writes' })
+t.test('a read-only database is not ready', async (t) => {
+  await t.rejects(checkWith(t, 'default_transaction_read_only = on'), { message: 'the database is read-only' })
 })
 
-t.test('nor is one whose disk takes no more bytes', async (t) => {
+t.test('a database whose disk is full is not ready', async (t) => {
   // A full disk is told by the same class of errors, 53: here it has no room for a temporary file.
   await t.rejects(checkWith(t, 'temp_file_limit = 0'), { cause: { code: '53400' } })
 })

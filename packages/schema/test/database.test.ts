@@ -79,7 +79,7 @@ t.test('a connection lost at any step of its being set up fails its query and no
   }
 })
 
-t.test('a query on a connection that went silent fails, the next one takes a new connection', async (t) => {
+t.test('a query on a silent connection fails, and the next one opens a new connection', async (t) => {
   // What a forgotten NAT entry or a vanished machine looks like from here: open, and nothing comes back.
   const { sockets, url } = await overSockets(t, (await testDatabase(t)).url)
   const { db, sql: client, close } = openDatabase({ url, max: 2, applicationName: 'silence' })

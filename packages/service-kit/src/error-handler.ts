@@ -69,14 +69,7 @@ function toApiError(error: unknown, bodyLimit: number): ApiError {
 }
 
 /** Headers that describe the content of a response. They are removed if an error is sent instead. */
-const descriptions = [
-  'accept-ranges',
-  'content-disposition',
-  'content-length',
-  'content-range',
-  'etag',
-  'last-modified',
-]
+const descriptions = 'accept-ranges content-disposition content-length content-range etag last-modified'.split(' ')
 
 /** Returns the body of an error response as text. */
 export const errorText = ({ message, code, status, detail, currentVersion }: ApiError, requestId?: string) =>

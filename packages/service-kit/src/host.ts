@@ -22,19 +22,8 @@ import { installValidation } from './validation.ts'
 import { build } from './version.ts'
 
 /** Response headers that scripts of another origin may read in a browser. */
-const exposedHeaders = [
-  'Content-Disposition',
-  'Content-Length',
-  'Content-Range',
-  'ETag',
-  'Link',
-  'Report-Script-Version',
-  'Report-Stale',
-  'Report-Version',
-  'Retry-After',
-  'Script-Version',
-  'X-Request-Id',
-]
+const exposedHeaders = `Content-Disposition, Content-Length, Content-Range, ETag, Link, Retry-After, X-Request-Id,
+  Report-Script-Version, Report-Stale, Report-Version, Script-Version`.split(/,\s+/)
 
 /** The logo of the API page. The library's own is a file beside its code, which a bundle does not find. */
 const logo = {

@@ -137,20 +137,18 @@ function checkCharset(contentType = ''): void {
   if (charset && !/^utf-?8$/i.test(charset)) throw fault(['header', 'content-type'], 'charset must be utf-8')
 }
 
-/** Parses JSON bodies strictly. The bytes as they were sent are kept in `request.rawBody`. */
+/** Parses a JSON body strictly, for a content type parser. The bytes as they were sent are kept in `request.rawBody`. */
+export async function parseBody(request: FastifyRequest, bytes: Buffer): Promise<unknown> {
+  // Some clients send a content type with every request, even without a body.
+  if (bytes.length === 0 && !request.routeOptions.schema?.body) return undefined
+  checkCharset(request.headers['content-type'])
+  request.rawBody = bytes
+  return parseJson(bytes, ['body'])
+}
+
 export function installJsonBody(host: FastifyInstance): void {
   // Only JSON is parsed here; apps that accept multipart add its parser in their own scope.
   host.removeAllContentTypeParsers()
   host.decorateRequest('rawBody', null)
-  host.addContentTypeParser(
-    'application/json',
-    { parseAs: 'buffer' },
-    async (request: FastifyRequest, bytes: Buffer) => {
-      // Some clients send a content type with every request, even without a body.
-      if (bytes.length === 0 && !request.routeOptions.schema?.body) return undefined
-      checkCharset(request.headers['content-type'])
-      request.rawBody = bytes
-      return parseJson(bytes, ['body'])
-    },
-  )
+  host.addContentTypeParser('application/json', { parseAs: 'buffer' }, parseBody)
 }

@@ -51,14 +51,14 @@ export async function sendJsonObject(
   { path, size, etag, checksum }: StoredJson,
   headers: Record<string, string | number> = {},
 ): Promise<FastifyReply> {
-  const gone = new AbortController()
-  whenOver(request, reply, () => gone.abort())
+  const closed = new AbortController()
+  whenOver(request, reply, () => closed.abort())
   const unreadable = (error: unknown) => {
-    if (!gone.signal.aborted) request.log.error({ err: error }, 'a stored document could not be read')
+    if (!closed.signal.aborted) request.log.error({ err: error }, 'a stored document could not be read')
     return errors.downloadFailed(path.split('/').at(-1) ?? '')
   }
   try {
-    const stream = await store.get(inFolder(folder, path), { signal: gone.signal, ...(etag && { ifMatch: etag }) })
+    const stream = await store.get(inFolder(folder, path), { signal: closed.signal, ...(etag && { ifMatch: etag }) })
     const wrong = () => unreadable(new Error('its SHA-256 is not the one that was recorded'))
     const checked = checksum ? Readable.from(verified(stream, checksum, wrong), { objectMode: false }) : stream
     return reply

@@ -1,9 +1,13 @@
-import closeWithGrace from 'close-with-grace'
+import closeWithGrace, { type Options } from 'close-with-grace'
 import type { FastifyInstance } from 'fastify'
 import { loggable } from './loggable.ts'
 
-/** How long a process may take to stop, in milliseconds: less than the 10 s after which a container runtime kills it. */
-const closeDeadlineMs = 8_000
+const options: Options = {
+  /** How long a process may take to stop, in milliseconds: less than the 10 s after which a container runtime kills it. */
+  delay: 8_000,
+  /** Node runs no code of ours safely after a crash, so these signals keep their effect. */
+  skip: ['SIGILL', 'SIGTRAP', 'SIGABRT', 'SIGBUS', 'SIGFPE', 'SIGSEGV', 'SIGQUIT', 'SIGUSR2'],
+}
 
 interface Running {
   /** The name of the process, for the last line that it prints. */
@@ -13,7 +17,7 @@ interface Running {
 }
 
 /**
- * Closes on SIGTERM, on SIGINT, or when a parent with an IPC channel to us exits. The process exits with 1 if that takes
+ * Closes on SIGTERM, SIGINT, SIGHUP, or when a parent with an IPC channel to us exits. The process exits with 1 if that takes
  * longer than the deadline, or at a second signal. An exception that is not caught ends the process, because its state
  * can no longer be trusted. A close that fails is reported on stderr.
  */
@@ -23,18 +27,19 @@ export function closeOnSignals({ name, close }: Running): void {
   const logger = {
     error: (what: unknown) => (typeof what === 'string' ? say(what) : say('the process could not be closed', what)),
   }
+  const onSecondError = (error: unknown) => say('uncaught exception during the close, the process exits', error)
   // A parent may go while we close already.
   let closed: Promise<void> | undefined
-  const grace = closeWithGrace({ delay: closeDeadlineMs, logger }, async ({ err }) => {
+  const grace = closeWithGrace({ ...options, logger, onSecondError }, async ({ err }) => {
     if (err) {
-      say('a failure nobody caught, leaving', err)
+      say('uncaught exception, the process exits', err)
       process.exit(1)
     }
     closed ??= close()
     await closed
   })
   process.once('disconnect', grace.close)
-  // The parent may have gone while we were starting; without a channel this is undefined.
+  // The parent may have exited while we were starting; without a channel this is undefined.
   if (process.connected === false) grace.close()
 }
 

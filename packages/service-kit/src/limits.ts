@@ -15,7 +15,7 @@ export async function installLimits(host: FastifyInstance, requestsPerMinute: nu
     hook: 'preParsing',
     max: requestsPerMinute,
     timeWindow: 60_000,
-    // Clients need no counters. A refused request is told when to try again (Retry-After).
+    // Clients need no counters. A refused response carries Retry-After.
     addHeadersOnExceeding: { 'x-ratelimit-limit': false, 'x-ratelimit-remaining': false, 'x-ratelimit-reset': false },
     keyGenerator: ({ userId, ip }) => (userId > 0 ? `therapist ${userId}` : `address ${ip}`),
     errorResponseBuilder: (_request, { ttl }) => errors.tooManyRequests(Math.ceil(ttl / 1000)),

@@ -30,7 +30,7 @@ function faultsOf(env: NodeJS.ProcessEnv): string {
   return ''
 }
 
-t.test('texts become what they stand for, and defaults are filled in', async (t) => {
+t.test('texts become typed values, and defaults are filled in', async (t) => {
   t.match(loadConfig(schema, { ...valid, PORT: '0', S3_FORCE_PATH_STYLE: 'false', UNKNOWN: 'x', LOG_LEVEL: '' }), {
     PORT: 0,
     HOST: '0.0.0.0',
@@ -42,7 +42,7 @@ t.test('texts become what they stand for, and defaults are filled in', async (t)
   t.notOk('UNKNOWN' in loadConfig(schema, { ...valid, UNKNOWN: 'x' }), 'only what the schema names')
 })
 
-t.test('every fault is named at once, and no value', async (t) => {
+t.test('every error is listed at once, and no value', async (t) => {
   const secret = 'do-not-print-me'
   const message = faultsOf({
     PORT: `80${secret}`,

@@ -61,7 +61,7 @@ t.test('an answer that fails before its first byte carries nothing of what it wa
   t.equal(response.headers.get('content-range'), null)
 })
 
-t.test('faults of an input name their place, and are bounded', async (t) => {
+t.test('validation errors name their place, and their number is bounded', async (t) => {
   const Body = Type.Object({
     'a/b': Type.Optional(Type.Object({ '~c': Type.Integer() })),
     list: Type.Optional(Type.Array(Type.Object({ n: Type.Integer() }))),

@@ -82,7 +82,7 @@ t.test('bodies that do not tell their length take it as it comes', async (t) => 
   t.equal((await ask('/small', 7)).status, 200)
 })
 
-t.test('what is parsed takes more, by the number of its values, until it is answered', async (t) => {
+t.test('a parsed body counts for more, by the number of its values, until the response ends', async (t) => {
   const { ask, holding, goOn } = await place(t)
   const body = `{"a":[${'{},'.repeat(39_997)}{}]}`
   const takes = body.length + 40_000 * 80
@@ -113,7 +113,7 @@ t.test('a body that is too long, of no length, or of a length that is none, hold
   await holding(0)
 })
 
-t.test('answers that nobody reads take their length, until the client is gone', async (t) => {
+t.test('responses that nobody reads count with their length, until the client disconnects', async (t) => {
   const { ask, open, holding } = await place(t)
   const sockets = []
   for (let asked = 0; asked < 4; asked++) sockets.push((await open(7, 'GET /large HTTP/1.1\r\n\r\n')).pause())

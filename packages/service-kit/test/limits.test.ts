@@ -3,7 +3,7 @@ import { createHost } from '@playtherapy/service-kit/host'
 import { jwtSecret } from '@playtherapy/testing'
 import t from 'tap'
 
-t.test('a therapist who asks too often is told when to come again, and disturbs nobody', async (t) => {
+t.test('a therapist with too many requests gets 429 with Retry-After, and disturbs nobody', async (t) => {
   const host = await createHost({
     name: 'test',
     description: '',

@@ -189,6 +189,12 @@ t.test('on SIGTERM what is under way is finished, and nothing new begun', async 
   t.same(await ended, [0, null])
 })
 
+t.test('a crash ends the process, and nothing waits for a clean close', async (t) => {
+  const { child, ended } = await running(t)
+  child.kill('SIGSEGV')
+  t.same(await ended, [null, 'SIGSEGV'])
+})
+
 t.test('a second signal ends it at once', async (t) => {
   const { child, ended, logged, url } = await running(t)
   const waiting = get(`${url}/waits`, new Agent())

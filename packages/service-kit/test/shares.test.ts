@@ -1,7 +1,7 @@
 import { createShares, errors } from '@playtherapy/service-kit'
 import t from 'tap'
 
-t.test('one therapist takes a quarter, and the others notice nothing', async (t) => {
+t.test('one therapist gets a quarter at most, and the others notice nothing', async (t) => {
   const shares = createShares(8)
   const first = shares.take(1)
   shares.take(1)

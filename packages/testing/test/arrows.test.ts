@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path/posix'
 import t from 'tap'
 import { type Source, sources } from './sources.ts'
@@ -36,6 +37,14 @@ function importsOf({ parsed, text }: Source): string[] {
 
 const roomOf = (path: string) => path.split('/')[1] ?? ''
 
+/** The rooms that the README of a room allows it to import. */
+function allowedBy(kind: string, room: string): string[] {
+  const readme = readFileSync(new URL(`../../../${kind}/${room}/README.md`, import.meta.url), 'utf8')
+  const names = /\*\*May import\*\*: ([^;.]*)/.exec(readme)?.[1]?.split(/, | and /) ?? []
+  const groups: Record<string, string[]> = { 'nothing of ours': [], packages: rooms.flat(), services: rooms.flat() }
+  return names.flatMap((name) => groups[name] ?? [name])
+}
+
 t.test('rooms import one way', async (t) => {
   const all = await sources()
   t.strictSame(
@@ -51,6 +60,19 @@ t.test('rooms import one way', async (t) => {
       if (room && !mayImport(rooms, roomOf(source.path), room)) t.fail(`${source.path} imports ${wanted}`)
       if (wanted.startsWith('.') && roomOf(file) !== roomOf(source.path)) t.fail(`${source.path} imports ${wanted}`)
     }
+  }
+})
+
+t.test('a room imports only what its README allows', async (t) => {
+  for (const { path, ...source } of await sources()) {
+    const [kind = '', room = ''] = path.split('/')
+    const imported = importsOf({ path, ...source }).flatMap((name) => /^@playtherapy\/([^/]+)/.exec(name)?.[1] ?? [])
+    const allowed = allowedBy(kind, room)
+    t.strictSame(
+      imported.filter((name) => name !== room && !allowed.includes(name)),
+      [],
+      path,
+    )
   }
 })
 

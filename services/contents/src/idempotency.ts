@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { type Database, idempotencyKeys, type Transaction } from '@playtherapy/schema'
+import { type Database, idempotencyKeys, idempotencySeconds, type Transaction } from '@playtherapy/schema'
 import { errors, fault } from '@playtherapy/service-kit'
 import { and, eq, sql } from 'drizzle-orm'
 import type { FastifyRequest } from 'fastify'
@@ -48,7 +48,7 @@ class RepeatedError extends Error {
   override name = 'RepeatedError'
 }
 
-const kept = sql`now() - interval '1 day'`
+const kept = sql`now() - make_interval(secs => ${idempotencySeconds})`
 
 /** Returns the id that this request created before, if any. Throws `errors.invalidInput` if its body was another. */
 async function createdBefore(

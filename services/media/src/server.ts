@@ -15,7 +15,10 @@ await serve({
   app: (db) => async (app) => {
     await app.register(
       mediaApp({
-        ...{ db, store, phase: config.PHASE, uploadLimit: config.UPLOAD_LIMIT_BYTES },
+        db,
+        store,
+        phase: config.PHASE,
+        uploadLimit: config.UPLOAD_LIMIT_BYTES,
         uploadLeastRate: config.UPLOAD_MIN_BYTES_PER_SECOND,
         ...(prefix && { gateway: { prefix, findPlace: createFindPlace(s3From(config)) } }),
       }),

@@ -3,7 +3,7 @@ import { testStore } from '@playtherapy/testing'
 import t from 'tap'
 import { form, record, testScripts } from './support.ts'
 
-t.test('an invalid script is refused with the place of its faults, and stores nothing', async (t) => {
+t.test('an invalid script is refused with the place of each error, and stores nothing', async (t) => {
   const { db, post, get, objects, session } = await testScripts(t, await testStore(t, 'file'))
   const refused = async (content: string | Uint8Array, loc: (string | number)[], msg?: RegExp) => {
     const answer = await post(form(content))

@@ -91,7 +91,7 @@ t.test('429 and 5xx are asked again after the pause the server wants', async (t)
   t.equal((await look()).state, 3)
 })
 
-t.test('a wrong answer is asked for once more with its fault named, then given up', async (t) => {
+t.test('a wrong answer is requested once more with the reason, then the job fails', async (t) => {
   const wrong = say(JSON.stringify({ reports: [{ ...entry, level: 'high' }] }))
   for (const [name, answer, fault] of [
     ['no JSON', say('Certainly!'), 'not JSON'],

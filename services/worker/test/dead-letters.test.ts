@@ -46,7 +46,7 @@ t.test('a job given up is shown, and announced again with what its failure left 
   t.match(await db.select().from(outbox), [{ ...again, attempts: 0, publishedAt: null, failedAt: null }])
 })
 
-t.test('a retry changes nothing for a recording that a newer one replaced, or that is gone', async (t) => {
+t.test('a retry changes nothing for a recording that a newer one replaced, or that was deleted', async (t) => {
   const { db, failedVideo, state } = await place(t)
   await failedVideo('a.mp4')
   const [letter] = await deadLetters(db)

@@ -7,12 +7,12 @@ import { pipeline } from 'node:stream/promises'
 import { promisify } from 'node:util'
 import { PermanentError } from '@playtherapy/jobs'
 import type { ObjectStore } from '@playtherapy/object-store'
-import { sessions, videos } from '@playtherapy/schema'
+import { type Container, sessions, videos } from '@playtherapy/schema'
 import { seedSession, testDatabase, testStore } from '@playtherapy/testing'
 import { eq } from 'drizzle-orm'
 import t, { type Test } from 'tap'
 import { createEncodeFailed, createEncodeVideo, type EncodeSettings } from '../src/encode/encode-video.ts'
-import { type Container, probe } from '../src/ffmpeg/probe.ts'
+import { probe } from '../src/ffmpeg/probe.ts'
 
 const run = promisify(execFile)
 export const never = new AbortController().signal

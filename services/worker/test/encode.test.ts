@@ -1,15 +1,9 @@
 import { once } from 'node:events'
-import { createReadStream } from 'node:fs'
 import { readdir, readFile, truncate, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:http'
 import { join } from 'node:path'
-import { Readable } from 'node:stream'
-import { PermanentError, PostponedError } from '@playtherapy/jobs'
-import type { ObjectStore } from '@playtherapy/object-store'
-import { outbox, sessions, videos } from '@playtherapy/schema'
-import { eq } from 'drizzle-orm'
+import { type Container, outbox } from '@playtherapy/schema'
 import t from 'tap'
-import type { Container } from '../src/ffmpeg/probe.ts'
 import { aac, folder, h264, make, never, picture, prepare, refused, sound, turned } from './encode-support.ts'
 
 interface Input {
@@ -307,59 +301,9 @@ t.test('a script in disguise opens nothing', async (t) => {
   }
   t.strictSame(seen, [])
 })
-
-t.test('an original that was swapped is refused', async (t) => {
-  const job = await prepare(t, join(folder, 'end.mp4'), 'mp4')
-  const { video_id, path } = await job.upload()
-  await job.store.delete([`video/${path}`])
-  await job.store.put(`video/${path}`, createReadStream(join(folder, 'turned.mp4')), { contentType: 'video/mp4' })
-  await t.rejects(job.encode({ video_id }, { signal: never }), {
-    name: 'PermanentError',
-    message: /changed or removed/,
-  })
-})
-
-t.test('a store that breaks off in the middle is no fault of the recording', async (t) => {
-  const job = await prepare(t, join(folder, 'end.mp4'), 'mp4')
-  const { video_id } = await job.upload()
-  const { get } = job.store
-  const breaking: typeof get = async (key, options) => {
-    const whole = await get(key, options)
-    return Readable.from(
-      (async function* () {
-        for await (const chunk of whole) {
-          yield chunk.subarray(0, 1_000)
-          throw new Error('the store broke off')
-        }
-      })(),
-      { objectMode: false },
-    )
-  }
-  job.store.get = breaking
-  const error = await job.encode({ video_id }, { signal: never }).catch((fault: unknown) => fault)
-  t.match(error, { message: 'the store broke off' })
-  t.notOk(error instanceof PermanentError)
-  job.store.get = get
-  await job.encode({ video_id }, { signal: never })
-  t.match(await job.state(), { encoding: 3, videos: [{ state: 'encoded', attempt: 2 }] })
-})
-
 t.test('a rendition larger than allowed is refused', (t) =>
   refused(t, join(folder, 'turned.mp4'), 'mp4', /larger than/, { scratchMaxBytes: 1_000 }),
 )
-
-t.test('two workers with the same job make one rendition', async (t) => {
-  const job = await prepare(t, join(folder, 'turned.mp4'), 'mp4')
-  const { video_id } = await job.upload()
-  const results = await Promise.allSettled([1, 2].map(() => job.encode({ video_id }, { signal: never })))
-  const faults = results.flatMap((result) => (result.status === 'rejected' ? [result.reason] : []))
-  t.equal(faults.length, 1)
-  t.type(faults[0], PostponedError)
-  t.match(await job.state(), { encoding: 3, videos: [{ state: 'encoded', attempt: 1 }] })
-  t.equal((await job.keys()).length, 3, 'original, rendition and its sound')
-  await job.encode({ video_id }, { signal: never })
-  t.match(await job.state(), { videos: [{ attempt: 1 }] }, 'done is done')
-})
 
 t.test('the sound goes apart too, as transcribers want it', async (t) => {
   const file = await make('loud.mp4', ...picture('320x240'), ...sound(2), ...h264, ...aac, '-shortest')
@@ -381,92 +325,4 @@ t.test('the sound goes apart too, as transcribers want it', async (t) => {
   const mute = await prepare(t, await make('mute.mp4', ...picture('320x240'), ...h264), 'mp4')
   await mute.encode({ video_id: (await mute.upload()).video_id }, { signal: never })
   t.notOk((await mute.keys()).some((key) => key.includes('audio_')))
-})
-
-t.test('an attempt that lost its lease commits nothing', async (t) => {
-  const job = await prepare(t, join(folder, 'turned.mp4'), 'mp4')
-  const { video_id, path } = await job.upload()
-  const first = job.encode({ video_id }, { signal: never })
-  while ((await job.state()).videos[0]?.state !== 'encoding') await new Promise((resolve) => setTimeout(resolve, 5))
-  await job.db.update(videos).set({ leaseUntil: null }).where(eq(videos.id, video_id))
-  const second = job.encode({ video_id }, { signal: never })
-  await Promise.all([first, second])
-  t.match(await job.state(), { encoding: 3, videos: [{ state: 'encoded', attempt: 2 }] })
-  const made = ['1.mp4', 'encoded_1-2.mp4', 'audio_1-2.m4a'].map((name) => `video/${path.replace('1.mp4', name)}`)
-  t.strictSame(await job.keys(), made.sort())
-})
-
-t.test('a closing worker gives its job back at once', async (t) => {
-  const job = await prepare(t, join(folder, '4k.mp4'), 'mp4')
-  const { video_id } = await job.upload()
-  const stop = new AbortController()
-  const encoding = job.encode({ video_id }, { signal: stop.signal })
-  while ((await job.state()).videos[0]?.state !== 'encoding') await new Promise((resolve) => setTimeout(resolve, 5))
-  stop.abort()
-  await t.rejects(encoding)
-  t.strictSame(await readdir(job.scratchDirectory), [])
-  await job.encode({ video_id }, { signal: never })
-  t.match(await job.state(), { encoding: 3, videos: [{ state: 'encoded', attempt: 2 }] })
-})
-
-t.test('a newer recording makes the encode of an older one superfluous', async (t) => {
-  const job = await prepare(t, join(folder, 'end.mp4'), 'mp4')
-  const older = await job.upload()
-  const newer = await job.upload()
-  await job.encode({ video_id: older.video_id }, { signal: never })
-  await job.encode({ video_id: newer.video_id }, { signal: never })
-  t.match(await job.state(), { encoding: 3, videos: [{ state: 'superseded' }, { state: 'encoded' }] })
-})
-
-t.test('a session deleted with its objects while its recording is encoded is no failure', async (t) => {
-  const job = await prepare(t, join(folder, '4k.mp4'), 'mp4')
-  const { video_id, path } = await job.upload()
-  const encoding = job.encode({ video_id }, { signal: never })
-  while ((await job.state()).videos[0]?.state !== 'encoding') await new Promise((resolve) => setTimeout(resolve, 1))
-  // In the order of an erasure.
-  await job.db.delete(sessions)
-  await job.store.delete([`video/${path}`])
-  await encoding
-  t.strictSame(await job.keys(), [])
-})
-
-t.test('a newer recording breaks off the encode of an older one, which then waits for its removal', async (t) => {
-  const job = await prepare(t, join(folder, '4k.mp4'), 'mp4')
-  const older = await job.upload()
-  const encoding = job.encode({ video_id: older.video_id }, { signal: never })
-  while ((await job.state()).videos[0]?.state !== 'encoding') await new Promise((resolve) => setTimeout(resolve, 5))
-  await job.upload()
-  await encoding
-  t.match(await job.state(), { encoding: 1, videos: [{ state: 'superseded' }, { state: 'stored' }] })
-  t.match(await job.db.select().from(outbox), [{ name: 'delete-superseded' }])
-})
-
-t.test('a session deleted meanwhile gets no object back', async (t) => {
-  const job = await prepare(t, join(folder, 'turned.mp4'), 'mp4')
-  const { video_id, path } = await job.upload()
-  const encoding = job.encode({ video_id }, { signal: never })
-  while ((await job.state()).videos[0]?.state !== 'encoding') await new Promise((resolve) => setTimeout(resolve, 5))
-  await job.db.delete(sessions)
-  await encoding
-  t.strictSame(await job.keys(), [`video/${path}`], 'the original is for the erasure; nothing else came')
-  t.equal(await job.fail({ video_id }, 'because'), false, 'nobody needs to hear of its failure')
-})
-
-t.test('a session deleted while the sound is stored gets no object back', async (t) => {
-  let beforeSound = async (_signal: AbortSignal) => {}
-  const around = (store: ObjectStore): ObjectStore => ({
-    ...store,
-    async put(key, body, options) {
-      if (key.includes('audio_') && options.signal) await beforeSound(options.signal)
-      return store.put(key, body, options)
-    },
-  })
-  const job = await prepare(t, join(folder, 'turned.mp4'), 'mp4', { around })
-  beforeSound = async (signal) => {
-    await job.db.delete(sessions)
-    await once(signal, 'abort')
-  }
-  const { video_id, path } = await job.upload()
-  await job.encode({ video_id }, { signal: never })
-  t.strictSame(await job.keys(), [`video/${path}`])
 })

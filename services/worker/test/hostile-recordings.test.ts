@@ -54,7 +54,7 @@ t.test('what needs more memory than there is for it is refused, once', async (t)
   await refused(t, file, 'mp4', /more memory/, { memoryBytes: 200 * 1024 ** 2 })
 })
 
-t.test('what takes more work than its size explains is broken off', async (t) => {
+t.test('an encode that needs more work than its size explains is stopped', async (t) => {
   const file = await make('work.mp4', ...picture('1280x720', 4, 30), ...h264)
   const store = await testStore(t, 'file')
   const { size, etag } = await store.put('video/work', createReadStream(file), { contentType: 'video/mp4' })
@@ -134,7 +134,7 @@ t.test('an honest recording of a phone in 4K at 60 frames a second fits', async 
   t.match((await job.result()).video, { width: 1920, height: 1080 })
 })
 
-t.test('a program that is missing is no fault of the recording', async (t) => {
+t.test('a missing program is not blamed on the recording', async (t) => {
   const file = await make('small.mp4', ...small)
   for (const missing of [{ ffmpegPath: '/no/ffmpeg' }, { ffprobePath: '/no/ffprobe' }]) {
     const job = await prepare(t, file, 'mp4', missing)

@@ -23,7 +23,7 @@ t.test('what dead workers of any release left goes, what is leased or not ours s
   t.strictSame((await readdir(folder)).sort(), ['encode-leased', 'other'])
 })
 
-t.test('the folder is closed to others, whoever made it before', async (t) => {
+t.test('the folder is closed to other users, even if it existed before', async (t) => {
   const folder = await scratch(t)
   await mkdir(folder, { mode: 0o755 })
   await prepareScratch(folder)

@@ -9,7 +9,8 @@ import {
   SessionParams,
   sendJsonObject,
 } from '@playtherapy/service-kit'
-import { reportSteps, saveVersion } from '@playtherapy/versions'
+import { reportSteps, saveVersion, type WhichVersions } from '@playtherapy/versions'
+import type { FastifyReply, FastifyRequest } from 'fastify'
 import { levelsOf, readLevels } from './levels.ts'
 import {
   currentReports,
@@ -52,6 +53,12 @@ const description =
 
 /** The routes by which a therapist reads the analysis reports of a session, and their trend over a case. */
 export const reportRoutes: FastifyPluginAsyncTypebox<ReportOptions> = async (app, { db, store, timeZone }) => {
+  const send = async (request: FastifyRequest, reply: FastifyReply, which: WhichVersions) => {
+    const [report] = await reportsOf(db, request, which)
+    if (!report) throw errors.noReport(request.sessionId)
+    return sendJsonObject(request, reply.headers(provenance(report)), store, 'analyze_report', report)
+  }
+
   app.get(
     path,
     {
@@ -62,11 +69,7 @@ export const reportRoutes: FastifyPluginAsyncTypebox<ReportOptions> = async (app
         response: { 200: ReportBody, ...bodyFailures },
       },
     },
-    async (request, reply) => {
-      const [report] = await reportsOf(db, request, 'current')
-      if (!report) throw errors.noReport(request.sessionId)
-      return sendJsonObject(request, reply.headers(provenance(report)), store, 'analyze_report', report)
-    },
+    async (request, reply) => send(request, reply, 'current'),
   )
 
   app.get(
@@ -103,11 +106,7 @@ export const reportRoutes: FastifyPluginAsyncTypebox<ReportOptions> = async (app
         response: { 200: ReportBody, ...bodyFailures },
       },
     },
-    async (request, reply) => {
-      const [report] = await reportsOf(db, request, Number(request.params.version))
-      if (!report) throw errors.noReport(request.sessionId)
-      return sendJsonObject(request, reply.headers(provenance(report)), store, 'analyze_report', report)
-    },
+    async (request, reply) => send(request, reply, Number(request.params.version)),
   )
 
   app.get(

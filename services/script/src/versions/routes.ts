@@ -1,9 +1,8 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
-import { ErrorBody, errors, failures, listFirstFaultOnly, parseJson } from '@playtherapy/service-kit'
-import type { FastifyRequest } from 'fastify'
+import { ErrorBody, errors, failures, listFirstFaultOnly, parseBody } from '@playtherapy/service-kit'
 import { mayFollow, naming } from '../scripts/preconditions.ts'
 import { scriptsOf } from '../scripts/repository.ts'
-import { Conditions, route, SavedVersion, saveFailures, VersionParams } from '../scripts/schemas.ts'
+import { Conditions, conditions, route, SavedVersion, saveFailures, VersionParams } from '../scripts/schemas.ts'
 import { findScript, type Run, readScript, type ScriptOptions, saveScript, sendJson } from '../scripts/service.ts'
 import { scriptBytes } from '../scripts/validate.ts'
 import { Changes, type compareScripts } from './changes.ts'
@@ -47,8 +46,7 @@ export const versionRoutes: FastifyPluginAsyncTypebox<VersionOptions> = async (a
       schema: {
         ...route,
         summary: 'Bring a version back, as a new one',
-        description:
-          'With `If-Match` only while the version of that ETag is the newest; otherwise 412 with `current_version`.',
+        description: conditions,
         params: VersionParams,
         headers: Conditions,
         response: { 200: SavedVersion, ...saveFailures },
@@ -95,14 +93,7 @@ export const versionRoutes: FastifyPluginAsyncTypebox<VersionOptions> = async (a
 export const patchRoutes: FastifyPluginAsyncTypebox<VersionOptions> = async (app, options) => {
   const { withMemory, work } = options
   listFirstFaultOnly(app)
-  app.addContentTypeParser(
-    'application/json-patch+json',
-    { parseAs: 'buffer' },
-    async (request: FastifyRequest, bytes: Buffer) => {
-      request.rawBody = bytes
-      return parseJson(bytes, ['body'])
-    },
-  )
+  app.addContentTypeParser('application/json-patch+json', { parseAs: 'buffer' }, parseBody)
 
   app.patch(
     '/script',

@@ -7,9 +7,9 @@ import {
   type ObjectStore,
   renditionPath,
 } from '@playtherapy/object-store'
-import type { Database } from '@playtherapy/schema'
+import type { Container, Database } from '@playtherapy/schema'
 import { FfmpegError, runFfmpeg } from '../ffmpeg/ffmpeg.ts'
-import { type Container, type Probe, probe, UnreadableError } from '../ffmpeg/probe.ts'
+import { type Probe, probe, UnreadableError } from '../ffmpeg/probe.ts'
 import { openScratchFile, type ScratchFile } from '../ffmpeg/scratch.ts'
 import { type OpenSource, openSource } from '../ffmpeg/source-server.ts'
 import { plan } from './plan.ts'
@@ -155,8 +155,14 @@ async function convert(
     const { options, audioOptions, threads } = plan(original)
     const sound = audioOptions ? [{ options: audioOptions, file: files.audio }] : []
     await runFfmpeg({
-      ...{ ffmpegPath: settings.ffmpegPath, stallSeconds: settings.stallSeconds, maxBytes: settings.scratchMaxBytes },
-      ...{ input: source.input, size, container, threads, maxSeconds, memoryBytes, signal, onProgress },
+      ...settings,
+      maxBytes: settings.scratchMaxBytes,
+      input: source.input,
+      size,
+      container,
+      threads,
+      signal,
+      onProgress,
       outputs: [{ options, file: files.video }, ...sound],
       seconds: original.seconds,
     })

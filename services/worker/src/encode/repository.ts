@@ -2,6 +2,7 @@ import { PostponedError } from '@playtherapy/jobs'
 import {
   announce,
   audioRenditions,
+  type Container,
   clockTime,
   type Database,
   renditions,
@@ -11,7 +12,6 @@ import {
   videos,
 } from '@playtherapy/schema'
 import { and, eq, inArray, sql } from 'drizzle-orm'
-import type { Container } from '../ffmpeg/probe.ts'
 
 /** Time of a lease, which is renewed each second. The encode of a crashed worker begins again after it. */
 const leaseSeconds = 30

@@ -4,6 +4,8 @@ import { eq, sql } from 'drizzle-orm'
 
 /** Objects removed with one call; S3's own limit. */
 const batchKeys = 1_000
+/** A run that comes a little early is the last one all the same. */
+const marginSeconds = 3_600
 
 /**
  * The job of a deleted case or session: it removes all its objects and unfinished uploads. It runs at once, and again a
@@ -16,7 +18,7 @@ export function createErase({ db, store, phase }: { db: Database; store: ObjectS
       .select({
         caseId: erasures.caseId,
         sessionId: erasures.sessionId,
-        last: sql<boolean>`${erasures.createdAt} < now() - make_interval(secs => ${lastSweepSeconds - 3_600})`,
+        last: sql<boolean>`${erasures.createdAt} < now() - make_interval(secs => ${lastSweepSeconds - marginSeconds})`,
       })
       .from(erasures)
       .where(eq(erasures.id, erasure_id))

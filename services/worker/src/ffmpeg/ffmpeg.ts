@@ -1,9 +1,10 @@
 import { once } from 'node:events'
 import { readFile } from 'node:fs/promises'
 import { createInterface } from 'node:readline'
+import type { Container } from '@playtherapy/schema'
 import { failedByInput, type Input, startBounded } from './bounded.ts'
 import { cpuSecondsForLength, cpuSecondsForSize, pictureLimit, type threadsFor } from './limits.ts'
-import { type Container, demuxer } from './probe.ts'
+import { demuxer } from './probe.ts'
 import type { ScratchFile } from './scratch.ts'
 
 export interface FfmpegRun {

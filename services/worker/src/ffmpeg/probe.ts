@@ -1,10 +1,8 @@
 import { once } from 'node:events'
-import type { container } from '@playtherapy/schema'
+import type { Container } from '@playtherapy/schema'
 import { type Static, Type } from 'typebox'
 import { failedByInput, type Input, startBounded } from './bounded.ts'
 import { pictureLimit } from './limits.ts'
-
-export type Container = (typeof container.enumValues)[number]
 
 /** ffmpeg's demuxer for each container. It is forced, so that a disguised playlist opens no other file. */
 export const demuxer = { mp4: 'mov', matroska: 'matroska', mpegts: 'mpegts' } as const satisfies Record<

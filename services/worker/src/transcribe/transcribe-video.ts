@@ -64,19 +64,28 @@ async function listen(
   { path, size, etag, durationMs }: Claim,
   signal: AbortSignal,
 ): Promise<Segment[]> {
-  const { scratchDirectory, stallSeconds, ffmpegPath } = settings
   const source = await openSource({ store, key: inFolder('video', path), size, etag })
   try {
     const heard = []
     for (const piece of piecesOf(durationMs / 1000)) {
-      const file = await openScratchFile(scratchDirectory)
+      const file = await openScratchFile(settings.scratchDirectory)
       try {
         const seconds = piece.to - piece.from
         const options = ['-t', String(seconds), '-ac', '1', '-ar', '16000', '-f', 'flac']
         await runFfmpeg({
-          ...{ ffmpegPath, stallSeconds, signal, input: source.input, size, container: 'mp4', from: piece.from },
-          ...{ outputs: [{ options, file }], threads: { decoder: 1, filter: 1 }, seconds: undefined },
-          ...{ maxBytes: pieceBytes, maxSeconds: seconds + 60, memoryBytes: soundMemoryBytes, onProgress: () => {} },
+          ...settings,
+          signal,
+          input: source.input,
+          size,
+          container: 'mp4',
+          from: piece.from,
+          outputs: [{ options, file }],
+          threads: { decoder: 1, filter: 1 },
+          seconds: undefined,
+          maxBytes: pieceBytes,
+          maxSeconds: seconds + 60,
+          memoryBytes: soundMemoryBytes,
+          onProgress: () => {},
         })
         heard.push({ piece, segments: await transcribe(transcriber, await file.handle.readFile(), signal) })
       } finally {
