@@ -145,7 +145,7 @@ export async function startStack(options: StackOptions, programs: Programs): Pro
         ...process.env,
         DATABASE_URL: databaseUrl,
         QUEUE_URL: env.QUEUE_URL ?? databaseUrl,
-        ...(env.S3_BUCKET ? {} : { FILE_STORE_DIRECTORY: data.objects }),
+        ...(!env.S3_BUCKET && { FILE_STORE_DIRECTORY: data.objects }),
         PHASE: phase,
         PORT: '0',
         HOST: '127.0.0.1',

@@ -20,9 +20,9 @@ const ffmpeg = (...args: string[]) => run('ffmpeg', ['-nostdin', '-loglevel', 'e
 
 /** The arguments with which our worker transcodes this clip, see services/worker/src/encode/plan.ts. */
 const transcode = [
-  ...['-sn', '-dn', '-map_metadata', '-1', '-map_chapters', '-1'],
-  ...['-c:v', 'libx264', '-preset', 'veryfast', '-crf', '23', '-pix_fmt', 'yuv420p'],
-  ...['-c:a', 'copy', '-max_muxing_queue_size', '4096', '-movflags', '+faststart', '-f', 'mp4'],
+  ...'-sn -dn -map_metadata -1 -map_chapters -1'.split(' '),
+  ...'-c:v libx264 -preset veryfast -crf 23 -pix_fmt yuv420p'.split(' '),
+  ...'-c:a copy -max_muxing_queue_size 4096 -movflags +faststart -f mp4'.split(' '),
 ]
 
 /** The arguments for the audio rendition, which is made for a transcriber. */

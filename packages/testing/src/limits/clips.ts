@@ -43,21 +43,21 @@ async function hugePng(): Promise<Buffer> {
 /** Moves frame n to n times `ms`; Matroska counts in milliseconds. */
 const everyMs = (ms: number) => ['-bsf:v', `setts=ts=N*${ms}`]
 const testPicture = (rate: number, frames: number) => [
-  ...['-f', 'lavfi', '-i', `testsrc2=size=320x240:rate=${rate}`, '-frames:v', `${frames}`],
-  ...['-c:v', 'libx264', '-bf', '0', '-pix_fmt', 'yuv420p'],
+  ...`-f lavfi -i testsrc2=size=320x240:rate=${rate} -frames:v ${frames}`.split(' '),
+  ...'-c:v libx264 -bf 0 -pix_fmt yuv420p'.split(' '),
 ]
 const gapMs = 28 * 3_600_000
 const black = (size: string, frames = 1) => [
-  ...['-f', 'lavfi', '-i', `color=black:size=${size}:rate=${frames}`, '-frames:v', `${frames}`],
+  ...`-f lavfi -i color=black:size=${size}:rate=${frames} -frames:v ${frames}`.split(' '),
 ]
 const eightK = '8192x4320'
 
 /** The arguments of ffmpeg that make each recording; the suffix of its name decides the container. */
 const recipes = {
-  'small.mp4': [...['-f', 'lavfi', '-i', 'sine=frequency=330:duration=2', '-c:a', 'aac'], ...testPicture(15, 30)],
+  'small.mp4': [...'-f lavfi -i sine=frequency=330:duration=2 -c:a aac'.split(' '), ...testPicture(15, 30)],
   'big.mp4': [
-    ...['-f', 'lavfi', '-i', 'nullsrc=s=640x360:r=25:d=6,geq=random(1)*255:128:128'],
-    ...['-c:v', 'libx264', '-preset', 'ultrafast', '-crf', '4', '-pix_fmt', 'yuv420p'],
+    ...'-f lavfi -i nullsrc=s=640x360:r=25:d=6,geq=random(1)*255:128:128'.split(' '),
+    ...'-c:v libx264 -preset ultrafast -crf 4 -pix_fmt yuv420p'.split(' '),
   ],
   // The worker needs two seconds for the first and minutes for the second.
   'short.mkv': ['-f', 'lavfi', '-i', 'testsrc2=size=640x360:rate=25:duration=8', '-c:v', 'mpeg4'],
@@ -65,7 +65,7 @@ const recipes = {
   // These claim 60 frames a second, but the second frame is 28 hours after the first.
   'endless.mkv': [...testPicture(60, 40), ...everyMs(gapMs)],
   'endless-sound.mkv': [
-    ...['-f', 'lavfi', '-i', 'anullsrc=sample_rate=8000:duration=1', '-c:a', 'aac'],
+    ...'-f lavfi -i anullsrc=sample_rate=8000:duration=1 -c:a aac'.split(' '),
     ...[...testPicture(60, 10), ...everyMs(gapMs)],
   ],
   'endless.mp4': [...testPicture(60, 40), '-video_track_timescale', '1000', '-bsf:v', `setts=ts=N*${gapMs}`],
@@ -77,8 +77,8 @@ const recipes = {
   'vp9-8k.webm': [...black(eightK), '-c:v', 'libvpx-vp9', '-deadline', 'realtime', '-cpu-used', '8'],
   'av1-8k.mkv': [...black(eightK), '-c:v', 'libsvtav1', '-preset', '12'],
   'streams-500.mkv': [
-    ...['-f', 'lavfi', '-i', 'testsrc2=size=320x240:rate=15:duration=1'],
-    ...['-f', 'lavfi', '-i', 'anullsrc=sample_rate=8000:duration=1'],
+    ...'-f lavfi -i testsrc2=size=320x240:rate=15:duration=1'.split(' '),
+    ...'-f lavfi -i anullsrc=sample_rate=8000:duration=1'.split(' '),
     ...['-map', '0', ...Array.from({ length: 500 }, () => ['-map', '1']).flat(), '-c:v', 'mpeg4', '-c:a', 'aac'],
   ],
   'tags.mkv': [

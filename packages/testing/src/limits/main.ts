@@ -53,7 +53,10 @@ function row({ attack, seen, experience, peak, loop, oomKills, errorLines, damag
     seen.slice(0, 400),
     `${failed} of ${experience.asked}`,
     `${experience.slowestMs}`,
-    ...[peak, `${oomKills}`, `${loop} (${experience.machineMs})`, `${errorLines}`],
+    peak,
+    `${oomKills}`,
+    `${loop} (${experience.machineMs})`,
+    `${errorLines}`,
     damage.length === 0 ? 'ok' : `**broken**: ${damage.join('; ')}`,
   ]
   return `| ${cells.map(cell).join(' | ')} |`

@@ -2,10 +2,10 @@ import { type Static, Type } from 'typebox'
 
 /** The categories that the client draws. */
 const categories = [
-  ...['Structuring', 'Concentration', 'Tone of Voice', 'Setting Limits', 'Termination'],
-  ...['Decision-Making and Responsibility', 'Self-Esteem and Encouragement', 'Emotion Reflection'],
-  ...['Content Reflection', 'Behavior Tracking', 'Evaluation', 'Questioning', 'Naming Toys', 'Activity Suggestion'],
-]
+  'Structuring, Concentration, Tone of Voice, Setting Limits, Termination, Decision-Making and Responsibility',
+  'Self-Esteem and Encouragement, Emotion Reflection, Content Reflection, Behavior Tracking, Evaluation, Questioning',
+  'Naming Toys, Activity Suggestion',
+].flatMap((names) => names.split(', '))
 
 const closed = { additionalProperties: false }
 
