@@ -73,7 +73,7 @@ for (const backend of queueBackends) {
       t.equal(runs, 1)
     })
 
-    t.test('tries that killed their process are counted, and end', async (t) => {
+    t.test('attempts that killed their process are counted, and the job is given up', async (t) => {
       const place = await testPlace(t, backend)
       let runs = 0
       const failures: unknown[] = []

@@ -4,7 +4,7 @@ import t from 'tap'
 import { Type } from 'typebox'
 import { startHost } from './support.ts'
 
-t.test('what is thrown becomes an answer that says nothing of it', async (t) => {
+t.test('an unexpected error becomes a response that tells nothing about it', async (t) => {
   const thrown: Record<string, unknown> = {
     error: new Error('secret of a child'),
     text: 'secret of a child',

@@ -46,7 +46,7 @@ t.test('a body that stops is refused once', async (t) => {
   t.equal(refused.length, 1)
 })
 
-t.test('a body that drips is refused, one that keeps the rate is not', async (t) => {
+t.test('a body below the rate is refused, and one that keeps the rate is accepted', async (t) => {
   const dripping = await sending(t, 1_000)
   await dripping.wait(3, () => dripping.send(1))
   t.match(dripping.refused, slow)

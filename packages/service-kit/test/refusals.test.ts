@@ -36,7 +36,7 @@ t.test('a body of 200 MB that is refused is not read', async (t) => {
   t.ok(sent < size / 2, `it took ${sent} bytes`)
 })
 
-t.test('a small one is, and the connection goes on', async (t) => {
+t.test('a small body of a refused request is read to its end, and the connection stays open', async (t) => {
   const { url } = await startHost(t, echo)
   const body = JSON.stringify({ text: 'x'.repeat(500_000) })
   const head = (more: string) =>

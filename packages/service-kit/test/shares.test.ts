@@ -25,7 +25,7 @@ t.test('a bound smaller than four still has room for one of each therapist', asy
   t.doesNotThrow(() => shares.take(2))
 })
 
-t.test('one thing is possible for everybody, however large', async (t) => {
+t.test('a therapist who holds nothing may take one thing, however large it is', async (t) => {
   const shares = createShares(64)
   const whole = shares.take(1, 40)
   t.throws(() => shares.take(1), errors.tooManyRequests(5), 'and nothing beside it')

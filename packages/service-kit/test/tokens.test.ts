@@ -137,7 +137,7 @@ t.test('for an audience, from an issuer', async (t) => {
   }
 })
 
-t.test('two kinds of token, and neither opens the other door', async (t) => {
+t.test('a therapist’s token opens no route of the analysis system, and the reverse', async (t) => {
   const get = await tokenHost(t, { jwtSecret })
   const claims = (more: object) => bearer(hs256, more, secretly)
   const opens = { status: 200, body: { writer: true } }

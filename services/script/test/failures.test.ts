@@ -99,7 +99,7 @@ t.test('an object with another ETag than the recorded one is not served', async 
   t.match(await get(), { status: 400, body: { error_code: 1001 } })
 })
 
-t.test('a save ends with 404 when its session is deleted meanwhile', async (t) => {
+t.test('a save gets errors.sessionNotFound when its session is deleted meanwhile', async (t) => {
   const store = await testStore(t, 'file')
   let meanwhile = async () => {}
   const { db, objects, place, post } = await testScripts(t, {

@@ -114,7 +114,7 @@ t.test('a wrong answer is requested once more with the reason, then the job fail
   }
 })
 
-t.test('what no retry mends is permanent, the rest is for another try', async (t) => {
+t.test('an error that a retry cannot mend is permanent, and every other error is retried', async (t) => {
   for (const [name, answer, permanent] of failures) {
     const { db, store, scriptId, look, objects } = await prepare(t)
     const { analyser, asked } = await startProvider(t, answer)
@@ -151,7 +151,7 @@ t.test('a script saved meanwhile is due, a session deleted meanwhile leaves noth
   t.strictSame((await look()).reports, [])
 })
 
-t.test('a report delivered meanwhile stays the one that counts', async (t) => {
+t.test('a report that is delivered meanwhile stays the current version', async (t) => {
   const { db, store, scriptId, caseId, sessionId, look, objects } = await prepare(t)
   const bytes = Buffer.from('{"reports":{}}')
   const provider = await startProvider(t, async (response, request) => {

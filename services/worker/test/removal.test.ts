@@ -30,7 +30,7 @@ const described = { container: 'mp4', size: 5, etag: '"1"', storedAt: new Date()
 
 for (const backend of storeBackends) {
   t.test(`on ${backend}`, async (t) => {
-    t.test('what a newer video replaced goes once that one is encoded, and nothing else', async (t) => {
+    t.test('a replaced video is removed once the newer one is encoded, and nothing else is removed', async (t) => {
       const { db, store, put, keys, sessionId } = await prepare(t, backend)
       const add = async (
         state: 'encoded' | 'superseded' | 'failed' | 'stored' | 'presigned' | 'receiving',

@@ -209,7 +209,7 @@ t.test('an answer that is no transcription is asked for once more, then given up
   }
 })
 
-t.test('what no retry mends is permanent, the rest is for another try', async (t) => {
+t.test('an error that a retry cannot mend is permanent, and every other error is retried', async (t) => {
   for (const [name, answer, permanent] of failures) {
     const { resources, videoId: video_id, look, objects } = await prepare(t)
     const { transcriber, asked } = await startProvider(t, answer)

@@ -29,7 +29,7 @@ async function begin(t: Test) {
 }
 
 /** Frozen and killed for 12 s, and wiped with jobs waiting and active: packages/jobs/test/outage.test.ts. */
-t.test('Redis is hurt', { skip }, async (t) => {
+t.test('Redis fails, and no job is lost', { skip }, async (t) => {
   await Promise.all([
     (async () => {
       const { redis, place, media, worker, session, upload } = await begin(t)

@@ -13,7 +13,7 @@ async function begin(t: Test) {
 const isPart = ({ method, query }: { method: string; query: string }) =>
   method === 'PUT' && query.includes('partNumber')
 
-t.test('the object store is hurt', { skip: !storeBackends.includes('s3') }, async (t) => {
+t.test('the object store fails, and no recording is lost or half stored', { skip: !storeBackends.includes('s3') }, async (t) => {
   await Promise.all([
     (async () => {
       const { place, media, session, clip } = await begin(t)
