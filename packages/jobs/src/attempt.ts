@@ -37,3 +37,5 @@ export async function beginAttempt(job: Job<JobData>, db: Database, ledger: Ledg
   }
   return { attempt, count, settle, uncount }
 }
+
+export type Attempt = NonNullable<Awaited<ReturnType<typeof beginAttempt>>>

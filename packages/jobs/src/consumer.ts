@@ -1,6 +1,6 @@
 import { type Database, type JobName, type JobPayloads, outlastOutage } from '@playtherapy/schema'
 import { DelayedError, type Job, UnrecoverableError, WaitingError } from 'bullmq'
-import { beginAttempt } from './attempt.ts'
+import { type Attempt, beginAttempt } from './attempt.ts'
 import { catalogue, type JobData } from './catalogue.ts'
 import type { Queues } from './connection.ts'
 import { PermanentError, PostponedError } from './errors.ts'
@@ -52,6 +52,7 @@ export interface Consumer {
 interface Failed<Payload> {
   payload: Payload
   job: Job<JobData>
+  counted: Attempt
   isLast: boolean
   jobLog: Log
   token: string | undefined
@@ -74,11 +75,13 @@ export function consume<N extends JobName>(settings: ConsumerSettings<N>): Consu
   let idleSince: number | undefined
 
   // Neither of these two uses up an attempt.
-  const putBack = async (job: Job<JobData>, token?: string) => {
+  const putBack = async (job: Job<JobData>, counted: Attempt | undefined, token?: string) => {
+    await counted?.uncount()
     await job.moveToWait(token)
     return new WaitingError()
   }
-  const postpone = async (job: Job<JobData>, delayMs: number, token?: string) => {
+  const postpone = async (job: Job<JobData>, counted: Attempt, delayMs: number, token?: string) => {
+    await counted.uncount()
     await job.moveToDelayed(Date.now() + delayMs, token)
     return new DelayedError()
   }
@@ -99,7 +102,7 @@ export function consume<N extends JobName>(settings: ConsumerSettings<N>): Consu
   }
 
   /** Ends a failed attempt. Returns the error to throw, by which BullMQ retries the job or not. */
-  const fail = async (error: unknown, { payload, job, isLast, jobLog, token }: Failed<JobPayloads[N]>) => {
+  const fail = async (error: unknown, { payload, job, counted, isLast, jobLog, token }: Failed<JobPayloads[N]>) => {
     const isPermanent = error instanceof PermanentError
     jobLog.warn({ err: error }, isPermanent || isLast ? 'job failed' : 'job will be retried')
     // BullMQ stores the message of what is thrown, so only the error's name is given.
@@ -110,13 +113,13 @@ export function consume<N extends JobName>(settings: ConsumerSettings<N>): Consu
     } catch (hookError) {
       // Without a recorded failure its video or session would wait for ever, so the job is retried.
       jobLog.error({ err: hookError }, 'the failure of a job could not be recorded')
-      return postpone(job, unrecordedMs, token)
+      return postpone(job, counted, unrecordedMs, token)
     }
     return new UnrecoverableError(reason)
   }
 
   const run = async (job: Job<JobData>, { signal }: AbortController, token?: string) => {
-    if (draining) throw await putBack(job, token)
+    if (draining) throw await putBack(job, undefined, token)
     const { payload, request_id: requestId, outbox_id: outboxId } = job.data
     if (!catalogue[name].isPayload(payload)) throw new UnrecoverableError('not a payload of this job')
     const counted = await beginAttempt(job, db, ledger)
@@ -130,11 +133,10 @@ export function consume<N extends JobName>(settings: ConsumerSettings<N>): Consu
       await handler(payload, { signal, attempt, lastAttempt: isLast, requestId, log: jobLog })
       jobLog.info({ ms: Math.round(performance.now() - started) }, 'job done')
     } catch (error) {
-      const isPutBack = signal.aborted || error instanceof PostponedError
-      await (isPutBack ? counted.uncount() : counted.count())
-      if (signal.aborted) throw await putBack(job, token)
-      if (error instanceof PostponedError) throw await postpone(job, error.delayMs, token)
-      throw await fail(error, { payload, job, isLast, jobLog, token })
+      if (signal.aborted) throw await putBack(job, counted, token)
+      if (error instanceof PostponedError) throw await postpone(job, counted, error.delayMs, token)
+      await counted.count()
+      throw await fail(error, { payload, job, counted, isLast, jobLog, token })
     } finally {
       // The count ends before the job does: both statements update many rows, and could deadlock.
       await counted.settle()
