@@ -1,6 +1,7 @@
-/** The first bytes are not those of an accepted container. */
+/** The first bytes are not those of an accepted container. The message says what they are, and what is accepted. */
 export class NotAVideoError extends Error {
   override name = 'NotAVideoError'
+  readonly reason = 'not_a_video'
 }
 
 /** The file has no bytes. */

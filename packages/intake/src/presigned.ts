@@ -4,6 +4,7 @@ import {
   ObjectMissingError,
   originalPath,
   StoreFailedError,
+  storeUnavailable,
   UnsafeUploadsError,
 } from '@playtherapy/object-store'
 import { announce, outlastOutage, type Transaction, videos } from '@playtherapy/schema'
@@ -13,7 +14,7 @@ import { NotAVideoError, TooLargeError, TooManyUrlsError } from './errors.ts'
 import type { IntakeResources } from './receive-original.ts'
 import { registerOriginal } from './register-original.ts'
 import { nextVideo, reserveVideo } from './reserve-video.ts'
-import { sniff, sniffBytes } from './sniff.ts'
+import { explain, sniff, sniffBytes } from './sniff.ts'
 
 /** A PUT to a presigned URL has to start within this time. */
 const urlSeconds = 3_600
@@ -34,7 +35,7 @@ export async function issuePresigned(
   { caseId, sessionId }: { caseId: number; sessionId: number },
 ): Promise<{ presigned_url: string; file_path: string }> {
   const { safe, notice } = await store.judgeUploads().catch((error: unknown) => {
-    throw new StoreFailedError('the object store did not answer', { cause: error })
+    throw storeUnavailable(error)
   })
   if (!safe) throw new UnsafeUploadsError(notice)
   const video = await nextVideo({ db, store }, (videoId) => originalPath(phase, caseId, sessionId, videoId))
@@ -77,7 +78,7 @@ export async function announceOriginal(
     return false
   }
   const original = await inspect(store, inFolder('video', path), Math.min(limit, singlePutBytes))
-  if (await mayBeCopy(db, sessionId, original)) throw new StoreFailedError('the object may be a copy of another')
+  if (await mayBeCopy(db, sessionId, original)) throw notPlain()
   const { result, repeated } = await outlastOutage(() =>
     db.transaction(async (tx) => {
       await alongside(tx)
@@ -90,24 +91,32 @@ export async function announceOriginal(
   return row !== undefined && row.state !== 'presigned'
 }
 
+/** One answer for all that is no plain upload, so that nobody learns from it which recordings others have. */
+const notPlain = () =>
+  new StoreFailedError('is not accepted by this way; send the file to POST …/video instead', 'not_plain')
+
+const notUploaded = () =>
+  new StoreFailedError('is not there: no PUT to its presigned URL has succeeded', 'not_uploaded')
+
 async function inspect(store: IntakeResources['store'], key: string, limit: number) {
   try {
     const info = await store.inspectUpload(key)
-    if (!info || info.size === 0) throw new StoreFailedError('no such object')
-    if (!info.isPlain) throw new StoreFailedError('the upload set more than bytes and a type')
+    if (!info || info.size === 0) throw notUploaded()
+    if (!info.isPlain) throw notPlain()
     if (info.size > limit) throw new TooLargeError(limit)
     const end = Math.min(info.size, sniffBytes) - 1
     const chunks: Uint8Array[] = []
     for await (const chunk of await store.get(key, { end, ifMatch: info.etag })) chunks.push(chunk)
-    const container = await sniff(Buffer.concat(chunks))
-    if (!container) throw new NotAVideoError()
+    const start = Buffer.concat(chunks)
+    const container = await sniff(start)
+    if (!container) throw await explain(start)
     return { size: info.size, etag: info.etag, lastModified: info.lastModified, container }
   } catch (error) {
     if (error instanceof NotAVideoError || error instanceof TooLargeError || error instanceof StoreFailedError)
       throw error
     if (error instanceof ObjectMissingError || error instanceof ObjectChangedError) {
-      throw new StoreFailedError('the object is not there any more')
+      throw notUploaded()
     }
-    throw new StoreFailedError('the object store did not answer', { cause: error })
+    throw storeUnavailable(error)
   }
 }

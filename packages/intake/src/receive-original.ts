@@ -1,10 +1,10 @@
-import { inFolder, type ObjectStore, originalPath, type Phase, StoreFailedError } from '@playtherapy/object-store'
+import { inFolder, type ObjectStore, originalPath, type Phase, storeUnavailable } from '@playtherapy/object-store'
 import { type Database, outlastOutage, videos } from '@playtherapy/schema'
 import { and, eq, sql } from 'drizzle-orm'
-import { EmptyError, NotAVideoError, SessionDeletedError, TooLargeError } from './errors.ts'
+import { EmptyError, SessionDeletedError, TooLargeError } from './errors.ts'
 import { registerOriginal } from './register-original.ts'
 import { nextVideo, reserveVideo } from './reserve-video.ts'
-import { sniff, sniffBytes } from './sniff.ts'
+import { explain, sniff, sniffBytes } from './sniff.ts'
 
 export interface IntakeResources {
   db: Database
@@ -46,7 +46,7 @@ export async function receiveOriginal(
   const start = await firstBytes(source)
   if (start.length === 0) throw new EmptyError()
   const container = await sniff(start)
-  if (!container) throw new NotAVideoError()
+  if (!container) throw await explain(start)
   if (start.length > limit) throw new TooLargeError(limit)
 
   const pathOf = (videoId: number) => originalPath(phase, caseId, sessionId, videoId)
@@ -60,7 +60,7 @@ export async function receiveOriginal(
     const options = { contentType: 'video/mp4', signal: AbortSignal.any([signal, lease.lost]) }
     const incoming = countedBody(start, source, limit)
     stored = await store.put(key, incoming.bytes, options).catch((cause: unknown) => {
-      throw incoming.broken ? incoming.broken.error : new StoreFailedError('the object store failed', { cause })
+      throw incoming.broken ? incoming.broken.error : storeUnavailable(cause)
     })
     signal.throwIfAborted()
   } catch (error) {

@@ -1,4 +1,4 @@
-import { inFolder, type ObjectStore, StoreFailedError } from '@playtherapy/object-store'
+import { inFolder, type ObjectStore, storeUnavailable } from '@playtherapy/object-store'
 import { type Database, sessions, type Transaction, videos } from '@playtherapy/schema'
 import { eq, type SQL, sql } from 'drizzle-orm'
 import { SessionDeletedError } from './errors.ts'
@@ -27,7 +27,7 @@ export async function nextVideo(
   if (!next) throw new Error('no video id')
   const path = pathOf(next.id)
   await store.head(inFolder('video', path)).catch((error: unknown) => {
-    throw new StoreFailedError('the object store did not answer', { cause: error })
+    throw storeUnavailable(error)
   })
   return { id: next.id, path }
 }

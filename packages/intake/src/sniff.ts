@@ -1,8 +1,15 @@
 import type { Container } from '@playtherapy/schema'
 import { fileTypeFromBuffer } from 'file-type'
+import { NotAVideoError } from './errors.ts'
 
 /** sniff() needs this many bytes from the start of a file, or the whole file if it is shorter. */
 export const sniffBytes = 4_100
+
+/** The accepted containers, and the names of the formats in them; `mp4` includes all of ISO-BMFF. */
+const containers: Record<Container, string> = { mp4: 'MP4, QuickTime', matroska: 'Matroska, WebM', mpegts: 'MPEG-TS' }
+
+/** Formats that are not known to people by their suffix. */
+const names: Record<string, string> = { asf: 'Windows Media (WMV, WMA, ASF)', flv: 'Flash video (FLV)' }
 
 /**
  * Returns a file's container by its first bytes, never by its name; undefined if it is not accepted. Pictures and audio
@@ -16,4 +23,21 @@ export async function sniff(start: Uint8Array): Promise<Container | undefined> {
   // A box has its type at byte 4; old QuickTime files begin with a box other than `ftyp`.
   const box = Buffer.from(start.subarray(4, 8)).toString('latin1')
   return /^(ftyp|moov|mdat|wide|free)$/.test(box) ? 'mp4' : undefined
+}
+
+/** Says what a file is that sniff() does not accept, and which formats it accepts. */
+export async function explain(start: Uint8Array): Promise<NotAVideoError> {
+  const type = await fileTypeFromBuffer(start)
+  const looksLike = type
+    ? `looks like ${names[type.ext] ?? type.ext.toUpperCase()} (${type.mime})`
+    : isText(start)
+      ? 'looks like text'
+      : 'is in no format that is known here'
+  return new NotAVideoError(`${looksLike}; a recording can be ${Object.values(containers).join(', ')}`)
+}
+
+/** Whether these bytes are UTF-8 without control characters; the last character may be cut off. */
+function isText(start: Uint8Array): boolean {
+  const text = new TextDecoder().decode(start, { stream: true })
+  return !/[^\P{Cc}\t\n\f\r]|\ufffd/u.test(text)
 }

@@ -127,10 +127,27 @@ export class ObjectExistsError extends Error {
   override name = 'ObjectExistsError'
 }
 
-/** An object could not be stored, or one that must exist was not found; `cause` is the store's error, if any. */
+/** Why a document or a recording is not stored; `type` in the detail of the response. */
+export type StoreFailure = 'store_unavailable' | 'not_uploaded' | 'not_plain'
+
+/**
+ * An object is not stored. The message continues the sentence "the upload …" and is sent to the client; `cause` is the
+ * store's error, if any.
+ */
 export class StoreFailedError extends Error {
   override name = 'StoreFailedError'
+  readonly reason: StoreFailure
+  constructor(message: string, reason: StoreFailure, options?: ErrorOptions) {
+    super(message, options)
+    this.reason = reason
+  }
 }
+
+/** The error for an object that the store did not accept; `cause` is the store's error. */
+export const storeUnavailable = (cause: unknown): StoreFailedError =>
+  new StoreFailedError('could not be stored, because the object store does not work right now', 'store_unavailable', {
+    cause,
+  })
 
 /** A presigned URL of this store would give access to other objects; the message says how. */
 export class UnsafeUploadsError extends Error {

@@ -7,7 +7,7 @@ export interface Fault {
 }
 
 interface ErrorExtras {
-  /** Every fault of the input, for `errors.invalidInput`. */
+  /** Every fault of the input, or why an upload failed. */
   detail?: Fault[]
   /** Seconds after which the client should try again. */
   retryAfter?: number
@@ -33,6 +33,15 @@ export class ApiError extends Error {
     this.currentVersion = extras.currentVersion
   }
 }
+
+/** Why an upload failed: a word for programs, and a predicate for people. */
+interface UploadFailure {
+  reason: string
+  message: string
+}
+
+/** Seconds after which a client may try again what failed for the object store. */
+const storeRetrySeconds = 30
 
 /** How many faults of one input are listed at most. */
 export const mostFaults = 100
@@ -70,7 +79,12 @@ export const errors = {
   unconditional: () => new ApiError(428, 12, 'If-Match must name the version that is to be changed'),
   routeNotFound: () => new ApiError(404, 404, 'There is no such route'),
   unexpected: () => new ApiError(500, 500, 'Something went wrong on our side'),
-  uploadFailed: (name: string) => new ApiError(400, 1000, `File [${name}] Upload failed.`),
+  /** `message` of the cause says what is wrong with the upload at `loc`. */
+  uploadFailed: (name: string, loc: Fault['loc'], { message, reason }: UploadFailure) =>
+    new ApiError(400, 1000, `File [${name}] Upload failed.`, {
+      detail: [{ loc, msg: message, type: reason }],
+      ...(reason === 'store_unavailable' && { retryAfter: storeRetrySeconds }),
+    }),
   downloadFailed: (name: string) => new ApiError(400, 1001, `File [${name}] Download failed.`),
 }
 

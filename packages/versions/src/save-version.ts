@@ -1,4 +1,4 @@
-import { type ObjectStore, StoreFailedError } from '@playtherapy/object-store'
+import { type ObjectStore, storeUnavailable } from '@playtherapy/object-store'
 import {
   type Database,
   outlastOutage,
@@ -58,7 +58,7 @@ export async function saveVersion(
 
   const { etag } = await store.put(key, bytes, { contentType: 'application/json' }).catch(async (error: unknown) => {
     await discard().catch(() => {})
-    throw new StoreFailedError('the object store did not store the version', { cause: error })
+    throw storeUnavailable(error)
   })
 
   const { result, repeated } = await outlastOutage(() => db.transaction((tx) => commit(tx, id, etag)))

@@ -77,15 +77,22 @@ t.test('a key that is not an unused one of this session is ignored', async (t) =
 t.test('an invalid upload is refused, and nothing changes', async (t) => {
   const { service, path, issue, upload, put, call } = await presigned(t, { uploadLimit: 1_000 })
   const before = await call(7, 'GET', path)
-  const failed = (key: string) => [400, { message: `File [${key.split('/').at(-1)}] Upload failed.`, error_code: 1000 }]
+  const failed = (key: string, type: string, msg: RegExp) => [
+    400,
+    {
+      message: `File [${key.split('/').at(-1)}] Upload failed.`,
+      error_code: 1000,
+      detail: [{ loc: ['body', 'data', 'origin_video_url'], msg, type }],
+    },
+  ]
   const absent = await issue()
-  t.strictSame(await put(absent), failed(absent))
+  t.match(await put(absent), failed(absent, 'not_uploaded', /PUT/))
   const text = await issue()
   await upload(text, Buffer.from('#EXTM3U\nhttp://somewhere/\n'))
-  t.strictSame(await put(text), failed(text))
+  t.match(await put(text), failed(text, 'not_a_video', /looks like text; a recording can be MP4/))
   const empty = await issue()
   await upload(empty, Buffer.alloc(0))
-  t.strictSame(await put(empty), failed(empty))
+  t.match(await put(empty), failed(empty, 'not_uploaded', /PUT/))
   const large = await issue()
   await upload(large, Buffer.concat([mp4, Buffer.alloc(1_000)]))
   t.match(await put(large), [413, { error_code: 9 }])

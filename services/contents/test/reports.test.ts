@@ -207,7 +207,14 @@ t.test('a delivery fails while the store is down', async (t) => {
   const { db, store, call, session, path, post } = await failing(t, (whole) => ({
     put: (key, body, options) => (down ? Promise.reject(new Error('down')) : whole.put(key, body, options)),
   }))
-  t.strictSame(await post(reports()), [400, { message: 'File [analyze_report.json] Upload failed.', error_code: 1000 }])
+  t.match(await post(reports()), [
+    400,
+    {
+      message: 'File [analyze_report.json] Upload failed.',
+      error_code: 1000,
+      detail: [{ loc: ['body'], type: 'store_unavailable' }],
+    },
+  ])
   t.equal(await db.$count(reportVersions), 0)
   t.match(await call(7, 'GET', session), [200, { analyze_url: null, analyze_state_id: 5 }])
   down = false

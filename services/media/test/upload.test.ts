@@ -280,10 +280,50 @@ t.test('a connection can be reused after successful and after failed uploads', a
   t.equal(await send(clip(900_000)), 201)
 })
 
+t.test('a file that is no video is refused with what it is and what is taken', async (t) => {
+  const media = await testMedia(t, { store: await testStore(t, 'file') })
+  const files: [name: string, bytes: Buffer, msg: RegExp][] = [
+    [
+      'photo.jpg',
+      Buffer.from('ffd8ffe000104a46494600010100000100010000ffdb', 'hex'),
+      /^looks like JPG \(image\/jpeg\); /,
+    ],
+    ['film.wmv', Buffer.from('3026b2758e66cf11a6d900aa0062ce6c', 'hex'), /^looks like Windows Media/],
+    ['sound.m4a', Buffer.from('0000001c667479704d344120000000004d34412069736f6d69736f32', 'hex'), /^looks like M4A /],
+    ['notes.mp4', Buffer.from('가나다 notes\r\n'.repeat(2_000)).subarray(0, 5_000), /^looks like text; /],
+    ['zeros.mp4', Buffer.alloc(5_000), /^is in no format/],
+    ['x.mp4', Buffer.from('x'), /^looks like text; /],
+  ]
+  for (const [name, bytes, msg] of files) {
+    const answer = await media.upload(form(['file', bytes, name]))
+    t.match(seen(answer), [
+      400,
+      {
+        message: `File [${name}] Upload failed.`,
+        error_code: 1000,
+        detail: [{ loc: ['body', 'file'], msg, type: 'not_a_video' }],
+      },
+    ])
+    t.match(JSON.stringify(answer.body), /a recording can be MP4, QuickTime, Matroska, WebM, MPEG-TS/)
+    t.equal(answer.headers['retry-after'], undefined, 'the same file will not be taken later')
+  }
+})
+
+/** The response to an upload that the store did not take. */
+const unavailable = [
+  400,
+  {
+    message: 'File [b.mp4] Upload failed.',
+    error_code: 1000,
+    detail: [{ loc: ['body', 'file'], type: 'store_unavailable' }],
+  },
+]
+
 t.test('an upload while the object store is down returns 400 and leaves nothing', async (t) => {
   const media = await testMedia(t, { store: storeThatIsDown() })
   const answer = await media.upload(form(['file', clip(12_000_000), 'b.mp4']))
-  t.same(seen(answer), [400, { message: 'File [b.mp4] Upload failed.', error_code: 1000 }])
+  t.match(seen(answer), unavailable)
+  t.equal(answer.headers['retry-after'], '30')
   t.equal(await media.db.$count(videos), 0)
   const url = await fetch(`${media.url}/presigned-url`, { headers: media.auth })
   t.equal(url.status, 503, 'no presigned URL is issued')
@@ -292,7 +332,7 @@ t.test('an upload while the object store is down returns 400 and leaves nothing'
 t.test('an upload fails when the object store goes down after its row was reserved', async (t) => {
   const media = await testMedia(t, { store: { ...storeThatIsDown(), head: async () => undefined } })
   const answer = await media.upload(form(['file', clip(12_000_000), 'b.mp4']))
-  t.same(seen(answer), [400, { message: 'File [b.mp4] Upload failed.', error_code: 1000 }])
+  t.match(seen(answer), unavailable)
   t.same(
     await media.db.select({ state: videos.state }).from(videos),
     [{ state: 'receiving' }],

@@ -56,7 +56,11 @@ t.test('a save and a read fail when the object store fails', async (t) => {
   await writeFile(directory, '')
   t.match(await post(form(`${script} `)), {
     status: 400,
-    body: { error_code: 1000, message: 'File [script.json] Upload failed.' },
+    body: {
+      error_code: 1000,
+      message: 'File [script.json] Upload failed.',
+      detail: [{ loc: ['body', 'script'], type: 'store_unavailable' }],
+    },
   })
   t.match(await session(), { scriptStateId: 3, lastScriptVersion: 2 })
   await rm(directory)

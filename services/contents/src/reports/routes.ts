@@ -164,7 +164,7 @@ export const reportDeliveryRoutes: FastifyPluginAsyncTypebox<ReportOptions> = as
       const report = { caseId, sessionId, size: bytes.length, levels: levelsOf(body), scriptVersionId }
       const { kind } = await saveVersion({ db, store }, bytes, reportSteps(db, phase, report)).catch(
         (error: unknown) => {
-          throw error instanceof StoreFailedError ? errors.uploadFailed('analyze_report.json') : error
+          throw error instanceof StoreFailedError ? errors.uploadFailed('analyze_report.json', ['body'], error) : error
         },
       )
       if (kind !== 'saved') throw errors.sessionNotFound(sessionId)

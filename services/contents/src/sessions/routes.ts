@@ -132,7 +132,7 @@ export const sessionRoutes: FastifyPluginAsyncTypebox<SessionOptions> = async (
         if (error instanceof SessionDeletedError) throw errors.sessionNotFound(sessionId)
         if (error instanceof TooLargeError) throw errors.tooLarge(error.limit)
         if (error instanceof NotAVideoError || error instanceof StoreFailedError) {
-          throw errors.uploadFailed(path?.split('/').at(-1) ?? '')
+          throw errors.uploadFailed(path?.split('/').at(-1) ?? '', ['body', 'data', 'origin_video_url'], error)
         }
         throw error
       }

@@ -56,7 +56,9 @@ export async function receiveUpload(
 function errorFor(error: unknown, name: string, sessionId: number): unknown {
   if (error instanceof EmptyError) return fault(['body', 'file'], 'is empty')
   if (error instanceof TooLargeError) return errors.tooLarge(error.limit)
-  if (error instanceof NotAVideoError || error instanceof StoreFailedError) return errors.uploadFailed(name)
+  if (error instanceof NotAVideoError || error instanceof StoreFailedError) {
+    return errors.uploadFailed(name, ['body', 'file'], error)
+  }
   if (error instanceof SessionDeletedError) return errors.sessionNotFound(sessionId)
   return error
 }

@@ -48,7 +48,7 @@ export async function saveScript(
   const script = { size: bytes.length, checksum, warnings, mayFollow }
   const steps = scriptSteps(db, phase, request, script, before)
   const outcome = await saveVersion({ db, store }, bytes, steps).catch((error: unknown) => {
-    throw error instanceof StoreFailedError ? errors.uploadFailed('script.json') : error
+    throw error instanceof StoreFailedError ? errors.uploadFailed('script.json', ['body', 'script'], error) : error
   })
   if (outcome.kind === 'saved') return outcome.version
   throw outcome.kind === 'stale' ? errors.staleScript(outcome.current) : errors.sessionNotFound(request.sessionId)
