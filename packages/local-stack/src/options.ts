@@ -1,5 +1,5 @@
-import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
+import { homeDirectory } from './data-directory.ts'
 
 export const usage = `npm start -- [options]
 
@@ -28,8 +28,9 @@ export class UsageError extends Error {
   override name = 'UsageError'
 }
 
-function wholeNumber(name: string, text: string, least: number, most: number): number {
-  if (!/^\d{1,5}$/.test(text) || Number(text) < least || Number(text) > most) {
+/** Reads a whole number within these bounds. Throws UsageError. */
+export function wholeNumber(name: string, text: string, least: number, most: number): number {
+  if (!/^\d{1,10}$/.test(text) || Number(text) < least || Number(text) > most) {
     throw new UsageError(`--${name} takes a number from ${least} to ${most}`)
   }
   return Number(text)
@@ -47,10 +48,9 @@ export function readOptions(args: string[]): StackOptions | 'help' | 'version' {
   if (values.version) return 'version'
   if (values.ephemeral && values['data-dir'])
     throw new UsageError('--ephemeral keeps no data and --data-dir keeps it: use one of them')
-  const home = fileURLToPath(new URL('../../../.playtherapy', import.meta.url))
   return {
     port: wholeNumber('port', values.port, 1, 65_535),
-    dataDirectory: values.ephemeral ? undefined : (values['data-dir'] ?? home),
+    dataDirectory: values.ephemeral ? undefined : (values['data-dir'] ?? homeDirectory),
     workers: wholeNumber('workers', values.workers, 0, 64),
     demo: !values['no-demo'],
     once: values.once,

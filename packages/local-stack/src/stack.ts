@@ -1,7 +1,6 @@
 import { type ChildProcess, fork } from 'node:child_process'
-import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
-import { chmod, readFile, rm, writeFile } from 'node:fs/promises'
+import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { contentsApp } from '@playtherapy/contents/app'
@@ -25,9 +24,11 @@ import {
 import { createHost } from '@playtherapy/service-kit/host'
 import { Type } from 'typebox'
 import { admitUploads } from './admit-upload.ts'
-import { openDataDirectory } from './data-directory.ts'
+import { keptSecret, openDataDirectory } from './data-directory.ts'
 import type { Programs } from './ffmpeg.ts'
 import type { StackOptions } from './options.ts'
+import { signInApp } from './sign-in/app.ts'
+import { tokenSigner } from './tokens.ts'
 
 export interface Stack {
   /** The base URL of all services. */
@@ -42,14 +43,6 @@ export interface Stack {
   broken: Promise<never>
   /** Finishes running requests and jobs and ends all parts, each before those it depends on. */
   close(): Promise<void>
-}
-
-/** Returns a secret that is kept in a file beside the data, so that it stays the same after a restart. */
-async function keptSecret(directory: string, name: string): Promise<string> {
-  const file = join(directory, name)
-  await writeFile(file, randomBytes(32).toString('hex'), { mode: 0o600, flag: 'wx' }).catch(() => {})
-  await chmod(file, 0o600)
-  return readFile(file, 'utf8')
 }
 
 const Environment = Type.Object({
@@ -121,11 +114,13 @@ export async function startStack(options: StackOptions, programs: Programs): Pro
     closers.push(async () => store.close())
 
     const { db } = database
+    const auth = { ...env, JWT_SECRET: env.JWT_SECRET ?? (await keptSecret(data.path, 'jwt-secret')) }
+    const sign = tokenSigner(auth)
     const uploadLimit = env.UPLOAD_LIMIT_BYTES
     const host = await createHost({
       name: 'PlayTherapy',
       description: 'Cases, sessions, recordings, scripts and analysis reports: all services of the local stack.',
-      auth: authFrom({ ...env, JWT_SECRET: env.JWT_SECRET ?? (await keptSecret(data.path, 'jwt-secret')) }),
+      auth: authFrom(auth),
       corsOrigins,
       logLevel: 'warn',
       requestsPerMinute: env.REQUESTS_PER_MINUTE,
@@ -134,6 +129,7 @@ export async function startStack(options: StackOptions, programs: Programs): Pro
         await root.register(contentsApp({ db, store, phase, timeZone: env.DATE_TIME_ZONE, uploadLimit }))
         await root.register(mediaApp({ db, store, phase, uploadLimit }))
         await root.register(scriptApp({ db, store, phase }))
+        await root.register(signInApp, { prefix: '/auth/api', db, sign })
         if (presignedPuts) await root.register(presignedPuts)
       },
     })
@@ -168,13 +164,7 @@ export async function startStack(options: StackOptions, programs: Programs): Pro
         workers: `${options.workers}`,
         ffmpeg: programs.origin,
       },
-      mintToken: (userId) =>
-        host.jwt.sign({
-          user_id: userId,
-          exp: Math.floor(Date.now() / 1000) + 86_400,
-          ...(env.JWT_AUDIENCE && { aud: env.JWT_AUDIENCE }),
-          ...(env.JWT_ISSUER && { iss: env.JWT_ISSUER }),
-        }),
+      mintToken: (userId) => sign({ user_id: userId }, 24),
       broken,
       close,
     }

@@ -1,0 +1,172 @@
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import type { Database } from '@playtherapy/schema'
+import {
+  ApiError,
+  bodyFailures,
+  boundRate,
+  ErrorBody,
+  errors,
+  failures,
+  requireTherapist,
+} from '@playtherapy/service-kit'
+import type { FastifyRequest } from 'fastify'
+import { Type } from 'typebox'
+import { Value } from 'typebox/value'
+import type { TherapistClaims } from '../tokens.ts'
+import { type Account, accounts } from './accounts.ts'
+import { hashPassword, isPassword } from './passwords.ts'
+import { AccessToken, Choices, Claims, choices, SignIn, SignUp, User } from './schemas.ts'
+
+/** Printed by `npm start`. Its id is that of the demo's case. */
+export const demoAccount = { id: 1, email: 'demo@example.com', password: 'playtherapy' }
+
+/** How long a token is valid, as the old service had it. */
+const tokenHours = 24
+/** Attempts to sign in by one email in a minute, and sign-ups from one address. */
+const [mostAttempts, mostSignUps] = [20, 60]
+const formBytes = 16_384
+/** A form has to arrive as fast as the JSON bodies of service-kit. */
+const formRate = { windowMs: 10_000, leastBytes: Number.POSITIVE_INFINITY }
+
+/** The refusals of the old service, which its client knows by status and code. */
+const refusals = {
+  unknown: (email: string) =>
+    new ApiError(404, 0, `There is no information matching the user's email [${email}] and password.`),
+  invalid: (email: string) => new ApiError(400, 0, `User email [${email}] is invalid`),
+  taken: (email: string) => new ApiError(400, 1, `User email [${email}] already exist`),
+}
+
+const isEmail = (text: string) => /^[^\s@\0]+@[^\s@\0]+$/.test(text)
+
+const toUser = ({ id, email, name, profile, created_time }: Account) => ({
+  ...{ id, email, name, hashed_password: '' as const, created_time: new Date(created_time).toISOString() },
+  birth_year: profile.birth_year ?? null,
+  gender: profile.gender ?? null,
+  highest_education_level_id: profile.highest_education_level_id ?? null,
+  years_of_experience: profile.years_of_experience ?? null,
+  user_type_id: profile.user_type_id ?? null,
+  org_id: profile.org_id ?? null,
+})
+
+const toClaims = ({ id, email, name, profile }: Account) => ({
+  ...{ user_id: id, user_email: email, user_name: name, user_type: profile.user_type_id ?? null },
+})
+
+const route = { tags: ['auth'] }
+
+interface SignInOptions {
+  db: Database
+  /** Returns a token with these claims, valid for so many hours. */
+  sign(claims: TherapistClaims, hours: number): string
+}
+
+/** The email that a checked form names, by which attempts are counted. */
+const emailOf = ({ body }: FastifyRequest<{ Body?: unknown }>) =>
+  Value.Check(SignIn, body) ? body.username.trim().toLowerCase() : ''
+
+/** What a token is good for at the sign-in service itself. The existing client does not ask for it. */
+const tokenRoutes: FastifyPluginAsyncTypebox<SignInOptions> = async (app, { db, sign }) => {
+  const withToken = { ...route, security: [{ token: [] }] }
+  const claimsOf = (request: FastifyRequest) => Value.Parse(Claims, app.jwt.decode(app.jwt.lookupToken(request)))
+  app.addHook('onRequest', requireTherapist)
+
+  app.post(
+    '/verify',
+    { schema: { ...withToken, summary: 'Read the claims of a token', response: { 200: Claims, ...failures } } },
+    claimsOf,
+  )
+
+  app.post(
+    '/refresh',
+    {
+      schema: {
+        ...withToken,
+        summary: 'Get a new token, valid for a day',
+        response: { 200: Type.String(), ...failures },
+      },
+    },
+    async (request, reply) => {
+      const { exp: _, iat: __, ...claims } = claimsOf(request)
+      // A text would be sent as it is; the old service sent JSON.
+      return reply.type('application/json').send(JSON.stringify(sign(claims, tokenHours)))
+    },
+  )
+
+  app.get(
+    '/user',
+    { schema: { ...withToken, summary: 'Read the account of a token', response: { 200: User, ...failures } } },
+    async ({ userId }) => {
+      const account = await accounts(db).withId(userId)
+      // A minted token may name a therapist without an account.
+      if (!account) throw errors.invalidToken()
+      return toUser(account)
+    },
+  )
+}
+
+/**
+ * The stand-in for the sign-in service, as the existing client uses it. Everybody may sign up: the old service kept a list
+ * of emails that might, but only this machine reaches this one. Makes its table and the demo account when it is registered.
+ */
+export const signInApp: FastifyPluginAsyncTypebox<SignInOptions> = async (app, { db, sign }) => {
+  const repository = accounts(db)
+  await repository.prepare()
+  const { id, email, password } = demoAccount
+  const demo = { email, name: 'Demo', password: await hashPassword(password), profile: { user_type_id: 2, org_id: 1 } }
+  await repository.add(demo, id)
+
+  app.addContentTypeParser(
+    'application/x-www-form-urlencoded',
+    { parseAs: 'string', bodyLimit: formBytes },
+    async (_request: unknown, body: string) => Object.fromEntries(new URLSearchParams(body)),
+  )
+
+  app.get(
+    '/config',
+    { schema: { ...route, summary: 'What the sign-up form offers', response: { 200: Choices } } },
+    () => choices,
+  )
+
+  app.post(
+    '/signup',
+    {
+      bodyLimit: formBytes,
+      config: { rateLimit: { max: mostSignUps } },
+      schema: { ...route, summary: 'Make an account', body: SignUp, response: { 200: User, ...bodyFailures } },
+    },
+    async ({ body }) => {
+      const { name, hashed_password, email: sent, ...profile } = body
+      const email = sent.trim()
+      if (!isEmail(email)) throw refusals.invalid(email)
+      const account = await repository.add({ email, name, password: await hashPassword(hashed_password), profile })
+      if (!account) throw refusals.taken(email)
+      return toUser(account)
+    },
+  )
+
+  app.post(
+    '/signin',
+    {
+      config: { rateLimit: { hook: 'preHandler', max: mostAttempts, keyGenerator: emailOf } },
+      schema: {
+        ...route,
+        summary: 'Get a token, valid for a day',
+        consumes: ['application/x-www-form-urlencoded'],
+        body: SignIn,
+        response: { 200: AccessToken, ...bodyFailures, 404: ErrorBody },
+      },
+      preParsing: (request, _reply, _payload, next) => {
+        boundRate(request.raw, formRate, () => request.raw.destroy())
+        next()
+      },
+    },
+    async ({ body: { username, password } }) => {
+      const email = username.trim()
+      const account = isEmail(email) ? await repository.withEmail(email) : undefined
+      if (!(await isPassword(password, account?.password)) || !account) throw refusals.unknown(email)
+      return { access_token: sign(toClaims(account), tokenHours) }
+    },
+  )
+
+  await app.register(tokenRoutes, { db, sign })
+}

@@ -1,0 +1,42 @@
+import { parseArgs } from 'node:util'
+import { homeDirectory } from './data-directory.ts'
+import { UsageError, wholeNumber } from './options.ts'
+
+export const tokenUsage = `npm run -s token -- [options]
+
+  --user N         the therapist's id, the claim user_id (default 1, the demo account)
+  --hours N        how long the token is valid, up to 8784, which is 366 days (default 24)
+  --data-dir DIR   the data of npm start, whose secret signs it (default .playtherapy in this project)
+  --settings FILE  settings to read JWT_SECRET, JWT_AUDIENCE and JWT_ISSUER from, such as the .env of Compose
+
+The secret is JWT_SECRET of the environment, then of the file, then that of npm start. Where JWT_PUBLIC_KEY is set, only
+the sign-in service can sign.`
+
+const parse = (args: string[]) =>
+  parseArgs({
+    args,
+    options: {
+      user: { type: 'string', default: '1' },
+      hours: { type: 'string', default: '24' },
+      'data-dir': { type: 'string', default: homeDirectory },
+      settings: { type: 'string' },
+      help: { type: 'boolean', short: 'h', default: false },
+    },
+  }).values
+
+/** Reads the command line of `npm run token`; returns `help` when only that was asked for. Throws UsageError. */
+export function readTokenOptions(args: string[]) {
+  let values: ReturnType<typeof parse>
+  try {
+    values = parse(args)
+  } catch (error) {
+    throw new UsageError(error instanceof Error ? error.message : 'unknown option')
+  }
+  if (values.help) return 'help'
+  return {
+    userId: wholeNumber('user', values.user, 1, 2_147_483_647),
+    hours: wholeNumber('hours', values.hours, 1, 8_784),
+    dataDirectory: values['data-dir'],
+    settingsFile: values.settings,
+  }
+}

@@ -1,0 +1,30 @@
+import { createSigner } from 'fast-jwt'
+
+export interface TokenSettings {
+  JWT_SECRET: string
+  /** Claims `aud` and `iss`, where they are set. */
+  JWT_AUDIENCE?: string
+  JWT_ISSUER?: string
+}
+
+/** Claims beside `iat` and `exp`; the services read `user_id` alone. */
+export interface TherapistClaims {
+  user_id: number
+  user_email?: string
+  user_name?: string
+  user_type?: number | null
+}
+
+/** Returns a function that signs tokens as the sign-in service does: HS256, valid for so many hours. */
+export function tokenSigner({ JWT_SECRET, JWT_AUDIENCE, JWT_ISSUER }: TokenSettings) {
+  return (claims: TherapistClaims, hours: number): string => {
+    const sign = createSigner({
+      key: JWT_SECRET,
+      algorithm: 'HS256',
+      expiresIn: hours * 3_600_000,
+      ...(JWT_AUDIENCE && { aud: JWT_AUDIENCE }),
+      ...(JWT_ISSUER && { iss: JWT_ISSUER }),
+    })
+    return sign({ ...claims })
+  }
+}
