@@ -225,13 +225,18 @@ const versionColumns = () => ({
   createdAt: instant().notNull().defaultNow(),
 })
 
+/** What in the worker makes script versions. */
+export type ScriptMaker = 'transcriber' | 'starter'
+
 /** One save of a session's script; never changed afterwards. */
 export const scriptVersions = pgTable(
   'script_versions',
   {
     ...versionColumns(),
-    /** The therapist who saved it. */
+    /** The therapist who saved it, or whose case it is where a worker made it. */
     userId: integer().notNull(),
+    /** What in the worker made it; null for a therapist, and in older rows. `starter` is an empty first version. */
+    madeBy: text().$type<ScriptMaker>(),
     /** SHA-256 of its bytes, in hex; null in rows older than this column. */
     checksum: text(),
     /** The first hundred doubtful times. */
