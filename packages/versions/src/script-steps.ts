@@ -2,6 +2,7 @@ import { inFolder, type Phase, scriptPath } from '@playtherapy/object-store'
 import {
   type Database,
   ownSession,
+  type ScriptMaker,
   type ScriptWarning,
   type SessionOfCaller,
   State,
@@ -17,18 +18,23 @@ export interface NewScript {
   /** SHA-256 of the bytes, in hex. */
   checksum: string
   warnings: ScriptWarning[]
+  /** What in the worker made it; left out for a therapist. */
+  madeBy?: ScriptMaker
   /**
    * May this save replace version `current` (0 = none)? Called when the number is reserved and, if another version has
-   * become current since, again at commit, under the session's lock.
+   * become current since, again at commit, under the session's lock. A save that may follow none may also follow a
+   * `starter`, which is nobody's work.
    */
   mayFollow(current: number): boolean
 }
 
-/** The current version of a session's script: its id, number and SHA-256; null, 0 and null for none. */
+/** The current version of a session's script; for none its number is 0 and the rest null. */
 interface CurrentScript extends Record<string, unknown> {
   id: number | null
   version: number
+  /** SHA-256, in hex. */
   checksum: string | null
+  made_by: ScriptMaker | null
 }
 
 /** The script of a session before a save. */
@@ -43,7 +49,7 @@ export interface ScriptStanding extends CurrentScript {
 export async function scriptStanding(db: Database, owner: SessionOfCaller): Promise<ScriptStanding | undefined> {
   const [standing] = await db.execute<ScriptStanding>(sql`
     select ${sessions.scriptVersionId} as id, coalesce(${scriptVersions.version}, 0) as version,
-      ${scriptVersions.checksum}, ${sessions.videoLength}, ${sessions.lastScriptVersion} as last_version
+      ${scriptVersions.checksum}, ${scriptVersions.madeBy}, ${sessions.videoLength}, ${sessions.lastScriptVersion} as last_version
     from ${sessions} left join ${scriptVersions} on ${scriptVersions.id} = ${sessions.scriptVersionId}
     where ${ownSession(owner)}`)
   return standing
@@ -58,7 +64,7 @@ export function scriptSteps(
   db: Database,
   phase: Phase,
   owner: SessionOfCaller,
-  { size, checksum, warnings, mayFollow }: NewScript,
+  { size, checksum, warnings, madeBy, mayFollow }: NewScript,
   standing?: ScriptStanding,
 ): VersionSteps {
   const { userId, caseId, sessionId } = owner
@@ -66,8 +72,9 @@ export function scriptSteps(
   /** The last version that this save was found to be allowed to replace. */
   let replaced: CurrentScript | undefined
 
-  const objectionTo = ({ version, checksum: current }: CurrentScript) => {
-    if (!mayFollow(version)) return { kind: 'stale', current: version } as const
+  const objectionTo = ({ version, checksum: current, made_by }: CurrentScript) => {
+    if (!mayFollow(version) && !(made_by === 'starter' && mayFollow(0)))
+      return { kind: 'stale', current: version } as const
     return current === checksum ? ({ kind: 'unchanged', version } as const) : undefined
   }
 
@@ -81,9 +88,9 @@ export function scriptSteps(
         where ${session} and ${sessions.lastScriptVersion} = ${version - 1}
         returning id
       )
-      insert into ${scriptVersions} (session_id, version, path, size, checksum, user_id, warnings)
+      insert into ${scriptVersions} (session_id, version, path, size, checksum, user_id, made_by, warnings)
       select id, ${version}::int, ${path}::text, ${size}::bigint, ${checksum}::text, ${userId}::int,
-        ${JSON.stringify(warnings)}::jsonb
+        ${madeBy ?? null}::text, ${JSON.stringify(warnings)}::jsonb
       from next
       returning id`)
     if (!row) return undefined
@@ -112,8 +119,13 @@ export function scriptSteps(
       if (!locked) return { kind: 'missing' }
       if (locked.currentId !== replaced?.id) {
         // A separate statement, so that it sees commits that the lock waited for.
-        const [current = { id: null, version: 0, checksum: null }] = await tx
-          .select({ id: scriptVersions.id, version: scriptVersions.version, checksum: scriptVersions.checksum })
+        const [current = { id: null, version: 0, checksum: null, made_by: null }] = await tx
+          .select({
+            id: scriptVersions.id,
+            version: scriptVersions.version,
+            checksum: scriptVersions.checksum,
+            made_by: scriptVersions.madeBy,
+          })
           .from(scriptVersions)
           .where(eq(scriptVersions.id, locked.currentId ?? 0))
         const objection = objectionTo(current)

@@ -36,6 +36,11 @@ export const WorkerConfig = Type.Object({
   ),
   TRANSCRIBER_API_KEY: optionalText('Its bearer token'),
   TRANSCRIBER_MODEL: optionalText('The model to ask for; required with `TRANSCRIBER_URL`'),
+  STARTER_SCRIPT: Type.Boolean({
+    default: false,
+    description:
+      'Whether an encode is followed by an empty first script where no transcriber writes one, for clients that show a recording only beside its script',
+  }),
   ANALYSER_URL: optionalText(
     'OpenAI-compatible server that writes reports of scripts, such as `https://…/v1`; without it nothing is sent',
     url,
@@ -67,15 +72,18 @@ export const WorkerConfig = Type.Object({
   FFPROBE_PATH: Type.String({ default: 'ffprobe', description: 'The ffprobe program' }),
 })
 
-/** The transcriber or the analyser, if one is configured. Throws ConfigError when its model is missing. */
+/** The transcriber or the analyser, if one is configured. Throws ConfigError when only a part of it is set. */
 export function providerFrom(
   config: Static<typeof WorkerConfig>,
   role: 'transcriber' | 'analyser',
 ): Provider | undefined {
   const prefix = role === 'transcriber' ? 'TRANSCRIBER' : 'ANALYSER'
   const [url, apiKey, model] = [config[`${prefix}_URL`], config[`${prefix}_API_KEY`], config[`${prefix}_MODEL`]]
+  const refuse = (missing: string, given: string) =>
+    new ConfigError(`The configuration is not valid:\n  ${prefix}_${missing} is required with ${prefix}_${given}`)
+  if (!url && (model || apiKey)) throw refuse('URL', model ? 'MODEL' : 'API_KEY')
   if (!url) return undefined
-  if (!model) throw new ConfigError(`The configuration is not valid:\n  ${prefix}_MODEL is required with ${prefix}_URL`)
+  if (!model) throw refuse('MODEL', 'URL')
   return { role, url, model, ...(apiKey && { apiKey }) }
 }
 

@@ -11,6 +11,7 @@ import { createErase } from './erase/erase.ts'
 import { createSweepPresigned } from './erase/sweep-presigned.ts'
 import { checkScratch, prepareScratch } from './ffmpeg/scratch.ts'
 import { assertOwnBucket } from './reconcile/installation.ts'
+import { createStartScript } from './transcribe/start-script.ts'
 import { createTranscribeFailed, createTranscribeVideo } from './transcribe/transcribe-video.ts'
 
 const config = loadConfig(WorkerConfig, process.env)
@@ -33,6 +34,8 @@ const settings = {
   ffmpegPath: config.FFMPEG_PATH,
   ffprobePath: config.FFPROBE_PATH,
 }
+const encodeVideo = createEncodeVideo({ db, store, settings })
+const startScript = createStartScript({ db, store, phase, transcribes: transcriber !== undefined })
 const worker = await createWorker({
   queueUrl: config.QUEUE_URL,
   prefix: config.QUEUE_PREFIX,
@@ -40,7 +43,11 @@ const worker = await createWorker({
   log,
   concurrency: { 'encode-video': config.ENCODE_CONCURRENCY },
   handlers: {
-    'encode-video': createEncodeVideo({ db, store, settings }),
+    async 'encode-video'(payload, context) {
+      await encodeVideo(payload, context)
+      // If this fails the job is tried again, and an encode that is done is not repeated.
+      if (config.STARTER_SCRIPT) await startScript(payload)
+    },
     'transcribe-video': createTranscribeVideo({ db, store, phase, transcriber, settings }),
     'analyse-script': createAnalyseScript({ db, store, phase, analyser }),
     'delete-superseded': createDeleteSuperseded({ db, store }),

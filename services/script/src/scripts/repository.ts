@@ -13,6 +13,7 @@ export function scriptsOf(db: Database, caller: SessionOfCaller, which: WhichVer
       checksum: scriptVersions.checksum,
       warnings: scriptVersions.warnings,
       userId: scriptVersions.userId,
+      madeBy: scriptVersions.madeBy,
       createdAt: scriptVersions.createdAt,
       sessionName: sessions.name,
     })

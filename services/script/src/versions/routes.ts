@@ -29,9 +29,10 @@ export const versionRoutes: FastifyPluginAsyncTypebox<VersionOptions> = async (a
     async (request) => {
       const { before } = request.query
       const scripts = await scriptsOf(options.db, request, before ? { before: Number(before) } : undefined)
-      return scripts.map(({ version, userId, createdAt, size, checksum, warnings }) => ({
+      return scripts.map(({ version, userId, madeBy, createdAt, size, checksum, warnings }) => ({
         version,
         user_id: userId,
+        made_by: madeBy ?? 'therapist',
         created_at: createdAt.toISOString(),
         size,
         checksum,

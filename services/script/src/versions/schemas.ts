@@ -13,7 +13,10 @@ export const VersionsQuery = Type.Object({
 export const ScriptVersions = Type.Array(
   Type.Object({
     version: Type.Integer(),
-    user_id: Type.Integer({ description: 'Who saved it; what a transcriber made is its therapist’s' }),
+    user_id: Type.Integer({ description: 'The therapist who saved it, or whose session it is' }),
+    made_by: Type.Union([Type.Literal('therapist'), Type.Literal('transcriber'), Type.Literal('starter')], {
+      description: 'starter: the empty first version that a worker makes where `STARTER_SCRIPT` is set',
+    }),
     created_at: Type.String({ format: 'date-time' }),
     size: Type.Integer({ description: 'Bytes' }),
     checksum: Type.Union([Type.String(), Type.Null()], {
@@ -38,6 +41,7 @@ export const ScriptVersions = Type.Array(
         {
           version: 2,
           user_id: 7,
+          made_by: 'therapist',
           created_at: '2026-03-09T05:12:31.020Z',
           size: 48_211,
           checksum: '2c26b46b68ffc68ff99b453c1d30413413422d706483bfa0f98a5e886266e7ae',

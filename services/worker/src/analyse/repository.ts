@@ -9,8 +9,8 @@ const scoredBy = (scriptVersionId: number) => eq(sessions.scriptVersionId, scrip
 
 /**
  * Announces the analysis of sessions whose current script has neither a report nor a job, not even a dead letter: the
- * script was saved since the last round or before the analyser was configured, or its job was lost. Locks these sessions;
- * returns their number.
+ * script was saved since the last round or before the analyser was configured, or its job was lost. A starter, which is
+ * empty, is not analysed. Locks these sessions; returns their number.
  */
 export async function announceAnalyses(tx: Transaction): Promise<number> {
   // The conditions are literals, because they must match those of partial indexes.
@@ -22,10 +22,14 @@ export async function announceAnalyses(tx: Transaction): Promise<number> {
         and ${outbox.payload} ->> 'script_version_id' = ${sessions.scriptVersionId}::text`,
     )
   const unscored = sql`${sessions.scriptVersionId} is not null and ${sessions.analyzeStateId} <> 3`
+  const starter = tx
+    .select({ id: scriptVersions.id })
+    .from(scriptVersions)
+    .where(and(eq(scriptVersions.id, sessions.scriptVersionId), eq(scriptVersions.madeBy, 'starter')))
   const due = await tx
     .select({ id: sessions.id, scriptVersionId: sessions.scriptVersionId })
     .from(sessions)
-    .where(and(unscored, notExists(announced)))
+    .where(and(unscored, notExists(announced), notExists(starter)))
     .orderBy(sessions.id)
     .limit(batchRows)
     .for('no key update', { skipLocked: true })

@@ -8,7 +8,7 @@ import {
   sessions,
   type Transaction,
 } from '@playtherapy/schema'
-import { and, eq, inArray, isNull, sql } from 'drizzle-orm'
+import { and, eq, inArray, isNull, notExists, sql } from 'drizzle-orm'
 
 /** Recordings in one round. */
 const batchRows = 100
@@ -92,4 +92,21 @@ export async function endTranscript(db: Database, videoId: number, how: 'failed'
     .where(and(playing(db, videoId), inArray(sessions.scriptStateId, [State.READY, State.START])))
     .returning({ id: sessions.id })
   return ended.length > 0
+}
+
+/**
+ * The session without a script that plays this video; undefined when there is none, or when a transcriber is going to write
+ * its script, because the video has sound.
+ */
+export async function sessionToStart(db: Database, videoId: number, transcribes: boolean) {
+  const sound = db
+    .select({ id: audioRenditions.videoId })
+    .from(audioRenditions)
+    .where(eq(audioRenditions.videoId, videoId))
+  const [session] = await db
+    .select({ sessionId: sessions.id, caseId: sessions.caseId, userId: cases.userId })
+    .from(sessions)
+    .innerJoin(cases, eq(cases.id, sessions.caseId))
+    .where(and(playing(db, videoId), transcribes ? notExists(sound) : undefined))
+  return session
 }

@@ -41,7 +41,9 @@ export function createTranscribeVideo(resources: TranscribeResources) {
     const scripts = (await listen(resources, transcriber, claim, signal)).map(toRecord)
     const bytes = Buffer.from(JSON.stringify({ scripts }))
     const checksum = createHash('sha256').update(bytes).digest('hex')
-    const script = { size: bytes.length, checksum, warnings: [], mayFollow: (current: number) => current === 0 }
+    const mayFollow = (current: number) => current === 0
+    const madeBy = 'transcriber' as const
+    const script = { size: bytes.length, checksum, warnings: [], madeBy, mayFollow }
     const steps = scriptSteps(db, phase, claim, script)
     const commit: VersionSteps['commit'] = async (tx, id, etag) => {
       if (!(await isAwaited(tx, video_id))) return { kind: 'unwanted' }
