@@ -1,3 +1,4 @@
+export { checkQueue } from './check.ts'
 export type { FailedHook, JobContext, JobHandler } from './consumer.ts'
 export { PermanentError, PostponedError } from './errors.ts'
 export { countJobs } from './ledger.ts'

@@ -1,9 +1,11 @@
 /** `npm start`: the whole stack on this machine, and the main job on a real clip. See options.ts. */
-import { build, ConfigError } from '@playtherapy/service-kit'
+import { build } from '@playtherapy/service-kit'
 import { runDemo } from './demo.ts'
 import { findPrograms } from './ffmpeg.ts'
 import { readOptions, UsageError, usage } from './options.ts'
-import { startStack } from './stack.ts'
+import { readSettings } from './settings.ts'
+import { demoAccount } from './sign-in/app.ts'
+import { type Stack, startStack } from './stack.ts'
 import { bold, dim, done, say } from './terminal.ts'
 
 /** How long closing may take after Ctrl-C. */
@@ -11,7 +13,6 @@ const closeMs = 8_000
 
 function refuse(error: unknown): never {
   if (error instanceof UsageError) console.error(`${error.message}\n\n${usage}`)
-  else if (error instanceof ConfigError) console.error(error.message)
   else if (error instanceof Error && 'code' in error && error.code === 'EADDRINUSE')
     console.error(
       'That port is taken: stop the process that listens there, or choose another port with `npm start -- --port N`.',
@@ -25,8 +26,10 @@ async function main() {
   if (options === 'help') return say(usage)
   if (options === 'version') return say(`${build.version} (${build.commit})`)
   const began = performance.now()
-  const programs = await findPrograms()
-  const stack = await startStack(options, programs)
+  const settings = readSettings(process.env)
+  say(dim('Starting …'))
+  const programs = await findPrograms(settings)
+  const stack = await startStack(options, settings, programs)
 
   let ending: Promise<never> | undefined
   const end = (code: number): Promise<never> => {
@@ -58,9 +61,10 @@ async function main() {
     `\n${bold('PlayTherapy')} is up at ${bold(stack.url)} ${dim(`in ${((performance.now() - began) / 1000).toFixed(1)} s`)}`,
   )
   for (const [part, what] of Object.entries(stack.parts)) done(part.padEnd(9), what)
+  let session: string | undefined
   if (options.demo) {
     try {
-      await runDemo(stack, programs, stack.demoDirectory, options.workers)
+      session = await runDemo(stack, programs, options)
     } catch (error) {
       if (ending) return
       console.error(`\nThe demo failed: ${error instanceof Error ? error.message : error}`)
@@ -68,7 +72,21 @@ async function main() {
     }
   }
   if (options.once) await end(0)
+  sayWhatToTry(stack, session)
   say(dim('\nCtrl-C stops everything.'))
+}
+
+/** Prints links that open as they are, and requests that may be pasted; the token has a line of its own. */
+function sayWhatToTry({ url, mintToken }: Stack, session: string | undefined) {
+  say(`
+${bold('Yours to try')}
+  page      ${url}
+  API page  ${url}/documentation
+  sign in   ${demoAccount.email}, password ${demoAccount.password}
+
+TOKEN=${mintToken(demoAccount.id)}
+curl -H "Authorization: Bearer $TOKEN" ${url}${session ?? '/contents/api/case'}`)
+  if (session) say(`curl -H "Authorization: Bearer $TOKEN" -o recording.mp4 ${url}${session}/video`)
 }
 
 main().catch(refuse)

@@ -1,34 +1,24 @@
-import { type ChildProcess, fork } from 'node:child_process'
-import { once } from 'node:events'
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { contentsApp } from '@playtherapy/contents/app'
 import { startPostgres } from '@playtherapy/embedded-postgres'
+import { checkQueue } from '@playtherapy/jobs'
 import { mediaApp } from '@playtherapy/media/app'
-import { createFileStore, createS3Store, fileRoutes, type ObjectStore, prepareBucket } from '@playtherapy/object-store'
 import { checkDatabase, openDatabase } from '@playtherapy/schema'
 import { migrate } from '@playtherapy/schema/migrate'
 import { scriptApp } from '@playtherapy/script/app'
-import {
-  authFrom,
-  ConfigError,
-  drain,
-  HttpSettings,
-  loadConfig,
-  QueueSettings,
-  StoreSettings,
-  s3From,
-  UploadSettings,
-} from '@playtherapy/service-kit'
+import { authFrom, drain } from '@playtherapy/service-kit'
 import { createHost } from '@playtherapy/service-kit/host'
-import { Type } from 'typebox'
-import { admitUploads } from './admit-upload.ts'
 import { keptSecret, openDataDirectory } from './data-directory.ts'
 import type { Programs } from './ffmpeg.ts'
 import type { StackOptions } from './options.ts'
+import { frontPage } from './page.ts'
+import { reach } from './reach.ts'
+import type { Settings } from './settings.ts'
 import { signInApp } from './sign-in/app.ts'
+import { openStore } from './store.ts'
 import { tokenSigner } from './tokens.ts'
+import { endWorker, startWorker, takesJobs } from './workers.ts'
 
 export interface Stack {
   /** The base URL of all services. */
@@ -45,29 +35,24 @@ export interface Stack {
   close(): Promise<void>
 }
 
-const Environment = Type.Object({
-  DATABASE_URL: Type.Optional(Type.String({ pattern: '^postgres(ql)?://' })),
-  QUEUE_URL: Type.Optional(QueueSettings.QUEUE_URL),
-  JWT_SECRET: HttpSettings.JWT_SECRET,
-  JWT_AUDIENCE: HttpSettings.JWT_AUDIENCE,
-  JWT_ISSUER: HttpSettings.JWT_ISSUER,
-  S3_BUCKET: Type.Optional(Type.String()),
-  CORS_ORIGINS: HttpSettings.CORS_ORIGINS,
-  REQUESTS_PER_MINUTE: HttpSettings.REQUESTS_PER_MINUTE,
-  DATE_TIME_ZONE: Type.String({ default: 'Asia/Seoul' }),
-  LOG_LEVEL: Type.String({ default: 'warn' }),
-  ...UploadSettings,
-})
+/** What PostgreSQL says on data that another server has open. */
+const isOpen = /lock file "postmaster\.pid" already exists/
+
+/** Starts PostgreSQL in the folder of all data. Throws, in words for people, when it runs there already. */
+async function startDatabase(path: string) {
+  return startPostgres({ directory: join(path, 'postgres') }).catch((error: unknown) => {
+    if (!(error instanceof Error && isOpen.test(error.message))) throw error
+    throw new Error(
+      `PlayTherapy is already running on the data in ${path}: stop it first, or choose other data with \`npm start -- --data-dir DIR\` or \`--ephemeral\`.`,
+    )
+  })
+}
 
 /**
  * Starts all services on one port, the workers, and embedded servers for those that the environment does not name. If a
  * part cannot start, the others are stopped and the promise rejects.
  */
-export async function startStack(options: StackOptions, programs: Programs): Promise<Stack> {
-  if (process.env.JWT_PUBLIC_KEY) {
-    throw new ConfigError('JWT_PUBLIC_KEY is set, but `npm start` signs tokens of its own: set JWT_SECRET instead.')
-  }
-  const env = loadConfig(Environment, process.env)
+export async function startStack(options: StackOptions, env: Settings, programs: Programs): Promise<Stack> {
   const data = await openDataDirectory(options.dataDirectory)
   const closers: (() => Promise<unknown>)[] = []
   const close = async () => {
@@ -84,45 +69,39 @@ export async function startStack(options: StackOptions, programs: Programs): Pro
 
     let databaseUrl = env.DATABASE_URL
     if (!databaseUrl) {
-      const server = await startPostgres({ directory: join(data.path, 'postgres') })
+      const server = await startDatabase(data.path)
       server.supervisor.once('exit', () => fail(new Error('PostgreSQL ended')))
       closers.push(server.stop)
       databaseUrl = server.url
     }
-    await migrate(databaseUrl)
+    await reach('The database', databaseUrl, migrate(databaseUrl))
+    const queue = { url: env.QUEUE_URL ?? databaseUrl, prefix: env.QUEUE_PREFIX }
+    if (options.workers > 0) await reach('The queue', queue.url, checkQueue(queue))
     const database = openDatabase({ url: databaseUrl, max: 8, applicationName: 'local-stack' })
     closers.push(database.close)
 
     const url = `http://localhost:${options.port}`
     const corsOrigins = env.CORS_ORIGINS.split(',').map((origin) => origin.trim())
-    let store: ObjectStore
-    let objects = env.S3_BUCKET ? 'S3' : 'a folder'
-    let phase: 'LOCAL' | 'ALPHA' | 'RELEASE' = 'LOCAL'
-    let presignedPuts: ReturnType<typeof fileRoutes> | undefined
-    if (env.S3_BUCKET) {
-      const settings = loadConfig(Type.Object(StoreSettings), process.env)
-      phase = settings.PHASE
-      const refused = await prepareBucket(s3From(settings), { corsOrigins })
-      if (refused.length > 0) objects = `S3; to be set up there by hand: ${refused.join(', ')}`
-      store = createS3Store(s3From(settings))
-    } else {
-      const secret = await keptSecret(data.path, 'url-secret')
-      const fileStore = createFileStore({ directory: data.objects, publicUrl: url, secret })
-      presignedPuts = fileRoutes({ store: fileStore, admit: admitUploads() })
-      store = fileStore
-    }
+    const { store, what, routes } = await openStore(env, data, { publicUrl: url, corsOrigins })
     closers.push(async () => store.close())
 
     const { db } = database
+    const { PHASE: phase, UPLOAD_LIMIT_BYTES: uploadLimit } = env
     const auth = { ...env, JWT_SECRET: env.JWT_SECRET ?? (await keptSecret(data.path, 'jwt-secret')) }
     const sign = tokenSigner(auth)
-    const uploadLimit = env.UPLOAD_LIMIT_BYTES
+    const parts = {
+      database: env.DATABASE_URL ? 'PostgreSQL of DATABASE_URL' : 'PostgreSQL, embedded',
+      queue: env.QUEUE_URL ? `BullMQ on ${new URL(env.QUEUE_URL).protocol.slice(0, -1)}` : 'BullMQ on PostgreSQL',
+      objects: what,
+      workers: `${options.workers}`,
+      ffmpeg: programs.origin,
+    }
     const host = await createHost({
       name: 'PlayTherapy',
       description: 'Cases, sessions, recordings, scripts and analysis reports: all services of the local stack.',
       auth: authFrom(auth),
       corsOrigins,
-      logLevel: 'warn',
+      logLevel: env.LOG_LEVEL,
       requestsPerMinute: env.REQUESTS_PER_MINUTE,
       ready: { database: () => checkDatabase(db), objects: () => store.check() },
       apps: async (root) => {
@@ -130,40 +109,34 @@ export async function startStack(options: StackOptions, programs: Programs): Pro
         await root.register(mediaApp({ db, store, phase, uploadLimit }))
         await root.register(scriptApp({ db, store, phase }))
         await root.register(signInApp, { prefix: '/auth/api', db, sign })
-        if (presignedPuts) await root.register(presignedPuts)
+        await root.register(frontPage, { url, parts })
+        if (routes) await root.register(routes)
       },
     })
     await host.listen({ host: 'localhost', port: options.port })
     closers.push(() => drain(host))
 
-    const workers = Array.from({ length: options.workers }, () =>
-      startWorker({
-        ...process.env,
-        DATABASE_URL: databaseUrl,
-        QUEUE_URL: env.QUEUE_URL ?? databaseUrl,
-        ...(!env.S3_BUCKET && { FILE_STORE_DIRECTORY: data.objects }),
-        PHASE: phase,
-        PORT: '0',
-        HOST: '127.0.0.1',
-        SCRATCH_DIRECTORY: data.scratch,
-        FFMPEG_PATH: programs.ffmpeg,
-        FFPROBE_PATH: programs.ffprobe,
-        LOG_LEVEL: env.LOG_LEVEL,
-      }),
-    )
-    for (const worker of workers) worker.once('exit', () => fail(new Error('a worker ended')))
+    const settings = {
+      ...process.env,
+      DATABASE_URL: databaseUrl,
+      QUEUE_URL: queue.url,
+      ...(!env.s3 && { FILE_STORE_DIRECTORY: data.objects }),
+      PORT: '0',
+      HOST: '127.0.0.1',
+      SCRATCH_DIRECTORY: data.scratch,
+      FFMPEG_PATH: programs.ffmpeg,
+      FFPROBE_PATH: programs.ffprobe,
+      LOG_LEVEL: env.LOG_LEVEL,
+    }
+    const workers = Array.from({ length: options.workers }, () => startWorker(settings))
     closers.push(() => Promise.all(workers.map(endWorker)))
+    await Promise.all(workers.map(takesJobs))
+    for (const worker of workers) worker.once('exit', () => fail(new Error('a worker ended')))
 
     return {
       url,
       demoDirectory: data.demo,
-      parts: {
-        database: env.DATABASE_URL ? 'PostgreSQL of DATABASE_URL' : 'PostgreSQL, embedded',
-        queue: env.QUEUE_URL ? `BullMQ on ${new URL(env.QUEUE_URL).protocol.slice(0, -1)}` : 'BullMQ on PostgreSQL',
-        objects,
-        workers: `${options.workers}`,
-        ffmpeg: programs.origin,
-      },
+      parts,
       mintToken: (userId) => sign({ user_id: userId }, 24),
       broken,
       close,
@@ -172,20 +145,4 @@ export async function startStack(options: StackOptions, programs: Programs): Pro
     await close()
     throw error
   }
-}
-
-/** Starts a worker process. It ends when our process ends, because its channel to us is closed then. */
-function startWorker(env: NodeJS.ProcessEnv): ChildProcess {
-  const program = fileURLToPath(import.meta.resolve('@playtherapy/worker/server'))
-  return fork(program, [], { env, stdio: ['ignore', 'inherit', 'inherit', 'ipc'] })
-}
-
-/** Ends a worker by closing its channel, not by a signal: Ctrl-C in a terminal may have sent it one already. */
-async function endWorker(worker: ChildProcess): Promise<void> {
-  if (worker.exitCode !== null || worker.signalCode !== null) return
-  const gone = once(worker, 'exit')
-  const force = setTimeout(() => worker.kill('SIGKILL'), 7_000)
-  if (worker.connected) worker.disconnect()
-  await gone
-  clearTimeout(force)
 }

@@ -72,11 +72,13 @@ export const WorkerConfig = Type.Object({
   FFPROBE_PATH: Type.String({ default: 'ffprobe', description: 'The ffprobe program' }),
 })
 
+type ProviderSettings = Pick<
+  Static<typeof WorkerConfig>,
+  `${'TRANSCRIBER' | 'ANALYSER'}_${'URL' | 'API_KEY' | 'MODEL'}`
+>
+
 /** The transcriber or the analyser, if one is configured. Throws ConfigError when only a part of it is set. */
-export function providerFrom(
-  config: Static<typeof WorkerConfig>,
-  role: 'transcriber' | 'analyser',
-): Provider | undefined {
+export function providerFrom(config: ProviderSettings, role: 'transcriber' | 'analyser'): Provider | undefined {
   const prefix = role === 'transcriber' ? 'TRANSCRIBER' : 'ANALYSER'
   const [url, apiKey, model] = [config[`${prefix}_URL`], config[`${prefix}_API_KEY`], config[`${prefix}_MODEL`]]
   const refuse = (missing: string, given: string) =>

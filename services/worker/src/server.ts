@@ -75,6 +75,9 @@ const health = createHealthHost(
 )
 await health.listen({ host: config.HOST, port: config.PORT })
 
+// `npm start` waits for this; another parent has no channel to us.
+if (process.connected) process.send?.('ready')
+
 closeOnSignals({
   name: 'worker',
   async close() {

@@ -1,0 +1,81 @@
+import { createReadStream } from 'node:fs'
+import { stat } from 'node:fs/promises'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { type Static, type TSchema, Type } from 'typebox'
+import { Value } from 'typebox/value'
+import { progressBar } from './terminal.ts'
+
+/** How long the encode of the clip may take. */
+const encodeMs = 180_000
+
+const VideoState = Type.Object({
+  state: Type.String(),
+  progress: Type.Integer(),
+  failure: Type.Union([Type.String(), Type.Null()]),
+})
+
+/** Requests as the client sends them. Every refusal is thrown. */
+export interface DemoClient {
+  call(method: string, path: string, init?: RequestInit): Promise<Response>
+  /** A JSON answer, checked against its schema; with a body the method is POST. */
+  json<S extends TSchema>(schema: S, path: string, body?: object): Promise<Static<S>>
+}
+
+export function demoClient(url: string, token: string): DemoClient {
+  const call: DemoClient['call'] = async (method, path, init = {}) => {
+    const headers = { authorization: `Bearer ${token}`, ...init.headers }
+    const response = await fetch(`${url}${path}`, { ...init, method, headers })
+    if (!response.ok) throw new Error(`${method} ${path} answered ${response.status}: ${await response.text()}`)
+    return response
+  }
+  return {
+    call,
+    async json(schema, path, body) {
+      const headers = { 'content-type': 'application/json' }
+      const response = await (body ? call('POST', path, { headers, body: JSON.stringify(body) }) : call('GET', path))
+      return Value.Parse(schema, await response.json())
+    },
+  }
+}
+
+/** Sends the clip as the form of a browser does, and shows its progress. Returns its size in bytes. */
+export async function upload({ call }: DemoClient, path: string, clip: string): Promise<number> {
+  const bytes = (await stat(clip)).size
+  const boundary = 'playtherapy-demo-clip'
+  const bar = progressBar('upload')
+  async function* body() {
+    yield Buffer.from(
+      `--${boundary}\r\ncontent-disposition: form-data; name="file"; filename="clip.mp4"\r\ncontent-type: video/mp4\r\n\r\n`,
+    )
+    let sent = 0
+    for await (const chunk of createReadStream(clip)) {
+      yield chunk
+      sent += chunk.length
+      bar.show((sent / bytes) * 100)
+    }
+    yield Buffer.from(`\r\n--${boundary}--\r\n`)
+  }
+  const headers = { 'content-type': `multipart/form-data; boundary=${boundary}` }
+  const answer = await call('POST', path, { headers, body: ReadableStream.from(body()), duplex: 'half' })
+  bar.end()
+  if (answer.status !== 201) throw new Error(`the upload answered ${answer.status}`)
+  return bytes
+}
+
+/** Waits until the encode has ended, and shows its progress. */
+export async function encoded({ json }: DemoClient, session: string): Promise<void> {
+  const bar = progressBar('encode')
+  const deadline = Date.now() + encodeMs
+  try {
+    while (Date.now() < deadline) {
+      const { state, progress, failure } = await json(VideoState, `${session}/video/state`)
+      if (state === 'failed') throw new Error(`the encode failed: ${failure}`)
+      bar.show(progress)
+      if (state === 'encoded') return
+      await sleep(200)
+    }
+    throw new Error('the encode did not end in time')
+  } finally {
+    bar.end()
+  }
+}
