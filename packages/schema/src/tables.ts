@@ -116,9 +116,8 @@ export const videoState = pgEnum('video_state', [
   'superseded',
 ])
 
-/** The format of an original, by its first bytes. */
-/** The accepted containers: `mp4` includes all of ISO-BMFF and QuickTime, `matroska` includes WebM. */
-export const container = pgEnum('container', ['mp4', 'matroska', 'mpegts'])
+/** The accepted formats of originals, by their first bytes: `mp4` is all of ISO-BMFF and QuickTime, `matroska` is WebM, too. */
+export const container = pgEnum('container', ['mp4', 'matroska', 'mpegts', 'mpegps', 'avi'])
 export type Container = (typeof container.enumValues)[number]
 
 /** One uploaded recording of a session. The one with the highest id is current. */
