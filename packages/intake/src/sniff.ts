@@ -6,7 +6,13 @@ import { NotAVideoError } from './errors.ts'
 export const sniffBytes = 4_100
 
 /** The accepted containers, and the names of the formats in them; `mp4` includes all of ISO-BMFF. */
-const containers: Record<Container, string> = { mp4: 'MP4, QuickTime', matroska: 'Matroska, WebM', mpegts: 'MPEG-TS' }
+const containers: Record<Container, string> = {
+  mp4: 'MP4, QuickTime',
+  matroska: 'Matroska, WebM',
+  mpegts: 'MPEG-TS',
+  mpegps: 'MPEG',
+  avi: 'AVI',
+}
 
 /** Formats that are not known to people by their suffix. */
 const names: Record<string, string> = { asf: 'Windows Media (WMV, WMA, ASF)', flv: 'Flash video (FLV)' }
@@ -19,6 +25,9 @@ export async function sniff(start: Uint8Array): Promise<Container | undefined> {
   const type = await fileTypeFromBuffer(start)
   if (!type?.mime.startsWith('video/')) return undefined
   if (type.mime === 'video/mp2t') return 'mpegts'
+  if (type.ext === 'avi') return start[11] === 0x20 ? 'avi' : undefined
+  // The pictures of an MPEG recording without a container begin with another code, and have no sound.
+  if (type.ext === 'mpg') return start[3] === 0xba ? 'mpegps' : undefined
   if (type.ext === 'mkv' || type.ext === 'webm') return 'matroska'
   // A box has its type at byte 4; old QuickTime files begin with a box other than `ftyp`.
   const box = Buffer.from(start.subarray(4, 8)).toString('latin1')

@@ -57,6 +57,14 @@ t.test('a PUT with the key of a finished upload starts the encode', async (t) =>
   t.equal(await encodes(service), 1)
 })
 
+t.test('a recording of an old camcorder is taken', async (t) => {
+  const { db, issue, upload, put } = await presigned(t)
+  const key = await issue()
+  await upload(key, Buffer.from('RIFF\0\0\x10\0AVI LIST'))
+  t.match(await put(key), [200, { encoding_state_id: 1 }])
+  t.match(await db.select().from(videos), [{ container: 'avi' }])
+})
+
 t.test('a key that is not an unused one of this session is ignored', async (t) => {
   const { service, caseId, path, issue, upload, put, call, newSession } = await presigned(t)
   const foreign = await issue(await newSession(7, caseId))

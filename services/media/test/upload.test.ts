@@ -43,6 +43,16 @@ for (const backend of storeBackends) {
     t.match(await state.json(), { state: 'stored', progress: 0, failure: null, size: bytes.length })
   })
 
+  t.test(`${backend}: recordings of old camcorders are taken`, async (t) => {
+    const media = await testMedia(t, { store: await testStore(t, backend) })
+    const starts = { avi: Buffer.from('RIFF\0\0\x10\0AVI LIST'), mpegps: Buffer.from('000001ba4400040004', 'hex') }
+    for (const [container, start] of Object.entries(starts)) {
+      const bytes = Buffer.concat([start, Buffer.alloc(10_000)])
+      t.same(seen(await media.upload(form(['file', bytes, `${container}.mp4`]))), stored, container)
+    }
+    t.match(await media.db.select().from(videos).orderBy(videos.id), [{ container: 'avi' }, { container: 'mpegps' }])
+  })
+
   t.test(`${backend}: a new recording changes only the encoding state of its session`, async (t) => {
     const media = await testMedia(t, { store: await testStore(t, backend) })
     await media.upload(form(['file', clip()]))

@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import { readdir, readFile, truncate, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:http'
 import { join } from 'node:path'
-import { type Container, outbox } from '@playtherapy/schema'
+import { type Container, container, outbox } from '@playtherapy/schema'
 import t from 'tap'
 import { aac, folder, h264, make, never, picture, prepare, refused, sound, turned } from './encode-support.ts'
 
@@ -112,6 +112,37 @@ const inputs: Record<string, Input> = {
       ),
     container: 'mpegts',
     width: 768,
+    height: 576,
+  },
+  'AVI of a camera, Motion JPEG and PCM': {
+    file: () =>
+      make('a.avi', ...picture('320x240'), ...sound(), '-c:v', 'mjpeg', '-pix_fmt', 'yuvj422p', '-c:a', 'pcm_s16le'),
+    container: 'avi',
+    width: 320,
+    height: 240,
+  },
+  'AVI of a tape, interlaced DV': {
+    file: () =>
+      make('dv.avi', ...picture('720x576'), ...sound(), '-c:v', 'dvvideo', '-pix_fmt', 'yuv420p', '-aspect', '4:3'),
+    container: 'avi',
+    width: 768,
+    height: 576,
+  },
+  'MPEG-PS of a camcorder, interlaced MPEG-2': {
+    file: () =>
+      make(
+        'a.mpg',
+        ...picture('720x576'),
+        ...sound(),
+        '-target',
+        'pal-dvd',
+        '-flags',
+        '+ilme+ildct',
+        '-aspect',
+        '16:9',
+      ),
+    container: 'mpegps',
+    width: 1024,
     height: 576,
   },
   'variable frame rate': {
@@ -297,7 +328,7 @@ t.test('a script in disguise opens nothing', async (t) => {
   for (const [name, text] of Object.entries(scripts)) {
     const file = join(folder, `${name}.mp4`)
     await writeFile(file, text)
-    for (const container of ['mp4', 'matroska', 'mpegts'] as const) await refused(t, file, container, /cannot be read/)
+    for (const each of container.enumValues) await refused(t, file, each, /cannot be read/)
   }
   t.strictSame(seen, [])
 })

@@ -1,5 +1,7 @@
+import { once } from 'node:events'
 import { createReadStream } from 'node:fs'
 import { readFile, writeFile } from 'node:fs/promises'
+import { createServer } from 'node:http'
 import { join } from 'node:path'
 import { testStore } from '@playtherapy/testing'
 import t from 'tap'
@@ -94,6 +96,55 @@ t.test('tables that claim billions of entries are refused', async (t) => {
     await writeFile(file, bytes)
     await refused(t, file, 'mp4', /cannot be read|ends early/)
   }
+})
+
+/** A chunk of an AVI file: name, length, bytes, and a byte that makes the length even. */
+function chunk(name: string, ...parts: Buffer[]): Buffer {
+  const data = Buffer.concat(parts)
+  const length = Buffer.alloc(4)
+  length.writeUInt32LE(data.length)
+  return Buffer.concat([Buffer.from(name, 'latin1'), length, data, Buffer.alloc(data.length % 2)])
+}
+
+/** Adds a third track with one subtitle to an AVI file; its demuxer opens a second demuxer for it. */
+function withSubtitle(avi: Buffer, text: string): Buffer {
+  const track = Buffer.alloc(56)
+  track.write('txts')
+  track.writeUInt32LE(1, 20)
+  track.writeUInt32LE(1, 24)
+  const strl = chunk('LIST', Buffer.from('strl'), chunk('strh', track), chunk('strf'))
+  const size = Buffer.alloc(4)
+  size.writeUInt32LE(text.length)
+  const start = Buffer.from('GAB2\0\x02\0\x02\0\0\0\0\0\x04\0', 'latin1')
+  const header = avi.indexOf('hdrl')
+  const end = header + avi.readUInt32LE(header - 4)
+  const movie = avi.indexOf('movi') + 4
+  const subtitle = chunk('02tx', start, size, Buffer.from(text))
+  const bytes = Buffer.concat([avi.subarray(0, end), strl, avi.subarray(end, movie), subtitle, avi.subarray(movie)])
+  bytes.writeUInt32LE(end - header + strl.length, header - 4)
+  return bytes
+}
+
+t.test('a playlist as the subtitle of an AVI opens nothing', async (t) => {
+  const seen: string[] = []
+  const canary = createServer((request, response) => {
+    seen.push(request.url ?? '')
+    response.end()
+  }).listen(0, '127.0.0.1')
+  await once(canary, 'listening')
+  t.teardown(() => canary.close())
+  const address = canary.address()
+  const url = `http://127.0.0.1:${typeof address === 'object' ? address?.port : ''}/secret.ts`
+  const avi = await readFile(await make('plain.avi', ...picture('320x240', 1), ...sound(1)))
+  const playlists = [url, 'file:///etc/passwd'].map((path) => `#EXTM3U\n#EXTINF:10,\n${path}\n#EXT-X-ENDLIST\n`)
+  for (const text of [...playlists, `ffconcat version 1.0\nfile '${url}'\n`]) {
+    const file = join(folder, 'subtitle.avi')
+    await writeFile(file, withSubtitle(avi, text))
+    const job = await prepare(t, file, 'avi')
+    await job.encode({ video_id: (await job.upload()).video_id }, { signal: never })
+    t.match(await job.state(), { encoding: 3 })
+  }
+  t.strictSame(seen, [])
 })
 
 t.test('ten thousand tracks are refused', async (t) => {

@@ -5,10 +5,13 @@ import { failedByInput, type Input, startBounded } from './bounded.ts'
 import { pictureLimit } from './limits.ts'
 
 /** ffmpeg's demuxer for each container. It is forced, so that a disguised playlist opens no other file. */
-export const demuxer = { mp4: 'mov', matroska: 'matroska', mpegts: 'mpegts' } as const satisfies Record<
-  Container,
-  string
->
+export const demuxer = {
+  mp4: 'mov',
+  matroska: 'matroska',
+  mpegts: 'mpegts',
+  mpegps: 'mpeg',
+  avi: 'avi',
+} as const satisfies Record<Container, string>
 
 const Stream = Type.Object({
   index: Type.Integer(),
