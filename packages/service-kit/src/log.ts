@@ -10,16 +10,32 @@ export type LogLevel = 'fatal' | 'error' | 'warn' | 'info' | 'debug' | 'silent'
  * that `loggable` returns are written.
  */
 export function createLogger(service: string, level: LogLevel): FastifyBaseLogger {
-  const timestamp = pino.stdTimeFunctions.isoTime
-  const log = pino({ level, base: { service }, timestamp, serializers: { err: loggable } })
+  const log = pino({
+    level,
+    base: { service },
+    timestamp: pino.stdTimeFunctions.isoTime,
+    serializers: { err: loggable },
+    hooks: {
+      // pino would copy the message of an error that stands alone, and Fastify passes the message of an error as its text.
+      logMethod([first, ...rest], method) {
+        if (first instanceof Error) return method.apply(this, [{ err: first }, 'an error'])
+        const error: unknown = typeof first === 'object' && first !== null && 'err' in first ? first.err : undefined
+        const isMessage = error instanceof Error && rest[0] === error.message
+        method.apply(this, isMessage ? [first, 'an error'] : [first, ...rest])
+      },
+    },
+  })
   log.info(build, 'starting')
   return log
 }
 
-/** Fastify's own log without its request lines, because these hold URLs. Responses that broke off are still logged. */
+/**
+ * Fastify's own log without its request lines, because these hold URLs. Responses that broke off are still logged. The id of
+ * a request has the same name in the logs of the gateway, the services and the worker.
+ */
 class QuietLog extends LogController {
   constructor() {
-    super({ disableRequestLogging: true })
+    super({ disableRequestLogging: true, requestIdLogLabel: 'request_id' })
   }
   override streamError(error: Error, request: FastifyRequest): void {
     // The client disconnected, so that our read for it was aborted as well. That is not an error.

@@ -102,7 +102,7 @@ t.test('the log of a service names no child, URL, query, token or body', async (
   const socket = connect(Number(new URL(url).port), '127.0.0.1').end(`${secret} / HTTP/9\r\n\r\n`)
   await once(socket.resume(), 'close')
   await (await fetch(`${url}/case/${caseId}?last`, { headers: { ...auth, 'x-request-id': 'the-last-one' } })).text()
-  const last = await service.logged(({ reqId, msg }) => reqId === 'the-last-one' && msg === 'request')
+  const last = await service.logged(({ request_id, msg }) => request_id === 'the-last-one' && msg === 'request')
   t.match(last, {
     service: 'test-service',
     method: 'GET',
