@@ -74,6 +74,10 @@ export const sessions = pgTable(
     analyzeStateId: state(),
     /** `HH:MM:SS`, from the client or else from the worker. */
     videoLength: text(),
+    /** The video whose length a client set, or 0 for the next recording; null when the worker measured the length. */
+    videoLengthSetFor: integer(),
+    /** The length that was replaced last by that of another recording. Clients that read it may still send it back. */
+    previousVideoLength: text(),
     videoId: integer(),
     renditionId: integer(),
     scriptVersionId: integer(),
@@ -141,8 +145,13 @@ export const videos = pgTable(
     attempt: integer().notNull().default(0),
     /** Percent of the current encode. */
     progress: smallint().notNull().default(0),
+    /** Bytes that have arrived of an upload through the service; null for others, and in rows older than this column. */
+    received: bigint({ mode: 'number' }),
     failure: text(),
-    /** While receiving or encoding: the process counts as dead after this time, unless it renews the lease. */
+    /**
+     * While receiving, encoding or being announced: the process counts as dead after this time, unless it renews the
+     * lease. A failed upload is forgotten after it.
+     */
     leaseUntil: instant(),
     createdAt: instant().notNull().defaultNow(),
     storedAt: instant(),
@@ -151,6 +160,7 @@ export const videos = pgTable(
     index('videos_session_id_id_index').on(t.sessionId, t.id),
     // For the reaper. The lease is not part of it, because it is renewed often.
     index('videos_unfinished_index').on(t.id).where(sql`${t.state} in ('receiving', 'stored', 'encoding')`),
+    index('videos_failed_upload_index').on(t.id).where(sql`${t.state} = 'failed' and ${t.storedAt} is null`),
     // For the check whether an upload is a copy of another object.
     index('videos_etag_index').on(t.etag),
     unique('videos_id_session_id_unique').on(t.id, t.sessionId),
@@ -372,10 +382,13 @@ export const idempotencyKeys = pgTable(
 /** The one row that names this installation; the bucket that belongs to it carries the same name. */
 export const installation = pgTable('installation', { id: uuid().primaryKey().defaultRandom() })
 
-/** A deleted case or session whose objects must be removed. It has no foreign keys, because those rows are deleted. */
+/**
+ * A deleted case, session or video whose objects must be removed. It has no foreign keys, because those rows are deleted.
+ */
 export const erasures = pgTable('erasures', {
   id: id(),
   caseId: integer().notNull(),
   sessionId: integer(),
+  videoId: integer(),
   createdAt: instant().notNull().defaultNow(),
 })
