@@ -12,8 +12,9 @@ export interface DurableOriginal {
 
 /**
  * Records that an original is durable: its video is stored, the session's encoding READY, the encode announced. If the
- * session has a newer video (one with a higher id), the original is superseded at once instead. Returns false and
- * changes nothing when the video is no longer in state `from`: its session was deleted, or another call was first.
+ * session has a newer video (one with a higher id), the original is superseded at once instead. A length that a client
+ * set for the next recording belongs to this video from now on. Returns false and changes nothing when the video is no
+ * longer in state `from`: it was deleted, or another call was first.
  * It is one statement because a therapist waits for each round trip. It locks the session first, as a deletion does:
  * the other order could deadlock.
  */
@@ -36,7 +37,8 @@ export async function registerOriginal(
       where ${videos.id} = ${videoId} and ${videos.sessionId} = session.id and ${videos.state} = ${from}
       returning ${videos.id} as video_id, session.id as session_id, session.is_newest
     ), counted as (
-      update ${sessions} set video_id = registered.video_id, encoding_state_id = ${State.READY}
+      update ${sessions} set video_id = registered.video_id, encoding_state_id = ${State.READY},
+        video_length_set_for = case video_length_set_for when 0 then registered.video_id else video_length_set_for end
       from registered where ${sessions.id} = registered.session_id and registered.is_newest
     )
     insert into ${outbox} (name, payload, request_id)

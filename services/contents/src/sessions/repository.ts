@@ -78,19 +78,31 @@ export function sessionRepository(db: Database, timeZone: string) {
       return createOnce(db, { userId, request, kind: 'session' }, async (on) => {
         // The lock makes a concurrent deletion of the case wait, or this statement find no case.
         const [row] = await on.execute<{ id: number }>(sql`
-          insert into ${sessions} (case_id, name, video_length)
-          select ${cases.id}, ${name}, ${videoLength} from ${cases}
+          insert into ${sessions} (case_id, name, video_length, video_length_set_for)
+          select ${cases.id}, ${name}, ${videoLength}::text, case when ${videoLength}::text is not null then 0 end
+          from ${cases}
           where ${ownCase({ userId, caseId })} for key share
           returning ${sessions.id}`)
         return row?.id
       })
     },
 
-    /** Sets the name, and the length unless it is null. Returns whether the session exists. */
+    /**
+     * Sets the name, and the length for the current recording and the next one. A length that is null, or that the client
+     * only sends back as it read it, sets none. Returns whether the session exists.
+     */
     async update(tx: Transaction, caller: SessionOfCaller, name: string, videoLength: string | null): Promise<boolean> {
+      const set = sql`${videoLength}::text is not null
+        and ${videoLength}::text is distinct from ${sessions.videoLength}
+        and ${videoLength}::text is distinct from ${sessions.previousVideoLength}`
       const rows = await tx
         .update(sessions)
-        .set({ name, ...(videoLength !== null && { videoLength }) })
+        .set({
+          name,
+          videoLength: sql`case when ${set} then ${videoLength}::text else ${sessions.videoLength} end`,
+          videoLengthSetFor: sql`case when ${set} then 0 else ${sessions.videoLengthSetFor} end`,
+          previousVideoLength: sql`case when ${set} then null else ${sessions.previousVideoLength} end`,
+        })
         .where(ownSession(caller))
         .returning({ id: sessions.id })
       return rows.length > 0

@@ -127,6 +127,22 @@ export interface NewRendition {
 }
 
 /**
+ * The length of a session once this video is encoded: what a client set for it or, if there is no such length, the measured
+ * one. A length that a client set for an older recording is not that of this one. Releases before the column
+ * `video_length_set_for` left it null; a length from before the first encode is a client's.
+ */
+function lengthOf(videoId: number, measured: string) {
+  const isSet = sql`coalesce(${sessions.videoLengthSetFor} in (0, ${videoId}), ${sessions.renditionId} is null
+    and ${sessions.videoLength} is not null)`
+  return {
+    videoLength: sql`case when ${isSet} then ${sessions.videoLength} else ${measured} end`,
+    videoLengthSetFor: sql`case when ${isSet} then ${videoId}::int end`,
+    previousVideoLength: sql`case when ${isSet} or ${sessions.videoLength} is null or ${sessions.videoLength} = ${measured}
+      then ${sessions.previousVideoLength} else ${sessions.videoLength} end`,
+  }
+}
+
+/**
  * Makes a rendition the current one: the video is encoded, its session DONE, older videos are announced for removal, and
  * a transcript of an older video is no longer awaited. False when another attempt or a newer video has replaced this one,
  * which then becomes superseded, or the session was deleted. Locks the session and then the video.
@@ -154,7 +170,7 @@ export const commit = (db: Database, claim: Claim, { seconds, audio, ...file }: 
         renditionId: rendition?.id ?? null,
         scriptStateId: sql`case when ${sessions.scriptVersionId} is null
           then ${State.NONE} else ${sessions.scriptStateId} end::smallint`,
-        videoLength: sql`coalesce(${sessions.videoLength}, ${clockTime(Math.round(seconds) * 1000)})`,
+        ...lengthOf(claim.videoId, clockTime(Math.round(seconds) * 1000)),
       })
       .where(eq(sessions.id, session.id))
     return true
