@@ -93,7 +93,7 @@ export async function announceOriginal(
 
 /** One answer for all that is no plain upload, so that nobody learns from it which recordings others have. */
 const notPlain = () =>
-  new StoreFailedError('is not accepted by this way; send the file to POST …/video instead', 'not_plain')
+  new StoreFailedError('is not accepted from a presigned URL; send the file in a multipart body', 'not_plain')
 
 const notUploaded = () =>
   new StoreFailedError('is not there: no PUT to its presigned URL has succeeded', 'not_uploaded')
