@@ -2,7 +2,7 @@ import type { ScriptRecord } from '../records/record.ts'
 import { squeezed } from '../records/texts.ts'
 import { parseTime } from '../records/times.ts'
 
-/** A record as captions show it: times in milliseconds, the end after the start, at least one line not blank. */
+/** A record as captions show it: times in milliseconds, the end after the start, and a trimmed text with words. */
 export interface Cue {
   start: number
   end: number
@@ -41,7 +41,7 @@ export function cues(records: ScriptRecord[]): Cue[] {
     const longest = start + guessMs
     const end = known > start ? known : Math.min(firstAfter(ascending, start) ?? longest, longest)
     above = end
-    if (/\S/.test(text)) placed.push({ start, end, speaker: squeezed(speaker), text })
+    if (/\S/.test(text)) placed.push({ start, end, speaker: squeezed(speaker), text: text.trim() })
   }
   return placed.sort((a, b) => a.start - b.start)
 }

@@ -1,27 +1,34 @@
 import { captionTime } from '@playtherapy/schema'
+import { marked, unlabelled, within } from '../records/caption-text.ts'
 import type { ScriptRecord } from '../records/record.ts'
-import { filledLines, pieces } from '../records/texts.ts'
+import { linesOf, pieces } from '../records/texts.ts'
 import { cues } from './cues.ts'
 
-/** A text for a cue. `>` is escaped too, because an arrow would end the cue. */
+/** A text for a cue. `>` is escaped too, because an arrow would end the cue, and `{` because some players hide `{\…}`. */
 function* escaped(text: string): Iterable<string> {
-  for (const piece of pieces(text)) yield piece.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;')
+  for (const piece of pieces(text)) {
+    const tagless = piece.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;')
+    yield tagless.replaceAll('{', '&lbrace;')
+  }
 }
 
-/** A script as WebVTT (W3C), with speakers as voice tags. `cues` fills in times that are missing or odd. */
+/**
+ * A script as WebVTT (W3C), with speakers as voice tags. Invisible marks keep empty lines, and keep our import from
+ * reading a text without a speaker as one. `cues` fills in times that are missing or odd.
+ */
 export function* toVtt(records: ScriptRecord[]): Iterable<string> {
   yield 'WEBVTT\n'
   for (const { start, end, speaker, text } of cues(records)) {
     yield `\n${captionTime(start, '.')} --> ${captionTime(end, '.')}\n`
     if (speaker) {
       yield '<v '
-      yield* escaped(speaker)
+      yield* escaped(marked(speaker))
       yield '>'
     }
     let before = ''
-    for (const line of filledLines(text)) {
+    for (const line of linesOf(marked(text))) {
       yield before
-      yield* escaped(line)
+      yield* escaped(within(speaker ? line : unlabelled(line)))
       before = '\n'
     }
     yield speaker ? '</v>\n' : '\n'

@@ -4,16 +4,14 @@ import type { ScriptRecord } from '../records/record.ts'
 import { pieces } from '../records/texts.ts'
 import { type CheckedScript, checkScript, type Origin } from '../scripts/check.ts'
 import { scriptBytes } from '../scripts/validate.ts'
+import { captionsText } from './lines.ts'
 import { fromSrt } from './srt.ts'
 import { fromVtt } from './vtt.ts'
 
-const utf8 = new TextDecoder()
-
 /** The records of a captions file: WebVTT begins with its name, any other file is SubRip. Throws `errors.invalidInput`. */
 function fromCaptions(bytes: Uint8Array, place: string[]): ScriptRecord[] {
-  // The decoder skips a byte order mark.
-  const isVtt = utf8.decode(bytes.subarray(0, 9)).startsWith('WEBVTT')
-  return isVtt ? fromVtt(bytes, place) : fromSrt(bytes, place)
+  const text = captionsText(bytes, place)
+  return text.startsWith('WEBVTT') ? fromVtt(text, place) : fromSrt(text, place)
 }
 
 /** The JSON of a script, in pieces: a text of control characters is six times as long in JSON. */

@@ -36,13 +36,17 @@ export function replaced(text: string, pattern: RegExp, change: (match: string) 
 /** Trims a text and turns each run of whitespace into one space. */
 export const squeezed = (text: string): string => replaced(text, /\s+/g, () => ' ').trim()
 
-function* linesOf(text: string): Iterable<string> {
-  for (const [line] of text.matchAll(/[^\r\n\u2028\u2029]+/g)) if (/\S/.test(line)) yield line
+/** The lines of a text; line and paragraph separators break lines too. A list of millions would not fit into memory. */
+export function* linesOf(text: string): Iterable<string> {
+  let from = 0
+  for (const { 0: lineBreak, index } of text.matchAll(/\r\n|[\r\n\u2028\u2029]/g)) {
+    yield text.slice(from, index)
+    from = index + lineBreak.length
+  }
+  yield text.slice(from)
 }
 
-/** The lines of a text that are not blank; line and paragraph separators break lines too. */
-export const filledLines = (text: string): Iterable<string> =>
-  text.length <= pieceLength
-    ? text.split(/[\r\n\u2028\u2029]+/).filter((line) => /\S/.test(line))
-    : // A list of seven million lines would not fit into memory.
-      linesOf(text)
+/** The lines of a text that are not blank. */
+export function* filledLines(text: string): Iterable<string> {
+  for (const line of linesOf(text)) if (/\S/.test(line)) yield line
+}

@@ -107,8 +107,9 @@ export function createWork(taskMs = taskMostMs) {
   return {
     check: through('check', tasks.check),
     restore: through('restore', tasks.restore),
-    importCaptions: through('importCaptions', tasks.importCaptions),
-    // Always on a thread: copies can make any script large, the workbook library is slow, and comparisons are quadratic.
+    // Always on a thread: a caption of five bytes becomes a record of seventy, copies can make any script large, the
+    // workbook library is slow, and comparisons are quadratic.
+    importCaptions: through('importCaptions', tasks.importCaptions, () => true),
     patch: through('patch', tasks.patch, () => true),
     exportTo: through('exportTo', tasks.exportTo, ({ format }) => format === 'xlsx'),
     summarise: through('summarise', tasks.summarise),
