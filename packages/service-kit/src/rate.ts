@@ -53,6 +53,23 @@ export function boundRate(request: IncomingMessage, rate: Rate, refuse: (error: 
   watch(rate, transfer, () => refuse(errors.unreadable(408)))
 }
 
+/**
+ * Awaits what a multipart parser makes of a body. The parser can wait for itself for ever, also when it has the whole body
+ * (fastify/busboy #228, expressjs/multer #1280), so this rejects with `errors.unreadable(408)` when `ms` pass in which no
+ * byte arrives from the client.
+ */
+export async function boundParser<T>({ socket }: IncomingMessage, ms: number, parsed: Promise<T>): Promise<T> {
+  let timer: NodeJS.Timeout | undefined
+  const stalled = new Promise<never>((_, reject) => {
+    let seen = socket.bytesRead
+    timer = setInterval(() => {
+      if (socket.bytesRead === seen) reject(errors.unreadable(408))
+      seen = socket.bytesRead
+    }, ms)
+  })
+  return Promise.race([parsed, stalled]).finally(() => clearInterval(timer))
+}
+
 /** Closes the connection of a client that reads a streamed response more slowly than `rate`. */
 export function boundReading(response: ServerResponse, rate: Rate): void {
   const { socket } = response

@@ -264,6 +264,23 @@ t.test('the connection of a client that stops sending is closed', async (t) => {
   }
 })
 
+t.test('a body on which the parser waits for itself ends, too', async (t) => {
+  const media = await testMedia(t, { store: await testStore(t, 'file'), uploadIdleMs: 200 })
+  const file = form(['file', clip(700_000)])
+  const odd = ['', 'content-disposition: attachment; name="q"\r\n', 'content-disposition: form-data; name="a\nb"\r\n']
+  for (const head of odd) {
+    for (const size of [10, 70_000, 300_000, 3_000_000]) {
+      const other = `${closing.slice(2, -4)}\r\nx-note: none\r\n${head}\r\n${'y'.repeat(size)}${closing}`
+      const body = Buffer.concat([file.subarray(0, file.lastIndexOf(closing.slice(2))), Buffer.from(other)])
+      const answer = await media.upload(body).catch(() => undefined)
+      t.ok(
+        !answer || [201, 408, 422].includes(answer.status),
+        `${size} bytes behind the file: ${answer?.status ?? 'cut'}`,
+      )
+    }
+  }
+})
+
 t.test('the connection of an endless body without a file is closed', async (t) => {
   const media = await testMedia(t, { store: await testStore(t, 'file'), uploadLimit: 10_000 })
   const upload = media.open()

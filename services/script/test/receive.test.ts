@@ -38,6 +38,16 @@ t.test('a body that is too slow is refused, whichever of its parts is slow', asy
   }
 })
 
+t.test('a body on which the parser waits for itself is refused', async (t) => {
+  for (const size of [10, 70_000, 300_000, 3_000_000]) {
+    const { send, answer } = await sending(t, `${head}{}\r\n--x\r\nx-a: b\r\n\r\n`)
+    for (let sent = 0; sent < size; sent += 50_000) send('y'.repeat(50_000))
+    send('\r\n--x--\r\n')
+    send('')
+    t.match(await answer, /^HTTP\/1\.1 (200|408|422) /, `${size} bytes behind the script`)
+  }
+})
+
 t.test('a script at the least rate is received', async (t) => {
   const { send, answer } = await sending(t, head)
   for (let part = 0; part < 25; part++) {

@@ -1,4 +1,4 @@
-import { boundRate, errors, fault } from '@playtherapy/service-kit'
+import { ApiError, boundParser, boundRate, errors, fault } from '@playtherapy/service-kit'
 import type { FastifyRequest } from 'fastify'
 
 /** A multipart body may have this many bytes beside its file. */
@@ -48,14 +48,16 @@ export function refuseTooLong({ headers }: FastifyRequest, limit: number): void 
 export async function openFilePart(request: FastifyRequest, bounds: FileBounds): Promise<FilePart> {
   if (!request.isMultipart()) throw fault(['header', 'content-type'], 'must be multipart/form-data')
   const parts = request.parts()
-  const next = async () => {
+  // A silent client is found by its rate before this time is over.
+  const read = async <T>(step: Promise<IteratorResult<T>>) => {
     try {
-      const { done, value } = await parts.next()
+      const { done, value } = await boundParser(request.raw, 2 * bounds.windowMs, step)
       return done ? undefined : value
     } catch (error) {
       throw unreadable(error)
     }
   }
+  const next = () => read(parts.next())
   const first = next()
   watch(request, bounds)
   let part = await first
@@ -68,11 +70,8 @@ export async function openFilePart(request: FastifyRequest, bounds: FileBounds):
   return {
     name: cleaned(filename),
     async *bytes() {
-      try {
-        yield* file
-      } catch (error) {
-        throw unreadable(error)
-      }
+      const chunks: AsyncIterator<Uint8Array> = file[Symbol.asyncIterator]()
+      for (let chunk = await read(chunks.next()); chunk; chunk = await read(chunks.next())) yield chunk
       // Fields after the file are read and ignored.
       while (await next());
     },
@@ -96,6 +95,7 @@ function watch({ raw }: FastifyRequest, { limit, leastBytesPerSecond, windowMs }
 }
 
 function unreadable(error: unknown) {
+  if (error instanceof ApiError) return error
   const code = error instanceof Error && 'code' in error ? error.code : undefined
   if (code === 'FST_FILES_LIMIT') return fault(['body', 'file'], 'must be one file')
   if (code === 'FST_FIELDS_LIMIT' || code === 'FST_PARTS_LIMIT') return fault(['body'], 'has too many parts')

@@ -1,5 +1,5 @@
 import multipart from '@fastify/multipart'
-import { ApiError, boundRate, errors, fault, type Rate } from '@playtherapy/service-kit'
+import { ApiError, boundParser, boundRate, errors, fault, type Rate } from '@playtherapy/service-kit'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { scriptBytes } from './validate.ts'
 
@@ -41,7 +41,7 @@ export async function receiveScript(request: FastifyRequest, rate: Rate = leastR
   const bytes = Buffer.allocUnsafeSlow(announcedBytes(request))
   return new Promise((resolve, reject) => {
     boundRate(request.raw, rate, reject)
-    gather(request, bytes).then(resolve, reject)
+    boundParser(request.raw, rate.windowMs, gather(request, bytes)).then(resolve, reject)
     // The parser counts only bytes of parts. This listener is added last, because the first one starts the body.
     let left = scriptBytes + frameBytes
     request.raw.on('data', ({ length }: Buffer) => {
