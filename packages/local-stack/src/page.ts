@@ -10,7 +10,7 @@ const style = `
   h2 { margin-top: 2rem; font-size: 1.15rem }
   dl { display: grid; grid-template-columns: max-content 1fr; gap: .2rem 1.5rem; margin: 0 }
   dd { margin: 0 }
-  pre { background: #8882; border-radius: .4rem; padding: .8rem 1rem; overflow-x: auto }
+  pre { background: #8882; border-radius: .4rem; padding: .8rem 1rem; white-space: pre-wrap; overflow-wrap: anywhere }
 `
 
 /** Of the page's own parts only its style is let in. */

@@ -69,8 +69,7 @@ t.test('the demo does the main job and leaves nothing behind', async (t) => {
   const sender = { JWT_AUDIENCE: 'clinic', JWT_ISSUER: 'sign-in' }
   const stack = start(t, ['--once', '--ephemeral', '--port', `${await freePort()}`], sender)
   t.equal(await code(stack.child), 0, stack.output())
-  const claims = /Bearer \w+\.(\w+)\./.exec(stack.output())?.[1] ?? ''
-  t.match(JSON.parse(`${Buffer.from(claims, 'base64url')}`), { user_id: 1, aud: 'clinic', iss: 'sign-in' })
+  t.notMatch(stack.output(), /Yours to try|TOKEN=|documentation/, 'nothing that is closed by now')
   for (const step of [
     'original stored',
     'encoded and playing  1080×1920 H.264/AAC',
@@ -113,22 +112,61 @@ t.test('a rule that the object store does not know is named', { skip: !process.e
   t.equal(await code(stack.child), 0)
 })
 
-t.test('Ctrl-C, which reaches the whole group, closes everything', async (t) => {
-  const directory = await mkdtemp(join(tmpdir(), 'playtherapy-start-'))
-  // As root PostgreSQL runs as another user, which has to get through.
-  await chmod(directory, 0o755)
-  t.teardown(() => rm(directory, { recursive: true, force: true }))
-  const args = ['--no-demo', '--data-dir', directory, '--port', `${await freePort()}`, '--workers', '2']
-  for (const round of ['first', 'second']) {
-    const stack = start(t, args)
-    await stack.says('Ctrl-C stops everything')
-    const pids = await descendants(stack.child.pid ?? 0)
-    t.ok(pids.length >= 4, `${round}: workers and database are processes of their own`)
-    process.kill(-(stack.child.pid ?? 0), 'SIGINT')
-    t.equal(await code(stack.child), 0, stack.output())
-    t.equal(await remaining(pids), '', `${round}: no process left`)
+t.test('links that are printed open, and requests work as they are printed', async (t) => {
+  const port = await freePort()
+  const url = `http://localhost:${port}`
+  const args = ['--no-demo', '--ephemeral', '--workers', '0', '--port', `${port}`]
+  const stack = start(t, args, { JWT_AUDIENCE: 'clinic', JWT_ISSUER: 'sign-in' })
+  await stack.says('Ctrl-C stops everything')
+  const links = stack.output().match(/(?<=page +)http\S+/gi) ?? []
+  t.strictSame(links, [url, `${url}/documentation`])
+  for (const link of links) {
+    const page = await fetch(link)
+    t.match(page, { status: 200 })
+    t.match(page.headers.get('content-type'), 'text/html')
   }
+  const token = /^TOKEN=(\S+)$/m.exec(stack.output())?.[1] ?? ''
+  const request = /^curl -H "Authorization: Bearer \$TOKEN" (\S+)$/m.exec(stack.output())?.[1] ?? ''
+  t.match(await fetch(request, { headers: { authorization: `Bearer ${token}` } }), { status: 200 })
+  const claims = JSON.parse(`${Buffer.from(token.split('.')[1] ?? '', 'base64url')}`)
+  t.match(claims, { user_id: 1, aud: 'clinic', iss: 'sign-in' })
+
+  const [, username = '', password = ''] = /sign in +(\S+), password (\S+)/.exec(stack.output()) ?? []
+  const body = new URLSearchParams({ username, password })
+  const signedIn = await fetch(`${url}/auth/api/signin`, { method: 'POST', body })
+  const { access_token } = Object(await signedIn.json())
+  t.match(await fetch(request, { headers: { authorization: `Bearer ${access_token}` } }), { status: 200 })
+  stack.child.kill('SIGTERM')
+  t.equal(await code(stack.child), 0)
 })
+
+t.test(
+  'a later start reuses the case of the demo; Ctrl-C, which reaches the whole group, closes everything',
+  async (t) => {
+    const directory = await mkdtemp(join(tmpdir(), 'playtherapy-start-'))
+    // As root PostgreSQL runs as another user, which has to get through.
+    await chmod(directory, 0o755)
+    t.teardown(() => rm(directory, { recursive: true, force: true }))
+    const args = ['--data-dir', directory, '--port', `${await freePort()}`, '--workers', '2']
+    for (const round of ['first', 'second']) {
+      const stack = start(t, args)
+      await stack.says('Ctrl-C stops everything')
+      t.match(stack.output(), round === 'first' ? 'original stored' : 'case and session of an earlier start')
+      t.match(stack.output(), 'everything read again  1 case; encoding 3, script 3')
+      if (round === 'second') {
+        t.notMatch(stack.output(), 'original stored')
+        const again = start(t, ['--no-demo', '--data-dir', directory, '--port', `${await freePort()}`])
+        t.equal(await code(again.child), 1)
+        t.match(again.output(), `PlayTherapy is already running on the data in ${directory}`)
+      }
+      const pids = await descendants(stack.child.pid ?? 0)
+      t.ok(pids.length >= 4, `${round}: workers and database are processes of their own`)
+      process.kill(-(stack.child.pid ?? 0), 'SIGINT')
+      t.equal(await code(stack.child), 0, stack.output())
+      t.equal(await remaining(pids), '', `${round}: no process left`)
+    }
+  },
+)
 
 t.test('children end when their parent is killed', async (t) => {
   const stack = start(t, ['--no-demo', '--ephemeral', '--port', `${await freePort()}`])
@@ -152,9 +190,12 @@ t.test('what cannot be understood, or cannot work, is said in words', async (t) 
   t.equal(await code(taken.child), 1)
   t.match(taken.output(), 'That port is taken')
 
-  const keyed = start(t, ['--no-demo', '--ephemeral'], { JWT_PUBLIC_KEY: 'any' })
-  t.equal(await code(keyed.child), 1)
-  t.match(keyed.output(), 'JWT_PUBLIC_KEY is set, but `npm start` signs tokens of its own')
+  // A server that nobody runs, at a port that nobody has.
+  const away = { QUEUE_URL: 'redis://user:secret@127.0.0.1:1', LOG_LEVEL: 'silent' }
+  const queue = start(t, ['--no-demo', '--ephemeral'], away)
+  t.equal(await code(queue.child), 1)
+  t.match(queue.output(), 'The queue at 127.0.0.1:1 cannot be used: connect ECONNREFUSED 127.0.0.1:1.')
+  t.notMatch(queue.output(), /is up|secret/)
 
   const env = start(t, ['--help'])
   t.equal(await code(env.child), 0)

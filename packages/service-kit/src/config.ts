@@ -32,6 +32,12 @@ function read(text: string, schema: TSchema): unknown {
   return text
 }
 
+/** What is wrong with a variable. Of a choice, the validator's own words would not name what may be chosen. */
+function wordsFor(schema: TSchema, message = 'is not valid'): string {
+  const choices = Type.IsUnion(schema) ? schema.anyOf.filter(Type.IsLiteral).map(({ const: choice }) => choice) : []
+  return choices.length > 0 ? `must be one of ${choices.join(', ')}` : message
+}
+
 /**
  * Reads the settings of a process from its environment. The keys of `schema` are the names of the variables. Texts are
  * converted to integers and booleans where the schema says so, defaults are filled in, and an empty variable counts as
@@ -51,7 +57,7 @@ export function loadConfig<T extends TObject>(schema: T, env: NodeJS.ProcessEnv)
   for (const [name, property] of Object.entries(properties)) {
     if (name in config) {
       const error = ajv.errors?.find(({ instancePath }) => instancePath === `/${name}`)
-      if (error) faults.push(`${name} ${error.message}`)
+      if (error) faults.push(`${name} ${wordsFor(property, error.message)}`)
     } else if (schema.required?.includes(name)) {
       faults.push(`${name} is required`)
     } else if (property.unless && property.unless in properties && !env[property.unless]) {
