@@ -4,9 +4,11 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { promisify } from 'node:util'
+import { contentsApp } from '@playtherapy/contents/app'
 import { mediaApp } from '@playtherapy/media/app'
 import { createFileStore } from '@playtherapy/object-store'
 import { reportVersions, scriptVersions, sessions } from '@playtherapy/schema'
+import { scriptApp } from '@playtherapy/script/app'
 import {
   disagreements,
   forkWorker,
@@ -105,3 +107,57 @@ for (const backend of queueBackends)
     )
     t.strictSame(settled, { lost: [], orphaned: [], stuck: [] })
   })
+
+t.test(
+  'with STARTER_SCRIPT and no transcriber a recording is shown beside an empty script, which a save follows',
+  async (t) => {
+    const database = await testDatabase(t)
+    const { db } = database
+    const directory = await mkdtemp(join(folder, 'objects-'))
+    const resources = { db, store: createFileStore({ directory }), phase: 'LOCAL', uploadLimit: 20_000_000 } as const
+    const host = await testHost(t, async (root) => {
+      await root.register(contentsApp({ ...resources, timeZone: 'Asia/Seoul' }))
+      await root.register(mediaApp(resources))
+      await root.register(scriptApp(resources))
+    })
+    forkWorker(t, {
+      DATABASE_URL: database.url,
+      QUEUE_URL: database.url,
+      FILE_STORE_DIRECTORY: directory,
+      SCRATCH_DIRECTORY: join(folder, 'scratch'),
+      STARTER_SCRIPT: 'true',
+    })
+    const headers = host.as(7)
+    const paths = []
+    for (const bytes of [talk, silent]) {
+      const { caseId, sessionId } = await seedSession(db, 7)
+      const path = `${host.url}/contents/api/case/${caseId}/session/${sessionId}`
+      const body = new FormData()
+      body.set('file', new Blob([bytes]), 'recording.mp4')
+      t.match(await fetch(`${path}/video`, { method: 'POST', headers, body }), { status: 201 })
+      paths.push(path)
+    }
+    for (const path of paths) {
+      const session = await until(
+        'the script',
+        async () => Object(await (await fetch(path, { headers })).json()),
+        ({ script_state_id }) => script_state_id === 3,
+      )
+      t.match(session, { encoding_state_id: 3, script_state_id: 3, analyze_state_id: 5 })
+      t.equal(await (await fetch(`${path}/script`, { headers })).text(), '{"scripts":[]}')
+      const body = new FormData()
+      body.set('script', new Blob(['{"scripts":[{"speaker":"T","text":"안녕"}]}']), 'script.json')
+      const saved = await fetch(`${path}/script`, {
+        method: 'POST',
+        headers: { ...headers, 'if-none-match': '*' },
+        body,
+      })
+      t.equal(saved.status, 200)
+      const versions = await (await fetch(`${path}/script/versions`, { headers })).json()
+      t.match(versions, [
+        { version: 2, made_by: 'therapist' },
+        { version: 1, made_by: 'starter' },
+      ])
+    }
+  },
+)
