@@ -75,8 +75,9 @@ export async function startStack(options: StackOptions, env: Settings, programs:
       databaseUrl = server.url
     }
     await reach('The database', databaseUrl, migrate(databaseUrl))
-    const queue = { url: env.QUEUE_URL ?? databaseUrl, prefix: env.QUEUE_PREFIX }
-    if (options.workers > 0) await reach('The queue', queue.url, checkQueue(queue))
+    const { QUEUE_URL: queueUrl, QUEUE_PREFIX: prefix } = env
+    // Without workers nothing opens the queue.
+    if (queueUrl && options.workers > 0) await reach('The queue', queueUrl, checkQueue({ url: queueUrl, prefix }))
     const database = openDatabase({ url: databaseUrl, max: 8, applicationName: 'local-stack' })
     closers.push(database.close)
 
@@ -119,7 +120,7 @@ export async function startStack(options: StackOptions, env: Settings, programs:
     const settings = {
       ...process.env,
       DATABASE_URL: databaseUrl,
-      QUEUE_URL: queue.url,
+      QUEUE_URL: queueUrl ?? databaseUrl,
       ...(!env.s3 && { FILE_STORE_DIRECTORY: data.objects }),
       PORT: '0',
       HOST: '127.0.0.1',
