@@ -1,6 +1,11 @@
 /** A container's health: exits 0 when the process in it says that it can do its work. */
 import { get } from 'node:http'
 
+if (process.argv.length > 2) {
+  console.log('ready: exits with 0 when the process that listens on PORT can do its work, and else with 1.')
+  process.exit()
+}
+
 const request = get(
   { port: process.env.PORT || 8080, path: '/health/ready', timeout: 4_000, agent: false },
   ({ statusCode }) => process.exit(statusCode === 200 ? 0 : 1),

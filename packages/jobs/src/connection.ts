@@ -24,6 +24,8 @@ class JobWorker extends Worker<JobData, void, JobName, IQueueBackend, JobProgres
   }
 }
 
+/** For so long an error of a connection explains a failure. */
+const explainsMs = 30_000
 /** Longest wait for the servers of the queues. */
 const readyMs = 5_000
 
@@ -35,6 +37,8 @@ export interface Queues {
   worker(name: JobName, processor: JobProcessor, concurrency: number): JobWorker
   /** Resolves once the server responds; rejects after five seconds. */
   ready(): Promise<void>
+  /** The last error of a connection, if it is so young that it explains a failure of now. */
+  lastError(): Error | undefined
   /** Closes the connections at once. Close the workers before, which need them to finish their jobs. */
   close(): Promise<void>
 }
@@ -51,8 +55,11 @@ export async function settles(promise: Promise<unknown>, milliseconds: number): 
 /** Opens the queues behind `url`. No job is consumed until `worker` is called. Throws on an unknown scheme. */
 export function openQueues({ url, prefix = '{playtherapy}', log }: QueueSettings): Queues {
   let reportedAt = 0
+  let last: { error: Error; at: number } | undefined
+  const lastError = () => (last && Date.now() - last.at < explainsMs ? last.error : undefined)
   // In an outage every connection reports errors again and again; one line in five seconds is enough.
   const report = (error: Error) => {
+    last = { error, at: Date.now() }
     if (Date.now() - reportedAt < 5_000) return
     reportedAt = Date.now()
     log.warn({ err: error }, 'the queue reported an error')
@@ -82,9 +89,10 @@ export function openQueues({ url, prefix = '{playtherapy}', log }: QueueSettings
     },
     async ready() {
       const all = Promise.all([...queues.values(), ...workers].map((each) => each.waitUntilReady()))
-      if (!(await settles(all, readyMs))) throw new Error('the queue does not respond')
+      if (!(await settles(all, readyMs))) throw new Error('the queue does not respond', { cause: lastError() })
       await all
     },
+    lastError,
     async close() {
       for (const worker of workers) worker.abandon()
       await backends.close()

@@ -3,6 +3,11 @@ export class PermanentError extends Error {
   override name = 'PermanentError'
 }
 
+/** The queue failed, and not the database in which the outbox is; `cause` is its error. */
+export class QueueError extends Error {
+  override name = 'QueueError'
+}
+
 /** Another attempt is alive: the job is retried after `delayMs`, without losing an attempt. */
 export class PostponedError extends Error {
   override name = 'PostponedError'

@@ -5,6 +5,7 @@ import type { JobsOptions } from 'bullmq'
 import { and, asc, isNull, lte, min, sql } from 'drizzle-orm'
 import { isPublishable, type JobData, jobOptions, type OutboxRow, outboxColumns } from './catalogue.ts'
 import type { Queues } from './connection.ts'
+import { QueueError } from './errors.ts'
 import type { Log } from './log.ts'
 import { turnsOf } from './turns.ts'
 
@@ -15,8 +16,8 @@ export interface RelaySettings {
 }
 
 export interface Relay {
-  /** Whether the last round succeeded. */
-  working(): boolean
+  /** Why the last round failed: a QueueError, or an error of the database; undefined when it succeeded. */
+  failure(): unknown
   /** Resolves when the current batch has ended. */
   close(): Promise<void>
 }
@@ -36,6 +37,7 @@ const unknownJobSeconds = 60
 export async function startRelay({ database: { db, sql: client }, queues, log }: RelaySettings): Promise<Relay> {
   let closing = false
   let failures = 0
+  let failure: unknown
   let woken = false
   let nap = new AbortController()
 
@@ -52,7 +54,10 @@ export async function startRelay({ database: { db, sql: client }, queues, log }:
       if (due.length === 0) return 0
       const good = due.filter(isPublishable)
       const turns = await turnsOf(tx, good)
-      await Promise.all([...byName(good, turns)].map(([name, jobs]) => queues.queue(name).addBulk(jobs)))
+      const publishing = [...byName(good, turns)].map(([name, jobs]) => queues.queue(name).addBulk(jobs))
+      await Promise.all(publishing).catch((cause: unknown) => {
+        throw new QueueError('the queue accepts no jobs', { cause })
+      })
       await tx.update(outbox).set({ publishedAt: sql`now()` }).where(these(good))
       const bad = due.filter((row) => !isPublishable(row))
       if (bad.length === 0) return due.length
@@ -85,9 +90,11 @@ export async function startRelay({ database: { db, sql: client }, queues, log }:
         while (!closing && (await publishBatch()) === batchRows);
         const pause = await untilNext()
         failures = 0
+        failure = undefined
         if (!woken) await sleep(pause)
       } catch (error) {
         failures += 1
+        failure = error
         log.warn({ err: error, failures }, 'the outbox could not be published')
         await sleep(Math.min(100 * 2 ** failures, pollMs) * (0.5 + Math.random() / 2))
       }
@@ -103,7 +110,7 @@ export async function startRelay({ database: { db, sql: client }, queues, log }:
   const subscription = await client.listen('outbox', wake, wake)
   const finished = run()
   return {
-    working: () => failures === 0,
+    failure: () => failure,
     async close() {
       closing = true
       nap.abort()

@@ -2,6 +2,7 @@ import type { JobName, OpenDatabase } from '@playtherapy/schema'
 import { catalogue, jobNames } from './catalogue.ts'
 import { openQueues, settles } from './connection.ts'
 import { type Consumer, consume, type FailedHook, type JobHandler } from './consumer.ts'
+import { QueueError } from './errors.ts'
 import { openLedger } from './ledger.ts'
 import type { Log } from './log.ts'
 import { startReconciler } from './reconciler.ts'
@@ -28,10 +29,12 @@ export interface WorkerSettings {
 
 export interface RunningWorker {
   /**
-   * For readiness: rejects when the queue does not respond, when the outbox cannot be published, or when jobs wait in
-   * several calls although this process has room for them, because a worker can be connected and consume nothing.
+   * For readiness: rejects when the queue does not respond or accepts no jobs, or when jobs wait in several calls although
+   * this process has room for them, because a worker can be connected and consume nothing.
    */
-  check(): Promise<void>
+  checkQueue(): Promise<void>
+  /** For readiness: rejects when the outbox could not be published because of the database. */
+  checkOutbox(): Promise<void>
   /**
    * Begins no more jobs and lets the running ones end. After half of `deadlineMs` (5,000 by default) their signals
    * fire; such jobs wait again, without losing an attempt. At the deadline it resolves in any case; another process finds
@@ -99,9 +102,16 @@ export async function createWorker(settings: WorkerSettings): Promise<RunningWor
   let closing: Promise<void> | undefined
 
   return {
-    async check() {
-      if (!relay.working()) throw new Error('the outbox cannot be published')
-      await Promise.all(consumers.map((consumer) => consumer.check()))
+    async checkQueue() {
+      const failure = relay.failure()
+      if (failure instanceof QueueError) throw failure
+      await Promise.all(consumers.map((consumer) => consumer.check())).catch((error: unknown) => {
+        throw new QueueError('the queue does not work', { cause: queues.lastError() ?? error })
+      })
+    },
+    async checkOutbox() {
+      const cause = relay.failure()
+      if (cause && !(cause instanceof QueueError)) throw new Error('the outbox cannot be published', { cause })
     },
     close(deadlineMs = 5_000) {
       closing ??= close(deadlineMs)

@@ -13,7 +13,7 @@ t.test('a Redis cluster, by whichever node', { skip: !queueBackends.includes('re
       // A prefix is one slot, so most of these queues are on another node than the one that was named.
       const place = placeAt(t, database, database.url, url.replace('redis:', 'redis+cluster:'), `{node-${number}}`)
       const worker = await place.start({ handlers: { erase: async ({ erasure_id }) => void seen.push(erasure_id) } })
-      await worker.check()
+      await worker.checkQueue()
       return { worker, announce: (id: number) => announce(database.db, 'erase', { erasure_id: id }) }
     }),
   )
@@ -22,7 +22,7 @@ t.test('a Redis cluster, by whichever node', { skip: !queueBackends.includes('re
 
   await Promise.all(nodes.map((node) => node.kill()))
   await Promise.all(workers.map((each, number) => each.announce(11 + number)))
-  for (const { worker } of workers) await t.rejects(worker.check())
+  for (const { worker } of workers) await t.rejects(worker.checkQueue())
   await Promise.all(nodes.map((node) => node.restart()))
   await until('the jobs of the outage', () => seen.length === 2 * nodes.length)
   t.strictSame(seen.toSorted(), [1, 11, 12, 13, 2, 3])

@@ -21,7 +21,7 @@ const resolves = (promise: Promise<unknown>) =>
     () => true,
     () => false,
   )
-const isReady = (worker: RunningWorker) => () => resolves(worker.check())
+const isReady = (worker: RunningWorker) => () => resolves(Promise.all([worker.checkQueue(), worker.checkOutbox()]))
 
 interface Outage {
   name: string

@@ -75,7 +75,7 @@ for (const backend of queueBackends) {
     t.test('health is good while everything answers', async (t) => {
       const place = await testPlace(t, backend)
       const worker = await place.start({ handlers: {} })
-      await t.resolves(worker.check())
+      await t.resolves(worker.checkQueue())
     })
   })
 }

@@ -1,4 +1,4 @@
-import { S3Client, S3ServiceException } from '@aws-sdk/client-s3'
+import { ListObjectsV2Command, S3Client, S3ServiceException } from '@aws-sdk/client-s3'
 
 export interface S3Settings {
   /** The server; AWS when unset. */
@@ -22,12 +22,18 @@ export const answerMs = 15_000
 /** Attempts of a request. */
 export const attempts = 3
 
+/** Statuses of a refusal whose reason an operator needs. HeadBucket answers 404 when the bucket does not exist. */
+const refusals: Record<string, number[]> = {
+  HeadBucketCommand: [301, 307, 400, 401, 403, 404],
+  HeadObjectCommand: [301, 307, 400, 401, 403],
+}
+
 /** A client of the server. `requestTimeout` is the longest wait for the head of a response, in milliseconds. */
-export const openClient = (
+export function openClient(
   settings: S3Settings,
   { endpoint = settings.endpoint, requestTimeout }: { endpoint?: string | undefined; requestTimeout?: number } = {},
-) =>
-  new S3Client({
+): S3Client {
+  const s3 = new S3Client({
     region: settings.region,
     ...(endpoint && { endpoint }),
     forcePathStyle: settings.forcePathStyle,
@@ -45,6 +51,23 @@ export const openClient = (
       httpsAgent: { keepAlive: true, maxSockets: Number.POSITIVE_INFINITY },
     },
   })
+  // The response to a HEAD request has no body, so it does not say why it refuses. That to a list does.
+  s3.middlewareStack.add(
+    (next, { commandName = '' }) =>
+      async (args) => {
+        try {
+          return await next(args)
+        } catch (error) {
+          if (refusals[commandName]?.includes(statusOf(error) ?? 0)) {
+            await s3.send(new ListObjectsV2Command({ Bucket: settings.bucket, MaxKeys: 1 }))
+          }
+          throw error
+        }
+      },
+    { step: 'initialize', name: 'reasonOfRefusal' },
+  )
+  return s3
+}
 
 /** HTTP status of the server's refusal; undefined for errors of another kind. */
 export const statusOf = (error: unknown) =>

@@ -68,8 +68,7 @@ export function objectReads(s3: S3Client, Bucket: string): ObjectReads {
         if (attempt === attempts) throw error
       })
       if (answer?.statusCode === 200 || answer?.statusCode === 206) return answer
-      answer?.destroy()
-      if (answer) throwUnlessTemporary(answer, Key, attempt)
+      if (answer) throwUnlessTemporary(answer, await codeIn(answer), Key, attempt)
       if (answer?.statusCode === 403) {
         // Our clock may be wrong, or our key was changed: a new signature may be accepted.
         aheadMs = Date.parse(answer.headers.date ?? '') - Date.now() || 0
@@ -101,12 +100,49 @@ export function objectReads(s3: S3Client, Bucket: string): ObjectReads {
   }
 }
 
+/** A refusal; `code` is the store's reason, such as SignatureDoesNotMatch. */
+class RefusedError extends Error {
+  override name = 'RefusedError'
+  readonly code: string | undefined
+  constructor(status: number, code: string | undefined) {
+    super(`the object store answered ${status}`)
+    this.code = code
+  }
+}
+
+/** Bytes of a refusal in which its code is looked for, and longest wait for them. */
+const [refusalBytes, refusalMs] = [4_096, 2_000]
+
+/** Reads the code in the body of a refusal, then destroys it; undefined when there is none. */
+async function codeIn(answer: IncomingMessage): Promise<string | undefined> {
+  const late = setTimeout(() => answer.destroy(), refusalMs)
+  let text = ''
+  try {
+    for await (const chunk of answer) {
+      text += chunk
+      if (text.length > refusalBytes) break
+    }
+  } catch {
+    // What has arrived may contain the code.
+  } finally {
+    clearTimeout(late)
+    answer.destroy()
+  }
+  return /<Code>([A-Za-z]{1,64})<\/Code>/.exec(text)?.[1]
+}
+
 /** Throws the error for a refusal, unless a retry may succeed. */
-function throwUnlessTemporary({ statusCode = 0 }: IncomingMessage, Key: string, attempt: number): void {
+function throwUnlessTemporary(
+  { statusCode = 0 }: IncomingMessage,
+  code: string | undefined,
+  Key: string,
+  attempt: number,
+): void {
+  if (code === 'NoSuchBucket') throw new RefusedError(statusCode, code)
   if (statusCode === 404) throw new ObjectMissingError(Key)
   if (statusCode === 412) throw new ObjectChangedError(Key)
   const isTemporary = statusCode >= 500 || [403, 408, 429].includes(statusCode)
-  if (!isTemporary || attempt === attempts) throw new Error(`the object store answered ${statusCode}`)
+  if (!isTemporary || attempt === attempts) throw new RefusedError(statusCode, code)
 }
 
 /** Destroys a body when the server sends nothing for `idleMs` although there is room for more. */

@@ -4,7 +4,6 @@ import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { build, type Plugin } from 'esbuild'
-import manifest from '../../../package.json' with { type: 'json' }
 
 const root = fileURLToPath(new URL('../../../', import.meta.url))
 const folder = join(root, '.build')
@@ -14,7 +13,7 @@ const sources = {
   media: 'services/media/src/server.ts',
   script: 'services/script/src/server.ts',
   worker: 'services/worker/src/server.ts',
-  migrate: 'packages/schema/src/migrate-command.ts',
+  migrate: 'services/worker/src/commands/migrate.ts',
   'prepare-bucket': 'services/worker/src/commands/prepare-bucket.ts',
   jobs: 'services/worker/src/commands/jobs.ts',
   'sweep-orphans': 'services/worker/src/commands/sweep-orphans.ts',
@@ -84,13 +83,6 @@ async function currentCommit(): Promise<string> {
   )
 }
 
-/** Lets every program print its version and end, before it reads its settings. */
-const answerVersion = (commit: string) => `
-if (process.argv[2] === '--version') {
-  console.log(${JSON.stringify(`${manifest.version} (${commit})`)})
-  process.exit()
-}`
-
 /**
  * Bundles every program with its libraries into `.build`, which needs nothing else to run: reading a handful of files
  * instead of some 1,500, a process starts in a fifth of the time. All JavaScript lies one folder deep, where
@@ -118,7 +110,7 @@ export async function buildPrograms(): Promise<void> {
     // This optional module is not installed; it is imported only if it exists.
     external: ['@napi-rs/nice'],
     format: 'esm',
-    banner: { js: commonJs + answerVersion(commit) },
+    banner: { js: commonJs },
     define: { 'process.env.BUILD_COMMIT': JSON.stringify(commit) },
     sourcemap: true,
     sourcesContent: false,

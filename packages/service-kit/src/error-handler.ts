@@ -81,7 +81,8 @@ export const errorText = ({ message, code, status, detail, currentVersion }: Api
     ...(status >= 500 && requestId && { request_id: requestId }),
   })
 
-function answer(reply: FastifyReply, request: FastifyRequest, error: ApiError) {
+/** Sends an error by the contract. */
+export function answer(reply: FastifyReply, request: FastifyRequest, error: ApiError) {
   // A response that failed before its first byte, or that was refused for lack of memory, has these headers already.
   for (const name of descriptions) {
     if (name === 'content-range' && error.status === 416) continue

@@ -1,35 +1,54 @@
 import Fastify, { type FastifyBaseLogger, type FastifyInstance } from 'fastify'
 import { Type } from 'typebox'
-import { ErrorBody, installErrorHandler } from './error-handler.ts'
+import { answer, ErrorBody, installErrorHandler } from './error-handler.ts'
 import { ApiError } from './errors.ts'
 import { installHeaders } from './headers.ts'
 import { quietLog } from './log.ts'
+import { reasonOf } from './loggable.ts'
 import { installMetrics, type MetricSource } from './metrics.ts'
 import { build } from './version.ts'
 
 /** One check for each part that a process needs, by name. A check rejects while its part cannot be used. */
 export type ReadyChecks = Record<string, () => Promise<unknown>>
 
+/** The part in which another one lies, which is not named while that one is down: `{ outbox: 'database' }`. */
+type PartsWithin = Record<string, string>
+
 /** How long one check may take: less than the timeout of an orchestrator. */
 const checkMs = 2_000
 
-async function inTime(check: () => Promise<unknown>): Promise<void> {
+async function inTime(check: Promise<unknown>): Promise<void> {
   let timer: NodeJS.Timeout | undefined
   const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error('timed out')), checkMs)
+    timer = setTimeout(() => reject(new Error('no answer within two seconds')), checkMs)
   })
   try {
-    await Promise.race([check(), late])
+    await Promise.race([check, late])
   } finally {
     clearTimeout(timer)
   }
 }
 
-/** Returns the names of the parts that cannot be used right now. */
-async function failingChecks(checks: ReadyChecks): Promise<string[]> {
-  const names = Object.keys(checks)
-  const results = await Promise.allSettled(Object.values(checks).map(inTime))
-  return names.filter((_, index) => results[index]?.status === 'rejected')
+/**
+ * Returns a function that checks all parts and resolves with the reasons of those that cannot be used, by name. A check
+ * that still runs is joined, so that probes do not pile up on a part that hangs.
+ */
+function watchParts(checks: ReadyChecks, within: PartsWithin) {
+  const running = new Map<string, Promise<unknown>>()
+  const join = (name: string, check: () => Promise<unknown>) => {
+    const checking = running.get(name) ?? check().finally(() => running.delete(name))
+    running.set(name, checking)
+    return inTime(checking)
+  }
+  return async (): Promise<Record<string, string>> => {
+    const names = Object.keys(checks)
+    const results = await Promise.allSettled(Object.entries(checks).map(([name, check]) => join(name, check)))
+    const reasons = new Map<string, string>()
+    for (const [index, result] of results.entries()) {
+      if (result.status === 'rejected') reasons.set(names[index] ?? '', reasonOf(result.reason))
+    }
+    return Object.fromEntries([...reasons].filter(([name]) => !reasons.has(within[name] ?? '')))
+  }
 }
 
 const Ready = Type.Object({ status: Type.Literal('ok') }, { examples: [{ status: 'ok' }] })
@@ -41,25 +60,37 @@ const Alive = Type.Object(
 /**
  * Adds `/health/live`, which answers 200 with version and commit while the process runs, and `/health/ready`, which
  * answers 503 while a check fails, naming the parts that are down, or while `isFull` says that no further request is
- * admitted.
+ * admitted. Why they are down is logged when it changes, and not with each probe.
  */
-export function installHealth(host: FastifyInstance, checks: ReadyChecks, isFull = () => false): void {
+export function installHealth(
+  host: FastifyInstance,
+  checks: ReadyChecks,
+  { isFull = () => false, within = {} }: { isFull?: () => boolean; within?: PartsWithin } = {},
+): void {
   host.get(
     '/health/live',
     { schema: { tags: ['health'], summary: 'The process answers, and which version it is', response: { 200: Alive } } },
     () => ({ status: 'ok', ...build }),
   )
+  const check = watchParts(checks, within)
+  let logged = '{}'
   host.get(
     '/health/ready',
     {
       schema: { tags: ['health'], summary: 'The process can do its work', response: { 200: Ready, 503: ErrorBody } },
     },
-    async (request) => {
-      if (isFull()) throw new ApiError(503, 10, 'Not ready: as many requests wait as may', { retryAfter: 5 })
-      const failing = await failingChecks(checks)
-      if (failing.length > 0) request.log.error({ failing }, 'not ready')
-      if (failing.length > 0) throw new ApiError(503, 10, `Not ready: ${failing.join(', ')}`, { retryAfter: 5 })
-      return { status: 'ok' }
+    async (request, reply) => {
+      const refuse = (why: string) =>
+        answer(reply, request, new ApiError(503, 10, `Not ready: ${why}`, { retryAfter: 5 }))
+      if (isFull()) return refuse('as many requests wait as may')
+      const reasons = await check()
+      const names = Object.keys(reasons)
+      if (JSON.stringify(reasons) !== logged) {
+        logged = JSON.stringify(reasons)
+        if (names.length > 0) request.log.warn({ reasons }, 'not ready')
+        else request.log.info('ready again')
+      }
+      return names.length > 0 ? refuse(names.join(', ')) : { status: 'ok' }
     },
   )
 }
@@ -69,11 +100,12 @@ export function createHealthHost(
   checks: ReadyChecks,
   sources: MetricSource[],
   log: FastifyBaseLogger,
+  within: PartsWithin = {},
 ): FastifyInstance {
   const host = Fastify({ loggerInstance: log, logController: quietLog })
   installHeaders(host)
   installErrorHandler(host)
-  installHealth(host, checks)
+  installHealth(host, checks, { within })
   installMetrics(host, sources)
   return host
 }

@@ -140,7 +140,7 @@ export async function createHost(options: HostOptions): Promise<FastifyInstance>
   })
   const requests = installAdmission(host, options.answerMs)
   const bytes = createShares(mostHeldBytes)
-  installHealth(host, options.ready, () => requests.isFull)
+  installHealth(host, options.ready, { isFull: () => requests.isFull })
   installMetrics(host, [async () => ({ requests_waiting: requests.held, request_bytes_held: bytes.held })])
   await installLimits(host, options.requestsPerMinute)
   await host.register(async (scope) => {

@@ -5,8 +5,22 @@ import { loggable } from './loggable.ts'
 const options: Options = {
   /** How long a process may take to stop, in milliseconds: less than the 10 s after which a container runtime kills it. */
   delay: 8_000,
-  /** Node runs no code of ours safely after a crash, so these signals keep their effect. */
-  skip: ['SIGILL', 'SIGTRAP', 'SIGABRT', 'SIGBUS', 'SIGFPE', 'SIGSEGV', 'SIGQUIT', 'SIGUSR2'],
+  /**
+   * `beginProgram` explains an exception that nobody catches. Node runs no code of ours safely after a crash, so these signals
+   * keep their effect.
+   */
+  skip: [
+    'uncaughtException',
+    'unhandledRejection',
+    'SIGILL',
+    'SIGTRAP',
+    'SIGABRT',
+    'SIGBUS',
+    'SIGFPE',
+    'SIGSEGV',
+    'SIGQUIT',
+    'SIGUSR2',
+  ],
 }
 
 interface Running {
@@ -18,8 +32,7 @@ interface Running {
 
 /**
  * Closes on SIGTERM, SIGINT, SIGHUP, or when a parent with an IPC channel to us exits. The process exits with 1 if that takes
- * longer than the deadline, or at a second signal. An exception that is not caught ends the process, because its state
- * can no longer be trusted. A close that fails is reported on stderr.
+ * longer than the deadline, or at a second signal. A close that fails is reported on stderr.
  */
 export function closeOnSignals({ name, close }: Running): void {
   const say = (what: string, error?: unknown) =>
@@ -27,14 +40,9 @@ export function closeOnSignals({ name, close }: Running): void {
   const logger = {
     error: (what: unknown) => (typeof what === 'string' ? say(what) : say('the process could not be closed', what)),
   }
-  const onSecondError = (error: unknown) => say('uncaught exception during the close, the process exits', error)
   // A parent may go while we close already.
   let closed: Promise<void> | undefined
-  const grace = closeWithGrace({ ...options, logger, onSecondError }, async ({ err }) => {
-    if (err) {
-      say('uncaught exception, the process exits', err)
-      process.exit(1)
-    }
+  const grace = closeWithGrace({ ...options, logger }, async () => {
     closed ??= close()
     await closed
   })

@@ -103,5 +103,5 @@ export function reasonOf(error: unknown): string {
   if (known) return known
   const innermost = chainOf(error).toReversed()
   const { type, code, message } = innermost.map(partsOf).find((parts) => parts.message) ?? partsOf(error)
-  return [code ?? type, message].filter(Boolean).join(': ')
+  return [code ?? (type === 'Error' && message ? undefined : type), message].filter(Boolean).join(': ')
 }

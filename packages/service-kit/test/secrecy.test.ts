@@ -150,7 +150,7 @@ const causes: [error: Error, message: string, reason: RegExp][] = [
     '',
     /^the bucket does not exist/,
   ],
-  [new Error('the scratch disk is full'), 'the scratch disk is full', /^Error: the scratch disk is full$/],
+  [new Error('the scratch disk is full'), 'the scratch disk is full', /^the scratch disk is full$/],
 ]
 
 t.test('the log of an error says what happened, and why in plain words', async (t) => {

@@ -4,19 +4,20 @@ import { Readable } from 'node:stream'
 import { createFileStore } from '@playtherapy/object-store'
 import { cases } from '@playtherapy/schema'
 import {
+  beginProgram,
   DatabaseSettings,
   errors,
   guardAccess,
   HttpSettings,
   LogSettings,
-  loadConfig,
   requireTherapist,
 } from '@playtherapy/service-kit'
 import { serve } from '@playtherapy/service-kit/serve'
 import { sql } from 'drizzle-orm'
 import { Type } from 'typebox'
 
-const config = loadConfig(Type.Object({ ...HttpSettings, ...DatabaseSettings, ...LogSettings }), process.env)
+const settings = Type.Object({ ...HttpSettings, ...DatabaseSettings, ...LogSettings })
+const { config } = beginProgram({ name: 'test-service', summary: 'For tests', settings })
 await serve({
   name: 'test-service',
   description: 'For tests',

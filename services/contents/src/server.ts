@@ -1,14 +1,15 @@
 import { createS3Store } from '@playtherapy/object-store'
-import { loadConfig, s3From } from '@playtherapy/service-kit'
+import { beginProgram, s3From } from '@playtherapy/service-kit'
 import { serve } from '@playtherapy/service-kit/serve'
 import { contentsApp } from './app.ts'
 import { ContentsConfig } from './config.ts'
 
-const config = loadConfig(ContentsConfig, process.env)
+const about = { name: 'contents', summary: 'Cases, sessions and analysis reports' }
+const { config } = beginProgram({ ...about, settings: ContentsConfig })
 const store = createS3Store(s3From(config))
 await serve({
-  name: 'contents',
-  description: 'Cases, sessions and analysis reports',
+  name: about.name,
+  description: about.summary,
   config,
   store,
   needsStore: false,

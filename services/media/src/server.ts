@@ -1,15 +1,16 @@
 import { createFindPlace, createS3Store } from '@playtherapy/object-store'
-import { loadConfig, s3From } from '@playtherapy/service-kit'
+import { beginProgram, s3From } from '@playtherapy/service-kit'
 import { serve } from '@playtherapy/service-kit/serve'
 import { mediaApp } from './app.ts'
 import { MediaConfig } from './config.ts'
 
-const config = loadConfig(MediaConfig, process.env)
+const about = { name: 'media', summary: 'Upload and playback of recordings' }
+const { config } = beginProgram({ ...about, settings: MediaConfig })
 const store = createS3Store(s3From(config))
 const prefix = config.PLAYBACK_ACCEL_PREFIX
 await serve({
-  name: 'media',
-  description: 'Upload and playback of recordings',
+  name: about.name,
+  description: about.summary,
   config,
   store,
   app: (db) => async (app) => {

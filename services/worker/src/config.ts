@@ -98,3 +98,9 @@ export function openWorkerStore(env: NodeJS.ProcessEnv): ObjectStore {
   if (directory) return createFileStore({ directory })
   return createS3Store(s3From(loadConfig(Type.Object(StoreSettings), env)))
 }
+
+/** Whether the queue is on the server of the database, so that it is down whenever that one is. */
+export function sharesServer(queueUrl: string, databaseUrl: string): boolean {
+  if (!URL.canParse(queueUrl) || !URL.canParse(databaseUrl)) return queueUrl === databaseUrl
+  return new URL(queueUrl).host === new URL(databaseUrl).host
+}

@@ -1,20 +1,34 @@
 /** The worker's process: it publishes the outbox and runs its jobs. */
 import { countJobs, createWorker } from '@playtherapy/jobs'
 import { checkDatabase, openDatabase } from '@playtherapy/schema'
-import { closeOnSignals, createHealthHost, createLogger, loadConfig } from '@playtherapy/service-kit'
+import {
+  beginProgram,
+  closeOnSignals,
+  createHealthHost,
+  createLogger,
+  reach,
+  StoreSettings,
+} from '@playtherapy/service-kit'
+import { Type } from 'typebox'
 import { createAnalyseFailed, createAnalyseScript } from './analyse/analyse-script.ts'
 import { startBackground } from './background.ts'
-import { openWorkerStore, providerFrom, WorkerConfig } from './config.ts'
+import { openWorkerStore, providerFrom, sharesServer, WorkerConfig } from './config.ts'
 import { createDeleteSuperseded } from './encode/delete-superseded.ts'
 import { createEncodeFailed, createEncodeVideo } from './encode/encode-video.ts'
 import { createErase } from './erase/erase.ts'
 import { createSweepPresigned } from './erase/sweep-presigned.ts'
+import { checkPrograms } from './ffmpeg/check.ts'
 import { checkScratch, prepareScratch } from './ffmpeg/scratch.ts'
 import { assertOwnBucket } from './reconcile/installation.ts'
 import { createStartScript } from './transcribe/start-script.ts'
 import { createTranscribeFailed, createTranscribeVideo } from './transcribe/transcribe-video.ts'
 
-const config = loadConfig(WorkerConfig, process.env)
+const { config } = beginProgram({
+  name: 'worker',
+  summary: 'Publishes the outbox and runs its jobs: encodes, transcripts, analyses, removals',
+  settings: WorkerConfig,
+  otherSettings: Type.Object(StoreSettings),
+})
 const analyser = providerFrom(config, 'analyser')
 const transcriber = providerFrom(config, 'transcriber')
 const log = createLogger('worker', config.LOG_LEVEL)
@@ -23,6 +37,8 @@ const store = openWorkerStore(process.env)
 const { db } = database
 const phase = config.PHASE
 
+await reach('The database', config.DATABASE_URL, () => checkDatabase(db))
+await reach('The object store', process.env.S3_ENDPOINT, () => store.check())
 await assertOwnBucket(db, store, phase)
 await prepareScratch(config.SCRATCH_DIRECTORY)
 const settings = {
@@ -36,7 +52,7 @@ const settings = {
 }
 const encodeVideo = createEncodeVideo({ db, store, settings })
 const startScript = createStartScript({ db, store, phase, transcribes: transcriber !== undefined })
-const worker = await createWorker({
+const starting = createWorker({
   queueUrl: config.QUEUE_URL,
   prefix: config.QUEUE_PREFIX,
   database,
@@ -60,6 +76,7 @@ const worker = await createWorker({
     'analyse-script': createAnalyseFailed(db),
   },
 })
+const worker = await reach('The queue', config.QUEUE_URL, () => starting)
 const { SCRATCH_DIRECTORY: scratchDirectory, ORPHAN_GRACE_SECONDS: orphanGraceSeconds } = config
 const announcing = { transcribes: transcriber !== undefined, analyses: analyser !== undefined }
 const background = startBackground({ db, store, phase, ...announcing, scratchDirectory, orphanGraceSeconds }, log)
@@ -67,11 +84,14 @@ const health = createHealthHost(
   {
     database: () => checkDatabase(db),
     objects: () => store.check(),
-    queue: () => worker.check(),
+    queue: () => worker.checkQueue(),
+    outbox: () => worker.checkOutbox(),
     scratch: () => checkScratch(config.SCRATCH_DIRECTORY),
+    ffmpeg: checkPrograms(settings),
   },
   [() => countJobs(db)],
   log,
+  { outbox: 'database', ...(sharesServer(config.QUEUE_URL, config.DATABASE_URL) && { queue: 'database' }) },
 )
 await health.listen({ host: config.HOST, port: config.PORT })
 

@@ -1,23 +1,27 @@
-/**
- * `npm run sweep-orphans`: removes objects without a row that are older than the grace period, as workers do every hour.
- * With `--dry-run` it only lists them. Keys hold ids and no names.
- */
-import { parseArgs } from 'node:util'
-import { openDatabase } from '@playtherapy/schema'
-import { DatabaseSettings, loadConfig } from '@playtherapy/service-kit'
+import { checkDatabase, openDatabase } from '@playtherapy/schema'
+import { beginProgram, DatabaseSettings, reach, StoreSettings } from '@playtherapy/service-kit'
 import { Type } from 'typebox'
 import { openWorkerStore, ReconcileSettings } from '../config.ts'
 import { assertOwnBucket } from '../reconcile/installation.ts'
 import { findOrphans, sweepOrphans } from '../reconcile/orphans.ts'
 
-const { values } = parseArgs({ options: { 'dry-run': { type: 'boolean', default: false } } })
-const config = loadConfig(Type.Object({ ...DatabaseSettings, ...ReconcileSettings }), process.env)
+const { config, options } = beginProgram({
+  name: 'sweep-orphans',
+  summary: 'Removes objects without a row that are older than the grace period, as a worker does every hour.',
+  // Keys contain ids and no names.
+  usage: ['--dry-run  only lists them'],
+  settings: Type.Object({ ...DatabaseSettings, ...ReconcileSettings }),
+  otherSettings: Type.Object(StoreSettings),
+  options: ['dry-run'],
+})
 const database = openDatabase({ url: config.DATABASE_URL, max: 1, applicationName: 'sweep-orphans' })
 const store = openWorkerStore(process.env)
 const resources = { db: database.db, store, phase: config.PHASE }
+await reach('The database', config.DATABASE_URL, () => checkDatabase(database.db))
+await reach('The object store', process.env.S3_ENDPOINT, () => store.check())
 await assertOwnBucket(database.db, store, config.PHASE)
 
-if (values['dry-run']) {
+if (options.has('dry-run')) {
   let count = 0
   let bytes = 0
   for await (const orphans of findOrphans(resources, config.ORPHAN_GRACE_SECONDS)) {

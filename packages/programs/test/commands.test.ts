@@ -1,0 +1,154 @@
+import { execFile } from 'node:child_process'
+import { readdir } from 'node:fs/promises'
+import { nodeOptions, type Program, programPath } from '@playtherapy/programs'
+import { emptyDatabase, jwtSecret, testDatabase } from '@playtherapy/testing'
+import t from 'tap'
+
+interface Ended {
+  code: number
+  stdout: string
+  stderr: string
+}
+
+/** Runs a program to its end in a folder of its own. */
+const run = (program: Program, args: string[], env: NodeJS.ProcessEnv = {}, cwd = '/') =>
+  new Promise<Ended>((resolve) => {
+    const options = { cwd, env: { PATH: process.env.PATH, NODE_NO_WARNINGS: '1', ...env }, timeout: 60_000 }
+    execFile(process.execPath, [...nodeOptions, programPath(program), ...args], options, (error, stdout, stderr) => {
+      resolve({ code: error ? Number(error.code ?? -1) : 0, stdout, stderr })
+    })
+  })
+
+const commands = ['migrate', 'prepare-bucket', 'jobs', 'sweep-orphans'] as const
+const programs = ['contents', 'media', 'script', 'worker', ...commands] as const
+
+/** Settings with which every program starts, but for its servers. */
+const settings = (DATABASE_URL: string, FILE_STORE_DIRECTORY: string) => ({
+  DATABASE_URL,
+  QUEUE_URL: DATABASE_URL,
+  FILE_STORE_DIRECTORY,
+  S3_BUCKET: 'clinic',
+  S3_ENDPOINT: 'http://127.0.0.1:1',
+  S3_ACCESS_KEY_ID: 'key',
+  S3_SECRET_ACCESS_KEY: 'hunter2',
+  JWT_SECRET: jwtSecret,
+})
+
+t.test('--help helps, with and without settings, and does nothing else', async (t) => {
+  const folder = t.testdir()
+  const url = await emptyDatabase(t)
+  await Promise.all(
+    [...programs, 'ready' as const].map(async (program) => {
+      for (const args of [['--help'], ['-h'], ['--help', 'retry', 'all'], ['--dry-run', '--help']]) {
+        if (program !== 'sweep-orphans' && args.includes('--dry-run')) continue
+        if (program !== 'jobs' && args.includes('retry')) continue
+        const ended = await run(program, args, args.length > 1 ? settings(url, folder) : {}, folder)
+        t.match(ended, { code: 0, stderr: '' }, program)
+        t.match(ended.stdout, new RegExp(`^${program}: \\w`), program)
+      }
+    }),
+  )
+  t.match(
+    (await run('sweep-orphans', ['--help'])).stdout,
+    /--dry-run .*\n[\s\S]*DATABASE_URL \(required\)\n[\s\S]*S3_BUCKET/,
+  )
+  t.strictSame(await readdir(folder), [], 'no file was made')
+})
+
+t.test('an argument that a program does not know stops it', async (t) => {
+  const folder = t.testdir()
+  const wrong: [Program, string[]][] = [
+    ['jobs', ['retry']],
+    ['jobs', ['retry', '12abc']],
+    ['jobs', ['delete', '1']],
+    ['sweep-orphans', ['--dryrun']],
+    ['sweep-orphans', ['everything']],
+    ['migrate', ['--down']],
+    ['contents', ['--port=1']],
+  ]
+  for (const [program, args] of wrong) {
+    const ended = await run(program, args, settings('postgres://127.0.0.1:1/none', folder))
+    t.match(ended, { code: 2, stdout: '' }, `${program} ${args}`)
+    t.match(ended.stderr, /^.* does not know\. See --help\.\n$/, `${program} ${args}`)
+  }
+})
+
+t.test('a program that cannot reach a server says which, where and why in one sentence', async (t) => {
+  const folder = t.testdir()
+  const { url } = await testDatabase(t)
+  const wrongPassword = new URL(url)
+  wrongPassword.password = 'hunter2'
+  const { host } = wrongPassword
+  const nobody = 'postgres://app:hunter2@127.0.0.1:1/none'
+  const refused = 'cannot be used: nothing listens there (127.0.0.1:1, ECONNREFUSED).\n'
+  const cases: [Program, NodeJS.ProcessEnv, string][] = [
+    ...(['migrate', 'jobs', 'sweep-orphans', 'worker'] as const).map(
+      (program): [Program, NodeJS.ProcessEnv, string] => [
+        program,
+        settings(nobody, folder),
+        `${program}: The database at 127.0.0.1:1 ${refused}`,
+      ],
+    ),
+    [
+      'jobs',
+      settings(wrongPassword.href, folder),
+      `jobs: The database at ${host} cannot be used: the user name or password is refused (28P01).\n`,
+    ],
+    [
+      'migrate',
+      settings('postgres://app:hunter2@nowhere.invalid/x', folder),
+      'migrate: The database at nowhere.invalid:5432 cannot be used: the host name is not known (nowhere.invalid, ENOTFOUND).\n',
+    ],
+    ['prepare-bucket', settings(url, folder), `prepare-bucket: The object store at 127.0.0.1:1 ${refused}`],
+    [
+      'sweep-orphans',
+      { ...settings(url, folder), FILE_STORE_DIRECTORY: '' },
+      `sweep-orphans: The object store at 127.0.0.1:1 ${refused}`,
+    ],
+    [
+      'worker',
+      {
+        ...settings(url, folder),
+        QUEUE_URL: 'redis://:hunter2@127.0.0.1:1',
+        SCRATCH_DIRECTORY: folder,
+        LOG_LEVEL: 'silent',
+      },
+      `worker: The queue at 127.0.0.1:1 ${refused}`,
+    ],
+    [
+      'worker',
+      settings(await emptyDatabase(t), folder),
+      `worker: The database at ${host} cannot be used: a table is missing, so the database is not migrated: run migrate (42P01).\n`,
+    ],
+  ]
+  for (const [program, env, sentence] of cases) {
+    const ended = await run(program, [], env)
+    t.equal(ended.stderr, sentence)
+    t.equal(ended.code, 1, sentence)
+    t.notMatch(ended.stdout + ended.stderr, /hunter2/)
+  }
+})
+
+t.test('a database URL that is no URL is not repeated', async (t) => {
+  for (const url of ['postgres://app:hunter2@bad host/db', 'postgres://app:hunter2%zz@127.0.0.1/db']) {
+    for (const program of ['jobs', 'migrate', 'contents'] as const) {
+      const ended = await run(program, [], settings(url, t.testdir()))
+      t.equal(ended.code, 1, program)
+      t.match(ended.stderr, /URL|URI/, program)
+      t.notMatch(ended.stdout + ended.stderr, /hunter2|bad host/, program)
+    }
+  }
+})
+
+t.test('jobs retry of an unknown id fails', async (t) => {
+  const { url, sql } = await testDatabase(t)
+  const [row] = await sql<{ id: string }[]>`
+    insert into outbox (name, payload, failed_at, failure) values ('erase', '{"erasure_id": 1}', now(), 'x') returning id`
+  const jobs = (...args: string[]) => run('jobs', args, { DATABASE_URL: url })
+  for (const id of ['999999', '0', '99999999999999999999']) {
+    t.match(await jobs('retry', id), { code: 1, stdout: '', stderr: /there is no such job/ })
+  }
+  const both = await jobs('retry', '999999', `${row?.id}`)
+  t.match(both, { code: 1, stdout: `${row?.id}  announced again\n`, stderr: /^999999 / }, 'the known one is retried')
+  t.match(await jobs('retry', 'all'), { code: 0, stderr: '' })
+})
