@@ -336,8 +336,11 @@ export const outbox = pgTable(
     publishedAt: instant(),
     /** Attempts so far, including those that ended with their process. */
     attempts: integer().notNull().default(0),
+    /** When the job was given up, and why, for operators. */
     failedAt: instant(),
     failure: text(),
+    /** Whether it was given up because of the recording or script itself, so that nothing of ours failed. */
+    isRefused: boolean().notNull().default(false),
   },
   (t) => [
     index('outbox_due_index').on(t.availableAt, t.id).where(sql`${t.publishedAt} is null and ${t.failedAt} is null`),
