@@ -15,6 +15,7 @@ export function onlyHandler(handle: JobHandlers['delete-superseded']): JobHandle
     'delete-superseded': handle,
     'sweep-presigned': unexpected,
     erase: unexpected,
+    'erase-video': unexpected,
   }
 }
 

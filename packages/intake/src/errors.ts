@@ -24,6 +24,15 @@ export class SessionDeletedError extends Error {
   override name = 'SessionDeletedError'
 }
 
+/** The recording was deleted during its upload. */
+export class VideoDeletedError extends Error {
+  override name = 'VideoDeletedError'
+  readonly reason = 'deleted'
+  constructor() {
+    super('was deleted while it was received')
+  }
+}
+
 /** The session has as many unused presigned URLs as it may have. */
 export class TooManyUrlsError extends Error {
   override name = 'TooManyUrlsError'

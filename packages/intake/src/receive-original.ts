@@ -1,7 +1,14 @@
-import { inFolder, type ObjectStore, originalPath, type Phase, storeUnavailable } from '@playtherapy/object-store'
-import { type Database, outlastOutage, videos } from '@playtherapy/schema'
+import {
+  inFolder,
+  type ObjectStore,
+  originalPath,
+  type Phase,
+  StoreFailedError,
+  storeUnavailable,
+} from '@playtherapy/object-store'
+import { type Database, outlastOutage, sessions, videos } from '@playtherapy/schema'
 import { and, eq, sql } from 'drizzle-orm'
-import { EmptyError, SessionDeletedError, TooLargeError } from './errors.ts'
+import { EmptyError, SessionDeletedError, TooLargeError, VideoDeletedError } from './errors.ts'
 import { registerOriginal } from './register-original.ts'
 import { nextVideo, reserveVideo } from './reserve-video.ts'
 import { explain, sniff, sniffBytes } from './sniff.ts'
@@ -26,17 +33,18 @@ export interface IncomingOriginal {
   requestId?: string
 }
 
-/** A row in state `receiving` may be removed when its lease has run out; the upload renews the lease until it ends. */
+/** A row in state `receiving` counts as dead when its lease has run out; the upload renews the lease until it ends. */
 const leaseSeconds = 120
-const renewMs = 15_000
+/** Pause between two renewals, which also write how many bytes have arrived. */
+const renewMs = 1_000
 
 const leaseUntil = sql`now() + make_interval(secs => ${leaseSeconds})`
 
 /**
  * Streams a recording into the object store and registers it in the database. Resolves when that is durable. An upload
- * that fails leaves no object, no unfinished multipart upload and no row; if an outage prevents the cleanup, a worker
- * removes them when the row's lease has run out.
- * Throws EmptyError, NotAVideoError, TooLargeError, SessionDeletedError, StoreFailedError, and what `body` throws.
+ * that fails leaves no object and no unfinished multipart upload; its row tells for an hour that it failed. If an outage
+ * prevents the cleanup, a worker does it when the row's lease has run out. Throws EmptyError, NotAVideoError,
+ * TooLargeError, SessionDeletedError, VideoDeletedError, StoreFailedError, and what `body` throws.
  */
 export async function receiveOriginal(
   { db, store, phase }: IntakeResources,
@@ -54,18 +62,18 @@ export async function receiveOriginal(
   await db.transaction((tx) => reserveVideo(tx, video, { sessionId, state: 'receiving', fileName, leaseUntil }))
   const key = inFolder('video', video.path)
 
-  const lease = keepLease(db, video.id)
+  const incoming = countedBody(start, source, limit)
+  const lease = keepLease(db, video.id, incoming)
   let stored: { size: number; etag: string }
   try {
     const options = { contentType: 'video/mp4', signal: AbortSignal.any([signal, lease.lost]) }
-    const incoming = countedBody(start, source, limit)
     stored = await store.put(key, incoming.bytes, options).catch((cause: unknown) => {
       throw incoming.broken ? incoming.broken.error : storeUnavailable(cause)
     })
     signal.throwIfAborted()
   } catch (error) {
-    const hadRow = await discard(store, key, db, video.id).catch(() => true)
-    throw hadRow ? error : new SessionDeletedError()
+    const hadRow = await discard(store, key, db, video.id, incoming.received, failureOf(error)).catch(() => true)
+    throw hadRow ? error : await deletion(db, sessionId)
   } finally {
     lease.end()
   }
@@ -75,16 +83,28 @@ export async function receiveOriginal(
   const { result, repeated } = await outlastOutage(() => registerOriginal(db, 'receiving', original))
   if (result || (repeated && (await isRegistered(db, video.id)))) return
   await store.delete([key])
-  throw new SessionDeletedError()
+  throw await deletion(db, sessionId)
+}
+
+/** Why an upload failed, for people to read. */
+function failureOf(error: unknown): string {
+  if (error instanceof TooLargeError) return `The file is larger than ${error.limit} bytes.`
+  if (error instanceof StoreFailedError) return 'The file could not be stored. Please upload it again.'
+  return 'The upload was broken off. Please upload it again.'
 }
 
 /** Matches the row of a video while its original is received. */
 const receiving = (videoId: number) => and(eq(videos.id, videoId), eq(videos.state, 'receiving'))
 
-/** Renews the lease of a row until `end` is called; `lost` is aborted when the row was deleted. */
-function keepLease(db: Database, videoId: number) {
+/** Renews the lease of a row, and its bytes, until `end` is called; `lost` is aborted when the row was deleted. */
+function keepLease(db: Database, videoId: number, incoming: Pick<CountedBody, 'received'>) {
   const lost = new AbortController()
-  const renew = () => db.update(videos).set({ leaseUntil }).where(receiving(videoId)).returning({ id: videos.id })
+  const renew = () =>
+    db
+      .update(videos)
+      .set({ leaseUntil, received: incoming.received })
+      .where(receiving(videoId))
+      .returning({ id: videos.id })
   const timer = setInterval(() => {
     renew()
       .then((rows) => rows.length === 0 && lost.abort())
@@ -94,16 +114,23 @@ function keepLease(db: Database, videoId: number) {
   return { lost: lost.signal, end: () => clearInterval(timer) }
 }
 
-/** Yields `start` and the rest of a body, and counts the bytes; `broken` holds the error that ended it, if any. */
-function countedBody(start: Uint8Array, rest: AsyncIterator<Uint8Array>, limit: number) {
-  const body: { bytes: AsyncIterable<Uint8Array>; broken?: { error: unknown } } = { bytes: counted() }
+interface CountedBody {
+  bytes: AsyncIterable<Uint8Array>
+  /** Bytes that were read. */
+  received: number
+  /** The error that ended the body, if any. */
+  broken?: { error: unknown }
+}
+
+/** Yields `start` and the rest of a body, and counts the bytes. */
+function countedBody(start: Uint8Array, rest: AsyncIterator<Uint8Array>, limit: number): CountedBody {
+  const body: CountedBody = { bytes: counted(), received: start.length }
   async function* counted() {
     try {
-      let size = start.length
       yield start
       for (let next = await rest.next(); !next.done; next = await rest.next()) {
-        size += next.value.length
-        if (size > limit) throw new TooLargeError(limit)
+        body.received += next.value.length
+        if (body.received > limit) throw new TooLargeError(limit)
         yield next.value
       }
     } catch (error) {
@@ -114,17 +141,34 @@ function countedBody(start: Uint8Array, rest: AsyncIterator<Uint8Array>, limit: 
   return body
 }
 
-/** Removes object and row of an upload that failed. Returns whether the row still existed. */
-async function discard(store: ObjectStore, key: string, db: Database, videoId: number): Promise<boolean> {
+/** Removes the object of an upload that failed, and records the failure. Returns whether the row still existed. */
+async function discard(
+  store: ObjectStore,
+  key: string,
+  db: Database,
+  videoId: number,
+  received: number,
+  failure: string,
+): Promise<boolean> {
   await store.delete([key])
-  const rows = await db.delete(videos).where(receiving(videoId)).returning({ id: videos.id })
+  const rows = await db
+    .update(videos)
+    .set({ state: 'failed', failure, received, leaseUntil: sql`now()` })
+    .where(receiving(videoId))
+    .returning({ id: videos.id })
   return rows.length > 0
+}
+
+/** The error of an upload whose row was deleted. */
+async function deletion(db: Database, sessionId: number): Promise<Error> {
+  const rows = await db.select({ id: sessions.id }).from(sessions).where(eq(sessions.id, sessionId))
+  return rows.length > 0 ? new VideoDeletedError() : new SessionDeletedError()
 }
 
 /** Returns whether an attempt whose response was lost registered the original; nothing else registers this video. */
 async function isRegistered(db: Database, videoId: number): Promise<boolean> {
   const [row] = await db.select({ state: videos.state }).from(videos).where(eq(videos.id, videoId))
-  return row !== undefined && row.state !== 'receiving'
+  return row !== undefined && row.state !== 'receiving' && row.state !== 'failed'
 }
 
 /** Reads at least as many bytes as sniff() needs, or all if there are fewer. */

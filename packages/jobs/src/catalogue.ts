@@ -32,6 +32,7 @@ export const catalogue: { [N in JobName]: JobDefinition<JobPayloads[N]> } = {
   'delete-superseded': define(Type.Object({ session_id: id }, exactly), 10, 2),
   'sweep-presigned': define(Type.Object({ video_id: id }, exactly), 10, 2),
   erase: define(Type.Object({ erasure_id: id }, exactly), 10, 2),
+  'erase-video': define(Type.Object({ erasure_id: id }, exactly), 10, 2),
 }
 
 const isJobName = (name: string): name is JobName => Object.hasOwn(catalogue, name)

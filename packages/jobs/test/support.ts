@@ -20,6 +20,7 @@ export function handlersWith(given: Partial<JobHandlers>): JobHandlers {
     'delete-superseded': unexpected,
     'sweep-presigned': unexpected,
     erase: unexpected,
+    'erase-video': unexpected,
     ...given,
   }
 }

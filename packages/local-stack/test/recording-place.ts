@@ -9,12 +9,12 @@ import { createFileStore, createS3Store, fileRoutes, type S3Settings } from '@pl
 import { scriptApp } from '@playtherapy/script/app'
 import { forkWorker, type Teardown, testDatabase, testHost, until } from '@playtherapy/testing'
 
-/** Makes a recording of so many seconds. */
-export async function record(seconds: number) {
+/** Makes a recording of so many seconds, by default a small one that needs no transcoding. */
+export async function record(seconds: number, size = '160x120', codec = 'libx264') {
   const folder = await mkdtemp(join(tmpdir(), 'playtherapy-recording-'))
   const file = join(folder, 'clip.mp4')
-  const picture = ['-f', 'lavfi', '-i', `testsrc2=size=160x120:rate=10:duration=${seconds}`]
-  const encoder = ['-c:v', 'libx264', '-preset', 'ultrafast', '-pix_fmt', 'yuv420p']
+  const picture = ['-f', 'lavfi', '-i', `testsrc2=size=${size}:rate=10:duration=${seconds}`]
+  const encoder = ['-c:v', codec, '-preset', 'ultrafast', '-pix_fmt', 'yuv420p']
   await promisify(execFile)('ffmpeg', ['-loglevel', 'error', ...picture, ...encoder, file])
   const recorded = Uint8Array.from(await readFile(file))
   await rm(folder, { recursive: true })

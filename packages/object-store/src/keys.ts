@@ -62,11 +62,20 @@ export const scriptPath = (phase: Phase, caseId: number, sessionId: number, vers
 export const reportPath = (phase: Phase, caseId: number, sessionId: number, version: number) =>
   `${sessionPath(phase, caseId, sessionId)}analyze_report_v${version}-${random()}.json`
 
-/** Prefixes of all keys of a case, or of one of its sessions. */
-export const prefixesOf = (phase: Phase, caseId: number, sessionId: number | null) =>
-  folders.map((folder) =>
-    inFolder(folder, sessionId === null ? `${phase}/${caseId}/` : sessionPath(phase, caseId, sessionId)),
-  )
+/** Prefixes of all keys of a case, of one of its sessions, or of one of the session's videos. */
+export function prefixesOf(
+  phase: Phase,
+  caseId: number,
+  sessionId: number | null,
+  videoId: number | null = null,
+): string[] {
+  if (sessionId === null) return folders.map((folder) => inFolder(folder, `${phase}/${caseId}/`))
+  const session = sessionPath(phase, caseId, sessionId)
+  if (videoId === null) return folders.map((folder) => inFolder(folder, session))
+  // What follows the id keeps video 1 from being a prefix of video 10. Originals of older versions have no random part.
+  const names = [`${videoId}-`, `${videoId}.`, `encoded_${videoId}-`, `audio_${videoId}-`]
+  return names.map((name) => inFolder('video', session + name))
+}
 
 /** Key of the object that names the installation of all objects of this phase. */
 export const installationKey = (phase: Phase) => `installation/${phase}`

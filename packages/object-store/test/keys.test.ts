@@ -53,7 +53,7 @@ t.test('ids are read from keys with and without the random part', async (t) => {
   }
 })
 
-t.test('prefixes match all keys of a case or session, and none of others', async (t) => {
+t.test('prefixes match all keys of a case, session or video, and none of others', async (t) => {
   t.strictSame(prefixesOf('LOCAL', 1, null), ['video/LOCAL/1/', 'script/LOCAL/1/', 'analyze_report/LOCAL/1/'])
   t.strictSame(prefixesOf('LOCAL', 1, 2), ['video/LOCAL/1/2/', 'script/LOCAL/1/2/', 'analyze_report/LOCAL/1/2/'])
   const covered = (key: string, session: number | null) =>
@@ -62,4 +62,18 @@ t.test('prefixes match all keys of a case or session, and none of others', async
   t.ok(covered(inFolder('video', originalPath('LOCAL', 1, 2, 3)), 2))
   t.notOk(covered(inFolder('video', originalPath('LOCAL', 1, 20, 3)), 2))
   t.notOk(covered(inFolder('video', originalPath('LOCAL', 10, 2, 3)), null))
+
+  const ofVideo = (key: string) => prefixesOf('LOCAL', 1, 2, 3).some((prefix) => key.startsWith(`${prefix}`))
+  const original = originalPath('LOCAL', 1, 2, 3)
+  for (const path of [original, renditionPath(original, 2), audioPath(original, 2), 'LOCAL/1/2/3.mp4']) {
+    t.ok(ofVideo(inFolder('video', path)), path)
+  }
+  for (const other of [
+    originalPath('LOCAL', 1, 2, 33),
+    originalPath('LOCAL', 1, 23, 3),
+    'LOCAL/1/2/encoded_33-3.mp4',
+  ]) {
+    t.notOk(ofVideo(inFolder('video', other)), other)
+  }
+  t.notOk(ofVideo(inFolder('script', scriptPath('LOCAL', 1, 2, 3))))
 })

@@ -1,6 +1,7 @@
 export { checkDatabase } from './check.ts'
 export { captionTime, clockTime } from './clock.ts'
 export { type Database, type OpenDatabase, openDatabase, type Pool, type Transaction } from './database.ts'
+export { announceErasure } from './erasure.ts'
 export { TooManyStatementsError } from './heavy.ts'
 export { type JobName, type JobPayloads, lastSweepSeconds } from './jobs.ts'
 export { tryLock } from './locks.ts'

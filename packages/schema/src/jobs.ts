@@ -12,6 +12,8 @@ export interface JobPayloads {
   'sweep-presigned': { video_id: number }
   /** Removes all objects of a deleted case or session. */
   erase: { erasure_id: number }
+  /** Removes all objects of a deleted video. A worker of an older release would take `erase` for its whole session. */
+  'erase-video': { erasure_id: number }
 }
 
 export type JobName = keyof JobPayloads

@@ -150,7 +150,7 @@ export const videos = pgTable(
     failure: text(),
     /**
      * While receiving, encoding or being announced: the process counts as dead after this time, unless it renews the
-     * lease. A failed upload is forgotten after it.
+     * lease. A failed upload is forgotten an hour after it.
      */
     leaseUntil: instant(),
     createdAt: instant().notNull().defaultNow(),

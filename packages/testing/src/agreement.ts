@@ -17,7 +17,9 @@ interface Row {
 
 /** Returns where rows, objects and jobs disagree: three empty lists once every job is done. */
 export async function disagreements(sql: Sql, store: ObjectStore): Promise<Disagreements> {
-  const videos = await sql<Row[]>`select path, state::text from videos`
+  // A failed upload left no object; its row only tells that it failed.
+  const videos = await sql<Row[]>`
+    select path, state::text from videos where state <> 'failed' or stored_at is not null`
   const renditions = await sql<Row[]>`select path, 'stored' as state from renditions`
   const sounds = await sql<Row[]>`select path, 'stored' as state from audio_renditions`
   const scripts = await sql<Row[]>`select path, state::text from script_versions`

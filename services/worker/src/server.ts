@@ -69,6 +69,7 @@ const starting = createWorker({
     'delete-superseded': createDeleteSuperseded({ db, store }),
     'sweep-presigned': createSweepPresigned({ db, store }),
     erase: createErase({ db, store, phase }),
+    'erase-video': createErase({ db, store, phase }),
   },
   onFailed: {
     'encode-video': createEncodeFailed(db),

@@ -25,6 +25,8 @@ for (const backend of storeBackends) {
     await db.insert(videos).values([
       { sessionId, state: 'receiving', path: 'dead.mp4', leaseUntil: past },
       { sessionId, state: 'receiving', path: 'alive.mp4', leaseUntil: future },
+      { sessionId, state: 'failed', failure: 'because', path: 'forgotten.mp4', leaseUntil: past },
+      { sessionId, state: 'failed', failure: 'because', path: 'remembered.mp4', leaseUntil: sql`now()` },
     ])
     await db.insert(scriptVersions).values([
       { sessionId, version: 1, path: 'dead.json', size: 5, userId: 1, createdAt: past },
@@ -32,17 +34,26 @@ for (const backend of storeBackends) {
     ])
     for (const key of ['video/dead.mp4', 'video/alive.mp4', 'script/dead.json', 'script/young.json']) await put(key)
     const described = { container: 'mp4', size: 5, etag: '"1"', storedAt: new Date() } as const
-    const [forgotten] = await db
+    const [unannounced] = await db
       .insert(videos)
-      .values({ sessionId, state: 'stored', path: 'forgotten.mp4', ...described })
+      .values({ sessionId, state: 'stored', path: 'unannounced.mp4', ...described })
       .returning()
-    await db.update(sessions).set({ videoId: forgotten?.id ?? null, encodingStateId: 1 })
+    await db.update(sessions).set({ videoId: unannounced?.id ?? null, encodingStateId: 1 })
 
-    t.strictSame(await reap({ db, store }), { uploads: 1, scripts: 1, reports: 0, encodes: 1 })
+    t.strictSame(await reap({ db, store }), { uploads: 1, failures: 1, scripts: 1, reports: 0, encodes: 1 })
     t.strictSame(await keys(), ['script/young.json', 'video/alive.mp4'])
-    const paths = await db.select({ path: videos.path }).from(videos).orderBy(videos.path)
-    t.strictSame(paths, [{ path: 'alive.mp4' }, { path: 'forgotten.mp4' }])
-    t.match(await db.select().from(outbox), [{ name: 'encode-video', payload: { video_id: forgotten?.id } }])
-    t.strictSame(await reap({ db, store }), { uploads: 0, scripts: 0, reports: 0, encodes: 0 }, 'and that was all')
+    const rows = await db.select({ path: videos.path, state: videos.state }).from(videos).orderBy(videos.path)
+    t.strictSame(rows, [
+      { path: 'alive.mp4', state: 'receiving' },
+      { path: 'dead.mp4', state: 'failed' },
+      { path: 'remembered.mp4', state: 'failed' },
+      { path: 'unannounced.mp4', state: 'stored' },
+    ])
+    t.match(await db.select().from(outbox), [{ name: 'encode-video', payload: { video_id: unannounced?.id } }])
+    t.strictSame(
+      await reap({ db, store }),
+      { uploads: 0, failures: 0, scripts: 0, reports: 0, encodes: 0 },
+      'and that was all',
+    )
   })
 }

@@ -1,6 +1,6 @@
-import { cases, type Database, ownCase, ownCases, sessions, statement } from '@playtherapy/schema'
+import { announceErasure, cases, type Database, ownCase, ownCases, sessions, statement } from '@playtherapy/schema'
 import { sql } from 'drizzle-orm'
-import { announceErasure, runDeletion } from '../erasure.ts'
+import { runDeletion } from '../deletion.ts'
 import { createOnce, type KeyedRequest } from '../idempotency.ts'
 import type { Range } from '../paging.ts'
 import { withKeyword } from '../search.ts'
@@ -101,7 +101,7 @@ export function caseRepository(db: Database, timeZone: string) {
       runDeletion(db, userId, async (tx) => {
         const rows = await tx.delete(cases).where(ownCase({ userId, caseId })).returning({ id: cases.id })
         if (rows.length === 0) return false
-        await announceErasure(tx, { caseId, sessionId: null, requestId })
+        await announceErasure(tx, { caseId, sessionId: null, videoId: null, requestId })
         return true
       }),
   }

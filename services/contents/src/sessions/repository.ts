@@ -1,4 +1,5 @@
 import {
+  announceErasure,
   type CaseOfCaller,
   cases,
   type Database,
@@ -15,7 +16,7 @@ import {
   videos,
 } from '@playtherapy/schema'
 import { sql } from 'drizzle-orm'
-import { announceErasure, runDeletion } from '../erasure.ts'
+import { runDeletion } from '../deletion.ts'
 import { createOnce, type KeyedRequest } from '../idempotency.ts'
 import type { Range } from '../paging.ts'
 import { withKeyword } from '../search.ts'
@@ -113,7 +114,8 @@ export function sessionRepository(db: Database, timeZone: string) {
       runDeletion(db, caller.userId, async (tx) => {
         const rows = await tx.delete(sessions).where(ownSession(caller)).returning({ id: sessions.id })
         if (rows.length === 0) return false
-        await announceErasure(tx, { caseId: caller.caseId, sessionId: caller.sessionId, requestId })
+        const { caseId, sessionId } = caller
+        await announceErasure(tx, { caseId, sessionId, videoId: null, requestId })
         return true
       }),
   }

@@ -5,6 +5,7 @@ import {
   receiveOriginal,
   SessionDeletedError,
   TooLargeError,
+  VideoDeletedError,
 } from '@playtherapy/intake'
 import { StoreFailedError } from '@playtherapy/object-store'
 import { errors, fault, whenOver } from '@playtherapy/service-kit'
@@ -14,8 +15,8 @@ import { type FileBounds, openFilePart } from './file-part.ts'
 /**
  * Stores the one file of a multipart body, its part `file`, and registers it as the session's recording once the whole
  * body was valid to its end; otherwise nothing is left behind. Throws `errors.invalidInput` (also for an empty or
- * incomplete file), `errors.tooLarge`, `errors.uploadFailed` (no video, or the store failed), `errors.sessionNotFound`
- * (the session was deleted meanwhile).
+ * incomplete file), `errors.tooLarge`, `errors.uploadFailed` (no video, the store failed, or the recording was deleted
+ * meanwhile), `errors.sessionNotFound` (the session was deleted meanwhile).
  */
 export async function receiveUpload(
   request: FastifyRequest,
@@ -56,7 +57,7 @@ export async function receiveUpload(
 function errorFor(error: unknown, name: string, sessionId: number): unknown {
   if (error instanceof EmptyError) return fault(['body', 'file'], 'is empty')
   if (error instanceof TooLargeError) return errors.tooLarge(error.limit)
-  if (error instanceof NotAVideoError || error instanceof StoreFailedError) {
+  if (error instanceof NotAVideoError || error instanceof StoreFailedError || error instanceof VideoDeletedError) {
     return errors.uploadFailed(name, ['body', 'file'], error)
   }
   if (error instanceof SessionDeletedError) return errors.sessionNotFound(sessionId)

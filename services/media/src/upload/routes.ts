@@ -5,8 +5,7 @@ import { bodyFailures, createShares, errors, failures, SessionParams } from '@pl
 import type { FastifyInstance } from 'fastify'
 import { leastBytesPerSecond, multipartLimits, refuseTooLong } from './file-part.ts'
 import { receiveUpload } from './receive.ts'
-import { newestVideo } from './repository.ts'
-import { Presigned, Uploaded, UploadForm, VideoState } from './schemas.ts'
+import { Presigned, Uploaded, UploadForm } from './schemas.ts'
 
 export interface UploadOptions extends IntakeResources {
   /** The most bytes that a recording may have. */
@@ -22,7 +21,7 @@ const mostUploads = 64
 
 const route = { tags: ['video'], security: [{ token: [] }], params: SessionParams }
 
-/** The routes that upload a recording and tell its state, below the path of a session of the caller. */
+/** The routes that upload a recording, below the path of a session of the caller. */
 export async function uploadRoutes(
   app: FastifyInstance,
   { uploadLimit, uploadLeastRate = leastBytesPerSecond, uploadIdleMs = 60_000, ...resources }: UploadOptions,
@@ -94,22 +93,6 @@ export async function uploadRoutes(
         }
         throw error
       }
-    },
-  )
-
-  app.get(
-    '/video/state',
-    {
-      schema: {
-        ...route,
-        summary: 'Read the state of the newest recording',
-        response: { 200: VideoState, ...failures },
-      },
-    },
-    async (request) => {
-      const video = await newestVideo(resources.db, request)
-      if (!video) throw errors.noVideo(request.sessionId)
-      return video
     },
   )
 }

@@ -8,7 +8,7 @@ const batchKeys = 1_000
 const marginSeconds = 3_600
 
 /**
- * The job of a deleted case or session: it removes all its objects and unfinished uploads. It runs at once, and again a
+ * The job of a deleted case, session or video: it removes all its objects and unfinished uploads. It runs at once, and again a
  * day later, when presigned URLs have expired and older uploads have ended; that run removes the row in `erasures`. It may
  * be repeated.
  */
@@ -18,12 +18,14 @@ export function createErase({ db, store, phase }: { db: Database; store: ObjectS
       .select({
         caseId: erasures.caseId,
         sessionId: erasures.sessionId,
+        videoId: erasures.videoId,
         last: sql<boolean>`${erasures.createdAt} < now() - make_interval(secs => ${lastSweepSeconds - marginSeconds})`,
       })
       .from(erasures)
       .where(eq(erasures.id, erasure_id))
     if (!erasure) return
-    for (const prefix of prefixesOf(phase, erasure.caseId, erasure.sessionId)) await empty(store, prefix)
+    const { caseId, sessionId, videoId } = erasure
+    for (const prefix of prefixesOf(phase, caseId, sessionId, videoId)) await empty(store, prefix)
     if (erasure.last) await db.delete(erasures).where(eq(erasures.id, erasure_id))
   }
 }

@@ -8,6 +8,8 @@ import { and, eq, inArray, isNull, lt, notExists, sql } from 'drizzle-orm'
  * its row was removed, removes its object and reports an error.
  */
 const deadSaveSeconds = 180
+/** For how long the row of a failed upload is kept, so that its client finds out that it failed. */
+const failedUploadSeconds = 3_600
 /** Rows in one round. */
 const batchRows = 100
 
@@ -36,14 +38,15 @@ export function createReaper({ db, store, log }: Resources & { log: Log }) {
 }
 
 /**
- * Makes rows and objects agree again after a process died: it removes uploads with an expired lease and saves that never
- * ended, and announces encodes without a job. Several processes may do it at once. The row is removed before its object:
- * otherwise an upload that only seemed dead could commit in between and lose its object. The orphan sweep removes an object
- * that cannot be removed now. Returns the number of each.
+ * Makes rows and objects agree again after a process died: it ends uploads with an expired lease, removes saves that never
+ * ended, announces encodes without a job, and forgets failed uploads after an hour. Several processes may do it at once.
+ * The row is changed or removed before its object is: otherwise an upload that only seemed dead could commit in between
+ * and lose its object. The orphan sweep removes an object that cannot be removed now. Returns the number of each.
  */
 export async function reap({ db, store }: Resources) {
   return {
     uploads: await reapUploads({ db, store }),
+    failures: await forgetFailures({ db, store }),
     scripts: await reapVersions({ db, store }, 'script', scriptVersions),
     reports: await reapVersions({ db, store }, 'analyze_report', reportVersions),
     encodes: await announceForgotten(db),
@@ -56,8 +59,21 @@ async function reapUploads({ db, store }: Resources): Promise<number> {
   const dead = sql`${videos.state} = 'receiving' and ${videos.leaseUntil} < now()`
   const some = db.select({ id: videos.id }).from(videos).where(dead).limit(batchRows)
   const rows = await db
-    .delete(videos)
+    .update(videos)
+    .set({ state: 'failed', failure: 'The upload was broken off. Please upload it again.', leaseUntil: sql`now()` })
     .where(and(dead, inArray(videos.id, some)))
+    .returning({ path: videos.path })
+  await remove(store, 'video', rows)
+  return rows.length
+}
+
+async function forgetFailures({ db, store }: Resources): Promise<number> {
+  const old = sql`${videos.state} = 'failed' and ${videos.storedAt} is null
+    and ${videos.leaseUntil} < now() - make_interval(secs => ${failedUploadSeconds})`
+  const some = db.select({ id: videos.id }).from(videos).where(old).limit(batchRows)
+  const rows = await db
+    .delete(videos)
+    .where(and(old, inArray(videos.id, some)))
     .returning({ path: videos.path })
   await remove(store, 'video', rows)
   return rows.length

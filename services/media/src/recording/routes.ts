@@ -1,0 +1,44 @@
+import type { Database } from '@playtherapy/schema'
+import { errors, failures, SessionParams } from '@playtherapy/service-kit'
+import type { FastifyInstance } from 'fastify'
+import { Type } from 'typebox'
+import { deleteRecording, newestVideo } from './repository.ts'
+import { VideoState } from './schemas.ts'
+
+const route = { tags: ['video'], security: [{ token: [] }], params: SessionParams }
+
+/** The routes that tell the state of a session's recording, and that delete it. */
+export async function recordingRoutes(app: FastifyInstance, { db }: { db: Database }): Promise<void> {
+  app.get(
+    '/video/state',
+    {
+      schema: {
+        ...route,
+        summary: 'Read the state of the newest recording',
+        response: { 200: VideoState, ...failures },
+      },
+    },
+    async (request) => {
+      const video = await newestVideo(db, request)
+      if (!video) throw errors.noVideo(request.sessionId)
+      return video
+    },
+  )
+
+  app.delete(
+    '/video',
+    {
+      schema: {
+        ...route,
+        summary: 'Delete the recording of a session',
+        description:
+          'Deletes every recording of the session, also one that is being uploaded or encoded. Script and report stay.',
+        response: { 200: Type.Boolean({ examples: [true] }), ...failures },
+      },
+    },
+    async (request) => {
+      if (!(await deleteRecording(db, request, request.id))) throw errors.noVideo(request.sessionId)
+      return true
+    },
+  )
+}

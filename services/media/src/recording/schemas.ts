@@ -1,0 +1,36 @@
+import { Type } from 'typebox'
+
+export const VideoState = Type.Object(
+  {
+    state: Type.Union(
+      (['receiving', 'stored', 'encoding', 'encoded', 'failed', 'superseded'] as const).map((state) =>
+        Type.Literal(state),
+      ),
+      {
+        description:
+          'receiving: the upload is running · stored: durable, waiting to be encoded · encoding · encoded: ready to play · failed: the encode, or for an hour the upload · superseded: replaced by a newer recording',
+      },
+    ),
+    progress: Type.Integer({ minimum: 0, maximum: 100, description: 'Percent of the encode' }),
+    failure: Type.Union([Type.String(), Type.Null()], {
+      description: 'Why the upload or the encode failed, for people to read',
+    }),
+    file_name: Type.Union([Type.String(), Type.Null()], { description: 'The client’s name for the file' }),
+    size: Type.Union([Type.Integer(), Type.Null()], { description: 'Bytes of the original, once it is durable' }),
+    received: Type.Union([Type.Integer(), Type.Null()], {
+      description: 'Bytes of the original that have arrived, written every second',
+    }),
+  },
+  {
+    examples: [
+      {
+        state: 'encoding',
+        progress: 42,
+        failure: null,
+        file_name: 'session 1.mp4',
+        size: 73_400_320,
+        received: 73_400_320,
+      },
+    ],
+  },
+)
