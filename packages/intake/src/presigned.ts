@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import {
   inFolder,
   ObjectChangedError,
@@ -7,8 +8,8 @@ import {
   storeUnavailable,
   UnsafeUploadsError,
 } from '@playtherapy/object-store'
-import { announce, outlastOutage, type Transaction, videos } from '@playtherapy/schema'
-import { and, count, eq } from 'drizzle-orm'
+import { announce, type Database, outlastOutage, type Transaction, videos } from '@playtherapy/schema'
+import { and, count, eq, isNull, lt, or, type SQL, sql } from 'drizzle-orm'
 import { mayBeCopy } from './copies.ts'
 import { NotAVideoError, TooLargeError, TooManyUrlsError } from './errors.ts'
 import type { IntakeResources } from './receive-original.ts'
@@ -61,33 +62,73 @@ interface FinishedUpload {
   alongside?: (tx: Transaction) => Promise<void>
 }
 
+/** An announcement counts as dead after this time. The copy inside an object store takes a minute at most. */
+const announceSeconds = 300
+/** Pause before it is looked again whether another announcement of the same upload has ended. */
+const lookAgainMs = 100
+
 /**
- * Ends a presigned upload. If `path` is an unused key of this session, the object is checked, its size and ETag are
- * recorded, and its encode is announced; any other key is ignored. Returns whether the encode was announced: of several
- * calls with one key, one returns true. Throws StoreFailedError (object missing, not left by a plain PUT, or perhaps a
- * copy; store down), NotAVideoError and TooLargeError; then nothing has changed.
+ * Ends a presigned upload. If `path` is an unused key of this session, what was uploaded is checked and becomes the object,
+ * its size and ETag are recorded, and its encode is announced; any other key is ignored. Returns whether the encode was
+ * announced: of several calls with one key, one returns true, and the others wait for it. Throws StoreFailedError (nothing
+ * uploaded, not by a plain PUT, or perhaps a copy; store down), NotAVideoError and TooLargeError; then nothing has changed.
  */
 export async function announceOriginal(
   { db, store }: Pick<IntakeResources, 'db' | 'store'>,
   { sessionId, path, limit, requestId, alongside = async () => {} }: FinishedUpload,
 ): Promise<boolean> {
   const waiting = and(eq(videos.sessionId, sessionId), eq(videos.path, path), eq(videos.state, 'presigned'))
-  const [video] = await db.select({ id: videos.id }).from(videos).where(waiting)
-  if (!video) {
+  const videoId = await claim(db, waiting)
+  if (videoId === undefined) {
     await db.transaction(alongside)
     return false
   }
-  const original = await inspect(store, inFolder('video', path), Math.min(limit, singlePutBytes))
-  if (await mayBeCopy(db, sessionId, original)) throw notPlain()
-  const { result, repeated } = await outlastOutage(() =>
-    db.transaction(async (tx) => {
-      await alongside(tx)
-      return registerOriginal(tx, 'presigned', { videoId: video.id, sessionId, requestId, ...original })
-    }),
-  )
-  if (result || !repeated) return result
-  // An earlier attempt may have committed although its response was lost.
-  const [row] = await db.select({ state: videos.state }).from(videos).where(eq(videos.id, video.id))
+  const key = inFolder('video', path)
+  try {
+    const { lastModified, container, ...upload } = await inspect(store, key, Math.min(limit, singlePutBytes))
+    if (await mayBeCopy(db, sessionId, { ...upload, lastModified })) {
+      throw notPlain()
+    }
+    const original = await store.adoptUpload(key, upload.etag).catch(failStore)
+    const { result, repeated } = await outlastOutage(() =>
+      db.transaction(async (tx) => {
+        await alongside(tx)
+        return registerOriginal(tx, 'presigned', { videoId, sessionId, requestId, container, ...original })
+      }),
+    )
+    // An earlier attempt may have committed although its response was lost.
+    if (!result && !(repeated && (await isRegistered(db, videoId)))) return false
+  } catch (error) {
+    await db
+      .update(videos)
+      .set({ leaseUntil: null })
+      .where(waiting)
+      .catch(() => {})
+    throw error
+  }
+  // The copy stays if this fails, until a worker removes it a day after its URL was issued.
+  await store.abortUploads(key).catch(() => {})
+  return true
+}
+
+/**
+ * Takes an upload whose video matches `waiting`, so that no other request adopts it at the same time, and returns the id
+ * of the video. Waits while another request announces it; undefined when no such upload waits.
+ */
+async function claim(db: Database, waiting: SQL | undefined): Promise<number | undefined> {
+  const leaseUntil = sql`now() + make_interval(secs => ${announceSeconds})`
+  const isFree = or(isNull(videos.leaseUntil), lt(videos.leaseUntil, sql`now()`))
+  for (;;) {
+    const [mine] = await db.update(videos).set({ leaseUntil }).where(and(waiting, isFree)).returning({ id: videos.id })
+    if (mine) return mine.id
+    const [others] = await db.select({ id: videos.id }).from(videos).where(waiting)
+    if (!others) return undefined
+    await sleep(lookAgainMs)
+  }
+}
+
+async function isRegistered(db: Database, videoId: number): Promise<boolean> {
+  const [row] = await db.select({ state: videos.state }).from(videos).where(eq(videos.id, videoId))
   return row !== undefined && row.state !== 'presigned'
 }
 
@@ -99,24 +140,17 @@ const notUploaded = () =>
   new StoreFailedError('is not there: no PUT to its presigned URL has succeeded', 'not_uploaded')
 
 async function inspect(store: IntakeResources['store'], key: string, limit: number) {
-  try {
-    const info = await store.inspectUpload(key)
-    if (!info || info.size === 0) throw notUploaded()
-    if (!info.isPlain) throw notPlain()
-    if (info.size > limit) throw new TooLargeError(limit)
-    const end = Math.min(info.size, sniffBytes) - 1
-    const chunks: Uint8Array[] = []
-    for await (const chunk of await store.get(key, { end, ifMatch: info.etag })) chunks.push(chunk)
-    const start = Buffer.concat(chunks)
-    const container = await sniff(start)
-    if (!container) throw await explain(start)
-    return { size: info.size, etag: info.etag, lastModified: info.lastModified, container }
-  } catch (error) {
-    if (error instanceof NotAVideoError || error instanceof TooLargeError || error instanceof StoreFailedError)
-      throw error
-    if (error instanceof ObjectMissingError || error instanceof ObjectChangedError) {
-      throw notUploaded()
-    }
-    throw storeUnavailable(error)
-  }
+  const upload = await store.inspectUpload(key, sniffBytes).catch(failStore)
+  if (!upload || upload.size === 0) throw notUploaded()
+  if (!upload.isPlain) throw notPlain()
+  if (upload.size > limit) throw new TooLargeError(limit)
+  const container = await sniff(upload.start)
+  if (!container) throw await explain(upload.start)
+  const { size, etag, lastModified } = upload
+  return { size, etag, lastModified, container }
+}
+
+function failStore(error: unknown): never {
+  if (error instanceof ObjectMissingError || error instanceof ObjectChangedError) throw notUploaded()
+  throw storeUnavailable(error)
 }

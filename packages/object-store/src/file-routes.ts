@@ -3,6 +3,7 @@ import type { FastifyInstance, FastifyPluginAsync } from 'fastify'
 import { type Static, Type } from 'typebox'
 import type { FileStore } from './file.ts'
 import { idsOf } from './keys.ts'
+import { ObjectExistsError } from './object-store.ts'
 
 declare module 'fastify' {
   interface FastifyContextConfig {
@@ -22,15 +23,16 @@ export interface FileRoutesOptions {
   admit?: (request: IncomingMessage, sessionId: number) => () => void
 }
 
-const Query = Type.Object({ expires: Type.Optional(Type.String()), signature: Type.Optional(Type.String()) })
+const text = Type.Optional(Type.String())
+const Query = Type.Object({ type: text, expires: text, signature: text })
 
-const refusal = { message: 'the URL is not valid, or no longer', error_code: 0 }
+const refusal = (message: string) => ({ message, error_code: 0 })
 const gibibyte = 1024 ** 3
 
 /**
- * The PUT of a presigned URL of the file store: `PUT /objects/<key>?expires&signature`. It is public, because the URL is
- * the permission: like S3, it returns 403 unless path, content type and time are the signed ones. It returns exactly 200
- * when the object is durable. Only the start of the transfer must be in time.
+ * The PUT of a presigned URL of the file store: `PUT /objects/<key>?type&expires&signature`. It is public, because the URL
+ * is the permission: like S3, it returns 403 unless path, content type and time are the signed ones, and also once the
+ * upload was adopted. It returns exactly 200 when the body is durable. Only the start of the transfer must be in time.
  */
 export const fileRoutes =
   ({ store, limit = 5 * gibibyte, admit = () => () => {} }: FileRoutesOptions): FastifyPluginAsync =>
@@ -39,6 +41,9 @@ export const fileRoutes =
     // The handler reads the request itself.
     app.addContentTypeParser('*', (_request, _payload, done) => done(null))
     app.setErrorHandler((error, _request, reply) => {
+      if (error instanceof ObjectExistsError) {
+        return reply.code(403).send(refusal('the upload of this URL has ended; another upload needs a new URL'))
+      }
       if (!(error instanceof TooLarge)) throw error
       return reply.code(413).send({ message: error.message, error_code: 9 })
     })
@@ -48,12 +53,20 @@ export const fileRoutes =
         bodyLimit: limit,
         config: { streams: true },
         schema: { tags: ['objects'], summary: 'A presigned upload of the local stack', querystring: Query },
+        // Before the framework looks at the content type, which may be anything.
+        onRequest: async ({ params, query, headers }, reply) => {
+          const { type = '', expires, signature = '' } = query
+          if (!store.verifyPut(params['*'], `${type}`, Number(expires), `${signature}`)) {
+            return reply.code(403).send(refusal('the URL is not valid, or no longer'))
+          }
+          if (headers['content-type'] !== type) {
+            return reply.code(403).send(refusal(`the URL is for an upload with the header Content-Type: ${type}`))
+          }
+        },
       },
       async (request, reply) => {
         const key = request.params['*']
-        const { expires, signature = '' } = request.query
-        const contentType = request.headers['content-type'] ?? ''
-        if (!store.verifyPut(key, contentType, Number(expires), signature)) return reply.code(403).send(refusal)
+        if (await store.head(key)) throw new ObjectExistsError(key)
         if (Number(request.headers['content-length']) > limit) throw new TooLarge(limit)
 
         // The key names the session, for which the upload is admitted.
@@ -68,8 +81,8 @@ export const fileRoutes =
             yield chunk
           }
         }
-        const options = { contentType, signal: disconnected.signal }
-        const { etag } = await store.replace(key, counted(), options).finally(release)
+        const options = { contentType: request.query.type ?? '', signal: disconnected.signal }
+        const { etag } = await store.putUpload(key, counted(), options).finally(release)
         return reply.code(200).header('etag', etag).send()
       },
     )

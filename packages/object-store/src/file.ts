@@ -1,7 +1,8 @@
 import { createHmac, randomUUID, timingSafeEqual } from 'node:crypto'
-import { fsyncSync, futimesSync, renameSync, statSync } from 'node:fs'
+import { existsSync, fsyncSync, futimesSync, linkSync, renameSync, statSync } from 'node:fs'
 import { type FileHandle, link, open, readdir, rm, stat, statfs, writeFile } from 'node:fs/promises'
 import { dirname, join, relative, resolve, sep } from 'node:path'
+import { buffer } from 'node:stream/consumers'
 import { abortable, chunksOf } from './abortable.ts'
 import {
   closeToOthers,
@@ -35,9 +36,12 @@ export interface FileStoreOptions {
 
 /** The file store, with what its HTTP routes need. */
 export interface FileStore extends ObjectStore {
-  /** Stores a presigned upload; unlike `put` it replaces, as S3 does. */
-  replace(key: string, body: AsyncIterable<Uint8Array>, options: PutOptions): Promise<{ size: number; etag: string }>
-  /** Whether this signature allows a PUT of `key` that starts now. */
+  /**
+   * Keeps what a PUT to a presigned URL brings, in place of what an earlier one brought. Rejects with ObjectExistsError if
+   * that was adopted, also during the PUT.
+   */
+  putUpload(key: string, body: AsyncIterable<Uint8Array>, options: PutOptions): Promise<{ size: number; etag: string }>
+  /** Whether this signature allows a PUT of `key` with this type that starts now. */
   verifyPut(key: string, contentType: string, expires: number, signature: string): boolean
 }
 
@@ -67,8 +71,13 @@ export function createFileStore({ directory, publicUrl, secret }: FileStoreOptio
     return join(root, ...names)
   }
 
-  async function write(key: string, body: Body, { signal }: PutOptions, replace: boolean) {
-    const file = fileOf(key)
+  /** Writes a body to a temporary file, flushes it, and lets `name` give it its name. */
+  async function write(
+    key: string,
+    body: Body,
+    signal: AbortSignal | undefined,
+    name: (temporary: string, handle: FileHandle) => Promise<void>,
+  ) {
     await makeFolder(unfinished)
     const temporary = join(unfinished, temporaryName(key))
     const handle = await open(temporary, 'wx', fileMode)
@@ -77,8 +86,7 @@ export function createFileStore({ directory, publicUrl, secret }: FileStoreOptio
       const now = Math.floor(Date.now() / 1000)
       await handle.utimes(now, now)
       await handle.sync()
-      await inFolderOf(file, async () => (replace ? rename(handle, temporary, file) : link(temporary, file)))
-      for (let folder = dirname(file); folder !== dirname(root); folder = dirname(folder)) await syncDirectory(folder)
+      await name(temporary, handle)
       const info = await handle.stat()
       return { size: info.size, etag: etagOf(info) }
     } catch (error) {
@@ -90,8 +98,13 @@ export function createFileStore({ directory, publicUrl, secret }: FileStoreOptio
     }
   }
 
-  async function openFile(key: string, start: number, end?: number, ifMatch?: string): Promise<Source> {
-    const handle = await open(fileOf(key)).catch((error: unknown) => {
+  /** Makes the new name of a file, and those of its folders, survive a power failure. */
+  async function syncName(file: string): Promise<void> {
+    for (let folder = dirname(file); folder !== dirname(root); folder = dirname(folder)) await syncDirectory(folder)
+  }
+
+  async function openFile(key: string, file: string, start: number, end?: number, ifMatch?: string): Promise<Source> {
+    const handle = await open(file).catch((error: unknown) => {
       throw isMissing(error) ? new ObjectMissingError(key) : error
     })
     try {
@@ -107,9 +120,9 @@ export function createFileStore({ directory, publicUrl, secret }: FileStoreOptio
     }
   }
 
-  async function head(key: string): Promise<ObjectInfo | undefined> {
+  async function head(key: string, file = fileOf(key)): Promise<ObjectInfo | undefined> {
     try {
-      const info = await stat(fileOf(key))
+      const info = await stat(file)
       if (!info.isFile()) return undefined
       return { key, size: info.size, etag: etagOf(info), lastModified: info.mtime }
     } catch (error) {
@@ -120,6 +133,8 @@ export function createFileStore({ directory, publicUrl, secret }: FileStoreOptio
 
   // The name of a temporary file contains the key, so that it can be found by a prefix.
   const temporaryName = (key: string) => `${encodeURIComponent(key)}~${randomUUID()}`
+  /** The file of what a presigned URL brought, until it is adopted and removed. */
+  const uploadOf = (key: string) => join(unfinished, `${encodeURIComponent(key)}~upload`)
   const keyOf = (name: string) => decodeURIComponent(name.split('~')[0] ?? '')
   const unfinishedBelow = async (prefix: string) =>
     (await readdir(unfinished).catch(() => [])).filter((name) => keyOf(name).startsWith(prefix))
@@ -130,11 +145,27 @@ export function createFileStore({ directory, publicUrl, secret }: FileStoreOptio
   }
 
   return {
-    put: (key, body, options) => write(key, body, options, false),
-    replace: (key, body, options) => write(key, body, options, true),
-    head,
+    async put(key, body, { signal }) {
+      const file = fileOf(key)
+      return write(key, body, signal, async (temporary) => {
+        await inFolderOf(file, () => link(temporary, file))
+        await syncName(file)
+      })
+    },
 
-    get: (key, options = {}) => readOnDemand((...asked) => openFile(key, ...asked), options),
+    async putUpload(key, body, { signal }) {
+      const file = fileOf(key)
+      return write(key, body, signal, async (temporary, handle) => {
+        // Nothing is awaited between the question and the answer, so that it cannot be adopted in between.
+        if (existsSync(file)) throw new ObjectExistsError(key)
+        replace(handle, temporary, uploadOf(key))
+        await syncDirectory(unfinished)
+      })
+    },
+
+    head: (key) => head(key),
+
+    get: (key, options = {}) => readOnDemand((...asked) => openFile(key, fileOf(key), ...asked), options),
 
     async delete(keys) {
       for (const key of keys) {
@@ -168,9 +199,25 @@ export function createFileStore({ directory, publicUrl, secret }: FileStoreOptio
     },
 
     // The route of a presigned PUT reads no other headers than type and length.
-    async inspectUpload(key) {
-      const info = await head(key)
-      return info && { ...info, isPlain: true }
+    async inspectUpload(key, bytes) {
+      const file = uploadOf(key)
+      const info = await head(key, file)
+      if (!info) return undefined
+      const { body } = await openFile(key, file, 0, bytes - 1, info.etag)
+      return { ...info, isPlain: true, start: await buffer(body) }
+    },
+
+    async adoptUpload(key, etag) {
+      const [file, upload] = [fileOf(key), uploadOf(key)]
+      await inFolderOf(file, async () => {
+        const info = statSync(upload, { throwIfNoEntry: false })
+        if (!info) throw new ObjectMissingError(key)
+        if (etagOf(info) !== etag) throw new ObjectChangedError(key)
+        // If it was adopted before, it is the same file.
+        if (!existsSync(file)) linkSync(upload, file)
+      })
+      await syncName(file)
+      return { size: statSync(file).size, etag }
     },
 
     judgeUploads: async () => ({ safe: true }),
@@ -179,6 +226,7 @@ export function createFileStore({ directory, publicUrl, secret }: FileStoreOptio
       if (!publicUrl) throw new Error('this file store gives out no URLs')
       const expires = Math.floor(Date.now() / 1000) + expiresIn
       const url = new URL(`/objects/${key}`, publicUrl)
+      url.searchParams.set('type', contentType)
       url.searchParams.set('expires', String(expires))
       url.searchParams.set('signature', sign(key, contentType, expires))
       return url.href
@@ -211,7 +259,7 @@ export function createFileStore({ directory, publicUrl, secret }: FileStoreOptio
  * Gives a complete file its name, in place of another file. It is synchronous, so that no other replacement comes between.
  * If the old file has the same second, the new one gets the next, so that their ETags differ.
  */
-function rename(handle: FileHandle, from: string, to: string): void {
+function replace(handle: FileHandle, from: string, to: string): void {
   const old = statSync(to, { throwIfNoEntry: false })
   const now = secondOf(statSync(from))
   if (old && secondOf(old) >= now) {

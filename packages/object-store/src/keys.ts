@@ -77,5 +77,14 @@ export function prefixesOf(
   return names.map((name) => inFolder('video', session + name))
 }
 
+/**
+ * Prefix, before the key, of what a presigned URL brings to a bucket until it is adopted. It is below `video/`, where the
+ * access key of presigned URLs may write.
+ */
+const uploads = 'video/uploads/'
+export const uploadKey = (key: string) => uploads + key
+/** The key that `uploadKey` was given; undefined for any other key. */
+export const adoptedKey = (key: string) => (key.startsWith(uploads) ? key.slice(uploads.length) : undefined)
+
 /** Key of the object that names the installation of all objects of this phase. */
 export const installationKey = (phase: Phase) => `installation/${phase}`

@@ -8,8 +8,10 @@ export interface ObjectInfo {
   lastModified: Date
 }
 
-/** An object that a client stored through a presigned URL. */
+/** What a client stored through a presigned URL. */
 export interface UploadedObject extends ObjectInfo {
+  /** Its first bytes, as many as were asked for. */
+  start: Uint8Array
   /**
    * Whether only bytes and a content type were stored. A request can have headers that nobody signed, and some servers
    * obey them: a copy of another object, other readers, tags, metadata, a redirect.
@@ -94,17 +96,25 @@ export interface ObjectStore {
    * `size` is that of all versions.
    */
   list(prefix: string): AsyncIterable<ObjectInfo>
-  /** All unfinished uploads whose key starts with `prefix`. */
+  /** All unfinished uploads whose key starts with `prefix`, and what presigned URLs brought for such keys. */
   unfinished(prefix: string): AsyncIterable<UnfinishedUpload>
-  /** Aborts unfinished uploads whose key starts with `prefix`; returns their number. */
+  /** Removes what `unfinished` finds; returns the number. */
   abortUploads(prefix: string): Promise<number>
-  /** The object that was stored through a presigned URL, or undefined. */
-  inspectUpload(key: string): Promise<UploadedObject | undefined>
+  /**
+   * What the last PUT to a presigned URL of this key brought, with its first `bytes` bytes, or undefined. It is kept apart
+   * from the object `key` until it is adopted.
+   */
+  inspectUpload(key: string, bytes: number): Promise<UploadedObject | undefined>
+  /**
+   * Makes the object `key` of what a presigned URL brought; no later PUT changes it. It may be repeated, but not at the same
+   * time. Rejects with ObjectMissingError or ObjectChangedError unless that has the ETag `etag`.
+   */
+  adoptUpload(key: string, etag: string): Promise<{ size: number; etag: string }>
   /** Finds out, by attacks, whether a presigned URL allows only to store bytes under its key. Rejects in an outage. */
   judgeUploads(): Promise<UploadVerdict>
   /**
-   * A URL under the store's public address for one PUT of an object, whose response is exactly 200. Rejects with
-   * UnsafeUploadsError if `judgeUploads` finds that it would allow more.
+   * A URL under the store's public address for PUTs of a body, of which the last is what `inspectUpload` finds. Their
+   * response is exactly 200. Rejects with UnsafeUploadsError if `judgeUploads` finds that it would allow more.
    */
   presignPut(key: string, options: PresignPutOptions): Promise<string>
   /** For readiness: rejects while the store cannot be used. */

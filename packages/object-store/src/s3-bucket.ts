@@ -13,6 +13,7 @@ import {
 } from '@aws-sdk/client-s3'
 import { Type } from 'typebox'
 import { Value } from 'typebox/value'
+import { uploadKey } from './keys.ts'
 import { openClient, type S3Settings, statusOf } from './s3-client.ts'
 
 /**
@@ -67,9 +68,9 @@ const abortUnfinished = {
 const ours = 'playtherapy-'
 
 /**
- * Adds to the bucket's policy that no key may PUT below `video/` with headers that copy another object or name other
- * readers, which some servers allow with a presigned URL. `?*` demands a character, because Ceph reads a missing header as
- * an empty one.
+ * Adds to the bucket's policy that no key may PUT with headers that copy another object or name other readers, which some
+ * servers allow with a presigned URL: copies where presigned URLs lead, because we ourselves copy from there, and other
+ * readers everywhere below `video/`. `?*` demands a character, because Ceph reads a missing header as an empty one.
  */
 async function forbidCopies(s3: S3Client, Bucket: string): Promise<void> {
   const grants = ['read', 'read-acp', 'write', 'write-acp', 'full-control'].map((what) => `grant-${what}`)
@@ -78,7 +79,7 @@ async function forbidCopies(s3: S3Client, Bucket: string): Promise<void> {
     Effect: 'Deny',
     Principal: '*',
     Action: 's3:PutObject',
-    Resource: `arn:aws:s3:::${Bucket}/video/*`,
+    Resource: `arn:aws:s3:::${Bucket}/${header === 'copy-source' ? uploadKey('*') : 'video/*'}`,
     Condition: { StringLike: { [`s3:x-amz-${header}`]: '?*' } },
   }))
   const { Policy } = await s3.send(new GetBucketPolicyCommand({ Bucket })).catch((error: unknown) => {

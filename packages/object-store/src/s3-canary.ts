@@ -1,9 +1,10 @@
 import { randomUUID } from 'node:crypto'
 import { text } from 'node:stream/consumers'
+import { uploadKey } from './keys.ts'
 import { ObjectMissingError, type ObjectStore, type UploadVerdict } from './object-store.ts'
 
-/** Prefix of canaries. No recording has it, and an access key that may write recordings may write them too. */
-const canaries = 'video/canary/'
+/** Prefix of canaries, where presigned URLs lead. The key of no recording begins so. */
+const canaries = uploadKey('canary/')
 /** Age at which a canary of a killed process is removed. */
 const leftoverMs = 3_600_000
 /** Longest wait for one response. */

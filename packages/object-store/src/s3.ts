@@ -1,3 +1,4 @@
+import { buffer } from 'node:stream/consumers'
 import {
   AbortMultipartUploadCommand,
   GetObjectCommand,
@@ -9,13 +10,14 @@ import {
   PutObjectCommand,
 } from '@aws-sdk/client-s3'
 import { getSignedUrl } from '@aws-sdk/s3-request-presigner'
-import { type ObjectStore, type PresignPutOptions, UnsafeUploadsError } from './object-store.ts'
+import { adoptedKey, uploadKey } from './keys.ts'
+import { ObjectChangedError, type ObjectStore, type PresignPutOptions, UnsafeUploadsError } from './object-store.ts'
 import { keepVerdict, tryUploads } from './s3-canary.ts'
 import { answerMs, openClient, type S3Settings, statusOf } from './s3-client.ts'
 import { objectReads } from './s3-get.ts'
 import { createPartPool } from './s3-parts.ts'
 import { putObject } from './s3-put.ts'
-import { inspectUpload } from './s3-uploads.ts'
+import { copyObject, inspectObject } from './s3-uploads.ts'
 import { bucketContents } from './s3-versions.ts'
 
 /** Longest wait for the response to a readiness check. */
@@ -98,11 +100,17 @@ export function createS3Store(settings: S3Settings): ObjectStore {
     get,
 
     delete: contents.delete,
-    list: contents.list,
+
+    async *list(prefix) {
+      for await (const info of contents.list(prefix)) if (adoptedKey(info.key) === undefined) yield info
+    },
 
     async *unfinished(prefix) {
       for await (const { Key, Initiated } of uploadsBelow(prefix)) {
         if (Key && Initiated) yield { key: Key, began: Initiated }
+      }
+      for await (const { key, lastModified } of contents.list(uploadKey(prefix))) {
+        yield { key: adoptedKey(key) ?? key, began: lastModified }
       }
     },
 
@@ -115,16 +123,36 @@ export function createS3Store(settings: S3Settings): ObjectStore {
         })
         aborted++
       }
-      return aborted
+      const brought: string[] = []
+      for await (const { key } of contents.list(uploadKey(prefix))) brought.push(key)
+      await contents.delete(brought)
+      return aborted + brought.length
     },
 
-    inspectUpload: (key) => inspectUpload(s3, Bucket, key),
+    async inspectUpload(key, bytes) {
+      const found = await inspectObject(s3, Bucket, uploadKey(key))
+      if (!found) return undefined
+      const { size, etag } = found
+      const range = { end: Math.min(size, bytes) - 1, ifMatch: etag }
+      const start = size > 0 ? await buffer(await get(found.key, range)) : new Uint8Array()
+      return { ...found, key, start }
+    },
+
+    async adoptUpload(Key, etag) {
+      try {
+        return await copyObject(s3, { Bucket, from: uploadKey(Key), Key, etag, contentType: 'video/mp4' })
+      } catch (error) {
+        if (error instanceof ObjectChangedError) await contents.delete([Key])
+        throw error
+      }
+    },
+
     judgeUploads,
 
     async presignPut(key, options) {
       const { safe, notice } = await judgeUploads()
       if (!safe) throw new UnsafeUploadsError(notice)
-      return presign(addresses[0] ?? own, key, options)
+      return presign(addresses[0] ?? own, uploadKey(key), options)
     },
 
     async check() {

@@ -6,7 +6,6 @@ import { createServer, request } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Readable } from 'node:stream'
-import { text } from 'node:stream/consumers'
 import { isDeepStrictEqual } from 'node:util'
 import { objectStoreSuite } from '@playtherapy/testing'
 import Fastify from 'fastify'
@@ -153,7 +152,27 @@ t.test('nothing is stored when the client disconnects', async (t) => {
   while ((await names()).length === 0) await new Promise(setImmediate)
   client.destroy()
   while ((await names()).length > 0) await new Promise(setImmediate)
-  t.equal(await store.head('a/1.mp4'), undefined)
+  t.equal(await store.inspectUpload('a/1.mp4', 9), undefined)
+})
+
+t.test('a presigned URL says which type it is for, and when its upload has ended', async (t) => {
+  const { store } = await openStore(t)
+  const url = await store.presignPut('a/1.mp4', { contentType, expiresIn: 60 })
+  const send = async (headers: Record<string, string>) => {
+    const response = await fetch(url, { method: 'PUT', body: randomBytes(10), headers })
+    return [response.status, await response.text()]
+  }
+  const refusal = (message: string) => [403, JSON.stringify({ message, error_code: 0 })]
+  const wanted = 'the URL is for an upload with the header Content-Type: video/mp4'
+  for (const type of ['video/quicktime', 'application/octet-stream', 'multipart/form-data; boundary=x', 'VIDEO']) {
+    t.strictSame(await send({ 'content-type': type }), refusal(wanted), type)
+  }
+  t.strictSame(await send({}), refusal(wanted), 'no type')
+  t.strictSame(await send({ 'content-type': contentType }), [200, ''])
+  const upload = await store.inspectUpload('a/1.mp4', 9)
+  await store.adoptUpload('a/1.mp4', upload?.etag ?? '')
+  const ended = 'the upload of this URL has ended; another upload needs a new URL'
+  t.strictSame(await send({ 'content-type': contentType }), refusal(ended))
 })
 
 t.test('a presigned PUT ignores other headers', async (t) => {
@@ -181,11 +200,12 @@ t.test('a presigned PUT ignores other headers', async (t) => {
     })
     t.equal(answer.status, 200, what)
     t.equal(await answer.text(), '', what)
-    t.equal(`${await text(await store.get(`mine/${index}.mp4`))}`, 'own', what)
+    const found = await store.inspectUpload(`mine/${index}.mp4`, 100)
+    t.equal(`${Buffer.from(found?.start ?? [])}`, 'own', what)
     for (const method of ['GET', 'HEAD', 'DELETE', 'POST', 'PATCH']) {
       t.equal((await fetch(url, { method, headers: { 'content-type': contentType } })).status, 404, method)
     }
-    await store.delete([`mine/${index}.mp4`])
+    await store.abortUploads(`mine/${index}.mp4`)
   }
   const url = await store.presignPut('mine/1.mp4', { contentType, expiresIn: 60 })
   const moved = url.replace('mine/1', 'mine/..%2Fother/secret')

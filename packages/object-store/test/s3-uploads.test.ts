@@ -1,6 +1,5 @@
 /** What the bearer of a presigned URL can do on a real S3 server, and what a versioned bucket keeps. */
 import { randomUUID } from 'node:crypto'
-import { text } from 'node:stream/consumers'
 import {
   CreateBucketCommand,
   DeleteObjectCommand,
@@ -31,9 +30,8 @@ t.test('no header of the S3 API reads another object', { skip }, async (t) => {
       const headers = { 'content-type': contentType, ...more, [name]: value }
       const answer = await fetch(url, { method: 'PUT', body: name.includes('copy') ? '' : 'own', headers })
       await answer.text()
-      const found = await store.inspectUpload(key)
-      const stored = found && (await text(await store.get(key)))
-      t.not(stored, 'secret', name)
+      const found = await store.inspectUpload(key, 100)
+      t.not(found && `${Buffer.from(found.start)}`, 'secret', name)
       const open = await fetch(url.split('?')[0] ?? '')
       await open.text()
       t.notOk(open.ok, `${name}: nobody reads it without a key`)
@@ -96,7 +94,7 @@ t.test('URLs are given out only if the attacks fail', { skip }, async (t) => {
     t.equal(safe, false, what)
     t.match(notice, what === 'bare' ? /copy any object/ : /open an object to everybody/)
     await t.rejects(store.presignPut('video/1.mp4', { contentType, expiresIn: 60 }), UnsafeUploadsError)
-    for await (const { key } of store.list('')) t.fail(`${key} was left`)
+    for await (const { key } of store.unfinished('')) t.fail(`${key} was left`)
   }
 
   await prepareBucket(bare, { corsOrigins: ['http://localhost:3000'] })

@@ -41,7 +41,7 @@ t.test('a presigned URL has the address for browsers', { skip }, async (t) => {
   const store = createS3Store({ ...settings, publicEndpoint: 'https://objects.example' })
   t.teardown(() => store.close())
   const url = new URL(await store.presignPut('a/1.mp4', { contentType: 'video/mp4', expiresIn: 60 }))
-  t.equal(url.origin + url.pathname, `https://objects.example/${settings.bucket}/a/1.mp4`)
+  t.equal(url.origin + url.pathname, `https://objects.example/${settings.bucket}/video/uploads/a/1.mp4`)
   t.equal(url.searchParams.get('X-Amz-SignedHeaders'), 'content-type;host')
   t.notMatch(url.search, /checksum|crc/i)
 })

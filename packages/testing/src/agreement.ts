@@ -35,10 +35,12 @@ export async function disagreements(sql: Sql, store: ObjectStore): Promise<Disag
     ...below('analyze_report', reports),
   ]
   const objects = new Set<string>()
-  for await (const { key } of store.list('')) if (!/^(installation|video\/canary)\//.test(key)) objects.add(key)
+  for await (const { key } of store.list('')) if (!key.startsWith('installation/')) objects.add(key)
   const owned = new Set(rows.map(({ key }) => key))
   const orphaned = [...objects].filter((key) => !owned.has(key))
-  for await (const { key } of store.unfinished('')) if (!owned.has(key)) orphaned.push(`${key}, unfinished`)
+  for await (const { key } of store.unfinished('')) {
+    if (!owned.has(key) && !key.startsWith('canary/')) orphaned.push(`${key}, unfinished`)
+  }
 
   // The object of a presigned URL may exist or not.
   const needed = rows.filter(({ state }) => !['presigned', 'receiving', 'pending'].includes(state))

@@ -275,17 +275,66 @@ export function objectStoreSuite(t: Test, store: ObjectStore): void {
     t.equal((await send(url.split('?')[0] ?? '')).status, 403, 'no signature')
     await nothingLeft(t, prefix)
 
-    const bytes = randomBytes(7 * mebibyte)
-    const response = await send(url, bytes)
-    t.equal(response.status, 200)
-    const info = await store.head(key)
-    t.match(info, { size: bytes.length, etag: response.headers.get('etag') })
-    t.equal(sha256(await read(await store.get(key))), sha256(bytes))
+    t.equal(await store.inspectUpload(key, 9), undefined)
 
-    t.equal((await send(url, randomBytes(7 * mebibyte))).status, 200, 'again')
-    await t.rejects(store.get(key, { ifMatch: info?.etag ?? '' }), ObjectChangedError)
+    const response = await send(url, randomBytes(7 * mebibyte))
+    t.equal(response.status, 200)
+    const first = await store.inspectUpload(key, 9)
+    t.match(first, { key, size: 7 * mebibyte, etag: response.headers.get('etag'), lastModified: Date, isPlain: true })
     t.equal((await send(url, '')).status, 200, 'an empty body')
-    t.match(await store.head(key), { size: 0 })
+    t.match(await store.inspectUpload(key, 9), { size: 0, start: new Uint8Array() })
+    await t.rejects(store.adoptUpload(key, first?.etag ?? ''), ObjectChangedError, 'it was replaced')
+    t.equal(await store.head(key), undefined, 'it is no object yet')
+    t.strictSame(await list(prefix), [])
+    const waiting = []
+    for await (const upload of store.unfinished(prefix)) waiting.push(upload)
+    t.match(waiting, [{ key, began: Date }])
+    t.equal(await store.abortUploads(prefix), 1)
+    await nothingLeft(t, prefix)
+    await t.rejects(store.adoptUpload(key, first?.etag ?? ''), ObjectMissingError)
+  })
+
+  t.test('the last PUT of a presigned URL before it is adopted is the object, whatever comes later', async (t) => {
+    const key = `${randomName()}/1.mp4`
+    const url = await store.presignPut(key, { contentType, expiresIn: 60 })
+    const send = async (body: Uint8Array<ArrayBuffer> | ReadableStream) => {
+      const headers = { 'content-type': contentType, 'content-length': String(9 * mebibyte) }
+      const response = await fetch(url, { method: 'PUT', body, headers, duplex: 'half' })
+      await response.text()
+      return response.status
+    }
+    t.equal(await send(randomBytes(9 * mebibyte)), 200)
+    const bytes = randomBytes(9 * mebibyte)
+    t.equal(await send(bytes), 200)
+    let goOn = () => {}
+    const silence = new Promise<void>((resolve) => {
+      goOn = resolve
+    })
+    async function* slowly() {
+      yield randomBytes(8 * mebibyte)
+      await silence
+      yield randomBytes(mebibyte)
+    }
+    const slow = send(ReadableStream.from(slowly()))
+    const upload = await store.inspectUpload(key, 9)
+    t.strictSame(Buffer.from(upload?.start ?? []), bytes.subarray(0, 9))
+    const adopted = await store.adoptUpload(key, upload?.etag ?? '')
+    t.equal(adopted.size, bytes.length)
+    t.strictSame(await store.adoptUpload(key, upload?.etag ?? ''), adopted, 'again')
+    const isAdopted = async (when: string) => {
+      t.match(await store.head(key), adopted, when)
+      t.equal(sha256(await read(await store.get(key, { ifMatch: adopted.etag }))), sha256(bytes), when)
+    }
+    await isAdopted('at once')
+    goOn()
+    await slow
+    await isAdopted('after a PUT that began before')
+    await send(randomBytes(9 * mebibyte))
+    await isAdopted('after a later PUT')
+    await store.abortUploads(key)
+    await send(randomBytes(9 * mebibyte))
+    await isAdopted('after what was uploaded is removed')
+    t.match(await list(key), [{ key }], 'it is one object')
   })
 
   t.test('a presigned URL expires', async (t) => {
@@ -294,6 +343,6 @@ export function objectStoreSuite(t: Test, store: ObjectStore): void {
     await sleep(2_100)
     const response = await fetch(url, { method: 'PUT', body: 'x', headers: { 'content-type': contentType } })
     t.equal(response.status, 403)
-    t.equal(await store.head(key), undefined)
+    t.equal(await store.inspectUpload(key, 9), undefined)
   })
 }

@@ -1,7 +1,7 @@
 import { issuePresigned } from '@playtherapy/intake'
 import { inFolder } from '@playtherapy/object-store'
 import { outbox, sessions, videos } from '@playtherapy/schema'
-import { eq } from 'drizzle-orm'
+import { eq, sql } from 'drizzle-orm'
 import t from 'tap'
 import { type Contents, contents } from './support.ts'
 
@@ -20,7 +20,7 @@ async function presigned(t: Parameters<typeof contents>[0], options?: Parameters
   const issue = async (session = sessionId) =>
     (await issuePresigned({ db, store, phase: 'LOCAL' }, { caseId, sessionId: session })).file_path
   const upload = (key: string, bytes: Uint8Array) =>
-    store.replace(
+    store.putUpload(
       inFolder('video', key),
       (async function* () {
         yield bytes
@@ -46,7 +46,7 @@ t.test('a PUT with the key of a finished upload starts the encode', async (t) =>
   const job = await db.select({ payload: outbox.payload }).from(outbox).where(eq(outbox.name, 'encode-video'))
   t.same(job, [{ payload: { video_id: video?.id } }])
 
-  await upload(key, Buffer.concat([mp4, mp4]))
+  await t.rejects(upload(key, Buffer.concat([mp4, mp4])), { name: 'ObjectExistsError' })
   await db.update(sessions).set({ encodingStateId: 2 })
   t.match(
     await put(key, { name: 'Again' }),
@@ -108,6 +108,26 @@ t.test('an invalid upload is refused, and nothing changes', async (t) => {
   t.equal(await encodes(service), 0)
   await upload(absent, mp4)
   t.match(await put(absent), [200, { origin_video_url: absent }], 'it can be announced once the object exists')
+})
+
+t.test('until it is announced an upload may be repeated, also after a refusal', async (t) => {
+  const { db, issue, upload, put } = await presigned(t)
+  const key = await issue()
+  await upload(key, Buffer.from('no video'))
+  t.match(await put(key), [400, { error_code: 1000 }])
+  await upload(key, mp4)
+  const last = Buffer.concat([mp4, mp4])
+  await upload(key, last)
+  t.match(await put(key), [200, { origin_video_url: key, encoding_state_id: 1 }])
+  t.match(await db.select().from(videos), [{ state: 'stored', size: last.length, leaseUntil: null }])
+})
+
+t.test('an announcement whose process died can be made again', async (t) => {
+  const { db, issue, upload, put } = await presigned(t)
+  const dead = await issue()
+  await upload(dead, mp4)
+  await db.update(videos).set({ leaseUntil: sql`now() + interval '1 second'` }).where(eq(videos.path, dead))
+  t.match(await put(dead), [200, { origin_video_url: dead }], 'once its lease has run out')
 })
 
 t.test('ten announcements at once start one encode', async (t) => {

@@ -6,8 +6,9 @@ import { and, eq, isNull } from 'drizzle-orm'
 const neverAnnounced = 'The upload was never completed.'
 
 /**
- * The job that removes a presigned upload that the client never completed. First the row becomes failed, so that it can no
- * longer be completed, then the object is removed, then the row. It may be repeated.
+ * The job of a presigned URL, a day after it was issued: it removes what PUTs to it brought and no announcement adopted,
+ * and the row of an upload that was never announced. First that row becomes failed, so that it can no longer be announced.
+ * It may be repeated.
  */
 export function createSweepPresigned({ db, store }: { db: Database; store: ObjectStore }) {
   return async ({ video_id }: { video_id: number }): Promise<void> => {
@@ -15,11 +16,14 @@ export function createSweepPresigned({ db, store }: { db: Database; store: Objec
       .update(videos)
       .set({ state: 'failed', failure: neverAnnounced })
       .where(and(eq(videos.id, video_id), eq(videos.state, 'presigned')))
-    const swept = and(eq(videos.id, video_id), eq(videos.state, 'failed'), isNull(videos.storedAt))
-    const [row] = await db.select({ path: videos.path }).from(videos).where(swept)
-    if (!row) return
-    const key = inFolder('video', row.path)
+    const [video] = await db.select({ path: videos.path }).from(videos).where(eq(videos.id, video_id))
+    if (!video) return
+    const key = inFolder('video', video.path)
     await store.abortUploads(key)
+    const swept = and(eq(videos.id, video_id), eq(videos.state, 'failed'), isNull(videos.storedAt))
+    const [unused] = await db.select({ id: videos.id }).from(videos).where(swept)
+    if (!unused) return
+    // An announcement that failed in its last step may have left the object.
     await store.delete([key])
     await db.delete(videos).where(swept)
   }

@@ -101,8 +101,7 @@ const exposing = (way: Way): Attack => ({
         const session = sessions[index] ?? ''
         const { presigned_url, file_path } = await presigned(hostile, session)
         const status = await put(stage, presigned_url, way, { ...headers, 'content-type': 'video/mp4' }, clip)
-        const object = `/${stage.bucket.bucket}/video/${file_path}`
-        const open = await request(new URL(object, stage.bucket.endpoint).href)
+        const open = await request(new URL(new URL(presigned_url).pathname, stage.bucket.endpoint).href)
         const announced = await announce(hostile, session, file_path)
         seen.push(
           `${Object.keys(headers)[0]} PUT ${status}, read by anybody ${open.status}, announced ${announced.status}`,
