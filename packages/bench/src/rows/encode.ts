@@ -18,11 +18,11 @@ const pollMs = 50
 const run = promisify(execFile)
 const ffmpeg = (...args: string[]) => run('ffmpeg', ['-nostdin', '-loglevel', 'error', '-y', ...args])
 
-/** The arguments with which our worker transcodes this clip, see services/worker/src/encode/plan.ts. */
+/** The arguments with which our worker transcodes this clip, see services/worker/src/encode/. */
 const transcode = [
   ...'-sn -dn -map_metadata -1 -map_chapters -1'.split(' '),
   ...'-c:v libx264 -preset veryfast -crf 23 -pix_fmt yuv420p'.split(' '),
-  ...'-c:a copy -max_muxing_queue_size 4096 -movflags +faststart -f mp4'.split(' '),
+  ...'-c:a aac -b:a 128k -ar 48000 -max_muxing_queue_size 4096 -movflags +faststart -f mp4'.split(' '),
 ]
 
 /** The arguments for the audio rendition, which is made for a transcriber. */

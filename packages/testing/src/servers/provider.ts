@@ -1,6 +1,6 @@
 import { once } from 'node:events'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
-import { text } from 'node:stream/consumers'
+import { buffer } from 'node:stream/consumers'
 import type { Teardown } from '../database.ts'
 
 export type Answer = (response: ServerResponse, request: IncomingMessage) => unknown
@@ -37,9 +37,12 @@ export const failures: [name: string, answer: Answer, permanent: boolean][] = [
 /** Starts a server with the API of transcribers and analysers, which gives these answers in turn and keeps requests. */
 export async function startProvider(t: Teardown, ...answers: Answer[]) {
   const asked: string[] = []
+  const bodies: Buffer[] = []
   const headers: IncomingMessage['headers'][] = []
   const server = createServer(async (request, response) => {
-    asked.push(await text(request))
+    const body = await buffer(request)
+    bodies.push(body)
+    asked.push(body.toString())
     headers.push(request.headers)
     const answer = answers[Math.min(asked.length, answers.length) - 1]
     await answer?.(response, request)
@@ -52,5 +55,5 @@ export async function startProvider(t: Teardown, ...answers: Answer[]) {
   const address = server.address()
   const port = typeof address === 'object' && address ? address.port : 0
   const as = (role: string) => ({ role, url: `http://127.0.0.1:${port}/v1`, model: 'a-model', apiKey: 'a-key' })
-  return { asked, headers, analyser: as('analyser'), transcriber: as('transcriber') }
+  return { asked, bodies, headers, analyser: as('analyser'), transcriber: as('transcriber') }
 }

@@ -1,6 +1,7 @@
 import { PermanentError } from '@playtherapy/jobs'
 import { largestPicture, threadsFor } from '../ffmpeg/limits.ts'
-import type { AudioStream, Probe, VideoStream } from '../ffmpeg/probe.ts'
+import type { Probe, VideoStream } from '../ffmpeg/probe.ts'
+import { renditionSound, transcriberSound } from './sound.ts'
 
 /** Most frames a second that count as 30: cameras state 30.02, and a rounded time base a little more. */
 const mostFps = 31
@@ -34,9 +35,6 @@ const playableVideo = (video: VideoStream) =>
   video.height % 2 === 0 &&
   fits(video)
 
-const playableAudio = (audio: AudioStream) =>
-  audio.codec === 'aac' && (audio.profile === 'LC' || audio.profile === '') && audio.channels <= 2
-
 /** Makes pixels square, then shrinks the picture into 1080p, with even sides for 4:2:0. ffmpeg has rotated it before. */
 const scale = [
   "scale=w='trunc(iw*sar/2)*2':h='trunc(ih/2)*2'",
@@ -46,9 +44,9 @@ const scale = [
 ]
 
 /**
- * Plans ffmpeg's work: it copies what browsers play, and transcodes the rest to AAC and H.264 yuv420p within 1080p and 30
- * frames a second. Metadata is removed, because a phone's contains the place of the recording. Throws PermanentError when
- * there is no picture, or one that is too large to decode.
+ * Plans ffmpeg's work: it copies a picture that browsers play, transcodes others to H.264 yuv420p within 1080p and 30
+ * frames a second, and encodes the sound as AAC. Metadata is removed, because a phone's contains the place of the
+ * recording. Throws PermanentError when there is no picture, or one that is too large to decode.
  */
 export function plan({ video, audio }: Probe): Plan {
   if (!video) throw new PermanentError('The file has no picture, only sound or nothing at all.')
@@ -66,25 +64,16 @@ export function plan({ video, audio }: Probe): Plan {
         ...['-c:v', 'libx264', '-preset', 'veryfast', '-crf', '23', '-pix_fmt', 'yuv420p'],
         ...['-threads:v', String(threads.encoder), '-vf', filters.join(',')],
       ]
-  const sound = !audio
-    ? []
-    : playableAudio(audio)
-      ? ['-c:a', 'copy', '-bsf:a', 'aac_adtstoasc']
-      : ['-c:a', 'aac', '-b:a', '128k', '-ac', String(Math.min(audio.channels, 2)), '-ar', '48000']
   return {
     remux,
     threads,
     options: [
       ...['-map', `0:${video.index}`],
-      ...(audio ? ['-map', `0:${audio.index}`] : []),
       ...['-sn', '-dn', '-map_metadata', '-1', '-map_chapters', '-1'],
       ...picture,
-      ...sound,
+      ...(audio ? renditionSound(audio) : []),
       ...['-max_muxing_queue_size', '4096', '-movflags', '+faststart', '-f', 'mp4'],
     ],
-    audioOptions: audio && [
-      ...['-map', `0:${audio.index}`, '-map_metadata', '-1', '-map_chapters', '-1'],
-      ...['-c:a', 'aac', '-b:a', '32k', '-ac', '1', '-ar', '16000', '-f', 'ipod'],
-    ],
+    audioOptions: audio && transcriberSound(audio),
   }
 }

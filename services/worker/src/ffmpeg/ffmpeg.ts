@@ -13,7 +13,7 @@ export interface FfmpegRun {
   /** Bytes of the input. */
   size: number
   container: Container
-  /** Second at which to begin. */
+  /** Second at which to begin, by the time stamps of the input. */
   from?: number
   /** Options and file of each output, see plan.ts. */
   outputs: { options: string[]; file: ScratchFile }[]
@@ -77,7 +77,7 @@ export async function runFfmpeg(run: FfmpegRun): Promise<void> {
   if (run.signal.aborted) throw new FfmpegError('aborted')
   const { input, threads } = run
   const quiet = ['-nostdin', '-hide_banner', '-loglevel', 'error', '-y', '-progress', 'pipe:1']
-  const seek = run.from ? ['-ss', `${run.from}`] : []
+  const seek = run.from === undefined ? [] : ['-seek_timestamp', '1', '-ss', `${run.from}`]
   const decoding = [...pictureLimit, '-threads', String(threads.decoder)]
   const access = ['-protocol_whitelist', 'http,tcp', '-f', demuxer[run.container], '-i', input.path]
   const outputs = run.outputs.flatMap(({ options, file }, index) => [...options, file.pathFor(3 + index)])

@@ -3,6 +3,7 @@ import type { JobContext } from '@playtherapy/jobs'
 import { inFolder, type ObjectStore, type Phase } from '@playtherapy/object-store'
 import { captionTime, type Database } from '@playtherapy/schema'
 import { saveVersion, scriptSteps, type VersionSteps } from '@playtherapy/versions'
+import { pieceSound } from '../encode/sound.ts'
 import { runFfmpeg } from '../ffmpeg/ffmpeg.ts'
 import { openScratchFile } from '../ffmpeg/scratch.ts'
 import { openSource } from '../ffmpeg/source-server.ts'
@@ -73,7 +74,6 @@ async function listen(
       const file = await openScratchFile(settings.scratchDirectory)
       try {
         const seconds = piece.to - piece.from
-        const options = ['-t', String(seconds), '-ac', '1', '-ar', '16000', '-f', 'flac']
         await runFfmpeg({
           ...settings,
           signal,
@@ -81,7 +81,7 @@ async function listen(
           size,
           container: 'mp4',
           from: piece.from,
-          outputs: [{ options, file }],
+          outputs: [{ options: pieceSound(seconds), file }],
           threads: { decoder: 1, filter: 1 },
           seconds: undefined,
           maxBytes: pieceBytes,

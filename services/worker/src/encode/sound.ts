@@ -1,0 +1,34 @@
+import type { AudioStream } from '../ffmpeg/probe.ts'
+
+/**
+ * Keeps a sound in step with its time stamps, which are on the clock of the picture: players only count samples. Gaps are
+ * filled with silence, and overlaps cut, as soon as they add up to 50 ms. A drift of up to 0.2 % is followed without a gap.
+ */
+const inStep = 'aresample=async=100:min_comp=0.02:min_hard_comp=0.05'
+
+/**
+ * Turns two channels by about a quarter of a wave against each other (73 to 98 degrees from 80 Hz to 7 kHz), so that they
+ * do not cancel out when they are mixed, be they equal or opposite, as from a microphone with a balanced plug.
+ */
+const turned = 'aformat=channel_layouts=stereo,allpass=f=180:t=q:w=0.16:c=FL,allpass=f=1080:t=q:w=0.16:c=FR'
+
+/**
+ * ffmpeg's options for the sound of a rendition. A copy would keep gaps, and what changes in the middle of a recording. 16
+ * bits halve the memory that silence needs, which is made at once for a whole gap.
+ */
+export const renditionSound = ({ index, channels }: AudioStream): string[] => [
+  ...['-map', `0:${index}`, '-af', `aformat=sample_fmts=s16p,${inStep}`],
+  ...`-c:a aac -b:a 128k -ac ${Math.min(channels, 2)} -ar 48000`.split(' '),
+]
+
+/** ffmpeg's options for a file of the sound alone. It keeps gaps and a late start as time stamps, see {@link pieceSound}. */
+export const transcriberSound = ({ index }: AudioStream): string[] => [
+  ...['-map', `0:${index}`, '-af', turned],
+  ...'-map_metadata -1 -map_chapters -1 -c:a aac -b:a 32k -ac 1 -ar 16000 -f ipod'.split(' '),
+]
+
+/** ffmpeg's options for so many seconds of that file as a transcriber gets them: without gaps, padded with silence. */
+export const pieceSound = (seconds: number): string[] => [
+  ...['-af', 'aresample=async=1:min_hard_comp=0.05:first_pts=0,apad', '-t', String(seconds)],
+  ...'-ac 1 -ar 16000 -f flac'.split(' '),
+]
