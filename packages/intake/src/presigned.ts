@@ -11,7 +11,7 @@ import {
 import { announce, type Database, outlastOutage, type Transaction, videos } from '@playtherapy/schema'
 import { and, count, eq, isNull, lt, or, type SQL, sql } from 'drizzle-orm'
 import { mayBeCopy } from './copies.ts'
-import { NotAVideoError, TooLargeError, TooManyUrlsError } from './errors.ts'
+import { TooLargeError, TooManyUrlsError } from './errors.ts'
 import type { IntakeResources } from './receive-original.ts'
 import { registerOriginal } from './register-original.ts'
 import { nextVideo, reserveVideo } from './reserve-video.ts'
