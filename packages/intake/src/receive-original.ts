@@ -72,7 +72,9 @@ export async function receiveOriginal(
     })
     signal.throwIfAborted()
   } catch (error) {
-    const hadRow = await discard(store, key, db, video.id, incoming.received, failureOf(error)).catch(() => true)
+    // A store that is stopped by the client's disconnect has not failed.
+    const failure = failureOf(signal.aborted ? signal.reason : error)
+    const hadRow = await discard(store, key, db, video.id, incoming.received, failure).catch(() => true)
     throw hadRow ? error : await deletion(db, sessionId)
   } finally {
     lease.end()

@@ -20,8 +20,11 @@ interface Transfer {
   waits(): boolean
 }
 
-/** Calls `act` once if a transfer is slower than its rate. Time in which this process was too busy to check does not count. */
-function watch({ windowMs, leastBytes }: Rate, { hasEnded, moved, waits }: Transfer, act: () => void): void {
+/**
+ * Calls `act` once if a transfer is slower than its rate. Time in which this process was too busy to check does not count.
+ * Returns a function that ends the watch.
+ */
+function watch({ windowMs, leastBytes }: Rate, { hasEnded, moved, waits }: Transfer, act: () => void): () => void {
   let counted = moved()
   let waited = 0
   const timer = setInterval(() => {
@@ -35,6 +38,7 @@ function watch({ windowMs, leastBytes }: Rate, { hasEnded, moved, waits }: Trans
     counted = moved()
     waited = 0
   }, windowMs / checksPerWindow).unref()
+  return () => clearInterval(timer)
 }
 
 /**
@@ -59,15 +63,12 @@ export function boundRate(request: IncomingMessage, rate: Rate, refuse: (error: 
  * byte arrives from the client.
  */
 export async function boundParser<T>({ socket }: IncomingMessage, ms: number, parsed: Promise<T>): Promise<T> {
-  let timer: NodeJS.Timeout | undefined
+  const transfer = { hasEnded: () => false, moved: () => socket.bytesRead, waits: () => true }
+  let stop = () => {}
   const stalled = new Promise<never>((_, reject) => {
-    let seen = socket.bytesRead
-    timer = setInterval(() => {
-      if (socket.bytesRead === seen) reject(errors.unreadable(408))
-      seen = socket.bytesRead
-    }, ms)
+    stop = watch({ windowMs: ms, leastBytes: 1 }, transfer, () => reject(errors.unreadable(408)))
   })
-  return Promise.race([parsed, stalled]).finally(() => clearInterval(timer))
+  return Promise.race([parsed, stalled]).finally(() => stop())
 }
 
 /** Closes the connection of a client that reads a streamed response more slowly than `rate`. */
