@@ -26,8 +26,8 @@ const Summary = Type.Object({
 
 /** The state of what is finished, in the contract. */
 const finished = 3
-/** In the description of the demo's case, by which a later start finds it. */
-const note = 'Made by npm start'
+/** In the description of the demo's case, and the name of its session, by which a later start finds them. */
+const [note, sessionName] = ['Made by npm start', 'First meeting']
 /** Lines of captions that are printed at most: somebody may have written a longer script meanwhile. */
 const captionLines = 7
 
@@ -42,7 +42,8 @@ const script = {
 async function findSession({ json }: DemoClient): Promise<string> {
   const cases = '/contents/api/case'
   const [known] = await json(Type.Array(Created), `${cases}?keyword=${encodeURIComponent(note)}`)
-  const [session] = known ? await json(Type.Array(Created), `${cases}/${known.id}/session`) : []
+  const named = `session?keyword=${encodeURIComponent(sessionName)}`
+  const session = known && (await json(Type.Array(Created), `${cases}/${known.id}/${named}`)).at(-1)
   if (known && session) {
     const path = `${cases}/${known.id}/session/${session.id}`
     done('case and session of an earlier start', path)
@@ -50,7 +51,7 @@ async function findSession({ json }: DemoClient): Promise<string> {
   }
   const description = { age: 7, gender: 'F', note }
   const caseId = known?.id ?? (await json(Created, cases, { given_name: '지우', family_name: '김', description })).id
-  const { id } = await json(Created, `${cases}/${caseId}/session`, { data: { name: 'First meeting' } })
+  const { id } = await json(Created, `${cases}/${caseId}/session`, { data: { name: sessionName } })
   const path = `${cases}/${caseId}/session/${id}`
   done('case and session created', path)
   return path

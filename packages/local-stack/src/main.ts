@@ -57,9 +57,10 @@ async function main() {
     end(1).catch(refuse)
   })
 
-  say(
-    `\n${bold('PlayTherapy')} is up at ${bold(stack.url)} ${dim(`in ${((performance.now() - began) / 1000).toFixed(1)} s`)}`,
-  )
+  const took = dim(`in ${((performance.now() - began) / 1000).toFixed(1)} s`)
+  // --once closes everything before anybody could open a link.
+  const where = options.once ? '' : ` at ${bold(stack.url)}`
+  say(`\n${bold('PlayTherapy')} is up${where} ${took}`)
   for (const [part, what] of Object.entries(stack.parts)) done(part.padEnd(9), what)
   let session: string | undefined
   if (options.demo) {

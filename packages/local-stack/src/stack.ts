@@ -124,7 +124,7 @@ export async function startStack(options: StackOptions, env: Settings, programs:
       ...(!env.s3 && { FILE_STORE_DIRECTORY: data.objects }),
       PORT: '0',
       HOST: '127.0.0.1',
-      SCRATCH_DIRECTORY: data.scratch,
+      SCRATCH_DIRECTORY: process.env.SCRATCH_DIRECTORY || data.scratch,
       FFMPEG_PATH: programs.ffmpeg,
       FFPROBE_PATH: programs.ffprobe,
       LOG_LEVEL: env.LOG_LEVEL,

@@ -2,8 +2,8 @@ import type { Database } from '@playtherapy/schema'
 import { sql } from 'drizzle-orm'
 import type { Profile } from './schemas.ts'
 
-/** The number of the advisory lock of sign-ups; those of the product are in packages/schema/src/locks.ts. */
-const lock = 20_261_126
+/** The advisory lock of sign-ups; those of the product are in packages/schema/src/locks.ts. */
+const lock = sql`select pg_advisory_xact_lock(hashtext('sign_in'))`
 
 export interface Account extends Record<string, unknown> {
   /** The `user_id` of its tokens. */
@@ -35,7 +35,7 @@ export const accounts = (db: Database) => ({
   /** Makes the schema and table on first use. */
   prepare: () =>
     db.transaction(async (tx) => {
-      await tx.execute(sql`select pg_advisory_xact_lock(${lock})`)
+      await tx.execute(lock)
       await tx.execute(sql`create schema if not exists sign_in`)
       await tx.execute(sql`create table if not exists sign_in.accounts (
         id integer primary key,
@@ -50,7 +50,7 @@ export const accounts = (db: Database) => ({
   /** Adds an account, with the next free id or the given one; undefined when its email has one, in any case of letters. */
   add: ({ email, name, password, profile }: NewAccount, id?: number): Promise<Account | undefined> =>
     db.transaction(async (tx) => {
-      await tx.execute(sql`select pg_advisory_xact_lock(${lock})`)
+      await tx.execute(lock)
       const [account] = await tx.execute<Account>(sql`
         insert into sign_in.accounts (id, email, name, password, profile)
         values (${id ?? freeId}, ${email}::text, ${name}::text, ${password}::text, ${JSON.stringify(profile)}::jsonb)
