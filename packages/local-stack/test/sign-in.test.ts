@@ -9,9 +9,10 @@ import { demoAccount, signInApp } from '../src/sign-in/app.ts'
 import { tokenSigner } from '../src/tokens.ts'
 
 const mina = {
-  email: 'mina@example.com',
+  // What a form has to encode.
+  email: 'mina+1@example.com',
   name: '미나',
-  hashed_password: '비밀번호 1',
+  hashed_password: '비밀 번호+1&x=%20',
   birth_year: 1990,
   gender: 'F',
   highest_education_level_id: 4,
@@ -88,8 +89,8 @@ t.test('the refusals that the client knows', async (t) => {
   t.match(await signIn(mina.email, ''), unknown(mina.email))
   t.match(await signIn('nobody@example.com', mina.hashed_password), unknown('nobody@example.com'))
   t.match(await signIn('a\0b@example.com', 'x'), { status: 404, body: { error_code: 0 } })
-  const taken = { status: 400, body: { error_code: 1, message: `User email [MINA@example.com] already exist` } }
-  t.match(await signUp({ ...mina, email: ' MINA@example.com' }), taken)
+  const taken = { status: 400, body: { error_code: 1, message: `User email [MINA+1@example.com] already exist` } }
+  t.match(await signUp({ ...mina, email: ' MINA+1@example.com' }), taken)
   for (const email of ['', 'mina', 'a@b@c', 'a b@c']) {
     t.match(await signUp({ ...mina, email }), {
       status: 400,
