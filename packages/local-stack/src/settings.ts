@@ -8,7 +8,11 @@ const { DATABASE_URL, QUEUE_URL } = WorkerConfig.properties
 /** The settings of all processes; those that have an embedded part in their place may be left out. */
 const Schema = Type.Object({
   ...WorkerConfig.properties,
-  ...{ JWT_SECRET, JWT_AUDIENCE, JWT_ISSUER, CORS_ORIGINS, REQUESTS_PER_MINUTE },
+  JWT_SECRET,
+  JWT_AUDIENCE,
+  JWT_ISSUER,
+  CORS_ORIGINS,
+  REQUESTS_PER_MINUTE,
   ...UploadSettings,
   DATABASE_URL: Type.Optional(DATABASE_URL),
   QUEUE_URL: Type.Optional(QUEUE_URL),

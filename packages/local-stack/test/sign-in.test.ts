@@ -48,10 +48,11 @@ async function prepare(t: Test, before?: (db: Awaited<ReturnType<typeof testData
 }
 
 t.test('a therapist signs up, signs in and sees an empty list of cases', async (t) => {
-  const { signUp, signIn, withToken } = await prepare(t)
-  const made = await signUp(mina)
+  const { signUp, signIn, withToken, withClaims, as } = await prepare(t)
+  const made = await signUp({ ...mina, admin: true })
   t.equal(made.status, 200)
   const { hashed_password: _, ...rest } = mina
+  t.equal(made.body.admin, undefined)
   t.match(made.body, { id: 2, ...rest, hashed_password: '', created_time: /^\d{4}-\d\d-\d\dT[\d:.]+Z$/ })
   const { status, body } = await signIn(mina.email, mina.hashed_password)
   t.equal(status, 200)
@@ -65,6 +66,9 @@ t.test('a therapist signs up, signs in and sees an empty list of cases', async (
   const fresh = await withToken('POST', '/auth/api/refresh', body.access_token)
   t.equal(typeof fresh.body, 'string')
   t.match((await withToken('GET', '/auth/api/user', fresh.body)).body, { ...made.body })
+  const odd = withClaims({ user_id: 2, user_email: 5 }).authorization.replace('Bearer ', '')
+  t.equal((await withToken('POST', '/auth/api/refresh', odd)).status, 401, 'claims that are none')
+  t.equal((await withToken('GET', '/auth/api/user', as(99).authorization.replace('Bearer ', ''))).status, 401)
 })
 
 t.test('what the form offers, and the demo account', async (t) => {

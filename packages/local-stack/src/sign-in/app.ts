@@ -15,7 +15,7 @@ import { Value } from 'typebox/value'
 import type { TherapistClaims } from '../tokens.ts'
 import { type Account, accounts } from './accounts.ts'
 import { hashPassword, isPassword } from './passwords.ts'
-import { AccessToken, Choices, Claims, choices, SignIn, SignUp, User } from './schemas.ts'
+import { AccessToken, Choices, Claims, choices, type Profile, SignIn, SignUp, User } from './schemas.ts'
 
 /** Printed by `npm start`. Its id is that of the demo's case. */
 export const demoAccount = { id: 1, email: 'demo@example.com', password: 'playtherapy' }
@@ -38,18 +38,30 @@ const refusals = {
 
 const isEmail = (text: string) => /^[^\s@\0]+@[^\s@\0]+$/.test(text)
 
-const toUser = ({ id, email, name, profile, created_time }: Account) => ({
-  ...{ id, email, name, hashed_password: '' as const, created_time: new Date(created_time).toISOString() },
-  birth_year: profile.birth_year ?? null,
-  gender: profile.gender ?? null,
-  highest_education_level_id: profile.highest_education_level_id ?? null,
-  years_of_experience: profile.years_of_experience ?? null,
-  user_type_id: profile.user_type_id ?? null,
-  org_id: profile.org_id ?? null,
+/** The profile with all of its fields, and with no others. */
+const profileOf = (given: Profile) => ({
+  birth_year: given.birth_year ?? null,
+  gender: given.gender ?? null,
+  highest_education_level_id: given.highest_education_level_id ?? null,
+  years_of_experience: given.years_of_experience ?? null,
+  user_type_id: given.user_type_id ?? null,
+  org_id: given.org_id ?? null,
 })
 
-const toClaims = ({ id, email, name, profile }: Account) => ({
-  ...{ user_id: id, user_email: email, user_name: name, user_type: profile.user_type_id ?? null },
+const toUser = ({ id, email, name, profile, created_time }: Account) => ({
+  id,
+  email,
+  name,
+  hashed_password: '' as const,
+  ...profileOf(profile),
+  created_time: new Date(created_time).toISOString(),
+})
+
+const toClaims = ({ id, email, name, profile }: Account): TherapistClaims => ({
+  user_id: id,
+  user_email: email,
+  user_name: name,
+  user_type: profile.user_type_id ?? null,
 })
 
 const route = { tags: ['auth'] }
@@ -67,7 +79,11 @@ const emailOf = ({ body }: FastifyRequest<{ Body?: unknown }>) =>
 /** What a token is good for at the sign-in service itself. The existing client does not ask for it. */
 const tokenRoutes: FastifyPluginAsyncTypebox<SignInOptions> = async (app, { db, sign }) => {
   const withToken = { ...route, security: [{ token: [] }] }
-  const claimsOf = (request: FastifyRequest) => Value.Parse(Claims, app.jwt.decode(app.jwt.lookupToken(request)))
+  const claimsOf = (request: FastifyRequest): Claims => {
+    const claims = Value.Clean(Claims, app.jwt.decode(app.jwt.lookupToken(request)))
+    if (!Value.Check(Claims, claims)) throw errors.invalidToken()
+    return claims
+  }
   app.addHook('onRequest', requireTherapist)
 
   app.post(
@@ -112,7 +128,12 @@ export const signInApp: FastifyPluginAsyncTypebox<SignInOptions> = async (app, {
   const repository = accounts(db)
   await repository.prepare()
   const { id, email, password } = demoAccount
-  const demo = { email, name: 'Demo', password: await hashPassword(password), profile: { user_type_id: 2, org_id: 1 } }
+  const demo = {
+    email,
+    name: 'Demo',
+    password: await hashPassword(password),
+    profile: profileOf({ user_type_id: 2, org_id: 1 }),
+  }
   await repository.add(demo, id)
 
   app.addContentTypeParser(
@@ -135,10 +156,10 @@ export const signInApp: FastifyPluginAsyncTypebox<SignInOptions> = async (app, {
       schema: { ...route, summary: 'Make an account', body: SignUp, response: { 200: User, ...bodyFailures } },
     },
     async ({ body }) => {
-      const { name, hashed_password, email: sent, ...profile } = body
-      const email = sent.trim()
+      const email = body.email.trim()
       if (!isEmail(email)) throw refusals.invalid(email)
-      const account = await repository.add({ email, name, password: await hashPassword(hashed_password), profile })
+      const password = await hashPassword(body.hashed_password)
+      const account = await repository.add({ email, name: body.name, password, profile: profileOf(body) })
       if (!account) throw refusals.taken(email)
       return toUser(account)
     },
