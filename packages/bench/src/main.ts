@@ -5,13 +5,19 @@
 import { writeFile } from 'node:fs/promises'
 import { parseArgs } from 'node:util'
 import { buildPrograms } from '@playtherapy/programs'
-import { installMissing, missingPackages } from '@playtherapy/testing'
+import { answerHelp, installMissing, missingPackages } from '@playtherapy/testing'
 import { circumstances } from './circumstances.ts'
 import { openPlace } from './place.ts'
 import { asJson, keepResults, table } from './report.ts'
 import type { Figure } from './row.ts'
 import { rows } from './rows/index.ts'
 
+answerHelp(`npm run bench -- [NAME] [--json FILE]
+
+Measures us beside peers. A whole run also updates the results and the table of packages/bench.
+
+  NAME         only rows whose name contains it
+  --json FILE  where the figures are written`)
 const { values, positionals } = parseArgs({
   options: { json: { type: 'string' } },
   allowPositionals: true,

@@ -4,7 +4,7 @@ import { type Attempt, beginAttempt } from './attempt.ts'
 import { catalogue, type JobData } from './catalogue.ts'
 import type { Queues } from './connection.ts'
 import { PermanentError, PostponedError } from './errors.ts'
-import { buryJob, type Ledger } from './ledger.ts'
+import { buryJob, type DeadLetter, type Ledger } from './ledger.ts'
 import type { Log } from './log.ts'
 
 export interface JobContext {
@@ -38,6 +38,7 @@ export interface ConsumerSettings<N extends JobName> {
   onFailed: FailedHook<N> | undefined
   concurrency: number
   log: Log
+  reasonOf: (error: unknown) => string
 }
 
 export interface Consumer {
@@ -68,7 +69,7 @@ const idleMs = 15_000
 
 /** Runs the jobs of one name. */
 export function consume<N extends JobName>(settings: ConsumerSettings<N>): Consumer {
-  const { name, queues, db, ledger, handler, onFailed, concurrency, log } = settings
+  const { name, queues, db, ledger, handler, onFailed, concurrency, log, reasonOf } = settings
   const running = new Set<AbortController>()
   const ending = new Set<Promise<unknown>>()
   let draining = false
@@ -95,27 +96,31 @@ export function consume<N extends JobName>(settings: ConsumerSettings<N>): Consu
     if (ending.size > mostEnding) await recorded
   }
 
-  /** Ends a failed job, first where the therapist sees it, then in the ledger. */
-  const giveUp = async (payload: JobPayloads[N], outboxId: number, reason: string) => {
+  /** Ends a failed job, first where the therapist sees it, then in the ledger, where operators see more. */
+  const giveUp = async (payload: JobPayloads[N], outboxId: number, reason: string, death: DeadLetter) => {
     const isNeeded = (await onFailed?.(payload, reason)) ?? true
-    await (isNeeded ? buryJob(db, outboxId, reason) : ledger.endJob(outboxId))
+    await (isNeeded ? buryJob(db, outboxId, death) : ledger.endJob(outboxId))
   }
 
   /** Ends a failed attempt. Returns the error to throw, by which BullMQ retries the job or not. */
   const fail = async (error: unknown, { payload, job, counted, isLast, jobLog, token }: Failed<JobPayloads[N]>) => {
     const isPermanent = error instanceof PermanentError
-    jobLog.warn({ err: error }, isPermanent || isLast ? 'job failed' : 'job will be retried')
-    // BullMQ stores the message of what is thrown, so only the error's name is given.
-    if (!isPermanent && !isLast) return new Error(error instanceof Error ? error.name : typeof error)
+    const isRefused = isPermanent && error.fault === 'input'
+    if (isRefused) jobLog.warn({ err: error }, 'job refused because of its input')
+    else if (isPermanent || isLast) jobLog.error({ err: error }, 'job failed')
+    else jobLog.warn({ err: error }, 'job will be retried')
+    // BullMQ stores the message of what is thrown.
+    if (!isPermanent && !isLast) return new Error(reasonOf(error))
     const reason = isPermanent ? error.message : gaveUp
+    const failure = isPermanent ? reason : `${reason} ${reasonOf(error)}`
     try {
-      await giveUp(payload, job.data.outbox_id, reason)
+      await giveUp(payload, job.data.outbox_id, reason, { failure, isRefused })
     } catch (hookError) {
       // Without a recorded failure its video or session would wait for ever, so the job is retried.
       jobLog.error({ err: hookError }, 'the failure of a job could not be recorded')
       return postpone(job, counted, unrecordedMs, token)
     }
-    return new UnrecoverableError(reason)
+    return new UnrecoverableError(failure)
   }
 
   const run = async (job: Job<JobData>, { signal }: AbortController, token?: string) => {
@@ -129,7 +134,7 @@ export function consume<N extends JobName>(settings: ConsumerSettings<N>): Consu
     const jobLog = log.child({ job: name, ...payload, attempt, ...(requestId && { request_id: requestId }) })
     const started = performance.now()
     try {
-      if (attempt > catalogue[name].attempts) throw new PermanentError(gaveUp)
+      if (attempt > catalogue[name].attempts) throw new PermanentError(gaveUp, { fault: 'ours' })
       await handler(payload, { signal, attempt, lastAttempt: isLast, requestId, log: jobLog })
       jobLog.info({ ms: Math.round(performance.now() - started) }, 'job done')
     } catch (error) {
@@ -159,7 +164,8 @@ export function consume<N extends JobName>(settings: ConsumerSettings<N>): Consu
   worker.on('failed', (job) => {
     if (!job?.deferredFailure || !catalogue[name].isPayload(job.data.payload)) return
     log.error({ job: name, ...job.data.payload }, 'job failed: its process died again and again')
-    giveUp(job.data.payload, job.data.outbox_id, gaveUp).catch((error: unknown) => {
+    const death = { failure: `${gaveUp} Its process died each time.`, isRefused: false }
+    giveUp(job.data.payload, job.data.outbox_id, gaveUp, death).catch((error: unknown) => {
       log.error({ err: error }, 'the failure of a job could not be recorded')
     })
   })

@@ -1,6 +1,14 @@
-/** An error for which a retry is useless. The therapist sees its message: plain words, nothing internal. */
+/**
+ * An error for which a retry is useless. The therapist sees its message: plain words, nothing internal. The job is refused
+ * because of its input, a recording or a script, unless `fault` says that something of ours failed.
+ */
 export class PermanentError extends Error {
   override name = 'PermanentError'
+  readonly fault: 'input' | 'ours'
+  constructor(message: string, { fault = 'input' }: { fault?: 'input' | 'ours' } = {}) {
+    super(message)
+    this.fault = fault
+  }
 }
 
 /** The queue failed, and not the database in which the outbox is; `cause` is its error. */

@@ -63,9 +63,15 @@ export async function uncountAttempt(db: Database, id: number): Promise<void> {
     .where(open(id))
 }
 
+/** Why a job was given up, for operators, and whether it was because of its input. */
+export interface DeadLetter {
+  failure: string
+  isRefused: boolean
+}
+
 /** Records that the job was given up. Its row stays, with the reason, as a dead letter. */
-export async function buryJob(db: Database, id: number, reason: string): Promise<void> {
-  await db.update(outbox).set({ failedAt: sql`now()`, failure: reason }).where(open(id))
+export async function buryJob(db: Database, id: number, { failure, isRefused }: DeadLetter): Promise<void> {
+  await db.update(outbox).set({ failedAt: sql`now()`, failure, isRefused }).where(open(id))
 }
 
 /** For metrics: the number of jobs in each state, and the age in seconds of the oldest due job. */
@@ -76,7 +82,8 @@ export async function countJobs(db: Database): Promise<Record<string, number>> {
     .select({
       jobs_unpublished: of(and(due, isNull(outbox.publishedAt), isNull(outbox.failedAt))),
       jobs_published: of(and(isNotNull(outbox.publishedAt), isNull(outbox.failedAt))),
-      jobs_failed: of(isNotNull(outbox.failedAt)),
+      jobs_failed: of(and(isNotNull(outbox.failedAt), sql`not ${outbox.isRefused}`)),
+      jobs_refused: of(and(isNotNull(outbox.failedAt), sql`${outbox.isRefused}`)),
       jobs_oldest_seconds: sql<number>`coalesce(extract(epoch from
         now() - min(${outbox.availableAt}) filter (where ${and(due, isNull(outbox.failedAt))}))::float8, 0)`,
     })

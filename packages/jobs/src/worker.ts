@@ -25,6 +25,8 @@ export interface WorkerSettings {
   /** Jobs of each name that run at once in this process; by default the catalogue's number. */
   concurrency?: { [N in JobName]?: number }
   log: Log
+  /** Says why something failed, without anything that operators must not read; it is stored with the job. */
+  reasonOf: (error: unknown) => string
 }
 
 export interface RunningWorker {
@@ -57,7 +59,7 @@ function assertComplete(handlers: object): void {
  * if the queue or the database do not respond.
  */
 export async function createWorker(settings: WorkerSettings): Promise<RunningWorker> {
-  const { queueUrl, prefix, database, handlers, onFailed = {}, concurrency = {}, log } = settings
+  const { queueUrl, prefix, database, handlers, onFailed = {}, concurrency = {}, log, reasonOf } = settings
   assertComplete(handlers)
   const queues = openQueues({ url: queueUrl, log, ...(prefix && { prefix }) })
   const ledger = openLedger(database.db)
@@ -74,6 +76,7 @@ export async function createWorker(settings: WorkerSettings): Promise<RunningWor
       onFailed: onFailed[name],
       concurrency: concurrency[name] ?? catalogue[name].concurrency,
       log,
+      reasonOf,
     })
   try {
     // The queues are opened here, so that the process does not start without them.

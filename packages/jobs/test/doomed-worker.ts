@@ -1,7 +1,7 @@
 /** A worker process that takes an encode and never ends it; tells its parent when it has begun and was counted. */
 import { openDatabase } from '@playtherapy/schema'
 import { createWorker } from '../src/index.ts'
-import { handlersWith, silent } from './support.ts'
+import { handlersWith, reasonOf, silent } from './support.ts'
 
 const [queueUrl = '', prefix = '', databaseUrl = ''] = process.argv.slice(2)
 await createWorker({
@@ -15,4 +15,5 @@ await createWorker({
     },
   }),
   log: silent,
+  reasonOf,
 })

@@ -114,7 +114,9 @@ t.test('jobs are counted by what they wait for', async (t) => {
   await announce(db, 'erase', { erasure_id: 4 })
   await sql`update outbox set published_at = now(), available_at = now() - interval '90 s' where id = 3`
   await sql`update outbox set failed_at = now(), failure = 'x' where id = 4`
+  await announce(db, 'encode-video', { video_id: 5 })
+  await sql`update outbox set failed_at = now(), failure = 'x', is_refused = true where id = 5`
   const { jobs_oldest_seconds: oldest, ...counts } = await countJobs(db)
-  t.strictSame(counts, { jobs_unpublished: 1, jobs_published: 1, jobs_failed: 1 })
+  t.strictSame(counts, { jobs_unpublished: 1, jobs_published: 1, jobs_failed: 1, jobs_refused: 1 })
   t.ok(oldest && oldest >= 90)
 })

@@ -32,6 +32,9 @@ for (const backend of queueBackends) {
       t.strictSame(failures, [{ video_id: 7, reason: 'It was tried several times without success.' }])
       const [job] = await queue.getFailed()
       t.notMatch(JSON.stringify(job), 'secret')
+      const failure = 'It was tried several times without success. It broke.'
+      t.equal(job?.failedReason, failure, 'the queue says why')
+      t.match(await place.database.sql`select failure, is_refused from outbox`, [{ failure, is_refused: false }])
     })
 
     t.test('a permanent error is not retried', async (t) => {
@@ -52,6 +55,7 @@ for (const backend of queueBackends) {
       await until('a failed job', async () => (await queue.getFailedCount()) === 1)
       t.equal(runs, 1)
       t.strictSame(failures, [{ video_id: 8, reason: 'The recording has no picture.' }])
+      t.match(await place.database.sql`select is_refused from outbox`, [{ is_refused: true }], 'nothing of ours failed')
     })
 
     t.test('a failure that cannot be recorded is no end: the job comes again', async (t) => {

@@ -8,6 +8,8 @@ import { createWorker, type JobHandlers, type Log, type RunningWorker, type Work
 
 export const silent: Log = { debug() {}, info() {}, warn() {}, error() {}, child: () => silent }
 
+export const reasonOf = () => 'It broke.'
+
 /** Handlers for every job: those given, and for the others one that fails the job. */
 export function handlersWith(given: Partial<JobHandlers>): JobHandlers {
   const unexpected = async () => {
@@ -31,7 +33,7 @@ export interface Place {
   queues: Queues
   /** A worker on this place, as its own process would have it. */
   start(
-    settings: Omit<WorkerSettings, 'queueUrl' | 'prefix' | 'database' | 'log' | 'handlers'> & WorkerParts,
+    settings: Omit<WorkerSettings, 'queueUrl' | 'prefix' | 'database' | 'log' | 'handlers' | 'reasonOf'> & WorkerParts,
   ): Promise<RunningWorker>
   /** How many jobs have not ended well. */
   outboxRows(): Promise<number>
@@ -62,6 +64,7 @@ export function placeAt(t: Teardown, database: OpenDatabase, databaseUrl: string
         database: own,
         handlers: handlersWith(handlers),
         log,
+        reasonOf,
       })
       t.teardown(() => worker.close())
       return worker

@@ -2,7 +2,7 @@ import { announce } from '@playtherapy/schema'
 import { queueBackends, until } from '@playtherapy/testing'
 import t from 'tap'
 import { createWorker } from '../src/index.ts'
-import { handlersWith, silent, testPlace } from './support.ts'
+import { handlersWith, reasonOf, silent, testPlace } from './support.ts'
 
 for (const backend of queueBackends) {
   t.test(backend, async (t) => {
@@ -97,7 +97,8 @@ t.test('a worker needs no more than four connections to the queue in PostgreSQL'
 })
 
 t.test('handlers and jobs must match', async (t) => {
-  const settings = { queueUrl: 'redis://127.0.0.1:1', database: (await testPlace(t, 'postgres')).database, log: silent }
+  const { database } = await testPlace(t, 'postgres')
+  const settings = { queueUrl: 'redis://127.0.0.1:1', database, log: silent, reasonOf }
   const { erase, ...incomplete } = handlersWith({})
   await t.rejects(createWorker({ ...settings, handlers: Object.assign(incomplete) }), {
     message: 'No handler for: erase',
@@ -107,7 +108,8 @@ t.test('handlers and jobs must match', async (t) => {
 })
 
 t.test('a queue of an unknown kind, or one that is away, stops the boot', async (t) => {
-  const settings = { database: (await testPlace(t, 'postgres')).database, handlers: handlersWith({}), log: silent }
+  const { database } = await testPlace(t, 'postgres')
+  const settings = { database, handlers: handlersWith({}), log: silent, reasonOf }
   await t.rejects(createWorker({ ...settings, queueUrl: 'amqp://127.0.0.1' }), /amqp/)
   await t.rejects(createWorker({ ...settings, queueUrl: 'redis://127.0.0.1:1' }), /does not respond/)
   await t.rejects(createWorker({ ...settings, queueUrl: 'postgres://127.0.0.1:1/none' }))

@@ -135,15 +135,21 @@ t.test('a database URL that is no URL is not repeated', async (t) => {
   }
 })
 
-t.test('jobs retry of an unknown id fails', async (t) => {
+t.test('jobs shows what failed and what was refused, and retries only what exists', async (t) => {
   const { url, sql } = await testDatabase(t)
-  const [row] = await sql<{ id: string }[]>`
-    insert into outbox (name, payload, failed_at, failure) values ('erase', '{"erasure_id": 1}', now(), 'x') returning id`
+  await sql`insert into outbox (name, payload, attempts, failed_at, failure, is_refused) values
+    ('erase', '{"erasure_id": 1}', 10, now(), 'the disk is full', false),
+    ('erase', '{"erasure_id": 2}', 10, now(), 'the disk is full', false),
+    ('encode-video', '{"video_id": 3}', 1, now(), 'The file has no picture.', true)`
   const jobs = (...args: string[]) => run('jobs', args, { DATABASE_URL: url })
+  const shown = await jobs()
+  t.match(shown, { code: 0, stdout: /^1 .* erase .* failed after 10 attempts: the disk is full$/m })
+  t.match(shown, { stdout: /^3 .* encode-video .* refused: The file has no picture\.$/m })
   for (const id of ['999999', '99999999999999999999']) {
     t.match(await jobs('retry', id), { code: 1, stdout: '', stderr: /there is no such job/ })
   }
-  const both = await jobs('retry', '999999', `${row?.id}`)
-  t.match(both, { code: 1, stdout: `${row?.id}  announced again\n`, stderr: /^999999 / }, 'the known one is retried')
-  t.match(await jobs('retry', 'all'), { code: 0, stderr: '' })
+  t.match(await jobs('retry', '999999', '1'), { code: 1, stdout: '1  announced again\n', stderr: /^999999 / })
+  t.match(await jobs('retry', 'all'), { code: 0, stdout: '2  announced again\n', stderr: '' })
+  const left = await sql`select id from outbox where failed_at is not null`
+  t.match([...left], [{ id: '3' }], 'what was refused would be refused again')
 })

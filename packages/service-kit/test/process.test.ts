@@ -225,6 +225,23 @@ t.test('readiness names what is down, liveness does not care', async (t) => {
     body: { error_code: 10, message: 'Not ready: database, objects' },
   })
   t.match(await ask(alone.url, '/case/1'), down, 'and what needs it says so')
+  await Promise.all([ask(alone.url, '/health/ready'), ask(alone.url, '/health/ready')])
+  await (await fetch(`${alone.url}/health/live`, { headers: { 'x-request-id': 'the-last-one' } })).text()
+  await alone.logged(({ request_id, msg }) => request_id === 'the-last-one' && msg === 'request')
+  t.match(
+    alone.lines.filter(({ msg }) => /ready/.test(msg ?? '')),
+    [
+      {
+        level: 40,
+        reasons: {
+          database: 'nothing listens there (127.0.0.1:1, ECONNREFUSED)',
+          objects: /^a part of the path is no folder/,
+        },
+      },
+    ],
+    'the log says once why, and not as an error',
+  )
+  t.equal(alone.lines.filter(({ level }) => level === 50).length, 1, 'the one of the request for the case')
 })
 
 t.test('the first log line, the API document and /health/live name the same version', async (t) => {

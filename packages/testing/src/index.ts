@@ -1,5 +1,6 @@
 export { disagreements } from './agreement.ts'
 export { emptyDatabase, type Teardown, testDatabase } from './database.ts'
+export { answerHelp } from './help.ts'
 export { jwtSecret, type TestHost, testHost } from './host.ts'
 export { installMissing, missingPackages } from './install.ts'
 export { randomName } from './names.ts'

@@ -4,12 +4,14 @@
  */
 import { join } from 'node:path'
 import { buildPrograms } from '@playtherapy/programs'
+import { answerHelp } from './help.ts'
 import { installMissing, isMissing } from './install.ts'
 import { runTap } from './run-tap.ts'
 import { startRedis } from './servers/redis.ts'
 import { startS3 } from './servers/s3.ts'
 import { startTestDatabase } from './servers/test-database.ts'
 
+answerHelp('npm test -- [FILE…]: runs the checks, then all tests or these, against all real servers.')
 await installMissing()
 const started = performance.now()
 const database = await startTestDatabase()

@@ -7,6 +7,7 @@ import {
   createHealthHost,
   createLogger,
   reach,
+  reasonOf,
   StoreSettings,
 } from '@playtherapy/service-kit'
 import { Type } from 'typebox'
@@ -57,6 +58,7 @@ const starting = createWorker({
   prefix: config.QUEUE_PREFIX,
   database,
   log,
+  reasonOf,
   concurrency: { 'encode-video': config.ENCODE_CONCURRENCY },
   handlers: {
     async 'encode-video'(payload, context) {

@@ -12,6 +12,7 @@ const worker = await createWorker({
   prefix: QUEUE_PREFIX,
   database,
   log: silent,
+  reasonOf: String,
   handlers: onlyHandler(() => sleep(200)),
   concurrency: { 'delete-superseded': 1 },
 })

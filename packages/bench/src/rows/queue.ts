@@ -29,6 +29,7 @@ export const queue: Row = {
       prefix: '{bench}',
       database,
       log: silent,
+      reasonOf: String,
       handlers: onlyHandler(async ({ session_id }) => seen(session_id)),
       concurrency: { 'delete-superseded': concurrency },
     })

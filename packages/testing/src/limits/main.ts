@@ -7,6 +7,7 @@ import { resolve } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
 import { buildPrograms, programPath } from '@playtherapy/programs'
+import { answerHelp } from '../help.ts'
 import { installMissing } from '../install.ts'
 import { bodyAttacks } from './attacks/bodies.ts'
 import { crashAttacks } from './attacks/crashes.ts'
@@ -21,6 +22,12 @@ import { startPlace } from './place.ts'
 import { type Outcome, tryAttack } from './trial.ts'
 import { makeHome } from './watch.ts'
 
+answerHelp(`npm run limits -- [NAME…] [--programs DIR]
+
+Attacks the bundled programs inside the limits of docker-compose.yml, as root, and prints a table.
+
+  NAME            only attacks whose name contains one of these words
+  --programs DIR  the .build folder of another version, to compare`)
 const { values, positionals } = parseArgs({ options: { programs: { type: 'string' } }, allowPositionals: true })
 
 /** No attack: the innocent therapist alone shows what the machine itself costs. */

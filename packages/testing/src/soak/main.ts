@@ -9,11 +9,18 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { parseArgs, promisify } from 'node:util'
 import { buildPrograms } from '@playtherapy/programs'
+import { answerHelp } from '../help.ts'
 import { wreakHavoc } from './chaos.ts'
 import { startPlace } from './place.ts'
 import { emptyMemory, work } from './therapist.ts'
 import { judge, type Verdict } from './verdict.ts'
 
+answerHelp(`npm run soak -- [--minutes N] [--json FILE]
+
+Therapists work while every part is killed in turn; then everything acknowledged is verified.
+
+  --minutes N  how long they work (default 3)
+  --json FILE  where the result is written`)
 const { values } = parseArgs({ options: { minutes: { type: 'string', default: '3' }, json: { type: 'string' } } })
 const minutes = Number(values.minutes)
 if (!(minutes > 0)) throw new Error('--minutes must be a number above 0')

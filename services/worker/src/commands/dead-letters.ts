@@ -14,6 +14,7 @@ export const deadLetters = (db: Database) =>
       attempts: outbox.attempts,
       failedAt: outbox.failedAt,
       failure: outbox.failure,
+      isRefused: outbox.isRefused,
     })
     .from(outbox)
     .where(isNotNull(outbox.failedAt))

@@ -19,10 +19,9 @@ const isRetry = command === 'retry' && names.length > 0 && names.every((name) =>
 if (command !== undefined && !isRetry) throw new UsageError('There is an argument that it does not know')
 
 async function show(letters: Awaited<ReturnType<typeof deadLetters>>) {
-  for (const { id, name, payload, attempts, failedAt, failure } of letters) {
-    console.log(
-      `${id}  ${failedAt?.toISOString()}  ${name} ${JSON.stringify(payload)}  ${attempts} attempts: ${failure}`,
-    )
+  for (const { id, name, payload, attempts, failedAt, failure, isRefused } of letters) {
+    const how = isRefused ? 'refused' : `failed after ${attempts} attempts`
+    console.log(`${id}  ${failedAt?.toISOString()}  ${name} ${JSON.stringify(payload)}  ${how}: ${failure}`)
   }
   console.log(
     letters.length === 0 ? 'No job was given up.' : 'When the cause is removed, add to this command: retry ID…',
@@ -33,7 +32,9 @@ await reach('The database', config.DATABASE_URL, async () => {
   const { db, close } = openDatabase({ url: config.DATABASE_URL, max: 1, applicationName: 'jobs' })
   const letters = await deadLetters(db)
   if (!isRetry) await show(letters)
-  const ids = names.includes('all') ? letters.map(({ id }) => id) : names.map(Number)
+  const ids = names.includes('all')
+    ? letters.flatMap(({ id, isRefused }) => (isRefused ? [] : [id]))
+    : names.map(Number)
   for (const id of ids) {
     const isKnown = Number.isSafeInteger(id) && (await retry(db, id))
     if (isKnown) console.log(`${id}  announced again`)

@@ -146,7 +146,7 @@ async function convert(
   const { maxSeconds, memoryBytes } = settings
   const key = inFolder('video', claim.path)
   const head = await store.head(key)
-  if (!head || head.etag !== etag || head.size !== size) throw new PermanentError(changed)
+  if (!head || head.etag !== etag || head.size !== size) throw new PermanentError(changed, { fault: 'ours' })
   const source = await openSource({ store, key, size, etag })
   try {
     const probing = { ffprobePath: settings.ffprobePath, memoryBytes, signal }
@@ -185,7 +185,8 @@ async function convert(
 function judged(error: unknown, source: OpenSource, { maxSeconds }: EncodeSettings, signal: AbortSignal): unknown {
   if (signal.aborted) return error
   const cause = source.readError() ?? error
-  if (cause instanceof ObjectChangedError || cause instanceof ObjectMissingError) return new PermanentError(changed)
+  if (cause instanceof ObjectChangedError || cause instanceof ObjectMissingError)
+    return new PermanentError(changed, { fault: 'ours' })
   // Half a file looks like a broken one, so ffmpeg's error means nothing.
   if (source.readError()) return cause
   if (error instanceof UnreadableError) return new PermanentError(unreadable)

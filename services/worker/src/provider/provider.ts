@@ -21,7 +21,8 @@ const longestPauseMs = 30_000
 const responseBytes = 4 * 1024 ** 2
 
 /** The error for a second unusable response. */
-export const unusable = ({ role }: Provider) => new PermanentError(`The ${role} gave no usable answer.`)
+export const unusable = ({ role }: Provider) =>
+  new PermanentError(`The ${role} gave no usable answer.`, { fault: 'ours' })
 
 /**
  * Sends one request and returns the text of the response. A string is sent as JSON. After 429 and 5xx it retries, with the
@@ -50,7 +51,7 @@ export async function post(
     if (response.ok) return await bounded(provider, response)
     await response.body?.cancel()
     const { status } = response
-    if (status !== 429 && status < 500) throw new PermanentError(`The ${role} refused the request.`)
+    if (status !== 429 && status < 500) throw new PermanentError(`The ${role} refused the request.`, { fault: 'ours' })
     const wait = waitOf(response.headers.get('retry-after')) ?? 1_000 * attempt
     if (attempt === mostRequests || wait > longestPauseMs) throw new Error(`the ${role} answered ${status}`)
     await setTimeout(wait, undefined, { signal })
