@@ -99,8 +99,11 @@ export function openWorkerStore(env: NodeJS.ProcessEnv): ObjectStore {
   return createS3Store(s3From(loadConfig(Type.Object(StoreSettings), env)))
 }
 
-/** Whether the queue is on the server of the database, so that it is down whenever that one is. */
+/** Whether the queue is on the PostgreSQL server of the database, so that it is down whenever that one is. */
 export function sharesServer(queueUrl: string, databaseUrl: string): boolean {
-  if (!URL.canParse(queueUrl) || !URL.canParse(databaseUrl)) return queueUrl === databaseUrl
-  return new URL(queueUrl).host === new URL(databaseUrl).host
+  if (queueUrl === databaseUrl) return true
+  if (!URL.canParse(queueUrl) || !URL.canParse(databaseUrl)) return false
+  const [queue, database] = [new URL(queueUrl), new URL(databaseUrl)]
+  const isPostgres = queue.protocol.startsWith('postgres')
+  return isPostgres && queue.hostname === database.hostname && (queue.port || '5432') === (database.port || '5432')
 }
