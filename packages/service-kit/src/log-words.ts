@@ -13,7 +13,7 @@ export const logWords = new Set(
   closing cluster code column columns command commands complete completed concurrent configuration configured conflict
   connect connected connecting connection connections constraint contains content continue convert converted copies copy
   corrupt corrupted could crash crashed create created credentials current cyclic damaged data database databases date
-  deadlock decode decoded defined delete deleted denied destination destroyed detected device did didn't differ difference
+  deadlock decode decoded defined delete deleted denied describe destination destroyed detected device did didn't differ difference
   different directory disabled disconnected disk does doesn't document does done down driver due during each early either
   element elements empty encode encoded encoding encrypted encryption end ended endpoint ends entity entry enough error
   errors etag etags every exceed exceeded exceeds exchange existing exist exists expected expecting expects expired expires
@@ -21,7 +21,7 @@ export const logWords = new Set(
   following for forbidden foreign form format found fragment from full function garage gateway gave get give given gives
   got gone had handle handler handlers handshake has hash have head header headers heavy held hello higher hit host
   hostname hosts however http https id identifier if ignored in incomplete incorrect index initialised initialized
-  initializing input insert installation installations instance integer interface internal interrupted into invalid ip is
+  initializing input insert installation installations installed instance integer interface internal interrupted into invalid ip is
   issuer issuers it iterable its job jobs json key keys kill killed kind known knows large larger last late latest leaf least
   left length less level levels limit limits line list listen listening load loading local locale locally lock locked log
   long longer lookup loopback loss lost lower made makes malformed many match matches maximum media memory message
@@ -42,7 +42,7 @@ export const logWords = new Set(
   started starting starts state statement statements status step still storage store stored stream streams string such
   supply support supported supports syntax system table tables take taken takes temporarily temporary terminated terminating
   text than that the their them then therapist there these they this those thread threads time timed timeout timestamp to token
-  tokens too took transaction transactions transcriber transfer tried truncated trust trusted try type unable unauthorized
+  tokens too took transaction transactions transcriber transfer tried truncated trust trusted try two type unable unauthorized
   unavailable undefined under unexpected unexpectedly unfinished unique unit unknown unreachable unreadable unsafe
   unsupported until update upload uploaded uploads url urls usable use used user username uses using usually utf valid value
   values verification verify version versions via video videos violates violation wait waited waiting was watch what when

@@ -23,10 +23,15 @@ function field(error: object, name: string, shape: RegExp): string | undefined {
   return (typeof value === 'string' || typeof value === 'number') && shape.test(`${value}`) ? `${value}` : undefined
 }
 
-/** The code of an error: of the system, of Node, a SQLSTATE, or the first word of what Redis answers. */
+/**
+ * The code of an error: of the system, of Node, a SQLSTATE, the name of an error of an S3 server, or the first word of what
+ * Redis answers.
+ */
 function codeOf(error: Error): string | undefined {
   const code = field(error, 'code', /^[A-Z][A-Za-z0-9_]{1,47}$|^\d[0-9A-Z]{4}$/)
-  return code ?? (error.name === 'ReplyError' ? /^[A-Z]{3,20}(?= )/.exec(error.message)?.[0] : undefined)
+  if (code) return code
+  if ('$metadata' in error) return field(error, 'name', /^[A-Z][A-Za-z]{1,63}$/)
+  return error.name === 'ReplyError' ? /^[A-Z]{3,20}(?= )/.exec(error.message)?.[0] : undefined
 }
 
 /** Where a connection was to go. These are the system's own fields, never a URL. */
@@ -50,7 +55,8 @@ function partsOf(error: Error) {
   return {
     type,
     code,
-    message: scrub(error.message, [type, ...(code ? [code] : [])]),
+    // Some servers send a code and no text.
+    message: scrub(error.message, [type, ...(code ? [code] : [])]) ?? wordsFor(code ?? ''),
     status: typeof status === 'number' ? status : undefined,
     syscall: field(error, 'syscall', /^[a-z0-9_]{1,20}$/),
     place: placeOf(error),

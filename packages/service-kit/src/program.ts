@@ -65,18 +65,27 @@ export async function reach<T>(part: string, url: string | undefined, use: () =>
   }
 }
 
-function describe(schema: TObject): string[] {
-  const properties: Record<string, TSchema & { default?: unknown; description?: string }> = schema.properties
-  return Object.entries(properties).map(([name, { default: usual, description = '' }]) => {
-    const need = usual !== undefined ? ` (default ${usual})` : schema.required?.includes(name) ? ' (required)' : ''
-    return `  ${name}${need}\n      ${description}`
+type Setting = TSchema & { default?: unknown; unless?: string; description?: string }
+
+/** What may be said of a setting beside its name: its default, or when it is required. */
+function needOf({ default: usual, unless }: Setting, isRequired: boolean): string {
+  if (usual !== undefined) return ` (default ${usual})`
+  if (unless) return ` (required unless ${unless} is set)`
+  return isRequired ? ' (required)' : ''
+}
+
+function describe(schema: TObject): [name: string, text: string][] {
+  const properties: Record<string, Setting> = schema.properties
+  return Object.entries(properties).map(([name, setting]) => {
+    const need = needOf(setting, schema.required?.includes(name) ?? false)
+    return [name, `  ${name}${need}\n      ${setting.description ?? ''}`]
   })
 }
 
 function helpOf({ name, summary, usage = [], settings, otherSettings }: Program<TObject>): string {
   const own = [...usage, '--help     prints this', '--version  prints the version'].map((line) => `  ${line}`)
-  const described = [...describe(settings), ...(otherSettings ? describe(otherSettings) : [])]
-  return [`${name}: ${summary}`, '', ...own, '', 'Settings, from the environment:', ...described].join('\n')
+  const described = new Map([...describe(settings), ...(otherSettings ? describe(otherSettings) : [])])
+  return [`${name}: ${summary}`, '', ...own, '', 'Settings, from the environment:', ...described.values()].join('\n')
 }
 
 function read({ options = [], takesWords = false }: Program<TObject>): Arguments & { asksFor?: string } {
