@@ -32,3 +32,12 @@ t.test('a database whose disk is full is not ready', async (t) => {
   // A full disk is told by the same class of errors, 53: here it has no room for a temporary file.
   await t.rejects(checkWith(t, 'temp_file_limit = 0'), { cause: { code: '53400' } })
 })
+
+t.test('a database that lacks the newest migration is not ready, and one with a newer release is', async (t) => {
+  const { db, sql } = await testDatabase(t)
+  await sql`insert into drizzle.__drizzle_migrations (hash, created_at) values ('of a newer release', 9999999999999)`
+  await checkDatabase(db)
+  await sql`delete from drizzle.__drizzle_migrations
+    where created_at >= (select max(created_at) from drizzle.__drizzle_migrations where created_at < 9999999999999)`
+  await t.rejects(checkDatabase(db), { message: 'the database is not migrated: run migrate' })
+})
