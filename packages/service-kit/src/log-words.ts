@@ -51,5 +51,7 @@ export const logWords = new Set(
   A API AWS CA CPU DNS ETag FATAL GET HEAD HELLO HTTP HTTPS ID IO IP ISO JSON JWT LISTEN NOT NULL OOM PATH POST PUT S3
   SASL SCRAM SHA SHA-256 SQL SSL TCP TLS URI URL URLs UTF UTC XML ffmpeg ffprobe maxmemory nginx readonly sslmode
   getaddrinfo mkdir rename scandir stat unlink we cert cert's certificate's
-  NOAUTH WRONGPASS NOPERM MISCONF READONLY LOADING CLUSTERDOWN AUTH RESP ERR ReplyError`.split(/\s+/),
+  LOCAL ALPHA RELEASE NOAUTH WRONGPASS NOPERM MISCONF READONLY LOADING CLUSTERDOWN AUTH RESP ERR ReplyError`.split(
+    /\s+/,
+  ),
 )

@@ -20,7 +20,7 @@ import { createErase } from './erase/erase.ts'
 import { createSweepPresigned } from './erase/sweep-presigned.ts'
 import { checkPrograms } from './ffmpeg/check.ts'
 import { checkScratch, prepareScratch } from './ffmpeg/scratch.ts'
-import { assertOwnBucket } from './reconcile/installation.ts'
+import { assertOwnBucket, installationId } from './reconcile/installation.ts'
 import { createStartScript } from './transcribe/start-script.ts'
 import { createTranscribeFailed, createTranscribeVideo } from './transcribe/transcribe-video.ts'
 
@@ -38,9 +38,8 @@ const store = openWorkerStore(process.env)
 const { db } = database
 const phase = config.PHASE
 
-await reach('The database', config.DATABASE_URL, () => checkDatabase(db))
-await reach('The object store', process.env.S3_ENDPOINT, () => store.check())
-await assertOwnBucket(db, store, phase)
+const id = await reach('The database', config.DATABASE_URL, () => installationId(db))
+await reach('The object store', process.env.S3_ENDPOINT, () => assertOwnBucket(id, store, phase))
 await prepareScratch(config.SCRATCH_DIRECTORY)
 const settings = {
   scratchDirectory: config.SCRATCH_DIRECTORY,

@@ -2,7 +2,7 @@ import { audioRenditions, renditions, reportVersions, scriptVersions, videos } f
 import { seedSession, storeBackends, testDatabase, testStore } from '@playtherapy/testing'
 import { sql } from 'drizzle-orm'
 import t from 'tap'
-import { assertOwnBucket } from '../src/reconcile/installation.ts'
+import { assertOwnBucket, installationId } from '../src/reconcile/installation.ts'
 import { findOrphans, sweepOrphans } from '../src/reconcile/orphans.ts'
 
 for (const backend of storeBackends) {
@@ -134,8 +134,9 @@ t.test('a bucket belongs to one database', async (t) => {
   const [one, other, store] = [await testDatabase(t), await testDatabase(t), await testStore(t, 'file')]
   // The databases of tests are copies of one.
   await other.sql`update installation set id = gen_random_uuid()`
-  await Promise.all([1, 2, 3].map(() => assertOwnBucket(one.db, store, 'LOCAL')))
-  await assertOwnBucket(one.db, store, 'LOCAL')
-  await t.rejects(assertOwnBucket(other.db, store, 'LOCAL'), { message: /belong to another database/ })
-  await assertOwnBucket(other.db, store, 'ALPHA')
+  const [id, otherId] = [await installationId(one.db), await installationId(other.db)]
+  await Promise.all([1, 2, 3].map(() => assertOwnBucket(id, store, 'LOCAL')))
+  await assertOwnBucket(id, store, 'LOCAL')
+  await t.rejects(assertOwnBucket(otherId, store, 'LOCAL'), { message: /belong to another database/ })
+  await assertOwnBucket(otherId, store, 'ALPHA')
 })

@@ -1,8 +1,8 @@
-import { checkDatabase, openDatabase } from '@playtherapy/schema'
+import { openDatabase } from '@playtherapy/schema'
 import { beginProgram, DatabaseSettings, reach, StoreSettings } from '@playtherapy/service-kit'
 import { Type } from 'typebox'
 import { openWorkerStore, ReconcileSettings } from '../config.ts'
-import { assertOwnBucket } from '../reconcile/installation.ts'
+import { assertOwnBucket, installationId } from '../reconcile/installation.ts'
 import { findOrphans, sweepOrphans } from '../reconcile/orphans.ts'
 
 const { config, options } = beginProgram({
@@ -17,9 +17,8 @@ const { config, options } = beginProgram({
 const database = openDatabase({ url: config.DATABASE_URL, max: 1, applicationName: 'sweep-orphans' })
 const store = openWorkerStore(process.env)
 const resources = { db: database.db, store, phase: config.PHASE }
-await reach('The database', config.DATABASE_URL, () => checkDatabase(database.db))
-await reach('The object store', process.env.S3_ENDPOINT, () => store.check())
-await assertOwnBucket(database.db, store, config.PHASE)
+const id = await reach('The database', config.DATABASE_URL, () => installationId(database.db))
+await reach('The object store', process.env.S3_ENDPOINT, () => assertOwnBucket(id, store, config.PHASE))
 
 if (options.has('dry-run')) {
   let count = 0
