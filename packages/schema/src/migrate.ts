@@ -6,6 +6,28 @@ import postgres from 'postgres'
 import { locks } from './locks.ts'
 import { migrateQueue } from './queue-migrations.ts'
 
+/** Cases that one statement reads; it locks those that it changes for some milliseconds. */
+const casesAtOnce = 1_000
+
+/**
+ * Makes the searched text of cases anew where `search_fold` has changed since it was stored: PostgreSQL generates it when
+ * a column that it is made of is set.
+ */
+async function foldCases(client: postgres.Sql): Promise<void> {
+  for (let last = 0; ; ) {
+    const [batch] = await client<{ last: number | null }[]>`
+      with batch as (select id from cases where id > ${last} order by id limit ${casesAtOnce}),
+      changed as (
+        update cases set given_name = given_name
+        where id in (select id from batch)
+          and search_text is distinct from case_search_text(given_name, family_name, description)
+      )
+      select max(id) as last from batch`
+    if (typeof batch?.last !== 'number') return
+    last = batch.last
+  }
+}
+
 /**
  * Brings the database at `url` up to date: our tables, then BullMQ's own schema. It may be repeated, and run by several
  * processes at once: it holds the lock `migrate`, so that the others wait and then have nothing to do.
@@ -17,6 +39,7 @@ export async function migrate(url: string): Promise<void> {
     await db.execute(sql`select pg_advisory_lock(${locks.migrate})`)
     await applyMigrations(db, { migrationsFolder: fileURLToPath(new URL('../migrations', import.meta.url)) })
     await migrateQueue(url)
+    await foldCases(client)
   } finally {
     await client.end({ timeout: 5 })
   }

@@ -271,12 +271,17 @@ export const scriptPages = pgTable(
       .notNull()
       .references(() => scriptVersions.id, { onDelete: 'cascade' }),
     firstRecord: integer().notNull(),
-    /** The texts as they are compared, one line each. */
+    /** The texts as `fold` returns them, one line each. */
     folded: text().notNull(),
+    /** Which `fold` it was: `folding`, or 1 where an older release wrote the row. */
+    folding: smallint().notNull().default(1),
     records: jsonb().$type<PageRecord[]>().notNull(),
   },
   (t) => [primaryKey({ columns: [t.scriptVersionId, t.firstRecord] })],
 )
+
+/** The number of today's `fold`. Search pages of another one are made anew by the next search. */
+export const folding = 2
 
 /** The parts of a record that a search shows; times are as sent. */
 export interface PageRecord {
