@@ -13,7 +13,7 @@ export const KeywordQuery = Type.Object({
     Type.String({
       maxLength: 200,
       pattern: '^[^\\u0000]*$',
-      description: 'Part of a word, in any case; empty for all',
+      description: 'Part of a word, in any case and however it was typed; empty for all',
     }),
   ),
 })

@@ -247,6 +247,33 @@ t.test('a keyword finds cases', async (t) => {
   t.match(await call(7, 'GET', '?keyword=a%00'), invalid(['query', 'keyword']))
 })
 
+t.test('a keyword finds names and words however they were typed', async (t) => {
+  const { call, newCase, newSession } = await contents(t)
+  const mac = (text: string) => text.normalize('NFD')
+  const composed = await newCase(7, { given_name: '김지우', description: { memo: '첫 만남' } })
+  const apart = await newCase(7, {
+    given_name: mac('김지우'),
+    family_name: 'Σ',
+    description: { memo: mac('첫\u00a0만남') },
+  })
+  const hidden = await newCase(7, { given_name: '김\u200b지\ufeff우', description: { memo: ['첫\r\n\u3000만남'] } })
+  const session = await newSession(7, hidden, { name: mac('놀이\u2003치료') })
+  const find = async (path: string, keyword: string) =>
+    ids(await call(7, 'GET', `${path}?keyword=${encodeURIComponent(keyword)}`))
+  for (const keyword of ['김지우', mac('김지우'), '지\u200b우', ' 김지우 ']) {
+    t.same(await find('', keyword), [hidden, apart, composed], JSON.stringify(keyword))
+  }
+  for (const keyword of ['첫 만남', mac('첫\t만남'), '첫  만남']) {
+    t.same(await find('', keyword), [hidden, apart, composed], JSON.stringify(keyword))
+  }
+  t.same(await find('', 'ς'), [apart], 'two forms of a small letter')
+  t.same(await find('', '첫만남'), [], 'a space is not nothing')
+  for (const keyword of ['놀이 치료', mac('놀이\u00a0치료'), '이\n치']) {
+    t.same(await find(`/${hidden}/session`, keyword), [session], JSON.stringify(keyword))
+  }
+  t.match(await call(7, 'GET', `/${apart}`), [200, { given_name: mac('김지우') }], 'what was sent is kept')
+})
+
 t.test('dates are days in the time zone', async (t) => {
   const { call, db, newCase } = await contents(t)
   const id = await newCase(7)

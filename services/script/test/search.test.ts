@@ -13,7 +13,9 @@ function searching({ host, post, db }: Scripts) {
       const query = new URLSearchParams({ keyword, ...more })
       const url = `${host.url}/contents/api/case/${at.caseId}/script-search?${query}`
       const response = await fetch(url, { headers: host.as(userId) })
-      const body: { hits: { session_id: number; record: number; snippet: string }[] } = Object(await response.json())
+      const body: {
+        hits: { session_id: number; record: number; snippet: string; matches: { start: number; end: number }[] }[]
+      } = Object(await response.json())
       return { status: response.status, body }
     },
     save: (at: Place, ...texts: string[]) =>
@@ -88,6 +90,49 @@ for (const backend of storeBackends)
     await db.delete(cases).where(eq(cases.id, place.caseId))
     t.equal(await db.$count(scriptPages), 0, 'a deleted case leaves nothing to be found')
   })
+
+t.test('words are found however they were typed', async (t) => {
+  const scripts = await testScripts(t, await testStore(t, 'file'))
+  const { place } = scripts
+  const { search, save } = searching(scripts)
+  const found = async (keyword: string) =>
+    (await search(place, keyword)).body.hits.map(({ record, snippet, matches }) => [
+      record,
+      matches.map(({ start, end }) => snippet.slice(start, end)),
+    ])
+  const texts = [
+    '김지우'.normalize('NFD'),
+    '너무\u00a0\r\n 무서워',
+    '괴\u200b물\ufeff이 왔어 👩\u200d👧',
+    'ΟΔΟΣ Élodie'.normalize('NFD'),
+    `${'\u200b가 \u3000'.repeat(300)}끝${'나'.repeat(300)}`,
+  ]
+  t.same(await save(place, ...texts), saved)
+  for (const keyword of ['김지우', '김지우'.normalize('NFD'), ' 김\u200b지우\n']) {
+    t.same(await found(keyword), [[0, ['김지우']]], JSON.stringify(keyword))
+  }
+  for (const space of [' ', '\t', '\u00a0', '\u3000', '  ']) {
+    t.same(await found(`너무${space}무서`), [[1, ['너무\u00a0\r\n 무서']]])
+  }
+  t.same(await found('괴물이'), [[2, ['괴\u200b물\ufeff이']]])
+  t.same(await found('οδος ÉLO'), [[3, ['ΟΔΟΣ Élo']]])
+  const [hit] = (await search(place, '끝')).body.hits
+  t.equal(hit?.snippet, `${'\u200b가 \u3000'.repeat(15)}끝${'나'.repeat(140)}`, 'what nobody sees does not move it')
+  for (const keyword of ['\u200b', ' \u200b ', '\ufeff\u00ad']) {
+    t.match(await search(place, keyword), { status: 422, body: { error_code: 8 } })
+  }
+})
+
+t.test('pages that an older release made are made anew', async (t) => {
+  const scripts = await testScripts(t, await testStore(t, 'file'))
+  const { place, db } = scripts
+  const { search, save } = searching(scripts)
+  await save(place, '너무\u00a0무서워', '네')
+  t.equal((await search(place, '너무 무서')).body.hits.length, 1)
+  await db.update(scriptPages).set({ folded: '너무\u00a0무서워\n네', folding: 1 })
+  t.equal((await search(place, '너무 무서')).body.hits.length, 1)
+  t.equal(await db.$count(scriptPages), 1)
+})
 
 t.test('wildcards are ordinary characters, and odd records are found', async (t) => {
   const scripts = await testScripts(t, await testStore(t, 'file'))

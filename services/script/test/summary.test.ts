@@ -111,6 +111,21 @@ t.test('speakers are distinguished by name, roles by the first letter', async (t
   )
 })
 
+t.test('a speaker whose name was typed in two ways is one', async (t) => {
+  const names = ['김 지우', '김 지우'.normalize('NFD'), '김\u00a0지우\u200b', 'Mother', 'MOTHER', 'T', '\ufeffT', 't']
+  const { speakers, turns } = summarise(names.map((name) => said(name, null, null, 'a')))
+  t.same(
+    speakers.map(({ speaker, role, utterances }) => [speaker, role, utterances]),
+    [
+      ['김 지우', 'other', 3],
+      ['Mother', 'other', 2],
+      ['T', 'therapist', 2],
+      ['t', 'other', 1],
+    ],
+  )
+  t.equal(turns, 4)
+})
+
 t.test('100,000 records, and as many speakers, are counted', async (t) => {
   const many = Array.from({ length: 100_000 }, (_, index) => said(`S${index}`, '00:00:01', '00:00:02', '안녕 지우야?'))
   const summary = summarise(many)

@@ -49,7 +49,7 @@ export function caseRepository(db: Database, timeZone: string) {
     ),
     count: statement<{ count: number }>(db, sql`select count(*)::int as count from ${cases} where ${own} ${filter}`),
   })
-  const holdsKeyword = sql`and strpos(${cases.searchText}, search_fold(${placeholder('keyword')})) > 0`
+  const holdsKeyword = sql`and strpos(${cases.searchText}, trim(search_fold(${placeholder('keyword')}))) > 0`
   const searchable = { all: statements(), found: statements(holdsKeyword) }
 
   return {

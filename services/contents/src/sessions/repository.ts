@@ -47,7 +47,7 @@ export function sessionRepository(db: Database, timeZone: string) {
     ),
     count: statement<{ count: number }>(db, sql`select count(*)::int as count from ${sessions} where ${own} ${filter}`),
   })
-  const holdsKeyword = sql`and strpos(search_fold(${sessions.name}), search_fold(${placeholder('keyword')})) > 0`
+  const holdsKeyword = sql`and strpos(search_fold(${sessions.name}), trim(search_fold(${placeholder('keyword')}))) > 0`
   const searchable = { all: statements(), found: statements(holdsKeyword) }
 
   return {

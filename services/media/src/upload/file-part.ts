@@ -1,3 +1,4 @@
+import { compose } from '@playtherapy/schema'
 import { ApiError, boundParser, boundRate, errors, fault } from '@playtherapy/service-kit'
 import type { FastifyRequest } from 'fastify'
 
@@ -15,7 +16,7 @@ export const multipartLimits = {
 }
 
 export interface FilePart {
-  /** The client's name for the file, without control characters and at most 100 characters long. */
+  /** The client's name for the file: composed (NFC), without control characters and at most 100 characters long. */
   name: string
   /**
    * Yields the bytes of the file. It ends only when the whole message was valid to its end and had no second file, so
@@ -78,7 +79,10 @@ export async function openFilePart(request: FastifyRequest, bounds: FileBounds):
   }
 }
 
-const cleaned = (name = '') => Array.from(name.replace(/\p{C}/gu, '')).slice(0, 100).join('') || 'video'
+const cleaned = (name = '') =>
+  Array.from(compose(name.replace(/\p{C}/gu, '')))
+    .slice(0, 100)
+    .join('') || 'video'
 
 /**
  * Closes the connection of a body that is too long or too slow. The host's own idle timeout is turned off, since it

@@ -1,3 +1,4 @@
+import { compose } from '@playtherapy/schema'
 import { heldBackBytes, isKnown, sendJsonObject } from '@playtherapy/service-kit'
 import contentDisposition from 'content-disposition'
 import type { FastifyReply, FastifyRequest } from 'fastify'
@@ -52,7 +53,8 @@ export async function sendScript(
   const etag = etagOf(script.version, format)
   const headers = { etag, 'script-version': script.version }
   if (isKnown(request.headers, etag)) return reply.code(304).headers(headers).send()
-  const name = `${[...script.sessionName.replace(unfit, '_')].slice(0, 100).join('')} v${script.version}.${format}`
+  const fit = compose(script.sessionName).replace(unfit, '_')
+  const name = `${[...fit].slice(0, 100).join('')} v${script.version}.${format}`
   const disposition = asFile && { 'content-disposition': contentDisposition(name) }
   if (format === 'json') {
     const held = Math.min(script.size, heldBackBytes)

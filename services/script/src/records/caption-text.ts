@@ -57,7 +57,7 @@ const mostNameLength = 400
  * sentence and no name, and so is what has neither letter nor digit.
  */
 const label =
-  /^(?:(?:[-–—]|>>+)[ \t]*)?(?:\[((?:\u2060.|[^:：[\]\n\u2060]){1,800})\]|(?=[^:：\n]{0,39}[\p{L}\p{N}])([^\s:：[\]\u2060][^:：[\]\n\u2060]{0,39}))(?::[ \t]+|：(?!\d)[ \t]*)/u
+  /^(?:(?:[-–—]|>{2,3})[ \t]{0,4})?(?:\[((?:\u2060.|[^:：[\]\n\u2060]){1,800})\]|(?=[^:：\n]{0,39}[\p{L}\p{N}])([^\s:：[\]\u2060][^:：[\]\n\u2060]{0,39}))(?::[ \t]+|：(?!\d)[ \t]*)/u
 const labels = new RegExp(label.source, 'gmu')
 
 /** What each voice says, by the tags of WebVTT; text outside of voices has no speaker. */

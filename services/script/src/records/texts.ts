@@ -8,9 +8,6 @@ const piece = new RegExp(`[\\s\\S]{1,${pieceLength}}`, 'gu')
 
 export const pieces = (text: string): string[] => (text.length <= pieceLength ? [text] : (text.match(piece) ?? []))
 
-/** Changes a text piece by piece. What `change` does to a character must not depend on its neighbours. */
-export const inPieces = (text: string, change: (piece: string) => string): string => pieces(text).map(change).join('')
-
 function* partsOf(text: string, pattern: RegExp, change: (match: string) => string): Iterable<string> {
   let from = 0
   for (const { 0: match, index } of text.matchAll(pattern)) {

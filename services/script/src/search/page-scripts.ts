@@ -1,6 +1,6 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { type Run, readScript, type ScriptOptions } from '../scripts/service.ts'
-import type { pageScript } from './fold.ts'
+import type { pageScript } from './pages.ts'
 import { keepPages, unpagedScripts } from './repository.ts'
 
 export type SearchOptions = ScriptOptions & { work: { page: Run<typeof pageScript> } }

@@ -1,6 +1,6 @@
-import type { PageRecord } from '@playtherapy/schema'
+import { compose, fold, type PageRecord } from '@playtherapy/schema'
 import type { ScriptRecord } from '../records/record.ts'
-import { inPieces, pieces } from '../records/texts.ts'
+import { pieces } from '../records/texts.ts'
 import { type ReadScript, recordsOf } from '../scripts/check.ts'
 
 /** Records in a row: PostgreSQL then stores a usual row in place and uncompressed. */
@@ -11,31 +11,6 @@ const rowCharacters = 65_536
 const mostPieces = 4
 /** Most characters shown of a speaker's name or a time. */
 const labelCharacters = 40
-
-/**
- * Composes Korean syllables, which come in parts from a Mac, as a keyboard types them. A run of marks is composed thirty
- * at a time (stream-safe text format, UAX #15, section 13), because `normalize` needs time by the square of its length.
- * NUL separates the groups, because no stored text contains it.
- */
-export const compose = (text: string) =>
-  text
-    .replace(/\p{M}{30}/gu, '$&\0')
-    .normalize('NFC')
-    .replaceAll('\0', '')
-
-/**
- * A composed text as it is compared: in lower case and on one line. Every character keeps its place, so a rare letter
- * whose lower case is longer is not changed.
- */
-export const fold = (text: string): string =>
-  inPieces(text, (part) =>
-    part
-      .replace(/\p{Lu}/gu, (letter) => {
-        const lower = letter.toLowerCase()
-        return lower.length === letter.length ? lower : letter
-      })
-      .replaceAll('\n', ' '),
-  )
 
 /** The first characters of a string, without splitting a surrogate pair; null for anything else. */
 const label = (value: unknown) =>
@@ -49,15 +24,14 @@ type Page = { firstRecord: number; folded: string; records: PageRecord[] }
 
 /** The rows in which a script is searched. An empty script has one too, so that it is not read again. */
 function* toPages(records: ScriptRecord[]): Iterable<Page> {
-  const page = (firstRecord: number, shown: PageRecord[]) => ({
-    firstRecord,
-    folded: shown.map(({ text }) => fold(text)).join('\n'),
-    records: shown,
-  })
   let shown: PageRecord[] = []
+  let folded: string[] = []
+  const page = (next: number) => ({ firstRecord: next - shown.length, folded: folded.join('\n'), records: shown })
   let length = 0
   for (const [index, record] of records.entries()) {
-    const text = compose(pieces(record.text).slice(0, mostPieces).join(''))
+    const searched = pieces(record.text).slice(0, mostPieces).join('')
+    const text = compose(searched)
+    folded.push(fold(searched))
     shown.push({
       start_time: label(record.start_time),
       end_time: label(record.end_time),
@@ -66,21 +40,12 @@ function* toPages(records: ScriptRecord[]): Iterable<Page> {
     })
     length += text.length
     if (shown.length < pageLength && length < rowCharacters) continue
-    yield page(index + 1 - shown.length, shown)
+    yield page(index + 1)
     shown = []
+    folded = []
     length = 0
   }
-  if (shown.length > 0 || records.length === 0) yield page(records.length - shown.length, shown)
-}
-
-/** Every place of a folded keyword in a composed text, without overlaps. */
-export function places(text: string, keyword: string): { start: number; end: number }[] {
-  const folded = fold(text)
-  const found: { start: number; end: number }[] = []
-  for (let at = folded.indexOf(keyword); at >= 0; at = folded.indexOf(keyword, at + keyword.length)) {
-    found.push({ start: at, end: at + keyword.length })
-  }
-  return found
+  if (shown.length > 0 || records.length === 0) yield page(records.length)
 }
 
 /** Bytes of JSON after which a batch of rows is full. */

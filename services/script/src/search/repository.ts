@@ -1,12 +1,14 @@
 import {
   type CaseOfCaller,
   type Database,
+  folding,
   ownSessions,
   scriptPages,
   scriptVersions,
   sessions,
 } from '@playtherapy/schema'
-import { and, eq, inArray, lt, notExists, sql } from 'drizzle-orm'
+import { and, eq, inArray, lt, ne, notExists, or, sql } from 'drizzle-orm'
+import { charactersAfter, charactersBefore } from './excerpt.ts'
 
 /** The newest script of a session that is not prepared for the search. */
 export interface UnpagedScript {
@@ -28,17 +30,20 @@ export interface Hit {
   start_time: string | null
   end_time: string | null
   speaker: string
-  /** The text around the first place. */
-  snippet: string
+  /** The text around the first place, longer than `excerpt` shows it where the folded text is shorter. */
+  around: string
 }
 
-/** Characters of a text shown before and after the first place of the keyword. */
-const [before, after] = [60, 140]
+/** Most characters that a text has more than its folded form and are looked through for the first place. */
+const mostUnseen = 10_000
 
 /** The scripts of a case that must be prepared before it is searched, newest session first. */
 export function unpagedScripts(db: Database, caller: CaseOfCaller): Promise<UnpagedScript[]> {
   const { id, sessionId, version, path, size, etag, checksum } = scriptVersions
-  const pages = db.select().from(scriptPages).where(eq(scriptPages.scriptVersionId, id))
+  const pages = db
+    .select()
+    .from(scriptPages)
+    .where(and(eq(scriptPages.scriptVersionId, id), eq(scriptPages.folding, folding)))
   return db.heavy(caller.userId, (pool) =>
     pool
       .select({ id, sessionId, version, path, size, etag, checksum })
@@ -50,8 +55,9 @@ export function unpagedScripts(db: Database, caller: CaseOfCaller): Promise<Unpa
 }
 
 /**
- * Stores the pages of a script, batches of JSON arrays, and removes those of older versions. If a newer version was saved
- * meanwhile, its first search replaces them. Nothing happens when the session was deleted. Locks the session.
+ * Stores the pages of a script, batches of JSON arrays, and removes those of older versions, and of an older release. If a
+ * newer version was saved meanwhile, its first search replaces them. Nothing happens when the session was deleted. Locks
+ * the session.
  */
 export async function keepPages(
   db: Database,
@@ -70,11 +76,12 @@ export async function keepPages(
       .select({ id: scriptVersions.id })
       .from(scriptVersions)
       .where(and(eq(scriptVersions.sessionId, sessionId), lt(scriptVersions.version, version)))
-    await tx.delete(scriptPages).where(inArray(scriptPages.scriptVersionId, older))
+    const refolded = and(eq(scriptPages.scriptVersionId, id), ne(scriptPages.folding, folding))
+    await tx.delete(scriptPages).where(or(inArray(scriptPages.scriptVersionId, older), refolded))
     for (const batch of batches) {
       await tx.execute(sql`
-        insert into ${scriptPages} (script_version_id, first_record, folded, records)
-        select ${id}::int, page."firstRecord", page.folded, page.records
+        insert into ${scriptPages} (script_version_id, first_record, folded, folding, records)
+        select ${id}::int, page."firstRecord", page.folded, ${folding}::smallint, page.records
         from jsonb_to_recordset(${Buffer.from(batch).toString()}::jsonb)
           as page ("firstRecord" int, folded text, records jsonb)
         on conflict do nothing`)
@@ -101,12 +108,12 @@ export async function findRecords(
   const search = sql`
     with hits as (
       select ${sessions.id} as session_id, ${sessions.name} as session_name, newest.id as version_id, newest.version,
-        ${scriptPages.firstRecord} as first_record, line.number::int - 1 as place, line.at
+        ${scriptPages.firstRecord} as first_record, line.number::int - 1 as place, line.at, line.length
       from ${sessions}
       cross join lateral (${newest}) as newest
       join ${scriptPages} on ${scriptPages.scriptVersionId} = newest.id
       cross join lateral (
-        select number, strpos(text, ${keyword}) as at
+        select number, strpos(text, ${keyword}) as at, length(text) as length
         from string_to_table(${scriptPages.folded}, e'\n') with ordinality as lines (text, number)
       ) as line
       where ${ownSessions(caller)} and strpos(${scriptPages.folded}, ${keyword}) > 0 and line.at > 0
@@ -116,7 +123,11 @@ export async function findRecords(
     select hits.session_id, hits.session_name, hits.version, hits.first_record + hits.place as record,
       found.value ->> 'start_time' as start_time, found.value ->> 'end_time' as end_time,
       found.value ->> 'speaker' as speaker,
-      substr(found.value ->> 'text', greatest(1, hits.at - ${before}), ${before + after} + length(${keyword})) as snippet
+      substr(
+        found.value ->> 'text', greatest(1, hits.at - ${charactersBefore}),
+        ${charactersBefore + charactersAfter} + length(${keyword})
+          + least(length(found.value ->> 'text') - hits.length, ${mostUnseen})
+      ) as around
     from hits
     join ${scriptPages} as page on page.script_version_id = hits.version_id and page.first_record = hits.first_record
     cross join lateral (select page.records -> hits.place as value) as found

@@ -1,6 +1,7 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
-import { CaseParams, errors, failures } from '@playtherapy/service-kit'
-import { compose, fold, places } from './fold.ts'
+import { fold } from '@playtherapy/schema'
+import { CaseParams, errors, failures, fault } from '@playtherapy/service-kit'
+import { excerpt } from './excerpt.ts'
 import { pageScripts, type SearchOptions } from './page-scripts.ts'
 import { findRecords } from './repository.ts'
 import { SearchQuery, SearchResult } from './schemas.ts'
@@ -22,14 +23,15 @@ export const searchRoutes: FastifyPluginAsyncTypebox<SearchOptions> = async (app
       },
     },
     async (request, reply) => {
-      const keyword = fold(compose(request.query.keyword))
+      const keyword = fold(request.query.keyword).trim()
+      if (keyword === '') throw fault(['query', 'keyword'], 'has no character that is seen')
       const skip = Number(request.query.skip ?? 0)
       const limit = Number(request.query.limit ?? usualHits)
       if (skip < 0 || limit < 0 || limit > mostHits) throw errors.invalidRange(skip, skip + limit - 1)
       const unread = await pageScripts(options, request, reply)
       // One hit more than the limit shows whether there are more.
       const found = await findRecords(options.db, request, keyword, { skip, limit: limit + 1 })
-      const hits = found.slice(0, limit).map((hit) => ({ ...hit, matches: places(hit.snippet, keyword) }))
+      const hits = found.slice(0, limit).map(({ around, ...hit }) => ({ ...hit, ...excerpt(around, keyword) }))
       return { hits, more: found.length > limit, unread }
     },
   )

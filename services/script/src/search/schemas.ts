@@ -7,7 +7,7 @@ export const SearchQuery = Type.Object({
     maxLength: 100,
     pattern: '^[^\\u0000]*[^\\u0000\\s][^\\u0000]*$',
     description:
-      'Words or a part of one, in any case, spaces included; `%`, `_` and `\\` are letters. The first 262,144 characters of a record are searched',
+      'Words or a part of one, in any case and however it was typed, spaces included; `%`, `_` and `\\` are letters. The first 262,144 characters of a record are searched',
     examples: ['무서'],
   }),
   skip: whole('Hits to leave out, 0 by default'),

@@ -6,7 +6,7 @@ const share = (description: string) => orNull(Type.Number({ minimum: 0, maximum:
 const milliseconds = (description: string) => orNull(Type.Integer({ minimum: 0, description }))
 
 const Speaker = Type.Object({
-  speaker: Type.String({ description: 'As the script names them' }),
+  speaker: Type.String({ description: 'As the script first names them' }),
   role: Type.Union([Type.Literal('therapist'), Type.Literal('child'), Type.Literal('other')], {
     description: 'By the first letter: T, C, or any other',
   }),

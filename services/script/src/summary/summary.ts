@@ -3,7 +3,7 @@ import type { Static } from 'typebox'
 import type { ScriptRecord } from '../records/record.ts'
 import { type ReadScript, recordsOf } from '../scripts/check.ts'
 import { Summary } from './schemas.ts'
-import { offset, type Utterance, utterances } from './utterances.ts'
+import { offset, roleOf, type Utterance, utterances } from './utterances.ts'
 
 /** Shortest pause that counts as a silence. */
 const silenceMs = 3_000
@@ -21,8 +21,6 @@ function median(numbers: number[]): number {
   return ((ascending[Math.ceil(ascending.length / 2) - 1] ?? upper) + upper) / 2
 }
 
-const roleOf = (speaker: string) => (speaker[0] === 'T' ? 'therapist' : speaker[0] === 'C' ? 'child' : 'other')
-
 const duration = ({ time }: Utterance) => (time ? time.end - time.start : 0)
 
 /** Every utterance with the offset from the one above it, and whether it begins a turn. */
@@ -34,7 +32,7 @@ const inContext = (said: Utterance[]) =>
 
 /**
  * The interaction of a session, computed from its script alone. `utterances` defines utterances and words; records
- * without words are not counted. Speakers are distinguished by their trimmed names.
+ * without words are not counted. Speakers are distinguished by role and name, however the name was typed.
  *
  * - Mean length of utterance = words / utterances, two decimals. Brown (1973, A First Language) counts morphemes; words
  *   need no grammar and rank children nearly alike (Parker & Brorson 2005, First Language 25, 365–376).

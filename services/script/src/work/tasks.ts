@@ -1,7 +1,7 @@
 import { exportTo } from '../export/formats.ts'
 import { importCaptions } from '../import/captions.ts'
 import { checkScript } from '../scripts/check.ts'
-import { pageScript } from '../search/fold.ts'
+import { pageScript } from '../search/pages.ts'
 import { summariseScript } from '../summary/summary.ts'
 import { compareScripts } from '../versions/changes.ts'
 import { patchScript } from '../versions/patch.ts'
