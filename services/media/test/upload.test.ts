@@ -383,3 +383,9 @@ t.test('the API page describes the form', async (t) => {
   const form = { 'multipart/form-data': { schema: { properties: { file: { format: 'binary' } } } } }
   t.match(page, { paths: { [path]: { post: { requestBody: { content: form }, responses: { 201: {}, 413: {} } } } } })
 })
+
+t.test('the name of a file that came in parts from a Mac is composed', async (t) => {
+  const media = await testMedia(t, { store: await testStore(t, 'file') })
+  await media.upload(form(['file', clip(), '김지우.mp4'.normalize('NFD')]))
+  t.match(await media.db.select().from(videos), [{ fileName: '김지우.mp4' }])
+})

@@ -28,7 +28,10 @@ const said = async ({ bytes, text }: { bytes: Buffer; text: string }, suffix: st
 for (const backend of storeBackends)
   t.test(`a script is exported to every format, in ${backend}`, async (t) => {
     const { db, ask, place, post } = await testScripts(t, await testStore(t, backend))
-    await db.update(sessions).set({ name: '첫 만남: 3/4 "놀이"' }).where(eq(sessions.id, place.sessionId))
+    await db
+      .update(sessions)
+      .set({ name: '첫 만남: 3/4 "놀이"'.normalize('NFD') })
+      .where(eq(sessions.id, place.sessionId))
     for (const suffix of suffixes) t.match(await ask('GET', `.${suffix}`), { status: 400, body: { error_code: 6 } })
     t.same(await post(form('{"scripts":[]}')), saved)
     t.same(await post(form(script)), saved)

@@ -109,8 +109,8 @@ t.test('markup is no text and no speaker', async (t) => {
   await both('<00:00:00.480><c> hello</c><00:00:01.500><c.colorE5E5E5> you</c>', [['', 'hello you']])
   await both('<c.yellow.bg_blue>hello</c> <lang en-GB>you</lang>', [['', 'hello you']])
   await both('<ruby>漢<rt>かん</rt>字<rt>じ</ruby>', [['', '漢かん字じ']])
-  await both('a < b > c <3 <- {x} {} <laughs> <웃음> <|endoftext|> 1<2', [
-    ['', 'a < b > c <3 <- {x} {} <laughs> <웃음> <|endoftext|> 1<2'],
+  await both('a < b > c <3 <- {x} {} <laughs> <웃음> <|endoftext|> 1<2 MyValue<String>', [
+    ['', 'a < b > c <3 <- {x} {} <laughs> <웃음> <|endoftext|> 1<2 MyValue<String>'],
   ])
   await both('[laughs] hello (door) ♪ la ♪', [['', '[laughs] hello (door) ♪ la ♪']])
 })
@@ -146,6 +146,15 @@ t.test('each speaker of a caption has a record', async (t) => {
     ['Teacher Kim', 'hello'],
     ['Child', 'hi'],
   ])
+  await both('- <v ID>News anchor:</v>\n- <v Anchor>This is a test.</v>', [
+    ['ID', 'News anchor:'],
+    ['Anchor', 'This is a test.'],
+  ])
+  await both('<v Smith &amp; &quot;Kim&quot;>hello</v> (door)', [
+    ['Smith & "Kim"', 'hello'],
+    ['', '(door)'],
+  ])
+  await both('10:30 Meeting: hello', [['', '10:30 Meeting: hello']])
   await both('선생님： 안녕', [['선생님', '안녕']])
   await both('- hello\n- hi', [['', '- hello\n- hi']])
   await both('we need\nthree things: apples', [['', 'we need\nthree things: apples']])

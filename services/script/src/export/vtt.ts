@@ -1,14 +1,14 @@
 import { captionTime } from '@playtherapy/schema'
-import { marked, unlabelled, within } from '../records/caption-text.ts'
+import { mark, marked, unlabelled, within } from '../records/caption-text.ts'
 import type { ScriptRecord } from '../records/record.ts'
 import { linesOf, pieces } from '../records/texts.ts'
 import { cues } from './cues.ts'
 
-/** A text for a cue. `>` is escaped too, because an arrow would end the cue, and `{` because some players hide `{\…}`. */
+/** A text for a cue. `>` is escaped too, because an arrow would end the cue. A mark keeps `{\…}`, which some players hide. */
 function* escaped(text: string): Iterable<string> {
   for (const piece of pieces(text)) {
     const tagless = piece.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;')
-    yield tagless.replaceAll('{', '&lbrace;')
+    yield tagless.replaceAll('{', `{${mark}`)
   }
 }
 

@@ -5,7 +5,7 @@ import { replaced, squeezed } from './texts.ts'
  * The word joiner, which nobody sees. Captions cannot escape most of what would be read as more than text, so export
  * writes this before a character that is only a character, like a backslash, and import removes it.
  */
-const mark = '\u2060'
+export const mark = '\u2060'
 
 const clock = String.raw`(?:(\d{1,3}):)?([0-5]?\d):([0-5]\d)[.,](\d{3})`
 /** The line of a cue's times. After them come WebVTT's settings or SubRip's coordinates, about places on a screen. */
@@ -60,20 +60,24 @@ const label =
   /^(?:(?:[-–—]|>{2,3})[ \t]{0,4})?(?:\[((?:\u2060.|[^:：[\]\n\u2060]){1,800})\]|(?=[^:：\n]{0,39}[\p{L}\p{N}])([^\s:：[\]\u2060][^:：[\]\n\u2060]{0,39}))(?::[ \t]+|：(?!\d)[ \t]*)/u
 const labels = new RegExp(label.source, 'gmu')
 
+/** What announces the next speaker, and is no text. */
+const isDash = (text: string) => /^(?:[-–—]|>{2,3})$/.test(text)
+
 /** What each voice says, by the tags of WebVTT; text outside of voices has no speaker. */
 function* byVoice(text: string): Iterable<Said> {
-  const said = (speaker: string, from: number, to: number) => ({
-    speaker: withoutMarks(squeezed(withoutMarkup(speaker))),
-    text: withoutMarks(withoutMarkup(text.slice(from, to)).trim()),
-  })
-  let speaker = ''
+  const said = (name: string, from: number, to: number) => {
+    const speaker = withoutMarks(squeezed(withoutMarkup(name)))
+    const words = withoutMarks(withoutMarkup(text.slice(from, to)).trim())
+    return { speaker, text: !speaker && isDash(words) ? '' : words }
+  }
+  let name = ''
   let from = 0
   for (const tag of text.matchAll(voices)) {
-    yield said(speaker, from, tag.index)
-    speaker = tag[1] ?? ''
+    yield said(name, from, tag.index)
+    name = tag[1] ?? ''
     from = tag.index + tag[0].length
   }
-  yield said(speaker, from, text.length)
+  yield said(name, from, text.length)
 }
 
 /** What each speaker says, by labels. Those of further lines count where the first line has one. */
