@@ -108,7 +108,8 @@ export async function prepare(
     const copy = join(await mkdtemp(join(folder, 'result-')), 'result.mp4')
     await pipeline(await store.get(key ?? ''), createWriteStream(copy))
     const settings = { ffprobePath: 'ffprobe', memoryBytes: 768 * 1024 ** 2, signal: never }
-    return { ...(await probe({ path: copy }, 'mp4', settings)), bytes: await readFile(copy) }
+    const found = await probe({ path: copy }, 'mp4', settings)
+    return { ...found, audio: found.sounds[0], bytes: await readFile(copy) }
   }
   const result = () => made('encoded_')
   return {

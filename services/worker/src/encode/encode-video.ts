@@ -8,6 +8,7 @@ import {
   renditionPath,
 } from '@playtherapy/object-store'
 import type { Container, Database } from '@playtherapy/schema'
+import { findAudible } from '../ffmpeg/audible.ts'
 import { FfmpegError, runFfmpeg } from '../ffmpeg/ffmpeg.ts'
 import { type Probe, probe, UnreadableError } from '../ffmpeg/probe.ts'
 import { openScratchFile, type ScratchFile } from '../ffmpeg/scratch.ts'
@@ -152,12 +153,14 @@ async function convert(
     const probing = { ffprobePath: settings.ffprobePath, memoryBytes, signal }
     const original = await probe(source.input, container, probing)
     if ((expectedSeconds(original, container) ?? 0) > maxSeconds) throw new PermanentError(tooLong(maxSeconds))
-    const { options, audioOptions, threads } = plan(original)
+    const audible = await findAudible(source.input, container, original.sounds, probing)
+    const { options, audioOptions, threads, inputs } = plan(original, audible)
     const sound = audioOptions ? [{ options: audioOptions, file: files.audio }] : []
     await runFfmpeg({
       ...settings,
       maxBytes: settings.scratchMaxBytes,
       input: source.input,
+      inputs,
       size,
       container,
       threads,
@@ -209,10 +212,9 @@ function judged(error: unknown, source: OpenSource, { maxSeconds }: EncodeSettin
 const expectedSeconds = ({ seconds }: Probe, container: Container) => (container === 'mpegts' ? undefined : seconds)
 
 /** Checks that the result is playable and, where the original's length is certain, as long. Throws PermanentError. */
-function check(original: Probe, { video, audio, seconds }: Probe, { container }: Claim) {
-  const complete =
-    video?.codec === 'h264' && (audio?.codec ?? 'aac') === 'aac' && Boolean(audio) === Boolean(original.audio)
-  if (!video || !complete || seconds === undefined) throw new PermanentError(unreadable)
+function check(original: Probe, { video, sounds, seconds }: Probe, { container }: Claim) {
+  const isPlayable = video?.codec === 'h264' && sounds.every(({ codec }) => codec === 'aac')
+  if (!isPlayable || seconds === undefined) throw new PermanentError(unreadable)
   const expected = expectedSeconds(original, container)
   if (expected !== undefined && seconds < expected * 0.97 - 2) {
     const minutes = (value: number) => `${Math.floor(value / 60)}:${String(Math.floor(value % 60)).padStart(2, '0')}`
@@ -220,5 +222,5 @@ function check(original: Probe, { video, audio, seconds }: Probe, { container }:
       `The recording ends early: only ${minutes(seconds)} of ${minutes(expected)} could be read. Please upload it again.`,
     )
   }
-  return { seconds, width: video.width, height: video.height, hasAudio: Boolean(audio) }
+  return { seconds, width: video.width, height: video.height, hasAudio: sounds.length > 0 }
 }

@@ -1,7 +1,8 @@
 import { PermanentError } from '@playtherapy/jobs'
+import type { AudibleStream } from '../ffmpeg/audible.ts'
 import { largestPicture, threadsFor } from '../ffmpeg/limits.ts'
 import type { Probe, VideoStream } from '../ffmpeg/probe.ts'
-import { renditionSound, transcriberSound } from './sound.ts'
+import { needsOwnInput, renditionSound, transcriberSound } from './sound.ts'
 
 /** Most frames a second that count as 30: cameras state 30.02, and a rounded time base a little more. */
 const mostFps = 31
@@ -12,6 +13,8 @@ const [longSide, shortSide] = [1920, 1080]
 export interface Plan {
   /** Whether the picture is copied and not encoded. */
   remux: boolean
+  /** How often ffmpeg opens the file. */
+  inputs: number
   /** Threads of ffmpeg's parts. */
   threads: ReturnType<typeof threadsFor>
   /** ffmpeg's output options, without the file. */
@@ -48,7 +51,7 @@ const scale = [
  * frames a second, and encodes the sound as AAC. Metadata is removed, because a phone's contains the place of the
  * recording. Throws PermanentError when there is no picture, or one that is too large to decode.
  */
-export function plan({ video, audio }: Probe): Plan {
+export function plan({ video, from }: Probe, sound: AudibleStream | undefined): Plan {
   if (!video) throw new PermanentError('The file has no picture, only sound or nothing at all.')
   const { width, height } = video
   if (width === 0 || width * height > largestPicture.pixels) {
@@ -64,16 +67,18 @@ export function plan({ video, audio }: Probe): Plan {
         ...['-c:v', 'libx264', '-preset', 'veryfast', '-crf', '23', '-pix_fmt', 'yuv420p'],
         ...['-threads:v', String(threads.encoder), '-vf', filters.join(',')],
       ]
+  const soundInput = sound && needsOwnInput(from, sound) ? 1 : 0
   return {
     remux,
+    inputs: soundInput + 1,
     threads,
     options: [
       ...['-map', `0:${video.index}`],
       ...['-sn', '-dn', '-map_metadata', '-1', '-map_chapters', '-1'],
       ...picture,
-      ...(audio ? renditionSound(audio) : []),
+      ...(sound ? renditionSound(sound, soundInput) : []),
       ...['-max_muxing_queue_size', '4096', '-movflags', '+faststart', '-f', 'mp4'],
     ],
-    audioOptions: audio && transcriberSound(audio),
+    audioOptions: sound && transcriberSound(sound, soundInput),
   }
 }

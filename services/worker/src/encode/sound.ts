@@ -1,4 +1,13 @@
-import type { AudioStream } from '../ffmpeg/probe.ts'
+import type { AudibleStream } from '../ffmpeg/audible.ts'
+
+/** Seconds of picture without sound that fit into memory until both have begun: 75 MB at 20 Mbit/s. */
+const waitSeconds = 30
+
+/**
+ * Whether ffmpeg must open the file a second time to read the sound. From one input it reads picture and sound in turn, and
+ * keeps the packets of a picture in memory until the sound begins.
+ */
+export const needsOwnInput = (fileFrom: number, sound: AudibleStream): boolean => sound.from - fileFrom > waitSeconds
 
 /**
  * Keeps a sound in step with its time stamps, which are on the clock of the picture: players only count samples. Gaps are
@@ -16,14 +25,14 @@ const turned = 'aformat=channel_layouts=stereo,allpass=f=180:t=q:w=0.16:c=FL,all
  * ffmpeg's options for the sound of a rendition. A copy would keep gaps, and what changes in the middle of a recording. 16
  * bits halve the memory that silence needs, which is made at once for a whole gap.
  */
-export const renditionSound = ({ index, channels }: AudioStream): string[] => [
-  ...['-map', `0:${index}`, '-af', `aformat=sample_fmts=s16p,${inStep}`],
-  ...`-c:a aac -b:a 128k -ac ${Math.min(channels, 2)} -ar 48000`.split(' '),
+export const renditionSound = ({ index, channels }: AudibleStream, input: number): string[] => [
+  ...['-map', `${input}:${index}`, '-af', `aformat=sample_fmts=s16p,${inStep}`],
+  ...`-c:a aac -b:a 128k -ac ${channels === 1 ? 1 : 2} -ar 48000`.split(' '),
 ]
 
 /** ffmpeg's options for a file of the sound alone. It keeps gaps and a late start as time stamps, see {@link pieceSound}. */
-export const transcriberSound = ({ index }: AudioStream): string[] => [
-  ...['-map', `0:${index}`, '-af', turned],
+export const transcriberSound = ({ index }: AudibleStream, input: number): string[] => [
+  ...['-map', `${input}:${index}`, '-af', turned],
   ...'-map_metadata -1 -map_chapters -1 -c:a aac -b:a 32k -ac 1 -ar 16000 -f ipod'.split(' '),
 ]
 

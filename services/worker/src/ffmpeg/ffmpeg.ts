@@ -15,6 +15,8 @@ export interface FfmpegRun {
   container: Container
   /** Second at which to begin, by the time stamps of the input. */
   from?: number
+  /** How often the input is opened, see sound.ts; once by default. */
+  inputs?: number
   /** Options and file of each output, see plan.ts. */
   outputs: { options: string[]; file: ScratchFile }[]
   threads: Pick<ReturnType<typeof threadsFor>, 'decoder' | 'filter'>
@@ -75,13 +77,16 @@ function whyEnded(errorOutput: string, code: number | null, signal: string | nul
 /** Runs ffmpeg from its input to scratch files, within bounds. Throws FfmpegError. */
 export async function runFfmpeg(run: FfmpegRun): Promise<void> {
   if (run.signal.aborted) throw new FfmpegError('aborted')
-  const { input, threads } = run
+  const { input, inputs = 1, threads } = run
   const quiet = ['-nostdin', '-hide_banner', '-loglevel', 'error', '-y', '-progress', 'pipe:1']
   const seek = run.from === undefined ? [] : ['-seek_timestamp', '1', '-ss', `${run.from}`]
   const decoding = [...pictureLimit, '-threads', String(threads.decoder)]
+  // A track that begins long after the others is no jump of the clock.
+  const late = inputs > 1 ? ['-dts_delta_threshold', '100000'] : []
   const access = ['-protocol_whitelist', 'http,tcp', '-f', demuxer[run.container], '-i', input.path]
+  const opened = Array.from({ length: inputs }, () => [...seek, ...decoding, ...access]).flat()
   const outputs = run.outputs.flatMap(({ options, file }, index) => [...options, file.pathFor(3 + index)])
-  const args = [...quiet, '-filter_threads', String(threads.filter), ...seek, ...decoding, ...access, ...outputs]
+  const args = [...quiet, '-filter_threads', String(threads.filter), ...late, ...opened, ...outputs]
   const mostCpuSeconds = cpuSecondsForSize(run.size)
   const bounds = { memoryBytes: run.memoryBytes, cpuSeconds: mostCpuSeconds + marginSeconds, fileBytes: run.maxBytes }
   const { child, stdout, stderr } = startBounded(run.ffmpegPath, args, bounds, {

@@ -1,6 +1,6 @@
 import { once } from 'node:events'
 import type { Container } from '@playtherapy/schema'
-import { type Static, Type } from 'typebox'
+import { type Static, type TSchema, Type } from 'typebox'
 import { failedByInput, type Input, startBounded } from './bounded.ts'
 import { pictureLimit } from './limits.ts'
 
@@ -17,7 +17,6 @@ const Stream = Type.Object({
   index: Type.Integer(),
   codec_type: Type.Optional(Type.String()),
   codec_name: Type.Optional(Type.String()),
-  profile: Type.Optional(Type.String()),
   pix_fmt: Type.Optional(Type.String()),
   width: Type.Optional(Type.Integer()),
   height: Type.Optional(Type.Integer()),
@@ -26,14 +25,18 @@ const Stream = Type.Object({
   avg_frame_rate: Type.Optional(Type.String()),
   r_frame_rate: Type.Optional(Type.String()),
   channels: Type.Optional(Type.Integer()),
-  disposition: Type.Optional(Type.Object({ attached_pic: Type.Optional(Type.Integer()) })),
+  disposition: Type.Optional(
+    Type.Object({ attached_pic: Type.Optional(Type.Integer()), default: Type.Optional(Type.Integer()) }),
+  ),
   tags: Type.Optional(Type.Object({ rotate: Type.Optional(Type.String()) })),
   side_data_list: Type.Optional(Type.Array(Type.Object({ rotation: Type.Optional(Type.Number()) }))),
 })
 
 const Output = Type.Object({
   streams: Type.Optional(Type.Array(Stream)),
-  format: Type.Optional(Type.Object({ duration: Type.Optional(Type.String()) })),
+  format: Type.Optional(
+    Type.Object({ start_time: Type.Optional(Type.String()), duration: Type.Optional(Type.String()) }),
+  ),
 })
 
 export interface VideoStream {
@@ -53,16 +56,18 @@ export interface VideoStream {
 export interface AudioStream {
   index: number
   codec: string
-  profile: string
   channels: number
 }
 
 export interface Probe {
+  /** Second at which the clock of the file begins. */
+  from: number
   /** Undefined where the container does not state it. */
   seconds: number | undefined
   /** The first stream of pictures that is no cover image. */
   video: VideoStream | undefined
-  audio: AudioStream | undefined
+  /** The tracks of sound, those that are marked as the default first. */
+  sounds: AudioStream[]
 }
 
 /** Longest time of a probe, which may have to read the end of a file of many gigabytes. */
@@ -84,7 +89,11 @@ export interface ProbeSettings {
 }
 
 /** Returns ffprobe's output. Throws UnreadableError because of the input, another error because of the machine. */
-async function ask(args: string[], { ffprobePath, memoryBytes, signal }: ProbeSettings, input: Input): Promise<string> {
+export async function ask(
+  args: string[],
+  { ffprobePath, memoryBytes, signal }: ProbeSettings,
+  input: Input,
+): Promise<string> {
   const { child, stdout, stderr } = startBounded(ffprobePath, args, { memoryBytes, cpuSeconds, fileBytes: 0 }, input)
   const kill = () => child.kill('SIGKILL')
   const ending = AbortSignal.any([signal, AbortSignal.timeout(probeMs)])
@@ -105,32 +114,40 @@ async function ask(args: string[], { ffprobePath, memoryBytes, signal }: ProbeSe
   return Buffer.concat(chunks).toString()
 }
 
+/** The arguments that let ffprobe read an input and nothing else. */
+export const accessTo = (input: Input, container: Container): string[] => [
+  ...['-protocol_whitelist', input.env ? 'http,tcp' : 'file', '-f', demuxer[container], '-i', input.path],
+]
+
 /** Describes an input by ffprobe. Throws UnreadableError. */
 export async function probe(input: Input, container: Container, settings: ProbeSettings): Promise<Probe> {
-  const access = ['-protocol_whitelist', input.env ? 'http,tcp' : 'file', '-f', demuxer[container], '-i', input.path]
   const format = ['-v', 'error', '-of', 'json', '-show_format', '-show_streams']
-  const answer = await ask([...format, ...pictureLimit, '-threads', '1', ...access], settings, input)
-  // Loading it takes a third of a second, which would delay the start of the process.
-  const { Parse } = await import('typebox/value')
-  const { streams = [], format: file } = read(() => Parse(Output, JSON.parse(answer)))
+  const answer = await ask(
+    [...format, ...pictureLimit, '-threads', '1', ...accessTo(input, container)],
+    settings,
+    input,
+  )
+  const { streams = [], format: file } = await parseAnswer(Output, answer)
   const picture = streams.find((stream) => stream.codec_type === 'video' && stream.disposition?.attached_pic !== 1)
-  const sound = streams.find((stream) => stream.codec_type === 'audio' && (stream.channels ?? 0) > 0)
+  const sounds = streams.filter(({ codec_type }) => codec_type === 'audio')
+  const isDefault = ({ disposition }: Static<typeof Stream>) => disposition?.default === 1
   const seconds = Number(file?.duration)
   return {
+    from: Number(file?.start_time) || 0,
     seconds: seconds > 0 ? seconds : undefined,
     video: picture && toVideo(picture),
-    audio: sound && {
-      index: sound.index,
-      codec: sound.codec_name ?? 'unknown',
-      profile: sound.profile ?? '',
-      channels: sound.channels ?? 0,
-    },
+    sounds: [...sounds.filter(isDefault), ...sounds.filter((sound) => !isDefault(sound))].map(
+      ({ index, codec_name = 'unknown', channels = 0 }) => ({ index, codec: codec_name, channels }),
+    ),
   }
 }
 
-function read<T>(parse: () => T): T {
+/** Parses ffprobe's output. Throws UnreadableError if it is of another shape. */
+export async function parseAnswer<T extends TSchema>(shape: T, answer: string): Promise<Static<T>> {
+  // Loading it takes a third of a second, which would delay the start of the process.
+  const { Parse } = await import('typebox/value')
   try {
-    return parse()
+    return Parse(shape, JSON.parse(answer))
   } catch {
     throw new UnreadableError('ffprobe: output of another shape')
   }

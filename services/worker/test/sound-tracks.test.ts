@@ -1,0 +1,63 @@
+import { readFile, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { Container } from '@playtherapy/schema'
+import t, { type Test } from 'tap'
+import { folder, h264, make } from './encode-support.ts'
+import { film, marks, seenAndHeard } from './sync-support.ts'
+
+const original = await film()
+const twice = ['-i', original, '-i', original, '-map', '0:v', '-map', '0:a', '-map', '1:a']
+
+/** Exchanges the codec of the first sound track of an MP4 by one that ffmpeg does not know, as an iPhone writes it. */
+async function withApac(name: string, file: string): Promise<string> {
+  const bytes = await readFile(file)
+  bytes.write('apac', bytes.indexOf('mp4a'))
+  bytes.write('dapa', bytes.indexOf('esds'))
+  await writeFile(join(folder, name), bytes)
+  return join(folder, name)
+}
+
+async function expect(t: Test, file: string, container: Container, heard: number[]): Promise<void> {
+  const { flashes, rendition, script } = await seenAndHeard(t, file, container)
+  t.equal(flashes.length, marks.length, 'the picture is there')
+  for (const [where, beeps] of Object.entries({ rendition, script })) {
+    t.strictSame(beeps.map(Math.round), heard, where)
+  }
+}
+
+t.test('the first track that can be decoded is heard, and a recording without one is shown silently', async (t) => {
+  const two = await make('two.mp4', ...twice, '-c', 'copy')
+  await expect(t, await withApac('apac-first.mp4', two), 'mp4', marks)
+  await expect(t, await withApac('apac-alone.mp4', original), 'mp4', [])
+})
+
+t.test('a track that is declared and empty is passed over', async (t) => {
+  const first = ['-bsf:a:0', 'noise=drop=1']
+  await expect(t, await make('empty-first.mkv', ...twice, '-c', 'copy', ...first), 'matroska', marks)
+  await expect(t, await make('empty-alone.mkv', '-i', original, '-c', 'copy', ...first), 'matroska', [])
+  await expect(t, await make('empty-alone.mp4', '-i', original, '-c', 'copy', ...first), 'mp4', [])
+})
+
+t.test('a track whose bytes are no sound is passed over', async (t) => {
+  const noise = ['-bsf:a:0', 'noise=amount=1']
+  await expect(t, await make('noise-first.mkv', ...twice, '-c', 'copy', ...noise), 'matroska', marks)
+  await expect(t, await make('noise-alone.mkv', '-i', original, '-c', 'copy', ...noise), 'matroska', [])
+})
+
+t.test('of several tracks the one that is marked as the default is heard', async (t) => {
+  const quiet = ['-f', 'lavfi', '-i', 'anullsrc=duration=15']
+  const tracks = ['-i', original, ...quiet, '-map', '0:v', '-map', '1:a', '-map', '0:a', '-c:v', 'copy', '-c:a', 'aac']
+  const second = ['-disposition:a:0', '0', '-disposition:a:1', 'default']
+  await expect(t, await make('second.mkv', ...tracks, ...second), 'matroska', marks)
+})
+
+t.test('sound that begins minutes after a large picture is heard', async (t) => {
+  const noise = ['-f', 'lavfi', '-i', 'color=gray:size=320x240:rate=30:duration=1,noise=alls=60']
+  const second = await make('second.mp4', ...noise, ...h264, '-bf', '0', '-b:v', '3M')
+  const late = ['-stream_loop', '300', '-i', second, '-itsoffset', '285', '-i', original, '-map', '0:v', '-map', '1:a']
+  const file = await make('late.ts', ...late, '-c', 'copy')
+  const expected = marks.map((at) => at + 285)
+  const { rendition, script } = await seenAndHeard(t, file, 'mpegts')
+  t.strictSame(rendition.map(Math.round), expected)
+  t.strictSame(script.map(Math.round), expected)
+})
