@@ -108,8 +108,14 @@ export async function prepare(
     const copy = join(await mkdtemp(join(folder, 'result-')), 'result.mp4')
     await pipeline(await store.get(key ?? ''), createWriteStream(copy))
     const settings = { ffprobePath: 'ffprobe', memoryBytes: 768 * 1024 ** 2, signal: never }
-    const found = await probe({ path: copy }, 'mp4', settings)
-    return { ...found, audio: found.sounds[0], bytes: await readFile(copy) }
+    const probed = await probe({ path: copy }, 'mp4', settings)
+    return {
+      ...probed,
+      video: probed.pictures[0],
+      audio: probed.sounds[0],
+      bytes: await readFile(copy),
+      file: copy,
+    }
   }
   const result = () => made('encoded_')
   return {
@@ -124,6 +130,14 @@ export async function prepare(
     scratchDirectory,
     fail: createEncodeFailed(db),
   }
+}
+
+/** The rendition of a file that must be encoded. */
+export async function encoded(t: Test, file: string, container: Container) {
+  const job = await prepare(t, file, container)
+  await job.encode({ video_id: (await job.upload()).video_id }, { signal: never })
+  t.match(await job.state(), { encoding: 3 }, file)
+  return job.result()
 }
 
 /** A job that cannot succeed: its reason, and what it leaves. */

@@ -253,9 +253,9 @@ for (const [name, { file, container, width, height, seconds = 2, sound: hasSound
       pixelFormat: 'yuv420p',
       width,
       height,
-      rotation: 0,
+      upright: true,
       interlaced: false,
-      squarePixels: true,
+      pixelAspect: 1,
     })
     t.ok((video?.frameRate ?? 99) < 31, `${video?.frameRate} frames a second`)
     t.strictSame(audio?.codec, hasSound ? 'aac' : undefined)

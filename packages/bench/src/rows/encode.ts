@@ -18,10 +18,14 @@ const pollMs = 50
 const run = promisify(execFile)
 const ffmpeg = (...args: string[]) => run('ffmpeg', ['-nostdin', '-loglevel', 'error', '-y', ...args])
 
-/** The arguments with which our worker transcodes this clip, see services/worker/src/encode/. */
+const bt709 = 'setparams=range=tv:colorspace=bt709:color_primaries=bt709:color_trc=bt709'
+const filters = `${bt709},scale=1920:1080:out_color_matrix=bt709:out_range=tv,format=yuv420p,${bt709},setsar=1`
+
+/** The arguments with which our worker transcodes this clip, see services/worker/src/encode/picture.ts. */
 const transcode = [
   ...'-sn -dn -map_metadata -1 -map_chapters -1'.split(' '),
   ...'-c:v libx264 -preset veryfast -crf 23 -pix_fmt yuv420p'.split(' '),
+  ...`-vsync vfr -enc_time_base 1:90000 -vf ${filters}`.split(' '),
   ...'-c:a aac -b:a 128k -ar 48000 -max_muxing_queue_size 4096 -movflags +faststart -f mp4'.split(' '),
 ]
 

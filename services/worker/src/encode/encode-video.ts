@@ -1,3 +1,4 @@
+import { buffer } from 'node:stream/consumers'
 import { type JobContext, PermanentError } from '@playtherapy/jobs'
 import {
   audioPath,
@@ -7,12 +8,15 @@ import {
   type ObjectStore,
   renditionPath,
 } from '@playtherapy/object-store'
-import type { Container, Database } from '@playtherapy/schema'
+import type { Database } from '@playtherapy/schema'
 import { findAudible } from '../ffmpeg/audible.ts'
-import { FfmpegError, runFfmpeg } from '../ffmpeg/ffmpeg.ts'
+import { runFfmpeg } from '../ffmpeg/ffmpeg.ts'
 import { type Probe, probe, UnreadableError } from '../ffmpeg/probe.ts'
+import { isRiffCut } from '../ffmpeg/riff.ts'
 import { openScratchFile, type ScratchFile } from '../ffmpeg/scratch.ts'
 import { type OpenSource, openSource } from '../ffmpeg/source-server.ts'
+import { FfmpegError } from '../ffmpeg/supervised.ts'
+import { choosePicture, type Picture } from './choose-picture.ts'
 import { plan } from './plan.ts'
 import { type Claim, claimVideo, commit, fail, giveWay, type NewRendition, release, renew } from './repository.ts'
 
@@ -152,23 +156,27 @@ async function convert(
   try {
     const probing = { ffprobePath: settings.ffprobePath, memoryBytes, signal }
     const original = await probe(source.input, container, probing)
-    if ((expectedSeconds(original, container) ?? 0) > maxSeconds) throw new PermanentError(tooLong(maxSeconds))
+    const run = { ...settings, input: source.input, size, container, signal }
+    const picture = await choosePicture(original, run)
+    const read = async (start: number, end: number) => buffer(await store.get(key, { start, end, ifMatch: etag }))
+    const isCut = picture.scan.isCut || (container === 'avi' && (await isRiffCut(size, read)))
+    if (isCut) insistOnLength(picture.scan.endSeconds, picture.video.statedSeconds)
     const audible = await findAudible(source.input, container, original.sounds, probing)
-    const { options, audioOptions, threads, inputs } = plan(original, audible)
-    const sound = audioOptions ? [{ options: audioOptions, file: files.audio }] : []
-    await runFfmpeg({
-      ...settings,
-      maxBytes: settings.scratchMaxBytes,
-      input: source.input,
-      inputs,
-      size,
-      container,
-      threads,
-      signal,
-      onProgress,
-      outputs: [{ options, file: files.video }, ...sound],
-      seconds: original.seconds,
-    })
+    const make = async (mayCopy: boolean) => {
+      const { remux, audioOptions, options, ...how } = plan(picture, audible, mayCopy)
+      const sound = audioOptions ? [{ options: audioOptions, file: files.audio }] : []
+      const outputs = [{ options, file: files.video }, ...sound]
+      const { seconds } = picture.scan
+      await runFfmpeg({ ...run, ...how, maxBytes: settings.scratchMaxBytes, onProgress, outputs, seconds }).catch(
+        (error: unknown) => {
+          const isUnreadable = error instanceof FfmpegError && error.why === 'unreadable'
+          // What cannot be copied may still be shown, and then be encoded.
+          if (!remux || !isUnreadable || source.readError()) throw error
+          return make(false)
+        },
+      )
+    }
+    await make(true)
     if (source.readError()) throw source.readError()
     // If ffmpeg reported no error but its result cannot be read, the cause is our disk and not the original.
     const made = { path: files.video.pathFor(3), files: [files.video.handle] }
@@ -176,7 +184,7 @@ async function convert(
       throw new FfmpegError('disk full')
     })
     if ((result.seconds ?? 0) > maxSeconds) throw new PermanentError(tooLong(maxSeconds))
-    return check(original, result, claim)
+    return check(picture, result)
   } catch (error) {
     throw judged(error, source, settings, signal)
   } finally {
@@ -205,22 +213,20 @@ function judged(error: unknown, source: OpenSource, { maxSeconds }: EncodeSettin
   return refusal ? new PermanentError(refusal) : error
 }
 
-/**
- * The length that a container states, in seconds; not that of a transport stream, whose clock starts at any value and
- * restarts at 0 after 26.5 hours (33 bits at 90 kHz), also during a recording.
- */
-const expectedSeconds = ({ seconds }: Probe, container: Container) => (container === 'mpegts' ? undefined : seconds)
+/** Refuses a recording of which clearly less was read than it has. Throws PermanentError. */
+function insistOnLength(seconds: number, expected = 0): void {
+  if (seconds >= expected * 0.97 - 2) return
+  const minutes = (value: number) => `${Math.floor(value / 60)}:${String(Math.floor(value % 60)).padStart(2, '0')}`
+  throw new PermanentError(
+    `The recording ends early: only ${minutes(seconds)} of ${minutes(expected)} could be read. Please upload it again.`,
+  )
+}
 
-/** Checks that the result is playable and, where the original's length is certain, as long. Throws PermanentError. */
-function check(original: Probe, { video, sounds, seconds }: Probe, { container }: Claim) {
+/** Checks that the result is playable and shows all pictures. Throws PermanentError. */
+function check({ scan }: Picture, { pictures, sounds, seconds }: Probe) {
+  const [video] = pictures
   const isPlayable = video?.codec === 'h264' && sounds.every(({ codec }) => codec === 'aac')
   if (!isPlayable || seconds === undefined) throw new PermanentError(unreadable)
-  const expected = expectedSeconds(original, container)
-  if (expected !== undefined && seconds < expected * 0.97 - 2) {
-    const minutes = (value: number) => `${Math.floor(value / 60)}:${String(Math.floor(value % 60)).padStart(2, '0')}`
-    throw new PermanentError(
-      `The recording ends early: only ${minutes(seconds)} of ${minutes(expected)} could be read. Please upload it again.`,
-    )
-  }
+  insistOnLength(video.statedSeconds ?? 0, scan.seconds)
   return { seconds, width: video.width, height: video.height, hasAudio: sounds.length > 0 }
 }

@@ -1,14 +1,8 @@
-import { PermanentError } from '@playtherapy/jobs'
 import type { AudibleStream } from '../ffmpeg/audible.ts'
-import { largestPicture, threadsFor } from '../ffmpeg/limits.ts'
-import type { Probe, VideoStream } from '../ffmpeg/probe.ts'
+import { threadsFor } from '../ffmpeg/limits.ts'
+import type { Picture } from './choose-picture.ts'
+import { copied, encoded, isPlayable } from './picture.ts'
 import { needsOwnInput, renditionSound, transcriberSound } from './sound.ts'
-
-/** Most frames a second that count as 30: cameras state 30.02, and a rounded time base a little more. */
-const mostFps = 31
-
-/** The sides of 1080p in pixels; the picture must fit in landscape or in portrait. */
-const [longSide, shortSide] = [1920, 1080]
 
 export interface Plan {
   /** Whether the picture is copied and not encoded. */
@@ -23,59 +17,22 @@ export interface Plan {
   audioOptions: string[] | undefined
 }
 
-const fits = ({ width, height }: VideoStream) =>
-  Math.max(width, height) <= longSide && Math.min(width, height) <= shortSide
-
-/** Whether every browser plays the picture as it is: H.264, upright, within 1080p and 30 frames a second. */
-const playableVideo = (video: VideoStream) =>
-  video.codec === 'h264' &&
-  ['yuv420p', 'yuvj420p'].includes(video.pixelFormat) &&
-  video.rotation === 0 &&
-  video.squarePixels &&
-  !video.interlaced &&
-  video.frameRate <= mostFps &&
-  video.width % 2 === 0 &&
-  video.height % 2 === 0 &&
-  fits(video)
-
-/** Makes pixels square, then shrinks the picture into 1080p, with even sides for 4:2:0. ffmpeg has rotated it before. */
-const scale = [
-  "scale=w='trunc(iw*sar/2)*2':h='trunc(ih/2)*2'",
-  'setsar=1',
-  `scale=w='if(gte(iw,ih),min(iw,${longSide}),min(iw,${shortSide}))':h='if(gte(iw,ih),min(ih,${shortSide}),min(ih,${longSide}))':force_original_aspect_ratio=decrease`,
-  "scale=w='trunc(iw/2)*2':h='trunc(ih/2)*2'",
-]
-
 /**
- * Plans ffmpeg's work: it copies a picture that browsers play, transcodes others to H.264 yuv420p within 1080p and 30
- * frames a second, and encodes the sound as AAC. Metadata is removed, because a phone's contains the place of the
- * recording. Throws PermanentError when there is no picture, or one that is too large to decode.
+ * Plans ffmpeg's work: it copies a picture that browsers play, unless `mayCopy` is false, transcodes others to H.264, and
+ * encodes the sound as AAC. Metadata is removed, because a phone's contains the place of the recording.
  */
-export function plan({ video, from }: Probe, sound: AudibleStream | undefined): Plan {
-  if (!video) throw new PermanentError('The file has no picture, only sound or nothing at all.')
-  const { width, height } = video
-  if (width === 0 || width * height > largestPicture.pixels) {
-    const most = `${largestPicture.width} × ${largestPicture.height}`
-    throw new PermanentError(`The picture cannot be read, or is larger than ${most} pixels.`)
-  }
-  const threads = threadsFor(video)
-  const remux = playableVideo(video)
-  const filters = [...(video.interlaced ? ['yadif'] : []), ...scale, ...(video.frameRate > mostFps ? ['fps=30'] : [])]
-  const picture = remux
-    ? ['-c:v', 'copy']
-    : [
-        ...['-c:v', 'libx264', '-preset', 'veryfast', '-crf', '23', '-pix_fmt', 'yuv420p'],
-        ...['-threads:v', String(threads.encoder), '-vf', filters.join(',')],
-      ]
+export function plan({ video, scan, from }: Picture, sound: AudibleStream | undefined, mayCopy: boolean): Plan {
+  const remux = mayCopy && isPlayable(video, scan)
+  const largest = scan.formats.toSorted((one, other) => other.width * other.height - one.width * one.height)[0]
   const soundInput = sound && needsOwnInput(from, sound) ? 1 : 0
   return {
     remux,
     inputs: soundInput + 1,
-    threads,
+    threads: threadsFor(largest ?? video),
     options: [
       ...['-map', `0:${video.index}`],
       ...['-sn', '-dn', '-map_metadata', '-1', '-map_chapters', '-1'],
-      ...picture,
+      ...(remux ? copied(scan) : encoded(video, scan)),
       ...(sound ? renditionSound(sound, soundInput) : []),
       ...['-max_muxing_queue_size', '4096', '-movflags', '+faststart', '-f', 'mp4'],
     ],

@@ -3,6 +3,7 @@ import type { Container } from '@playtherapy/schema'
 import { type Static, type TSchema, Type } from 'typebox'
 import { failedByInput, type Input, startBounded } from './bounded.ts'
 import { pictureLimit } from './limits.ts'
+import { type PictureFormat, toPictureFormat } from './picture-format.ts'
 
 /** ffmpeg's demuxer for each container. It is forced, so that a disguised playlist opens no other file. */
 export const demuxer = {
@@ -17,20 +18,30 @@ const Stream = Type.Object({
   index: Type.Integer(),
   codec_type: Type.Optional(Type.String()),
   codec_name: Type.Optional(Type.String()),
+  profile: Type.Optional(Type.String()),
+  level: Type.Optional(Type.Integer()),
   pix_fmt: Type.Optional(Type.String()),
   width: Type.Optional(Type.Integer()),
   height: Type.Optional(Type.Integer()),
   sample_aspect_ratio: Type.Optional(Type.String()),
   field_order: Type.Optional(Type.String()),
+  color_range: Type.Optional(Type.String()),
+  color_space: Type.Optional(Type.String()),
+  color_primaries: Type.Optional(Type.String()),
+  color_transfer: Type.Optional(Type.String()),
   avg_frame_rate: Type.Optional(Type.String()),
-  r_frame_rate: Type.Optional(Type.String()),
+  start_time: Type.Optional(Type.String()),
+  duration: Type.Optional(Type.String()),
+  nb_frames: Type.Optional(Type.String()),
   channels: Type.Optional(Type.Integer()),
-  disposition: Type.Optional(
-    Type.Object({ attached_pic: Type.Optional(Type.Integer()), default: Type.Optional(Type.Integer()) }),
+  disposition: Type.Optional(Type.Record(Type.String(), Type.Integer())),
+  tags: Type.Optional(Type.Object({ DURATION: Type.Optional(Type.String()) })),
+  side_data_list: Type.Optional(
+    Type.Array(Type.Object({ rotation: Type.Optional(Type.Number()), displaymatrix: Type.Optional(Type.String()) })),
   ),
-  tags: Type.Optional(Type.Object({ rotate: Type.Optional(Type.String()) })),
-  side_data_list: Type.Optional(Type.Array(Type.Object({ rotation: Type.Optional(Type.Number()) }))),
 })
+
+type Stream = Static<typeof Stream>
 
 const Output = Type.Object({
   streams: Type.Optional(Type.Array(Stream)),
@@ -39,18 +50,20 @@ const Output = Type.Object({
   ),
 })
 
-export interface VideoStream {
+export interface VideoStream extends PictureFormat {
   index: number
   codec: string
-  pixelFormat: string
-  width: number
-  height: number
-  /** Degrees by which a player must turn the picture; 0 for an upright one. */
-  rotation: number
-  squarePixels: boolean
+  profile: string
+  level: number
+  /** Whether a player must turn the picture by 90 or 270 degrees. */
+  sideways: boolean
+  /** Whether a player must neither turn nor flip the picture. */
+  upright: boolean
   interlaced: boolean
-  /** Frames a second: the average or the stated rate, whichever is higher. */
+  /** Frames a second, on the average that the container states; 0 where it states none. */
   frameRate: number
+  /** Length by the tables of the track, or else by the header of the file; undefined where none is stated. */
+  statedSeconds: number | undefined
 }
 
 export interface AudioStream {
@@ -64,8 +77,8 @@ export interface Probe {
   from: number
   /** Undefined where the container does not state it. */
   seconds: number | undefined
-  /** The first stream of pictures that is no cover image. */
-  video: VideoStream | undefined
+  /** The streams of pictures that are no cover images, the best one first. */
+  pictures: VideoStream[]
   /** The tracks of sound, those that are marked as the default first. */
   sounds: AudioStream[]
 }
@@ -128,14 +141,13 @@ export async function probe(input: Input, container: Container, settings: ProbeS
     input,
   )
   const { streams = [], format: file } = await parseAnswer(Output, answer)
-  const picture = streams.find((stream) => stream.codec_type === 'video' && stream.disposition?.attached_pic !== 1)
   const sounds = streams.filter(({ codec_type }) => codec_type === 'audio')
-  const isDefault = ({ disposition }: Static<typeof Stream>) => disposition?.default === 1
+  const isDefault = ({ disposition }: Stream) => disposition?.default === 1
   const seconds = Number(file?.duration)
   return {
     from: Number(file?.start_time) || 0,
     seconds: seconds > 0 ? seconds : undefined,
-    video: picture && toVideo(picture),
+    pictures: rankPictures(streams).map((stream) => toVideo(stream, Number(file?.duration))),
     sounds: [...sounds.filter(isDefault), ...sounds.filter((sound) => !isDefault(sound))].map(
       ({ index, codec_name = 'unknown', channels = 0 }) => ({ index, codec: codec_name, channels }),
     ),
@@ -153,20 +165,61 @@ export async function parseAnswer<T extends TSchema>(shape: T, answer: string): 
   }
 }
 
-function toVideo(stream: Static<typeof Stream>): VideoStream {
-  const matrix = stream.side_data_list?.find((data) => data.rotation !== undefined)?.rotation
-  const aspect = stream.sample_aspect_ratio
+const isCover = ({ disposition = {} }: Stream) => disposition.attached_pic === 1 || disposition.timed_thumbnails === 1
+
+/** A preview is tiny, or has less than a quarter of the sides of the largest picture. */
+const isPreview = ({ width = 0, height = 0 }: Stream, largestPixels: number) =>
+  Math.min(width, height) < 100 || width * height * 16 < largestPixels
+
+/**
+ * The streams of pictures but for cover images: a recording before a preview, then the one that is marked as the default,
+ * then the largest one. A container often marks its first stream as the default, also where that is a preview.
+ */
+function rankPictures(streams: Stream[]): Stream[] {
+  const pixels = ({ width = 0, height = 0 }: Stream) => width * height
+  const pictures = streams.filter((stream) => stream.codec_type === 'video' && !isCover(stream))
+  const largest = Math.max(0, ...pictures.map(pixels))
+  const rank = (stream: Stream) => [
+    isPreview(stream, largest) ? 1 : 0,
+    stream.disposition?.default === 1 ? 0 : 1,
+    -pixels(stream),
+  ]
+  return pictures.sort((one, other) => {
+    const [ranks, others] = [rank(one), rank(other)]
+    return ranks.map((value, place) => value - (others[place] ?? 0)).find((difference) => difference !== 0) ?? 0
+  })
+}
+
+/** The numbers of a display matrix, of which ffprobe prints three in a row after the number of the row. */
+const numbersOf = (matrix = '') => (matrix.replace(/^[\da-f]+:/gm, '').match(/-?\d+/g) ?? []).map(Number)
+
+function toVideo(stream: Stream, fileSeconds: number): VideoStream {
+  const shown = stream.side_data_list?.find((data) => data.displaymatrix !== undefined)
+  const [a = 1, b = 0, , c = 0, d = 1] = numbersOf(shown?.displaymatrix)
   return {
+    ...toPictureFormat(stream),
     index: stream.index,
     codec: stream.codec_name ?? 'unknown',
-    pixelFormat: stream.pix_fmt ?? 'unknown',
-    width: stream.width ?? 0,
-    height: stream.height ?? 0,
-    rotation: (((matrix ?? -Number(stream.tags?.rotate ?? 0)) % 360) + 360) % 360,
-    squarePixels: !aspect || aspect === '1:1' || aspect === '0:1',
+    profile: stream.profile ?? '',
+    level: stream.level ?? 0,
+    sideways: Math.round(Math.abs(shown?.rotation ?? 0)) % 180 === 90,
+    upright: a > 0 && b === 0 && c === 0 && d > 0,
     interlaced: !['progressive', 'unknown', undefined].includes(stream.field_order),
-    frameRate: Math.max(rate(stream.avg_frame_rate), rate(stream.r_frame_rate)),
+    frameRate: rate(stream.avg_frame_rate),
+    statedSeconds: statedSeconds(stream, fileSeconds),
   }
+}
+
+/**
+ * The number of frames of an AVI is that of its header; its duration is guessed where the file is cut. Matroska states its
+ * lengths on the clock of the recording, which need not begin at 0.
+ */
+function statedSeconds({ nb_frames, avg_frame_rate, duration, start_time, tags }: Stream, fileSeconds: number) {
+  const frames = Number(nb_frames) / rate(avg_frame_rate)
+  const ofTrack = Math.max(Number.isFinite(frames) ? frames : 0, Number(duration) || 0)
+  const [hours = 0, minutes = 0, seconds = 0] = tags?.DURATION?.split(':').map(Number) ?? []
+  const end = hours * 3600 + minutes * 60 + seconds || fileSeconds || 0
+  return ofTrack || Math.max(0, end - Math.max(0, Number(start_time) || 0)) || undefined
 }
 
 /** A fraction such as `30000/1001` as a number; 0 where it is unknown. */

@@ -1,0 +1,33 @@
+import { PermanentError } from '@playtherapy/jobs'
+import { largestPicture } from '../ffmpeg/limits.ts'
+import type { Probe, VideoStream } from '../ffmpeg/probe.ts'
+import { type Scan, type ScanRun, scan } from '../ffmpeg/scan.ts'
+
+export interface Picture {
+  video: VideoStream
+  scan: Scan
+  /** Second at which the clock of the file begins. */
+  from: number
+}
+
+/** A file with more tracks of pictures than this is no recording of a camera, and each scan reads the whole file. */
+const mostScans = 3
+
+/**
+ * Chooses the first track of pictures of which ffmpeg can show something. Throws PermanentError when there is no picture,
+ * or only one that is too large to decode, and FfmpegError.
+ */
+export async function choosePicture({ pictures, from }: Probe, run: ScanRun): Promise<Picture> {
+  if (pictures.length === 0) throw new PermanentError('The file has no picture, only sound or nothing at all.')
+  const sized = pictures.filter(({ width, height }) => width > 0 && width * height <= largestPicture.pixels)
+  const scanned: Picture[] = []
+  for (const video of sized.slice(0, mostScans)) {
+    const picture = { video, from, scan: await scan(run, video) }
+    if (picture.scan.isDecodable) return picture
+    scanned.push(picture)
+  }
+  const [first] = scanned
+  if (first) return first
+  const most = `${largestPicture.width} × ${largestPicture.height}`
+  throw new PermanentError(`The picture cannot be read, or is larger than ${most} pixels.`)
+}
