@@ -77,12 +77,12 @@ export async function prepare(
     },
   })
   let next = 0
-  const upload = async () => {
+  const upload = async (original = file, format = container) => {
     const path = `LOCAL/1/${sessionId}/${++next}.mp4`
-    const stored = await store.put(`video/${path}`, createReadStream(file), { contentType: 'video/mp4' })
+    const stored = await store.put(`video/${path}`, createReadStream(original), { contentType: 'video/mp4' })
     const [video] = await db
       .insert(videos)
-      .values({ sessionId, state: 'stored', path, container, storedAt: new Date(), ...stored })
+      .values({ sessionId, state: 'stored', path, container: format, storedAt: new Date(), ...stored })
       .returning()
     const video_id = video?.id ?? 0
     await db.update(sessions).set({ videoId: video_id, encodingStateId: 1 }).where(eq(sessions.id, sessionId))
@@ -117,7 +117,7 @@ export async function prepare(
       file: copy,
     }
   }
-  const result = () => made('encoded_')
+  const result = () => made(`encoded_${next}-`)
   return {
     sound: () => made('audio_'),
     db,
@@ -132,11 +132,14 @@ export async function prepare(
   }
 }
 
-/** The rendition of a file that must be encoded. */
-export async function encoded(t: Test, file: string, container: Container) {
-  const job = await prepare(t, file, container)
-  await job.encode({ video_id: (await job.upload()).video_id }, { signal: never })
-  t.match(await job.state(), { encoding: 3 }, file)
+let shared: ReturnType<typeof prepare> | undefined
+
+/** The rendition of a file that must be encoded; all of a test file are made in one session. */
+export async function encoded(test: Test, file: string, container: Container) {
+  shared ??= prepare(t, file, container)
+  const job = await shared
+  await job.encode({ video_id: (await job.upload(file, container)).video_id }, { signal: never })
+  test.match(await job.state(), { encoding: 3 }, file)
   return job.result()
 }
 
