@@ -4,6 +4,7 @@ import { type Static, type TSchema, Type } from 'typebox'
 import { failedByInput, type Input, startBounded } from './bounded.ts'
 import { pictureLimit } from './limits.ts'
 import { type PictureFormat, toPictureFormat } from './picture-format.ts'
+import { rankPictures } from './rank-pictures.ts'
 
 /** ffmpeg's demuxer for each container. It is forced, so that a disguised playlist opens no other file. */
 export const demuxer = {
@@ -163,31 +164,6 @@ export async function parseAnswer<T extends TSchema>(shape: T, answer: string): 
   } catch {
     throw new UnreadableError('ffprobe: output of another shape')
   }
-}
-
-const isCover = ({ disposition = {} }: Stream) => disposition.attached_pic === 1 || disposition.timed_thumbnails === 1
-
-/** A preview is tiny, or has less than a quarter of the sides of the largest picture. */
-const isPreview = ({ width = 0, height = 0 }: Stream, largestPixels: number) =>
-  Math.min(width, height) < 100 || width * height * 16 < largestPixels
-
-/**
- * The streams of pictures but for cover images: a recording before a preview, then the one that is marked as the default,
- * then the largest one. A container often marks its first stream as the default, also where that is a preview.
- */
-function rankPictures(streams: Stream[]): Stream[] {
-  const pixels = ({ width = 0, height = 0 }: Stream) => width * height
-  const pictures = streams.filter((stream) => stream.codec_type === 'video' && !isCover(stream))
-  const largest = Math.max(0, ...pictures.map(pixels))
-  const rank = (stream: Stream) => [
-    isPreview(stream, largest) ? 1 : 0,
-    stream.disposition?.default === 1 ? 0 : 1,
-    -pixels(stream),
-  ]
-  return pictures.sort((one, other) => {
-    const [ranks, others] = [rank(one), rank(other)]
-    return ranks.map((value, place) => value - (others[place] ?? 0)).find((difference) => difference !== 0) ?? 0
-  })
 }
 
 /** The numbers of a display matrix, of which ffprobe prints three in a row after the number of the row. */
