@@ -1,3 +1,4 @@
+export { requestHeaders, responseHeaders } from './client-headers.ts'
 export { createFileStore, type FileStore } from './file.ts'
 export { fileRoutes } from './file-routes.ts'
 export * from './keys.ts'

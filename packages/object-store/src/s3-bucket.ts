@@ -13,6 +13,7 @@ import {
 } from '@aws-sdk/client-s3'
 import { Type } from 'typebox'
 import { Value } from 'typebox/value'
+import { requestHeaders, responseHeaders } from './client-headers.ts'
 import { uploadKey } from './keys.ts'
 import { openClient, type S3Settings, statusOf } from './s3-client.ts'
 
@@ -34,9 +35,9 @@ export async function prepareBucket(
     })
     const cors = {
       AllowedOrigins: corsOrigins,
-      AllowedMethods: ['PUT', 'GET'],
-      AllowedHeaders: ['Authorization', 'Content-Type'],
-      ExposeHeaders: ['ETag'],
+      AllowedMethods: ['PUT', 'GET', 'HEAD'],
+      AllowedHeaders: requestHeaders,
+      ExposeHeaders: responseHeaders,
       MaxAgeSeconds: 600,
     }
     await s3

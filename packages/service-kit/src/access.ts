@@ -35,7 +35,7 @@ function int4(text: unknown): number | undefined {
   return value >= -2_147_483_648 && value <= 2_147_483_647 ? value : undefined
 }
 
-const noId = (name: string) => fault(['path', name], 'must be an integer', 'int4')
+const noId = (name: string) => fault(['path', name], 'must be an integer', 'integer')
 
 /** Finds case and session of the path among those of the therapist, or among all. */
 function guard(db: Database, whose: 'own' | 'all') {

@@ -40,11 +40,32 @@ const largestUserId = 2_147_483_647
 /** How long a token may still be valid, in seconds: a year, and one day for clocks and leap days. */
 const longestSeconds = 366 * 86_400
 
+/** How far the clock of the sign-in service may be off ours. */
+const clockToleranceMs = 10_000
+
+/** Why the library refused a token, by its code; all other codes are kinds of malformed tokens. */
+const reasons: Record<string, string> = {
+  FAST_JWT_EXPIRED: 'the token has expired',
+  FAST_JWT_INACTIVE: 'the token is not valid yet',
+  FAST_JWT_INVALID_SIGNATURE: 'the signature does not match',
+  FAST_JWT_MISSING_SIGNATURE: 'the token is not signed',
+  FAST_JWT_INVALID_ALGORITHM: 'the token is signed by an algorithm that is not accepted',
+}
+
+/** Says why a token was refused, and repeats nothing of it. */
+function reasonFor(error: unknown): string | undefined {
+  const { code = '', message = '' } = error instanceof Error && 'code' in error ? error : {}
+  if (code === 'FST_JWT_NO_AUTHORIZATION_IN_HEADER') return undefined
+  const claim = /^The (exp|nbf|iat|aud|iss) claim (is required)?/.exec(message)
+  if (claim) return `the claim ${claim[1]} is ${claim[2] ? 'missing' : 'not the expected one'}`
+  return reasons[String(code)] ?? 'the token is malformed'
+}
+
 /**
  * Prepares the verification of tokens. The algorithms are fixed: a verifier that trusts the header of a token accepts
  * `none`, or takes a public key for a shared secret (RFC 8725, section 3.1). `exp` is required, and `aud` and `iss` if they
- * are configured. `iat` is not checked (RFC 7519, section 4.1.6), because the clock of the sign-in service may be ahead
- * of ours.
+ * are configured. `exp` and `nbf` may be 10 s off, and `iat` is not checked (RFC 7519, section 4.1.6), because clocks
+ * differ.
  */
 export async function installAuth(
   host: FastifyInstance,
@@ -57,6 +78,7 @@ export async function installAuth(
     secret: jwtPublicKey ? { public: jwtPublicKey } : secret,
     verify: {
       algorithms,
+      clockTolerance: clockToleranceMs,
       requiredClaims: ['exp', ...(jwtAudience ? ['aud'] : []), ...(jwtIssuer ? ['iss'] : [])],
       ...(jwtAudience && { allowedAud: jwtAudience }),
       ...(jwtIssuer && { allowedIss: jwtIssuer }),
@@ -72,12 +94,12 @@ function verify(request: FastifyRequest): Claims {
   try {
     // The same as request.jwtVerify() when the key is known from the start, in half the time.
     claims = jwt.verify(jwt.lookupToken(request))
-  } catch {
-    throw errors.invalidToken()
+  } catch (error) {
+    throw errors.invalidToken(reasonFor(error))
   }
   // A token cannot be revoked, so one without an end would open a therapist's cases for ever.
   const { exp = Number.POSITIVE_INFINITY } = claims
-  if (exp > Date.now() / 1000 + longestSeconds) throw errors.invalidToken()
+  if (exp > Date.now() / 1000 + longestSeconds) throw errors.invalidToken('exp is more than a year ahead')
   return claims
 }
 
@@ -88,8 +110,9 @@ function verify(request: FastifyRequest): Claims {
  */
 export async function requireTherapist(request: FastifyRequest, reply: FastifyReply): Promise<void> {
   const { user_id } = verify(request)
+  if (user_id === undefined) throw errors.invalidToken('the claim user_id is missing')
   if (typeof user_id !== 'number' || !Number.isInteger(user_id) || user_id < 1 || user_id > largestUserId) {
-    throw errors.invalidToken()
+    throw errors.invalidToken('the claim user_id is not a positive integer')
   }
   request.userId = user_id
   request.server.admit(request, reply)
@@ -103,6 +126,8 @@ export async function requireTherapist(request: FastifyRequest, reply: FastifyRe
 export async function requireReportWriter(request: FastifyRequest, reply: FastifyReply): Promise<void> {
   const { user_id, scope } = verify(request)
   const scopes = Array.isArray(scope) ? scope : typeof scope === 'string' ? scope.split(' ') : []
-  if (user_id !== undefined || !scopes.includes('reports:write')) throw errors.invalidToken()
+  if (user_id !== undefined || !scopes.includes('reports:write')) {
+    throw errors.invalidToken('only a token with the scope reports:write and without user_id opens this')
+  }
   request.server.admit(request, reply)
 }

@@ -62,9 +62,12 @@ function toApiError(error: unknown, bodyLimit: number): ApiError {
   if (error.code === 'FST_ERR_CTP_BODY_TOO_LARGE') return errors.tooLarge(bodyLimit)
   if (error.code === 'FST_ERR_BAD_URL') return fault(['path'], 'is not a valid URL')
   if (error.statusCode === 503) return errors.unavailable()
-  // Bodies that cannot be read: broken JSON, another content type, a wrong content-length.
-  if (error.statusCode && error.statusCode >= 400 && error.statusCode < 500)
-    return fault(['body'], error.message, error.code)
+  // Bodies that cannot be read. The words of the framework would tell clients nothing.
+  if (error.statusCode && error.statusCode >= 400 && error.statusCode < 500) {
+    return error.code === 'FST_ERR_CTP_INVALID_MEDIA_TYPE'
+      ? fault(['body'], 'has a content type that is not taken here', 'content_type')
+      : fault(['body'], 'is not readable: its length or its type is not the one that the headers say')
+  }
   return errors.unexpected()
 }
 
@@ -92,7 +95,12 @@ export function answer(reply: FastifyReply, request: FastifyRequest, error: ApiE
   if (error.retryAfter !== undefined) reply.header('retry-after', error.retryAfter)
   return reply
     .code(error.status)
-    .headers({ ...protectiveHeaders, 'content-type': 'application/json; charset=utf-8', 'cache-control': 'no-store' })
+    .headers({
+      ...protectiveHeaders,
+      ...error.headers,
+      'content-type': 'application/json; charset=utf-8',
+      'cache-control': 'no-store',
+    })
     .serializer((text: string) => text)
     .send(errorText(error, request.id))
 }

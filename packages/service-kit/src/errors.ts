@@ -13,6 +13,8 @@ interface ErrorExtras {
   retryAfter?: number
   /** The number of the current version, 0 if there is none, for `errors.staleScript`. */
   currentVersion?: number
+  /** Further headers of the response. */
+  headers?: Record<string, string>
 }
 
 /** A response that is not a success: the status, the code of the contract, and a text that the therapist may read. */
@@ -23,6 +25,7 @@ export class ApiError extends Error {
   readonly detail: Fault[] | undefined
   readonly retryAfter: number | undefined
   readonly currentVersion: number | undefined
+  readonly headers: Record<string, string>
 
   constructor(status: number, code: number, message: string, extras: ErrorExtras = {}) {
     super(message)
@@ -31,6 +34,7 @@ export class ApiError extends Error {
     this.detail = extras.detail
     this.retryAfter = extras.retryAfter
     this.currentVersion = extras.currentVersion
+    this.headers = extras.headers ?? {}
   }
 }
 
@@ -48,7 +52,12 @@ export const mostFaults = 100
 
 /** The table of all errors, with the codes of "Errors" in services/contract.md. A new error is added here and there. */
 export const errors = {
-  invalidToken: () => new ApiError(401, 0, 'access token is invalid'),
+  /** `reason` says why, in words without quotes; it is left out for a request without a token (RFC 6750, section 3.1). */
+  invalidToken: (reason?: string) => {
+    const why = reason ? `, error="invalid_token", error_description="${reason}"` : ''
+    const headers = { 'www-authenticate': `Bearer realm="playtherapy"${why}` }
+    return new ApiError(401, 0, 'access token is invalid', { headers })
+  },
   caseNotFound: (id: number) => new ApiError(400, 2, `Case ${id} not found`),
   sessionNotFound: (id: number) => new ApiError(400, 3, `Session ${id} not found`),
   invalidRange: (from: number | bigint, to: number | bigint) => new ApiError(400, 4, `Invalid range ${from} to ${to}`),
@@ -77,6 +86,8 @@ export const errors = {
       },
     ),
   unconditional: () => new ApiError(428, 12, 'If-Match must name the version that is to be changed'),
+  methodNotAllowed: (allow: string[]) =>
+    new ApiError(405, 405, 'This address does not take that method', { headers: { allow: allow.join(', ') } }),
   routeNotFound: () => new ApiError(404, 404, 'There is no such route'),
   unexpected: () => new ApiError(500, 500, 'Something went wrong on our side'),
   /** `message` of the cause says what is wrong with the upload at `loc`. */

@@ -5,6 +5,7 @@ import { ApiError } from './errors.ts'
 import { installHeaders } from './headers.ts'
 import { quietLog } from './log.ts'
 import { reasonOf } from './loggable.ts'
+import { installMethods } from './methods.ts'
 import { installMetrics, type MetricSource } from './metrics.ts'
 import { build } from './version.ts'
 
@@ -105,7 +106,9 @@ export function createHealthHost(
   const host = Fastify({ loggerInstance: log, logController: quietLog })
   installHeaders(host)
   installErrorHandler(host)
+  const refuseOtherMethods = installMethods(host)
   installHealth(host, checks, { within })
   installMetrics(host, sources)
+  host.after(refuseOtherMethods)
   return host
 }

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto'
 import cors from '@fastify/cors'
 import swagger from '@fastify/swagger'
 import swaggerUi from '@fastify/swagger-ui'
+import { requestHeaders, responseHeaders } from '@playtherapy/object-store'
 import Fastify, { type FastifyInstance, type FastifyPluginAsync } from 'fastify'
 import { installAccess } from './access.ts'
 import { installAdmission } from './admission.ts'
@@ -15,6 +16,7 @@ import { installJsonBody } from './json-body.ts'
 import { installLimits } from './limits.ts'
 import { installLingering } from './lingering.ts'
 import { createLogger, installRequestLog, type LogLevel, quietLog } from './log.ts'
+import { installMethods } from './methods.ts'
 import { installMetrics } from './metrics.ts'
 import { createShares } from './shares.ts'
 import { refuseUnreadable } from './unreadable.ts'
@@ -22,8 +24,20 @@ import { installValidation } from './validation.ts'
 import { build } from './version.ts'
 
 /** Response headers that scripts of another origin may read in a browser. */
-const exposedHeaders = `Content-Disposition, Content-Length, Content-Range, ETag, Link, Retry-After, X-Request-Id,
-  Report-Script-Version, Report-Stale, Report-Version, Script-Version`.split(/,\s+/)
+const exposedHeaders = [
+  ...responseHeaders,
+  'Allow',
+  'Content-Disposition',
+  'Last-Modified',
+  'Link',
+  'Location',
+  'Report-Script-Version',
+  'Report-Stale',
+  'Report-Version',
+  'Script-Version',
+  'WWW-Authenticate',
+  'X-Request-Id',
+]
 
 /** The logo of the API page. The library's own is a file beside its code, which a bundle does not find. */
 const logo = {
@@ -96,13 +110,14 @@ export async function createHost(options: HostOptions): Promise<FastifyInstance>
   installErrorHandler(host)
   installRequestLog(host)
   installHeaders(host)
+  const refuseOtherMethods = installMethods(host)
   installLingering(host)
   installValidation(host)
   installJsonBody(host)
   await host.register(cors, {
     origin: options.corsOrigins,
     methods: ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'],
-    allowedHeaders: ['Authorization', 'Content-Type', 'Idempotency-Key', 'If-Match', 'If-None-Match'],
+    allowedHeaders: requestHeaders,
     exposedHeaders,
     maxAge: 600,
     // An OPTIONS request that is not a preflight gets the same response, not one outside the table of errors.
@@ -147,5 +162,6 @@ export async function createHost(options: HostOptions): Promise<FastifyInstance>
     installHolding(scope, bytes, options.bodyMs)
     await scope.register(options.apps)
   })
+  refuseOtherMethods()
   return host
 }

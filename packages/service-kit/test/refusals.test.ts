@@ -1,4 +1,5 @@
 import { once } from 'node:events'
+import { METHODS } from 'node:http'
 import { connect } from 'node:net'
 import { requireTherapist } from '@playtherapy/service-kit'
 import t from 'tap'
@@ -67,6 +68,92 @@ t.test('every refusal has the body of the contract', async (t) => {
     t.match(answer, /^HTTP\/1\.1 4\d\d /, what)
     t.match(JSON.parse(answer.split('\r\n\r\n')[1] ?? ''), fields, what)
   }
+})
+
+t.test('a known path with another method is 405 and names those that it takes', async (t) => {
+  const { url } = await startHost(t, {
+    apps: async (app) => {
+      app.addHook('onRequest', requireTherapist)
+      app.route({ method: ['PUT', 'DELETE'], url: '/case/:case_id', handler: () => ({}) })
+      app.get('/case/total-num', { exposeHeadRoute: false }, () => 1)
+      app.post('/only/*', () => ({}))
+    },
+  })
+  const wanted: [allow: string, path: string, methods: string[]][] = [
+    ['DELETE, OPTIONS, PUT', '/case/7', ['GET', 'HEAD', 'POST', 'PATCH', 'PROPFIND', 'REPORT', 'TRACE', 'QUERY']],
+    ['GET, OPTIONS', '/case/total-num?keyword=x', ['HEAD', 'POST', 'PUT', 'DELETE']],
+    ['OPTIONS, POST', '/only/a/b', ['GET', 'PUT']],
+    ['GET, HEAD, OPTIONS', '/health/live', ['POST', 'DELETE']],
+    ['GET, HEAD, OPTIONS', '/metrics', ['PUT']],
+  ]
+  for (const [allow, path, methods] of wanted) {
+    for (const method of methods) {
+      const head = `${method} ${path} HTTP/1.1\r\nhost: x\r\norigin: ${origin}\r\nconnection: close\r\ncontent-length: 0\r\n\r\n`
+      const answer = await rawExchange(url, head)
+      const known = METHODS.includes(method)
+      t.match(answer, known ? /^HTTP\/1\.1 405 / : /^HTTP\/1\.1 400 /, `${method} ${path}`)
+      if (known) t.match(answer, new RegExp(`^allow: ${allow}\r$`, 'm'))
+      if (known && method !== 'HEAD') t.match(answer, /"error_code":405/)
+    }
+  }
+  for (const path of ['/case', '/case/7/x', '/nowhere']) {
+    t.equal((await fetch(url + path, { method: 'DELETE' })).status, 404, path)
+  }
+  t.equal((await fetch(`${url}/case/7`, { method: 'PUT' })).status, 401, 'a method that it takes needs a token')
+})
+
+t.test('no word of the framework or of the database leaks into a refusal', async (t) => {
+  const { url } = await startHost(t, echo)
+  const token = `authorization: ${good().authorization}\r\nhost: x\r\nconnection: close\r\n`
+  const requests = {
+    'another type': `POST /echo HTTP/1.1\r\n${token}content-type: text/plain\r\ncontent-length: 1\r\n\r\nx`,
+    'no type': `POST /echo HTTP/1.1\r\n${token}content-length: 1\r\n\r\nx`,
+    'no such type': `POST /echo HTTP/1.1\r\n${token}content-type: ,\r\ncontent-length: 1\r\n\r\nx`,
+    'no length': `POST /echo HTTP/1.1\r\n${token}content-type: application/json\r\ncontent-length: x\r\n\r\n{}`,
+    'too long': `POST /echo HTTP/1.1\r\n${token}content-type: application/json\r\ncontent-length: 99999999\r\n\r\n{}`,
+    'no URL': `GET /case/%zz HTTP/1.1\r\n${token}\r\n`,
+  }
+  for (const [what, bytes] of Object.entries(requests)) {
+    const answer = await rawExchange(url, bytes)
+    t.match(answer, /^HTTP\/1\.1 4\d\d [\s\S]*"error_code":\d/, what)
+    t.notMatch(answer, /FST_|int4|fastify|Unsupported Media|\[object/i, what)
+  }
+})
+
+t.test('a browser may send what players and clients send, and read what they need', async (t) => {
+  const { url } = await startHost(t, echo)
+  const asked = [
+    ...['range', 'if-range', 'if-modified-since', 'if-unmodified-since', 'if-match', 'if-none-match', 'x-request-id'],
+    ...[
+      'authorization',
+      'content-type',
+      'idempotency-key',
+      'cache-control',
+      'pragma',
+      'x-requested-with',
+      'traceparent',
+    ],
+    ...['tus-resumable', 'upload-length', 'upload-metadata', 'upload-offset', 'upload-checksum', 'upload-defer-length'],
+  ]
+  const preflight = await fetch(`${url}/case/1`, {
+    method: 'OPTIONS',
+    headers: { origin, 'access-control-request-method': 'GET', 'access-control-request-headers': asked.join(',') },
+  })
+  const allowed = preflight.headers.get('access-control-allow-headers')?.toLowerCase().split(', ')
+  t.same(
+    asked.filter((name) => !allowed?.includes(name)),
+    [],
+  )
+  const { headers } = await fetch(`${url}/case/1`, { headers: { origin, ...good() } })
+  const exposed = headers.get('access-control-expose-headers')?.toLowerCase().split(', ')
+  const needed = [
+    ...['accept-ranges', 'allow', 'content-disposition', 'content-length', 'content-range', 'etag', 'last-modified'],
+    ...['link', 'location', 'retry-after', 'www-authenticate', 'x-request-id'],
+  ]
+  t.same(
+    needed.filter((name) => !exposed?.includes(name)),
+    [],
+  )
 })
 
 t.test('CORS', async (t) => {

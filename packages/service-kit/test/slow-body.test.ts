@@ -97,7 +97,7 @@ t.test('a body without a token, or without a route, is answered before it comes'
   const { begin } = await place(t, { bodyMs: 600_000 })
   t.match(await begin('content-length: 1000000', '/', 0).answer, /^HTTP\/1\.1 401 /)
   t.match(await begin('content-length: 1000000', '/nowhere', 0).answer, /^HTTP\/1\.1 404 [\s\S]*"error_code":404/)
-  t.match(await begin('transfer-encoding: chunked', '/health/ready', 0).answer, /^HTTP\/1\.1 404 /)
+  t.match(await begin('transfer-encoding: chunked', '/health/ready', 0).answer, /^HTTP\/1\.1 405 /)
 })
 
 t.test('a body that was refused for its length may go on as it likes', async (t) => {

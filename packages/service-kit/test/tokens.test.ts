@@ -64,7 +64,7 @@ t.test('with a shared secret', async (t) => {
     ['an extension nobody knows', bearer({ ...hs256, crit: ['b64'], b64: false }, user, secretly)],
     ['not valid yet', bearer(hs256, { ...user, nbf: now + 60 }, secretly)],
     ['nbf as text', bearer(hs256, { ...user, nbf: '0' }, secretly)],
-    ['expired', bearer(hs256, { ...user, exp: now - 1 }, secretly)],
+    ['expired', bearer(hs256, { ...user, exp: now - 12 }, secretly)],
     ['exp as text', bearer(hs256, { ...user, exp: String(now + 60) }, secretly)],
     ['exp null', bearer(hs256, { ...user, exp: null }, secretly)],
     ['exp a list', bearer(hs256, { ...user, exp: [now + 60] }, secretly)],
@@ -102,6 +102,8 @@ t.test('with a shared secret', async (t) => {
   const isFine: [string, Record<string, string>][] = [
     ['a year', bearer(hs256, { ...user, exp: now + 365 * 86_400 }, secretly)],
     ['exp with a fraction', bearer(hs256, { ...user, exp: now + 60.5 }, secretly)],
+    ['expired, by a clock 8 s ahead of ours', bearer(hs256, { ...user, exp: now - 8 }, secretly)],
+    ['not valid yet, by a clock 8 s behind the issuer’s', bearer(hs256, { ...user, nbf: now + 8 }, secretly)],
     ['issued by a clock ahead of ours', bearer(hs256, { ...user, iat: now + 60 }, secretly)],
     ['a key id, which we have no use for', bearer({ ...hs256, kid: '../../dev/null' }, user, secretly)],
     ['user_id with a fraction of nothing', signedText(`{"user_id":7.0,"exp":${now + 60}}`)],
@@ -114,6 +116,45 @@ t.test('with a shared secret', async (t) => {
     status: 200,
     body: { userId: 2_147_483_647 },
   })
+})
+
+t.test('a refusal says why in WWW-Authenticate, and repeats nothing of the token', async (t) => {
+  const { url } = await startHost(t, {
+    auth: { jwtSecret, jwtAudience: 'playtherapy' },
+    apps: async (app) => {
+      app.addHook('onRequest', requireTherapist)
+      app.get('/', () => ({}))
+    },
+  })
+  const claims = { user_id: 7, aud: 'playtherapy' }
+  const now = Math.floor(Date.now() / 1000)
+  const wanted: [description: string | undefined, headers: Record<string, string>][] = [
+    [undefined, {}],
+    ['the token is malformed', { authorization: 'Bearer undefined' }],
+    [undefined, { authorization: 'Basic dTpw' }],
+    ['the token is malformed', { authorization: 'Bearer eyJ"x\\' }],
+    ['the token has expired', bearer(hs256, { ...claims, exp: now - 60 }, secretly)],
+    ['the token is not valid yet', bearer(hs256, { ...claims, nbf: now + 60 }, secretly)],
+    ['the signature does not match', bearer(hs256, claims, hmac('sha256', 'x'))],
+    [
+      'the token is signed by an algorithm that is not accepted',
+      bearer({ alg: 'HS512' }, claims, hmac('sha512', jwtSecret)),
+    ],
+    ['the claim exp is missing', bearer(hs256, { ...claims, exp: undefined }, secretly)],
+    ['the claim exp is not the expected one', bearer(hs256, { ...claims, exp: 'soon' }, secretly)],
+    ['the claim aud is missing', bearer(hs256, { user_id: 7 }, secretly)],
+    ['the claim aud is not the expected one', bearer(hs256, { ...claims, aud: 'secret"\r\nx' }, secretly)],
+    ['exp is more than a year ahead', bearer(hs256, { ...claims, exp: now + 400 * 86_400 }, secretly)],
+    ['the claim user_id is missing', bearer(hs256, { aud: 'playtherapy' }, secretly)],
+    ['the claim user_id is not a positive integer', bearer(hs256, { ...claims, user_id: 'secret' }, secretly)],
+  ]
+  for (const [description, headers] of wanted) {
+    const response = await fetch(url, { headers: { ...headers, origin: 'http://localhost:3000' } })
+    t.same([response.status, await response.json()], [refused.status, refused.body], description ?? 'no token')
+    const why = description ? `, error="invalid_token", error_description="${description}"` : ''
+    t.equal(response.headers.get('www-authenticate'), `Bearer realm="playtherapy"${why}`)
+    t.match(response.headers.get('access-control-expose-headers'), /WWW-Authenticate/)
+  }
 })
 
 t.test('for an audience, from an issuer', async (t) => {

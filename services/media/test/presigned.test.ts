@@ -35,7 +35,7 @@ for (const backend of storeBackends) {
     t.same(Object.keys(first).sort(), ['file_path', 'presigned_url'])
     t.not(first.file_path, second.file_path, 'each call returns a new key')
     const head = await fetch(`${media.url}/presigned-url`, { method: 'HEAD', headers: media.auth })
-    t.equal(head.status, 404, 'a HEAD returns none')
+    t.equal(head.status, 405, 'a HEAD returns none')
     t.equal((await db.select().from(outbox)).length, 2)
     t.match(await db.select().from(outbox), [{ name: 'sweep-presigned' }, { name: 'sweep-presigned' }])
     const state = await fetch(`${media.url}/state`, { headers: media.auth })

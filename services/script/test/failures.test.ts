@@ -38,7 +38,7 @@ t.test('nobody reads or changes the scripts of others', async (t) => {
     t.match(await post(form(script), place, headers), { status: 401, body: { error_code: 0 } })
   }
   t.match(await get({ ...place, sessionId: Number.NaN }), { status: 422, body: { error_code: 8 } })
-  t.equal((await fetch(urlOf(place), { method: 'DELETE', headers: host.as(7) })).status, 404)
+  t.equal((await fetch(urlOf(place), { method: 'DELETE', headers: host.as(7) })).status, 405)
   t.equal((await objects()).length, 1)
   t.equal((await db.select().from(scriptVersions)).length, 1)
 })
