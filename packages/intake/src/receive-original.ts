@@ -4,6 +4,7 @@ import {
   originalPath,
   type Phase,
   StoreFailedError,
+  StoreSilentError,
   storeUnavailable,
 } from '@playtherapy/object-store'
 import { type Database, outlastOutage, sessions, videos } from '@playtherapy/schema'
@@ -74,7 +75,9 @@ export async function receiveOriginal(
   } catch (error) {
     // A store that is stopped by the client's disconnect has not failed.
     const failure = failureOf(signal.aborted ? signal.reason : error)
-    const hadRow = await discard(store, key, db, video.id, incoming.received, failure).catch(() => true)
+    // A store that hangs would keep the client waiting; the worker removes what is left.
+    const hangs = error instanceof StoreFailedError && error.cause instanceof StoreSilentError
+    const hadRow = hangs || (await discard(store, key, db, video.id, incoming.received, failure).catch(() => true))
     throw hadRow ? error : await deletion(db, sessionId)
   } finally {
     lease.end()

@@ -137,6 +137,14 @@ export class ObjectExistsError extends Error {
   override name = 'ObjectExistsError'
 }
 
+/** The object store sent nothing for so long that it counts as hanging. A repetition would wait as long again. */
+export class StoreSilentError extends Error {
+  override name = 'StoreSilentError'
+  constructor() {
+    super('the object store does not answer')
+  }
+}
+
 /** Why a document or a recording is not stored; `type` in the detail of the response. */
 export type StoreFailure = 'store_unavailable' | 'not_uploaded' | 'not_plain'
 

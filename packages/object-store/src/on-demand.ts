@@ -1,6 +1,6 @@
 import { Readable } from 'node:stream'
 import { destroyOnAbort } from './abortable.ts'
-import type { GetOptions } from './object-store.ts'
+import { type GetOptions, StoreSilentError } from './object-store.ts'
 
 /** Longest time for which a source waits for its reader before it is closed. */
 const waitMs = 1_000
@@ -72,7 +72,7 @@ export async function readOnDemand(
           }
         }
       } catch (error) {
-        if (stream.destroyed || done === before) throw error
+        if (stream.destroyed || done === before || error instanceof StoreSilentError) throw error
       }
       if (done === length) return
       if (done === before) throw new Error('the object store broke off')

@@ -1,4 +1,5 @@
 import { ListObjectsV2Command, S3Client, S3ServiceException } from '@aws-sdk/client-s3'
+import { StoreSilentError } from './object-store.ts'
 
 export interface S3Settings {
   /** The server; AWS when unset. */
@@ -15,11 +16,9 @@ export interface S3Settings {
   forcePathStyle: boolean
 }
 
-/** A connection without any bytes for so long is closed; a transfer may last for hours. */
-export const idleMs = 60_000
-/** Longest wait for the head of a response to a read. */
-export const answerMs = 15_000
-/** Attempts of a request. */
+/** A server that sends and takes no byte for so long counts as hanging; a transfer may last for hours. */
+export const silenceMs = 10_000
+/** Attempts of a request that was refused or whose connection broke; a silent server is not asked again. */
 export const attempts = 3
 
 /** Statuses of a refusal whose reason an operator needs. HeadBucket answers 404 when the bucket does not exist. */
@@ -28,7 +27,10 @@ const refusals: Record<string, number[]> = {
   HeadObjectCommand: [301, 307, 400, 401, 403],
 }
 
-/** A client of the server. `requestTimeout` is the longest wait for the head of a response, in milliseconds. */
+/**
+ * A client of the server, whose requests reject with StoreSilentError when the server hangs. `requestTimeout` is the longest
+ * wait for the head of a response, in milliseconds.
+ */
 export function openClient(
   settings: S3Settings,
   { endpoint = settings.endpoint, requestTimeout }: { endpoint?: string | undefined; requestTimeout?: number } = {},
@@ -44,7 +46,7 @@ export function openClient(
     maxAttempts: attempts,
     requestHandler: {
       connectionTimeout: 5_000,
-      socketTimeout: idleMs,
+      socketTimeout: silenceMs,
       ...(requestTimeout && { requestTimeout, throwOnRequestTimeout: true }),
       // Callers bound their requests, with a share for each therapist. A bound here could delay readiness checks.
       httpAgent: { keepAlive: true, maxSockets: Number.POSITIVE_INFINITY },
@@ -65,6 +67,14 @@ export function openClient(
         }
       },
     { step: 'initialize', name: 'reasonOfRefusal' },
+  )
+  // Inside the retries of the SDK, which would repeat a request that timed out.
+  s3.middlewareStack.add(
+    (next) => (args) =>
+      next(args).catch((error: unknown) => {
+        throw error instanceof Error && error.name === 'TimeoutError' ? new StoreSilentError() : error
+      }),
+    { step: 'deserialize', name: 'silence' },
   )
   return s3
 }

@@ -6,9 +6,9 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { GetObjectCommand, type S3Client } from '@aws-sdk/client-s3'
 import { getSignedUrl } from '@aws-sdk/s3-request-presigner'
 import { LRUCache } from 'lru-cache'
-import { type GetOptions, ObjectChangedError, ObjectMissingError } from './object-store.ts'
+import { type GetOptions, ObjectChangedError, ObjectMissingError, StoreSilentError } from './object-store.ts'
 import { readOnDemand } from './on-demand.ts'
-import { answerMs, attempts, idleMs } from './s3-client.ts'
+import { attempts, silenceMs } from './s3-client.ts'
 
 /** For how long a signed URL is valid, and for how long it is reused. */
 const [validSeconds, reusedSeconds] = [3_600, 900]
@@ -43,12 +43,12 @@ export function objectReads(s3: S3Client, Bucket: string): ObjectReads {
     return url
   }
 
-  /** Sends one request. Rejects when the head of the response is late. */
+  /** Sends one request. Rejects with StoreSilentError when the head of the response is late. */
   async function ask(url: string, headers: OutgoingHttpHeaders, signal?: AbortSignal): Promise<IncomingMessage> {
     const request = url.startsWith('https:')
       ? https.get(url, { agent: secure, headers, ...(signal && { signal }) })
       : http.get(url, { agent: plain, headers, ...(signal && { signal }) })
-    const late = setTimeout(() => request.destroy(new Error('the object store did not answer')), answerMs)
+    const late = setTimeout(() => request.destroy(new StoreSilentError()), silenceMs)
     try {
       return (await once(request, 'response'))[0]
     } finally {
@@ -65,7 +65,7 @@ export function objectReads(s3: S3Client, Bucket: string): ObjectReads {
       signal?.throwIfAborted()
       const answer = await ask(url, headers, signal).catch((error: unknown) => {
         signal?.throwIfAborted()
-        if (attempt === attempts) throw error
+        if (attempt === attempts || error instanceof StoreSilentError) throw error
       })
       if (answer?.statusCode === 200 || answer?.statusCode === 206) return answer
       if (answer) throwUnlessTemporary(answer, await codeIn(answer), Key, attempt)
@@ -145,14 +145,19 @@ function throwUnlessTemporary(
   if (!isTemporary || attempt === attempts) throw new RefusedError(statusCode, code)
 }
 
-/** Destroys a body when the server sends nothing for `idleMs` although there is room for more. */
+/** How often a body is looked at in `silenceMs`. */
+const looks = 4
+
+/** Destroys a body when the server sends nothing for `silenceMs` although there is room for more. */
 function destroyWhenSilent(body: IncomingMessage): void {
   const { socket } = body
   let seen = socket.bytesRead
+  let silent = 0
   const watch = setInterval(() => {
     const wanted = body.readableLength < body.readableHighWaterMark
-    if (wanted && socket.bytesRead === seen) body.destroy(new Error('the object store fell silent'))
+    silent = wanted && socket.bytesRead === seen ? silent + 1 : 0
+    if (silent === looks) body.destroy(new StoreSilentError())
     seen = socket.bytesRead
-  }, idleMs)
+  }, silenceMs / looks)
   body.once('close', () => clearInterval(watch))
 }

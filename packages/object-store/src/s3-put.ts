@@ -4,13 +4,14 @@ import {
   CompleteMultipartUploadCommand,
   CreateMultipartUploadCommand,
   HeadObjectCommand,
+  type HeadObjectCommandOutput,
   PutObjectCommand,
   type S3Client,
   UploadPartCommand,
 } from '@aws-sdk/client-s3'
 import { abortable, chunksOf } from './abortable.ts'
-import { type Body, ObjectExistsError, type PutOptions } from './object-store.ts'
-import { statusOf } from './s3-client.ts'
+import { type Body, ObjectExistsError, type PutOptions, StoreSilentError } from './object-store.ts'
+import { attempts, statusOf } from './s3-client.ts'
 import { type PartBuffers, type PartPool, partBytes, partsOf } from './s3-parts.ts'
 
 /** Where an object is stored; `remove` deletes it with all its versions. */
@@ -56,11 +57,39 @@ export async function putObject(
   }
 }
 
-const find = ({ s3, place }: Put) => s3.send(new HeadObjectCommand(place))
+/** Within this time a server that is only slow with one request answers another one. */
+const aliveMs = 2_000
+
+const find = ({ s3, place }: Put, abortSignal?: AbortSignal) =>
+  s3.send(new HeadObjectCommand(place), { ...(abortSignal && { abortSignal }) })
 
 async function putWhole(put: Put, Body: Uint8Array) {
   const request = () => put.s3.send(new PutObjectCommand({ ...put.about, Body, IfNoneMatch: '*' }))
   return { size: Body.length, etag: await conclude(put, request) }
+}
+
+/**
+ * Sends the request that creates the object. After a failure it looks whether the object is there all the same, and repeats
+ * a request on which the server was silent while it answers others: joining many parts can take long.
+ */
+async function create<Made>(
+  put: Put,
+  request: () => Promise<Made>,
+  left = attempts,
+): Promise<Made | HeadObjectCommandOutput> {
+  try {
+    return await request()
+  } catch (error) {
+    const isSilent = error instanceof StoreSilentError
+    const found = await find(put, isSilent ? AbortSignal.timeout(aliveMs) : undefined).catch((problem: unknown) => {
+      if (isSilent && left > 1 && statusOf(problem) === 404) return undefined
+      throw error
+    })
+    if (!found) return create(put, request, left - 1)
+    if (found.Metadata?.attempt === put.about.Metadata.attempt) return found
+    const status = statusOf(error)
+    throw status === 412 || status === 409 ? new ObjectExistsError(put.place.Key) : error
+  }
 }
 
 /** Sends the request that creates the object, and finds out whether ours was created. Returns its ETag. */
@@ -69,14 +98,7 @@ async function conclude(
   request: () => Promise<{ ETag?: string | undefined }>,
   expectedEtag?: string,
 ): Promise<string> {
-  const made = await request().catch(async (error: unknown) => {
-    const found = await find(put).catch(() => {
-      throw error
-    })
-    if (found.Metadata?.attempt === put.about.Metadata.attempt) return found
-    const status = statusOf(error)
-    throw status === 412 || status === 409 ? new ObjectExistsError(put.place.Key) : error
-  })
+  const made = await create(put, request)
   if (put.signal?.aborted) {
     await put.remove()
     throw put.signal.reason
@@ -102,9 +124,11 @@ async function putParts(put: Put, first: Uint8Array, others: AsyncIterable<Uint8
   // If this response is lost, an empty upload stays until the bucket's rule removes it after two days.
   const { UploadId } = await put.s3.send(new CreateMultipartUploadCommand(put.about))
   const upload = { ...put.place, UploadId }
+  const stop = new AbortController()
+  const signal = put.signal ? AbortSignal.any([put.signal, stop.signal]) : stop.signal
   const sending: ReturnType<typeof sendPart>[] = []
   const begin = (part: Uint8Array) => {
-    const sent = sendPart(put, UploadId, sending.length + 1, part)
+    const sent = sendPart({ ...put, signal }, UploadId, sending.length + 1, part)
     sending.push(sent)
     // The error is thrown where the part is awaited, maybe much later; until then no more of the body is read.
     sent.then(() => buffers.give(part), buffers.fail)
@@ -121,9 +145,11 @@ async function putParts(put: Put, first: Uint8Array, others: AsyncIterable<Uint8
     const etag = await conclude(put, () => put.s3.send(request), etagOfParts(Parts))
     return { size: sent.reduce((sum, { bytes }) => sum + bytes, 0), etag }
   } catch (error) {
+    stop.abort()
     await Promise.allSettled(sending)
     // If this fails, the bucket's rule removes the parts after two days.
-    await put.s3.send(new AbortMultipartUploadCommand(upload)).catch(() => {})
+    const aborted = put.s3.send(new AbortMultipartUploadCommand(upload)).catch(() => {})
+    if (!(error instanceof StoreSilentError)) await aborted
     throw error
   }
 }

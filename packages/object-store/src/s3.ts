@@ -13,7 +13,7 @@ import { getSignedUrl } from '@aws-sdk/s3-request-presigner'
 import { adoptedKey, uploadKey } from './keys.ts'
 import { ObjectChangedError, type ObjectStore, type PresignPutOptions, UnsafeUploadsError } from './object-store.ts'
 import { keepVerdict, tryUploads } from './s3-canary.ts'
-import { answerMs, openClient, type S3Settings, statusOf } from './s3-client.ts'
+import { openClient, type S3Settings, silenceMs, statusOf } from './s3-client.ts'
 import { objectReads } from './s3-get.ts'
 import { createPartPool } from './s3-parts.ts'
 import { putObject } from './s3-put.ts'
@@ -29,7 +29,7 @@ const checkMs = 2_000
  */
 export function createS3Store(settings: S3Settings): ObjectStore {
   const s3 = openClient(settings)
-  const reading = openClient(settings, { requestTimeout: answerMs })
+  const reading = openClient(settings, { requestTimeout: silenceMs })
   const Bucket = settings.bucket
   const { get, close: closeReads } = objectReads(reading, Bucket)
   const pool = createPartPool()

@@ -1,3 +1,5 @@
+import { ObjectChangedError, ObjectMissingError } from '@playtherapy/object-store'
+
 /** One fault of an input: where it is, what is wrong, and which rule found it. */
 export interface Fault {
   /** Part of the request, then the path inside it: `['body', 'data', 'name']`. */
@@ -85,6 +87,7 @@ export const errors = {
         currentVersion,
       },
     ),
+  preconditionFailed: () => new ApiError(412, 11, 'What is stored is another version than the request names'),
   unconditional: () => new ApiError(428, 12, 'If-Match must name the version that is to be changed'),
   methodNotAllowed: (allow: string[]) =>
     new ApiError(405, 405, 'This address does not take that method', { headers: { allow: allow.join(', ') } }),
@@ -96,7 +99,14 @@ export const errors = {
       detail: [{ loc, msg: message, type: reason }],
       ...(reason === 'store_unavailable' && { retryAfter: storeRetrySeconds }),
     }),
-  downloadFailed: (name: string) => new ApiError(400, 1001, `File [${name}] Download failed.`),
+  /** `cause` is the error of the object store; after that of a missing or replaced object a repetition is in vain. */
+  downloadFailed: (name: string, cause?: unknown) => {
+    const isLost = !cause || cause instanceof ObjectMissingError || cause instanceof ObjectChangedError
+    const msg = 'could not be read, because the object store does not work right now'
+    return new ApiError(400, 1001, `File [${name}] Download failed.`, {
+      ...(!isLost && { detail: [{ loc: ['path'], msg, type: 'store_unavailable' }], retryAfter: storeRetrySeconds }),
+    })
+  },
 }
 
 /** `errors.invalidInput` (422) with a single fault. */

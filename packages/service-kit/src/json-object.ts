@@ -55,7 +55,7 @@ export async function sendJsonObject(
   whenOver(request, reply, () => closed.abort())
   const unreadable = (error: unknown) => {
     if (!closed.signal.aborted) request.log.error({ err: error }, 'a stored document could not be read')
-    return errors.downloadFailed(path.split('/').at(-1) ?? '')
+    return errors.downloadFailed(path.split('/').at(-1) ?? '', error)
   }
   try {
     const stream = await store.get(inFolder(folder, path), { signal: closed.signal, ...(etag && { ifMatch: etag }) })

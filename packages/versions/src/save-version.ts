@@ -1,4 +1,4 @@
-import { type ObjectStore, storeUnavailable } from '@playtherapy/object-store'
+import { type ObjectStore, StoreSilentError, storeUnavailable } from '@playtherapy/object-store'
 import {
   type Database,
   outlastOutage,
@@ -57,7 +57,8 @@ export async function saveVersion(
   }
 
   const { etag } = await store.put(key, bytes, { contentType: 'application/json' }).catch(async (error: unknown) => {
-    await discard().catch(() => {})
+    // A store that hangs would keep the client waiting; the reaper removes what is left.
+    if (!(error instanceof StoreSilentError)) await discard().catch(() => {})
     throw storeUnavailable(error)
   })
 

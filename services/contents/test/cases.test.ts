@@ -334,3 +334,22 @@ t.test('one of twenty concurrent deletions of a case returns true', async (t) =>
   t.equal(answers.filter(([status]) => status === 200).length, 1)
   t.equal(await db.$count(erasures), 1)
 })
+
+t.test('what a description holds comes back as it was sent, or is refused with its place', async (t) => {
+  const { call, newCase } = await contents(t)
+  const id = await newCase(7)
+  const send = (description: string) =>
+    call(7, 'PUT', `/${id}`, `{"given_name":"x","id":1e400,"description":${description}}`)
+  const kept = ['9007199254740992', '-9007199254740991', '1e21', '0.30000000000000004', '1e308', '5e-324', '1.50', '-0']
+  for (const number of kept) {
+    t.match(await send(`{"n":${number}}`), [200, { description: { n: Number(number) + 0 } }], number)
+  }
+  for (const number of ['9007199254740993', '12345678901234567890', '1e400', '1e-400', '0.12345678901234567891']) {
+    t.match(await send(`{"a":[{"n":${number}}]}`), invalid(['body', 'description', 'a', 0, 'n']), number)
+  }
+  t.match(await send('{"a":{"b":1,"b":2}}'), invalid(['body', 'description', 'a', 'b']))
+  t.match(await send('{"a":["\\u0000"]}'), invalid(['body', 'description', 'a', 0]))
+  t.match(await send('{"a":"\\ud83e"}'), invalid(['body', 'description', 'a']))
+  t.match(await call(7, 'PUT', `/${id}`, '{"given_name":"x","given_name":"y"}'), invalid(['body', 'given_name']))
+  t.match(await call(7, 'GET', `/${id}`), [200, { given_name: 'x', description: { n: 0 } }])
+})

@@ -21,7 +21,8 @@ async function withSession(service: Contents) {
   const session = `/${caseId}/session/${sessionId}`
   const path = `${session}/analyze-report`
   const deliver = (body: unknown) => service.call(service.host.withClaims(writer), 'POST', path, body)
-  const fetched = () => fetch(`${service.host.url}/contents/api/case${path}`, { headers: service.host.as(7) })
+  const fetched = (headers = {}) =>
+    fetch(`${service.host.url}/contents/api/case${path}`, { headers: { ...service.host.as(7), ...headers } })
   return { ...service, caseId, sessionId, session, path, deliver, fetched }
 }
 
@@ -44,6 +45,13 @@ t.test('a report is served as it was sent', async (t) => {
     etag: stored?.etag,
   })
   t.match(await call(7, 'GET', session), [200, { analyze_url: key, analyze_state_id: 3 }])
+  const conditions: [number, Record<string, string>][] = [
+    [200, { 'if-match': stored?.etag ?? '' }],
+    [412, { 'if-match': '"other"' }],
+    [304, { 'if-none-match': stored?.etag ?? '' }],
+    [200, { 'if-none-match': '"other"' }],
+  ]
+  for (const [status, headers] of conditions) t.equal((await fetched(headers)).status, status, JSON.stringify(headers))
 
   t.strictSame(await deliver(reports({ level: -1, interactions: [] })), accepted)
   t.strictSame(await call(7, 'GET', path), [200, reports({ level: -1, interactions: [] })], 'the newest counts')
@@ -245,7 +253,7 @@ t.test('a stored report that cannot be read is an error', async (t) => {
   t.strictSame(await deliver(reports()), accepted)
   const [row] = await db.select().from(reportVersions)
   const failed = [400, { message: `File [${row?.path.split('/').at(-1)}] Download failed.`, error_code: 1001 }]
-  t.strictSame(await get(), failed, 'the store is down')
+  t.match(await get(), failed, 'the store is down')
   down = false
   t.strictSame(await get(), [200, reports()])
   const key = inFolder('analyze_report', row?.path ?? '')

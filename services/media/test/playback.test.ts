@@ -89,6 +89,37 @@ for (const backend of storeBackends) {
     }
   })
 
+  t.test(`${backend}: a recording is played only as If-Match and If-Unmodified-Since allow`, async (t) => {
+    const media = await testMedia(t, { store: await testStore(t, backend) })
+    const { etag, createdAt } = await addRendition(media, clip(50_000))
+    const modified = createdAt.toUTCString()
+    const earlier = new Date(createdAt.getTime() - 60_000).toUTCString()
+    const wanted: [status: number, headers: Record<string, string>][] = [
+      [200, { 'if-match': etag }],
+      [200, { 'if-match': `"other", ${etag}` }],
+      [200, { 'if-match': '*' }],
+      [206, { 'if-match': etag, range: 'bytes=-500' }],
+      [412, { 'if-match': '"other"' }],
+      [412, { 'if-match': `W/${etag}` }],
+      [412, { 'if-match': etag.slice(1, -1) }],
+      [412, { 'if-match': '"other"', range: 'bytes=0-4', 'if-none-match': etag }],
+      [304, { 'if-match': etag, 'if-none-match': etag }],
+      [200, { 'if-unmodified-since': modified }],
+      [412, { 'if-unmodified-since': earlier }],
+      [200, { 'if-unmodified-since': 'no date' }],
+      [200, { 'if-match': etag, 'if-unmodified-since': earlier }],
+    ]
+    for (const [status, headers] of wanted) {
+      const what = JSON.stringify(headers)
+      const response = await fetchVideo(media, headers)
+      const text = await response.text()
+      t.equal(response.status, status, what)
+      if (status === 412) t.match(JSON.parse(text), { error_code: 11, message: String }, what)
+      const head = await fetchVideo(media, headers, 'HEAD')
+      t.equal(head.status, status === 206 ? 200 : status, `HEAD ${what}`)
+    }
+  })
+
   t.test(`${backend}: a missing or replaced object is not played`, async (t) => {
     const media = await testMedia(t, { store: await testStore(t, backend) })
     const { id, path, etag } = await addRendition(media, clip())

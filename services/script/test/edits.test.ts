@@ -56,6 +56,14 @@ t.test('a client that has the version already gets 304', async (t) => {
     t.match(answer, { status: 304, text: '', headers: { etag: '"1"' } }, header)
   }
   t.match(await ask('GET', '', { headers: { 'if-none-match': '"1-vtt"' } }), { status: 200 })
+  t.match(await ask('GET', '', { headers: { 'if-match': '"1"' } }), { status: 200 })
+  t.match(await ask('GET', '', { headers: { 'if-match': '*' } }), { status: 200 })
+  t.match(await ask('GET', '', { headers: { 'if-match': '"2"' } }), { status: 412, body: { error_code: 11 } })
+  t.match(
+    await ask('GET', '.vtt', { headers: { 'if-match': '"1-vtt"' } }),
+    { status: 412 },
+    'a weak tag names no bytes',
+  )
   t.match(await ask('GET', '.vtt', { headers: { 'if-none-match': '"1-vtt"' } }), { status: 304 })
   t.match(await ask('GET', '', { headers: { 'if-none-match': '"1"', accept: 'text/vtt' } }), { status: 200 })
 })

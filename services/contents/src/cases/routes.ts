@@ -1,5 +1,5 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
-import { bodyFailures, CaseParams, errors, fault } from '@playtherapy/service-kit'
+import { bodyFailures, CaseParams, checkExact, errors, fault } from '@playtherapy/service-kit'
 import { Type } from 'typebox'
 import { IdempotencyHeader, keyedRequest } from '../idempotency.ts'
 import { sendList } from '../lists.ts'
@@ -14,10 +14,15 @@ const casesAtOnce = 20
 
 const route = { tags: ['case'], security: [{ token: [] }] }
 
-function toNewCase({ given_name, family_name, description, case_state_id }: CaseBody): NewCase {
+/** The keys of a body that are stored; all others are ignored. */
+const stored = new Set<unknown>(Object.keys(CaseBody.properties))
+
+function toNewCase({ body, rawBody }: { body: CaseBody; rawBody: Buffer | null }): NewCase {
+  const { given_name, family_name, description, case_state_id } = body
   if (Buffer.byteLength(JSON.stringify(description ?? {})) > descriptionBytes) {
     throw fault(['body', 'description'], `must be at most ${descriptionBytes} bytes of JSON`, 'too_long')
   }
+  checkExact(rawBody ?? Buffer.alloc(0), ['body'], ([key]) => stored.has(key))
   return {
     givenName: given_name,
     familyName: family_name ?? null,
@@ -84,8 +89,8 @@ export const caseRoutes: FastifyPluginAsyncTypebox<{ repository: ReturnType<type
       },
     },
     async (request) => {
-      const { userId, body } = request
-      return read(userId, await repository.create(userId, toNewCase(body), keyedRequest(request)))
+      const { userId } = request
+      return read(userId, await repository.create(userId, toNewCase(request), keyedRequest(request)))
     },
   )
 
@@ -106,8 +111,9 @@ export const caseRoutes: FastifyPluginAsyncTypebox<{ repository: ReturnType<type
         response: { 200: Case, ...bodyFailures },
       },
     },
-    async ({ userId, caseId, body }) => {
-      await repository.update(userId, caseId, toNewCase(body))
+    async (request) => {
+      const { userId, caseId } = request
+      await repository.update(userId, caseId, toNewCase(request))
       return read(userId, caseId)
     },
   )

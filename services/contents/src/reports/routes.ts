@@ -4,7 +4,9 @@ import type { Database } from '@playtherapy/schema'
 import {
   bodyFailures,
   CaseParams,
+  ErrorBody,
   errors,
+  isKnown,
   listFirstFaultOnly,
   SessionParams,
   sendJsonObject,
@@ -51,12 +53,23 @@ const provenance = (report: StoredReport) => ({
 const description =
   'Report-Script-Version is the version of the script that the report was scored from, Script-Version the newest one; Report-Stale tells whether they differ. Report-Version is the version of the report.'
 
+/** Responses to the read of a report. */
+const reportResponses = {
+  200: ReportBody,
+  304: { description: 'The copy at hand is still right', type: 'null' },
+  ...bodyFailures,
+  412: ErrorBody,
+}
+
 /** The routes by which a therapist reads the analysis reports of a session, and their trend over a case. */
 export const reportRoutes: FastifyPluginAsyncTypebox<ReportOptions> = async (app, { db, store, timeZone }) => {
   const send = async (request: FastifyRequest, reply: FastifyReply, which: WhichVersions) => {
     const [report] = await reportsOf(db, request, which)
     if (!report) throw errors.noReport(request.sessionId)
-    return sendJsonObject(request, reply.headers(provenance(report)), store, 'analyze_report', report)
+    const { etag } = report
+    reply.headers({ ...provenance(report), ...(etag && { etag }) })
+    if (etag && isKnown(request.headers, { etag })) return reply.code(304).send()
+    return sendJsonObject(request, reply, store, 'analyze_report', report)
   }
 
   app.get(
@@ -66,7 +79,7 @@ export const reportRoutes: FastifyPluginAsyncTypebox<ReportOptions> = async (app
         ...route,
         summary: 'Read the newest analysis report',
         description,
-        response: { 200: ReportBody, ...bodyFailures },
+        response: reportResponses,
       },
     },
     async (request, reply) => send(request, reply, 'current'),
@@ -103,7 +116,7 @@ export const reportRoutes: FastifyPluginAsyncTypebox<ReportOptions> = async (app
         summary: 'Read one version of the analysis report',
         description,
         params: ReportVersionParams,
-        response: { 200: ReportBody, ...bodyFailures },
+        response: reportResponses,
       },
     },
     async (request, reply) => send(request, reply, Number(request.params.version)),
@@ -130,7 +143,7 @@ export const reportRoutes: FastifyPluginAsyncTypebox<ReportOptions> = async (app
             sessions.push({ ...session, levels: keep(levels ?? (await readLevels(store, path, etag))) })
           } catch (error) {
             request.log.error({ err: error }, 'a stored report could not be read')
-            throw errors.downloadFailed(path.split('/').at(-1) ?? '')
+            throw errors.downloadFailed(path.split('/').at(-1) ?? '', error)
           }
         }
         if (reports.length < reportsAtOnce) break

@@ -14,14 +14,6 @@ export type Outcome = { status: 200 | 206; start: number; end: number } | { stat
 
 const seconds = (date: Date) => Math.floor(date.getTime() / 1000)
 
-/** Returns whether the client's copy is still current (RFC 9110, section 13.1). */
-function unchanged(headers: IncomingHttpHeaders, { etag, createdAt }: Representation): boolean {
-  const known = isKnown(headers, etag)
-  if (known !== undefined) return known
-  const since = Date.parse(headers['if-modified-since'] ?? '')
-  return since >= seconds(createdAt) * 1000
-}
-
 /** Returns whether Range is to be used: with If-Range only for the representation that it names (section 13.1.5). */
 function rangeApplies(condition: string | undefined, { etag, createdAt }: Representation): boolean {
   if (condition === undefined) return true
@@ -30,13 +22,13 @@ function rangeApplies(condition: string | undefined, { etag, createdAt }: Repres
 }
 
 /**
- * Returns what a GET with these headers receives: 200, 206, 304 or 416. Several ranges at once, which no player asks
+ * Returns what a GET with these headers receives: 200, 206, 304 or 416; throws `errors.preconditionFailed` (412). Several ranges at once, which no player asks
  * for, and units other than bytes get the whole representation, as the standard allows.
  */
 export function evaluateConditions(headers: IncomingHttpHeaders, representation: Representation): Outcome {
-  const { size } = representation
+  const { size, etag, createdAt } = representation
   const whole: Outcome = { status: 200, start: 0, end: size - 1 }
-  if (unchanged(headers, representation)) return { status: 304 }
+  if (isKnown(headers, { etag, modified: createdAt })) return { status: 304 }
   const ifRange = headers['if-range']
   if (!headers.range || !rangeApplies(Array.isArray(ifRange) ? ifRange[0] : ifRange, representation)) return whole
   if (!/^bytes=[^,]*$/i.test(headers.range)) return whole

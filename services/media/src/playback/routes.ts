@@ -18,13 +18,14 @@ const schema = {
   security: [{ token: [] }],
   params: SessionParams,
   description:
-    'H.264/AAC in MP4. Supports Range, If-Range, If-None-Match and If-Modified-Since. The header Link names the captions if there is a script.',
+    'H.264/AAC in MP4. Supports Range, If-Range, If-Match, If-None-Match, If-Modified-Since and If-Unmodified-Since. The header Link names the captions if there is a script.',
 }
 const bytes = { 'video/mp4': { schema: { type: 'string', format: 'binary' } } }
 const response = {
   200: { description: 'The whole recording', content: bytes },
   206: { description: 'The requested range', content: bytes },
   304: { description: 'The client’s copy is still current', type: 'null' },
+  412: ErrorBody,
   416: ErrorBody,
   ...failures,
 }
@@ -79,7 +80,7 @@ export async function playbackRoutes(app: FastifyInstance, { db, store, gateway 
       const options = { start, end, ifMatch: rendition.etag, turn, signal: disconnected.signal }
       const stream = await store.get(key, options).catch((error: unknown) => {
         if (!disconnected.signal.aborted) request.log.error({ err: error }, 'a rendition could not be read')
-        throw errors.downloadFailed(rendition.path.split('/').at(-1) ?? '')
+        throw errors.downloadFailed(rendition.path.split('/').at(-1) ?? '', error)
       })
       if (status === 206) reply.header('content-range', `bytes ${start}-${end}/${rendition.size}`)
       return describe(reply, rendition)

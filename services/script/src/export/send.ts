@@ -52,7 +52,7 @@ export async function sendScript(
 ): Promise<FastifyReply> {
   const etag = etagOf(script.version, format)
   const headers = { etag, 'script-version': script.version }
-  if (isKnown(request.headers, etag)) return reply.code(304).headers(headers).send()
+  if (isKnown(request.headers, { etag })) return reply.code(304).headers(headers).send()
   const fit = compose(script.sessionName).replace(unfit, '_')
   const name = `${[...fit].slice(0, 100).join('')} v${script.version}.${format}`
   const disposition = asFile && { 'content-disposition': contentDisposition(name) }

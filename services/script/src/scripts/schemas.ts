@@ -25,6 +25,9 @@ export const conditions =
 
 /** Headers of a read. */
 export const KnownVersion = Type.Object({
+  'if-match': Type.Optional(
+    Type.String({ description: 'ETag that what is read must have; otherwise 412', examples: ['"3"'] }),
+  ),
   'if-none-match': Type.Optional(
     Type.String({ description: 'ETags of what the reader has already', examples: ['"3"', '"3-vtt"'] }),
   ),
@@ -40,6 +43,7 @@ const headers = {
 export const readResponses = (description: string, content: object) => ({
   200: { description, headers, content },
   304: { description: 'The copy at hand is still right', type: 'null', headers },
+  412: ErrorBody,
   ...failures,
 })
 

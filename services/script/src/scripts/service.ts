@@ -89,7 +89,7 @@ export async function readScript(
     return { bytes, checksum, name }
   } catch (error) {
     request.log.error({ err: error }, 'a stored script could not be read')
-    throw errors.downloadFailed(name)
+    throw errors.downloadFailed(name, error)
   }
 }
 

@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from 'node:util'
-import { ajvOptions, errors, fault, parseJson } from '@playtherapy/service-kit'
+import { ajvOptions, checkExact, errors, fault, parseJson } from '@playtherapy/service-kit'
 import { Ajv } from 'ajv'
 import { applyPatch } from 'rfc6902'
 import { type Static, Type } from 'typebox'
@@ -80,7 +80,7 @@ function hasRoom(document: unknown, tokens: string[]): boolean {
 
 /**
  * Applies a JSON Patch (RFC 6902) to a parsed document, in place; after an error the document is half changed. The result
- * is any JSON, which the caller must validate. Integers beyond 2^53 lose digits. Throws `errors.invalidInput` with the
+ * is any JSON, which the caller must validate. Throws `errors.invalidInput` with the
  * index of an operation that points to nothing, whose test fails, whose copies are too large, or that would replace, move
  * or remove the whole document or put a value inside itself; `place` is where the patch came from.
  */
@@ -135,7 +135,8 @@ export function patchDocument(document: object, patch: Operation[], place: strin
 const isPatch = new Ajv(ajvOptions).compile<Operation[]>(Patch)
 
 /**
- * Applies a validated patch, as JSON, to a stored script: see `patchDocument`. Copies into copies can nest so deep that the
+ * Applies a validated patch, as JSON, to a stored script: see `patchDocument`. The script is written anew, so numbers that
+ * would change and keys that are there twice, in the script or the patch, are `errors.invalidInput`. Copies into copies can nest so deep that the
  * stack overflows while they are cloned or written; that is `errors.invalidInput` too.
  */
 export function patchScript({
@@ -143,8 +144,11 @@ export function patchScript({
   patch: json,
   ...origin
 }: Origin & { script: ReadScript; patch: Uint8Array }): CheckedScript {
-  const document = parseJson(verified(script), ['script'], scriptBounds)
+  const stored = verified(script)
+  const document = parseJson(stored, ['script'], scriptBounds)
   const patch = parseJson(json, ['body'])
+  checkExact(stored, ['script'])
+  checkExact(json, ['body'])
   if (typeof document !== 'object' || document === null || !isPatch(patch)) throw errors.unexpected()
   let bytes: Uint8Array
   try {
