@@ -97,18 +97,26 @@ export async function announceOriginal(
       }),
     )
     // An earlier attempt may have committed although its response was lost.
-    if (!result && !(repeated && (await isRegistered(db, videoId)))) return false
+    if (!result && !(repeated && (await isRegistered(db, videoId)))) {
+      await giveBack({ db, store }, videoId, key)
+      return false
+    }
   } catch (error) {
-    await db
-      .update(videos)
-      .set({ leaseUntil: null })
-      .where(waiting)
-      .catch(() => {})
+    await giveBack({ db, store }, videoId, key).catch(() => {})
     throw error
   }
-  // The copy stays if this fails, until a worker removes it a day after its URL was issued.
+  // If this fails, a worker removes it a day after the URL was issued.
   await store.abortUploads(key).catch(() => {})
   return true
+}
+
+/** Ends the lease of an announcement that failed; removes the object if its video was deleted meanwhile. */
+async function giveBack({ db, store }: Pick<IntakeResources, 'db' | 'store'>, videoId: number, key: string) {
+  const waiting = and(eq(videos.id, videoId), eq(videos.state, 'presigned'))
+  const rows = await db.update(videos).set({ leaseUntil: null }).where(waiting).returning({ id: videos.id })
+  if (rows.length > 0) return
+  const [other] = await db.select({ id: videos.id }).from(videos).where(eq(videos.id, videoId))
+  if (!other) await store.delete([key])
 }
 
 /**

@@ -67,6 +67,26 @@ for (const backend of storeBackends) {
   })
 }
 
+t.test('an announcement whose session is deleted meanwhile leaves no object', async (t) => {
+  const store = await reachable(t, 'file')
+  const media = await testMedia(t, { store })
+  const { db, sessionId } = media
+  const issued = await fetch(`${media.url}/presigned-url`, { headers: media.auth })
+  const { presigned_url, file_path } = Value.Parse(Presigned, await issued.json())
+  const put = await fetch(presigned_url, { method: 'PUT', headers: { 'content-type': 'video/mp4' }, body: clip() })
+  t.equal(put.status, 200)
+  const deleting: ObjectStore = {
+    ...store,
+    async adoptUpload(key, etag) {
+      const adopted = await store.adoptUpload(key, etag)
+      await db.delete(sessions)
+      return adopted
+    },
+  }
+  t.equal(await announceOriginal({ db, store: deleting }, { sessionId, path: file_path, limit: 1_000_000 }), false)
+  t.same(await media.left(), { objects: [], rows: [] })
+})
+
 t.test('a session may have a hundred unused URLs', async (t) => {
   const media = await testMedia(t, { store: await reachable(t, 'file') })
   const values = Array.from({ length: 100 }, (_, index) => ({

@@ -5,9 +5,10 @@ import {
   type SessionOfCaller,
   State,
   sessions,
+  type Transaction,
   videos,
 } from '@playtherapy/schema'
-import { and, desc, eq, ne, sql } from 'drizzle-orm'
+import { and, desc, eq, inArray, ne, sql } from 'drizzle-orm'
 
 /** Presigned URLs without an announced upload are no recordings yet. */
 const isRecording = ne(videos.state, 'presigned')
@@ -31,6 +32,10 @@ export async function newestVideo(db: Database, caller: SessionOfCaller) {
   return video
 }
 
+/** Matches all recordings of the caller's session. */
+const recordingsOf = (tx: Transaction, caller: SessionOfCaller) =>
+  and(isRecording, inArray(videos.sessionId, tx.select({ id: sessions.id }).from(sessions).where(ownSession(caller))))
+
 /**
  * Deletes all recordings of the caller's session, and announces the erasure of their objects. Their uploads and encodes end,
  * because they find their rows gone. The encoding becomes NONE, as does a script that was only awaited, and the length
@@ -38,11 +43,8 @@ export async function newestVideo(db: Database, caller: SessionOfCaller) {
  */
 export const deleteRecording = (db: Database, caller: SessionOfCaller, requestId: string): Promise<boolean> =>
   db.transaction(async (tx) => {
-    const [session] = await tx.select({ id: sessions.id }).from(sessions).where(ownSession(caller)).for('no key update')
-    if (!session) return false
-    const all = and(eq(videos.sessionId, session.id), isRecording)
-    const found = await tx.select({ id: videos.id }).from(videos).where(all).for('update')
-    if (found.length === 0) return false
+    await tx.select({ id: sessions.id }).from(sessions).where(ownSession(caller)).for('no key update')
+    if ((await tx.$count(videos, recordingsOf(tx, caller))) === 0) return false
     const isForNext = sql`${sessions.videoLengthSetFor} is not distinct from 0`
     await tx
       .update(sessions)
@@ -57,9 +59,9 @@ export const deleteRecording = (db: Database, caller: SessionOfCaller, requestId
         previousVideoLength: sql`case when ${isForNext}
           then ${sessions.previousVideoLength} else ${sessions.videoLength} end`,
       })
-      .where(eq(sessions.id, session.id))
-    await tx.delete(videos).where(all)
+      .where(ownSession(caller))
+    const deleted = await tx.delete(videos).where(recordingsOf(tx, caller)).returning({ videoId: videos.id })
     const { caseId, sessionId } = caller
-    for (const { id } of found) await announceErasure(tx, { caseId, sessionId, videoId: id, requestId })
+    for (const { videoId } of deleted) await announceErasure(tx, { caseId, sessionId, videoId, requestId })
     return true
   })
