@@ -32,7 +32,8 @@ async function midUpload(t: Test, signal: Signal) {
   t.not(status, 201, `mid-upload, ${signal}: nothing was acknowledged`)
   return async () => {
     await recover(at)
-    t.strictSame([...(await place.sql`select 1 from videos where session_id = ${session}`)], [], signal)
+    const rows = await place.sql`select state::text from videos where session_id = ${session}`
+    t.strictSame([...rows], [{ state: 'failed' }], `${signal}: only its failure is remembered`)
   }
 }
 
@@ -52,7 +53,7 @@ async function betweenObjectAndCommit(t: Test, signal: Signal) {
     await recover(at)
     const rows = await place.sql`select state::text from videos where session_id = ${session}`
     const states = rows.map((row) => row.state)
-    t.strictSame(states, status === 201 ? ['encoded'] : [], signal)
+    t.strictSame(states, [status === 201 ? 'encoded' : 'failed'], signal)
   }
 }
 
@@ -100,7 +101,7 @@ t.test('clients that leave or come twice', { skip }, async (t) => {
   const { place, media, session, clip } = at
   const leave = () => Promise.reject(new Error('gone'))
   t.equal(await place.upload(media, session, clip, leave), 0)
-  await until('nothing', async () => (await place.sql`select 1 from videos`).length === 0)
+  await until('a failure', async () => (await place.sql`select 1 from videos where state = 'failed'`).length === 1)
   const twice = await Promise.all([1, 2].map(() => place.upload(media, session, clip)))
   t.strictSame(twice, [201, 201])
   await recover(at)

@@ -68,7 +68,8 @@ t.test(
         goOn()
         place.gate.before = () => undefined
         await place.works(media)
-        t.equal((await place.sql`select 1 from videos where session_id = ${session}`).length, 0, 'and nothing is left')
+        const rows = await place.sql`select state::text from videos where session_id = ${session}`
+        t.strictSame([...rows], [{ state: 'failed' }], 'and only its failure is remembered')
       })(),
     ])
   },
