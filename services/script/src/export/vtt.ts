@@ -1,15 +1,12 @@
 import { captionTime } from '@playtherapy/schema'
-import { mark, marked, unlabelled, within } from '../records/caption-text.ts'
+import { marked, unbraced, unlabelled, within } from '../records/caption-text.ts'
 import type { ScriptRecord } from '../records/record.ts'
 import { linesOf, pieces } from '../records/texts.ts'
 import { cues } from './cues.ts'
 
-/** A text for a cue. `>` is escaped too, because an arrow would end the cue. A mark keeps `{\…}`, which some players hide. */
+/** A text for a cue. `>` is escaped too, because an arrow would end the cue. */
 function* escaped(text: string): Iterable<string> {
-  for (const piece of pieces(text)) {
-    const tagless = piece.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;')
-    yield tagless.replaceAll('{', `{${mark}`)
-  }
+  for (const piece of pieces(text)) yield piece.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;')
 }
 
 /**
@@ -22,11 +19,11 @@ export function* toVtt(records: ScriptRecord[]): Iterable<string> {
     yield `\n${captionTime(start, '.')} --> ${captionTime(end, '.')}\n`
     if (speaker) {
       yield '<v '
-      yield* escaped(marked(speaker))
+      yield* escaped(unbraced(marked(speaker)))
       yield '>'
     }
     let before = ''
-    for (const line of linesOf(marked(text))) {
+    for (const line of linesOf(unbraced(marked(text)))) {
       yield before
       yield* escaped(within(speaker ? line : unlabelled(line)))
       before = '\n'

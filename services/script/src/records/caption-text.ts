@@ -5,7 +5,7 @@ import { replaced, squeezed } from './texts.ts'
  * The word joiner, which nobody sees. Captions cannot escape most of what would be read as more than text, so export
  * writes this before a character that is only a character, like a backslash, and import removes it.
  */
-export const mark = '\u2060'
+const mark = '\u2060'
 
 const clock = String.raw`(?:(\d{1,3}):)?([0-5]?\d):([0-5]\d)[.,](\d{3})`
 /** The line of a cue's times. After them come WebVTT's settings or SubRip's coordinates, about places on a screen. */
@@ -100,6 +100,9 @@ export function* saidIn(text: string): Iterable<Said> {
 
 /** A text whose own invisible characters come back. */
 export const marked = (text: string): string => replaced(text, /\u2060/g, () => mark + mark)
+
+/** A text as `marked` returns it, for a format that escapes tags: `{\…}`, which some players hide, comes back. */
+export const unbraced = (text: string): string => replaced(text, /\{/g, (brace) => brace + mark)
 
 /** A text as `marked` returns it, for a format without escapes: what looks like markup comes back. */
 export const unmarkedUp = (text: string): string =>
