@@ -115,6 +115,15 @@ t.test('a long recording goes in pieces that overlap, and comes back as one', as
   )
 })
 
+t.test('where the sound ends before the picture, a transcriber gets silence for the rest', async (t) => {
+  const { resources, videoId: video_id } = await prepare(t, 700, await sound(10))
+  const { transcriber, bodies } = await startProvider(t, hear())
+  await createTranscribeVideo({ ...resources, transcriber })({ video_id }, { signal })
+  // The number of samples is in bits 108 to 143 of a FLAC file's first block, which comes after 8 bytes (RFC 9639).
+  const seconds = bodies.map((body) => body.readUIntBE(body.indexOf('fLaC') + 8 + 14, 4) / 16_000)
+  t.strictSame(seconds, [600, 115])
+})
+
 t.test('pieces cover everything, and their seams lose and repeat nothing', async (t) => {
   t.strictSame(piecesOf(0.5), [{ from: 0, to: 0.5 }])
   t.strictSame(piecesOf(600), [{ from: 0, to: 600 }])
