@@ -108,11 +108,11 @@ export async function prepare(
     const copy = join(await mkdtemp(join(folder, 'result-')), 'result.mp4')
     await pipeline(await store.get(key ?? ''), createWriteStream(copy))
     const settings = { ffprobePath: 'ffprobe', memoryBytes: 768 * 1024 ** 2, signal: never }
-    const probed = await probe({ path: copy }, 'mp4', settings)
+    const found = await probe({ path: copy }, 'mp4', settings)
     return {
-      ...probed,
-      video: probed.pictures[0],
-      audio: probed.sounds[0],
+      ...found,
+      video: found.pictures[0],
+      audio: found.sounds[0],
       bytes: await readFile(copy),
       file: copy,
     }

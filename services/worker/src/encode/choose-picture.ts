@@ -6,8 +6,6 @@ import { type Scan, type ScanRun, scan } from '../ffmpeg/scan.ts'
 export interface Picture {
   video: VideoStream
   scan: Scan
-  /** Second at which the clock of the file begins. */
-  from: number
 }
 
 /** A file with more tracks of pictures than this is no recording of a camera, and each scan reads the whole file. */
@@ -17,12 +15,12 @@ const mostScans = 3
  * Chooses the first track of pictures of which ffmpeg can show something. Throws PermanentError when there is no picture,
  * or only one that is too large to decode, and FfmpegError.
  */
-export async function choosePicture({ pictures, from }: Probe, run: ScanRun): Promise<Picture> {
+export async function choosePicture({ pictures }: Probe, run: ScanRun): Promise<Picture> {
   if (pictures.length === 0) throw new PermanentError('The file has no picture, only sound or nothing at all.')
   const sized = pictures.filter(({ width, height }) => width > 0 && width * height <= largestPicture.pixels)
   const scanned: Picture[] = []
   for (const video of sized.slice(0, mostScans)) {
-    const picture = { video, from, scan: await scan(run, video) }
+    const picture = { video, scan: await scan(run, video) }
     if (picture.scan.isDecodable) return picture
     scanned.push(picture)
   }

@@ -161,20 +161,19 @@ async function convert(
     const read = async (start: number, end: number) => buffer(await store.get(key, { start, end, ifMatch: etag }))
     const isCut = picture.scan.isCut || (container === 'avi' && (await isRiffCut(size, read)))
     if (isCut) insistOnLength(picture.scan.endSeconds, picture.video.statedSeconds)
-    const audible = await findAudible(source.input, container, original.sounds, probing)
+    const sound = await findAudible(source.input, container, original.sounds, probing)
     const make = async (mayCopy: boolean) => {
-      const { remux, audioOptions, options, ...how } = plan(picture, audible, mayCopy)
-      const sound = audioOptions ? [{ options: audioOptions, file: files.audio }] : []
-      const outputs = [{ options, file: files.video }, ...sound]
+      const { remux, options, audioOptions, ...how } = plan({ picture, sound, from: original.from }, mayCopy)
+      const outputs = [{ options, file: files.video }]
+      if (audioOptions) outputs.push({ options: audioOptions, file: files.audio })
       const { seconds } = picture.scan
-      await runFfmpeg({ ...run, ...how, maxBytes: settings.scratchMaxBytes, onProgress, outputs, seconds }).catch(
-        (error: unknown) => {
-          const isUnreadable = error instanceof FfmpegError && error.why === 'unreadable'
-          // What cannot be copied may still be shown, and then be encoded.
-          if (!remux || !isUnreadable || source.readError()) throw error
-          return make(false)
-        },
-      )
+      const making = runFfmpeg({ ...run, ...how, maxBytes: settings.scratchMaxBytes, onProgress, outputs, seconds })
+      await making.catch((error: unknown) => {
+        const isUnreadable = error instanceof FfmpegError && error.why === 'unreadable'
+        // What cannot be copied may still be shown, and then be encoded.
+        if (!remux || !isUnreadable || source.readError()) throw error
+        return make(false)
+      })
     }
     await make(true)
     if (source.readError()) throw source.readError()

@@ -2,7 +2,7 @@ import { threadsFor } from '../ffmpeg/limits.ts'
 import type { PictureFormat } from '../ffmpeg/picture-format.ts'
 import type { VideoStream } from '../ffmpeg/probe.ts'
 import type { Scan } from '../ffmpeg/scan.ts'
-import { conversion, isBt709, isTagged } from './colour.ts'
+import { conversion, encodedTags, isBt709, isTagged } from './colour.ts'
 
 /** Most frames a second that count as 30: cameras state 30.02, and a rounded time base a little more. */
 const mostFps = 31
@@ -77,7 +77,9 @@ export function encoded({ sideways }: VideoStream, { formats, interlaced, frameR
   return [
     ...['-c:v', 'libx264', '-preset', 'veryfast', '-crf', '23', '-pix_fmt', 'yuv420p'],
     // Each frame keeps its own time: a guessed rate would repeat or drop some.
-    ...['-vsync', 'vfr', '-enc_time_base', '1:90000'],
+    // x264 chooses the level by the rate, which it would else take from the time base.
+    ...['-vsync', 'vfr', '-enc_time_base', '1:90000', '-x264-params', 'fps=30'],
+    ...encodedTags,
     ...(longestPause > longestPauseOfB ? ['-bf', '0'] : []),
     ...['-threads:v', String(threadsFor({ width, height }).encoder), '-vf', filters.join(',')],
   ]

@@ -17,11 +17,20 @@ export interface Plan {
   audioOptions: string[] | undefined
 }
 
+/** What becomes the rendition. */
+interface Tracks {
+  picture: Picture
+  /** Undefined without sound. */
+  sound: AudibleStream | undefined
+  /** Second at which the clock of the file begins. */
+  from: number
+}
+
 /**
  * Plans ffmpeg's work: it copies a picture that browsers play, unless `mayCopy` is false, transcodes others to H.264, and
  * encodes the sound as AAC. Metadata is removed, because a phone's contains the place of the recording.
  */
-export function plan({ video, scan, from }: Picture, sound: AudibleStream | undefined, mayCopy: boolean): Plan {
+export function plan({ picture: { video, scan }, sound, from }: Tracks, mayCopy: boolean): Plan {
   const remux = mayCopy && isPlayable(video, scan)
   const largest = scan.formats.toSorted((one, other) => other.width * other.height - one.width * one.height)[0]
   const soundInput = sound && needsOwnInput(from, sound) ? 1 : 0

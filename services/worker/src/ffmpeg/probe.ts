@@ -148,7 +148,7 @@ export async function probe(input: Input, container: Container, settings: ProbeS
   return {
     from: Number(file?.start_time) || 0,
     seconds: seconds > 0 ? seconds : undefined,
-    pictures: rankPictures(streams).map((stream) => toVideo(stream, Number(file?.duration))),
+    pictures: rankPictures(streams).map((stream) => toVideo(stream, seconds)),
     sounds: [...sounds.filter(isDefault), ...sounds.filter((sound) => !isDefault(sound))].map(
       ({ index, codec_name = 'unknown', channels = 0 }) => ({ index, codec: codec_name, channels }),
     ),
