@@ -72,12 +72,18 @@ export function openClient(
   s3.middlewareStack.add(
     (next) => (args) =>
       next(args).catch((error: unknown) => {
-        throw error instanceof Error && error.name === 'TimeoutError' ? new StoreSilentError() : error
+        throw isSilence(error) ? new StoreSilentError() : error
       }),
     { step: 'deserialize', name: 'silence' },
   )
   return s3
 }
+
+/** The SDK gives a connection that broke the same name as one on which nothing came. */
+const isSilence = (error: unknown) =>
+  error instanceof Error &&
+  error.name === 'TimeoutError' &&
+  !('code' in error && (error.code === 'ECONNRESET' || error.code === 'EPIPE'))
 
 /** HTTP status of the server's refusal; undefined for errors of another kind. */
 export const statusOf = (error: unknown) =>

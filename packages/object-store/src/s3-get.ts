@@ -154,7 +154,8 @@ function destroyWhenSilent(body: IncomingMessage): void {
   let seen = socket.bytesRead
   let silent = 0
   const watch = setInterval(() => {
-    const wanted = body.readableLength < body.readableHighWaterMark
+    // A reader may pause as long as it likes on a body that has arrived.
+    const wanted = !body.complete && body.readableLength < body.readableHighWaterMark
     silent = wanted && socket.bytesRead === seen ? silent + 1 : 0
     if (silent === looks) body.destroy(new StoreSilentError())
     seen = socket.bytesRead

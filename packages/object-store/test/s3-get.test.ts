@@ -1,5 +1,5 @@
 import type { ServerResponse } from 'node:http'
-import { text } from 'node:stream/consumers'
+import { buffer, text } from 'node:stream/consumers'
 import { storeBackends } from '@playtherapy/testing'
 import t, { type Test } from 'tap'
 import { ObjectChangedError, ObjectMissingError } from '../src/index.ts'
@@ -42,6 +42,18 @@ t.test('a read is retried after temporary errors', { skip }, async (t) => {
   urls.length = 0
   for (let times = 0; times < 3; times++) await text(await reading.get('1.mp4'))
   t.equal(new Set(urls).size, 1, 'one signature is enough for many reads')
+})
+
+t.test('a reader that pauses on a complete body loses nothing', { skip }, async (t) => {
+  const { reading, writing } = await faultyReads(t)
+  for (const size of [6, 50_000, 3_000_000]) await writing.put(`${size}.mp4`, Buffer.alloc(size, 'x'), { contentType })
+  await Promise.all(
+    [6, 50_000, 3_000_000].map(async (size) => {
+      const body = await reading.get(`${size}.mp4`)
+      await new Promise((resolve) => setTimeout(resolve, 13_000))
+      t.equal((await buffer(body)).length, size)
+    }),
+  )
 })
 
 t.test('missing, changed and refused objects are reported at once, each by its error', { skip }, async (t) => {
