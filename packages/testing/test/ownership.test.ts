@@ -29,10 +29,6 @@ const exceptions: { at: string; why: string }[] = [
   { at: 'packages/intake/src/register-original.ts', why: 'The guard found its session to be the caller’s.' },
   { at: 'packages/intake/src/reserve-video.ts', why: 'The guard found its session to be the caller’s.' },
   {
-    at: 'services/media/src/recording/repository.ts deleteRecording',
-    why: 'Its transaction begins by locking the session of the caller.',
-  },
-  {
     at: 'packages/versions/src/script-steps.ts commit',
     why: 'Its transaction begins by locking the session of the caller.',
   },
