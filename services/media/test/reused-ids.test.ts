@@ -1,5 +1,8 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { announceOriginal } from '@playtherapy/intake'
-import type { ObjectStore } from '@playtherapy/object-store'
+import { createFileStore, type ObjectStore } from '@playtherapy/object-store'
 import { openDatabase, outbox, sessions, videos } from '@playtherapy/schema'
 import { flakyLink, seedSession, storeBackends, testDatabase, testStore } from '@playtherapy/testing'
 import { sql } from 'drizzle-orm'
@@ -44,7 +47,9 @@ for (const backend of storeBackends) {
 
 t.test('an announcement survives a restart of the database', async (t) => {
   const { db, url } = await testDatabase(t)
-  const store = await testStore(t, 'file')
+  const directory = await mkdtemp(join(tmpdir(), 'playtherapy-announced-'))
+  t.teardown(() => rm(directory, { recursive: true, force: true }))
+  const store = createFileStore({ directory, publicUrl: 'http://localhost:8080', secret: 'a secret' })
   const link = await flakyLink(t, url)
   const database = openDatabase({ url: link.url, max: 1, applicationName: 'test' })
   t.teardown(() => database.close())
@@ -52,12 +57,12 @@ t.test('an announcement survives a restart of the database', async (t) => {
   const announced = async (breakLink: () => void) => {
     const path = `LOCAL/${caseId}/${sessionId}/${await db.$count(videos)}.mp4`
     await db.insert(videos).values({ sessionId, state: 'presigned', path })
-    await store.put(`video/${path}`, whole(clip()), { contentType: 'video/mp4' })
+    await store.putUpload(`video/${path}`, whole(clip()), { contentType: 'video/mp4' })
     const breaking: ObjectStore = {
       ...store,
-      async get(...call) {
+      async adoptUpload(...call) {
         breakLink()
-        return store.get(...call)
+        return store.adoptUpload(...call)
       },
     }
     return announceOriginal({ db: database.db, store: breaking }, { sessionId, path, limit: 1_000_000 })
