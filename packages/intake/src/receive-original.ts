@@ -8,7 +8,7 @@ import {
   storeUnavailable,
 } from '@playtherapy/object-store'
 import { type Database, outlastOutage, sessions, videos } from '@playtherapy/schema'
-import { and, eq, sql } from 'drizzle-orm'
+import { and, eq, inArray, isNull, lt, sql } from 'drizzle-orm'
 import { EmptyError, SessionDeletedError, TooLargeError, VideoDeletedError } from './errors.ts'
 import { registerOriginal } from './register-original.ts'
 import { nextVideo, reserveVideo } from './reserve-video.ts'
@@ -146,7 +146,10 @@ function countedBody(start: Uint8Array, rest: AsyncIterator<Uint8Array>, limit: 
   return body
 }
 
-/** Removes the object of an upload that failed, and records the failure. Returns whether the row still existed. */
+/**
+ * Removes the object of an upload that failed, and records the failure instead of an earlier one of the same session, so
+ * that a client that fails again and again leaves one row. Returns whether the row still existed.
+ */
 async function discard(
   store: ObjectStore,
   key: string,
@@ -156,12 +159,18 @@ async function discard(
   failure: string,
 ): Promise<boolean> {
   await store.delete([key])
-  const rows = await db
+  const [row] = await db
     .update(videos)
     .set({ state: 'failed', failure, received, leaseUntil: sql`now()` })
     .where(receiving(videoId))
-    .returning({ id: videos.id })
-  return rows.length > 0
+    .returning({ sessionId: videos.sessionId })
+  if (!row) return false
+  const failed = and(eq(videos.state, 'failed'), isNull(videos.storedAt))
+  const earlier = and(eq(videos.sessionId, row.sessionId), lt(videos.id, videoId), failed)
+  // Two uploads that fail at once do not wait for each other.
+  const free = db.select({ id: videos.id }).from(videos).where(earlier).for('update', { skipLocked: true })
+  await db.delete(videos).where(inArray(videos.id, free))
+  return true
 }
 
 /** The error of an upload whose row was deleted. */

@@ -367,6 +367,20 @@ t.test('an upload fails when the object store goes down after its row was reserv
   )
 })
 
+t.test('of the failed uploads of a session only the newest is kept', async (t) => {
+  const media = await testMedia(t, { store: await testStore(t, 'file'), uploadLimit: 200_000 })
+  const other = media.pathOf(await media.addSession(7))
+  for (const path of [other, media.path, media.path, media.path]) {
+    const upload = media.open({}, path)
+    await upload.write(form(['file', clip(300_000)]))
+    upload.request.end()
+    t.equal((await upload.answer).status, 413)
+  }
+  const rows = await media.db.select().from(videos).orderBy(videos.id)
+  t.match(rows, [{ state: 'failed' }, { state: 'failed', sessionId: media.sessionId }])
+  t.equal(rows[1]?.id, 4, 'of a session the newest')
+})
+
 t.test('a session without a recording has no video state', async (t) => {
   const media = await testMedia(t, { store: await testStore(t, 'file') })
   const answer = await fetch(`${media.url}/state`, { headers: media.auth })
