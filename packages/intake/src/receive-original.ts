@@ -110,11 +110,15 @@ function keepLease(db: Database, videoId: number, incoming: Pick<CountedBody, 'r
       .set({ leaseUntil, received: incoming.received })
       .where(receiving(videoId))
       .returning({ id: videos.id })
-  const timer = setInterval(() => {
-    renew()
-      .then((rows) => rows.length === 0 && lost.abort())
-      // A database outage of some seconds should not abort an upload of hours.
-      .catch(() => {})
+  let isRenewing = false
+  const timer = setInterval(async () => {
+    // In a slow database, the renewals of one upload would queue up.
+    if (isRenewing) return
+    isRenewing = true
+    // A database outage of some seconds should not abort an upload of hours.
+    const rows = await renew().catch(() => undefined)
+    isRenewing = false
+    if (rows?.length === 0) lost.abort()
   }, renewMs)
   return { lost: lost.signal, end: () => clearInterval(timer) }
 }

@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto'
 import { buffer } from 'node:stream/consumers'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { cases, outbox, sessions, videos } from '@playtherapy/schema'
 import { storeBackends, testStore, until } from '@playtherapy/testing'
-import { eq } from 'drizzle-orm'
+import { eq, sql } from 'drizzle-orm'
 import t from 'tap'
 import { type Answer, clip, closing, form, isNothing, nothing, partOf, storeThatIsDown, testMedia } from './support.ts'
 
@@ -379,6 +380,22 @@ t.test('of the failed uploads of a session only the newest is kept', async (t) =
   const rows = await media.db.select().from(videos).orderBy(videos.id)
   t.match(rows, [{ state: 'failed' }, { state: 'failed', sessionId: media.sessionId }])
   t.equal(rows[1]?.id, 4, 'of a session the newest')
+})
+
+t.test('an upload has one update of its row under way, however slow the database is', async (t) => {
+  const media = await testMedia(t, { store: await testStore(t, 'file') })
+  const upload = media.open()
+  await upload.write(form(['file', clip(300_000)]).subarray(0, 200_000))
+  await until('an upload', media.left, ({ rows }) => rows.length === 1)
+  const waiting = await media.db.transaction(async (tx) => {
+    await tx.select().from(videos).for('update')
+    await sleep(2_500)
+    return media.db.execute(
+      sql`select 1 from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`,
+    )
+  })
+  t.equal(waiting.length, 1)
+  upload.request.destroy()
 })
 
 t.test('a session without a recording has no video state', async (t) => {
