@@ -63,7 +63,7 @@ async function findSession({ json }: DemoClient): Promise<string> {
  * prove all of it. Throws at the first step that fails. Without workers the encode is left out. Returns the session's path.
  */
 export async function runDemo(stack: Stack, programs: Programs, { once, workers }: StackOptions): Promise<string> {
-  const token = stack.mintToken(1)
+  const token = stack.mintDemoToken()
   const client = demoClient(stack.url, token)
   say(`\n${bold('The main job, on a real clip')}`)
   const session = await findSession(client)

@@ -4,7 +4,7 @@ import { runDemo } from './demo.ts'
 import { findPrograms } from './ffmpeg.ts'
 import { readOptions, UsageError, usage } from './options.ts'
 import { readSettings } from './settings.ts'
-import { demoAccount } from './sign-in/app.ts'
+import { demoAccount } from './sign-in/demo-account.ts'
 import { type Stack, startStack } from './stack.ts'
 import { bold, dim, done, say } from './terminal.ts'
 
@@ -78,14 +78,14 @@ async function main() {
 }
 
 /** Prints links that open as they are, and requests that may be pasted; the token has a line of its own. */
-function sayWhatToTry({ url, mintToken }: Stack, session: string | undefined) {
+function sayWhatToTry({ url, mintDemoToken }: Stack, session: string | undefined) {
   say(`
 ${bold('Yours to try')}
   page      ${url}
   API page  ${url}/documentation
   sign in   ${demoAccount.email}, password ${demoAccount.password}
 
-TOKEN=${mintToken(demoAccount.id)}
+TOKEN=${mintDemoToken()}
 curl -H "Authorization: Bearer $TOKEN" ${url}${session ?? '/contents/api/case'}`)
   if (session) say(`curl -H "Authorization: Bearer $TOKEN" -o recording.mp4 ${url}${session}/video`)
 }

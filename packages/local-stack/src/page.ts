@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { build } from '@playtherapy/service-kit'
 import type { FastifyPluginAsync } from 'fastify'
-import { demoAccount } from './sign-in/app.ts'
+import { demoAccount } from './sign-in/demo-account.ts'
 
 const style = `
   :root { color-scheme: light dark }

@@ -28,6 +28,9 @@ const storeNames = Object.keys(StoreSettings).filter((name) => name.startsWith('
  * S3 as soon as one of its settings is there. Throws ConfigError.
  */
 export function readSettings(given: NodeJS.ProcessEnv) {
+  if (given.NODE_ENV === 'production') {
+    throw new ConfigError('NODE_ENV is production, but `npm start` is not for production: it lets everybody sign up.')
+  }
   if (given.JWT_PUBLIC_KEY) {
     throw new ConfigError('JWT_PUBLIC_KEY is set, but `npm start` signs tokens of its own: set JWT_SECRET instead.')
   }

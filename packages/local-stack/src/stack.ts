@@ -16,6 +16,7 @@ import { frontPage } from './page.ts'
 import { reach } from './reach.ts'
 import type { Settings } from './settings.ts'
 import { signInApp } from './sign-in/app.ts'
+import { openAccounts } from './sign-in/demo-account.ts'
 import { openStore } from './store.ts'
 import { tokenSigner } from './tokens.ts'
 import { endWorker, startWorker, takesJobs } from './workers.ts'
@@ -27,8 +28,8 @@ export interface Stack {
   demoDirectory: string
   /** A description of each part, to be printed. */
   parts: Record<string, string>
-  /** Returns a token of this therapist, valid for a day. */
-  mintToken(userId: number): string
+  /** Returns a token of the demo account, valid for a day. */
+  mintDemoToken(): string
   /** Rejects, with the reason, as soon as a part that is needed has ended. */
   broken: Promise<never>
   /** Finishes running requests and jobs and ends all parts, each before those it depends on. */
@@ -90,6 +91,7 @@ export async function startStack(options: StackOptions, env: Settings, programs:
     const { PHASE: phase, UPLOAD_LIMIT_BYTES: uploadLimit } = env
     const auth = { ...env, JWT_SECRET: env.JWT_SECRET ?? (await keptSecret(data.path, 'jwt-secret')) }
     const sign = tokenSigner(auth)
+    const demoId = await openAccounts(db, !env.DATABASE_URL)
     const parts = {
       database: env.DATABASE_URL ? 'PostgreSQL of DATABASE_URL' : 'PostgreSQL, embedded',
       queue: env.QUEUE_URL ? `BullMQ on ${new URL(env.QUEUE_URL).protocol.slice(0, -1)}` : 'BullMQ on PostgreSQL',
@@ -138,7 +140,7 @@ export async function startStack(options: StackOptions, env: Settings, programs:
       url,
       demoDirectory: data.demo,
       parts,
-      mintToken: (userId) => sign({ user_id: userId }, 24),
+      mintDemoToken: () => sign({ user_id: demoId }, 24),
       broken,
       close,
     }

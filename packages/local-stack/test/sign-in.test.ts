@@ -5,7 +5,8 @@ import { createFileStore } from '@playtherapy/object-store'
 import { cases } from '@playtherapy/schema'
 import { jwtSecret, testDatabase, testHost } from '@playtherapy/testing'
 import t, { type Test } from 'tap'
-import { demoAccount, signInApp } from '../src/sign-in/app.ts'
+import { signInApp } from '../src/sign-in/app.ts'
+import { demoAccount, openAccounts } from '../src/sign-in/demo-account.ts'
 import { tokenSigner } from '../src/tokens.ts'
 
 const mina = {
@@ -24,6 +25,7 @@ const mina = {
 async function prepare(t: Test, before?: (db: Awaited<ReturnType<typeof testDatabase>>['db']) => Promise<unknown>) {
   const { db } = await testDatabase(t)
   await before?.(db)
+  const demoId = await openAccounts(db, false)
   const store = createFileStore({ directory: t.testdir() })
   const sign = tokenSigner({ JWT_SECRET: jwtSecret })
   const host = await testHost(t, async (root) => {
@@ -44,7 +46,7 @@ async function prepare(t: Test, before?: (db: Awaited<ReturnType<typeof testData
     ask('/auth/api/signin', { method: 'POST', body: new URLSearchParams({ username, password }) })
   const withToken = (method: string, path: string, token: string) =>
     ask(path, { method, headers: { authorization: `Bearer ${token}` } })
-  return { ...host, db, ask, signUp, signIn, withToken }
+  return { ...host, db, demoId, ask, signUp, signIn, withToken }
 }
 
 t.test('a therapist signs up, signs in and sees an empty list of cases', async (t) => {
@@ -147,4 +149,15 @@ t.test('nobody who signs up becomes a therapist who has cases', async (t) => {
     for (const userId of [2, 3, 2_147_483_647]) await db.insert(cases).values({ userId, givenName: 'Mina' })
   })
   t.equal((await signUp(mina)).body.id, 4)
+})
+
+t.test('in the database of an installation the demo account reads no case of a therapist', async (t) => {
+  const { db, demoId, signIn, withToken } = await prepare(t, async (db) => {
+    for (const userId of [1, 2]) await db.insert(cases).values({ userId, givenName: 'Mina' })
+  })
+  const token = (await signIn(demoAccount.email, demoAccount.password)).body.access_token
+  t.strictSame((await withToken('GET', '/contents/api/case', token)).body, [])
+  t.equal(demoId, 3)
+  await db.insert(cases).values({ userId: demoId, givenName: '지우' })
+  t.equal(await openAccounts(db, false), demoId, 'a later start keeps it')
 })

@@ -23,6 +23,7 @@ t.test('a setting of any process that is not valid is named, and no value', asyn
   const wrong: [env: NodeJS.ProcessEnv, message: RegExp][] = [
     [{ LOG_LEVEL: 'loud' }, /LOG_LEVEL must be one of fatal, error, warn, info, debug, silent/],
     [{ JWT_SECRET: 'short' }, /JWT_SECRET must NOT have fewer than 32/],
+    [{ NODE_ENV: 'production' }, /`npm start` is not for production/],
     [{ JWT_PUBLIC_KEY: 'any' }, /`npm start` signs tokens of its own/],
     [{ DATABASE_URL: 'mysql://db' }, /DATABASE_URL must match/],
     [{ QUEUE_URL: 'amqp://queue' }, /QUEUE_URL must match/],

@@ -20,12 +20,9 @@ type NewAccount = Pick<Account, 'email' | 'name' | 'password' | 'profile'>
 
 const columns = sql`id, email, name, password, profile, to_json(created_time) as created_time`
 
-/**
- * The lowest id that neither an account nor a case has: on a database with cases nobody who signs up becomes the
- * therapist of any. 1 is the demo's.
- */
+/** The lowest id that neither an account nor a case has: on a database with cases no account becomes the therapist of any. */
 const freeId = sql`(
-  with taken as (select 1 as id union select id from sign_in.accounts union select user_id from cases)
+  with taken as (select 0 as id union select id from sign_in.accounts union select user_id from cases)
   select id + 1 from taken
   where id < 2147483647 and not exists (select from taken as next where next.id = taken.id + 1)
   order by id limit 1)`
@@ -47,7 +44,7 @@ export const accounts = (db: Database) => ({
       await tx.execute(sql`create unique index if not exists accounts_email on sign_in.accounts (lower(email))`)
     }),
 
-  /** Adds an account, with the next free id or the given one; undefined when its email has one, in any case of letters. */
+  /** Adds an account, with the lowest free id or the given one; undefined when its email has one, in any case of letters. */
   add: ({ email, name, password, profile }: NewAccount, id?: number): Promise<Account | undefined> =>
     db.transaction(async (tx) => {
       await tx.execute(lock)

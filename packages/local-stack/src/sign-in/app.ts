@@ -15,10 +15,7 @@ import { Value } from 'typebox/value'
 import type { TherapistClaims } from '../tokens.ts'
 import { type Account, accounts } from './accounts.ts'
 import { hashPassword, isPassword } from './passwords.ts'
-import { AccessToken, Choices, Claims, choices, type Profile, SignIn, SignUp, User } from './schemas.ts'
-
-/** Printed by `npm start`. Its id is that of the demo's case. */
-export const demoAccount = { id: 1, email: 'demo@example.com', password: 'playtherapy' }
+import { AccessToken, Choices, Claims, choices, profileOf, SignIn, SignUp, User } from './schemas.ts'
 
 /** How long a token is valid, as the old service had it. */
 const tokenHours = 24
@@ -37,16 +34,6 @@ const refusals = {
 }
 
 const isEmail = (text: string) => /^[^\s@\0]+@[^\s@\0]+$/.test(text)
-
-/** The profile with all of its fields, and with no others. */
-const profileOf = (given: Profile) => ({
-  birth_year: given.birth_year ?? null,
-  gender: given.gender ?? null,
-  highest_education_level_id: given.highest_education_level_id ?? null,
-  years_of_experience: given.years_of_experience ?? null,
-  user_type_id: given.user_type_id ?? null,
-  org_id: given.org_id ?? null,
-})
 
 const toUser = ({ id, email, name, profile, created_time }: Account) => ({
   id,
@@ -122,19 +109,10 @@ const tokenRoutes: FastifyPluginAsyncTypebox<SignInOptions> = async (app, { db, 
 
 /**
  * The stand-in for the sign-in service, as the existing client uses it. Everybody may sign up: the old service kept a list
- * of emails that might, but only this machine reaches this one. Makes its table and the demo account when it is registered.
+ * of emails that might, but only this machine reaches this one. openAccounts() comes first.
  */
 export const signInApp: FastifyPluginAsyncTypebox<SignInOptions> = async (app, { db, sign }) => {
   const repository = accounts(db)
-  await repository.prepare()
-  const { id, email, password } = demoAccount
-  const demo = {
-    email,
-    name: 'Demo',
-    password: await hashPassword(password),
-    profile: profileOf({ user_type_id: 2, org_id: 1 }),
-  }
-  await repository.add(demo, id)
 
   app.addContentTypeParser(
     'application/x-www-form-urlencoded',

@@ -15,6 +15,16 @@ const profile = {
 const Profile = Type.Object(profile)
 export type Profile = Static<typeof Profile>
 
+/** The profile with all of its fields, and with no others. */
+export const profileOf = (given: Profile) => ({
+  birth_year: given.birth_year ?? null,
+  gender: given.gender ?? null,
+  highest_education_level_id: given.highest_education_level_id ?? null,
+  years_of_experience: given.years_of_experience ?? null,
+  user_type_id: given.user_type_id ?? null,
+  org_id: given.org_id ?? null,
+})
+
 const text = (maxLength: number, description?: string) =>
   Type.String({ minLength: 1, maxLength, ...(description && { description }) })
 
