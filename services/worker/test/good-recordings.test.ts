@@ -136,3 +136,26 @@ t.test('the picture is that of the recording, and neither a cover nor a preview'
     t.match(video, { width: 160, height: 120 }, name)
   }
 })
+
+t.test('a picture of which only parts can be read is kept, and one without any is refused', async (t) => {
+  const files: [string, string[]][] = [
+    ['mpeg4.mp4', ['-c:v', 'mpeg4']],
+    ['hevc.mp4', ['-c:v', 'libx265', '-preset', 'ultrafast', '-x265-params', 'log-level=none']],
+  ]
+  for (const [name, codec] of files) {
+    const whole = await readFile(await make(name, ...picture('64x64', 10, 10), ...codec, '-g', '5'))
+    const from = whole.indexOf('mdat') + 4
+    const bytes = whole.readUInt32BE(from - 8) - 8
+    /** A copy whose pictures are noise from one part of their bytes to another. */
+    const damaged = async (start: number, end: number) => {
+      const copy = Buffer.from(whole)
+      for (let at = from + Math.floor(bytes * start); at < from + bytes * end; at++) copy[at] = (at * at * 7919) >> 8
+      const file = join(folder, `damaged-${name}`)
+      await writeFile(file, copy)
+      return file
+    }
+    await lasts(t, await damaged(0.7, 1), 'mp4', 7)
+    await lasts(t, await damaged(0.2, 0.95), 'mp4', 10)
+    await refused(t, await damaged(0, 1), 'mp4', /cannot be read/)
+  }
+})

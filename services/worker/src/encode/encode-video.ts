@@ -16,7 +16,7 @@ import { isRiffCut } from '../ffmpeg/riff.ts'
 import { openScratchFile, type ScratchFile } from '../ffmpeg/scratch.ts'
 import { type OpenSource, openSource } from '../ffmpeg/source-server.ts'
 import { FfmpegError } from '../ffmpeg/supervised.ts'
-import { choosePicture, type Picture } from './choose-picture.ts'
+import { choosePicture } from './choose-picture.ts'
 import { plan } from './plan.ts'
 import { type Claim, claimVideo, commit, fail, giveWay, type NewRendition, release, renew } from './repository.ts'
 
@@ -183,7 +183,7 @@ async function convert(
       throw new FfmpegError('disk full')
     })
     if ((result.seconds ?? 0) > maxSeconds) throw new PermanentError(tooLong(maxSeconds))
-    return check(picture, result)
+    return check(result)
   } catch (error) {
     throw judged(error, source, settings, signal)
   } finally {
@@ -221,11 +221,10 @@ function insistOnLength(seconds: number, expected = 0): void {
   )
 }
 
-/** Checks that the result is playable and shows all pictures. Throws PermanentError. */
-function check({ scan }: Picture, { pictures, sounds, seconds }: Probe) {
+/** Checks that the result is playable and shows a picture. Throws PermanentError. */
+function check({ pictures, sounds, seconds }: Probe) {
   const [video] = pictures
-  const isPlayable = video?.codec === 'h264' && sounds.every(({ codec }) => codec === 'aac')
+  const isPlayable = video?.codec === 'h264' && video.statedSeconds && sounds.every(({ codec }) => codec === 'aac')
   if (!isPlayable || seconds === undefined) throw new PermanentError(unreadable)
-  insistOnLength(video.statedSeconds ?? 0, scan.seconds)
   return { seconds, width: video.width, height: video.height, hasAudio: sounds.length > 0 }
 }

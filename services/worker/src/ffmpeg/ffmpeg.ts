@@ -28,6 +28,8 @@ export async function runFfmpeg(run: FfmpegRun): Promise<void> {
   const { input, inputs = 1, threads } = run
   const quiet = ['-nostdin', '-hide_banner', '-loglevel', 'error', '-y', '-progress', 'pipe:1']
   const seek = run.from === undefined ? [] : ['-seek_timestamp', '1', '-ss', `${run.from}`]
+  // What cannot be decoded is left out, however much it is.
+  const lenient = ['-max_error_rate', '1']
   const decoding = [...pictureLimit, '-threads', String(threads.decoder)]
   // A track that begins long after the others is no jump of the clock.
   const late = inputs > 1 ? ['-dts_delta_threshold', '100000'] : []
@@ -39,7 +41,7 @@ export async function runFfmpeg(run: FfmpegRun): Promise<void> {
   await runSupervised({
     ...run,
     program: run.ffmpegPath,
-    args: [...quiet, '-filter_threads', String(threads.filter), ...late, ...opened, ...outputs],
+    args: [...quiet, '-filter_threads', String(threads.filter), ...lenient, ...late, ...opened, ...outputs],
     input: { ...input, files: run.outputs.map(({ file }) => file.handle) },
     onLine(line) {
       const [key = '', value = ''] = line.split('=', 2)
