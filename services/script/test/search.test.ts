@@ -2,6 +2,7 @@ import { cases, scriptPages, sessions } from '@playtherapy/schema'
 import { storeBackends, testStore } from '@playtherapy/testing'
 import { eq } from 'drizzle-orm'
 import t from 'tap'
+import { excerpt } from '../src/search/excerpt.ts'
 import { form, type Place, record, saved, testScripts } from './support.ts'
 
 type Scripts = Awaited<ReturnType<typeof testScripts>>
@@ -170,6 +171,17 @@ t.test('long runs of marks and long texts are searched up to the bound', async (
   t.same(await records('끝'), [3])
   t.same(await records(`a${'\u0301\u0323'.repeat(45)}`), [0], 'marks are put in the same order in both')
   t.ok((await db.$count(scriptPages)) > 1)
+})
+
+t.test('a text that holds much that nobody sees costs a search little', async (t) => {
+  const letters = Array.from({ length: 10_200 }, (_, n) => String.fromCodePoint(0xac00 + n)).join('')
+  const before = process.cpuUsage()
+  for (let hit = 0; hit < 100; hit++) {
+    const { snippet, matches } = excerpt(`${letters}k`, 'k')
+    t.same([snippet, matches], [`${letters.slice(-60)}k`, [{ start: 60, end: 61 }]])
+  }
+  const { user } = process.cpuUsage(before)
+  t.ok(user < 400_000, `${user} µs of the processor for a hundred`)
 })
 
 t.test('many hits come in pages', async (t) => {

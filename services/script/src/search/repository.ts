@@ -35,7 +35,7 @@ export interface Hit {
 }
 
 /** Most characters that a text has more than its folded form and are looked through for the first place. */
-const mostUnseen = 10_000
+const mostUnseen = 1000
 
 /** The scripts of a case that must be prepared before it is searched, newest session first. */
 export function unpagedScripts(db: Database, caller: CaseOfCaller): Promise<UnpagedScript[]> {
