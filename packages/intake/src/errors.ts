@@ -37,3 +37,8 @@ export class VideoDeletedError extends Error {
 export class TooManyUrlsError extends Error {
   override name = 'TooManyUrlsError'
 }
+
+/** The upload is still being announced, by this request or by another one; a repetition finds out how it ended. */
+export class StillAnnouncedError extends Error {
+  override name = 'StillAnnouncedError'
+}

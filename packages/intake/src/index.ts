@@ -2,6 +2,7 @@ export {
   EmptyError,
   NotAVideoError,
   SessionDeletedError,
+  StillAnnouncedError,
   TooLargeError,
   TooManyUrlsError,
   VideoDeletedError,

@@ -11,7 +11,7 @@ import {
 import { announce, type Database, outlastOutage, type Transaction, videos } from '@playtherapy/schema'
 import { and, count, eq, isNull, lt, or, type SQL, sql } from 'drizzle-orm'
 import { mayBeCopy } from './copies.ts'
-import { TooLargeError, TooManyUrlsError } from './errors.ts'
+import { StillAnnouncedError, TooLargeError, TooManyUrlsError } from './errors.ts'
 import type { IntakeResources } from './receive-original.ts'
 import { registerOriginal } from './register-original.ts'
 import { nextVideo, reserveVideo } from './reserve-video.ts'
@@ -60,49 +60,87 @@ interface FinishedUpload {
   requestId?: string
   /** Makes the request's other changes in the same transaction, also if nothing is announced; rerun after an outage. */
   alongside?: (tx: Transaction) => Promise<void>
+  /** Fires when the client has disconnected: then nobody waits for another announcement any more. */
+  signal?: AbortSignal
+  /** The longest wait of the caller, in milliseconds. */
+  waitMs?: number
 }
 
-/** An announcement counts as dead after this time. The copy inside an object store takes a minute at most. */
-const announceSeconds = 300
-/** Pause before it is looked again whether another announcement of the same upload has ended. */
-const lookAgainMs = 100
+/** The right to adopt an upload until the time `until`, by the database's clock; each renewal changes that time. */
+interface Lease {
+  videoId: number
+  until: Date
+}
+
+/** An announcement whose process died blocks others for this time; one that is alive renews its lease. */
+const leaseSeconds = 30
+const renewMs = 10_000
+/** First and longest pause before it is looked again whether another announcement of the same upload has ended. */
+const [firstPauseMs, longestPauseMs] = [100, 1_000]
+
+// A Date has no microseconds, and the lease is found again by its time.
+const leaseUntil = sql`date_trunc('milliseconds', now() + make_interval(secs => ${leaseSeconds}))`
 
 /**
  * Ends a presigned upload. If `path` is an unused key of this session, what was uploaded is checked and becomes the object,
  * its size and ETag are recorded, and its encode is announced; any other key is ignored. Returns whether the encode was
  * announced: of several calls with one key, one returns true, and the others wait for it. Throws StoreFailedError (nothing
  * uploaded, not by a plain PUT, or perhaps a copy; store down), NotAVideoError and TooLargeError; then nothing has changed.
+ * Throws StillAnnouncedError after `waitMs`; then the copy goes on, and its end announces the encode, without `alongside`.
  */
 export async function announceOriginal(
   { db, store }: Pick<IntakeResources, 'db' | 'store'>,
-  { sessionId, path, limit, requestId, alongside = async () => {} }: FinishedUpload,
+  upload: FinishedUpload,
 ): Promise<boolean> {
+  const { sessionId, path, signal, waitMs = 15_000 } = upload
   const waiting = and(eq(videos.sessionId, sessionId), eq(videos.path, path), eq(videos.state, 'presigned'))
-  const videoId = await claim(db, waiting)
-  if (videoId === undefined) {
-    await db.transaction(alongside)
+  const late = AbortSignal.timeout(waitMs)
+  const lease = await claim(db, waiting, signal ? AbortSignal.any([late, signal]) : late)
+  if (!lease) {
+    await db.transaction(upload.alongside ?? (async () => {}))
     return false
   }
+  const adopted = adopt({ db, store }, lease, upload, late)
+  const tooLate = sleep(2 * waitMs, undefined, { signal: late, ref: false }).catch(() => {
+    throw new StillAnnouncedError()
+  })
+  await Promise.race([adopted, tooLate])
+  return adopted
+}
+
+/** Adopts the upload and announces its encode, both under the lease. Returns whether it was announced. */
+async function adopt(
+  { db, store }: Pick<IntakeResources, 'db' | 'store'>,
+  lease: Lease,
+  { sessionId, path, limit, requestId, alongside }: FinishedUpload,
+  late: AbortSignal,
+): Promise<boolean> {
+  const { videoId } = lease
   const key = inFolder('video', path)
+  const endRenewals = renewLease(db, lease)
   try {
     const { lastModified, container, ...upload } = await inspect(store, key, Math.min(limit, singlePutBytes))
     if (await mayBeCopy(db, sessionId, { ...upload, lastModified })) {
       throw notPlain()
     }
     const original = await store.adoptUpload(key, upload.etag).catch(failStore)
+    await endRenewals()
     const { result, repeated } = await outlastOutage(() =>
       db.transaction(async (tx) => {
-        await alongside(tx)
-        return registerOriginal(tx, 'presigned', { videoId, sessionId, requestId, container, ...original })
+        // A client that was told to ask again may have changed the session since.
+        if (!late.aborted) await alongside?.(tx)
+        const durable = { videoId, sessionId, requestId, container, leaseUntil: lease.until, ...original }
+        return registerOriginal(tx, 'presigned', durable)
       }),
     )
     // An earlier attempt may have committed although its response was lost.
     if (!result && !(repeated && (await isRegistered(db, videoId)))) {
-      await giveBack({ db, store }, videoId, key)
+      await giveBack({ db, store }, lease, key)
       return false
     }
   } catch (error) {
-    await giveBack({ db, store }, videoId, key).catch(() => {})
+    await endRenewals()
+    await giveBack({ db, store }, lease, key).catch(() => {})
     throw error
   }
   // If this fails, a worker removes it a day after the URL was issued.
@@ -110,28 +148,52 @@ export async function announceOriginal(
   return true
 }
 
+/** Matches the row of an upload as long as the lease is ours. */
+const held = ({ videoId, until }: Lease) =>
+  and(eq(videos.id, videoId), eq(videos.state, 'presigned'), eq(videos.leaseUntil, until))
+
+/** Renews a lease until the returned function is called, which waits for the last renewal. */
+function renewLease(db: Database, lease: Lease): () => Promise<void> {
+  const ended = new AbortController()
+  const renewals = (async () => {
+    for (;;) {
+      await sleep(renewMs, undefined, { signal: ended.signal, ref: false })
+      const renewal = db.update(videos).set({ leaseUntil }).where(held(lease)).returning({ until: videos.leaseUntil })
+      // After an outage the lease may be another's; registerOriginal() finds that out.
+      const [row] = await renewal.catch(() => [])
+      lease.until = row?.until ?? lease.until
+    }
+  })().catch(() => {})
+  return () => {
+    ended.abort()
+    return renewals
+  }
+}
+
 /** Ends the lease of an announcement that failed; removes the object if its video was deleted meanwhile. */
-async function giveBack({ db, store }: Pick<IntakeResources, 'db' | 'store'>, videoId: number, key: string) {
-  const waiting = and(eq(videos.id, videoId), eq(videos.state, 'presigned'))
-  const rows = await db.update(videos).set({ leaseUntil: null }).where(waiting).returning({ id: videos.id })
+async function giveBack({ db, store }: Pick<IntakeResources, 'db' | 'store'>, lease: Lease, key: string) {
+  const rows = await db.update(videos).set({ leaseUntil: null }).where(held(lease)).returning({ id: videos.id })
   if (rows.length > 0) return
-  const [other] = await db.select({ id: videos.id }).from(videos).where(eq(videos.id, videoId))
+  const [other] = await db.select({ id: videos.id }).from(videos).where(eq(videos.id, lease.videoId))
   if (!other) await store.delete([key])
 }
 
 /**
- * Takes an upload whose video matches `waiting`, so that no other request adopts it at the same time, and returns the id
- * of the video. Waits while another request announces it; undefined when no such upload waits.
+ * Takes the lease of an upload whose video matches `waiting`, so that no other request adopts it at the same time. Waits
+ * while another request announces it, until `over` fires: then it throws StillAnnouncedError. Returns undefined when no
+ * such upload waits.
  */
-async function claim(db: Database, waiting: SQL | undefined): Promise<number | undefined> {
-  const leaseUntil = sql`now() + make_interval(secs => ${announceSeconds})`
-  const isFree = or(isNull(videos.leaseUntil), lt(videos.leaseUntil, sql`now()`))
-  for (;;) {
-    const [mine] = await db.update(videos).set({ leaseUntil }).where(and(waiting, isFree)).returning({ id: videos.id })
-    if (mine) return mine.id
+async function claim(db: Database, waiting: SQL | undefined, over: AbortSignal): Promise<Lease | undefined> {
+  const free = and(waiting, or(isNull(videos.leaseUntil), lt(videos.leaseUntil, sql`now()`)))
+  const columns = { videoId: videos.id, until: videos.leaseUntil }
+  for (let pauseMs = firstPauseMs; ; pauseMs = Math.min(2 * pauseMs, longestPauseMs)) {
+    const [mine] = await db.update(videos).set({ leaseUntil }).where(free).returning(columns)
+    if (mine?.until) return { videoId: mine.videoId, until: mine.until }
     const [others] = await db.select({ id: videos.id }).from(videos).where(waiting)
     if (!others) return undefined
-    await sleep(lookAgainMs)
+    await sleep(pauseMs, undefined, { signal: over }).catch(() => {
+      throw new StillAnnouncedError()
+    })
   }
 }
 

@@ -8,20 +8,22 @@ export interface DurableOriginal {
   etag: string
   container: NonNullable<(typeof videos.$inferSelect)['container']>
   requestId: string | undefined
+  /** The lease under which the original was made durable, if another process may have taken it over. */
+  leaseUntil?: Date
 }
 
 /**
  * Records that an original is durable: its video is stored, the session's encoding READY, the encode announced. If the
  * session has a newer video (one with a higher id), the original is superseded at once instead. A length that a client
  * set for the next recording belongs to this video from now on. Returns false and changes nothing when the video is no
- * longer in state `from`: it was deleted, or another call was first.
+ * longer in state `from`, or the lease is lost: it was deleted, or another call was first.
  * It is one statement because a therapist waits for each round trip. It locks the session first, as a deletion does:
  * the other order could deadlock.
  */
 export async function registerOriginal(
   db: Database | Transaction,
   from: 'receiving' | 'presigned',
-  { videoId, sessionId, size, etag, container, requestId }: DurableOriginal,
+  { videoId, sessionId, size, etag, container, requestId, leaseUntil }: DurableOriginal,
 ): Promise<boolean> {
   const encode: JobName = 'encode-video'
   const superseded: JobName = 'delete-superseded'
@@ -35,6 +37,7 @@ export async function registerOriginal(
         stored_at = now(), lease_until = null
       from session
       where ${videos.id} = ${videoId} and ${videos.sessionId} = session.id and ${videos.state} = ${from}
+        and ${leaseUntil === undefined ? sql`true` : sql`${videos.leaseUntil} = ${leaseUntil.toISOString()}::timestamptz`}
       returning ${videos.id} as video_id, session.id as session_id, session.is_newest
     ), counted as (
       update ${sessions} set video_id = registered.video_id, encoding_state_id = ${State.READY},

@@ -15,6 +15,8 @@ export interface ContentsOptions {
   timeZone: string
   /** The most bytes that a recording may have. */
   uploadLimit: number
+  /** The longest wait of a request for the copy of such a recording, in milliseconds; 15 s by default. */
+  announceMs?: number
 }
 
 /** The contents service: cases, sessions and analysis reports. */

@@ -1,6 +1,7 @@
-import { issuePresigned } from '@playtherapy/intake'
+import { announceOriginal, issuePresigned } from '@playtherapy/intake'
 import { inFolder } from '@playtherapy/object-store'
 import { outbox, sessions, videos } from '@playtherapy/schema'
+import { until } from '@playtherapy/testing'
 import { eq, sql } from 'drizzle-orm'
 import t from 'tap'
 import { type Contents, contents } from './support.ts'
@@ -128,6 +129,66 @@ t.test('an announcement whose process died can be made again', async (t) => {
   await upload(dead, mp4)
   await db.update(videos).set({ leaseUntil: sql`now() + interval '1 second'` }).where(eq(videos.path, dead))
   t.match(await put(dead), [200, { origin_video_url: dead }], 'once its lease has run out')
+})
+
+t.test('a slow copy is answered in time, goes on alone, and is announced when it ends', async (t) => {
+  const { db, store, service, path, issue, upload, put, call } = await presigned(t, { announceMs: 200 })
+  const key = await issue()
+  const { etag } = await upload(key, mp4)
+  const { adoptUpload } = store
+  let copies = 0
+  let goOn = () => {}
+  const slow = new Promise<void>((resolve) => {
+    goOn = resolve
+  })
+  store.adoptUpload = async (...copied) => {
+    copies += 1
+    await slow
+    return adoptUpload(...copied)
+  }
+  const busy = [503, { error_code: 10 }]
+  t.match(await put(key), busy)
+  t.match(await Promise.all([put(key), put(key)]), [busy, busy], 'nobody else begins a copy')
+  t.match(await call(7, 'PUT', path, { data: { name: 'Since', video_length: null } }), [200, { name: 'Since' }])
+  t.equal(copies, 1)
+  goOn()
+  await until(
+    'the announcement',
+    () => encodes(service),
+    (count) => count === 1,
+  )
+  t.match(await db.select().from(videos), [{ state: 'stored', etag, leaseUntil: null }])
+  t.match(await call(7, 'GET', path), [200, { name: 'Since', origin_video_url: key }], 'and changes nothing else')
+  t.match(await put(key), [200, { name: 'New', origin_video_url: key, encoding_state_id: 1 }])
+  t.equal(await encodes(service), 1)
+})
+
+t.test('an announcement that lost its lease neither registers nor ends the lease of another one', async (t) => {
+  const { db, store, service, issue, upload, put } = await presigned(t)
+  const key = await issue()
+  await upload(key, mp4)
+  const { adoptUpload } = store
+  const later = new Date(Date.now() + 60_000)
+  store.adoptUpload = async (...copied) => {
+    const adopted = await adoptUpload(...copied)
+    await db.update(videos).set({ leaseUntil: later })
+    return adopted
+  }
+  await put(key)
+  t.match(await db.select().from(videos), [{ state: 'presigned', leaseUntil: later }])
+  t.equal(await encodes(service), 0)
+})
+
+t.test('nobody waits for an announcement whose client has disconnected', async (t) => {
+  const { db, service, issue, upload, sessionId, store } = await presigned(t)
+  const key = await issue()
+  await upload(key, mp4)
+  await db.update(videos).set({ leaseUntil: sql`now() + interval '1 minute'` })
+  const signal = AbortSignal.timeout(100)
+  await t.rejects(announceOriginal({ db, store }, { sessionId, path: key, limit: 1_000_000, signal }), {
+    name: 'StillAnnouncedError',
+  })
+  t.equal(await encodes(service), 0)
 })
 
 t.test('ten announcements at once start one encode', async (t) => {

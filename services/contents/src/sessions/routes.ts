@@ -1,8 +1,14 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
-import { announceOriginal, NotAVideoError, SessionDeletedError, TooLargeError } from '@playtherapy/intake'
+import {
+  announceOriginal,
+  NotAVideoError,
+  SessionDeletedError,
+  StillAnnouncedError,
+  TooLargeError,
+} from '@playtherapy/intake'
 import { type ObjectStore, StoreFailedError } from '@playtherapy/object-store'
 import type { Database, SessionOfCaller, Transaction } from '@playtherapy/schema'
-import { bodyFailures, CaseParams, errors, SessionParams } from '@playtherapy/service-kit'
+import { bodyFailures, CaseParams, errors, SessionParams, whenOver } from '@playtherapy/service-kit'
 import { Type } from 'typebox'
 import { IdempotencyHeader, keyedRequest } from '../idempotency.ts'
 import { sendList } from '../lists.ts'
@@ -16,6 +22,8 @@ export interface SessionOptions {
   timeZone: string
   /** The most bytes of a recording that was uploaded by a presigned URL. */
   uploadLimit: number
+  /** The longest wait of a request for the copy of such a recording, in milliseconds; 15 s by default. */
+  announceMs?: number
 }
 
 /** A long list reads this many sessions at a time, each of some 2 KB at most. */
@@ -26,7 +34,7 @@ const route = { tags: ['session'], security: [{ token: [] }] }
 /** The routes of the sessions of a therapist's case. */
 export const sessionRoutes: FastifyPluginAsyncTypebox<SessionOptions> = async (
   app,
-  { db, store, timeZone, uploadLimit },
+  { db, store, timeZone, uploadLimit, announceMs },
 ) => {
   const repository = sessionRepository(db, timeZone)
   const read = async (caller: SessionOfCaller) => {
@@ -119,16 +127,22 @@ export const sessionRoutes: FastifyPluginAsyncTypebox<SessionOptions> = async (
         response: { 200: Session, ...bodyFailures },
       },
     },
-    async (request) => {
+    async (request, reply) => {
       const { name, video_length = null, origin_video_url: path } = request.body.data
       const alongside = async (tx: Transaction) => {
         if (!(await repository.update(tx, request, name, video_length))) throw new SessionDeletedError()
       }
       const { sessionId, id: requestId } = request
+      const disconnected = new AbortController()
+      whenOver(request, reply, () => disconnected.abort())
+      const { signal } = disconnected
+      const waits = { signal, ...(announceMs && { waitMs: announceMs }) }
       try {
-        if (path) await announceOriginal({ db, store }, { sessionId, path, limit: uploadLimit, requestId, alongside })
-        else await db.transaction(alongside)
+        if (path) {
+          await announceOriginal({ db, store }, { sessionId, path, limit: uploadLimit, requestId, alongside, ...waits })
+        } else await db.transaction(alongside)
       } catch (error) {
+        if (error instanceof StillAnnouncedError) throw errors.unavailable()
         if (error instanceof SessionDeletedError) throw errors.sessionNotFound(sessionId)
         if (error instanceof TooLargeError) throw errors.tooLarge(error.limit)
         if (error instanceof NotAVideoError || error instanceof StoreFailedError) {
