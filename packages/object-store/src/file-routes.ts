@@ -32,7 +32,7 @@ const gibibyte = 1024 ** 3
 /**
  * The PUT of a presigned URL of the file store: `PUT /objects/<key>?type&expires&signature`. It is public, because the URL
  * is the permission: like S3, it returns 403 unless path, content type and time are the signed ones, and also once the
- * upload was adopted. It returns exactly 200 when the body is durable. Only the start of the transfer must be in time.
+ * upload was announced. It returns exactly 200 when the body is durable. Only the start of the transfer must be in time.
  */
 export const fileRoutes =
   ({ store, limit = 5 * gibibyte, admit = () => () => {} }: FileRoutesOptions): FastifyPluginAsync =>
@@ -66,7 +66,7 @@ export const fileRoutes =
       },
       async (request, reply) => {
         const key = request.params['*']
-        if (await store.head(key)) throw new ObjectExistsError(key)
+        if (store.hasEnded(key)) throw new ObjectExistsError(key)
         if (Number(request.headers['content-length']) > limit) throw new TooLarge(limit)
 
         // The key names the session, for which the upload is admitted.

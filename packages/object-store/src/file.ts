@@ -1,5 +1,5 @@
 import { createHmac, randomUUID, timingSafeEqual } from 'node:crypto'
-import { existsSync, fsyncSync, futimesSync, linkSync, renameSync, statSync } from 'node:fs'
+import { existsSync, fsyncSync, futimesSync, linkSync, renameSync, rmSync, statSync } from 'node:fs'
 import { type FileHandle, link, open, readdir, rm, stat, statfs, writeFile } from 'node:fs/promises'
 import { dirname, join, relative, resolve, sep } from 'node:path'
 import { buffer } from 'node:stream/consumers'
@@ -38,9 +38,11 @@ export interface FileStoreOptions {
 export interface FileStore extends ObjectStore {
   /**
    * Keeps what a PUT to a presigned URL brings, in place of what an earlier one brought. Rejects with ObjectExistsError if
-   * that was adopted, also during the PUT.
+   * that was announced, also during the PUT.
    */
   putUpload(key: string, body: AsyncIterable<Uint8Array>, options: PutOptions): Promise<{ size: number; etag: string }>
+  /** Whether what a presigned URL brought was announced, so that the URL takes no other. */
+  hasEnded(key: string): boolean
   /** Whether this signature allows a PUT of `key` with this type that starts now. */
   verifyPut(key: string, contentType: string, expires: number, signature: string): boolean
 }
@@ -139,6 +141,9 @@ export function createFileStore({ directory, publicUrl, secret }: FileStoreOptio
   const unfinishedBelow = async (prefix: string) =>
     (await readdir(unfinished).catch(() => [])).filter((name) => keyOf(name).startsWith(prefix))
 
+  // An announcement that failed in its last step has left both, and the upload may be repeated.
+  const hasEnded = (key: string) => existsSync(fileOf(key)) && !existsSync(uploadOf(key))
+
   const sign = (key: string, contentType: string, expires: number) => {
     if (!secret) throw new Error('this file store gives out no URLs')
     return createHmac('sha256', secret).update(`PUT\n${key}\n${contentType}\n${expires}`).digest('hex')
@@ -154,10 +159,9 @@ export function createFileStore({ directory, publicUrl, secret }: FileStoreOptio
     },
 
     async putUpload(key, body, { signal }) {
-      const file = fileOf(key)
       return write(key, body, signal, async (temporary, handle) => {
         // Nothing is awaited between the question and the answer, so that it cannot be adopted in between.
-        if (existsSync(file)) throw new ObjectExistsError(key)
+        if (hasEnded(key)) throw new ObjectExistsError(key)
         replace(handle, temporary, uploadOf(key))
         await syncDirectory(unfinished)
       })
@@ -200,21 +204,26 @@ export function createFileStore({ directory, publicUrl, secret }: FileStoreOptio
 
     // The route of a presigned PUT reads no other headers than type and length.
     async inspectUpload(key, bytes) {
-      const file = uploadOf(key)
-      const info = await head(key, file)
+      const [upload, file] = [uploadOf(key), fileOf(key)]
+      // URLs of the release before this one lead to the final key.
+      const found = await head(key, upload)
+      const info = found ?? (await head(key))
       if (!info) return undefined
-      const { body } = await openFile(key, file, 0, bytes - 1, info.etag)
+      const { body } = await openFile(key, found ? upload : file, 0, bytes - 1, info.etag)
       return { ...info, isPlain: true, start: await buffer(body) }
     },
 
     async adoptUpload(key, etag) {
       const [file, upload] = [fileOf(key), uploadOf(key)]
       await inFolderOf(file, async () => {
+        const adopted = statSync(file, { throwIfNoEntry: false })
+        if (adopted && etagOf(adopted) === etag) return
         const info = statSync(upload, { throwIfNoEntry: false })
         if (!info) throw new ObjectMissingError(key)
         if (etagOf(info) !== etag) throw new ObjectChangedError(key)
-        // If it was adopted before, it is the same file.
-        if (!existsSync(file)) linkSync(upload, file)
+        // An earlier announcement adopted another upload and ended before it could register it.
+        if (adopted) rmSync(file)
+        linkSync(upload, file)
       })
       await syncName(file)
       return { size: statSync(file).size, etag }
@@ -231,6 +240,8 @@ export function createFileStore({ directory, publicUrl, secret }: FileStoreOptio
       url.searchParams.set('signature', sign(key, contentType, expires))
       return url.href
     },
+
+    hasEnded,
 
     verifyPut(key, contentType, expires, signature) {
       const expected = Buffer.from(sign(key, contentType, expires))

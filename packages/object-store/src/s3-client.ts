@@ -16,9 +16,20 @@ export interface S3Settings {
   forcePathStyle: boolean
 }
 
-/** A server that sends and takes no byte for so long counts as hanging; a transfer may last for hours. */
-export const silenceMs = 10_000
-/** Attempts of a request that was refused or whose connection broke; a silent server is not asked again. */
+/** How long a hanging server is waited for. */
+export interface Patience {
+  /** A server that sends and takes no byte for so long counts as hanging; a transfer may last for hours. */
+  silenceMs: number
+  /** Whether a server that was silent is asked again. */
+  asksAgain: boolean
+}
+
+/** For a store whose callers have clients that wait. */
+export const patienceOfRequests: Patience = { silenceMs: 10_000, asksAgain: false }
+/** For a store of jobs: a failover inside the server takes longer, and nobody waits, but hours of work would be lost. */
+export const patienceOfJobs: Patience = { silenceMs: 60_000, asksAgain: true }
+
+/** Attempts of a request that was refused or whose connection broke. */
 export const attempts = 3
 
 /** Statuses of a refusal whose reason an operator needs. HeadBucket answers 404 when the bucket does not exist. */
@@ -27,13 +38,21 @@ const refusals: Record<string, number[]> = {
   HeadObjectCommand: [301, 307, 400, 401, 403],
 }
 
-/**
- * A client of the server, whose requests reject with StoreSilentError when the server hangs. `requestTimeout` is the longest
- * wait for the head of a response, in milliseconds.
- */
+interface ClientOptions extends Partial<Patience> {
+  endpoint?: string | undefined
+  /** The longest wait for the head of a response, in milliseconds. */
+  requestTimeout?: number
+}
+
+/** A client of the server, whose requests reject with StoreSilentError when the server hangs. */
 export function openClient(
   settings: S3Settings,
-  { endpoint = settings.endpoint, requestTimeout }: { endpoint?: string | undefined; requestTimeout?: number } = {},
+  {
+    endpoint = settings.endpoint,
+    requestTimeout,
+    silenceMs = patienceOfRequests.silenceMs,
+    asksAgain = patienceOfRequests.asksAgain,
+  }: ClientOptions = {},
 ): S3Client {
   const s3 = new S3Client({
     region: settings.region,
@@ -68,11 +87,11 @@ export function openClient(
       },
     { step: 'initialize', name: 'reasonOfRefusal' },
   )
-  // Inside the retries of the SDK, which would repeat a request that timed out.
+  // Inside the retries of the SDK, which read $retryable.
   s3.middlewareStack.add(
     (next) => (args) =>
       next(args).catch((error: unknown) => {
-        throw isSilence(error) ? new StoreSilentError() : error
+        throw isSilence(error) ? Object.assign(new StoreSilentError(), asksAgain && { $retryable: {} }) : error
       }),
     { step: 'deserialize', name: 'silence' },
   )

@@ -8,7 +8,7 @@ import { getSignedUrl } from '@aws-sdk/s3-request-presigner'
 import { LRUCache } from 'lru-cache'
 import { type GetOptions, ObjectChangedError, ObjectMissingError, StoreSilentError } from './object-store.ts'
 import { readOnDemand } from './on-demand.ts'
-import { attempts, silenceMs } from './s3-client.ts'
+import { attempts, type Patience } from './s3-client.ts'
 
 /** For how long a signed URL is valid, and for how long it is reused. */
 const [validSeconds, reusedSeconds] = [3_600, 900]
@@ -26,7 +26,7 @@ export interface ObjectReads {
  * because players seek often: a read of 16 KiB needs 2.5 ms of CPU through the SDK and 1.1 ms through a signed URL. `s3`
  * only signs.
  */
-export function objectReads(s3: S3Client, Bucket: string): ObjectReads {
+export function objectReads(s3: S3Client, Bucket: string, { silenceMs, asksAgain }: Patience): ObjectReads {
   const urls = new LRUCache<string, string>({ max: 1_000, ttl: reusedSeconds * 1_000 })
   // No bound on sockets: callers bound their reads, with a share for each therapist.
   const options = { keepAlive: true }
@@ -65,7 +65,7 @@ export function objectReads(s3: S3Client, Bucket: string): ObjectReads {
       signal?.throwIfAborted()
       const answer = await ask(url, headers, signal).catch((error: unknown) => {
         signal?.throwIfAborted()
-        if (attempt === attempts || error instanceof StoreSilentError) throw error
+        if (attempt === attempts || (error instanceof StoreSilentError && !asksAgain)) throw error
       })
       if (answer?.statusCode === 200 || answer?.statusCode === 206) return answer
       if (answer) throwUnlessTemporary(answer, await codeIn(answer), Key, attempt)
@@ -90,7 +90,8 @@ export function objectReads(s3: S3Client, Bucket: string): ObjectReads {
           body.destroy()
           throw new Error('the object store gave no length or ETag')
         }
-        destroyWhenSilent(body)
+        // After another error the read continues on a new connection, if it has brought anything.
+        destroyWhenSilent(body, silenceMs, asksAgain ? new Error('the object store broke off') : new StoreSilentError())
         return { body, size, etag: body.headers.etag }
       }, options),
     close() {
@@ -148,8 +149,8 @@ function throwUnlessTemporary(
 /** How often a body is looked at in `silenceMs`. */
 const looks = 4
 
-/** Destroys a body when the server sends nothing for `silenceMs` although there is room for more. */
-function destroyWhenSilent(body: IncomingMessage): void {
+/** Destroys a body with `error` when the server sends nothing for `silenceMs` although there is room for more. */
+function destroyWhenSilent(body: IncomingMessage, silenceMs: number, error: Error): void {
   const { socket } = body
   let seen = socket.bytesRead
   let silent = 0
@@ -157,7 +158,7 @@ function destroyWhenSilent(body: IncomingMessage): void {
     // A reader may pause as long as it likes on a body that has arrived.
     const wanted = !body.complete && body.readableLength < body.readableHighWaterMark
     silent = wanted && socket.bytesRead === seen ? silent + 1 : 0
-    if (silent === looks) body.destroy(new StoreSilentError())
+    if (silent === looks) body.destroy(error)
     seen = socket.bytesRead
   }, silenceMs / looks)
   body.once('close', () => clearInterval(watch))

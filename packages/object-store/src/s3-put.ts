@@ -1,4 +1,5 @@
 import { createHash, randomUUID } from 'node:crypto'
+import { setTimeout as sleep } from 'node:timers/promises'
 import {
   AbortMultipartUploadCommand,
   CompleteMultipartUploadCommand,
@@ -7,6 +8,7 @@ import {
   type HeadObjectCommandOutput,
   PutObjectCommand,
   type S3Client,
+  S3ServiceException,
   UploadPartCommand,
 } from '@aws-sdk/client-s3'
 import { abortable, chunksOf } from './abortable.ts'
@@ -68,27 +70,40 @@ async function putWhole(put: Put, Body: Uint8Array) {
   return { size: Body.length, etag: await conclude(put, request) }
 }
 
+/** A server that answers other requests may join the parts of an object for so long. */
+const joinMs = 300_000
+/** Pause before it is looked again whether the object is there. */
+const lookAgainMs = 1_000
+
+/** Whether the server may still be creating the object; a joined upload is gone when its request is repeated. */
+const mayGoOn = (error: unknown) =>
+  error instanceof StoreSilentError ||
+  (error instanceof S3ServiceException && error.name === 'NoSuchUpload' && (error.$metadata.attempts ?? 1) > 1)
+
 /**
- * Sends the request that creates the object. After a failure it looks whether the object is there all the same, and repeats
- * a request on which the server was silent while it answers others: joining many parts can take long.
+ * Sends the request that creates the object. After a failure it looks whether the object is there all the same. While the
+ * server may be creating it, and answers others, the request is repeated, because it may have been lost, and then the
+ * object is waited for.
  */
-async function create<Made>(
-  put: Put,
-  request: () => Promise<Made>,
-  left = attempts,
-): Promise<Made | HeadObjectCommandOutput> {
-  try {
-    return await request()
-  } catch (error) {
-    const isSilent = error instanceof StoreSilentError
-    const found = await find(put, isSilent ? AbortSignal.timeout(aliveMs) : undefined).catch((problem: unknown) => {
-      if (isSilent && left > 1 && statusOf(problem) === 404) return undefined
-      throw error
+async function create<Made>(put: Put, request: () => Promise<Made>): Promise<Made | HeadObjectCommandOutput> {
+  const end = Date.now() + joinMs
+  let failure: unknown
+  for (let attempt = 1; ; attempt++) {
+    let refusal: unknown
+    try {
+      if (attempt <= attempts) return await request()
+      await sleep(lookAgainMs)
+    } catch (error) {
+      refusal = error
+      failure ??= error
+    }
+    const waits = mayGoOn(failure)
+    const found = await find(put, waits ? AbortSignal.timeout(aliveMs) : undefined).catch((problem: unknown) => {
+      if (!waits || statusOf(problem) !== 404 || Date.now() > end) throw failure
     })
-    if (!found) return create(put, request, left - 1)
+    if (!found) continue
     if (found.Metadata?.attempt === put.about.Metadata.attempt) return found
-    const status = statusOf(error)
-    throw status === 412 || status === 409 ? new ObjectExistsError(put.place.Key) : error
+    throw [409, 412].includes(statusOf(refusal) ?? 0) ? new ObjectExistsError(put.place.Key) : failure
   }
 }
 

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import {
   CopyObjectCommand,
   GetObjectAclCommand,
@@ -68,28 +69,54 @@ interface Copy {
   contentType: string
 }
 
+/** Size and ETag of an object; undefined when there is none. */
+export async function findObject(s3: S3Client, Bucket: string, Key: string) {
+  const head = await s3.send(new HeadObjectCommand({ Bucket, Key })).catch((error: unknown) => {
+    if (statusOf(error) !== 404) throw error
+  })
+  if (!head) return undefined
+  if (head.ContentLength === undefined || !head.ETag) throw new Error('the object store gave no length or ETag')
+  return { size: head.ContentLength, etag: head.ETag }
+}
+
+/** A server may copy for so long, and may send no byte meanwhile. */
+export const copyMs = 300_000
+/** Pause before it is looked again whether a copy whose response was lost has ended. */
+const lookAgainMs = 1_000
+
+/** A gateway broke the connection, or gave up waiting for the server. */
+const mayGoOn = (error: unknown) => [undefined, 504].includes(statusOf(error))
+
 /**
- * Copies one version of an object inside the server; only its bytes come along. S3 copies up to 5 GiB in one request, the
- * most that a single PUT can bring. Rejects with ObjectChangedError unless that version was copied, and with
- * ObjectMissingError.
+ * Copies one version of an object inside the server to a key without an object; only its bytes come along. S3 copies up to
+ * 5 GiB in one request, the most that a single PUT can bring. If the response is lost, the copy may go on, so it is waited
+ * for. Rejects with ObjectChangedError unless that version was copied, and with ObjectMissingError. `copying` is a client
+ * that bears a silence of `copyMs`.
  */
-export async function copyObject(s3: S3Client, { Bucket, from, Key, etag, contentType }: Copy) {
+export async function copyObject(
+  { s3, copying }: { s3: S3Client; copying: S3Client },
+  { Bucket, from, Key, etag, contentType }: Copy,
+) {
+  const end = Date.now() + copyMs
   const copy = new CopyObjectCommand({
     ...{ Bucket, Key, ContentType: contentType, MetadataDirective: 'REPLACE', TaggingDirective: 'REPLACE' },
-    ...{ CopySource: encodeURI(`${Bucket}/${from}`), CopySourceIfMatch: etag },
+    ...{ CopySource: encodeURI(`${Bucket}/${from}`), CopySourceIfMatch: etag, IfNoneMatch: '*' },
   })
-  await s3.send(copy).catch((error: unknown) => {
-    if (statusOf(error) === 404) throw new ObjectMissingError(from)
-    if (statusOf(error) === 412) throw new ObjectChangedError(from)
-    throw error
-  })
-  const head = async (Key: string) => {
-    const { ContentLength: size, ETag } = await s3.send(new HeadObjectCommand({ Bucket, Key }))
-    if (size === undefined || !ETag) throw new Error('the object store gave no length or ETag')
-    return { size, etag: ETag }
+  const failure = await copying.send(copy).then(
+    () => undefined,
+    (error: unknown) => error,
+  )
+  let made = await findObject(s3, Bucket, Key)
+  while (!made && failure && mayGoOn(failure) && Date.now() < end) {
+    await sleep(lookAgainMs)
+    made = await findObject(s3, Bucket, Key)
   }
-  const made = await head(Key)
+  if (!made) {
+    if (statusOf(failure) === 404) throw new ObjectMissingError(from)
+    if (statusOf(failure) === 412) throw new ObjectChangedError(from)
+    throw failure ?? new Error('the object store made no copy')
+  }
   // Some servers (Ceph 16) ignore the condition of the copy, and with KMS a copy has another ETag than its source.
-  if (made.etag !== etag && (await head(from)).etag !== etag) throw new ObjectChangedError(from)
+  if (made.etag !== etag && (await findObject(s3, Bucket, from))?.etag !== etag) throw new ObjectChangedError(from)
   return made
 }

@@ -13,11 +13,11 @@ import { getSignedUrl } from '@aws-sdk/s3-request-presigner'
 import { adoptedKey, uploadKey } from './keys.ts'
 import { ObjectChangedError, type ObjectStore, type PresignPutOptions, UnsafeUploadsError } from './object-store.ts'
 import { keepVerdict, tryUploads } from './s3-canary.ts'
-import { openClient, type S3Settings, silenceMs, statusOf } from './s3-client.ts'
+import { openClient, type Patience, patienceOfRequests, type S3Settings, statusOf } from './s3-client.ts'
 import { objectReads } from './s3-get.ts'
 import { createPartPool } from './s3-parts.ts'
 import { putObject } from './s3-put.ts'
-import { copyObject, inspectObject } from './s3-uploads.ts'
+import { copyMs, copyObject, findObject, inspectObject } from './s3-uploads.ts'
 import { bucketContents } from './s3-versions.ts'
 
 /** Longest wait for the response to a readiness check. */
@@ -27,11 +27,12 @@ const checkMs = 2_000
  * An object store in a bucket of S3, or of a server with its protocol. `put` uses If-None-Match to write once; because some
  * servers ignore it at the end of a multipart upload (Ceph 16 does), the key is looked up just before.
  */
-export function createS3Store(settings: S3Settings): ObjectStore {
-  const s3 = openClient(settings)
-  const reading = openClient(settings, { requestTimeout: silenceMs })
+export function createS3Store(settings: S3Settings, patience: Patience = patienceOfRequests): ObjectStore {
+  const s3 = openClient(settings, patience)
+  const reading = openClient(settings, { ...patience, requestTimeout: patience.silenceMs })
+  const copying = openClient(settings, { silenceMs: copyMs })
   const Bucket = settings.bucket
-  const { get, close: closeReads } = objectReads(reading, Bucket)
+  const { get, close: closeReads } = objectReads(reading, Bucket, patience)
   const pool = createPartPool()
   const contents = bucketContents(s3, Bucket)
 
@@ -130,7 +131,8 @@ export function createS3Store(settings: S3Settings): ObjectStore {
     },
 
     async inspectUpload(key, bytes) {
-      const found = await inspectObject(s3, Bucket, uploadKey(key))
+      // URLs of the release before this one lead to the final key.
+      const found = (await inspectObject(s3, Bucket, uploadKey(key))) ?? (await inspectObject(s3, Bucket, key))
       if (!found) return undefined
       const { size, etag } = found
       const range = { end: Math.min(size, bytes) - 1, ifMatch: etag }
@@ -139,8 +141,12 @@ export function createS3Store(settings: S3Settings): ObjectStore {
     },
 
     async adoptUpload(Key, etag) {
+      const adopted = await findObject(s3, Bucket, Key)
+      if (adopted?.etag === etag) return adopted
+      // An earlier announcement copied another upload and ended before it could register it.
+      if (adopted) await contents.delete([Key])
       try {
-        return await copyObject(s3, { Bucket, from: uploadKey(Key), Key, etag, contentType: 'video/mp4' })
+        return await copyObject({ s3, copying }, { Bucket, from: uploadKey(Key), Key, etag, contentType: 'video/mp4' })
       } catch (error) {
         if (error instanceof ObjectChangedError) await contents.delete([Key])
         throw error
@@ -160,7 +166,7 @@ export function createS3Store(settings: S3Settings): ObjectStore {
     },
 
     close() {
-      for (const client of [s3, reading, ...signers.values()]) client.destroy()
+      for (const client of [s3, reading, copying, ...signers.values()]) client.destroy()
       closeReads()
     },
   }

@@ -337,6 +337,28 @@ export function objectStoreSuite(t: Test, store: ObjectStore): void {
     t.match(await list(key), [{ key }], 'it is one object')
   })
 
+  t.test('after an announcement that failed in its last step, the upload may be repeated', async (t) => {
+    const key = `${randomName()}/1.mp4`
+    const url = await store.presignPut(key, { contentType, expiresIn: 60 })
+    const send = async (body: string) => {
+      const response = await fetch(url, { method: 'PUT', body, headers: { 'content-type': contentType } })
+      await response.text()
+      t.equal(response.status, 200)
+      return (await store.inspectUpload(key, 9))?.etag ?? ''
+    }
+    await store.adoptUpload(key, await send('first'))
+    const adopted = await store.adoptUpload(key, await send('other'))
+    t.match(await store.head(key), adopted)
+    t.equal(`${await read(await store.get(key, { ifMatch: adopted.etag }))}`, 'other')
+  })
+
+  t.test('an upload of the release before this one, which led to the final key, is adopted', async (t) => {
+    const key = `${randomName()}/1.mp4`
+    const { etag } = await put(key, Buffer.from('bytes'))
+    t.match(await store.inspectUpload(key, 3), { key, size: 5, etag, start: Buffer.from('byt') })
+    t.strictSame(await store.adoptUpload(key, etag), { size: 5, etag })
+  })
+
   t.test('a presigned URL expires', async (t) => {
     const key = `${randomName()}/1.mp4`
     const url = await store.presignPut(key, { contentType, expiresIn: 1 })

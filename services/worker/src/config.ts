@@ -1,6 +1,6 @@
 import { availableParallelism, tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { createFileStore, createS3Store, type ObjectStore } from '@playtherapy/object-store'
+import { createFileStore, createS3Store, type ObjectStore, patienceOfJobs } from '@playtherapy/object-store'
 import {
   ConfigError,
   DatabaseSettings,
@@ -96,7 +96,7 @@ export function providerFrom(config: ProviderSettings, role: 'transcriber' | 'an
 export function openWorkerStore(env: NodeJS.ProcessEnv): ObjectStore {
   const directory = env.FILE_STORE_DIRECTORY
   if (directory) return createFileStore({ directory })
-  return createS3Store(s3From(loadConfig(Type.Object(StoreSettings), env)))
+  return createS3Store(s3From(loadConfig(Type.Object(StoreSettings), env)), patienceOfJobs)
 }
 
 /** Whether the queue is on the PostgreSQL server of the database, so that it is down whenever that one is. */
