@@ -88,6 +88,8 @@ export async function receiveOriginal(
   const { result, repeated } = await outlastOutage(() => registerOriginal(db, 'receiving', original))
   if (result || (repeated && (await isRegistered(db, video.id)))) return
   await store.delete([key])
+  // The reaper ended it when its lease ran out in an outage.
+  if ((await db.$count(videos, eq(videos.id, video.id))) > 0) throw storeUnavailable(new Error('the lease ran out'))
   throw await deletion(db, sessionId)
 }
 
@@ -166,7 +168,8 @@ async function discard(
   const [row] = await db
     .update(videos)
     .set({ state: 'failed', failure, received, leaseUntil: sql`now()` })
-    .where(receiving(videoId))
+    // The reaper may have failed the row already, when its lease ran out in an outage.
+    .where(and(eq(videos.id, videoId), inArray(videos.state, ['receiving', 'failed'])))
     .returning({ sessionId: videos.sessionId })
   if (!row) return false
   const failed = and(eq(videos.state, 'failed'), isNull(videos.storedAt))

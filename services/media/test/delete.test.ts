@@ -61,6 +61,20 @@ t.test('an upload that runs ends when its recording is deleted', async (t) => {
   t.same(await media.left(), { objects: [], rows: [] })
 })
 
+t.test('an upload whose lease ran out in an outage is not called deleted', async (t) => {
+  const media = await testMedia(t, { store: await testStore(t, 'file') })
+  for (const when of ['in the middle', 'in its last moment']) {
+    const upload = media.open()
+    await upload.write(Buffer.concat([Buffer.from(partOf('file', 'a.mp4')), clip(100_000)]))
+    await until('its row', async () => (await media.db.$count(videos, eq(videos.state, 'receiving'))) === 1)
+    await media.db.update(videos).set({ state: 'failed', failure: 'as the reaper does', leaseUntil: new Date() })
+    if (when === 'in its last moment') upload.request.end(closing)
+    const answer = { status: 400, body: { error_code: 1000, detail: [{ type: 'store_unavailable' }] } }
+    t.match(await upload.answer, answer, when)
+    t.same((await media.left()).objects, [])
+  }
+})
+
 t.test('a page of another origin may delete a recording', async (t) => {
   const media = await testMedia(t, { store: await testStore(t, 'file') })
   const origin = 'http://localhost:3000'

@@ -1,4 +1,4 @@
-import { audioRenditions, erasures, renditions, sessions, videos } from '@playtherapy/schema'
+import { audioRenditions, erasures, outbox, renditions, sessions, videos } from '@playtherapy/schema'
 import { type StoreBackend, seedSession, storeBackends, testDatabase, testStore } from '@playtherapy/testing'
 import { eq, sql } from 'drizzle-orm'
 import t, { type Test } from 'tap'
@@ -135,6 +135,18 @@ for (const backend of storeBackends) {
         { id: kept?.id, state: 'stored' },
       ])
       t.equal(await db.$count(videos), 1)
+    })
+
+    t.test('an upload that is just being announced is swept later', async (t) => {
+      const { db, store, put, keys, sessionId } = await prepare(t, backend)
+      const leaseUntil = new Date(Date.now() + 60_000)
+      const row = { sessionId, state: 'presigned', path: 'now.mp4', leaseUntil } as const
+      const [video] = await db.insert(videos).values(row).returning()
+      await put('video/now.mp4')
+      await createSweepPresigned({ db, store })({ video_id: video?.id ?? 0 })
+      t.match(await db.select().from(videos), [{ state: 'presigned' }])
+      t.strictSame(await keys(), ['video/now.mp4'])
+      t.match(await db.select().from(outbox), [{ name: 'sweep-presigned', payload: { video_id: video?.id } }])
     })
   })
 }

@@ -1,7 +1,9 @@
 import { inFolder, type ObjectStore } from '@playtherapy/object-store'
-import { type Database, videos } from '@playtherapy/schema'
-import { and, eq, isNull } from 'drizzle-orm'
+import { announce, type Database, videos } from '@playtherapy/schema'
+import { and, eq, isNull, lt, or, sql } from 'drizzle-orm'
 
+/** After this time an upload is looked at again that is just being announced. */
+const laterSeconds = 3_600
 /** The failure of a row until it is removed. */
 const neverAnnounced = 'The upload was never completed.'
 
@@ -12,10 +14,13 @@ const neverAnnounced = 'The upload was never completed.'
  */
 export function createSweepPresigned({ db, store }: { db: Database; store: ObjectStore }) {
   return async ({ video_id }: { video_id: number }): Promise<void> => {
-    await db
-      .update(videos)
-      .set({ state: 'failed', failure: neverAnnounced })
-      .where(and(eq(videos.id, video_id), eq(videos.state, 'presigned')))
+    const waiting = and(eq(videos.id, video_id), eq(videos.state, 'presigned'))
+    const isFree = or(isNull(videos.leaseUntil), lt(videos.leaseUntil, sql`now()`))
+    await db.update(videos).set({ state: 'failed', failure: neverAnnounced }).where(and(waiting, isFree))
+    // An announcement is in its copy; it may still fail.
+    if ((await db.$count(videos, waiting)) > 0) {
+      return announce(db, 'sweep-presigned', { video_id }, { delaySeconds: laterSeconds })
+    }
     const [video] = await db.select({ path: videos.path }).from(videos).where(eq(videos.id, video_id))
     if (!video) return
     const key = inFolder('video', video.path)
