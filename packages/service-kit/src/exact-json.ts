@@ -1,7 +1,10 @@
 import { fault } from './errors.ts'
+import { closeBrace, closeBracket, comma, openBrace, openBracket, quote, textEnd } from './json-signs.ts'
 
 /** A longer number is refused without a look at its digits; the longest that a double needs has some 750 characters. */
 const longestNumber = 1_000
+/** Every shorter number without an exponent is kept. */
+const shortNumber = 16
 /** Doubles keep this many digits of a fraction, and programs print no more of them. */
 const keptDigits = 17
 
@@ -16,6 +19,7 @@ function decimalOf(text: string): { digits: string; power: number } {
 
 /** Whether JavaScript, and so every browser, reads this number as the one that was written. */
 function isKept(text: string): boolean {
+  if (text.length < shortNumber && !/e/i.test(text)) return true
   const value = Number(text)
   if (!Number.isFinite(value) || text.length > longestNumber) return false
   const [written, read] = [decimalOf(text), decimalOf(String(value))]
@@ -24,48 +28,46 @@ function isKept(text: string): boolean {
   return isFraction && written.digits.length <= keptDigits
 }
 
-const tokens = /"(?:[^"\\]|\\.)*"|-?\d[\d.eE+-]*|[{}[\],]/g
-
-/** An object or array around a place: where we are in it, and the keys of an object so far. */
-interface Level {
-  at: string | number
-  keys?: Set<string>
-}
+const minus = 0x2d
+const [zero, nine] = [0x30, 0x39]
+const inNumber = new Set(Buffer.from('0123456789.eE+-'))
 
 /**
- * Checks that a document, whose JSON is known to be valid, comes back as it was sent once it has been parsed and written
- * again. Throws `errors.invalidInput` with the place below `root` of a number that would be changed, such as an integer
- * beyond 2^53, and of a key that is there twice, of which only the last would stay. Only places for which `isStored` says so
- * are checked.
+ * Checks that numbers of a document, whose JSON is known to be valid, come back as they were sent once it has been parsed
+ * and written again. Throws `errors.invalidInput` with the place below `root` of a number that would be changed, such as an
+ * integer beyond 2^53. With `only`, nothing but the value of this key of the document is checked.
  */
-export function checkExact(
-  bytes: Uint8Array,
-  root: string[],
-  isStored: (place: (string | number)[]) => boolean = () => true,
-): void {
-  const levels: Level[] = []
+export function checkExact(bytes: Uint8Array, root: string[], only?: string): void {
+  const json = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)
+  const keyAt = (start: number, end: number) => String(JSON.parse(json.toString('utf8', start, end)))
+  // For each array around a place the index in it, and for each object the offsets of the key.
+  const levels: (number | [start: number, end: number])[] = []
   let isKeyNext = false
-  for (const [token] of Buffer.from(bytes).toString().matchAll(tokens)) {
-    const level = levels.at(-1)
-    const refuse = (msg: string) => {
-      const place = levels.map(({ at }) => at)
-      if (isStored(place)) throw fault([...root, ...place], msg)
-    }
-    if (token === '{' || token === '[') {
-      levels.push(token === '{' ? { at: '', keys: new Set() } : { at: 0 })
-      isKeyNext = token === '{'
-    } else if (token === '}' || token === ']') {
+  let isChecked = only === undefined
+  for (let at = 0; at < json.length; at++) {
+    const byte = json[at]
+    const start = at
+    if (byte === quote) {
+      at = textEnd(json, at)
+      if (!isKeyNext) continue
+      isKeyNext = false
+      levels[levels.length - 1] = [start, at + 1]
+      if (only !== undefined && levels.length === 1) isChecked = keyAt(start, at + 1) === only
+    } else if (byte === comma) {
+      const level = levels.at(-1)
+      if (typeof level === 'number') levels[levels.length - 1] = level + 1
+      else isKeyNext = true
+    } else if (byte === openBrace || byte === openBracket) {
+      isKeyNext = byte === openBrace
+      levels.push(isKeyNext ? [at, at] : 0)
+    } else if (byte === closeBrace || byte === closeBracket) {
+      isKeyNext = false
       levels.pop()
-      isKeyNext = false
-    } else if (token === ',') {
-      isKeyNext = level?.keys !== undefined
-      if (typeof level?.at === 'number') level.at++
-    } else if (token.startsWith('"')) {
-      if (!isKeyNext || !level?.keys) continue
-      isKeyNext = false
-      level.at = String(JSON.parse(token))
-      if (level.keys.has(level.at)) refuse('is there twice')
-      level.keys.add(level.at)
-    } else if (!isKept(token)) refuse('is a number that would not come back as it is; send it as a text')
+    } else if (byte === minus || (byte !== undefined && byte >= zero && byte <= nine)) {
+      while (inNumber.has(json[at + 1] ?? 0)) at++
+      if (!isChecked || isKept(json.toString('latin1', start, at + 1))) continue
+      const place = levels.map((level) => (typeof level === 'number' ? level : keyAt(...level)))
+      throw fault([...root, ...place], 'is a number that would not come back as it is; send it as a text')
+    }
   }
 }

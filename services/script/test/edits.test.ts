@@ -168,6 +168,20 @@ for (const backend of storeBackends)
     )
   })
 
+t.test('a patch answers for what it brings, not for what the script held before', async (t) => {
+  const { ask, post } = await testScripts(t, await testStore(t, 'file'))
+  const text = 'x'.repeat(5_000_000)
+  t.same(await post(form(`{"id":9007199254740993,"id":[1e400],"scripts":[{"speaker":"T","text":"${text}"}]}`)), saved)
+  const headers = { ...patchType, 'if-match': '*' }
+  const patch = (value: string) =>
+    ask('PATCH', '', { headers, body: `[{"op":"replace","path":"/scripts/0/note","value":${value}}]` })
+  const body = '[{"op":"add","path":"/scripts/0/note","value":1},{"op":"replace","path":"/id","value":"1"}]'
+  t.match(await ask('PATCH', '', { headers, body }), { status: 200, body: { version: 2 } })
+  const loc = ['body', 0, 'value', 'n']
+  t.match(await patch('{"n":9007199254740993}'), { status: 422, body: { error_code: 8, detail: [{ loc }] } })
+  t.match(await patch(`"${'y'.repeat(900_000)}"`), { status: 200, body: { version: 3 } })
+})
+
 t.test('the result of a patch has the bounds of a script', async (t) => {
   const { ask, post } = await testScripts(t, await testStore(t, 'file'))
   const text = 'x'.repeat(1_000_000)

@@ -80,9 +80,9 @@ function hasRoom(document: unknown, tokens: string[]): boolean {
 
 /**
  * Applies a JSON Patch (RFC 6902) to a parsed document, in place; after an error the document is half changed. The result
- * is any JSON, which the caller must validate. Throws `errors.invalidInput` with the
- * index of an operation that points to nothing, whose test fails, whose copies are too large, or that would replace, move
- * or remove the whole document or put a value inside itself; `place` is where the patch came from.
+ * is any JSON, which the caller must validate. Throws `errors.invalidInput` with the index of an operation that points to
+ * nothing, whose test fails, whose copies are too large, or that would replace, move or remove the whole document or put a
+ * value inside itself; `place` is where the patch came from.
  */
 export function patchDocument(document: object, patch: Operation[], place: string[]): void {
   let copied = 0
@@ -135,19 +135,17 @@ export function patchDocument(document: object, patch: Operation[], place: strin
 const isPatch = new Ajv(ajvOptions).compile<Operation[]>(Patch)
 
 /**
- * Applies a validated patch, as JSON, to a stored script: see `patchDocument`. The script is written anew, so numbers that
- * would change and keys that are there twice, in the script or the patch, are `errors.invalidInput`. Copies into copies can nest so deep that the
- * stack overflows while they are cloned or written; that is `errors.invalidInput` too.
+ * Applies a validated patch, as JSON, to a stored script: see `patchDocument`. A number of the patch that would change is
+ * `errors.invalidInput`; such numbers of the script become what a client reads. Copies into copies can nest so deep that
+ * the stack overflows while they are cloned or written; that is `errors.invalidInput` too.
  */
 export function patchScript({
   script,
   patch: json,
   ...origin
 }: Origin & { script: ReadScript; patch: Uint8Array }): CheckedScript {
-  const stored = verified(script)
-  const document = parseJson(stored, ['script'], scriptBounds)
+  const document = parseJson(verified(script), ['script'], scriptBounds)
   const patch = parseJson(json, ['body'])
-  checkExact(stored, ['script'])
   checkExact(json, ['body'])
   if (typeof document !== 'object' || document === null || !isPatch(patch)) throw errors.unexpected()
   let bytes: Uint8Array
