@@ -67,3 +67,11 @@ t.test('a retry changes nothing for a recording that a newer one replaced, or th
   t.ok(await retry(db, again?.id ?? 0))
   t.notOk(await retry(db, 999_999), 'no such job')
 })
+
+t.test('a failed job is shown however many recordings were refused before it', async (t) => {
+  const { db } = await testDatabase(t)
+  const job = { name: 'encode-video', payload: { video_id: 1 }, failedAt: new Date(), failure: 'x' } as const
+  await db.insert(outbox).values(Array.from({ length: 1_000 }, () => ({ ...job, isRefused: true })))
+  await db.insert(outbox).values({ ...job, failure: 'disk full' })
+  t.match((await deadLetters(db))[0], { isRefused: false, failure: 'disk full' })
+})

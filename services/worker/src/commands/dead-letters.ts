@@ -4,7 +4,7 @@ import { and, asc, eq, inArray, isNotNull } from 'drizzle-orm'
 /** Most dead letters shown or retried at once. */
 const mostLetters = 1_000
 
-/** The jobs that were given up, oldest first. */
+/** The jobs that were given up, oldest first; those that failed come before any number of refused ones. */
 export const deadLetters = (db: Database) =>
   db
     .select({
@@ -18,7 +18,7 @@ export const deadLetters = (db: Database) =>
     })
     .from(outbox)
     .where(isNotNull(outbox.failedAt))
-    .orderBy(asc(outbox.id))
+    .orderBy(asc(outbox.isRefused), asc(outbox.id))
     .limit(mostLetters)
 
 /**
