@@ -1,6 +1,6 @@
 /** S3 servers that are slow with one request, or silent for a while. */
 import { type IncomingMessage, request as openRequest, type ServerResponse } from 'node:http'
-import { buffer, text } from 'node:stream/consumers'
+import { text } from 'node:stream/consumers'
 import { storeBackends } from '@playtherapy/testing'
 import t from 'tap'
 import { StoreSilentError } from '../src/index.ts'
@@ -8,7 +8,6 @@ import { readsThroughProxy } from './support.ts'
 
 const skip = storeBackends.includes('s3') ? false : 'there is no S3 server here'
 const contentType = 'video/mp4'
-const hurried = { silenceMs: 900, asksAgain: false }
 
 t.test('a copy whose response is lost is waited for', { skip }, async (t) => {
   const isCopy = ({ headers }: IncomingMessage) => headers['x-amz-copy-source'] !== undefined
@@ -28,34 +27,6 @@ t.test('a copy whose response is lost is waited for', { skip }, async (t) => {
   setTimeout(() => writing.adoptUpload(key, etag), 700)
   t.match(await adopted, { size: 1, etag })
   t.equal(copies, 3)
-})
-
-t.test('a server may join parts for longer than it may be silent otherwise', { skip }, async (t) => {
-  let joins = 0
-  const { reading, settings } = await readsThroughProxy(
-    t,
-    (request, response) => {
-      if (request.method !== 'POST' || !request.url?.includes('uploadId=')) return false
-      joins += 1
-      if (joins === 1) joinLater(request)
-      else refuse(response)
-      return true
-    },
-    hurried,
-  )
-  const joinLater = async (request: IncomingMessage) => {
-    const { method, url, headers } = request
-    const bytes = await buffer(request)
-    setTimeout(() => openRequest(`${settings.endpoint}${url}`, { method, headers }).end(bytes), 2_500)
-  }
-  const refuse = (response: ServerResponse) =>
-    response.writeHead(404).end('<Error><Code>NoSuchUpload</Code><Message>gone</Message></Error>')
-  const body = (async function* () {
-    yield Buffer.alloc(6 * 1024 ** 2, 'x')
-  })()
-  const { size, etag } = await reading.put('1.mp4', body, { contentType })
-  t.match(await reading.head('1.mp4'), { size, etag })
-  t.ok(joins > 1, 'it may have been lost')
 })
 
 t.test('a job reads on after a silence, and a request is told of it', { skip }, async (t) => {
