@@ -1,5 +1,5 @@
 /** S3 servers that are slow with one request, or silent for a while. */
-import { type IncomingMessage, request as openRequest, type ServerResponse } from 'node:http'
+import type { IncomingMessage } from 'node:http'
 import { text } from 'node:stream/consumers'
 import { storeBackends } from '@playtherapy/testing'
 import t from 'tap'
