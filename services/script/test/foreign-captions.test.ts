@@ -102,6 +102,8 @@ t.test('markup is no text and no speaker', async (t) => {
   const { both } = await importing(t)
   await both('{\\an8}T: hello', [['T', 'hello']])
   await both('{\\an8}{\\pos(10,20)\\c&HFFFFFF&}<i>hello</i> {\\k50}you', [['', 'hello you']])
+  await both('{i}T: hello{/i}', [['T', 'hello']])
+  for (const space of ['&nbsp;', '\u00a0', '\u3000']) await both(`T:${space}hi`, [['T', 'hi']])
   await both('{Y:i}hello {c:$0000ff}you', [['', 'hello you']])
   await both('<i><b>Teacher:</b> hello</i>', [['Teacher', 'hello']])
   await both('<font color="#ffff00" size=12>T: <u>hel</u>lo</FONT>', [['T', 'hello']])

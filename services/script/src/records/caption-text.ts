@@ -25,6 +25,7 @@ const markup = new RegExp(
     String.raw`<(?:\d+:)+\d+(?:[.,]\d+)?>`,
     // Overrides of Advanced SubStation Alpha and of MicroDVD, which programs leave in SubRip.
     String.raw`\{\\[^{}]*\}`,
+    String.raw`\{/?[bius]\}`,
     String.raw`\{(?:[Yy]:[bius,]+|[Cc]:\$[\da-fA-F]+|[OoPpSs]:[\d,]+)\}`,
     String.raw`&(?:[a-zA-Z][a-zA-Z\d]{1,31}|#\d{1,7}|#[xX][\da-fA-F]{1,6});`,
   ].join('|'),
@@ -57,7 +58,7 @@ const mostNameLength = 400
  * sentence and no name, and so is what has neither letter nor digit.
  */
 const label =
-  /^(?:(?:[-–—]|>{2,3})[ \t]{0,4})?(?:\[((?:\u2060.|[^:：[\]\n\u2060]){1,800})\]|(?=[^:：\n]{0,39}[\p{L}\p{N}])([^\s:：[\]\u2060][^:：[\]\n\u2060]{0,39}))(?::[ \t]+|：(?!\d)[ \t]*)/u
+  /^(?:(?:[-–—]|>{2,3})[ \t]{0,4})?(?:\[((?:\u2060.|[^:：[\]\n\u2060]){1,800})\]|(?=[^:：\n]{0,39}[\p{L}\p{N}])([^\s:：[\]\u2060][^:：[\]\n\u2060]{0,39}))(?::[ \t\u00a0\u3000]+|：(?!\d)[ \t\u00a0\u3000]*)/u
 const labels = new RegExp(label.source, 'gmu')
 
 /** What announces the next speaker, and is no text. */
