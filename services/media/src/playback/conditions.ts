@@ -22,8 +22,9 @@ function rangeApplies(condition: string | undefined, { etag, createdAt }: Repres
 }
 
 /**
- * Returns what a GET with these headers receives: 200, 206, 304 or 416; throws `errors.preconditionFailed` (412). Several ranges at once, which no player asks
- * for, and units other than bytes get the whole representation, as the standard allows.
+ * Returns what a GET with these headers receives: 200, 206, 304 or 416; throws `errors.preconditionFailed` (412). Several
+ * ranges at once, which no player asks for, and units other than bytes get the whole representation, as the standard
+ * allows.
  */
 export function evaluateConditions(headers: IncomingHttpHeaders, representation: Representation): Outcome {
   const { size, etag, createdAt } = representation
