@@ -35,12 +35,17 @@ export function scrub(message: string, codes: string[] = []): string | undefined
   const text = message.slice(0, mostCharacters).replace(statement, '$1').replace(quoted, `$1${gap}`)
   const kept: string[] = []
   let begins = true
+  // Numbers in a row could be the groups of a telephone number.
+  let followsNumber = false
   for (const token of text.split(/\s+/u)) {
     const [, word = ''] = /^[([{]*(.*?)[)\]},.:;!?]*$/su.exec(token) ?? []
     // A sentence begins with a capital letter.
-    const isAllowed = isKnown(begins ? word.charAt(0).toLowerCase() + word.slice(1) : word) || isKnown(word)
+    const isNumber = /^[+\d]\d*$/.test(word)
+    const uncapitalised = begins ? word.charAt(0).toLowerCase() + word.slice(1) : word
+    const isAllowed = !(isNumber && followsNumber) && (isKnown(uncapitalised) || isKnown(word))
     if (word === '' || codes.includes(word) || isAllowed) kept.push(token)
     else if (kept.at(-1) !== gap) kept.push(gap)
+    followsNumber = isNumber
     begins = /[.:!?]$/.test(token)
   }
   const said = kept.join(' ').trim()

@@ -41,6 +41,7 @@ const secrets: [kind: string, message: string, pieces: RegExp][] = [
   ['an object key', 'no object video/RELEASE/5/6/7-0a1b2c.mp4', /RELEASE|7-0a/],
   ['an e-mail address', 'user jiwoo.kim@clinic.example is unknown', /jiwoo|clinic/],
   ['a telephone number', 'the number 010-1234-5678 or 01012345678', /1234|5678/],
+  ['a telephone number in groups', 'call 010 1234 5678 now', /1234|5678/],
   ['a date of birth', 'born 2019-04-05', /2019|04-05/],
   [
     'a statement with its values',
