@@ -1,4 +1,5 @@
-export const [quote, backslash, comma, colon] = [0x22, 0x5c, 0x2c, 0x3a]
+const backslash = 0x5c
+export const [quote, comma, colon] = [0x22, 0x2c, 0x3a]
 export const [openBracket, closeBracket, openBrace, closeBrace] = [0x5b, 0x5d, 0x7b, 0x7d]
 
 /** The offset of the quotation mark that closes a text of JSON, or of the end of the bytes; `at` is where it opens. */
