@@ -261,5 +261,6 @@ t.test('presigned uploads pass the gateway, and unsigned requests do not', { ski
   const mistyped = await fetch(url, { method: 'PUT', body: 'own', headers: { 'content-type': 'text/html' } })
   const wanted = 'the URL is for an upload with the header Content-Type: video/mp4'
   t.strictSame([mistyped.status, await mistyped.json()], [403, { message: wanted, error_code: 0 }])
+  t.equal(mistyped.headers.get('access-control-allow-origin'), '*', 'a page can read it')
   t.equal(await store.inspectUpload(mine, 100), undefined)
 })
