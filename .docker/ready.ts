@@ -1,9 +1,14 @@
 /** A container's health: exits 0 when the process in it says that it can do its work. */
 import { get } from 'node:http'
 
-if (process.argv.length > 2) {
+const [word] = process.argv.slice(2)
+if (word === '--help' || word === '-h') {
   console.log('ready: exits with 0 when the process that listens on PORT can do its work, and else with 1.')
   process.exit()
+}
+if (word !== undefined) {
+  console.error('ready: There is an argument that it does not know. See --help.')
+  process.exit(2)
 }
 
 const request = get(

@@ -124,6 +124,10 @@ t.test('a program that cannot reach a server says which, where and why in one se
   }
 })
 
+t.test('a health check with a wrong argument does not read as healthy', async (t) => {
+  t.match(await run('ready', ['--helth'], {}), { code: 2, stdout: '', stderr: /argument that it does not know/ })
+})
+
 t.test('a database URL that is no URL is not repeated', async (t) => {
   for (const url of ['postgres://app:hunter2@bad host/db', 'postgres://app:hunter2%zz@127.0.0.1/db']) {
     for (const program of ['migrate', 'contents'] as const) {
