@@ -22,9 +22,13 @@ function matrixOf(format: PictureFormat): string {
   return format.height < leastHdHeight ? 'smpte170m' : 'bt709'
 }
 
-/** Whether a picture can be shown as BT.709 as it is. */
+/** Whether a picture can be shown as BT.709 as it is. A copy would lose the name of a matrix that is unknown here. */
 export const isBt709 = (format: PictureFormat): boolean =>
-  matrixOf(format) === 'bt709' && !isHdr(format) && !isWide(format) && !isFull(format)
+  ['bt709', 'unknown'].includes(format.matrix) &&
+  matrixOf(format) === 'bt709' &&
+  !isHdr(format) &&
+  !isWide(format) &&
+  !isFull(format)
 
 /** Whether a picture says itself that its colours are those of BT.709. */
 export const isTagged = ({ matrix, primaries, transfer }: PictureFormat): boolean =>
