@@ -35,6 +35,11 @@ t.test('a worker whose ffmpeg or ffprobe does not work is not ready, and says wh
   }
 })
 
+t.test('a worker whose ffmpeg lacks the filters of HDR is not ready', async (t) => {
+  const path = await script(t.testdir(), 'case "$*" in *zscale*) exit 1 ;; esac\nexec ffmpeg "$@"')
+  await t.rejects(checkPrograms({ ffmpegPath: path, ffprobePath: 'ffprobe', memoryBytes })())
+})
+
 t.test('many probes start the programs once', async (t) => {
   const folder = t.testdir()
   const path = await script(folder, 'exec ffmpeg "$@"')

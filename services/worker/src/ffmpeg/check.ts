@@ -19,7 +19,11 @@ interface Programs {
 /** A black picture and a moment of silence, made of zeros, so that no file is needed. */
 const picture = ['-f', 'rawvideo', '-video_size', '64x64', '-pixel_format', 'yuv420p', '-i', '/dev/zero']
 const sound = ['-f', 's16le', '-ar', '48000', '-ac', '1', '-i', '/dev/zero']
-const encoders = ['-frames:v', '1', '-t', '0.1', '-threads', '1', '-c:v', 'libx264', '-c:a', 'aac']
+/** The filters that HDR needs, which not every ffmpeg has. */
+const filters =
+  'setparams=range=tv:colorspace=bt2020nc:color_primaries=bt2020:color_trc=arib-std-b67,' +
+  'zscale=t=linear:npl=203,format=gbrpf32le,tonemap=mobius,zscale=p=bt709:t=bt709:m=bt709:r=tv,format=yuv420p'
+const encoders = ['-vf', filters, '-frames:v', '1', '-t', '0.1', '-threads', '1', '-c:v', 'libx264', '-c:a', 'aac']
 
 /** Runs a program within bounds and returns its output. Throws unless it succeeds in time. */
 async function run(program: string, path: string, args: string[], memoryBytes: number): Promise<Buffer> {

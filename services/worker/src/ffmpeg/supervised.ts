@@ -58,7 +58,8 @@ function whyEnded(errorOutput: string, code: number | null, signal: string | nul
   if (/No space left on device|Disk quota exceeded/i.test(errorOutput)) return 'disk full'
   if (signal === 'SIGXFSZ') return 'too large'
   if (signal === 'SIGXCPU') return 'too much work'
-  if (!failedByInput(code, signal)) return 'killed'
+  // An ffmpeg that was built without a filter is no fault of the recording.
+  if (!failedByInput(code, signal) || /No such filter/.test(errorOutput)) return 'killed'
   return /Cannot allocate memory|malloc of size|bad_alloc/i.test(errorOutput) ? 'too much memory' : 'unreadable'
 }
 
