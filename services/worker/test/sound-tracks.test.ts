@@ -1,8 +1,10 @@
-import { readFile, writeFile } from 'node:fs/promises'
+import { chmod, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Container } from '@playtherapy/schema'
 import t, { type Test } from 'tap'
-import { folder, h264, make } from './encode-support.ts'
+import { findAudible } from '../src/ffmpeg/audible.ts'
+import { probe } from '../src/ffmpeg/probe.ts'
+import { aac, folder, h264, make, never } from './encode-support.ts'
 import { film, marks, seenAndHeard } from './sync-support.ts'
 
 const original = await film()
@@ -49,6 +51,38 @@ t.test('of several tracks the one that is marked as the default is heard', async
   const tracks = ['-i', original, ...quiet, '-map', '0:v', '-map', '1:a', '-map', '0:a', '-c:v', 'copy', '-c:a', 'aac']
   const second = ['-disposition:a:0', '0', '-disposition:a:1', 'default']
   await expect(t, await make('second.mkv', ...tracks, ...second), 'matroska', marks)
+})
+
+t.test('the default track is heard among many, also where it begins later than they', async (t) => {
+  const quiet = ['-f', 'lavfi', '-i', 'anullsrc=duration=15']
+  const tracks = ['-i', original, '-itsoffset', '2', '-i', original, ...quiet, '-map', '0:v', '-map', '1:a']
+  const others = Array.from({ length: 5 }, () => ['-map', '2:a']).flat()
+  const file = await make('many.mkv', ...tracks, ...others, '-c', 'copy', ...aac, '-disposition:a:0', 'default')
+  await expect(
+    t,
+    file,
+    'matroska',
+    marks.map((at) => at + 2),
+  )
+})
+
+t.test('a track whose first packets are damaged is heard after them', async (t) => {
+  const damaged = await make('damaged.mkv', '-i', original, '-c', 'copy', '-bsf:a', "noise=amount='lt(n,520)'")
+  const { rendition, script } = await seenAndHeard(t, damaged, 'matroska')
+  t.strictSame(
+    [rendition, script].map((beeps) => beeps.map(Math.round)),
+    [[12], [12]],
+  )
+})
+
+t.test('a track that is not found in time is passed over', async (t) => {
+  const path = await make('late-second.mkv', ...twice, '-c', 'copy')
+  const ffprobePath = join(folder, 'slow-ffprobe')
+  await writeFile(ffprobePath, '#!/bin/sh\ncase "$*" in *"-select_streams 1"*) exec sleep 60;; esac\nexec ffprobe "$@"')
+  await chmod(ffprobePath, 0o755)
+  const run = { input: { path }, container: 'matroska', size: 0, maxSeconds: 60, memoryBytes: 1024 ** 3 } as const
+  const { sounds } = await probe({ path }, 'matroska', { ...run, ffprobePath, signal: never })
+  t.match(await findAudible(sounds, { ...run, ffprobePath, stallSeconds: 2, signal: never }), { index: 2, from: 0 })
 })
 
 t.test('sound that begins minutes after a large picture is heard', async (t) => {

@@ -161,7 +161,7 @@ async function convert(
     const read = async (start: number, end: number) => buffer(await store.get(key, { start, end, ifMatch: etag }))
     const isCut = picture.scan.isCut || (container === 'avi' && (await isRiffCut(size, read)))
     if (isCut) insistOnLength(picture.scan.endSeconds, picture.video.statedSeconds)
-    const sound = await findAudible(source.input, container, original.sounds, probing)
+    const sound = await findAudible(original.sounds, run)
     const make = async (mayCopy: boolean) => {
       const { remux, options, audioOptions, ...how } = plan({ picture, sound, from: original.from }, mayCopy)
       const outputs = [{ options, file: files.video }]

@@ -96,18 +96,14 @@ export class UnreadableError extends Error {
   override name = 'UnreadableError'
 }
 
-export interface ProbeSettings {
+interface ProbeSettings {
   ffprobePath: string
   memoryBytes: number
   signal: AbortSignal
 }
 
 /** Returns ffprobe's output. Throws UnreadableError because of the input, another error because of the machine. */
-export async function ask(
-  args: string[],
-  { ffprobePath, memoryBytes, signal }: ProbeSettings,
-  input: Input,
-): Promise<string> {
+async function ask(args: string[], { ffprobePath, memoryBytes, signal }: ProbeSettings, input: Input): Promise<string> {
   const { child, stdout, stderr } = startBounded(ffprobePath, args, { memoryBytes, cpuSeconds, fileBytes: 0 }, input)
   const kill = () => child.kill('SIGKILL')
   const ending = AbortSignal.any([signal, AbortSignal.timeout(probeMs)])
@@ -156,7 +152,7 @@ export async function probe(input: Input, container: Container, settings: ProbeS
 }
 
 /** Parses ffprobe's output. Throws UnreadableError if it is of another shape. */
-export async function parseAnswer<T extends TSchema>(shape: T, answer: string): Promise<Static<T>> {
+async function parseAnswer<T extends TSchema>(shape: T, answer: string): Promise<Static<T>> {
   // Loading it takes a third of a second, which would delay the start of the process.
   const { Parse } = await import('typebox/value')
   try {
