@@ -42,6 +42,15 @@ t.test('only an empty line ends the text of a caption', async (t) => {
   t.same(await send(`WEBVTT\n\n${times.vtt}\n\n${times.vtt}\n \n\n${times.vtt}\nhi`), [['', 'hi']], 'no words')
 })
 
+t.test('markup that is not known here becomes no speaker, and no words are taken for markup', async (t) => {
+  const { both } = await importing(t)
+  await both('<center>T: hi</center>', [['T', 'hi']])
+  await both('<marquee>T: hi</marquee>', [['', '<marquee>T: hi</marquee>']])
+  await both('Hello\\NT: World', [['', 'Hello\\NT: World']])
+  await both('a <b and c> d', [['', 'a <b and c> d']])
+  await both('<font color="red" size=3>T: hi</font><br />you', [['T', 'hi\nyou']])
+})
+
 t.test('text that belongs to no caption is refused with its line', async (t) => {
   const { send, times } = await importing(t)
   const vtt = (block: string) => send(`WEBVTT\n\n${times.vtt}\nhello\n\n${block}\n\n${times.vtt}\nyou\n`)

@@ -12,15 +12,17 @@ const clock = String.raw`(?:(\d{1,3}):)?([0-5]?\d):([0-5]\d)[.,](\d{3})`
 export const timing = new RegExp(`^[ \\t]*${clock}[ \\t]*-->[ \\t]*${clock}(?:[ \\t].*)?$`)
 
 /** Tags of HTML that programs write into captions, in any case. */
-const html = 'a|b|big|br|del|div|em|font|i|ins|p|s|small|span|strike|strong|sub|sup|tt|u'.replace(
+const html = 'a|b|big|br|center|del|div|em|font|i|ins|p|s|small|span|strike|strong|sub|sup|tt|u'.replace(
   /[a-z]/g,
   (letter) => `[${letter}${letter.toUpperCase()}]`,
 )
 /** Each alternative stops where the next one could begin, so a text of millions of characters is read once. */
 const markup = new RegExp(
   [
-    // The others are tags of WebVTT: `<C>` may be a child, and only `<c>` is a tag.
-    String.raw`</?(?:${html}|c|lang|rb|rp|rt|ruby|v)(?:[.\s/][^<>]*)?>`,
+    // Words after a name are no attributes, so `a <b and c> d` is a text.
+    String.raw`</?(?:${html})(?:\.[^\s<>]*)?(?:\s+[\w-]+\s*=[^<>]*)?\s*/?>`,
+    // Tags of WebVTT: `<C>` may be a child, and only `<c>` is a tag.
+    String.raw`</?(?:c|lang|rb|rp|rt|ruby|v)(?:[.\s/][^<>]*)?>`,
     // The time of a word, for karaoke.
     String.raw`<(?:\d+:)+\d+(?:[.,]\d+)?>`,
     // Overrides of Advanced SubStation Alpha and of MicroDVD, which programs leave in SubRip.
@@ -55,10 +57,10 @@ const voices = new RegExp(`${voice.source}|</v>`, 'g')
 const mostNameLength = 400
 /**
  * `T: ` or `[T]: ` at the start of a line, also after `- ` or `>> `. More than forty characters before a colon are a
- * sentence and no name, and so is what has neither letter nor digit.
+ * sentence and no name, and so is what has neither letter nor digit, or a sign of markup.
  */
 const label =
-  /^(?:(?:[-–—]|>{2,3})[ \t]{0,4})?(?:\[((?:\u2060.|[^:：[\]\n\u2060]){1,800})\]|(?=[^:：\n]{0,39}[\p{L}\p{N}])([^\s:：[\]\u2060][^:：[\]\n\u2060]{0,39}))(?::[ \t\u00a0\u3000]+|：(?!\d)[ \t\u00a0\u3000]*)/u
+  /^(?:(?:[-–—]|>{2,3})[ \t]{0,4})?(?:\[((?:\u2060.|[^:：[\]\n\u2060]){1,800})\]|(?=[^:：\n]{0,39}[\p{L}\p{N}])([^\s:：[\]\u2060<>{}\\][^:：[\]\n\u2060<>{}\\]{0,39}))(?::[ \t\u00a0\u3000]+|：(?!\d)[ \t\u00a0\u3000]*)/u
 const labels = new RegExp(label.source, 'gmu')
 
 /** What announces the next speaker, and is no text. */
