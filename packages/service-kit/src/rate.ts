@@ -20,11 +20,8 @@ interface Transfer {
   waits(): boolean
 }
 
-/**
- * Calls `act` once if a transfer is slower than its rate. Time in which this process was too busy to check does not count.
- * Returns a function that ends the watch.
- */
-function watch({ windowMs, leastBytes }: Rate, { hasEnded, moved, waits }: Transfer, act: () => void): () => void {
+/** Calls `act` once if a transfer is slower than its rate. Time in which this process was too busy to check does not count. */
+function watch({ windowMs, leastBytes }: Rate, { hasEnded, moved, waits }: Transfer, act: () => void): void {
   let counted = moved()
   let waited = 0
   const timer = setInterval(() => {
@@ -38,7 +35,6 @@ function watch({ windowMs, leastBytes }: Rate, { hasEnded, moved, waits }: Trans
     counted = moved()
     waited = 0
   }, windowMs / checksPerWindow).unref()
-  return () => clearInterval(timer)
 }
 
 /**
@@ -63,12 +59,16 @@ export function boundRate(request: IncomingMessage, rate: Rate, refuse: (error: 
  * byte arrives from the client.
  */
 export async function boundParser<T>({ socket }: IncomingMessage, ms: number, parsed: Promise<T>): Promise<T> {
-  const transfer = { hasEnded: () => false, moved: () => socket.bytesRead, waits: () => true }
-  let stop = () => {}
+  let timer: NodeJS.Timeout | undefined
   const stalled = new Promise<never>((_, reject) => {
-    stop = watch({ windowMs: ms, leastBytes: 1 }, transfer, () => reject(errors.unreadable(408)))
+    let [seen, silentChecks] = [socket.bytesRead, 0]
+    timer = setInterval(() => {
+      silentChecks = socket.bytesRead === seen ? silentChecks + 1 : 0
+      seen = socket.bytesRead
+      if (silentChecks === checksPerWindow) reject(errors.unreadable(408))
+    }, ms / checksPerWindow)
   })
-  return Promise.race([parsed, stalled]).finally(() => stop())
+  return Promise.race([parsed, stalled]).finally(() => clearInterval(timer))
 }
 
 /** Closes the connection of a client that reads a streamed response more slowly than `rate`. */

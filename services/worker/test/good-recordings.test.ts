@@ -23,6 +23,14 @@ t.test('a recording whose clock does not begin at 0', async (t) => {
   await lasts(t, join(folder, 'piece1.mkv'), 'matroska', 3)
 })
 
+t.test('a recording that was trimmed on a phone, whose edit list hides its beginning', async (t) => {
+  const whole = await make('whole.mp4', ...picture('160x120', 16, 10), ...sound(16), ...h264, ...aac)
+  for (const from of [3, 9]) {
+    const trimmed = await make(`trimmed${from}.mp4`, '-ss', `${from}`, '-i', whole, '-c', 'copy')
+    await lasts(t, trimmed, 'mp4', 16 - from)
+  }
+})
+
 t.test('a picture beside longer tracks', async (t) => {
   const tracks = ['-map', '0', '-map', '1', '-map', '2', ...h264, ...aac]
   for (const name of ['long-sound.mkv', 'long-sound.mp4']) {

@@ -82,6 +82,18 @@ t.test('sound whose clock runs fast or slow does not run away from the picture',
   }
 })
 
+t.test('a sound that turns from one channel into two of opposite sign is heard to its end', async (t) => {
+  const half = (name: string, ...options: string[]) =>
+    make(name, '-i', original, '-c:v', 'copy', ...aac, ...options, '-muxdelay', '0')
+  const first = await half('mono.ts', '-t', '6', '-ac', '1')
+  const second = await half('opposite.ts', '-ss', '6', '-copyts', '-af', 'pan=stereo|c0=c0|c1=-1*c0')
+  const file = join(folder, 'turned.ts')
+  await copyFile(first, file)
+  await appendFile(file, await readFile(second))
+  const { rendition } = await seenAndHeard(t, file, 'mpegts')
+  t.equal(rendition.length, marks.length, `beeps at ${rendition}`)
+})
+
 t.test('AAC that changes its rate or channels in the middle is heard to its end', async (t) => {
   const first = await make('first.ts', '-t', '6', ...copied)
   for (const [rate, channels] of [

@@ -1,10 +1,12 @@
+import { execFile } from 'node:child_process'
 import { chmod, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { promisify } from 'node:util'
 import type { Container } from '@playtherapy/schema'
 import t, { type Test } from 'tap'
 import { findAudible } from '../src/ffmpeg/audible.ts'
 import { probe } from '../src/ffmpeg/probe.ts'
-import { aac, folder, h264, make, never } from './encode-support.ts'
+import { aac, encoded, folder, h264, make, never } from './encode-support.ts'
 import { film, marks, seenAndHeard } from './sync-support.ts'
 
 const original = await film()
@@ -94,4 +96,24 @@ t.test('sound that begins minutes after a large picture is heard', async (t) => 
   const { rendition, script } = await seenAndHeard(t, file, 'mpegts')
   t.strictSame(rendition.map(Math.round), expected)
   t.strictSame(script.map(Math.round), expected)
+})
+
+t.test('sound after a gap of forty minutes is heard where it belongs', async (t) => {
+  const beep = await make('beep.m4a', '-f', 'lavfi', '-i', 'sine=duration=2', ...aac)
+  const list = join(folder, 'gap.txt')
+  await writeFile(list, `file '${beep}'\nduration 2400\nfile '${beep}'\n`)
+  const still = ['-f', 'lavfi', '-i', 'color=size=64x64:rate=1:duration=2402']
+  const joined = ['-f', 'concat', '-safe', '0', '-i', list, ...still, '-map', '1:v', '-map', '0:a']
+  const { file } = await encoded(t, await make('gap.mkv', ...joined, ...h264, '-c:a', 'copy'), 'matroska')
+  const { stdout } = await promisify(execFile)('ffprobe', [
+    '-v',
+    'error',
+    '-show_entries',
+    'stream=codec_type,duration',
+    '-of',
+    'csv=p=0',
+    file,
+  ])
+  const [, seconds] = /audio,([\d.]+)/.exec(stdout) ?? []
+  t.ok(Math.abs(Number(seconds) - 2402) < 0.2, `the sound has ${seconds} s`)
 })

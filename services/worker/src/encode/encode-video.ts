@@ -17,7 +17,7 @@ import { openScratchFile, type ScratchFile } from '../ffmpeg/scratch.ts'
 import { type OpenSource, openSource } from '../ffmpeg/source-server.ts'
 import { FfmpegError } from '../ffmpeg/supervised.ts'
 import { choosePicture } from './choose-picture.ts'
-import { plan } from './plan.ts'
+import { type Finding, plan } from './plan.ts'
 import { type Claim, claimVideo, commit, fail, giveWay, type NewRendition, release, renew } from './repository.ts'
 
 export interface EncodeSettings {
@@ -162,20 +162,22 @@ async function convert(
     const isCut = picture.scan.isCut || (container === 'avi' && (await isRiffCut(size, read)))
     if (isCut) insistOnLength(picture.scan.endSeconds, picture.video.statedSeconds)
     const sound = await findAudible(original.sounds, run)
-    const make = async (mayCopy: boolean) => {
-      const { remux, options, audioOptions, ...how } = plan({ picture, sound, from: original.from }, mayCopy)
+    const make = async (found: Finding) => {
+      const { remux, options, audioOptions, ...how } = plan({ picture, sound, from: original.from }, found)
       const outputs = [{ options, file: files.video }]
       if (audioOptions) outputs.push({ options: audioOptions, file: files.audio })
       const { seconds } = picture.scan
       const making = runFfmpeg({ ...run, ...how, maxBytes: settings.scratchMaxBytes, onProgress, outputs, seconds })
       await making.catch((error: unknown) => {
-        const isUnreadable = error instanceof FfmpegError && error.why === 'unreadable'
+        if (!(error instanceof FfmpegError) || source.readError()) throw error
         // What cannot be copied may still be shown, and then be encoded.
-        if (!remux || !isUnreadable || source.readError()) throw error
-        return make(false)
+        if (error.why === 'unreadable' && remux) return make({ ...found, mustEncode: true })
+        if (error.why !== 'long gap') throw error
+        // The second time the sound is as good as it gets: it runs early behind a gap of hours.
+        if (!found.hasLongGaps) return make({ ...found, hasLongGaps: true })
       })
     }
-    await make(true)
+    await make({ mustEncode: false, hasLongGaps: false })
     if (source.readError()) throw source.readError()
     // If ffmpeg reported no error but its result cannot be read, the cause is our disk and not the original.
     const made = { path: files.video.pathFor(3), files: [files.video.handle] }

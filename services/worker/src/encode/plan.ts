@@ -26,12 +26,20 @@ interface Tracks {
   from: number
 }
 
+/** What a first attempt at a recording may find out. */
+export interface Finding {
+  /** The picture cannot be copied. */
+  mustEncode: boolean
+  /** The sound has a gap whose silence does not fit into memory. */
+  hasLongGaps: boolean
+}
+
 /**
- * Plans ffmpeg's work: it copies a picture that browsers play, unless `mayCopy` is false, transcodes others to H.264, and
+ * Plans ffmpeg's work: it copies a picture that browsers play, unless it must be encoded, transcodes others to H.264, and
  * encodes the sound as AAC. Metadata is removed, because a phone's contains the place of the recording.
  */
-export function plan({ picture: { video, scan }, sound, from }: Tracks, mayCopy: boolean): Plan {
-  const remux = mayCopy && isPlayable(video, scan)
+export function plan({ picture: { video, scan }, sound, from }: Tracks, { mustEncode, hasLongGaps }: Finding): Plan {
+  const remux = !mustEncode && isPlayable(video, scan)
   const largest = scan.formats.toSorted((one, other) => other.width * other.height - one.width * one.height)[0]
   const soundInput = sound && needsOwnInput(from, sound) ? 1 : 0
   return {
@@ -42,7 +50,7 @@ export function plan({ picture: { video, scan }, sound, from }: Tracks, mayCopy:
       ...['-map', `0:${video.index}`],
       ...['-sn', '-dn', '-map_metadata', '-1', '-map_chapters', '-1'],
       ...(remux ? copied(scan) : encoded(video, scan)),
-      ...(sound ? renditionSound(sound, soundInput) : []),
+      ...(sound ? renditionSound(sound, soundInput, hasLongGaps) : []),
       ...['-max_muxing_queue_size', '4096', '-movflags', '+faststart', '-f', 'mp4'],
     ],
     audioOptions: sound && transcriberSound(sound, soundInput),

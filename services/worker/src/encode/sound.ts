@@ -21,16 +21,22 @@ const inStep = 'aresample=async=100:min_comp=0.02:min_hard_comp=0.05'
  */
 const turned = 'aformat=channel_layouts=stereo,allpass=f=180:t=q:w=0.16:c=FL,allpass=f=1080:t=q:w=0.16:c=FR'
 
-/** Mixes a sound down before its gaps are filled, because the silence of six channels takes three times the memory. */
-const small = (channels: number) => `aformat=sample_fmts=s16p:channel_layouts=${channels === 1 ? 'mono' : 'stereo'}`
+/**
+ * Mixes a sound down before its gaps are filled, because the silence of six channels takes three times the memory. It is
+ * always stereo, since a mono sound can become one of two channels that cancel out.
+ */
+const small = 'aformat=sample_fmts=s16p:channel_layouts=stereo'
+/** A sixth of that: as clear as a telephone of today, and gaps of an hour fit. */
+const smallest = `${turned},aformat=sample_fmts=s16p:channel_layouts=mono:sample_rates=16000`
 
 /**
  * ffmpeg's options for the sound of a rendition. A copy would keep gaps, and what changes in the middle of a recording. The
  * silence of a gap is made at once, in memory: with 16 bits, gaps of eleven minutes fit beside an encode in 1080p.
+ * `hasLongGaps` makes room for longer ones.
  */
-export const renditionSound = ({ index, channels }: AudibleStream, input: number): string[] => [
-  ...['-map', `${input}:${index}`, '-af', `${small(channels)},${inStep}`],
-  ...`-c:a aac -b:a 128k -ac ${channels === 1 ? 1 : 2} -ar 48000`.split(' '),
+export const renditionSound = ({ index }: AudibleStream, input: number, hasLongGaps: boolean): string[] => [
+  ...['-map', `${input}:${index}`, '-af', `${hasLongGaps ? smallest : small},${inStep}`],
+  ...'-c:a aac -b:a 128k -ac 2 -ar 48000'.split(' '),
 ]
 
 /** ffmpeg's options for a file of the sound alone. It keeps gaps and a late start as time stamps, see {@link pieceSound}. */

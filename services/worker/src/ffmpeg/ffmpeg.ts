@@ -3,7 +3,7 @@ import type { Input } from './bounded.ts'
 import { pictureLimit, type threadsFor } from './limits.ts'
 import { demuxer } from './probe.ts'
 import type { ScratchFile } from './scratch.ts'
-import { runSupervised, type Supervised } from './supervised.ts'
+import { FfmpegError, runSupervised, type Supervised } from './supervised.ts'
 
 export interface FfmpegRun
   extends Pick<Supervised, 'size' | 'stallSeconds' | 'maxSeconds' | 'maxBytes' | 'memoryBytes' | 'signal'> {
@@ -38,7 +38,7 @@ export async function runFfmpeg(run: FfmpegRun): Promise<void> {
   const outputs = run.outputs.flatMap(({ options, file }, index) => [...options, file.pathFor(3 + index)])
   let written = 0
   const position = new Map<string, string>()
-  await runSupervised({
+  const errors = await runSupervised({
     ...run,
     program: run.ffmpegPath,
     args: [...quiet, '-filter_threads', String(threads.filter), ...lenient, ...late, ...opened, ...outputs],
@@ -56,4 +56,6 @@ export async function runFfmpeg(run: FfmpegRun): Promise<void> {
       return written
     },
   })
+  // Then ffmpeg leaves silence out and reports success.
+  if (/Failed to compensate for timestamp/.test(errors)) throw new FfmpegError('long gap')
 }

@@ -6,10 +6,10 @@ import { cpuSecondsForLength, cpuSecondsForSize } from './limits.ts'
 
 /**
  * Why ffmpeg or ffprobe ended without a result. Because of its input: it reported an error or crashed (`unreadable`), or
- * exceeded a bound (`too …`). Or for other reasons: it made no progress (`stalled`), the scratch disk is full, another
+ * exceeded a bound (`too …`), or has a gap in its sound whose silence does not fit into memory (`long gap`). Or for other reasons: it made no progress (`stalled`), the scratch disk is full, another
  * process such as the kernel killed it, or our signal did (`aborted`).
  */
-type InputReason = 'unreadable' | 'too large' | 'too long' | 'too much memory' | 'too much work'
+type InputReason = 'unreadable' | 'too large' | 'too long' | 'too much memory' | 'too much work' | 'long gap'
 type Why = InputReason | 'stalled' | 'disk full' | 'killed' | 'aborted'
 
 export class FfmpegError extends Error {
