@@ -4,7 +4,7 @@
  * failures. Words that are also given names (will, grace, mark) stay out, and so do those of a conversation.
  */
 export const logWords = new Set(
-  `a aborted accept body multipart file because can now right succeeded accepted accepts access across adapter address admin after again agent all allocate allowed already
+  `a aborted accept gap lease ran body multipart file because can now right succeeded accepted accepts access across adapter address admin after again agent all allocate allowed already
   altnames always an analyse analysed analyser and announced another answer answered answers any api are argument
   arguments array as asked assertion at attempt authentication authority authorization available aws back backend bad be belong
   been before began begins being belongs between block body boolean both broke broken bucket bucket's buffer buffers
