@@ -68,9 +68,10 @@ export async function seenAndHeard(t: Test, file: string, container: Container) 
     return join(place, name)
   }
   const { transcriber, bodies } = await startProvider(t, async (response, request) => {
-    const form = await new Response(bodies.at(-1), {
-      headers: { 'content-type': request.headers['content-type'] ?? '' },
-    }).formData()
+    const { 'content-type': type = '' } = request.headers
+    // A client of another test may still look for the server that had this port before.
+    if (!type.startsWith('multipart/form-data')) return void response.writeHead(404).end()
+    const form = await new Response(bodies.at(-1), { headers: { 'content-type': type } }).formData()
     const sound = form.get('file')
     const bytes = sound instanceof Blob ? Buffer.from(await sound.arrayBuffer()) : Buffer.alloc(0)
     const beeps = await beepsIn(await save('piece.flac', bytes))
