@@ -13,7 +13,7 @@ import { and, count, eq, isNull, lt, or, type SQL, sql } from 'drizzle-orm'
 import { mayBeCopy } from './copies.ts'
 import { StillAnnouncedError, TooLargeError, TooManyUrlsError } from './errors.ts'
 import type { IntakeResources } from './receive-original.ts'
-import { registerOriginal } from './register-original.ts'
+import { isRegistered, registerOriginal } from './register-original.ts'
 import { nextVideo, reserveVideo } from './reserve-video.ts'
 import { explain, sniff, sniffBytes } from './sniff.ts'
 
@@ -195,11 +195,6 @@ async function claim(db: Database, waiting: SQL | undefined, over: AbortSignal):
       throw new StillAnnouncedError()
     })
   }
-}
-
-async function isRegistered(db: Database, videoId: number): Promise<boolean> {
-  const [row] = await db.select({ state: videos.state }).from(videos).where(eq(videos.id, videoId))
-  return row !== undefined && row.state !== 'presigned'
 }
 
 /** One answer for all that is no plain upload, so that nobody learns from it which recordings others have. */

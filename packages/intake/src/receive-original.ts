@@ -10,7 +10,7 @@ import {
 import { type Database, outlastOutage, sessions, videos } from '@playtherapy/schema'
 import { and, eq, inArray, isNull, lt, sql } from 'drizzle-orm'
 import { EmptyError, SessionDeletedError, TooLargeError, VideoDeletedError } from './errors.ts'
-import { registerOriginal } from './register-original.ts'
+import { isRegistered, registerOriginal } from './register-original.ts'
 import { nextVideo, reserveVideo } from './reserve-video.ts'
 import { explain, sniff, sniffBytes } from './sniff.ts'
 
@@ -184,12 +184,6 @@ async function discard(
 async function deletion(db: Database, sessionId: number): Promise<Error> {
   const rows = await db.select({ id: sessions.id }).from(sessions).where(eq(sessions.id, sessionId))
   return rows.length > 0 ? new VideoDeletedError() : new SessionDeletedError()
-}
-
-/** Returns whether an attempt whose response was lost registered the original; nothing else registers this video. */
-async function isRegistered(db: Database, videoId: number): Promise<boolean> {
-  const [row] = await db.select({ state: videos.state }).from(videos).where(eq(videos.id, videoId))
-  return row !== undefined && row.state !== 'receiving' && row.state !== 'failed'
 }
 
 /** Reads at least as many bytes as sniff() needs, or all if there are fewer. */

@@ -1,5 +1,5 @@
 import { type Database, type JobName, outbox, State, sessions, type Transaction, videos } from '@playtherapy/schema'
-import { sql } from 'drizzle-orm'
+import { eq, sql } from 'drizzle-orm'
 
 export interface DurableOriginal {
   videoId: number
@@ -52,4 +52,10 @@ export async function registerOriginal(
     from registered
     returning id`)
   return rows.length > 0
+}
+
+/** Whether `registerOriginal` has committed, in an attempt whose response was lost; nothing else sets this time. */
+export async function isRegistered(db: Database, videoId: number): Promise<boolean> {
+  const [row] = await db.select({ storedAt: videos.storedAt }).from(videos).where(eq(videos.id, videoId))
+  return Boolean(row?.storedAt)
 }

@@ -1,10 +1,8 @@
 import type { IncomingMessage } from 'node:http'
-import { boundRate, createShares } from '@playtherapy/service-kit'
+import { boundRate, createShares, leastBytesPerSecond } from '@playtherapy/service-kit'
 
 /** How many presigned uploads into the folder may run at once; a quarter of them may be for one session. */
 const mostUploads = 64
-/** An upload that is slower is aborted, as media does with its own uploads. */
-const leastBytesPerSecond = 16_384
 
 /**
  * Limits the presigned uploads into the folder store: how many run at once, and how slow one may be over `windowMs`.

@@ -1,8 +1,8 @@
 /** `npm start`: the whole stack on this machine, and the main job on a real clip. See options.ts. */
-import { build } from '@playtherapy/service-kit'
+import { build, UsageError } from '@playtherapy/service-kit'
 import { runDemo } from './demo.ts'
 import { findPrograms } from './ffmpeg.ts'
-import { readOptions, UsageError, usage } from './options.ts'
+import { readOptions, usage } from './options.ts'
 import { readSettings } from './settings.ts'
 import { demoAccount } from './sign-in/demo-account.ts'
 import { type Stack, startStack } from './stack.ts'

@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util'
+import { UsageError } from '@playtherapy/service-kit'
 import { homeDirectory } from './data-directory.ts'
 
 export const usage = `npm start -- [options]
@@ -24,11 +25,6 @@ export interface StackOptions {
   once: boolean
 }
 
-/** The arguments are not valid; the message says which one. */
-export class UsageError extends Error {
-  override name = 'UsageError'
-}
-
 /** Reads a whole number within these bounds. Throws UsageError. */
 export function wholeNumber(name: string, text: string, least: number, most: number): number {
   if (!/^\d{1,10}$/.test(text) || Number(text) < least || Number(text) > most) {
@@ -37,14 +33,18 @@ export function wholeNumber(name: string, text: string, least: number, most: num
   return Number(text)
 }
 
-/** Reads the command line; returns `help` or `version` when only that was asked for. Throws UsageError. */
-export function readOptions(args: string[]): StackOptions | 'help' | 'version' {
-  let values: ReturnType<typeof parse>
+/** Runs parseArgs on a command line. Throws UsageError with its words. */
+export function parsed<Values>(parse: (args: string[]) => Values, args: string[]): Values {
   try {
-    values = parse(args)
+    return parse(args)
   } catch (error) {
     throw new UsageError(error instanceof Error ? error.message : 'unknown option')
   }
+}
+
+/** Reads the command line; returns `help` or `version` when only that was asked for. Throws UsageError. */
+export function readOptions(args: string[]): StackOptions | 'help' | 'version' {
+  const values = parsed(parse, args)
   if (values.help) return 'help'
   if (values.version) return 'version'
   if (values.ephemeral && values['data-dir'])

@@ -2,9 +2,8 @@
 import { readFile } from 'node:fs/promises'
 import { join, relative } from 'node:path'
 import { loadEnvFile } from 'node:process'
-import { ConfigError, HttpSettings, loadConfig } from '@playtherapy/service-kit'
+import { ConfigError, HttpSettings, loadConfig, UsageError } from '@playtherapy/service-kit'
 import { Type } from 'typebox'
-import { UsageError } from './options.ts'
 import { readTokenOptions, tokenUsage } from './token-options.ts'
 import { tokenSigner } from './tokens.ts'
 

@@ -1,6 +1,6 @@
 import { parseArgs } from 'node:util'
 import { homeDirectory } from './data-directory.ts'
-import { UsageError, wholeNumber } from './options.ts'
+import { parsed, wholeNumber } from './options.ts'
 
 export const tokenUsage = `npm run -s token -- [options]
 
@@ -26,12 +26,7 @@ const parse = (args: string[]) =>
 
 /** Reads the command line of `npm run token`; returns `help` when only that was asked for. Throws UsageError. */
 export function readTokenOptions(args: string[]) {
-  let values: ReturnType<typeof parse>
-  try {
-    values = parse(args)
-  } catch (error) {
-    throw new UsageError(error instanceof Error ? error.message : 'unknown option')
-  }
+  const values = parsed(parse, args)
   if (values.help) return 'help'
   return {
     userId: wholeNumber('user', values.user, 1, 2_147_483_647),

@@ -2,7 +2,7 @@ import { Readable, Transform } from 'node:stream'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { fault } from './errors.ts'
 import { whenOver } from './over.ts'
-import { boundRate, boundReading } from './rate.ts'
+import { boundRate, boundReading, leastBytesPerSecond } from './rate.ts'
 import type { Shares } from './shares.ts'
 
 /**
@@ -16,8 +16,6 @@ const valueBytes = 80
 const fewValues = 100
 /** Responses up to this size are not counted, because the buffers of the operating system hold them. */
 const smallAnswerBytes = 64 * 1024
-/** The lowest speed at which a long body must arrive and a response must be read. */
-const leastBytesPerSecond = 16 * 1024
 /** The time over which the speed of reading a response is measured. */
 const readingMs = 60_000
 

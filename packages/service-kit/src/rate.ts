@@ -9,6 +9,9 @@ export interface Rate {
   leastBytes: number
 }
 
+/** The slowest useful transfer of a long body or a response: a GiB takes 18 hours. */
+export const leastBytesPerSecond = 16_384
+
 /** How often a transfer is checked in one window. */
 const checksPerWindow = 10
 

@@ -18,21 +18,21 @@ const owned = new Set([
 const exceptions: { at: string; why: string }[] = [
   { at: 'services/worker/', why: 'The worker acts for no therapist. Its ids come from the database itself.' },
   { at: 'packages/intake/src/copies.ts mayBeCopy', why: 'It looks for recordings of other therapists.' },
-  { at: 'packages/intake/src/presigned.ts issuePresigned', why: 'The guard found its session to be the caller’s.' },
-  { at: 'packages/intake/src/presigned.ts claim', why: 'The guard found its session to be the caller’s.' },
-  { at: 'packages/intake/src/presigned.ts renewLease', why: 'The row is the one that `claim` found.' },
-  { at: 'packages/intake/src/presigned.ts giveBack', why: 'The row is the one that `claim` found.' },
-  { at: 'packages/intake/src/presigned.ts isRegistered', why: 'The row is the one that `claim` found.' },
-  {
-    at: 'packages/intake/src/receive-original.ts receiveOriginal',
+  ...[
+    'presigned.ts issuePresigned',
+    'presigned.ts claim',
+    'receive-original.ts deletion',
+    'register-original.ts',
+    'reserve-video.ts',
+  ].map((place) => ({ at: `packages/intake/src/${place}`, why: 'The guard found its session to be the caller’s.' })),
+  ...['presigned.ts renewLease', 'presigned.ts giveBack'].map((place) => ({
+    at: `packages/intake/src/${place}`,
+    why: 'The row is the one that `claim` found.',
+  })),
+  ...['receiveOriginal', 'renew', 'discard'].map((place) => ({
+    at: `packages/intake/src/receive-original.ts ${place}`,
     why: 'The row is the one that this upload inserted.',
-  },
-  { at: 'packages/intake/src/receive-original.ts renew', why: 'The row is the one that this upload inserted.' },
-  { at: 'packages/intake/src/receive-original.ts discard', why: 'The row is the one that this upload inserted.' },
-  { at: 'packages/intake/src/receive-original.ts deletion', why: 'The guard found its session to be the caller’s.' },
-  { at: 'packages/intake/src/receive-original.ts isRegistered', why: 'The row is the one that this upload inserted.' },
-  { at: 'packages/intake/src/register-original.ts', why: 'The guard found its session to be the caller’s.' },
-  { at: 'packages/intake/src/reserve-video.ts', why: 'The guard found its session to be the caller’s.' },
+  })),
   {
     at: 'packages/versions/src/script-steps.ts commit',
     why: 'Its transaction begins by locking the session of the caller.',

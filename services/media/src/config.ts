@@ -3,12 +3,12 @@ import {
   HttpSettings,
   integer,
   LogSettings,
+  leastBytesPerSecond,
   optionalText,
   StoreSettings,
   UploadSettings,
 } from '@playtherapy/service-kit'
 import { Type } from 'typebox'
-import { leastBytesPerSecond } from './upload/file-part.ts'
 
 export const MediaConfig = Type.Object({
   ...HttpSettings,

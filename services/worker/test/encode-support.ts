@@ -1,6 +1,8 @@
 import { execFile } from 'node:child_process'
+import { once } from 'node:events'
 import { createReadStream, createWriteStream } from 'node:fs'
 import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
+import { createServer } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
@@ -141,6 +143,19 @@ export async function encoded(test: Test, file: string, container: Container) {
   await job.encode({ video_id: (await job.upload(file, container)).video_id }, { signal: never })
   test.match(await job.state(), { encoding: 3 }, file)
   return job.result()
+}
+
+/** A server that no recording may lead ffmpeg to: its address, and the paths that were asked for. */
+export async function canary(t: Test) {
+  const seen: string[] = []
+  const server = createServer((request, response) => {
+    seen.push(request.url ?? '')
+    response.end()
+  }).listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  t.teardown(() => server.close())
+  const address = server.address()
+  return { seen, url: `http://127.0.0.1:${typeof address === 'object' ? address?.port : ''}` }
 }
 
 /** A job that cannot succeed: its reason, and what it leaves. */

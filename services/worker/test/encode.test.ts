@@ -1,10 +1,8 @@
-import { once } from 'node:events'
 import { readdir, readFile, truncate, writeFile } from 'node:fs/promises'
-import { createServer } from 'node:http'
 import { join } from 'node:path'
 import { type Container, container, outbox } from '@playtherapy/schema'
 import t from 'tap'
-import { aac, folder, h264, make, never, picture, prepare, refused, sound, turned } from './encode-support.ts'
+import { aac, canary, folder, h264, make, never, picture, prepare, refused, sound, turned } from './encode-support.ts'
 
 interface Input {
   file: () => Promise<string>
@@ -312,15 +310,8 @@ t.test('bytes that only begin like a video are refused', async (t) => {
 })
 
 t.test('a script in disguise opens nothing', async (t) => {
-  const seen: string[] = []
-  const canary = createServer((request, response) => {
-    seen.push(request.url ?? '')
-    response.end()
-  }).listen(0, '127.0.0.1')
-  await once(canary, 'listening')
-  t.teardown(() => canary.close())
-  const address = canary.address()
-  const url = `http://127.0.0.1:${typeof address === 'object' ? address?.port : ''}/secret.mp4`
+  const { seen, url: server } = await canary(t)
+  const url = `${server}/secret.mp4`
   const scripts = {
     playlist: `#EXTM3U\n#EXT-X-TARGETDURATION:10\n#EXTINF:10,\n${url}\n#EXT-X-ENDLIST\n`,
     concat: `ffconcat version 1.0\nfile '${url}'\nfile '/etc/passwd'\n`,

@@ -1,14 +1,12 @@
-import { once } from 'node:events'
 import { createReadStream } from 'node:fs'
 import { readFile, writeFile } from 'node:fs/promises'
-import { createServer } from 'node:http'
 import { join } from 'node:path'
 import { testStore } from '@playtherapy/testing'
 import t from 'tap'
 import { runFfmpeg } from '../src/ffmpeg/ffmpeg.ts'
 import { openScratchFile } from '../src/ffmpeg/scratch.ts'
 import { openSource } from '../src/ffmpeg/source-server.ts'
-import { aac, folder, h264, make, never, picture, prepare, refused, sound } from './encode-support.ts'
+import { aac, canary, folder, h264, make, never, picture, prepare, refused, sound } from './encode-support.ts'
 
 /** Thirty frames with 28 h between each and the next, of a track that claims 60 frames a second. */
 const gaps = (hours: number) => [
@@ -126,15 +124,8 @@ function withSubtitle(avi: Buffer, text: string): Buffer {
 }
 
 t.test('a playlist as the subtitle of an AVI opens nothing', async (t) => {
-  const seen: string[] = []
-  const canary = createServer((request, response) => {
-    seen.push(request.url ?? '')
-    response.end()
-  }).listen(0, '127.0.0.1')
-  await once(canary, 'listening')
-  t.teardown(() => canary.close())
-  const address = canary.address()
-  const url = `http://127.0.0.1:${typeof address === 'object' ? address?.port : ''}/secret.ts`
+  const { seen, url: server } = await canary(t)
+  const url = `${server}/secret.ts`
   const avi = await readFile(await make('plain.avi', ...picture('320x240', 1), ...sound(1)))
   const playlists = [url, 'file:///etc/passwd'].map((path) => `#EXTM3U\n#EXTINF:10,\n${path}\n#EXT-X-ENDLIST\n`)
   for (const text of [...playlists, `ffconcat version 1.0\nfile '${url}'\n`]) {

@@ -33,9 +33,6 @@ export interface FileBounds {
   windowMs: number
 }
 
-/** The slowest useful upload: a GiB takes 18 hours. */
-export const leastBytesPerSecond = 16_384
-
 /** Throws `errors.tooLarge` for a Content-Length over the limit, before a byte of the body is read. */
 export function refuseTooLong({ headers }: FastifyRequest, limit: number): void {
   if (Number(headers['content-length']) > limit + frameBytes) throw errors.tooLarge(limit)

@@ -1,9 +1,16 @@
 import multipart from '@fastify/multipart'
 import { type IntakeResources, issuePresigned, SessionDeletedError, TooManyUrlsError } from '@playtherapy/intake'
 import { StoreFailedError, UnsafeUploadsError } from '@playtherapy/object-store'
-import { bodyFailures, createShares, errors, failures, SessionParams } from '@playtherapy/service-kit'
+import {
+  bodyFailures,
+  createShares,
+  errors,
+  failures,
+  leastBytesPerSecond,
+  SessionParams,
+} from '@playtherapy/service-kit'
 import type { FastifyInstance } from 'fastify'
-import { leastBytesPerSecond, multipartLimits, refuseTooLong } from './file-part.ts'
+import { multipartLimits, refuseTooLong } from './file-part.ts'
 import { receiveUpload } from './receive.ts'
 import { Presigned, Uploaded, UploadForm } from './schemas.ts'
 

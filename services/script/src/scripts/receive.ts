@@ -1,12 +1,20 @@
 import multipart from '@fastify/multipart'
-import { ApiError, boundParser, boundRate, errors, fault, type Rate } from '@playtherapy/service-kit'
+import {
+  ApiError,
+  boundParser,
+  boundRate,
+  errors,
+  fault,
+  leastBytesPerSecond,
+  type Rate,
+} from '@playtherapy/service-kit'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { scriptBytes } from './validate.ts'
 
 /** Room for the multipart frame around the largest script, in bytes. */
 const frameBytes = 64 * 1024
-/** Least rate of a body, because a slower one would hold memory for long: 16 KiB/s over ten seconds. */
-const leastRate = { windowMs: 10_000, leastBytes: 160 * 1024 }
+/** Least rate of a body over ten seconds, because a slower one would hold memory for long. */
+const leastRate = { windowMs: 10_000, leastBytes: 10 * leastBytesPerSecond }
 
 /** Lets the routes of this scope receive a script as a multipart form. */
 export async function acceptForms(scope: FastifyInstance): Promise<void> {

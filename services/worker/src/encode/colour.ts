@@ -37,16 +37,7 @@ export const isTagged = ({ matrix, primaries, transfer }: PictureFormat): boolea
 const bt709 = 'setparams=range=tv:colorspace=bt709:color_primaries=bt709:color_trc=bt709'
 
 /** Options with which also an old ffmpeg, whose encoder does not ask the pictures for their tags, writes them. */
-export const encodedTags = [
-  '-color_range',
-  'tv',
-  '-colorspace',
-  'bt709',
-  '-color_primaries',
-  'bt709',
-  '-color_trc',
-  'bt709',
-]
+export const encodedTags = '-color_range tv -colorspace bt709 -color_primaries bt709 -color_trc bt709'.split(' ')
 
 /**
  * Filters that scale a picture (`size` holds the options of ffmpeg's scale) and convert its colours to BT.709 with limited
