@@ -72,7 +72,7 @@ curl -H "Authorization: Bearer $TOKEN" ${escaped(url)}/contents/api/case</pre>
 </html>
 `
 
-/** The page at `/`, for whoever opens the address that `npm start` prints. It runs no script. */
+/** The page at `/`, for a person who opens the address that `npm start` prints. It runs no script. */
 export const frontPage: FastifyPluginAsync<Facts> = async (app, facts) => {
   const page = html(facts)
   app.get('/', { schema: { hide: true } }, (_request, reply) =>

@@ -75,7 +75,7 @@ const joinMs = 300_000
 /** Pause before it is looked again whether the object is there. */
 const lookAgainMs = 1_000
 
-/** Whether the server may still be creating the object; a joined upload is gone when its request is repeated. */
+/** Whether the server may still be creating the object; a repeated request finds no upload after its parts were joined. */
 const mayGoOn = (error: unknown) =>
   error instanceof StoreSilentError ||
   (error instanceof S3ServiceException && error.name === 'NoSuchUpload' && (error.$metadata.attempts ?? 1) > 1)

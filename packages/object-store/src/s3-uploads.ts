@@ -91,7 +91,7 @@ const mayGoOn = (error: unknown) => [undefined, 504].includes(statusOf(error))
  * Copies one version of an object inside the server to a key without an object; only its bytes come along. S3 copies up to
  * 5 GiB in one request, the most that a single PUT can bring. If the response is lost, the copy may go on, so it is waited
  * for. Rejects with ObjectChangedError unless that version was copied, and with ObjectMissingError. `copying` is a client
- * that bears a silence of `copyMs`.
+ * that waits through a silence of `copyMs`.
  */
 export async function copyObject(
   { s3, copying }: { s3: S3Client; copying: S3Client },

@@ -38,7 +38,7 @@ const recordingsOf = (tx: Transaction, caller: SessionOfCaller) =>
 
 /**
  * Deletes all recordings of the caller's session, and announces the erasure of their objects. Their uploads and encodes end,
- * because they find their rows gone. The encoding becomes NONE, as does a script that was only awaited, and the length
+ * because their rows are deleted. The encoding becomes NONE, as does a script that was only awaited, and the length
  * is unknown unless a client has set it for the next recording. Returns whether there was a recording. Locks the session.
  */
 export const deleteRecording = (db: Database, caller: SessionOfCaller, requestId: string): Promise<boolean> =>
