@@ -40,6 +40,10 @@ function watch({ windowMs, leastBytes }: Rate, { hasEnded, moved, waits }: Trans
   }, windowMs / checksPerWindow).unref()
 }
 
+/** Whether the client is to send more. A full buffer means that our reader has stopped, and Node reads nothing more. */
+const waitsForClient = (request: IncomingMessage) =>
+  !request.complete && request.readableLength < request.readableHighWaterMark
+
 /**
  * Watches the body of a request until it is complete, and calls `refuse` once, with `errors.unreadable(408)`, if it is
  * slower than `rate`. Only time in which the client could send counts, not time in which our reader holds the body back.
@@ -50,25 +54,25 @@ export function boundRate(request: IncomingMessage, rate: Rate, refuse: (error: 
   const transfer = {
     hasEnded: () => request.complete || request.destroyed,
     moved: () => socket.bytesRead,
-    // A full buffer means that our reader has stopped; Node then reads nothing more from the client.
-    waits: () => request.readableLength < request.readableHighWaterMark,
+    waits: () => waitsForClient(request),
   }
   watch(rate, transfer, () => refuse(errors.unreadable(408)))
 }
 
 /**
  * Awaits what a multipart parser makes of a body. The parser can wait for itself for ever, also when it has the whole body
- * (fastify/busboy #228, expressjs/multer #1280), so this rejects with `errors.unreadable(408)` when `ms` pass in which no
- * byte arrives from the client.
+ * (fastify/busboy #228, expressjs/multer #1280), so this rejects with `errors.unreadable(408)` when the parser reads nothing
+ * for `ms`. Time in which the client is to send more does not count, because {@link boundRate} watches it.
  */
-export async function boundParser<T>({ socket }: IncomingMessage, ms: number, parsed: Promise<T>): Promise<T> {
+export async function boundParser<T>(request: IncomingMessage, ms: number, parsed: Promise<T>): Promise<T> {
+  const { socket } = request
   let timer: NodeJS.Timeout | undefined
   const stalled = new Promise<never>((_, reject) => {
-    let [seen, silentChecks] = [socket.bytesRead, 0]
+    let [seen, idleChecks] = [socket.bytesRead, 0]
     timer = setInterval(() => {
-      silentChecks = socket.bytesRead === seen ? silentChecks + 1 : 0
+      idleChecks = socket.bytesRead === seen && !waitsForClient(request) ? idleChecks + 1 : 0
       seen = socket.bytesRead
-      if (silentChecks === checksPerWindow) reject(errors.unreadable(408))
+      if (idleChecks === checksPerWindow) reject(errors.unreadable(408))
     }, ms / checksPerWindow)
   })
   return Promise.race([parsed, stalled]).finally(() => clearInterval(timer))

@@ -46,10 +46,9 @@ export function refuseTooLong({ headers }: FastifyRequest, limit: number): void 
 export async function openFilePart(request: FastifyRequest, bounds: FileBounds): Promise<FilePart> {
   if (!request.isMultipart()) throw fault(['header', 'content-type'], 'must be multipart/form-data')
   const parts = request.parts()
-  // A silent client is found by its rate before this time is over.
   const read = async <T>(step: Promise<IteratorResult<T>>) => {
     try {
-      const { done, value } = await boundParser(request.raw, 2 * bounds.windowMs, step)
+      const { done, value } = await boundParser(request.raw, bounds.windowMs, step)
       return done ? undefined : value
     } catch (error) {
       throw unreadable(error)
