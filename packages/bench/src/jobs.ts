@@ -10,6 +10,8 @@ export function onlyHandler(handle: JobHandlers['delete-superseded']): JobHandle
   }
   return {
     'encode-video': unexpected,
+    'encode-chunk': unexpected,
+    'finish-video': unexpected,
     'transcribe-video': unexpected,
     'analyse-script': unexpected,
     'delete-superseded': handle,

@@ -27,6 +27,8 @@ const exactly = { additionalProperties: false }
  */
 export const catalogue: { [N in JobName]: JobDefinition<JobPayloads[N]> } = {
   'encode-video': define(Type.Object({ video_id: id }, exactly), 10, 1),
+  'encode-chunk': define(Type.Object({ video_id: id, chunk_id: id }, exactly), 10, 1),
+  'finish-video': define(Type.Object({ video_id: id }, exactly), 10, 1),
   'transcribe-video': define(Type.Object({ video_id: id }, exactly), 5, 1),
   'analyse-script': define(Type.Object({ script_version_id: id }, exactly), 5, 2),
   'delete-superseded': define(Type.Object({ session_id: id }, exactly), 10, 2),

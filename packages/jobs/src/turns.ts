@@ -1,18 +1,32 @@
-import { cases, outbox, sessions, type Transaction, videos } from '@playtherapy/schema'
+import { cases, chunks, outbox, sessions, type Transaction, videos } from '@playtherapy/schema'
 import { eq, sql } from 'drizzle-orm'
 import type { OutboxRow } from './catalogue.ts'
 
-/** Jobs about a video, which last minutes or hours. Therapists have turns for them. */
-const inTurns: readonly string[] = ['encode-video', 'transcribe-video']
+/** Jobs about a video, which last seconds to hours. Therapists have turns for them. */
+const inTurns: readonly string[] = ['encode-video', 'encode-chunk', 'finish-video', 'transcribe-video']
 
-/** The video of an outbox row; null for a payload without a valid id. */
-const videoId = sql`case when ${outbox.payload} ->> 'video_id' ~ '^[0-9]{1,9}$'
-  then (${outbox.payload} ->> 'video_id')::int end`
+/** The id in a field of an outbox row's payload; null for a payload without a valid one. */
+const idIn = (field: string) =>
+  sql`case when ${outbox.payload} ->> ${sql.raw(`'${field}'`)} ~ '^[0-9]{1,9}$'
+    then (${outbox.payload} ->> ${sql.raw(`'${field}'`)})::int end`
+
+/** Turns of one rank; each rank comes after all turns of the one before. */
+const turnsOfRank = 500_000
 
 /**
- * The turns of those rows that are about a video: the number, from 1, among the rows of the same job and therapist that
- * have not ended. It becomes the job's priority, and BullMQ runs the lowest first. So the first video of one therapist
- * comes before the second of another. A row whose video was deleted has no turn: its job ends at once.
+ * What makes a recording playable comes first, so that each waiting recording is playable soon, and what nobody waits for
+ * comes last: the lower rung of a recording that plays already.
+ */
+const rank = sql`case
+  when ${chunks.kind} = 'lower' or (${chunks.kind} is not null and ${videos.state} = 'encoded') then 2
+  when ${chunks.kind} = 'picture' and ${chunks.index} > 0 then 1
+  else 0 end`
+
+/**
+ * The turns of those rows that are about a video: the number, from 1, among the rows of the same job, rank and therapist that
+ * have not ended, after all of the ranks before. It becomes the job's priority, and BullMQ runs the lowest first. So the
+ * first video of one therapist comes before the second of another. A row whose video was deleted has no turn: its job ends
+ * at once.
  */
 export async function turnsOf(tx: Transaction, rows: OutboxRow[]): Promise<Map<number, number>> {
   const ids = rows.filter(({ name }) => inTurns.includes(name)).map(({ id }) => id)
@@ -21,14 +35,15 @@ export async function turnsOf(tx: Transaction, rows: OutboxRow[]): Promise<Map<n
     tx
       .select({
         id: outbox.id,
-        turn: sql<number>`(row_number() over (partition by ${outbox.name}, ${cases.userId} order by ${outbox.id}))::int`.as(
-          'turn',
-        ),
+        rank: sql<number>`(${rank})::int`.as('rank'),
+        turn: sql<number>`(row_number() over (
+          partition by ${outbox.name}, ${cases.userId}, ${rank} order by ${outbox.id}))::int`.as('turn'),
       })
       .from(outbox)
-      .innerJoin(videos, eq(videos.id, videoId))
+      .innerJoin(videos, eq(videos.id, idIn('video_id')))
       .innerJoin(sessions, eq(sessions.id, videos.sessionId))
       .innerJoin(cases, eq(cases.id, sessions.caseId))
+      .leftJoin(chunks, eq(chunks.id, idIn('chunk_id')))
       .where(sql`${outbox.failedAt} is null and ${outbox.name} = any(${`{${inTurns.join()}}`})`),
   )
   const turns = await tx
@@ -36,5 +51,5 @@ export async function turnsOf(tx: Transaction, rows: OutboxRow[]): Promise<Map<n
     .select()
     .from(open)
     .where(sql`${open.id} = any(${`{${ids.join()}}`}::bigint[])`)
-  return new Map(turns.map(({ id, turn }) => [id, turn]))
+  return new Map(turns.map(({ id, rank, turn }) => [id, rank * turnsOfRank + Math.min(turn, turnsOfRank)]))
 }

@@ -17,6 +17,8 @@ export function handlersWith(given: Partial<JobHandlers>): JobHandlers {
   }
   return {
     'encode-video': unexpected,
+    'encode-chunk': unexpected,
+    'finish-video': unexpected,
     'transcribe-video': unexpected,
     'analyse-script': unexpected,
     'delete-superseded': unexpected,

@@ -26,32 +26,60 @@ const random = () => randomBytes(16).toString('hex')
 export const originalPath = (phase: Phase, caseId: number, sessionId: number, videoId: number) =>
   `${sessionPath(phase, caseId, sessionId)}${videoId}-${random()}.mp4`
 
-/** Column value of the rendition of one encode attempt; its random part is the original's. */
-export const renditionPath = (originalPath: string, attempt: number) =>
-  originalPath.replace(/([^/]+)\.mp4$/, `encoded_$1-${attempt}.mp4`)
+/** What is made of an original, by the first part of its name. */
+type Made = 'encoded' | 'audio' | 'chunk' | 'rung' | 'poster' | 'storyboard'
 
-/** Column value of the sound alone, of the same attempt. */
-export const audioPath = (originalPath: string, attempt: number) =>
-  originalPath.replace(/([^/]+)\.mp4$/, `audio_$1-${attempt}.m4a`)
+/** The random part of what is made of an original is the original's. */
+const made = (originalPath: string, kind: Made, suffix: string) =>
+  originalPath.replace(/([^/]+)\.mp4$/, `${kind}_$1-${suffix}`)
+
+/** Column value of the rendition of one attempt. */
+export const renditionPath = (originalPath: string, attempt: number) => made(originalPath, 'encoded', `${attempt}.mp4`)
+
+/** Column value of the sound for a transcriber, of one attempt at a chunk. */
+export const audioPath = (originalPath: string, chunkId: number, attempt: number) =>
+  made(originalPath, 'audio', `${chunkId}-${attempt}.m4a`)
+
+/** Column value of a chunk's file of a rung, of one attempt at the chunk. */
+export const chunkPath = (originalPath: string, chunkId: number, attempt: number, rung: string) =>
+  made(originalPath, 'chunk', `${chunkId}-${attempt}-${rung}.mp4`)
+
+/** Column value of a finished rung of one attempt. */
+export const rungPath = (originalPath: string, attempt: number, rung: string) =>
+  made(originalPath, 'rung', `${attempt}-${rung}.mp4`)
+
+/** Column value of a still picture of one attempt. */
+export const previewPath = (originalPath: string, attempt: number, kind: 'poster' | 'storyboard') =>
+  made(originalPath, kind, `${attempt}.jpg`)
 
 const mayBeRandom = '(?:-[0-9a-f]{32})?'
-const ofEncode = new RegExp(`/(?:encoded|audio)_(\\d+)${mayBeRandom}-(\\d+)\\.(?:mp4|m4a)$`)
+const makes: Made[] = ['encoded', 'audio', 'chunk', 'rung', 'poster', 'storyboard']
+const numbers = '(?:-(\\d+))?-(\\d+)(?:-[a-z]+)?\\.(?:mp4|m4a|jpg)'
+const ofAttempt = new RegExp(`/(?:${makes.join('|')})_(\\d+)${mayBeRandom}${numbers}$`)
 const ofSession = new RegExp(
-  `^[A-Z]+/(\\d+)/(\\d+)/(?:(\\d+)${mayBeRandom}\\.mp4|encoded_(\\d+)${mayBeRandom}-\\d+\\.mp4` +
-    `|audio_(\\d+)${mayBeRandom}-\\d+\\.m4a|(?:script|analyze_report)_v\\d+${mayBeRandom}\\.json)$`,
+  `^[A-Z]+/(\\d+)/(\\d+)/(?:(\\d+)${mayBeRandom}\\.mp4|(?:${makes.join('|')})_(\\d+)${mayBeRandom}${numbers}` +
+    `|(?:script|analyze_report)_v\\d+${mayBeRandom}\\.json)$`,
 )
 
-/** The video and the attempt in the column value of a rendition or its sound; undefined for any other value. */
-export function attemptOf(path: string): { videoId: number; attempt: number } | undefined {
-  const [, videoId, attempt] = ofEncode.exec(path) ?? []
-  return videoId && attempt ? { videoId: Number(videoId), attempt: Number(attempt) } : undefined
+/** Whose attempt an object is: that at a chunk, or else that at a video. */
+export interface AttemptOf {
+  videoId: number
+  chunkId: number | undefined
+  attempt: number
+}
+
+/** The attempt in the column value of an object that an attempt made; undefined for any other value. */
+export function attemptOf(path: string): AttemptOf | undefined {
+  const [, videoId, chunkId, attempt] = ofAttempt.exec(path) ?? []
+  if (!videoId || !attempt) return undefined
+  return { videoId: Number(videoId), chunkId: chunkId ? Number(chunkId) : undefined, attempt: Number(attempt) }
 }
 
 /** The ids in a column's value; `videoId` is 0 for scripts and reports. Undefined for any value that is not ours. */
 export function idsOf(path: string): { caseId: number; sessionId: number; videoId: number } | undefined {
-  const [match, caseId, sessionId, original, encoded, audio] = ofSession.exec(path) ?? []
+  const [match, caseId, sessionId, original, ofOriginal] = ofSession.exec(path) ?? []
   if (match === undefined) return undefined
-  return { caseId: Number(caseId), sessionId: Number(sessionId), videoId: Number(original ?? encoded ?? audio ?? 0) }
+  return { caseId: Number(caseId), sessionId: Number(sessionId), videoId: Number(original ?? ofOriginal ?? 0) }
 }
 
 /** Column value of a new script version; random at each call. */
@@ -73,7 +101,7 @@ export function prefixesOf(
   const session = sessionPath(phase, caseId, sessionId)
   if (videoId === null) return folders.map((folder) => inFolder(folder, session))
   // What follows the id keeps video 1 from being a prefix of video 10. Originals of older versions have no random part.
-  const names = [`${videoId}-`, `${videoId}.`, `encoded_${videoId}-`, `audio_${videoId}-`]
+  const names = [`${videoId}-`, `${videoId}.`, ...makes.map((kind) => `${kind}_${videoId}-`)]
   return names.map((name) => inFolder('video', session + name))
 }
 

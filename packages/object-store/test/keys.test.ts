@@ -2,12 +2,15 @@ import t from 'tap'
 import {
   attemptOf,
   audioPath,
+  chunkPath,
   idsOf,
   inFolder,
   originalPath,
   prefixesOf,
+  previewPath,
   renditionPath,
   reportPath,
+  rungPath,
   scriptPath,
 } from '../src/index.ts'
 
@@ -18,7 +21,7 @@ t.test('keys have the form of the contract, and cannot be guessed', async (t) =>
   t.match(inFolder('video', original), new RegExp(`^video/RELEASE/1/22/333-${random}\\.mp4$`))
   const own = original.slice('RELEASE/1/22/333-'.length, -'.mp4'.length)
   t.equal(inFolder('video', renditionPath(original, 2)), `video/RELEASE/1/22/encoded_333-${own}-2.mp4`)
-  t.equal(inFolder('video', audioPath(original, 2)), `video/RELEASE/1/22/audio_333-${own}-2.m4a`)
+  t.equal(inFolder('video', audioPath(original, 7, 2)), `video/RELEASE/1/22/audio_333-${own}-7-2.m4a`)
   t.match(
     inFolder('script', scriptPath('ALPHA', 1, 22, 4)),
     new RegExp(`^script/ALPHA/1/22/script_v4-${random}\\.json$`),
@@ -38,9 +41,15 @@ t.test('ids are read from keys with and without the random part', async (t) => {
   for (const original of [originalPath('LOCAL', 1, 22, 333), 'LOCAL/1/22/333.mp4']) {
     t.strictSame(idsOf(original), ids)
     t.equal(attemptOf(original), undefined)
-    for (const path of [renditionPath(original, 12), audioPath(original, 12)]) {
+    const ofVideo = [renditionPath(original, 12), rungPath(original, 12, 'lower'), previewPath(original, 12, 'poster')]
+    const ofOlder = renditionPath(original, 12).replace('encoded', 'audio').replace('.mp4', '.m4a')
+    for (const path of [...ofVideo, ofOlder]) {
       t.strictSame(idsOf(path), ids, path)
-      t.strictSame(attemptOf(path), { videoId: 333, attempt: 12 }, path)
+      t.strictSame(attemptOf(path), { videoId: 333, chunkId: undefined, attempt: 12 }, path)
+    }
+    for (const path of [audioPath(original, 7, 12), chunkPath(original, 7, 12, 'upper')]) {
+      t.strictSame(idsOf(path), ids, path)
+      t.strictSame(attemptOf(path), { videoId: 333, chunkId: 7, attempt: 12 }, path)
     }
   }
   for (const path of [scriptPath('LOCAL', 1, 22, 4), reportPath('LOCAL', 1, 22, 4), 'LOCAL/1/22/script_v4.json']) {
@@ -65,7 +74,13 @@ t.test('prefixes match all keys of a case, session or video, and none of others'
 
   const ofVideo = (key: string) => prefixesOf('LOCAL', 1, 2, 3).some((prefix) => key.startsWith(`${prefix}`))
   const original = originalPath('LOCAL', 1, 2, 3)
-  for (const path of [original, renditionPath(original, 2), audioPath(original, 2), 'LOCAL/1/2/3.mp4']) {
+  for (const path of [
+    original,
+    renditionPath(original, 2),
+    audioPath(original, 7, 2),
+    chunkPath(original, 7, 2, 'upper'),
+    'LOCAL/1/2/3.mp4',
+  ]) {
     t.ok(ofVideo(inFolder('video', path)), path)
   }
   for (const other of [

@@ -1,7 +1,11 @@
 /** The payload of every job: ids only, never data. Handlers read the current state. */
 export interface JobPayloads {
-  /** Makes the rendition of a stored original. */
+  /** Plans the encode of a stored original, and announces its chunks. */
   'encode-video': { video_id: number }
+  /** Encodes one chunk of a video. */
+  'encode-chunk': { video_id: number; chunk_id: number }
+  /** Joins chunks to rungs, makes the rendition and the previews, and removes chunks that are no longer needed. */
+  'finish-video': { video_id: number }
   /** Lets the transcriber write a script of a video's sound. */
   'transcribe-video': { video_id: number }
   /** Lets the analyser write a report of a script version. */

@@ -124,7 +124,7 @@ async function putFiles(
   }
   const [video, audio] = await Promise.allSettled([
     put(renditionPath(claim.path, claim.attempt), files.video, 'video/mp4'),
-    files.audio ? put(audioPath(claim.path, claim.attempt), files.audio, 'audio/mp4') : undefined,
+    files.audio ? put(audioPath(claim.path, claim.videoId, claim.attempt), files.audio, 'audio/mp4') : undefined,
   ])
   if (video.status === 'fulfilled' && audio.status === 'fulfilled') {
     return { ...video.value, ...(audio.value && { audio: audio.value }) }
