@@ -1,4 +1,12 @@
-import { ConfigError, HttpSettings, loadConfig, StoreSettings, s3From, UploadSettings } from '@playtherapy/service-kit'
+import {
+  ConfigError,
+  HttpSettings,
+  LinkSettings,
+  loadConfig,
+  StoreSettings,
+  s3From,
+  UploadSettings,
+} from '@playtherapy/service-kit'
 import { providerFrom, WorkerConfig } from '@playtherapy/worker/config'
 import { Type } from 'typebox'
 
@@ -13,6 +21,7 @@ const Schema = Type.Object({
   JWT_ISSUER,
   CORS_ORIGINS,
   REQUESTS_PER_MINUTE,
+  ...LinkSettings,
   ...UploadSettings,
   DATABASE_URL: Type.Optional(DATABASE_URL),
   QUEUE_URL: Type.Optional(QUEUE_URL),

@@ -15,6 +15,7 @@ interface Setting {
   description?: string
   default?: unknown
   unless?: string
+  requiredWith?: string
 }
 
 const processes = {
@@ -29,6 +30,7 @@ const readRoot = (name: string) => readFileSync(fileURLToPath(new URL(`../../../
 function defaultOf(name: string, setting: TSchema & Setting, schema: TObject): string {
   if (setting.default !== undefined) return `\`${String(setting.default).replace(tmpdir(), '/tmp')}\``
   if (setting.unless) return `required without \`${setting.unless}\``
+  if (setting.requiredWith) return `required with \`${setting.requiredWith}\``
   return schema.required?.includes(name) ? 'required' : ''
 }
 

@@ -84,6 +84,7 @@ const worst: Record<string, () => Sent[]> = {
   'POST /script/import': () => worstCaptions.map((captions) => form('script', captions)),
   'PATCH /script': () =>
     patches.map((body) => ({ body, headers: { 'content-type': 'application/json-patch+json', 'if-match': '*' } })),
+  'POST /playback': () => arrays(mebibyte - 100).map(json),
   'POST /restore': () => [{}],
 }
 

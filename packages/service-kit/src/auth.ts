@@ -33,6 +33,10 @@ export interface AuthSettings {
   jwtAudience?: string
   /** The issuer that tokens must name; not checked by default. */
   jwtIssuer?: string
+  /** `id:secret,id:secret`: the keys of signed links. Without them one key is derived from `jwtSecret`. */
+  linkKeys?: string
+  /** How long a signed link is valid, in seconds; six hours by default. */
+  linkSeconds?: number
 }
 
 const asymmetric = ['RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512', 'ES256', 'ES384', 'ES512', 'EdDSA'] as const

@@ -28,6 +28,9 @@ export const ErrorBody = Type.Object(
 /** The refusals that every route behind the guard may answer with, for its schema. */
 export const failures = { 400: ErrorBody, 401: ErrorBody, 422: ErrorBody, 429: ErrorBody, 503: ErrorBody }
 
+/** The refusals of routes of signed links. */
+export const linkFailures = { 400: ErrorBody, 404: ErrorBody, 422: ErrorBody, 429: ErrorBody, 503: ErrorBody }
+
 /** The same where the request has a body. */
 export const bodyFailures = { ...failures, 413: ErrorBody }
 

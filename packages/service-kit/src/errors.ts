@@ -91,6 +91,8 @@ export const errors = {
   unconditional: () => new ApiError(428, 12, 'If-Match must name the version that is to be changed'),
   methodNotAllowed: (allow: string[]) =>
     new ApiError(405, 405, 'This address does not take that method', { headers: { allow: allow.join(', ') } }),
+  /** One answer for every link that opens nothing: forged, expired, for something else, or of what was deleted. */
+  linkNotFound: () => new ApiError(404, 404, 'This link opens nothing, or nothing any more'),
   routeNotFound: () => new ApiError(404, 404, 'There is no such route'),
   unexpected: () => new ApiError(500, 500, 'Something went wrong on our side'),
   /** `message` of the cause says what is wrong with the upload at `loc`. */

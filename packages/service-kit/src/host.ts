@@ -15,6 +15,7 @@ import { installHolding, mostHeldBytes } from './holding.ts'
 import { installJsonBody } from './json-body.ts'
 import { installLimits } from './limits.ts'
 import { installLingering } from './lingering.ts'
+import { installLinks } from './links.ts'
 import { createLogger, installRequestLog, type LogLevel, quietLog } from './log.ts'
 import { installMethods } from './methods.ts'
 import { installMetrics } from './metrics.ts'
@@ -139,6 +140,7 @@ export async function createHost(options: HostOptions): Promise<FastifyInstance>
     next()
   })
   await installAuth(host, options.auth)
+  installLinks(host, options.auth)
   installAccess(host)
   await host.register(swagger, {
     openapi: {

@@ -1,6 +1,7 @@
 import { type Static, type TObject, Type } from 'typebox'
 import type { AuthSettings } from './auth.ts'
 import { ConfigError } from './config.ts'
+import { defaultLinkSeconds } from './links.ts'
 
 /** Settings that several processes share. The schema of each process consists of these and of its own. */
 
@@ -11,7 +12,7 @@ export const integer = (usual: number, description: string, bounds: { minimum: n
 /** A text that may be left out. */
 export const optionalText = (
   description: string,
-  options: { pattern?: string; unless?: string; minLength?: number } = {},
+  options: { pattern?: string; unless?: string; requiredWith?: string; minLength?: number } = {},
 ) => Type.Optional(Type.String({ minLength: 1, ...options, description }))
 
 export const DatabaseSettings = {
@@ -79,14 +80,31 @@ export const HttpSettings = {
   }),
 }
 
-/** What the verification of tokens needs, from the settings. */
-export const authFrom = (
-  config: Pick<Static<TObject<typeof HttpSettings>>, `JWT_${'SECRET' | 'PUBLIC_KEY' | 'AUDIENCE' | 'ISSUER'}`>,
-): AuthSettings => ({
+const linkKey = '[\\w-]{1,32}:[^,\\s]{32,}'
+
+export const LinkSettings = {
+  LINK_KEYS: optionalText(
+    'Keys of signed links, `id:secret,id:secret`, the same in media and script: the first signs, all verify, so a new one goes to the front and an old one away after `LINK_SECONDS`; ids differ, secrets have at least 32 characters. Without it a key is derived from `JWT_SECRET`',
+    // The first part refuses an id that comes twice.
+    { pattern: `^(?!(.*,)?([\\w-]+):.*,\\2:)${linkKey}(,${linkKey})*$`, requiredWith: 'JWT_PUBLIC_KEY' },
+  ),
+  LINK_SECONDS: integer(defaultLinkSeconds, 'How long a signed link is valid, in seconds: from a minute to a week', {
+    minimum: 60,
+    maximum: 604_800,
+  }),
+}
+
+type AuthConfig = Pick<Static<TObject<typeof HttpSettings>>, `JWT_${'SECRET' | 'PUBLIC_KEY' | 'AUDIENCE' | 'ISSUER'}`> &
+  Partial<Static<TObject<typeof LinkSettings>>>
+
+/** What the verification of tokens and links needs, from the settings. */
+export const authFrom = (config: AuthConfig): AuthSettings => ({
   ...(config.JWT_SECRET && { jwtSecret: config.JWT_SECRET }),
   ...(config.JWT_PUBLIC_KEY && { jwtPublicKey: config.JWT_PUBLIC_KEY }),
   ...(config.JWT_AUDIENCE && { jwtAudience: config.JWT_AUDIENCE }),
   ...(config.JWT_ISSUER && { jwtIssuer: config.JWT_ISSUER }),
+  ...(config.LINK_KEYS && { linkKeys: config.LINK_KEYS }),
+  ...(config.LINK_SECONDS && { linkSeconds: config.LINK_SECONDS }),
 })
 
 const gibibyte = 1024 ** 3

@@ -1,17 +1,27 @@
-import { guardAccess, requireTherapist } from '@playtherapy/service-kit'
+import { guardAccess, playbackPrefix, requireTherapist } from '@playtherapy/service-kit'
 import type { FastifyPluginAsync } from 'fastify'
-import { type PlaybackOptions, playbackRoutes } from './playback/routes.ts'
+import { mp4Routes } from './links/mp4.ts'
+import { linkRoutes } from './links/routes.ts'
+import { playbackRoutes } from './playback/routes.ts'
+import { createSender, type SenderOptions } from './playback/send.ts'
 import { recordingRoutes } from './recording/routes.ts'
 import { type UploadOptions, uploadRoutes } from './upload/routes.ts'
 
 /** The media service: upload, playback and deletion of recordings. Every route belongs to a session of the caller. */
 export const mediaApp =
-  (options: UploadOptions & PlaybackOptions): FastifyPluginAsync =>
+  (options: UploadOptions & SenderOptions): FastifyPluginAsync =>
   async (app) => {
-    app.addHook('onRequest', requireTherapist)
-    app.addHook('onRequest', guardAccess(options.db))
-    const prefix = '/contents/api/case/:case_id/session/:session_id'
-    await app.register(uploadRoutes, { ...options, prefix })
-    await app.register(playbackRoutes, { ...options, prefix })
-    await app.register(recordingRoutes, { ...options, prefix })
+    const sender = createSender(options)
+    const { db } = options
+    await app.register(async (scope) => {
+      scope.addHook('onRequest', requireTherapist)
+      scope.addHook('onRequest', guardAccess(db))
+      const prefix = '/contents/api/case/:case_id/session/:session_id'
+      await scope.register(uploadRoutes, { ...options, prefix })
+      await scope.register(playbackRoutes, { db, sender, prefix })
+      await scope.register(recordingRoutes, { db, prefix })
+      await scope.register(linkRoutes, { db, prefix })
+    })
+    // What a signed link opens: each of these has the hook `requireLink`.
+    await app.register(mp4Routes, { db, sender, prefix: playbackPrefix })
   }

@@ -2,6 +2,7 @@ import {
   DatabaseSettings,
   HttpSettings,
   integer,
+  LinkSettings,
   LogSettings,
   leastBytesPerSecond,
   optionalText,
@@ -12,6 +13,7 @@ import { Type } from 'typebox'
 
 export const MediaConfig = Type.Object({
   ...HttpSettings,
+  ...LinkSettings,
   ...DatabaseSettings,
   ...StoreSettings,
   ...LogSettings,

@@ -1,4 +1,12 @@
-import { DatabaseSettings, HttpSettings, LogSettings, StoreSettings } from '@playtherapy/service-kit'
+import { DatabaseSettings, HttpSettings, LinkSettings, LogSettings, StoreSettings } from '@playtherapy/service-kit'
 import { Type } from 'typebox'
 
-export const ScriptConfig = Type.Object({ ...HttpSettings, ...DatabaseSettings, ...StoreSettings, ...LogSettings })
+const { LINK_KEYS } = LinkSettings
+
+export const ScriptConfig = Type.Object({
+  ...HttpSettings,
+  LINK_KEYS,
+  ...DatabaseSettings,
+  ...StoreSettings,
+  ...LogSettings,
+})

@@ -1,5 +1,7 @@
+import { inFolder } from '@playtherapy/object-store'
 import { type Database, ownSession, renditions, type SessionOfCaller, sessions, statement } from '@playtherapy/schema'
 import { sql } from 'drizzle-orm'
+import type { Playable } from './send.ts'
 
 interface Row extends Record<string, unknown> {
   path: string
@@ -7,26 +9,27 @@ interface Row extends Record<string, unknown> {
   etag: string
   created_ms: number
   has_script: boolean
+  session_name: string
 }
 
 /** Returns a function that finds the current rendition of the caller's session, by a prepared statement. */
-export function findPlayable(db: Database) {
+export function findRendition(db: Database) {
   const { placeholder } = sql
   const caller = { userId: placeholder('userId'), caseId: placeholder('caseId'), sessionId: placeholder('sessionId') }
   const find = statement<Row>(
     db,
     sql`select ${renditions.path}, ${renditions.size}::float8, ${renditions.etag},
         extract(epoch from ${renditions.createdAt})::float8 * 1000 as created_ms,
-        ${sessions.scriptVersionId} is not null as has_script
+        ${sessions.scriptVersionId} is not null as has_script, ${sessions.name} as session_name
       from ${sessions} join ${renditions} on ${renditions.id} = ${sessions.renditionId}
       where ${ownSession(caller)}`,
   )
   return async ({ userId, caseId, sessionId }: SessionOfCaller) => {
     const [row] = await find({ userId, caseId, sessionId })
     if (!row) return undefined
-    const { path, size, etag, created_ms, has_script } = row
-    return { path, size, etag, createdAt: new Date(created_ms), hasScript: has_script }
+    const { path, size, etag, created_ms, has_script, session_name } = row
+    const createdAt = new Date(created_ms)
+    const playable: Playable = { key: inFolder('video', path), type: 'video/mp4', size, etag, createdAt }
+    return { ...playable, hasScript: has_script, sessionName: session_name }
   }
 }
-
-export type Playable = NonNullable<Awaited<ReturnType<ReturnType<typeof findPlayable>>>>

@@ -1,6 +1,4 @@
-import { compose } from '@playtherapy/schema'
-import { heldBackBytes, isKnown, sendJsonObject } from '@playtherapy/service-kit'
-import contentDisposition from 'content-disposition'
+import { heldBackBytes, isKnown, savedAs, sendJsonObject } from '@playtherapy/service-kit'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { example, Script } from '../records/record.ts'
 import { etagOf } from '../scripts/preconditions.ts'
@@ -40,9 +38,6 @@ export function preferredFormat(request: FastifyRequest, reply: FastifyReply): F
 /** With `asFile` the client downloads a file that is named after the session. */
 type Sent = { script: StoredScript; format: Format; asFile?: boolean }
 
-/** What Windows refuses in a file name, and what would be a path. */
-const unfit = /[\p{Cc}/\\:*?"<>|]+/gu
-
 /** Sends a script in one of the formats, or 304 when the client has that version already. */
 export async function sendScript(
   options: ExportOptions,
@@ -53,9 +48,7 @@ export async function sendScript(
   const etag = etagOf(script.version, format)
   const headers = { etag, 'script-version': script.version }
   if (isKnown(request.headers, { etag })) return reply.code(304).headers(headers).send()
-  const fit = compose(script.sessionName).replace(unfit, '_')
-  const name = `${[...fit].slice(0, 100).join('')} v${script.version}.${format}`
-  const disposition = asFile && { 'content-disposition': contentDisposition(name) }
+  const disposition = asFile && savedAs(script.sessionName, ` v${script.version}.${format}`)
   if (format === 'json') {
     const held = Math.min(script.size, heldBackBytes)
     return options.withMemory(request, reply, held, () =>

@@ -1,0 +1,126 @@
+import { createHmac, hkdfSync, timingSafeEqual } from 'node:crypto'
+import type { SessionOfCaller } from '@playtherapy/schema'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { Type } from 'typebox'
+import type { AuthSettings } from './auth.ts'
+import { errors } from './errors.ts'
+
+/** What a link opens: one file, or for `hls` all playlists, media and captions of one recording. */
+export type LinkPurpose = 'mp4' | 'hls' | 'poster' | 'storyboard' | 'captions'
+
+declare module 'fastify' {
+  interface FastifyInstance {
+    links: Links
+  }
+}
+
+/** Signed links: paths without a header, which open one thing of one session for one therapist until they expire. */
+export interface Links {
+  /**
+   * Makes the tokens of a response, which all end at the same moment. `expiresAt` is that moment, and `pathOf` returns
+   * the path of a file for a purpose, such as `/contents/api/playback/<token>/video.mp4`.
+   */
+  begin(caller: SessionOfCaller): { expiresAt: Date; pathOf(purpose: LinkPurpose, file: string): string }
+  /** Returns whose session a token opens for one of these purposes; undefined for any other token, and after its end. */
+  read(token: string, purposes: readonly LinkPurpose[]): SessionOfCaller | undefined
+}
+
+/** Where the routes of signed links begin. */
+export const playbackPrefix = '/contents/api/playback/:token'
+
+/** Path parameters of these routes, for the OpenAPI document. */
+export const LinkParams = Type.Object({ token: Type.String({ description: 'The signed part of the link' }) })
+
+/** Six hours: a session is watched and scored in one sitting, with pauses. */
+export const defaultLinkSeconds = 21_600
+
+/**
+ * The key of a secret. It is derived also where the secret is set for links alone, so that no signature made with the same
+ * secret elsewhere, like that of a JWT, is one of a link.
+ */
+const keyFrom = (secret: string) => Buffer.from(hkdfSync('sha256', secret, '', 'playtherapy signed links', 32))
+
+/** The keys by id; the first one signs. The id `jwt` names the key that is derived from the secret of JWTs. */
+function keysFrom({ linkKeys, jwtSecret, jwtPublicKey }: AuthSettings): Map<string, Buffer> {
+  const derived = jwtSecret && !jwtPublicKey ? `jwt:${jwtSecret}` : ''
+  const pairs = linkKeys?.split(',') ?? [derived]
+  return new Map(
+    pairs.filter(Boolean).map((pair) => {
+      const end = pair.indexOf(':')
+      return [pair.slice(0, end), keyFrom(pair.slice(end + 1))]
+    }),
+  )
+}
+
+/** The signature of a payload, as text. */
+const signatureOf = (payload: string, key: Buffer) => createHmac('sha256', key).update(payload).digest('base64url')
+
+/** Compares two signatures of 43 characters in a time that does not tell where they differ. */
+const isSame = (a: string, b: string) => timingSafeEqual(Buffer.from(a), Buffer.from(b))
+
+/**
+ * A token: payload and signature. No payload of ours is longer: a key id of 32 characters, three int4, a purpose and a
+ * time.
+ */
+const tokenPattern = /^([\w-]{1,150})\.([\w-]{43})$/
+/** The parts of a payload: key id, therapist, case, session, purpose, and the second in which it ends. */
+const payloadPattern = /^([\w-]{1,32}):(\d+):(\d+):(\d+):([a-z0-9]+):(\d+)$/
+
+/**
+ * Links that are signed with the first of the keys and verified with all. Without any key there are none: `begin` throws
+ * then, and `read` finds nothing.
+ */
+export function createLinks(auth: AuthSettings): Links {
+  const keys = keysFrom(auth)
+  const [signing] = keys
+  const { linkSeconds = defaultLinkSeconds } = auth
+  return {
+    begin({ userId, caseId, sessionId }) {
+      if (!signing) throw new Error('no key for links is set')
+      const [id, key] = signing
+      const end = Math.floor(Date.now() / 1000) + linkSeconds
+      return {
+        expiresAt: new Date(end * 1000),
+        pathOf(purpose, file) {
+          const text = [id, userId, caseId, sessionId, purpose, end].join(':')
+          const payload = Buffer.from(text).toString('base64url')
+          return `${playbackPrefix.replace(':token', `${payload}.${signatureOf(payload, key)}`)}/${file}`
+        },
+      }
+    },
+    read(token, purposes) {
+      const [, payload = '', signature = ''] = tokenPattern.exec(token) ?? []
+      const parts = payloadPattern.exec(Buffer.from(payload, 'base64url').toString('latin1'))
+      if (!parts) return undefined
+      const [, id = '', userId, caseId, sessionId, purpose, end] = parts
+      const key = keys.get(id)
+      if (!key || !isSame(signature, signatureOf(payload, key))) return undefined
+      if (!purposes.some((name) => name === purpose) || Number(end) * 1000 <= Date.now()) return undefined
+      return { userId: Number(userId), caseId: Number(caseId), sessionId: Number(sessionId) }
+    },
+  }
+}
+
+/** Gives the host its links. */
+export function installLinks(host: FastifyInstance, auth: AuthSettings): void {
+  host.decorate('links', createLinks(auth))
+}
+
+/**
+ * Returns the onRequest hook of routes below `playbackPrefix`, in place of `requireTherapist` and `guardAccess`: the token
+ * of the path must be for one of these purposes, and a header Authorization is not read. Sets therapist, case and session
+ * of the request and admits it. Throws `errors.linkNotFound` (404), `errors.tooManyRequests` (429) and
+ * `errors.unavailable` (503). Whether the session is still there and still this therapist's is for the statement to ask
+ * that finds what is served: it has `ownSession`, and the route throws `errors.linkNotFound` where it finds nothing.
+ */
+export const requireLink =
+  (...purposes: LinkPurpose[]) =>
+  async (request: FastifyRequest, reply: FastifyReply): Promise<void> => {
+    const { token } = Object(request.params)
+    const caller = typeof token === 'string' ? request.server.links.read(token, purposes) : undefined
+    if (!caller) throw errors.linkNotFound()
+    Object.assign(request, caller)
+    // The link is what protects these bytes: pages of any origin that hold one may show them.
+    reply.headers({ 'cross-origin-resource-policy': 'cross-origin' })
+    request.server.admit(request, reply)
+  }

@@ -1,0 +1,63 @@
+import type { Database } from '@playtherapy/schema'
+import { failures, SessionParams } from '@playtherapy/service-kit'
+import type { FastifyInstance } from 'fastify'
+import { Type } from 'typebox'
+import { findParts } from './repository.ts'
+
+const path = (description: string) => Type.Union([Type.String(), Type.Null()], { description })
+const example = '/contents/api/playback/and6NzoxMjozNDptcDQ6MTc5NTcxOTYwMA.Zk7l…'
+
+const Playback = Type.Object(
+  {
+    mp4: path('The recording as MP4, once it is encoded; with `?download` a browser saves it'),
+    hls: path('The playlist for HLS, as soon as the first seconds are encoded'),
+    poster: path('A picture of the recording, JPEG'),
+    storyboard: path('WebVTT that names a small picture for each moment'),
+    captions: path('The newest script as captions, WebVTT'),
+    expires_at: Type.String({ format: 'date-time', description: 'When these links end' }),
+  },
+  {
+    examples: [
+      {
+        mp4: `${example}/video.mp4`,
+        hls: null,
+        poster: null,
+        storyboard: null,
+        captions: `${example}/captions.vtt`,
+        expires_at: '2026-11-26T18:00:00.000Z',
+      },
+    ],
+  },
+)
+
+/** The route that gives a therapist signed links, which play a session's recording without a header. */
+export async function linkRoutes(app: FastifyInstance, { db }: { db: Database }): Promise<void> {
+  const parts = findParts(db)
+
+  app.post(
+    '/playback',
+    {
+      schema: {
+        tags: ['video'],
+        security: [{ token: [] }],
+        params: SessionParams,
+        summary: 'Get links that play the recording',
+        description:
+          'Paths on this origin for `<video>`, `<track>`, players of HLS and downloads, which send no token: whoever has a link can open it. What is not there is null. A link ends at `expires_at`, and at once when what it opens is deleted.',
+        response: { 200: Playback, ...failures },
+      },
+    },
+    async (request) => {
+      const { hasRendition, hasScript } = await parts(request)
+      const { expiresAt, pathOf } = app.links.begin(request)
+      return {
+        mp4: hasRendition ? pathOf('mp4', 'video.mp4') : null,
+        hls: null,
+        poster: null,
+        storyboard: null,
+        captions: hasScript ? pathOf('captions', 'captions.vtt') : null,
+        expires_at: expiresAt.toISOString(),
+      }
+    },
+  )
+}
