@@ -1,3 +1,5 @@
+import type { SessionOfCaller } from '@playtherapy/schema'
+import type { LinkPurpose } from '@playtherapy/service-kit'
 import { createHost, type HostOptions } from '@playtherapy/service-kit/host'
 import type { FastifyPluginAsync } from 'fastify'
 import type { Teardown } from './database.ts'
@@ -12,6 +14,8 @@ export interface TestHost {
   as(userId: number): { authorization: string }
   /** Returns an Authorization header with these claims, valid for a minute unless they say otherwise. */
   withClaims(claims: object): { authorization: string }
+  /** Returns the URL of a file by a signed link of this purpose. */
+  linkTo(caller: SessionOfCaller, purpose: LinkPurpose, file: string): string
   /** Closes the host before the test is over. */
   close(): Promise<void>
 }
@@ -45,5 +49,11 @@ export async function testHost(
   const withClaims = (claims: object) => ({
     authorization: `Bearer ${host.jwt.sign({ exp: Math.floor(Date.now() / 1000) + 60, ...claims })}`,
   })
-  return { url, withClaims, as: (userId) => withClaims({ user_id: userId }), close: () => host.close() }
+  return {
+    url,
+    withClaims,
+    as: (userId) => withClaims({ user_id: userId }),
+    linkTo: (caller, purpose, file) => url + host.links.begin(caller).pathOf(purpose, file),
+    close: () => host.close(),
+  }
 }

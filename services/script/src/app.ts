@@ -1,6 +1,7 @@
 import accepts from '@fastify/accepts'
-import { guardAccess, requireTherapist } from '@playtherapy/service-kit'
+import { guardAccess, playbackPrefix, requireTherapist } from '@playtherapy/service-kit'
 import type { FastifyPluginAsync } from 'fastify'
+import { captionRoutes } from './export/link.ts'
 import { exportRoutes } from './export/routes.ts'
 import { importRoutes } from './import/routes.ts'
 import { scriptMemory } from './scripts/memory.ts'
@@ -15,18 +16,22 @@ import { createWork } from './work/pool.ts'
 export const scriptApp =
   (resources: ScriptResources): FastifyPluginAsync =>
   async (app) => {
-    app.addHook('onRequest', requireTherapist)
-    app.addHook('onRequest', guardAccess(resources.db))
     await app.register(accepts)
     const work = createWork()
     app.addHook('onClose', work.close)
     const options = { ...resources, withMemory: scriptMemory(), work }
-    const ofSession = { ...options, prefix: '/contents/api/case/:case_id/session/:session_id' }
-    await app.register(scriptRoutes, ofSession)
-    await app.register(importRoutes, ofSession)
-    await app.register(exportRoutes, ofSession)
-    await app.register(versionRoutes, ofSession)
-    await app.register(patchRoutes, ofSession)
-    await app.register(summaryRoutes, ofSession)
-    await app.register(searchRoutes, { ...options, prefix: '/contents/api/case/:case_id' })
+    await app.register(async (scope) => {
+      scope.addHook('onRequest', requireTherapist)
+      scope.addHook('onRequest', guardAccess(resources.db))
+      const ofSession = { ...options, prefix: '/contents/api/case/:case_id/session/:session_id' }
+      await scope.register(scriptRoutes, ofSession)
+      await scope.register(importRoutes, ofSession)
+      await scope.register(exportRoutes, ofSession)
+      await scope.register(versionRoutes, ofSession)
+      await scope.register(patchRoutes, ofSession)
+      await scope.register(summaryRoutes, ofSession)
+      await scope.register(searchRoutes, { ...options, prefix: '/contents/api/case/:case_id' })
+    })
+    // What a signed link opens; it has the hook `requireLink`.
+    await app.register(captionRoutes, { ...options, prefix: playbackPrefix })
   }

@@ -2,6 +2,7 @@ import { toBytes } from '../records/bytes.ts'
 import type { ScriptRecord } from '../records/record.ts'
 import { type ReadScript, recordsOf } from '../scripts/check.ts'
 import { scriptBytes } from '../scripts/validate.ts'
+import { toCaptions } from './captions.ts'
 import { toCsv } from './csv.ts'
 import { toSrt } from './srt.ts'
 import { toText } from './text.ts'
@@ -24,12 +25,19 @@ export const exportFormats = {
   xlsx: { type: 'application/vnd.openxmlformats-officedocument.spreadsheetml.sheet', write: toXlsx },
 } satisfies Record<string, ExportFormat>
 
+/** The formats that are served: those of exports, and the captions of players. */
+export const fileFormats = { ...exportFormats, captions: { type: exportFormats.vtt.type, write: toCaptions } }
+
 /** Largest file: a script of `&` alone would be five times as long in WebVTT. */
 const fileBytes = 2 * scriptBytes
 
-/** A stored script as a file. Throws `errors.tooLarge` for a file twice as large as the largest script. */
-export async function exportTo({ script, format }: { script: ReadScript; format: keyof typeof exportFormats }) {
-  const { write }: ExportFormat = exportFormats[format]
+/** Most bytes of the captions of a script of this size: a record is repeated whenever another begins or ends. */
+export const captionBytes = (size: number): number => Math.min(fileBytes, 16 * size)
+
+/** A stored script as a file. Throws `errors.tooLarge` for one larger than `captionBytes` or `fileBytes`. */
+export async function exportTo({ script, format }: { script: ReadScript; format: keyof typeof fileFormats }) {
+  const { write }: ExportFormat = fileFormats[format]
   const file = await write(recordsOf(script))
-  return file instanceof Uint8Array ? file : toBytes(file, fileBytes)
+  if (file instanceof Uint8Array) return file
+  return toBytes(file, format === 'captions' ? captionBytes(script.bytes.length) : fileBytes)
 }

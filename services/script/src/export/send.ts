@@ -4,7 +4,7 @@ import { example, Script } from '../records/record.ts'
 import { etagOf } from '../scripts/preconditions.ts'
 import type { StoredScript } from '../scripts/repository.ts'
 import { type Run, readScript, type ScriptOptions } from '../scripts/service.ts'
-import { exportFormats, type exportTo } from './formats.ts'
+import { captionBytes, exportFormats, type exportTo, fileFormats } from './formats.ts'
 
 export type ExportOptions = ScriptOptions & { work: { exportTo: Run<typeof exportTo> } }
 
@@ -36,7 +36,7 @@ export function preferredFormat(request: FastifyRequest, reply: FastifyReply): F
 }
 
 /** With `asFile` the client downloads a file that is named after the session. */
-type Sent = { script: StoredScript; format: Format; asFile?: boolean }
+type Sent = { script: StoredScript; format: 'json' | keyof typeof fileFormats; asFile?: boolean }
 
 /** Sends a script in one of the formats, or 304 when the client has that version already. */
 export async function sendScript(
@@ -56,12 +56,13 @@ export async function sendScript(
     )
   }
   // Escaped characters make the file longer than the script, up to the limit of `exportTo`.
-  return options.withMemory(request, reply, 2 * script.size, async () => {
+  const held = format === 'captions' ? captionBytes(script.size) : 2 * script.size
+  return options.withMemory(request, reply, held, async () => {
     const stored = await readScript(options, request, script)
     const file = await options.work.exportTo(request.userId, { script: stored, format })
     return reply
       .headers({ ...headers, ...disposition })
-      .type(exportFormats[format].type)
+      .type(fileFormats[format].type)
       .send(file)
   })
 }

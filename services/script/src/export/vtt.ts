@@ -2,11 +2,27 @@ import { captionTime } from '@playtherapy/schema'
 import { marked, unbraced, unlabelled, within } from '../records/caption-text.ts'
 import type { ScriptRecord } from '../records/record.ts'
 import { linesOf, pieces } from '../records/texts.ts'
-import { cues } from './cues.ts'
+import { type Cue, cues } from './cues.ts'
 
 /** A text for a cue. `>` is escaped too, because an arrow would end the cue. */
 function* escaped(text: string): Iterable<string> {
   for (const piece of pieces(text)) yield piece.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;')
+}
+
+/** What somebody said, as the text of a cue: in a voice tag where the speaker is known. */
+export function* spoken({ speaker, text }: Cue): Iterable<string> {
+  if (speaker) {
+    yield '<v '
+    yield* escaped(unbraced(marked(speaker)))
+    yield '>'
+  }
+  let before = ''
+  for (const line of linesOf(unbraced(marked(text)))) {
+    yield before
+    yield* escaped(within(speaker ? line : unlabelled(line)))
+    before = '\n'
+  }
+  if (speaker) yield '</v>'
 }
 
 /**
@@ -15,19 +31,9 @@ function* escaped(text: string): Iterable<string> {
  */
 export function* toVtt(records: ScriptRecord[]): Iterable<string> {
   yield 'WEBVTT\n'
-  for (const { start, end, speaker, text } of cues(records)) {
-    yield `\n${captionTime(start, '.')} --> ${captionTime(end, '.')}\n`
-    if (speaker) {
-      yield '<v '
-      yield* escaped(unbraced(marked(speaker)))
-      yield '>'
-    }
-    let before = ''
-    for (const line of linesOf(unbraced(marked(text)))) {
-      yield before
-      yield* escaped(within(speaker ? line : unlabelled(line)))
-      before = '\n'
-    }
-    yield speaker ? '</v>\n' : '\n'
+  for (const cue of cues(records)) {
+    yield `\n${captionTime(cue.start, '.')} --> ${captionTime(cue.end, '.')}\n`
+    yield* spoken(cue)
+    yield '\n'
   }
 }

@@ -39,12 +39,12 @@ const headers = {
   'script-version': Type.Integer({ description: 'Its number' }),
 }
 
-/** Responses to a read. */
-export const readResponses = (description: string, content: object) => ({
+/** Responses to a read; `refusals` are those of the scope. */
+export const readResponses = (description: string, content: object, refusals: object = failures) => ({
   200: { description, headers, content },
   304: { description: 'The copy at hand is still right', type: 'null', headers },
   412: ErrorBody,
-  ...failures,
+  ...refusals,
 })
 
 export const Saved = Type.Object({ msg: Type.String() }, { headers, examples: [{ msg: 'script upload success!' }] })

@@ -108,10 +108,10 @@ export function createWork(taskMs = taskMostMs) {
     check: through('check', tasks.check),
     restore: through('restore', tasks.restore),
     // Always on a thread: a caption of five bytes becomes a record of seventy, copies can make any script large, the
-    // workbook library is slow, and comparisons are quadratic.
+    // workbook library is slow, captions repeat records, and comparisons are quadratic.
     importCaptions: through('importCaptions', tasks.importCaptions, () => true),
     patch: through('patch', tasks.patch, () => true),
-    exportTo: through('exportTo', tasks.exportTo, ({ format }) => format === 'xlsx'),
+    exportTo: through('exportTo', tasks.exportTo, ({ format }) => format === 'xlsx' || format === 'captions'),
     summarise: through('summarise', tasks.summarise),
     compare: through('compare', tasks.compare, () => true),
     page: through('page', tasks.page),
