@@ -20,7 +20,7 @@ const enoughContrast = 20
 
 /** A rung, in an MP4 or a fragmented one. */
 export interface Pictures {
-  /** Length of the recording. */
+  /** Length of the recording, whose file begins with its header. */
   seconds: number
   width: number
   height: number
@@ -53,7 +53,15 @@ export async function makePreviews(
     (outputs) =>
       runFfmpeg({
         ...run,
-        ...{ input: source.input, container: 'mp4', outputs, keyFramesOnly, seconds: undefined, onProgress: () => {} },
+        ...{
+          input: source.input,
+          container: 'mp4',
+          outputs,
+          keyFramesOnly,
+          isStream: true,
+          seconds: undefined,
+          onProgress: () => {},
+        },
         // The result is stretched to the next tile, so its own length says little.
         ...{ threads: { decoder: 1, filter: 1 }, maxBytes: mostBytes, maxSeconds: Number.POSITIVE_INFINITY },
       })

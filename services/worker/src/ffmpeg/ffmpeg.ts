@@ -12,8 +12,10 @@ export interface FfmpegRun
   container: Container
   /** Second at which to begin, by the time stamps of the input. */
   from?: number
-  /** Reads and decodes only the key frames of the picture. */
+  /** Decodes only the key frames of the picture. */
   keyFramesOnly?: boolean
+  /** Reads the input once, from beginning to end; otherwise ffmpeg seeks twice in each fragment of a fragmented MP4. */
+  isStream?: boolean
   /** How often the input is opened, see sound.ts; once by default. */
   inputs?: number
   /** Options and file of each output, see plan.ts. */
@@ -32,8 +34,9 @@ export async function runFfmpeg(run: FfmpegRun): Promise<void> {
   const seek = run.from === undefined ? [] : ['-seek_timestamp', '1', '-ss', `${run.from}`]
   // What cannot be decoded is left out, however much it is.
   const lenient = ['-max_error_rate', '1']
-  const keyFrames = run.keyFramesOnly ? ['-discard:v', 'nokey', '-skip_frame', 'nokey'] : []
-  const decoding = [...keyFrames, ...pictureLimit, '-threads', String(threads.decoder)]
+  const keyFrames = run.keyFramesOnly ? ['-skip_frame', 'nokey'] : []
+  const once = run.isStream ? ['-seekable', '0'] : []
+  const decoding = [...once, ...keyFrames, ...pictureLimit, '-threads', String(threads.decoder)]
   // A track that begins long after the others is no jump of the clock.
   const late = inputs > 1 ? ['-dts_delta_threshold', '100000'] : []
   const access = ['-protocol_whitelist', 'http,tcp', '-f', demuxer[run.container], '-i', input.path]
