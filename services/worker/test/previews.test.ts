@@ -7,7 +7,7 @@ import { buffer } from 'node:stream/consumers'
 import { promisify } from 'node:util'
 import { createFileStore } from '@playtherapy/object-store'
 import t, { type Test } from 'tap'
-import { makePreviews, type Pictures } from '../src/encode/previews.ts'
+import { makePreviews, type PreviewRun } from '../src/encode/previews.ts'
 import { openScratchFile } from '../src/ffmpeg/scratch.ts'
 import { openSource } from '../src/ffmpeg/source-server.ts'
 
@@ -56,7 +56,11 @@ async function decoded(bytes: Buffer): Promise<Image> {
 }
 
 /** The previews of a rung, read from a store as a job does. */
-async function preview(t: Test, file: string, pictures: Omit<Pictures, 'keySeconds'> & { keySeconds?: number }) {
+async function preview(
+  t: Test,
+  file: string,
+  pictures: Pick<PreviewRun, 'seconds' | 'width' | 'height' | 'keySeconds'>,
+) {
   const store = createFileStore({ directory: t.testdir() })
   const { size, etag } = await store.put('rung', createReadStream(file), { contentType: 'video/mp4' })
   const source = await openSource({ store, key: 'rung', size, etag })
@@ -66,7 +70,7 @@ async function preview(t: Test, file: string, pictures: Omit<Pictures, 'keySecon
   const settings = { scratchDirectory, ffmpegPath: 'ffmpeg', stallSeconds: 20, memoryBytes: 256 * 1024 ** 2 }
   const files = { poster, storyboard }
   try {
-    const board = await makePreviews(source, { keySeconds: 2, ...pictures }, files, { ...settings, size, signal })
+    const board = await makePreviews({ ...settings, ...pictures, input: source.input, size, signal }, files)
     t.equal(source.readError(), undefined)
     const sprite = await decoded(await storyboard.handle.readFile())
     t.strictSame([sprite.width, sprite.height], [board.columns * board.width, board.rows * board.height])

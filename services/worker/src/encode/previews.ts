@@ -1,7 +1,6 @@
 import type { Storyboard } from '@playtherapy/schema'
 import { type FfmpegRun, runFfmpeg } from '../ffmpeg/ffmpeg.ts'
 import { openScratchFile, type ScratchFile } from '../ffmpeg/scratch.ts'
-import type { OpenSource } from '../ffmpeg/source-server.ts'
 import { FfmpegError } from '../ffmpeg/supervised.ts'
 
 /** Longer sides in pixels. */
@@ -15,24 +14,28 @@ const mostLooks = 1_000
 /** Sides in pixels of the small pictures from which the poster is chosen. They average the noise of a camera out. */
 const look = { width: 32, height: 18 }
 const lookBytes = look.width * look.height
+/** More bytes than a hundred tiles or a thousand looks have. */
+const mostBytes = 16 * 1024 ** 2
 /** Deviation of the brightness, of 255 steps, that shows more than one colour: a dim room has this much. */
 const enoughContrast = 20
 
-/** A rung, in an MP4 or a fragmented one. */
-export interface Pictures {
-  /** Length of the recording, whose file begins with its header. */
+/** How a rung is read: an MP4 that begins with its header, fragmented or not. */
+export interface PreviewRun
+  extends Pick<FfmpegRun, 'ffmpegPath' | 'input' | 'size' | 'stallSeconds' | 'memoryBytes' | 'signal'> {
+  scratchDirectory: string
+  /** Length of the recording. */
   seconds: number
   width: number
   height: number
-  /** Longest time between two key frames. Every frame is decoded where tiles are closer to each other. */
-  keySeconds: number
+  /** Longest time between two key frames, where it is more than two seconds: then every frame may have to be decoded. */
+  keySeconds?: number
 }
 
-export type PreviewRun = Pick<FfmpegRun, 'ffmpegPath' | 'size' | 'stallSeconds' | 'memoryBytes' | 'signal'> & {
-  scratchDirectory: string
+/** In pixels. */
+interface Size {
+  width: number
+  height: number
 }
-
-type Run = (outputs: FfmpegRun['outputs']) => Promise<void>
 
 /**
  * Makes two JPEG files of a recording: the poster, which is the first picture that is not almost black or of one colour, and a
@@ -40,31 +43,26 @@ type Run = (outputs: FfmpegRun['outputs']) => Promise<void>
  * enough. Returns how the sprite is divided. Throws FfmpegError.
  */
 export async function makePreviews(
-  source: Pick<OpenSource, 'input'>,
-  pictures: Pictures,
+  { seconds, width, height, keySeconds = 0, ...run }: PreviewRun,
   files: { poster: ScratchFile; storyboard: ScratchFile },
-  run: PreviewRun,
 ): Promise<Storyboard> {
-  const storyboard = divide(pictures)
-  const lookMs = Math.max(leastStepMs, Math.ceil((pictures.seconds * 1000) / mostLooks))
-  const lookCount = Math.max(1, Math.ceil((pictures.seconds * 1000) / lookMs))
-  const runWith =
-    (keyFramesOnly: boolean): Run =>
-    (outputs) =>
-      runFfmpeg({
-        ...run,
-        ...{
-          input: source.input,
-          container: 'mp4',
-          outputs,
-          keyFramesOnly,
-          isStream: true,
-          seconds: undefined,
-          onProgress: () => {},
-        },
-        // The result is stretched to the next tile, so its own length says little.
-        ...{ threads: { decoder: 1, filter: 1 }, maxBytes: mostBytes, maxSeconds: Number.POSITIVE_INFINITY },
-      })
+  const storyboard = divide({ seconds, width, height })
+  const lookMs = Math.max(leastStepMs, Math.ceil((seconds * 1000) / mostLooks))
+  const lookCount = Math.max(1, Math.ceil((seconds * 1000) / lookMs))
+  const pass = (keyFramesOnly: boolean, outputs: FfmpegRun['outputs']) =>
+    runFfmpeg({
+      ...run,
+      container: 'mp4',
+      threads: { decoder: 1, filter: 1 },
+      // What is written is stretched to the next picture, so its length says nothing.
+      maxSeconds: Number.POSITIVE_INFINITY,
+      maxBytes: mostBytes,
+      seconds: undefined,
+      isStream: true,
+      onProgress: () => {},
+      keyFramesOnly,
+      outputs,
+    })
 
   const looks = await openScratchFile(run.scratchDirectory)
   try {
@@ -72,15 +70,17 @@ export async function makePreviews(
       { options: spriteOptions(storyboard), file: files.storyboard },
       { options: lookOptions(lookMs, lookCount), file: looks },
     ]
-    let runFrames = runWith(pictures.keySeconds <= storyboard.seconds)
-    await runFrames(outputs)
+    let keyFramesOnly = keySeconds <= storyboard.seconds
+    await pass(keyFramesOnly, outputs)
     if ((await looks.handle.stat()).size === 0) {
       // None of its key frames can be decoded, or none is marked.
-      runFrames = runWith(false)
-      await runFrames(outputs)
+      keyFramesOnly = false
+      await pass(keyFramesOnly, outputs)
     }
     const chosen = choose(await looks.handle.readFile())
-    await runFrames([{ options: posterOptions(pictures, lookMs, lookCount, chosen), file: files.poster }])
+    await pass(keyFramesOnly, [
+      { options: posterOptions({ width, height }, lookMs, lookCount, chosen), file: files.poster },
+    ])
   } finally {
     await looks.close()
   }
@@ -90,11 +90,8 @@ export async function makePreviews(
   return storyboard
 }
 
-/** More than a hundred tiles or a thousand looks have. */
-const mostBytes = 16 * 1024 ** 2
-
 /** The sprite of a recording: a short one has few tiles. */
-function divide({ seconds, width, height }: Pictures): Storyboard {
+function divide({ seconds, width, height }: Size & { seconds: number }): Storyboard {
   // It is even, because the middle of a tile is needed, too.
   const stepMs = Math.max(leastStepMs, even((seconds * 1000) / mostTiles + 1))
   // A recording is often some milliseconds longer than its picture.
@@ -125,7 +122,7 @@ const every = (stepMs: number, count: number) =>
   `fps=1000/${stepMs}:start_time=0:round=up,tpad=stop=${count}:stop_mode=clone`
 
 /** Filters for a JPEG, whose colours are those of BT.601 with full range (JFIF). */
-const toJpeg = ({ width, height }: { width: number; height: number }) =>
+const toJpeg = ({ width, height }: Size) =>
   `scale=${width}:${height}:in_color_matrix=bt709:in_range=tv:out_color_matrix=bt601:out_range=pc,format=yuvj420p,setsar=1`
 
 const outputOf = (filters: string, frames: number, format: string) => [
@@ -149,7 +146,7 @@ const lookOptions = (stepMs: number, count: number) =>
     '-c:v rawvideo -f rawvideo',
   )
 
-const posterOptions = ({ width, height }: Pictures, stepMs: number, count: number, chosen: number) =>
+const posterOptions = ({ width, height }: Size, stepMs: number, count: number, chosen: number) =>
   outputOf(`${every(stepMs, count)},select=eq(n\\,${chosen}),${toJpeg(within(posterSide, width, height))}`, 1, jpeg)
 
 /** The first picture with enough contrast, or with half of the greatest one where there is little. */
