@@ -1,6 +1,8 @@
 /** Playback through the gateway: a real nginx with our configuration reads the bytes from a real S3 server. */
 import { execFileSync } from 'node:child_process'
+import { once } from 'node:events'
 import { mkdtemp, rm } from 'node:fs/promises'
+import { createServer } from 'node:http'
 import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -36,8 +38,12 @@ async function behindGateway(t: Teardown, limits: { playbacks?: number; waiting?
   const gateway = { prefix: '/objects/', findPlace: createFindPlace(settings) }
   const media = await testMedia(t, { store, gateway })
   const directory = await mkdtemp(join(tmpdir(), 'playtherapy-nginx-'))
+  const script = createServer((_, answer) => answer.end('script')).listen(0, '127.0.0.1')
+  await once(script, 'listening')
+  t.teardown(() => script.close())
   const nginx = await startNginx(directory, {
     media: media.host.url,
+    script: `http://127.0.0.1:${Object(script.address()).port}`,
     store: settings.endpoint ?? '',
     ...limits,
   })
@@ -102,6 +108,44 @@ t.test('the gateway plays what the media service allows, whole and in ranges', {
   const foreign = await play({}, media.host.as(8))
   t.match([foreign.status, await foreign.json()], [400, { error_code: 2 }])
   t.equal(await status(play({}, { authorization: 'Bearer undefined' })), 401)
+})
+
+t.test('the gateway plays a link with the type that media names, for its therapist', { skip }, async (t) => {
+  const { media, nginx } = await behindGateway(t, { playbacks: 2 })
+  const bytes = clip(30_000_000)
+  const { path } = await addRendition(media, bytes)
+  const asked = await fetch(nginx.url + media.path.replace(/video$/, 'playback'), {
+    method: 'POST',
+    headers: media.auth,
+  })
+  const { mp4 } = Object(await asked.json())
+  const open = (headers = {}, method = 'GET') => fetch(nginx.url + mp4, { method, headers: { origin, ...headers } })
+  const { etag } = await media.store.put(`video/${path}.other`, bytes, { contentType: 'text/html' })
+  await media.db.update(renditions).set({ path: `${path}.other`, etag })
+  const expected = {
+    'content-type': 'video/mp4',
+    'content-range': `bytes 5-9/${bytes.length}`,
+    'content-disposition': 'inline',
+    'access-control-allow-origin': origin,
+    'cross-origin-resource-policy': 'cross-origin',
+    'referrer-policy': 'no-referrer',
+    'cache-control': 'private, no-store',
+    etag,
+  }
+  const some = await open({ range: 'bytes=5-9' })
+  t.equal(Buffer.from(await some.arrayBuffer()).compare(bytes.subarray(5, 10)), 0)
+  t.match([some.status, Object.fromEntries(some.headers)], [206, expected])
+  t.equal(await status(open({ 'if-none-match': etag })), 304)
+  t.equal(await status(open({ range: `bytes=${bytes.length}-` })), 416)
+  t.match(await status(open({}, 'HEAD')), 200)
+  const captions = await fetch(nginx.url + mp4.replace('video.mp4', 'captions.vtt'))
+  t.equal(await captions.text(), 'script', 'captions come from the script service')
+  const refused = await fetch(nginx.url + mp4.replace('.', '.A'))
+  t.match([refused.status, await refused.json()], [404, { error_code: 404 }])
+
+  const unread = await Promise.all([open(), open({ range: 'bytes=1-' })])
+  t.equal(await status(open()), 429, 'the share of its therapist')
+  for (const answer of unread) await answer.body?.cancel()
 })
 
 t.test('a missing or replaced object is not played, and nothing bypasses the media service', { skip }, async (t) => {
