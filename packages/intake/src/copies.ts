@@ -1,4 +1,14 @@
-import { audioRenditions, cases, type Database, renditions, sessions, videos } from '@playtherapy/schema'
+import {
+  audioRenditions,
+  cases,
+  chunkFiles,
+  chunks,
+  type Database,
+  renditions,
+  rungs,
+  sessions,
+  videos,
+} from '@playtherapy/schema'
 import { sql } from 'drizzle-orm'
 
 /** ETags of this shape are hashes of the bytes; others, such as those of the folder store, do not depend on them. */
@@ -7,8 +17,8 @@ const hashEtag = /^"[0-9a-f]{32}(-\d+)?"$/
 const skewSeconds = 900
 
 /**
- * Returns whether an upload may be a copy, made inside the object store, of another therapist's recording, rendition or
- * audio: it has the same hash and size, and was not stored before the other one began. A therapist may upload a file
+ * Returns whether an upload may be a copy, made inside the object store, of another therapist's recording or of what
+ * was made of it: it has the same hash and size, and was not stored before the other one began. A therapist may upload a file
  * twice. Two therapists who hold the same file can both upload it through the service, where the bytes themselves pass;
  * only the second of two presigned uploads is refused.
  */
@@ -26,6 +36,8 @@ export async function mayBeCopy(
         select id from ${videos} where ${same}
         union all select video_id from ${renditions} where ${same}
         union all select video_id from ${audioRenditions} where ${same}
+        union all select video_id from ${rungs} where ${same}
+        union all select video_id from ${chunkFiles} join ${chunks} on ${chunks.id} = ${chunkFiles.chunkId} where ${same}
       )
       and ${videos.createdAt} < ${lastModified.toISOString()}::timestamptz + make_interval(secs => ${skewSeconds})
       and ${cases.userId} <> (

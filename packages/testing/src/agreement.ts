@@ -20,8 +20,15 @@ export async function disagreements(sql: Sql, store: ObjectStore): Promise<Disag
   // A failed upload left no object; its row only tells that it failed.
   const videos = await sql<Row[]>`
     select path, state::text from videos where state <> 'failed' or stored_at is not null`
-  const renditions = await sql<Row[]>`select path, 'stored' as state from renditions`
-  const sounds = await sql<Row[]>`select path, 'stored' as state from audio_renditions`
+  const made = await sql<Row[]>`
+    select path, 'stored' as state from renditions
+    union all select path, 'stored' from audio_renditions
+    union all select path, 'stored' from chunk_files
+    union all select path, 'stored' from rungs
+    union all select unnest(array[poster_path, storyboard_path]), 'stored' from previews`
+  const chunks = await sql<{ id: number; state: string }[]>`
+    select chunks.id, chunks.state::text from chunks join videos on videos.id = video_id
+    where chunks.state <> 'encoded' and videos.state <> 'superseded'`
   const scripts = await sql<Row[]>`select path, state::text from script_versions`
   const reports = await sql<Row[]>`select path, state::text from report_versions`
   const sessions = await sql<{ id: number; state: number }[]>`select id, encoding_state_id as state from sessions`
@@ -30,7 +37,7 @@ export async function disagreements(sql: Sql, store: ObjectStore): Promise<Disag
 
   const below = (folder: string, rows: Row[]) => rows.map(({ path, state }) => ({ key: `${folder}/${path}`, state }))
   const rows = [
-    ...below('video', [...videos, ...renditions, ...sounds]),
+    ...below('video', [...videos, ...made]),
     ...below('script', scripts),
     ...below('analyze_report', reports),
   ]
@@ -53,6 +60,7 @@ export async function disagreements(sql: Sql, store: ObjectStore): Promise<Disag
       ...waiting
         .filter(({ key, state }) => state === 'pending' || open.has(key))
         .map(({ key, state }) => `${key} is ${state}`),
+      ...chunks.map(({ id, state }) => `chunk ${id} is ${state}`),
       ...sessions
         .filter(({ state }) => ![3, 5].includes(state))
         .map(({ id, state }) => `session ${id}: encoding ${state}`),

@@ -8,6 +8,7 @@ import {
   sessions,
   videos,
 } from '@playtherapy/schema'
+import { countEncodeRows, seedEncode } from '@playtherapy/testing'
 import { eq, sql } from 'drizzle-orm'
 import t from 'tap'
 import { contents, ids, invalid } from './support.ts'
@@ -292,7 +293,15 @@ t.test('a session is deleted with everything below it', async (t) => {
   const caseId = await newCase(7)
   const id = await newSession(7, caseId)
   const kept = await newSession(7, caseId)
+  const described = { state: 'encoded', container: 'mp4', size: 5, etag: '"1"', storedAt: new Date() } as const
+  const path = `LOCAL/${caseId}/${id}/1.mp4`
+  const [video] = await db
+    .insert(videos)
+    .values({ ...described, sessionId: id, path })
+    .returning()
+  await seedEncode(db, { id: video?.id ?? 0, path })
   t.strictSame(await call(7, 'DELETE', `/${caseId}/session/${id}`), [200, true])
+  t.equal(await countEncodeRows(db), 0)
   t.strictSame(await call(7, 'GET', `/${caseId}/session/${id}`), missing(id))
   t.strictSame(await call(7, 'DELETE', `/${caseId}/session/${id}`), missing(id))
   t.same(ids(await call(7, 'GET', `/${caseId}/session`)), [kept])

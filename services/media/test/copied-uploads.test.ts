@@ -1,8 +1,8 @@
 /** A presigned upload is accepted only if it is no copy of another therapist's recording and a plain PUT left it. */
 import { announceOriginal } from '@playtherapy/intake'
-import { createS3Store } from '@playtherapy/object-store'
+import { createS3Store, type ObjectStore } from '@playtherapy/object-store'
 import { outbox, sessions, videos } from '@playtherapy/schema'
-import { bareBucket, storeBackends, testStore } from '@playtherapy/testing'
+import { bareBucket, randomName, seedEncode, storeBackends, testStore } from '@playtherapy/testing'
 import { eq, sql } from 'drizzle-orm'
 import t, { type Test } from 'tap'
 import { Value } from 'typebox/value'
@@ -12,6 +12,12 @@ import { addRendition, clip, form, testMedia } from './support.ts'
 const skip = storeBackends.includes('s3') ? false : 'there is no S3 server here'
 const refused = { name: 'StoreFailedError' }
 const type = { 'content-type': 'video/mp4' }
+
+/** Puts an object and returns its size and ETag. */
+async function keep(store: ObjectStore, bytes: Buffer) {
+  const { size, etag } = await store.put(`video/LOCAL/1/1/${randomName()}.mp4`, bytes, { contentType: 'video/mp4' })
+  return { size, etag }
+}
 
 /** Therapists 7 and 8, with a session each, upload by presigned URLs and announce their uploads. */
 async function twoTherapists(t: Test) {
@@ -75,8 +81,13 @@ t.test('a possible copy of another therapist’s recording is refused', { skip }
   t.match(await db.select().from(videos).where(eq(videos.path, copied.path)), [{ state: 'presigned', etag: null }])
 
   const rendition = clip()
-  await addRendition(media, rendition)
+  const { videoId } = await addRendition(media, rendition)
   await t.rejects(announce(await bring(8, rendition)), refused, 'of a rendition')
+  const [chunk, rung] = [clip(), clip()]
+  const kept = { chunk: await keep(media.store, chunk), rung: await keep(media.store, rung) }
+  await seedEncode(db, { id: videoId, path: 'LOCAL/1/1/1.mp4' }, kept)
+  await t.rejects(announce(await bring(8, chunk)), refused, 'of a chunk')
+  await t.rejects(announce(await bring(8, rung)), refused, 'of a rung')
   t.equal(await encodes(), 1)
 
   t.equal(

@@ -1,5 +1,5 @@
 import { erasures, outbox, sessions, videos } from '@playtherapy/schema'
-import { testStore, until } from '@playtherapy/testing'
+import { countEncodeRows, seedEncode, testStore, until } from '@playtherapy/testing'
 import { eq } from 'drizzle-orm'
 import t from 'tap'
 import { addRendition, clip, closing, form, partOf, testMedia } from './support.ts'
@@ -19,12 +19,14 @@ t.test('a recording is deleted without its session', async (t) => {
   t.strictSame(await remove(), noVideo(sessionId), 'a URL is no recording')
 
   const rendition = await addRendition(media, clip())
+  await seedEncode(db, { id: rendition.videoId, path: rendition.path })
   await db.update(sessions).set({ scriptStateId: 1, videoLength: '00:00:01' }).where(eq(sessions.id, sessionId))
   t.equal((await media.upload(form(['file', clip()]))).status, 201)
   t.strictSame(await remove(), [200, true])
   t.match(await db.select().from(sessions), [
     { videoId: null, renditionId: null, encodingStateId: 5, scriptStateId: 5, videoLength: null },
   ])
+  t.equal(await countEncodeRows(db), 0)
   t.match(await db.select().from(videos), [{ state: 'presigned' }], 'the URL is for the next recording')
   t.match(await db.select().from(erasures).orderBy(erasures.videoId), [
     { caseId, sessionId, videoId: rendition.videoId },

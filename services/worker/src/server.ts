@@ -67,7 +67,7 @@ const starting = createWorker({
     },
     'transcribe-video': createTranscribeVideo({ db, store, phase, transcriber, settings }),
     'analyse-script': createAnalyseScript({ db, store, phase, analyser }),
-    'delete-superseded': createDeleteSuperseded({ db, store }),
+    'delete-superseded': createDeleteSuperseded({ db, store, phase }),
     'sweep-presigned': createSweepPresigned({ db, store }),
     erase: createErase({ db, store, phase }),
     'erase-video': createErase({ db, store, phase }),

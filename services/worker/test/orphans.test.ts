@@ -1,5 +1,5 @@
-import { audioRenditions, renditions, reportVersions, scriptVersions, videos } from '@playtherapy/schema'
-import { seedSession, storeBackends, testDatabase, testStore } from '@playtherapy/testing'
+import { chunks, renditions, reportVersions, scriptVersions, videos } from '@playtherapy/schema'
+import { seedEncode, seedSession, storeBackends, testDatabase, testStore } from '@playtherapy/testing'
 import { sql } from 'drizzle-orm'
 import t from 'tap'
 import { assertOwnBucket, installationId } from '../src/reconcile/installation.ts'
@@ -30,14 +30,47 @@ for (const backend of storeBackends) {
       width: 1,
       height: 1,
     })
-    const sound = { videoId: two ?? 0, path: `LOCAL/1/1/audio_${two}-1.m4a`, size: 5, etag: '"1"' }
-    await db.insert(audioRenditions).values(sound)
+    const made = await seedEncode(db, { id: two ?? 0, path: `LOCAL/1/1/${two}.mp4` })
+    const [running] = await db
+      .insert(chunks)
+      .values({
+        videoId: one ?? 0,
+        kind: 'picture',
+        index: 0,
+        fromSeconds: 0,
+        toSeconds: 4,
+        state: 'encoding',
+        attempt: 2,
+      })
+      .returning()
+    // An encoded video that a job adds rungs to, and one to which a job did.
+    const [finishing, finished] = await db
+      .insert(videos)
+      .values([
+        {
+          ...described,
+          state: 'encoded',
+          path: 'LOCAL/1/1/a.mp4',
+          attempt: 4,
+          leaseUntil: sql`now() + interval '1 hour'`,
+        },
+        {
+          ...described,
+          state: 'encoded',
+          path: 'LOCAL/1/1/b.mp4',
+          attempt: 4,
+          leaseUntil: sql`now() - interval '1 hour'`,
+        },
+      ])
+      .returning()
+    const chunk = running?.id
     const version = { sessionId, version: 1, size: 5 }
     await db.insert(scriptVersions).values({ ...version, userId: 1, path: 'LOCAL/1/1/script_v1.json' })
     await db.insert(reportVersions).values({ ...version, path: 'LOCAL/1/1/analyze_report_v1.json' })
 
     // Two uploads were here and are gone.
-    await db.execute(sql`select setval('videos_id_seq', 5)`)
+    await db.execute(sql`select setval('videos_id_seq', 7)`)
+    await db.execute(sql`select setval('chunks_id_seq', 5)`)
 
     const random = '0123456789abcdef'.repeat(2)
     const kept = [
@@ -50,17 +83,24 @@ for (const backend of storeBackends) {
       `video/LOCAL/1/1/encoded_${one}-2.mp4`,
       `video/LOCAL/1/1/encoded_${two}-1.mp4`,
       `video/LOCAL/1/1/audio_${one}-2.m4a`,
-      `video/LOCAL/1/1/audio_${two}-1.m4a`,
+      ...Object.values(made.paths).map((path) => `video/${path}`),
+      `video/LOCAL/1/1/chunk_${one}-${random}-${chunk}-2-upper.mp4`,
+      `video/LOCAL/1/1/audio_${one}-${random}-${chunk}-2.m4a`,
+      `video/LOCAL/1/1/rung_${one}-${random}-2-upper.mp4`,
+      `video/LOCAL/1/1/rung_${finishing?.id}-${random}-4-upper.mp4`,
+      `video/LOCAL/1/1/poster_${finishing?.id}-${random}-4.jpg`,
+      // A chunk that this database never gave out.
+      `video/LOCAL/1/1/chunk_${one}-${random}-6-1-upper.mp4`,
       // Names that this database never gave out.
       'script/LOCAL/1/2/script_v1.json',
-      'video/LOCAL/1/1/6.mp4',
-      'video/LOCAL/1/1/encoded_6-1.mp4',
-      'video/LOCAL/1/1/audio_6-1.m4a',
+      'video/LOCAL/1/1/8.mp4',
+      'video/LOCAL/1/1/encoded_8-1.mp4',
+      'video/LOCAL/1/1/audio_8-1.m4a',
       'video/LOCAL/1/1/notes.txt',
-      `video/LOCAL/1/1/6-${random}.mp4`,
-      `video/LOCAL/1/1/encoded_6-${random}-1.mp4`,
+      `video/LOCAL/1/1/8-${random}.mp4`,
+      `video/LOCAL/1/1/encoded_8-${random}-1.mp4`,
       `script/LOCAL/1/2/script_v1-${random}.json`,
-      'video/LOCAL/1/1/4-short.mp4',
+      'video/LOCAL/1/1/6-short.mp4',
       `video/LOCAL/1/1/encoded_${one}-${random}-2.mp4`,
       'video/LOCAL/2/1/1.mp4',
       // Another stage's.
@@ -69,13 +109,23 @@ for (const backend of storeBackends) {
     const orphans = [
       'analyze_report/LOCAL/1/1/analyze_report_v2.json',
       'script/LOCAL/1/1/script_v2.json',
-      'video/LOCAL/1/1/4.mp4',
+      'video/LOCAL/1/1/6.mp4',
       `video/LOCAL/1/1/encoded_${one}-1.mp4`,
       `video/LOCAL/1/1/encoded_${one}-3.mp4`,
       `video/LOCAL/1/1/encoded_${two}-2.mp4`,
       `video/LOCAL/1/1/audio_${one}-1.m4a`,
       `video/LOCAL/1/1/audio_${two}-2.m4a`,
-      `video/LOCAL/1/1/4-${random}.mp4`,
+      // Other attempts, and an attempt at the chunk of another video.
+      `video/LOCAL/1/1/chunk_${one}-${random}-${chunk}-1-upper.mp4`,
+      `video/LOCAL/1/1/chunk_${one}-${random}-${chunk}-3-lower.mp4`,
+      `video/LOCAL/1/1/chunk_${two}-${random}-${chunk}-2-upper.mp4`,
+      `video/LOCAL/1/1/chunk_${two}-${random}-${made.chunkId}-1-upper.mp4`,
+      `video/LOCAL/1/1/chunk_${two}-${random}-5-1-upper.mp4`,
+      `video/LOCAL/1/1/audio_${one}-${random}-${chunk}-1.m4a`,
+      `video/LOCAL/1/1/rung_${finishing?.id}-${random}-3-upper.mp4`,
+      `video/LOCAL/1/1/rung_${finished?.id}-${random}-4-upper.mp4`,
+      `video/LOCAL/1/1/storyboard_${finished?.id}-${random}-4.jpg`,
+      `video/LOCAL/1/1/6-${random}.mp4`,
       `video/LOCAL/1/1/encoded_${two}-${random}-2.mp4`,
       `video/LOCAL/1/1/audio_${one}-${random}-1.m4a`,
       `script/LOCAL/1/1/script_v1-${random}.json`,
@@ -94,7 +144,7 @@ for (const backend of storeBackends) {
       yield Buffer.alloc(11 * 1024 ** 2)
       await silence
     }
-    const begun = store.put('video/LOCAL/1/1/5.mp4', endless(), { contentType: 'video/mp4' })
+    const begun = store.put('video/LOCAL/1/1/7.mp4', endless(), { contentType: 'video/mp4' })
     begun.catch(() => {})
     const unfinished = async () => {
       const keys: string[] = []
@@ -117,7 +167,7 @@ for (const backend of storeBackends) {
     t.strictSame(await found(3_600), [], 'none is old enough')
     // Stores note whole seconds.
     while ((await found(0)).length < orphans.length + 1);
-    t.strictSame(await found(0), [...orphans, 'video/LOCAL/1/1/5.mp4'].sort())
+    t.strictSame(await found(0), [...orphans, 'video/LOCAL/1/1/7.mp4'].sort())
     t.strictSame(await left(), [...kept, ...orphans].sort(), 'finding removes nothing')
     const { db: empty } = await testDatabase(t)
     t.equal(await sweepOrphans({ ...resources, db: empty }, 0), 0, 'an empty database owns nothing and removes nothing')

@@ -1,6 +1,6 @@
 import { outbox, scriptVersions, sessions, videos } from '@playtherapy/schema'
 import { seedSession, storeBackends, testDatabase, testStore } from '@playtherapy/testing'
-import { sql } from 'drizzle-orm'
+import { eq, sql } from 'drizzle-orm'
 import t from 'tap'
 import { reap } from '../src/reconcile/reap.ts'
 
@@ -57,3 +57,37 @@ for (const backend of storeBackends) {
     )
   })
 }
+
+t.test('an encode is announced again only where none of its jobs is left', async (t) => {
+  const { db } = await testDatabase(t)
+  const store = await testStore(t, 'file')
+  const described = { container: 'mp4', size: 5, etag: '"1"', storedAt: new Date() } as const
+  const add = async (state: 'stored' | 'encoding' | 'encoded') => {
+    const { sessionId } = await seedSession(db)
+    const [video] = await db
+      .insert(videos)
+      .values({ sessionId, state, path: `${sessionId}.mp4`, ...described })
+      .returning()
+    const videoId = video?.id ?? 0
+    await db.update(sessions).set({ videoId, encodingStateId: 1 }).where(eq(sessions.id, sessionId))
+    return videoId
+  }
+  const jobs = ['encode-video', 'encode-chunk', 'finish-video'] as const
+  const forgotten = [await add('stored'), await add('encoding')]
+  await add('encoded')
+  for (const name of jobs) {
+    const [alive, dead] = [await add('encoding'), await add('encoding')]
+    const ofChunk = name === 'encode-chunk' ? { chunk_id: 1 } : {}
+    const job = (video_id: number) => ({ name, payload: { video_id, ...ofChunk } })
+    await db.insert(outbox).values([job(alive), { ...job(dead), failedAt: new Date(), failure: 'x' }])
+    forgotten.push(dead)
+  }
+  const before = await db.$count(outbox)
+  t.match(await reap({ db, store }), { encodes: forgotten.length })
+  const announced = await db.select().from(outbox).orderBy(outbox.id).offset(before)
+  t.strictSame(
+    announced.map(({ name, payload }) => [name, 'video_id' in payload && payload.video_id]),
+    forgotten.map((id) => ['encode-video', id]),
+  )
+  t.match(await reap({ db, store }), { encodes: 0 })
+})

@@ -1,5 +1,14 @@
-import { audioRenditions, erasures, outbox, renditions, sessions, videos } from '@playtherapy/schema'
-import { type StoreBackend, seedSession, storeBackends, testDatabase, testStore } from '@playtherapy/testing'
+import { audioPath, chunkPath, originalPath, previewPath, renditionPath, rungPath } from '@playtherapy/object-store'
+import { erasures, outbox, renditions, sessions, videos } from '@playtherapy/schema'
+import {
+  countEncodeRows,
+  type StoreBackend,
+  seedEncode,
+  seedSession,
+  storeBackends,
+  testDatabase,
+  testStore,
+} from '@playtherapy/testing'
 import { eq, sql } from 'drizzle-orm'
 import t, { type Test } from 'tap'
 import { createDeleteSuperseded } from '../src/encode/delete-superseded.ts'
@@ -23,7 +32,7 @@ async function prepare(t: Test, backend: StoreBackend) {
     }
     return found.sort()
   }
-  return { db, store, put, keys, caseId: caseId, sessionId: sessionId }
+  return { db, store, put, keys, caseId, sessionId }
 }
 
 const described = { container: 'mp4', size: 5, etag: '"1"', storedAt: new Date() } as const
@@ -31,73 +40,78 @@ const described = { container: 'mp4', size: 5, etag: '"1"', storedAt: new Date()
 for (const backend of storeBackends) {
   t.test(`on ${backend}`, async (t) => {
     t.test('a replaced video is removed once the newer one is encoded, and nothing else is removed', async (t) => {
-      const { db, store, put, keys, sessionId } = await prepare(t, backend)
+      const { db, store, put, keys, caseId, sessionId } = await prepare(t, backend)
       const add = async (
-        state: 'encoded' | 'superseded' | 'failed' | 'stored' | 'presigned' | 'receiving',
-        path: string,
+        state: 'encoded' | 'superseded' | 'failed' | 'stored' | 'encoding' | 'presigned' | 'receiving',
       ) => {
         const durable = state === 'presigned' || state === 'receiving' ? {} : described
         const failure = state === 'failed' ? 'because' : null
+        const path = `LOCAL/${caseId}/${sessionId}/${(await db.$count(videos)) + 1}.mp4`
         const [video] = await db
           .insert(videos)
           .values({ sessionId, state, path, failure, ...durable })
           .returning()
         await put(`video/${path}`)
-        return video?.id ?? 0
+        return { id: video?.id ?? 0, path }
       }
-      const render = async (videoId: number, path: string) => {
-        const row = { sessionId, videoId, path, size: 5, etag: '"1"', durationMs: 1, width: 2, height: 2 }
-        const [rendition] = await db.insert(renditions).values(row).returning()
-        const sound = { videoId, path: path.replace('encoded', 'audio'), size: 5, etag: '"1"' }
-        await db.insert(audioRenditions).values(sound)
-        for (const { path } of [row, sound]) await put(`video/${path}`)
-        return rendition?.id ?? 0
+      /** All that an encode makes, and an object of an attempt that did not commit. */
+      const render = async ({ id, path }: { id: number; path: string }) => {
+        const { paths } = await seedEncode(db, { id, path })
+        const row = { sessionId, videoId: id, path: renditionPath(path, 1), size: 5, etag: '"1"', durationMs: 1 }
+        const [rendition] = await db
+          .insert(renditions)
+          .values({ ...row, width: 2, height: 2 })
+          .returning()
+        const made = [row.path, ...Object.values(paths)].map((path) => `video/${path}`)
+        const uncommitted = `video/${rungPath(path, 9, 'upper')}`
+        for (const key of [...made, uncommitted]) await put(key)
+        return { renditionId: rendition?.id ?? 0, keys: [...made, uncommitted] }
       }
-      const job = createDeleteSuperseded({ db, store })
-      const old = await add('encoded', 'old.mp4')
-      const oldRendition = await render(old, 'encoded_old-1.mp4')
-      await add('superseded', 'overtaken.mp4')
-      await add('failed', 'failed.mp4')
-      await add('receiving', 'receiving.mp4')
-      await add('presigned', 'presigned.mp4')
-      const playing = await add('encoded', 'playing.mp4')
-      await db.update(sessions).set({ videoId: old, encodingStateId: 1 })
-      await db.update(sessions).set({ encodingStateId: 2 })
-      await db.update(sessions).set({ encodingStateId: 3, renditionId: oldRendition })
+      const play = async (videoId: number, renditionId?: number) => {
+        await db.update(sessions).set({ videoId, encodingStateId: 1 })
+        if (!renditionId) return
+        await db.update(sessions).set({ encodingStateId: 2 })
+        await db.update(sessions).set({ encodingStateId: 3, renditionId })
+      }
+      const job = createDeleteSuperseded({ db, store, phase: 'LOCAL' })
+      const old = await add('encoded')
+      const oldMade = await render(old)
+      await add('superseded')
+      await add('failed')
+      const receiving = await add('receiving')
+      const presigned = await add('presigned')
+      const playing = await add('encoded')
+      await play(old.id, oldMade.renditionId)
       const before = await keys()
       await job({ session_id: sessionId })
       t.strictSame(await keys(), before, 'the newest is not encoded yet: everything stays')
 
-      const rendition = await render(playing, 'encoded_playing-1.mp4')
-      await db.update(sessions).set({ videoId: playing, encodingStateId: 1 })
-      await db.update(sessions).set({ encodingStateId: 2 })
-      await db.update(sessions).set({ encodingStateId: 3, renditionId: rendition })
-      const newer = await add('stored', 'newer.mp4')
-      await db.update(sessions).set({ videoId: newer, encodingStateId: 1 })
+      const made = await render(playing)
+      await play(playing.id, made.renditionId)
+      const newer = await add('stored')
+      await play(newer.id)
+      const kept = [receiving, presigned, playing, newer].map(({ path }) => `video/${path}`)
       for (let run = 1; run <= 2; run++) {
         await job({ session_id: sessionId })
-        t.strictSame(
-          await keys(),
-          [
-            'audio_playing-1.mp4',
-            'encoded_playing-1.mp4',
-            'newer.mp4',
-            'playing.mp4',
-            'presigned.mp4',
-            'receiving.mp4',
-          ].map((path) => `video/${path}`),
-          `run ${run}`,
-        )
+        t.strictSame(await keys(), [...kept, ...made.keys].sort(), `run ${run}`)
       }
       t.equal(await db.$count(videos), 4)
+      t.equal(await countEncodeRows(db), 6, 'those of the one that plays')
     })
 
     t.test('a deleted session loses every object, its neighbours none', async (t) => {
       const { db, store, put, keys } = await prepare(t, backend)
-      const mine = ['video/LOCAL/1/10/1.mp4', 'video/LOCAL/1/10/encoded_1-1.mp4', 'script/LOCAL/1/10/script_v1.json']
+      const original = 'LOCAL/1/10/1.mp4'
+      const made = [renditionPath(original, 1), audioPath(original, 7, 1), chunkPath(original, 7, 1, 'upper')]
+      const more = [rungPath(original, 1, 'lower'), previewPath(original, 1, 'poster')]
+      const mine = [
+        ...[original, ...made, ...more, previewPath(original, 1, 'storyboard')].map((path) => `video/${path}`),
+        'script/LOCAL/1/10/script_v1.json',
+      ]
       const others = [
         'video/LOCAL/1/100/2.mp4',
         'video/LOCAL/10/10/3.mp4',
+        'video/LOCAL/1/100/chunk_1-7-1-upper.mp4',
         'analyze_report/LOCAL/1/1/analyze_report_v1.json',
       ]
       for (const key of [...mine, ...others]) await put(key)
@@ -117,6 +131,26 @@ for (const backend of storeBackends) {
       const [whole] = await db.insert(erasures).values({ caseId: 1, sessionId: null }).returning()
       await erase({ erasure_id: whole?.id ?? 0 })
       t.strictSame(await keys(), ['video/LOCAL/10/10/3.mp4'], 'a case takes all its sessions along')
+    })
+
+    t.test('a deleted recording loses every object, another of its session none', async (t) => {
+      const { db, store, put, keys } = await prepare(t, backend)
+      const keysOf = (original: string) =>
+        [
+          ...[original, renditionPath(original, 1), audioPath(original, 7, 1), chunkPath(original, 7, 1, 'lower')],
+          ...[
+            rungPath(original, 1, 'sound'),
+            previewPath(original, 1, 'poster'),
+            previewPath(original, 1, 'storyboard'),
+          ],
+        ].map((path) => `video/${path}`)
+      const others = [...keysOf('LOCAL/1/10/11.mp4'), ...keysOf(originalPath('LOCAL', 1, 10, 12))].sort()
+      for (const key of [...keysOf('LOCAL/1/10/1.mp4'), ...keysOf(originalPath('LOCAL', 1, 10, 1)), ...others]) {
+        await put(key)
+      }
+      const [tombstone] = await db.insert(erasures).values({ caseId: 1, sessionId: 10, videoId: 1 }).returning()
+      await createErase({ db, store, phase: 'LOCAL' })({ erasure_id: tombstone?.id ?? 0 })
+      t.strictSame(await keys(), others)
     })
 
     t.test('a presigned upload nobody announced is swept, an announced one is not', async (t) => {

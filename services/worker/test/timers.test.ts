@@ -23,6 +23,20 @@ const fill = sql`
     insert into renditions (id, session_id, video_id, path, size, etag, duration_ms, width, height)
     select n, n, n, folder || 'rendition', 1, n, 1, 2, 2 from numbers),
   audio as (insert into audio_renditions (video_id, path, size, etag) select n, folder || 'audio', 1, n from numbers),
+  plan as (insert into encode_plans (video_id, plan, seconds, target_seconds) select n, '{}', 1, 1 from numbers),
+  chunk as (
+    insert into chunks (id, video_id, kind, index, from_seconds, to_seconds, state)
+    select n, n, 'picture', 0, 0, 1, 'encoded' from numbers),
+  file as (
+    insert into chunk_files (chunk_id, rung, path, size, etag, header_bytes, header_hash, codec, width, height, segments)
+    select n, 'upper', folder || 'chunk', 1, n, 1, '', '', 2, 2, '[]' from numbers),
+  rung as (
+    insert into rungs (video_id, rung, path, size, etag, codec, width, height, parts)
+    select n, 'upper', folder || 'rung', 1, n, '', 2, 2, '[]' from numbers),
+  preview as (
+    insert into previews (video_id, poster_path, poster_size, poster_etag, storyboard_path, storyboard_size,
+      storyboard_etag, storyboard)
+    select n, folder || 'poster', 1, n, folder || 'storyboard', 1, n, '{}' from numbers),
   script as (
     insert into script_versions (id, session_id, version, state, path, size, etag, user_id)
     select n, n, 1, 'stored', folder || 'script', 1, n, 1 from numbers),
@@ -44,8 +58,9 @@ const fill = sql`
 const expected = [
   ...'audio_renditions_fresh_index sessions_without_report_index outbox_analyse_script_index'.split(' '),
   ...'videos_unfinished_index script_versions_pending_index report_versions_pending_index'.split(' '),
-  ...'outbox_encode_video_index outbox_due_index outbox_published_at_index'.split(' '),
-  ...'idempotency_keys_created_at_index audio_renditions_path_unique'.split(' '),
+  ...'outbox_encodes_index outbox_due_index outbox_published_at_index'.split(' '),
+  ...'idempotency_keys_created_at_index audio_renditions_path_unique chunk_files_path_unique'.split(' '),
+  ...'rungs_path_unique previews_posterPath_unique previews_storyboardPath_unique chunks_pkey'.split(' '),
 ]
 
 t.test('no statement on a timer reads a whole table', async (t) => {
@@ -57,7 +72,7 @@ t.test('no statement on a timer reads a whole table', async (t) => {
     await tx.execute(sql`set local session_replication_role = replica`)
     await tx.execute(sql`set local statement_timeout = 0`)
     await tx.execute(fill)
-    for (const table of ['cases', 'sessions', 'videos']) {
+    for (const table of ['cases', 'sessions', 'videos', 'chunks']) {
       await tx.execute(sql`select setval(${`${table}_id_seq`}, ${sessionRows})`)
     }
     // One encode is under way and one analysis is still to be done. Their jobs are announced, and not yet due.
@@ -68,12 +83,14 @@ t.test('no statement on a timer reads a whole table', async (t) => {
   })
   await db.execute(sql`vacuum analyze`)
   const filled = sql`relname in ('cases', 'sessions', 'videos', 'renditions', 'audio_renditions', 'script_versions',
-    'report_versions', 'idempotency_keys', 'outbox')`
+    'report_versions', 'idempotency_keys', 'outbox', 'encode_plans', 'chunks', 'chunk_files', 'rungs', 'previews')`
   await db.execute(sql`select pg_stat_reset_single_table_counters(relid) from pg_stat_user_tables where ${filled}`)
 
   const objects = join(directory, 'objects')
-  const orphan = 'video/LOCAL/1/1/encoded_1-1.mp4'
-  await createFileStore({ directory: objects }).put(orphan, Buffer.from('x'), { contentType: 'video/mp4' })
+  for (const orphan of ['encoded_1-1.mp4', 'chunk_1-1-1-upper.mp4']) {
+    const store = createFileStore({ directory: objects })
+    await store.put(`video/LOCAL/1/1/${orphan}`, Buffer.from('x'), { contentType: 'video/mp4' })
+  }
   const worker = forkWorker(t, {
     DATABASE_URL: url,
     QUEUE_URL: url,

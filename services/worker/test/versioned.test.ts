@@ -1,5 +1,5 @@
 /** Erasure and the orphan sweep in a bucket that keeps versions. */
-import { createS3Store } from '@playtherapy/object-store'
+import { chunkPath, createS3Store, previewPath } from '@playtherapy/object-store'
 import { cases, erasures, sessions } from '@playtherapy/schema'
 import { hideVersions, storeBackends, testBucket, testDatabase, versionsIn } from '@playtherapy/testing'
 import t from 'tap'
@@ -20,7 +20,10 @@ for (const last of ['Enabled', 'Suspended'] as const) {
     const [gone] = await db.insert(sessions).values({ caseId, name: 'gone' }).returning()
     const put = (key: string, body: string) => store.put(key, Buffer.from(body), { contentType: 'video/mp4' })
     const below = (session = 0) => `LOCAL/${caseId}/${session}`
-    const erased = [`video/${below(gone?.id)}/1.mp4`, `script/${below(gone?.id)}/script_v1.json`]
+    const original = `${below(gone?.id)}/1.mp4`
+    const erased = [original, chunkPath(original, 1, 1, 'upper'), previewPath(original, 1, 'poster')]
+      .map((path) => `video/${path}`)
+      .concat(`script/${below(gone?.id)}/script_v1.json`)
     const orphan = `script/${below(kept?.id)}/script_v9.json`
     const others = [`video/${below(kept?.id)}/notes.txt`, `video/${below(gone?.id)}0/1.mp4`]
 

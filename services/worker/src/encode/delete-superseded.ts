@@ -1,12 +1,13 @@
-import { inFolder, type ObjectStore } from '@playtherapy/object-store'
-import { audioRenditions, type Database, renditions, sessions, videos } from '@playtherapy/schema'
+import { type ObjectStore, type Phase, prefixesOf } from '@playtherapy/object-store'
+import { type Database, renditions, sessions, videos } from '@playtherapy/schema'
 import { and, eq, inArray, lt } from 'drizzle-orm'
+import { removeBelow } from '../erase/erase.ts'
 
 /**
- * The job that removes videos after a newer one is encoded, except running uploads. It removes the objects before the row,
- * so that it finds them again after a crash.
+ * The job that removes videos after a newer one is encoded, except running uploads. It removes all objects of a video before
+ * its row, so that it finds them again after a crash.
  */
-export function createDeleteSuperseded({ db, store }: { db: Database; store: ObjectStore }) {
+export function createDeleteSuperseded({ db, store, phase }: { db: Database; store: ObjectStore; phase: Phase }) {
   return async ({ session_id }: { session_id: number }): Promise<void> => {
     const playing = db
       .select({ videoId: renditions.videoId })
@@ -19,15 +20,13 @@ export function createDeleteSuperseded({ db, store }: { db: Database; store: Obj
       inArray(videos.state, ['encoded', 'superseded', 'failed', 'stored']),
     )
     const rows = await db
-      .select({ id: videos.id, original: videos.path, rendition: renditions.path, audio: audioRenditions.path })
+      .select({ videoId: videos.id, caseId: sessions.caseId })
       .from(videos)
-      .leftJoin(renditions, eq(renditions.videoId, videos.id))
-      .leftJoin(audioRenditions, eq(audioRenditions.videoId, videos.id))
+      .innerJoin(sessions, eq(sessions.id, videos.sessionId))
       .where(replaced)
-    for (const { id, original, rendition, audio } of rows) {
-      const paths = [original, rendition, audio].filter((path) => path !== null)
-      await store.delete(paths.map((path) => inFolder('video', path)))
-      await db.delete(videos).where(eq(videos.id, id))
+    for (const { videoId, caseId } of rows) {
+      await removeBelow(store, prefixesOf(phase, caseId, session_id, videoId))
+      await db.delete(videos).where(eq(videos.id, videoId))
     }
   }
 }

@@ -25,19 +25,22 @@ export function createErase({ db, store, phase }: { db: Database; store: ObjectS
       .where(eq(erasures.id, erasure_id))
     if (!erasure) return
     const { caseId, sessionId, videoId } = erasure
-    for (const prefix of prefixesOf(phase, caseId, sessionId, videoId)) await empty(store, prefix)
+    await removeBelow(store, prefixesOf(phase, caseId, sessionId, videoId))
     if (erasure.last) await db.delete(erasures).where(eq(erasures.id, erasure_id))
   }
 }
 
-async function empty(store: ObjectStore, prefix: string): Promise<void> {
-  await store.abortUploads(prefix)
-  let keys: string[] = []
-  for await (const { key } of store.list(prefix)) {
-    keys.push(key)
-    if (keys.length < batchKeys) continue
-    await store.delete(keys)
-    keys = []
+/** Removes all objects and unfinished uploads whose keys begin with one of these prefixes. */
+export async function removeBelow(store: ObjectStore, prefixes: string[]): Promise<void> {
+  for (const prefix of prefixes) {
+    await store.abortUploads(prefix)
+    let keys: string[] = []
+    for await (const { key } of store.list(prefix)) {
+      keys.push(key)
+      if (keys.length < batchKeys) continue
+      await store.delete(keys)
+      keys = []
+    }
+    if (keys.length > 0) await store.delete(keys)
   }
-  if (keys.length > 0) await store.delete(keys)
 }

@@ -1,4 +1,5 @@
 import {
+  type AttemptOf,
   attemptOf,
   type Folder,
   folders,
@@ -9,14 +10,18 @@ import {
 } from '@playtherapy/object-store'
 import {
   audioRenditions,
+  chunkFiles,
+  chunks,
   type Database,
+  previews,
   renditions,
   reportVersions,
+  rungs,
   scriptVersions,
   tryLock,
   videos,
 } from '@playtherapy/schema'
-import { and, eq, inArray, sql } from 'drizzle-orm'
+import { and, eq, gt, inArray, or, sql } from 'drizzle-orm'
 
 interface Resources {
   db: Database
@@ -35,8 +40,8 @@ const batchKeys = 500
 
 /**
  * All objects and unfinished uploads of this phase that no row owns and that are older than the grace period, in batches.
- * A row is written before its object, and the row of a video names the running attempt at its rendition. So an object
- * without an owner will never have one; the grace period is an additional protection. Objects with ids newer than the
+ * A row is written before its object, and the row of a video or a chunk names its running attempt. So an object without an
+ * owner will never have one; the grace period is an additional protection. Objects with ids newer than the
  * database, and with other names, are kept: a restore of an older backup, or an empty database, loses no recording.
  */
 export async function* findOrphans(resources: Resources, graceSeconds: number): AsyncGenerator<Orphan[]> {
@@ -66,39 +71,71 @@ export async function* findOrphans(resources: Resources, graceSeconds: number): 
 /** Tells whether this database has given out every id in a path. */
 async function givenOut(db: Database): Promise<(path: string) => boolean> {
   const last = (table: string) => sql`coalesce(pg_sequence_last_value(${`${table}_id_seq`}), 0)::int4`
-  const [most] = await db.execute<{ cases: number; sessions: number; videos: number }>(
-    sql`select ${last('cases')} as cases, ${last('sessions')} as sessions, ${last('videos')} as videos`,
+  const [most] = await db.execute<{ cases: number; sessions: number; videos: number; chunks: number }>(
+    sql`select ${last('cases')} as cases, ${last('sessions')} as sessions, ${last('videos')} as videos,
+      ${last('chunks')} as chunks`,
   )
   return (path) => {
     const ids = idsOf(path)
     if (!most || !ids) return false
-    return ids.caseId <= most.cases && ids.sessionId <= most.sessions && ids.videoId <= most.videos
+    const chunkId = attemptOf(path)?.chunkId ?? 0
+    const { caseId, sessionId, videoId } = ids
+    return caseId <= most.cases && sessionId <= most.sessions && videoId <= most.videos && chunkId <= most.chunks
   }
 }
 
 async function withoutOwner(db: Database, folder: Folder, candidates: Orphan[]): Promise<Orphan[]> {
   const pathOf = ({ key }: Orphan) => key.slice(folder.length + 1)
   const paths = candidates.map(pathOf)
-  const tables = {
-    video: [videos, renditions, audioRenditions],
-    script: [scriptVersions],
-    analyze_report: [reportVersions],
+  const columns = {
+    video: [
+      ...[videos.path, renditions.path, audioRenditions.path, chunkFiles.path, rungs.path],
+      ...[previews.posterPath, previews.storyboardPath],
+    ],
+    script: [scriptVersions.path],
+    analyze_report: [reportVersions.path],
   }[folder]
+  // It is asked first: an attempt that commits in between is an owner then.
+  const isUnderWay = await runningAttempts(db, paths)
   const owned = new Set<string>()
-  for (const table of tables) {
-    const rows = await db.select({ path: table.path }).from(table).where(inArray(table.path, paths))
+  for (const column of columns) {
+    const rows = await db.select({ path: column }).from(column.table).where(inArray(column, paths))
     for (const { path } of rows) owned.add(path)
   }
-  const attempts = paths.flatMap((path) => attemptOf(path)?.videoId ?? [])
-  const encoding = await db
-    .select({ id: videos.id, attempt: videos.attempt })
-    .from(videos)
-    .where(and(inArray(videos.id, attempts), eq(videos.state, 'encoding')))
-  const underWay = (path: string) => {
-    const of = attemptOf(path)
-    return encoding.some(({ id, attempt }) => id === of?.videoId && attempt === of.attempt)
+  return candidates
+    .map((candidate) => ({ candidate, path: pathOf(candidate) }))
+    .filter(({ path }) => !owned.has(path) && !isUnderWay(path))
+    .map(({ candidate }) => candidate)
+}
+
+/**
+ * Tells whether the attempt that an object's path names may still commit. An encoded video has attempts, too: they add rungs
+ * and previews to it.
+ */
+async function runningAttempts(db: Database, paths: string[]): Promise<(path: string) => boolean> {
+  const attempts = paths.flatMap((path) => attemptOf(path) ?? [])
+  const videoIds = attempts.map(({ videoId }) => videoId)
+  const chunkIds = attempts.flatMap(({ chunkId }) => chunkId ?? [])
+  const isAlive = and(eq(videos.state, 'encoded'), gt(videos.leaseUntil, sql`now()`))
+  const [ofVideos, ofChunks] = await Promise.all([
+    db
+      .select({ videoId: videos.id, attempt: videos.attempt })
+      .from(videos)
+      .where(and(inArray(videos.id, videoIds), or(eq(videos.state, 'encoding'), isAlive))),
+    db
+      .select({ videoId: chunks.videoId, chunkId: chunks.id, attempt: chunks.attempt })
+      .from(chunks)
+      .where(and(inArray(chunks.id, chunkIds), eq(chunks.state, 'encoding'))),
+  ])
+  const nameOf = ({ videoId, chunkId, attempt }: AttemptOf) => `${videoId}-${chunkId ?? ''}-${attempt}`
+  const running = new Set([
+    ...ofVideos.map((video) => nameOf({ ...video, chunkId: undefined })),
+    ...ofChunks.map(nameOf),
+  ])
+  return (path) => {
+    const attempt = attemptOf(path)
+    return attempt !== undefined && running.has(nameOf(attempt))
   }
-  return candidates.filter((candidate) => !owned.has(pathOf(candidate)) && !underWay(pathOf(candidate)))
 }
 
 /** Removes orphans, also in several processes at once; returns their number. */

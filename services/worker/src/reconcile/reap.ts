@@ -101,14 +101,18 @@ async function remove(store: ObjectStore, folder: Folder, rows: { path: string }
   if (keys.length > 0) await store.delete(keys)
 }
 
-/** Announces an encode that has no outbox row, although the outbox keeps every job until it has ended. */
+/**
+ * Announces an encode of which no job is in the outbox, although the outbox keeps every job until it has ended. The job finds
+ * out what is still to be done.
+ */
 async function announceForgotten(db: Database): Promise<number> {
   const announced = db
     .select({ id: outbox.id })
     .from(outbox)
     .where(
       and(
-        sql`${outbox.name} = 'encode-video' and ${outbox.payload} ->> 'video_id' = ${videos.id}::text`,
+        sql`${outbox.name} in ('encode-video', 'encode-chunk', 'finish-video')`,
+        sql`${outbox.payload} ->> 'video_id' = ${videos.id}::text`,
         isNull(outbox.failedAt),
       ),
     )
