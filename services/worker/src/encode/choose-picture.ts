@@ -1,4 +1,5 @@
 import { PermanentError } from '@playtherapy/jobs'
+import type { FrameTimes } from '../ffmpeg/frame-clock.ts'
 import { largestPicture } from '../ffmpeg/limits.ts'
 import type { Probe, VideoStream } from '../ffmpeg/probe.ts'
 import { type Scan, type ScanRun, scan } from '../ffmpeg/scan.ts'
@@ -6,6 +7,7 @@ import { type Scan, type ScanRun, scan } from '../ffmpeg/scan.ts'
 export interface Picture {
   video: VideoStream
   scan: Scan
+  times: FrameTimes | undefined
 }
 
 /** A file with more tracks of pictures than this is no recording of a camera, and each scan reads the whole file. */
@@ -20,7 +22,7 @@ export async function choosePicture({ pictures }: Probe, run: ScanRun): Promise<
   const sized = pictures.filter(({ width, height }) => width > 0 && width * height <= largestPicture.pixels)
   const scanned: Picture[] = []
   for (const video of sized.slice(0, mostScans)) {
-    const picture = { video, scan: await scan(run, video) }
+    const picture = { video, ...(await scan(run, video)) }
     if (picture.scan.isDecodable) return picture
     scanned.push(picture)
   }

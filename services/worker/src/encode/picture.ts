@@ -1,3 +1,4 @@
+import { type Static, Type } from 'typebox'
 import { threadsFor } from '../ffmpeg/limits.ts'
 import type { PictureFormat } from '../ffmpeg/picture-format.ts'
 import type { VideoStream } from '../ffmpeg/probe.ts'
@@ -9,35 +10,57 @@ const mostFps = 31
 
 /** The sides of 1080p in pixels; the picture must fit in landscape or in portrait. */
 const [longSide, shortSide] = [1920, 1080]
+/** The short side of the lower rung in pixels. */
+const lowerSide = 480
 
 /** The profiles and the highest level that the browsers and their hardware play. */
 const profiles = ['Constrained Baseline', 'Baseline', 'Main', 'High', 'Progressive High', 'Constrained High']
 const highestLevel = 51
 
-/**
- * Longest pause between two frames, in seconds, at which B-frames are used: an MP4 ends as much too early as the last two
- * or three pauses are long, because its length is that of the order of decoding.
- */
-const longestPauseOfB = 0.2
+/** Seconds of the longest group of frames in a copy: a player can begin only at its start, and reads it as one segment. */
+const longestGroupSeconds = 20
+
+/** Pause in seconds between two key frames. */
+export const keySeconds = 2
 
 const even = (side: number) => Math.max(2, Math.trunc(side / 2) * 2)
 
+export const Size = Type.Object({ width: Type.Integer(), height: Type.Integer() })
+export type Size = Static<typeof Size>
+
 /** The size of a picture with square pixels, shrunk into 1080p, with even sides for 4:2:0. */
-function shownSize({ width, height, pixelAspect }: PictureFormat, sideways: boolean) {
+function shownSize({ width, height, pixelAspect }: PictureFormat, sideways: boolean): Size {
   const [across, down] = sideways ? [height, width * pixelAspect] : [width * pixelAspect, height]
   const factor = Math.min(1, longSide / Math.max(across, down), shortSide / Math.min(across, down))
   return { width: even(across * factor), height: even(down * factor) }
 }
 
+/** The size of the upper rung. Pictures of several sizes are fitted into one as wide as the widest and as high as the highest. */
+export function upperSize({ sideways }: VideoStream, { formats }: Scan): Size {
+  const sizes = formats.map((format) => shownSize(format, sideways))
+  return { width: Math.max(...sizes.map(({ width }) => width)), height: Math.max(...sizes.map(({ height }) => height)) }
+}
+
+/** The size of the lower rung; undefined where the upper one is as small. */
+export function lowerSize({ width, height }: Size): Size | undefined {
+  const factor = lowerSide / Math.min(width, height)
+  return factor < 1 ? { width: even(width * factor), height: even(height * factor) } : undefined
+}
+
 /** Whether every browser plays the picture as it is, as the camera showed it, and with the same colours. */
-export const isPlayable = (video: VideoStream, { formats, interlaced, frameRate }: Scan): boolean =>
+export const isPlayable = (
+  video: VideoStream,
+  { formats, interlaced, frameRate, longestGroup, hasHidden }: Scan,
+): boolean =>
   video.codec === 'h264' &&
   profiles.includes(video.profile) &&
   video.level > 0 &&
   video.level <= highestLevel &&
   video.upright &&
   !interlaced &&
+  !hasHidden &&
   frameRate <= mostFps &&
+  longestGroup <= longestGroupSeconds &&
   formats.length === 1 &&
   formats.every((format) => {
     const { width, height } = shownSize(format, false)
@@ -53,34 +76,59 @@ export const copied = ({ formats }: Scan): string[] => [
 ]
 
 /**
- * Options that encode a picture as H.264 of the colours of BT.709, within 1080p and 30 frames a second. ffmpeg turns and
- * flips it before, as its display matrix says. Pictures of several sizes are fitted into one that is as wide as the widest
- * and as high as the highest.
+ * Least pause in seconds between two frames that are kept, so that there are at most 30 a second: each second or third one
+ * is kept, so that the pauses between them stay equal. Undefined where all are kept.
  */
-export function encoded({ sideways }: VideoStream, { formats, interlaced, frameRate, longestPause }: Scan): string[] {
-  const sizes = formats.map((format) => shownSize(format, sideways))
-  const width = Math.max(...sizes.map((size) => size.width))
-  const height = Math.max(...sizes.map((size) => size.height))
-  const oneSize = sizes.every((size) => size.width === width && size.height === height)
+export function leastPause({ frameRate }: Scan): number | undefined {
+  const keptOf = Math.ceil(frameRate / mostFps)
+  return keptOf > 1 ? Number(((keptOf - 0.5) / frameRate).toFixed(6)) : undefined
+}
+
+/**
+ * ffmpeg's filters that make a picture one of the colours of BT.709 and at most 30 frames a second, in this size, which is
+ * that of a rung. ffmpeg turns and flips it before, as its display matrix says. `part` selects a part of the recording.
+ */
+export function pictureFilters(video: VideoStream, scan: Scan, size: Size, part: string[]): string[] {
+  const { width, height } = size
+  const sizes = scan.formats.map((format) => shownSize(format, video.sideways))
+  const oneSize = sizes.every((one) => one.width === sizes[0]?.width && one.height === sizes[0]?.height)
   const fitted = [`'min(${width},trunc(${height}*dar/2+.5)*2)'`, `'min(${height},trunc(${width}/dar/2+.5)*2)'`]
   const scale = oneSize ? [`${width}`, `${height}`] : [...fitted, 'eval=frame']
-  // Of frames that follow too closely, each second or third one is kept, so that the pauses between them stay equal.
-  const keptOf = Math.ceil(frameRate / mostFps)
-  const leastPause = (keptOf - 0.5) / frameRate
-  const filters = [
-    ...(interlaced ? ['yadif'] : []),
-    ...(keptOf > 1 ? [`select='isnan(prev_selected_t)+gte(t-prev_selected_t,${leastPause.toFixed(6)})'`] : []),
-    ...conversion(formats[0], scale.join(':')),
+  const pause = leastPause(scan)
+  const [format = video] = scan.formats
+  return [
+    ...(scan.interlaced ? ['yadif'] : []),
+    ...part,
+    ...(pause ? [`select='isnan(prev_selected_t)+gte(t-prev_selected_t,${pause})'`] : []),
+    ...conversion(format, scale.join(':')),
     'setsar=1',
     ...(oneSize ? [] : [`pad=${width}:${height}:(ow-iw)/2:(oh-ih)/2:eval=frame`]),
   ]
+}
+
+/** Most kbit a second of the upper rung in 1080p. Small pictures need more for each pixel. */
+const mostKbits = 6_000
+/** Most kbit a second of the lower rung, which a slow line must carry. */
+const lowerKbits = 700
+
+const mostKbitsOf = ({ width, height }: Size) =>
+  Math.round(mostKbits * Math.min(1, (width * height) / (longSide * shortSide)) ** 0.75)
+
+/**
+ * Options that encode a picture of this size as H.264 with a key frame every two seconds. All of its chunks get the same
+ * header. Frames are not reordered (`-bf 0`): only then the times of decoding and of presentation are the same, so that the
+ * chunks of a recording with uneven pauses follow each other exactly, and an MP4 does not end too early.
+ */
+export const h264 = (size: Size, rung: 'upper' | 'lower'): string[] => {
+  const [quality, kbits] = rung === 'upper' ? [23, mostKbitsOf(size)] : [24, lowerKbits]
   return [
-    ...['-c:v', 'libx264', '-preset', 'veryfast', '-crf', '23', '-pix_fmt', 'yuv420p'],
+    ...['-c:v', 'libx264', '-preset', 'veryfast', '-crf', `${quality}`, '-pix_fmt', 'yuv420p', '-bf', '0'],
+    ...['-maxrate', `${kbits}k`, '-bufsize', `${kbits * 2}k`],
     // Each frame keeps its own time: a guessed rate would repeat or drop some.
     // x264 chooses the level by the rate, which it would else take from the time base.
-    ...['-vsync', 'vfr', '-enc_time_base', '1:90000', '-x264-params', 'fps=30'],
+    ...['-vsync', 'vfr', '-enc_time_base', '1:90000', '-x264-params', 'fps=30:scenecut=0'],
+    ...['-force_key_frames', `expr:if(isnan(prev_forced_t),1,gte(t,prev_forced_t+${keySeconds}))`, '-forced-idr', '1'],
     ...encodedTags,
-    ...(longestPause > longestPauseOfB ? ['-bf', '0'] : []),
-    ...['-threads:v', String(threadsFor({ width, height }).encoder), '-vf', filters.join(',')],
+    ...['-threads:v', String(threadsFor(size).encoder)],
   ]
 }

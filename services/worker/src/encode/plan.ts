@@ -1,7 +1,7 @@
 import type { AudibleStream } from '../ffmpeg/audible.ts'
 import { threadsFor } from '../ffmpeg/limits.ts'
 import type { Picture } from './choose-picture.ts'
-import { copied, encoded, isPlayable } from './picture.ts'
+import { copied, h264, isPlayable, pictureFilters, upperSize } from './picture.ts'
 import { needsOwnInput, renditionSound, transcriberSound } from './sound.ts'
 
 export interface Plan {
@@ -40,6 +40,7 @@ export interface Finding {
  */
 export function plan({ picture: { video, scan }, sound, from }: Tracks, { mustEncode, hasLongGaps }: Finding): Plan {
   const remux = !mustEncode && isPlayable(video, scan)
+  const size = upperSize(video, scan)
   const largest = scan.formats.toSorted((one, other) => other.width * other.height - one.width * one.height)[0]
   const soundInput = sound && needsOwnInput(from, sound) ? 1 : 0
   return {
@@ -49,7 +50,7 @@ export function plan({ picture: { video, scan }, sound, from }: Tracks, { mustEn
     options: [
       ...['-map', `0:${video.index}`],
       ...['-sn', '-dn', '-map_metadata', '-1', '-map_chapters', '-1'],
-      ...(remux ? copied(scan) : encoded(video, scan)),
+      ...(remux ? copied(scan) : [...h264(size, 'upper'), '-vf', pictureFilters(video, scan, size, []).join(',')]),
       ...(sound ? renditionSound(sound, soundInput, hasLongGaps) : []),
       ...['-max_muxing_queue_size', '4096', '-movflags', '+faststart', '-f', 'mp4'],
     ],

@@ -1,4 +1,5 @@
-import { type AudioStream, accessTo } from './probe.ts'
+import { type Static, Type } from 'typebox'
+import { AudioStream, accessTo } from './probe.ts'
 import type { ScanRun } from './scan.ts'
 import { FfmpegError, runSupervised } from './supervised.ts'
 
@@ -10,10 +11,13 @@ const mostTracks = 8
 const bytesPerSecond = 50_000_000
 
 /** A sound track that can be decoded. */
-export interface AudibleStream extends AudioStream {
+export const AudibleStream = Type.Object({
+  ...AudioStream.properties,
   /** Second of its first sound, on the clock of the file. */
-  from: number
-}
+  from: Type.Number(),
+})
+
+export type AudibleStream = Static<typeof AudibleStream>
 
 /**
  * Returns the first of these tracks that yields sound, by decoding them: a phone records tracks of a codec that ffmpeg does

@@ -18,7 +18,13 @@ export interface FfmpegRun
   isStream?: boolean
   /** How often the input is opened, see sound.ts; once by default. */
   inputs?: number
-  /** Options and file of each output, see plan.ts. */
+  /** Whether time stamps are kept. Otherwise ffmpeg subtracts the input's beginning and follows a clock that starts again. */
+  keepsClock?: boolean
+  /** Second of the input's clock from whose key frame on to read all frames, which the filters then select. */
+  seek?: number | undefined
+  /** Filters of several outputs, which map its results. */
+  graph?: string | undefined
+  /** Options and file of each output, see chunk-options.ts. */
   outputs: { options: string[]; file: ScratchFile }[]
   threads: Pick<ReturnType<typeof threadsFor>, 'decoder' | 'filter'>
   /** Length of the source, for the progress; undefined if unknown. */
@@ -31,7 +37,13 @@ export interface FfmpegRun
 export async function runFfmpeg(run: FfmpegRun): Promise<void> {
   const { input, inputs = 1, threads } = run
   const quiet = ['-nostdin', '-hide_banner', '-loglevel', 'error', '-y', '-progress', 'pipe:1']
-  const seek = run.from === undefined ? [] : ['-seek_timestamp', '1', '-ss', `${run.from}`]
+  const filterThreads = String(threads.filter)
+  const filters = run.graph ? ['-filter_complex_threads', filterThreads, '-filter_complex', run.graph] : []
+  const begin = run.seek ?? run.from
+  const seek = [
+    ...(run.seek === undefined ? [] : ['-noaccurate_seek']),
+    ...(begin === undefined ? [] : ['-seek_timestamp', '1', '-ss', `${begin}`]),
+  ]
   // What cannot be decoded is left out, however much it is.
   const lenient = ['-max_error_rate', '1']
   const keyFrames = run.keyFramesOnly ? ['-skip_frame', 'nokey'] : []
@@ -47,7 +59,10 @@ export async function runFfmpeg(run: FfmpegRun): Promise<void> {
   const errors = await runSupervised({
     ...run,
     program: run.ffmpegPath,
-    args: [...quiet, '-filter_threads', String(threads.filter), ...lenient, ...late, ...opened, ...outputs],
+    args: [
+      ...[...quiet, '-filter_threads', filterThreads, ...lenient, ...late, ...(run.keepsClock ? ['-copyts'] : [])],
+      ...[...opened, ...filters, ...outputs],
+    ],
     input: { ...input, files: run.outputs.map(({ file }) => file.handle) },
     onLine(line) {
       const [key = '', value = ''] = line.split('=', 2)

@@ -1,15 +1,19 @@
+import { type Static, Type } from 'typebox'
+
 /** How pictures are stored, in ffprobe's words; `unknown` where nothing is stated. */
-export interface PictureFormat {
-  width: number
-  height: number
+export const PictureFormat = Type.Object({
+  width: Type.Number(),
+  height: Type.Number(),
   /** Width of a pixel divided by its height. */
-  pixelAspect: number
-  pixelFormat: string
-  range: string
-  matrix: string
-  primaries: string
-  transfer: string
-}
+  pixelAspect: Type.Number(),
+  pixelFormat: Type.String(),
+  range: Type.String(),
+  matrix: Type.String(),
+  primaries: Type.String(),
+  transfer: Type.String(),
+})
+
+export type PictureFormat = Static<typeof PictureFormat>
 
 /** ffprobe's fields of a stream or of a frame, from its JSON or from its lines. */
 interface Fields {

@@ -3,7 +3,7 @@ import type { Container } from '@playtherapy/schema'
 import { type Static, type TSchema, Type } from 'typebox'
 import { failedByInput, type Input, startBounded } from './bounded.ts'
 import { pictureLimit } from './limits.ts'
-import { type PictureFormat, toPictureFormat } from './picture-format.ts'
+import { PictureFormat, toPictureFormat } from './picture-format.ts'
 import { rankPictures } from './rank-pictures.ts'
 
 /** ffmpeg's demuxer for each container. It is forced, so that a disguised playlist opens no other file. */
@@ -51,27 +51,32 @@ const Output = Type.Object({
   ),
 })
 
-export interface VideoStream extends PictureFormat {
-  index: number
-  codec: string
-  profile: string
-  level: number
+export const VideoStream = Type.Object({
+  ...PictureFormat.properties,
+  index: Type.Integer(),
+  codec: Type.String(),
+  profile: Type.String(),
+  level: Type.Number(),
   /** Whether a player must turn the picture by 90 or 270 degrees. */
-  sideways: boolean
+  sideways: Type.Boolean(),
   /** Whether a player must neither turn nor flip the picture. */
-  upright: boolean
-  interlaced: boolean
+  upright: Type.Boolean(),
+  interlaced: Type.Boolean(),
   /** Frames a second, on the average that the container states; 0 where it states none. */
-  frameRate: number
-  /** Length by the tables of the track, or else by the header of the file; undefined where none is stated. */
-  statedSeconds: number | undefined
-}
+  frameRate: Type.Number(),
+  /** Length by the tables of the track, or else by the header of the file; absent where none is stated. */
+  statedSeconds: Type.Optional(Type.Number()),
+})
 
-export interface AudioStream {
-  index: number
-  codec: string
-  channels: number
-}
+export type VideoStream = Static<typeof VideoStream>
+
+export const AudioStream = Type.Object({
+  index: Type.Integer(),
+  codec: Type.String(),
+  channels: Type.Integer(),
+})
+
+export type AudioStream = Static<typeof AudioStream>
 
 export interface Probe {
   /** Second at which the clock of the file begins. */
@@ -166,6 +171,7 @@ async function parseAnswer<T extends TSchema>(shape: T, answer: string): Promise
 const numbersOf = (matrix = '') => (matrix.replace(/^[\da-f]+:/gm, '').match(/-?\d+/g) ?? []).map(Number)
 
 function toVideo(stream: Stream, fileSeconds: number): VideoStream {
+  const seconds = statedSeconds(stream, fileSeconds)
   const shown = stream.side_data_list?.find((data) => data.displaymatrix !== undefined)
   const [a = 1, b = 0, , c = 0, d = 1] = numbersOf(shown?.displaymatrix)
   return {
@@ -178,7 +184,7 @@ function toVideo(stream: Stream, fileSeconds: number): VideoStream {
     upright: a > 0 && b === 0 && c === 0 && d > 0,
     interlaced: !['progressive', 'unknown', undefined].includes(stream.field_order),
     frameRate: rate(stream.avg_frame_rate),
-    statedSeconds: statedSeconds(stream, fileSeconds),
+    ...(seconds !== undefined && { statedSeconds: seconds }),
   }
 }
 

@@ -18,6 +18,8 @@ export interface OpenSource {
   input: Input
   /** The first error of a read, if any: it decides about a retry. */
   readError(): unknown
+  /** Bytes of the original that were read so far. */
+  servedBytes(): number
   close(): Promise<void>
 }
 
@@ -35,6 +37,7 @@ export async function openSource({ store, key, size, etag }: Source): Promise<Op
   const password = randomBytes(24).toString('hex')
   const wanted = Buffer.from(`Basic ${Buffer.from(`${user}:${password}`).toString('base64')}`)
   let readError: unknown
+  let servedBytes = 0
 
   function isAllowed({ headers }: IncomingMessage): boolean {
     const given = Buffer.from(headers['proxy-authorization'] ?? '')
@@ -75,6 +78,9 @@ export async function openSource({ store, key, size, etag }: Source): Promise<Op
     original.once('error', (error) => {
       if (!left.signal.aborted) readError ??= error
     })
+    original.on('data', (bytes: Buffer) => {
+      servedBytes += bytes.length
+    })
     await pipeline(original, response)
   }
 
@@ -93,6 +99,7 @@ export async function openSource({ store, key, size, etag }: Source): Promise<Op
   return {
     input: { path: url, env: { http_proxy: `http://${user}:${password}@127.0.0.1:${address.port}` } },
     readError: () => readError,
+    servedBytes: () => servedBytes,
     async close() {
       const closed = once(server, 'close')
       server.close()

@@ -1,0 +1,187 @@
+import { container } from '@playtherapy/schema'
+import { type Static, Type } from 'typebox'
+import { AudibleStream } from '../ffmpeg/audible.ts'
+import { threadsFor } from '../ffmpeg/limits.ts'
+import { VideoStream } from '../ffmpeg/probe.ts'
+import { Scan } from '../ffmpeg/scan.ts'
+import type { Picture } from './choose-picture.ts'
+import { seekSeconds } from './cut.ts'
+import { copied, h264, isPlayable, lowerSize, pictureFilters, Size, upperSize } from './picture.ts'
+import { renditionSound, transcriberSound } from './sound.ts'
+
+/** What a job needs to know of a recording to make a chunk of it, without a look at the original. */
+export const EncodePlan = Type.Object({
+  container: Type.Enum(container.enumValues),
+  /** Second at which the clock of the file begins. */
+  from: Type.Number(),
+  /** Second at which the picture ends, on the clock of the rendition. */
+  seconds: Type.Number(),
+  picture: Type.Object({ video: VideoStream, scan: Scan }),
+  /** Absent without sound. */
+  sound: Type.Optional(AudibleStream),
+  /**
+   * Where the picture is cut into chunks, in seconds on the clock of the rendition, on which 0 is the beginning of the
+   * recording. Empty where the picture is one chunk.
+   */
+  cuts: Type.Array(Type.Number()),
+  /** Whether the picture need not be encoded for the upper rung. */
+  canCopy: Type.Boolean(),
+  /** Whether the sound has a gap whose silence does not fit into memory. */
+  hasLongGaps: Type.Boolean(),
+  upper: Size,
+  /** Absent where the upper rung is as small. */
+  lower: Type.Optional(Size),
+})
+export type EncodePlan = Static<typeof EncodePlan>
+
+interface Found {
+  container: EncodePlan['container']
+  from: number
+  picture: Picture
+  sound: AudibleStream | undefined
+  cuts: number[]
+}
+
+/** The plan for a recording of which everything is found out. */
+export function encodePlan({ picture: { video, scan, times }, sound, cuts, ...file }: Found): EncodePlan {
+  const upper = upperSize(video, scan)
+  const lower = lowerSize(upper)
+  return {
+    ...file,
+    ...{ picture: { video, scan }, cuts, canCopy: isPlayable(video, scan), hasLongGaps: false, upper },
+    seconds: times ? Math.max(0, (times.shown.at(-1) ?? 0) - file.from) : scan.seconds,
+    ...(sound && { sound }),
+    ...(lower && { lower }),
+  }
+}
+
+/** A part of the work on a recording, which one job does. */
+export interface Chunk {
+  kind: 'sound' | 'copy' | 'picture' | 'lower'
+  /** Seconds on the clock of the rendition. */
+  from: number
+  to: number
+}
+
+/** What a chunk becomes: a rung each, and the sound for a transcriber. */
+export type Made = 'upper' | 'lower' | 'sound' | 'transcriber'
+
+/** Options for {@link runFfmpeg}. */
+export interface ChunkRun {
+  /** Whether the filters get the times of the file's clock. Otherwise ffmpeg follows a clock that starts again. */
+  keepsClock: boolean
+  /** Second on the clock of the file at which to begin; undefined for its beginning. */
+  seek: number | undefined
+  /** A graph of filters whose results the outputs map; undefined where there is none. */
+  graph: string | undefined
+  outputs: { made: Made; options: string[] }[]
+  threads: ReturnType<typeof threadsFor>
+}
+
+/** A place and phone number are in a recording's metadata. Packets wait until ffmpeg has found all tracks. */
+const plain = ['-map_metadata', '-1', '-map_chapters', '-1', '-max_muxing_queue_size', '4096']
+
+/**
+ * Options for fragments that keep the times of their frames. `frag_discont` writes them as they are, and with these options
+ * ffmpeg never moves all of them.
+ */
+const fragmented = (flags: string): string[] => [
+  ...['-avoid_negative_ts', 'disabled', '-movflags', `+default_base_moof+frag_discont+skip_trailer${flags}`],
+]
+
+/** Fragments that begin with the encoder's key frames. */
+const encodedFragments = [...fragmented('+frag_keyframe+empty_moov'), ...'-use_editlist 0 -f mp4'.split(' ')]
+
+/**
+ * Fragments that begin with key frames of the camera, of which some make only such. An edit list states by how much frames
+ * are shown later than decoded: players and ffmpeg follow it alike, which they do not where a frame is shown before.
+ */
+const copiedFragments = [
+  ...fragmented('+frag_keyframe+delay_moov'),
+  ...`-use_editlist 1 -min_frag_duration ${1_900_000} -f mp4`.split(' '),
+]
+
+/** Fragments of two seconds, without what the encoder puts before the first sound. */
+const soundFragments = [
+  ...['-bsf:a', "noise=drop='lt(pts,0)'"],
+  ...fragmented('+empty_moov'),
+  ...`-frag_duration ${2_000_000} -use_editlist 0 -f mp4`.split(' '),
+]
+
+/**
+ * A copy of a track to nowhere. In a transport or program stream, ffmpeg finds out where the clock starts again from all
+ * packets that it reads, so that picture and sound must be read both to stay in step.
+ */
+const alsoRead = ({ container }: EncodePlan, index: number | undefined): string[] =>
+  index !== undefined && (container === 'mpegts' || container === 'mpegps')
+    ? ['-map', `0:${index}`, '-c', 'copy', '-f', 'null', '-']
+    : []
+
+/** Ticks of the clock of a rendition in a second. */
+const ticks = 90_000
+
+/**
+ * Filters that select a part of a picture, and set the clock of the rendition. The file's clock may have coarser ticks than
+ * the place where it begins, so the selection comes first. A fragment cannot begin before 0.
+ */
+function partOf({ cuts, from: begin }: EncodePlan, { from, to }: { from: number | undefined; to: number | undefined }) {
+  const start = from === undefined ? [] : [`start=${(begin + from).toFixed(6)}`]
+  const end = to === undefined ? [] : [`end=${(begin + to).toFixed(6)}`]
+  const ofFile = cuts.length > 0 ? Math.round(begin * ticks) : 0
+  return [
+    ...(start.length + end.length > 0 ? [`trim=${[...start, ...end].join(':')}`] : []),
+    ...[`settb=1/${ticks}`, `setpts='max(PTS-(${ofFile}),0)'`],
+  ]
+}
+
+/** Plans ffmpeg's work on a chunk, of which each output is a file. */
+export function chunkRun(plan: EncodePlan, chunk: Chunk): ChunkRun {
+  const { picture, sound } = plan
+  const { video, scan } = picture
+  const whole = { keepsClock: false, seek: undefined, graph: undefined, threads: threadsFor(largestOf(plan)) }
+  if (chunk.kind === 'sound') {
+    if (!sound) throw new Error('a sound of a recording without one')
+    const made = [...renditionSound(sound, 0, plan.hasLongGaps), ...plain, ...soundFragments]
+    return {
+      ...whole,
+      outputs: [
+        { made: 'sound', options: [...alsoRead(plan, video.index), ...made] },
+        { made: 'transcriber', options: transcriberSound(sound, 0) },
+      ],
+    }
+  }
+  if (chunk.kind === 'copy') {
+    const made = ['-map', `0:${video.index}`, ...copied(scan), ...plain, ...copiedFragments]
+    return { ...whole, outputs: [{ made: 'upper', options: [...alsoRead(plan, sound?.index), ...made] }] }
+  }
+  const begins = plan.cuts.includes(chunk.from)
+  const part = partOf(plan, {
+    from: begins ? chunk.from : undefined,
+    to: plan.cuts.includes(chunk.to) ? chunk.to : undefined,
+  })
+  const { upper, lower } = plan
+  const rungs = chunk.kind === 'lower' ? { lower } : { upper, lower }
+  const size = chunk.kind === 'picture' ? upper : lower
+  if (!size) throw new Error('a lower rung of a recording without one')
+  const filters = pictureFilters(video, scan, size, part).join(',')
+  const graph =
+    rungs.upper && lower
+      ? `[0:${video.index}]${filters},split[upper][other];[other]scale=${lower.width}:${lower.height}[lower]`
+      : `[0:${video.index}]${filters}[${rungs.upper ? 'upper' : 'lower'}]`
+  const outputs = (['upper', 'lower'] as const).flatMap((rung) => {
+    const size = rungs[rung]
+    if (!size) return []
+    return [{ made: rung, options: ['-map', `[${rung}]`, ...h264(size, rung), ...plain, ...encodedFragments] }]
+  })
+  const [one, ...more] = outputs
+  const read = alsoRead(plan, sound?.index)
+  return {
+    ...whole,
+    graph,
+    ...(plan.cuts.length > 0 && { keepsClock: true, seek: begins ? seekSeconds(plan.from + chunk.from) : undefined }),
+    outputs: one ? [{ ...one, options: [...read, ...one.options] }, ...more] : [],
+  }
+}
+
+const largestOf = ({ picture: { video, scan } }: EncodePlan) =>
+  scan.formats.toSorted((one, other) => other.width * other.height - one.width * one.height)[0] ?? video

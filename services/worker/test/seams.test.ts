@@ -1,0 +1,81 @@
+import type { Container } from '@playtherapy/schema'
+import t, { type Test } from 'tap'
+import { aac, h264, make, turned } from './encode-support.ts'
+import { chunksOf, joined, likeness, type MadeFile, makeChunk, planned, timesIn } from './seams-support.ts'
+
+/** A picture whose every frame differs from the others in all of its large squares, so that none can stand for another. */
+const squares = (rate: number | string, seconds: number, size = '160x120') => [
+  ...['-f', 'lavfi', '-i', `nullsrc=size=16x12:rate=${rate}:duration=${seconds},geq=lum='random(1)*255':cb=128:cr=128`],
+  ...['-vf', `scale=${size}:flags=neighbor`],
+]
+const tone = (seconds: number) => ['-f', 'lavfi', '-i', `sine=f=440:d=${seconds}:r=8000`]
+
+/** Checks that the chunks of a recording together are what one pass makes of it, and returns its plan. */
+async function seamless(t: Test, file: string, container: Container) {
+  const recording = await planned(file, container)
+  const { plan } = recording
+  t.ok(plan.cuts.length >= 3, `cut at ${plan.cuts}`)
+  const chunks = chunksOf(plan, 'picture')
+  const made: MadeFile[] = []
+  for (const [n, chunk] of chunks.entries()) {
+    const { upper } = await makeChunk(recording, plan, chunk)
+    if (!upper) throw new Error('no upper rung')
+    made.push(upper)
+    if (n > 0)
+      t.ok(Math.abs(upper.firstSeconds - chunk.from) < 0.001, `begins at ${upper.firstSeconds}, not ${chunk.from}`)
+  }
+  t.equal(new Set(made.map(({ headerHash }) => headerHash)).size, 1, 'one header')
+  const all = await joined(made)
+  const { upper: whole } = await makeChunk(
+    recording,
+    { ...plan, cuts: [] },
+    { kind: 'picture', from: 0, to: plan.seconds },
+  )
+  if (!whole) throw new Error('no upper rung of the whole')
+  const [times, wanted] = [await timesIn(all), await timesIn(whole.file)]
+  t.equal(times.length, wanted.length, 'as many frames as of one pass')
+  const away = Math.max(...times.map((time, n) => Math.abs(time - (wanted[n] ?? 0))))
+  t.ok(away < 0.000_05, `frames at most ${away} s from those of one pass`)
+  t.equal(
+    made.reduce((sum, { frames }) => sum + frames, 0),
+    wanted.length,
+  )
+  const least = await likeness(all, whole.file)
+  t.ok(least > 20, `the least likeness of two frames is ${least} dB`)
+  return { plan, times, made }
+}
+
+t.test('29.97 frames a second with B-frames, of which an edit list hides the first', async (t) => {
+  const source = await make('ntsc.mp4', ...squares('30000/1001', 64), ...h264, '-bf', '2', '-g', '45')
+  const file = await make('edited.mp4', '-ss', '0.7', '-i', source, '-c', 'copy')
+  await seamless(t, file, 'mp4')
+})
+
+t.test('60 frames a second, on a clock that begins at an hour', async (t) => {
+  const late = ['-output_ts_offset', '3600']
+  const file = await make('fast.mkv', ...squares(60, 62, '64x48'), ...h264, '-bf', '2', '-g', '120', ...late)
+  const { times } = await seamless(t, file, 'matroska')
+  t.equal(times.length, 1_860)
+})
+
+t.test('HEVC with an open group, held sideways', async (t) => {
+  const hevc = [
+    '-c:v',
+    'libx265',
+    '-preset',
+    'ultrafast',
+    '-x265-params',
+    'open-gop=1:keyint=48:bframes=3:log-level=none',
+  ]
+  const source = await make('open.mp4', ...squares(24, 62), ...hevc)
+  const { plan } = await seamless(t, await turned('sideways.mp4', source), 'mp4')
+  t.match(plan, { upper: { width: 120, height: 160 } })
+})
+
+t.test('uneven pauses, and rare key frames', async (t) => {
+  const shaken = "scale=160:120:flags=neighbor,settb=1/90000,setpts='N*6000+mod(N*7919,3001)+if(gt(N,600),200000,0)'"
+  const source = squares(15, 61).slice(0, -2)
+  const times = ['-vf', shaken, '-enc_time_base', '1:90000', '-vsync', 'passthrough']
+  const file = await make('shaken.mp4', ...source, ...tone(30), ...times, ...h264, '-bf', '3', '-g', '150', ...aac)
+  await seamless(t, file, 'mp4')
+})
