@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process'
 import { createReadStream } from 'node:fs'
-import { mkdtemp, readFile, writeFile } from 'node:fs/promises'
+import { type FileHandle, mkdtemp, open, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import type { Container } from '@playtherapy/schema'
@@ -9,6 +9,7 @@ import t from 'tap'
 import { choosePicture } from '../src/encode/choose-picture.ts'
 import { type Chunk, chunkRun, type EncodePlan, encodePlan, type Made } from '../src/encode/chunk-options.ts'
 import { chooseCuts } from '../src/encode/cut.ts'
+import { mp4Run } from '../src/encode/finish.ts'
 import { findAudible } from '../src/ffmpeg/audible.ts'
 import { runFfmpeg } from '../src/ffmpeg/ffmpeg.ts'
 import { type Fragmented, readFragments } from '../src/ffmpeg/fragments.ts'
@@ -104,4 +105,39 @@ export async function likeness(one: string, other: string): Promise<number> {
     '-',
   ])
   return Math.min(...[...stdout.matchAll(/psnr_avg:([\d.]+)/g)].map(([, db]) => Number(db)))
+}
+
+/** The MP4 of two finished rungs. */
+export async function finished({ run }: Recording, upper: MadeFile, sound: MadeFile): Promise<string> {
+  const place = await mkdtemp(join(folder, 'mp4-'))
+  const scratch = await openScratchFile(place)
+  const [picture, voice] = await Promise.all([open(upper.file), open(sound.file)])
+  const asScratch = (handle: FileHandle) => ({ ...scratch, handle })
+  const how = mp4Run({ upper: asScratch(picture), sound: asScratch(voice) }, scratch)
+  await runFfmpeg({ ...run, ...how, maxBytes: 1024 ** 3, seconds: undefined, onProgress: () => {} })
+  const file = join(place, 'finished.mp4')
+  await writeFile(file, scratch.handle.createReadStream({ start: 0, autoClose: false }))
+  await Promise.all([scratch, picture, voice].map((file) => file.close()))
+  return file
+}
+
+/** Seconds at which the picture of a file is no longer black, and its sound no longer silent. */
+export async function changesIn(file: string): Promise<{ white: number; loud: number }> {
+  const look = 'blackdetect=d=1'
+  const filters = ['-vf', look, '-af', 'silencedetect=n=-40dB:d=0.001']
+  const { stderr } = await run('ffmpeg', [
+    '-nostats',
+    '-hide_banner',
+    '-copyts',
+    '-i',
+    file,
+    ...filters,
+    '-f',
+    'null',
+    '-',
+  ])
+  return {
+    white: Number(/black_end[:=]([\d.]+)/.exec(stderr)?.[1]),
+    loud: Number(/silence_end: ([\d.]+)/.exec(stderr)?.[1]),
+  }
 }

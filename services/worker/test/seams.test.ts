@@ -1,7 +1,19 @@
 import type { Container } from '@playtherapy/schema'
 import t, { type Test } from 'tap'
+import { longestSegmentSeconds } from '../src/encode/longest-segment.ts'
+import { toSegments } from '../src/ffmpeg/fragments.ts'
 import { aac, h264, make, turned } from './encode-support.ts'
-import { chunksOf, joined, likeness, type MadeFile, makeChunk, planned, timesIn } from './seams-support.ts'
+import {
+  changesIn,
+  chunksOf,
+  finished,
+  joined,
+  likeness,
+  type MadeFile,
+  makeChunk,
+  planned,
+  timesIn,
+} from './seams-support.ts'
 
 /** A picture whose every frame differs from the others in all of its large squares, so that none can stand for another. */
 const squares = (rate: number | string, seconds: number, size = '160x120') => [
@@ -42,7 +54,10 @@ async function seamless(t: Test, file: string, container: Container) {
   )
   const least = await likeness(all, whole.file)
   t.ok(least > 20, `the least likeness of two frames is ${least} dB`)
-  return { plan, times, made }
+  const longest = Math.max(...made.flatMap(({ fragments }) => toSegments(fragments).map(([seconds]) => seconds)))
+  const bound = longestSegmentSeconds(plan, recording.times)
+  t.ok(longest <= bound + 0.5 && longest > bound - 1, `segments of at most ${longest} s, ${bound} s were foretold`)
+  return { plan, times }
 }
 
 t.test('29.97 frames a second with B-frames, of which an edit list hides the first', async (t) => {
@@ -78,4 +93,48 @@ t.test('uneven pauses, and rare key frames', async (t) => {
   const times = ['-vf', shaken, '-enc_time_base', '1:90000', '-vsync', 'passthrough']
   const file = await make('shaken.mp4', ...source, ...tone(30), ...times, ...h264, '-bf', '3', '-g', '150', ...aac)
   await seamless(t, file, 'mp4')
+})
+
+t.test('both rungs of one decode have the same times, also where the lower one is made alone', async (t) => {
+  const size = ['-vf', 'scale=1280:720:flags=neighbor,setsar=1']
+  const source = [...squares(5, 61).slice(0, -2), ...tone(61)]
+  const file = await make('rungs.mkv', ...source, ...size, '-c:v', 'mpeg4', '-q:v', '20', ...aac)
+  const recording = await planned(file, 'matroska')
+  const { plan } = recording
+  t.match(plan, { upper: { width: 1280, height: 720 }, lower: { width: 852, height: 480 }, canCopy: false })
+  const [, second] = chunksOf(plan, 'picture')
+  if (!second) throw new Error('not cut')
+  const { upper, lower } = await makeChunk(recording, plan, second)
+  const starts = (made?: MadeFile) => made?.fragments.map(([seconds]) => seconds)
+  t.strictSame(starts(lower), starts(upper))
+  t.match(lower, { codec: /^avc1.6400/, width: 852, height: 480, firstSeconds: upper?.firstSeconds })
+  const alone = await makeChunk(recording, plan, { ...second, kind: 'lower' })
+  t.strictSame(await timesIn(alone.lower?.file ?? ''), await timesIn(upper?.file ?? ''))
+})
+
+t.test('after two hours, picture and sound of an MP4 of copied rungs are in step', async (t) => {
+  const flash = "drawbox=t=fill:color=white:enable='gte(t,7190)'"
+  const late = ['-f', 'lavfi', '-itsoffset', '7190', '-i', 'sine=f=440:d=20']
+  const picture = ['-f', 'lavfi', '-i', `color=black:size=160x120:rate=2:duration=7210,${flash}`]
+  const tags = '-color_primaries bt709 -color_trc bt709 -colorspace bt709'.split(' ')
+  const file = await make('long.mp4', ...picture, ...late, ...h264, '-bf', '2', '-g', '8', ...tags, ...aac)
+  const recording = await planned(file, 'mp4')
+  const { plan } = recording
+  t.match(plan, { canCopy: true, lower: undefined })
+  const all = { from: 0, to: plan.seconds }
+  const { upper } = await makeChunk(recording, plan, { ...all, kind: 'copy' })
+  const { sound } = await makeChunk(recording, plan, { ...all, kind: 'sound' })
+  t.match(upper, { firstSeconds: 0, frames: 14_420, endSeconds: 7_210, codec: /^avc1/ })
+  t.match(sound, { codec: 'mp4a.40.2' })
+  t.ok(
+    Math.max(...toSegments(upper?.fragments ?? []).map(([seconds]) => seconds)) <=
+      longestSegmentSeconds(plan, recording.times),
+  )
+  const last = chunksOf(plan, 'picture').at(-1)
+  if (!last || !upper || !sound) throw new Error('no chunks')
+  const { upper: end } = await makeChunk(recording, plan, last)
+  t.match(end, { endSeconds: 7_210, frames: Math.round(7_210 - last.from) * 2 })
+  const { white, loud } = await changesIn(await finished(recording, upper, sound))
+  t.equal(white, 7_190)
+  t.ok(Math.abs(loud - white) < 0.02, `it is white at ${white} and loud at ${loud}`)
 })

@@ -6,7 +6,7 @@ import { VideoStream } from '../ffmpeg/probe.ts'
 import { Scan } from '../ffmpeg/scan.ts'
 import type { Picture } from './choose-picture.ts'
 import { seekSeconds } from './cut.ts'
-import { copied, h264, isPlayable, lowerSize, pictureFilters, Size, upperSize } from './picture.ts'
+import { copied, h264, isPlayable, keySeconds, lowerSize, pictureFilters, Size, upperSize } from './picture.ts'
 import { renditionSound, transcriberSound } from './sound.ts'
 
 /** What a job needs to know of a recording to make a chunk of it, without a look at the original. */
@@ -89,6 +89,9 @@ const fragmented = (flags: string): string[] => [
   ...['-avoid_negative_ts', 'disabled', '-movflags', `+default_base_moof+frag_discont+skip_trailer${flags}`],
 ]
 
+/** Seconds that a fragment of a copied picture has at least. */
+export const copiedFragmentSeconds = 1.9
+
 /** Fragments that begin with the encoder's key frames. */
 const encodedFragments = [...fragmented('+frag_keyframe+empty_moov'), ...'-use_editlist 0 -f mp4'.split(' ')]
 
@@ -98,14 +101,14 @@ const encodedFragments = [...fragmented('+frag_keyframe+empty_moov'), ...'-use_e
  */
 const copiedFragments = [
   ...fragmented('+frag_keyframe+delay_moov'),
-  ...`-use_editlist 1 -min_frag_duration ${1_900_000} -f mp4`.split(' '),
+  ...`-use_editlist 1 -min_frag_duration ${copiedFragmentSeconds * 1e6} -f mp4`.split(' '),
 ]
 
 /** Fragments of two seconds, without what the encoder puts before the first sound. */
 const soundFragments = [
   ...['-bsf:a', "noise=drop='lt(pts,0)'"],
   ...fragmented('+empty_moov'),
-  ...`-frag_duration ${2_000_000} -use_editlist 0 -f mp4`.split(' '),
+  ...`-frag_duration ${keySeconds * 1e6} -use_editlist 0 -f mp4`.split(' '),
 ]
 
 /**

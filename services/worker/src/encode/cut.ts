@@ -20,15 +20,14 @@ export const beforeFrameSeconds = 0.000_5
 /** Seconds by which ffmpeg begins earlier in a container that it seeks by times of decoding, if there may be B-frames. */
 const seekBackSeconds = 3 / 23
 
-/** Frames that are kept of the whole recording, by their places. */
-function* keptOf(shown: Float64Array, scan: Scan): Generator<number> {
+/** The times of the frames that are kept of the whole recording. */
+export function* keptOf(shown: Float64Array, scan: Scan): Generator<number> {
   const pause = leastPause(scan) ?? 0
   let last = Number.NEGATIVE_INFINITY
-  for (let place = 0; place < shown.length; place += 1) {
-    const time = shown[place] ?? 0
+  for (const time of shown) {
     if (time - last < pause) continue
     last = time
-    yield place
+    yield time
   }
 }
 
@@ -41,8 +40,7 @@ function boundaries({ shown, keys }: FrameTimes, scan: Scan, seekBack: number): 
   const found: number[] = []
   let [from, key] = [shown[0] ?? 0, 0]
   let best: { time: number; cost: number } | undefined
-  for (const place of keptOf(shown, scan)) {
-    const time = shown[place] ?? 0
+  for (const time of keptOf(shown, scan)) {
     if (best && time > from + lengthOf(found.length) * (1 + freedom)) {
       from = best.time
       best = undefined

@@ -1,7 +1,7 @@
 import type { Container } from '@playtherapy/schema'
 import type { Input } from './bounded.ts'
 import { pictureLimit, type threadsFor } from './limits.ts'
-import { demuxer } from './probe.ts'
+import { accessTo } from './probe.ts'
 import type { ScratchFile } from './scratch.ts'
 import { FfmpegError, runSupervised, type Supervised } from './supervised.ts'
 
@@ -16,6 +16,8 @@ export interface FfmpegRun
   keyFramesOnly?: boolean
   /** Reads the input once, from beginning to end; otherwise ffmpeg seeks twice in each fragment of a fragmented MP4. */
   isStream?: boolean
+  /** A second input, which has the same container. */
+  other?: Input
   /** How often the input is opened, see sound.ts; once by default. */
   inputs?: number
   /** Whether time stamps are kept. Otherwise ffmpeg subtracts the input's beginning and follows a clock that starts again. */
@@ -51,9 +53,10 @@ export async function runFfmpeg(run: FfmpegRun): Promise<void> {
   const decoding = [...once, ...keyFrames, ...pictureLimit, '-threads', String(threads.decoder)]
   // A track that begins long after the others is no jump of the clock.
   const late = inputs > 1 ? ['-dts_delta_threshold', '100000'] : []
-  const access = ['-protocol_whitelist', 'http,tcp', '-f', demuxer[run.container], '-i', input.path]
-  const opened = Array.from({ length: inputs }, () => [...seek, ...decoding, ...access]).flat()
-  const outputs = run.outputs.flatMap(({ options, file }, index) => [...options, file.pathFor(3 + index)])
+  const all = [...Array.from({ length: inputs }, () => input), ...(run.other ? [run.other] : [])]
+  const opened = all.flatMap((one) => [...seek, ...decoding, ...accessTo(one, run.container)])
+  const read = [...(input.files ?? []), ...(run.other?.files ?? [])]
+  const outputs = run.outputs.flatMap(({ options, file }, index) => [...options, file.pathFor(3 + read.length + index)])
   let written = 0
   const position = new Map<string, string>()
   const errors = await runSupervised({
@@ -63,7 +66,7 @@ export async function runFfmpeg(run: FfmpegRun): Promise<void> {
       ...[...quiet, '-filter_threads', filterThreads, ...lenient, ...late, ...(run.keepsClock ? ['-copyts'] : [])],
       ...[...opened, ...filters, ...outputs],
     ],
-    input: { ...input, files: run.outputs.map(({ file }) => file.handle) },
+    input: { ...input, files: [...read, ...run.outputs.map(({ file }) => file.handle)] },
     onLine(line) {
       const [key = '', value = ''] = line.split('=', 2)
       // Only a change of time or bytes is progress: ffmpeg also reports without any.

@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto'
 import type { FileHandle } from 'node:fs/promises'
+import type { Segments } from '@playtherapy/schema'
 
-/** The seconds of a fragment or segment, and its bytes. */
-export type Piece = [seconds: number, bytes: number]
+/** A fragment or segment. */
+type Piece = Segments[number]
 
 /** What a fragmented MP4 of one track holds: a header (ftyp and moov), then fragments (moof and mdat), nothing else. */
 export interface Fragmented {
@@ -16,7 +17,7 @@ export interface Fragmented {
   height: number
   frames: number
   /** Each lasts until the next one begins. */
-  fragments: Piece[]
+  fragments: Segments
   /** Second at which the first frame is shown, and at which the last one ends. */
   firstSeconds: number
   endSeconds: number
@@ -184,9 +185,12 @@ const segmentSeconds = 3.9
 /** A shorter rest at the end belongs to the segment before. */
 const restSeconds = 1
 
+/** The longest segment that can become of fragments of at most so many seconds. */
+export const mostSegmentSeconds = (fragmentSeconds: number): number => segmentSeconds + fragmentSeconds + restSeconds
+
 /** Groups fragments to the segments of a playlist. Where fragments have two seconds, these are two to a segment. */
-export function toSegments(fragments: Piece[]): Piece[] {
-  const segments: Piece[] = []
+export function toSegments(fragments: Segments): Segments {
+  const segments: Segments = []
   let open: Piece | undefined
   for (const [seconds, bytes] of fragments) {
     open = [(open?.[0] ?? 0) + seconds, (open?.[1] ?? 0) + bytes]

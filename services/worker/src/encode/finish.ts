@@ -1,0 +1,25 @@
+import type { FfmpegRun } from '../ffmpeg/ffmpeg.ts'
+import type { ScratchFile } from '../ffmpeg/scratch.ts'
+
+interface Rungs {
+  upper: ScratchFile
+  /** Undefined without sound. */
+  sound: ScratchFile | undefined
+}
+
+/**
+ * Options for {@link runFfmpeg} that make an MP4 of a whole upper rung and the sound by copying. Their times are kept, so
+ * that both begin where they begin in the recording. Its index comes first, so that a player can begin at once.
+ */
+export function mp4Run(
+  { upper, sound }: Rungs,
+  file: ScratchFile,
+): Pick<FfmpegRun, 'container' | 'keepsClock' | 'input' | 'other' | 'outputs' | 'threads'> {
+  const plain = ['-map_metadata', '-1', '-map_chapters', '-1', '-c', 'copy', '-movflags', '+faststart', '-f', 'mp4']
+  return {
+    ...{ container: 'mp4', keepsClock: true, threads: { decoder: 1, filter: 1 } },
+    input: { path: upper.pathFor(3), files: [upper.handle] },
+    ...(sound && { other: { path: sound.pathFor(4), files: [sound.handle] } }),
+    outputs: [{ options: ['-map', '0:v', ...(sound ? ['-map', '1:a'] : []), ...plain], file }],
+  }
+}

@@ -1,0 +1,53 @@
+import type { Segments } from '@playtherapy/schema'
+import { mostSegmentSeconds, toSegments } from '../ffmpeg/fragments.ts'
+import type { FrameTimes } from '../ffmpeg/frame-clock.ts'
+import { copiedFragmentSeconds, type EncodePlan } from './chunk-options.ts'
+import { keptOf } from './cut.ts'
+import { keySeconds } from './picture.ts'
+
+/** Seconds of the longest segment of a sound, whose fragments end with a packet. */
+const soundSeconds = 4.1
+
+/**
+ * Seconds of the longest segment of frames at these times, of which `boundaries` begin a chunk. A fragment begins with the
+ * first frame after `leastSeconds`.
+ */
+function longestOf(times: Iterable<number>, end: number, boundaries: number[], leastSeconds: number): number {
+  let fragments: Segments = []
+  let [longest, chunk] = [0, 0]
+  let begun: number | undefined
+  const close = () => {
+    longest = Math.max(longest, ...toSegments(fragments).map(([seconds]) => seconds))
+    fragments = []
+  }
+  for (const time of times) {
+    const isNewChunk = time > (boundaries[chunk] ?? Number.POSITIVE_INFINITY)
+    if (begun !== undefined && !isNewChunk && time - begun < leastSeconds) continue
+    if (begun !== undefined) fragments.push([time - begun, 0])
+    begun = time
+    if (!isNewChunk) continue
+    close()
+    chunk += 1
+  }
+  fragments.push([end - (begun ?? end), 0])
+  close()
+  return longest
+}
+
+/**
+ * The seconds of the longest segment of a recording, for its playlists, before anything is encoded. `times` are those of
+ * its pictures; where they are not certain, it is an upper bound.
+ */
+export function longestSegmentSeconds(plan: EncodePlan, times: FrameTimes | undefined): number {
+  const { cuts, from, canCopy } = plan
+  const { scan } = plan.picture
+  if (!times) {
+    const fragment = Math.max(keySeconds + scan.longestPause, canCopy ? copiedFragmentSeconds + scan.longestGroup : 0)
+    return Math.max(soundSeconds, mostSegmentSeconds(fragment))
+  }
+  const end = (times.shown.at(-1) ?? 0) + Math.min(scan.longestPause, keySeconds)
+  const boundaries = cuts.map((cut) => from + cut)
+  const encoded = longestOf(keptOf(times.shown, scan), end, boundaries, keySeconds)
+  const copied = canCopy ? longestOf(times.keys, end, [], copiedFragmentSeconds) : 0
+  return Math.max(soundSeconds, encoded, copied)
+}
