@@ -5,14 +5,15 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import type { Container } from '@playtherapy/schema'
 import { testStore } from '@playtherapy/testing'
-import t from 'tap'
+import t, { type Test } from 'tap'
 import { choosePicture } from '../src/encode/choose-picture.ts'
 import { type Chunk, chunkRun, type EncodePlan, encodePlan, type Made } from '../src/encode/chunk-options.ts'
 import { chooseCuts } from '../src/encode/cut.ts'
 import { mp4Run } from '../src/encode/finish.ts'
+import { longestSegmentSeconds } from '../src/encode/longest-segment.ts'
 import { findAudible } from '../src/ffmpeg/audible.ts'
 import { runFfmpeg } from '../src/ffmpeg/ffmpeg.ts'
-import { type Fragmented, readFragments } from '../src/ffmpeg/fragments.ts'
+import { type Fragmented, readFragments, toSegments } from '../src/ffmpeg/fragments.ts'
 import { probe } from '../src/ffmpeg/probe.ts'
 import { openScratchFile } from '../src/ffmpeg/scratch.ts'
 import { openSource } from '../src/ffmpeg/source-server.ts'
@@ -39,7 +40,7 @@ export async function planned(file: string, container: Container) {
   const original = await probe(source.input, container, run)
   const picture = await choosePicture(original, run)
   const sound = await findAudible(original.sounds, run)
-  const cuts = await chooseCuts({ ...run, servedBytes: source.servedBytes }, picture, original.from)
+  const cuts = await chooseCuts({ ...run, servedBytes: source.servedBytes }, picture, original)
   return { run, plan: encodePlan({ container, from: original.from, picture, sound, cuts }), times: picture.times }
 }
 
@@ -140,4 +141,42 @@ export async function changesIn(file: string): Promise<{ white: number; loud: nu
     white: Number(/black_end[:=]([\d.]+)/.exec(stderr)?.[1]),
     loud: Number(/silence_end: ([\d.]+)/.exec(stderr)?.[1]),
   }
+}
+
+/** Checks that the chunks of a recording together are what one pass makes of it, and returns its plan. */
+export async function seamless(t: Test, file: string, container: Container) {
+  const recording = await planned(file, container)
+  const { plan } = recording
+  t.ok(plan.cuts.length > 0, `cut at ${plan.cuts}`)
+  const chunks = chunksOf(plan, 'picture')
+  const made: MadeFile[] = []
+  for (const [n, chunk] of chunks.entries()) {
+    const { upper } = await makeChunk(recording, plan, chunk)
+    if (!upper) throw new Error('no upper rung')
+    made.push(upper)
+    if (n > 0)
+      t.ok(Math.abs(upper.firstSeconds - chunk.from) < 0.001, `begins at ${upper.firstSeconds}, not ${chunk.from}`)
+  }
+  t.equal(new Set(made.map(({ headerHash }) => headerHash)).size, 1, 'one header')
+  const all = await joined(made)
+  const { upper: whole } = await makeChunk(
+    recording,
+    { ...plan, cuts: [] },
+    { kind: 'picture', from: 0, to: plan.seconds },
+  )
+  if (!whole) throw new Error('no upper rung of the whole')
+  const [times, wanted] = [await timesIn(all), await timesIn(whole.file)]
+  t.equal(times.length, wanted.length, 'as many frames as of one pass')
+  const away = Math.max(...times.map((time, n) => Math.abs(time - (wanted[n] ?? 0))))
+  t.ok(away < 0.000_05, `frames at most ${away} s from those of one pass`)
+  t.equal(
+    made.reduce((sum, { frames }) => sum + frames, 0),
+    wanted.length,
+  )
+  const least = await likeness(all, whole.file)
+  t.ok(least > 20, `the least likeness of two frames is ${least} dB`)
+  const longest = Math.max(...made.flatMap(({ fragments }) => toSegments(fragments).map(([seconds]) => seconds)))
+  const bound = longestSegmentSeconds(plan, recording.times)
+  t.ok(longest <= bound + 0.5 && longest > bound - 1, `segments of at most ${longest} s, ${bound} s were foretold`)
+  return { plan, times }
 }

@@ -169,7 +169,7 @@ export function chunkRun(plan: EncodePlan, chunk: Chunk): ChunkRun {
   const filters = pictureFilters(video, scan, size, part).join(',')
   const graph =
     rungs.upper && lower
-      ? `[0:${video.index}]${filters},split[upper][other];[other]scale=${lower.width}:${lower.height}[lower]`
+      ? `[0:${video.index}]${filters},split[upper][other];[other]scale=${lower.width}:${lower.height},setsar=1[lower]`
       : `[0:${video.index}]${filters}[${rungs.upper ? 'upper' : 'lower'}]`
   const outputs = (['upper', 'lower'] as const).flatMap((rung) => {
     const size = rungs[rung]
@@ -181,7 +181,10 @@ export function chunkRun(plan: EncodePlan, chunk: Chunk): ChunkRun {
   return {
     ...whole,
     graph,
-    ...(plan.cuts.length > 0 && { keepsClock: true, seek: begins ? seekSeconds(plan.from + chunk.from) : undefined }),
+    ...(plan.cuts.length > 0 && {
+      keepsClock: true,
+      seek: begins ? seekSeconds(plan.from + chunk.from, scan) : undefined,
+    }),
     outputs: one ? [{ ...one, options: [...read, ...one.options] }, ...more] : [],
   }
 }

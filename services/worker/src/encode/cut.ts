@@ -1,6 +1,6 @@
 import type { FrameTimes } from '../ffmpeg/frame-clock.ts'
 import { pictureLimit } from '../ffmpeg/limits.ts'
-import { accessTo } from '../ffmpeg/probe.ts'
+import { accessTo, type Probe } from '../ffmpeg/probe.ts'
 import type { Scan, ScanRun } from '../ffmpeg/scan.ts'
 import { FfmpegError, runSupervised } from '../ffmpeg/supervised.ts'
 import type { Picture } from './choose-picture.ts'
@@ -13,10 +13,14 @@ const lengthOf = (index: number) => chunkSeconds[Math.min(index, chunkSeconds.le
 const leastSeconds = 60
 /** By this part of its length a chunk may be longer or shorter, to begin near a key frame. */
 const freedom = 0.25
+/** Most seconds before a boundary, back to a key frame, that are decoded twice. */
+const mostRepeatedSeconds = 4
 /** Weight of a second by which a chunk is longer or shorter, against a second that is decoded twice. */
 const unevenness = 0.25
 /** A boundary is so many seconds before the first frame of a chunk. All frames have greater pauses. */
 export const beforeFrameSeconds = 0.000_5
+/** Seconds of interlaced pictures that are needed before a boundary. */
+const interlacedSeconds = 0.1
 /** Seconds by which ffmpeg begins earlier in a container that it seeks by times of decoding, if there may be B-frames. */
 const seekBackSeconds = 3 / 23
 
@@ -33,7 +37,7 @@ export function* keptOf(shown: Float64Array, scan: Scan): Generator<number> {
 
 /**
  * The boundaries at which to cut a picture, in seconds on the clock of the file. Each is right before a frame that is also
- * kept of the whole recording, and as near behind a key frame as it can be.
+ * kept of the whole recording, and as near behind a key frame as it can be, so that little is decoded twice.
  */
 function boundaries({ shown, keys }: FrameTimes, scan: Scan, seekBack: number): number[] {
   const end = shown.at(-1) ?? 0
@@ -50,7 +54,9 @@ function boundaries({ shown, keys }: FrameTimes, scan: Scan, seekBack: number): 
     const length = lengthOf(found.length)
     if (time < from + length * (1 - freedom)) continue
     while ((keys[key + 1] ?? Number.POSITIVE_INFINITY) <= time - seekBack) key += 1
-    const cost = time - (keys[key] ?? 0) + unevenness * Math.abs(time - from - length)
+    const repeated = time - (keys[key] ?? 0)
+    if (repeated > mostRepeatedSeconds) continue
+    const cost = repeated + unevenness * Math.abs(time - from - length)
     if (!best || cost < best.cost) best = { time, cost }
   }
   return found
@@ -68,8 +74,9 @@ const [seekBytes, seekPart] = [32 * 1024 ** 2, 0.25]
 const seekSlackSeconds = 6
 
 /** Whether ffmpeg, when it seeks to this boundary, begins at a key frame shortly before and need not read much. */
-async function canSeek(run: CutRun, { video, times }: Picture, boundary: number): Promise<boolean> {
+async function canSeek(run: CutRun, { video, scan, times }: Picture, boundary: number): Promise<boolean> {
   const before = run.servedBytes()
+  const to = seekSeconds(boundary, scan)
   const first = ['-map', `0:${video.index}`, '-c', 'copy', '-copypriorss', '1', '-frames:v', '1', '-f', 'framecrc', '-']
   let [ticks, landed] = [Number.NaN, Number.NaN]
   try {
@@ -78,7 +85,7 @@ async function canSeek(run: CutRun, { video, times }: Picture, boundary: number)
       program: run.ffmpegPath,
       args: [
         ...['-nostdin', '-v', 'error', '-copyts', '-noaccurate_seek', ...pictureLimit, '-threads', '1'],
-        ...['-seek_timestamp', '1', '-ss', `${seekSeconds(boundary)}`, ...accessTo(run.input, run.container), ...first],
+        ...['-seek_timestamp', '1', '-ss', `${to}`, ...accessTo(run.input, run.container), ...first],
       ],
       maxBytes: 0,
       onLine(line) {
@@ -93,23 +100,30 @@ async function canSeek(run: CutRun, { video, times }: Picture, boundary: number)
     if (!(error instanceof FfmpegError) || ['killed', 'disk full', 'aborted'].includes(error.why)) throw error
     return false
   }
-  const key = times?.keys.findLast((time) => time <= boundary - seekBackSeconds) ?? Number.NEGATIVE_INFINITY
+  const key = times?.keys.findLast((time) => time <= to - seekBackSeconds) ?? Number.NEGATIVE_INFINITY
   const read = run.servedBytes() - before
-  return landed <= seekSeconds(boundary) && landed >= key - seekSlackSeconds && read <= run.size * seekPart + seekBytes
+  return landed <= to && landed >= key - seekSlackSeconds && read <= run.size * seekPart + seekBytes
 }
 
-/** The second of the file's clock to which to seek for a boundary: that of the frame after it, which may be a key frame. */
-export const seekSeconds = (boundary: number): number => boundary + 2 * beforeFrameSeconds
+/**
+ * The second of the file's clock to which to seek for a boundary: that of the frame after it, which may be a key frame.
+ * Interlaced pictures are completed from those before them.
+ */
+export const seekSeconds = (boundary: number, { interlaced }: Pick<Scan, 'interlaced'>): number =>
+  interlaced ? boundary - interlacedSeconds : boundary + 2 * beforeFrameSeconds
 
 /**
- * Chooses the boundaries at which to cut a picture into chunks, in seconds on the clock of the rendition, of which 0 is
- * second `from` of the file's. None where a chunk might differ from the same part of the whole. Throws FfmpegError.
+ * Chooses the boundaries at which to cut a picture into chunks, in seconds on the clock of the rendition, of which 0 is the
+ * beginning of the file's. None where a chunk might differ from the same part of the whole. Throws FfmpegError.
  */
-export async function chooseCuts(run: CutRun, picture: Picture, from: number): Promise<number[]> {
+export async function chooseCuts(run: CutRun, picture: Picture, { from, pictures }: Probe): Promise<number[]> {
   const { scan, times } = picture
   const isSeekable = run.container === 'mp4' || run.container === 'matroska'
   if (!times || !isSeekable || scan.formats.length > 1 || scan.seconds < leastSeconds) return []
-  const found = boundaries(times, scan, run.container === 'mp4' ? 0 : seekBackSeconds)
+  // ffmpeg seeks by key frames of the first picture.
+  if (pictures.length > 1) return []
+  const seekBack = (run.container === 'mp4' ? 0 : seekBackSeconds) + (scan.interlaced ? interlacedSeconds : 0)
+  const found = boundaries(times, scan, seekBack)
   const [middle, last] = [found[found.length >> 1], found.at(-1)]
   if (middle === undefined || last === undefined) return []
   const isSafe = (await canSeek(run, picture, last)) && (await canSeek(run, picture, middle))

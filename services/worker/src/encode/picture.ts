@@ -43,8 +43,8 @@ export function upperSize({ sideways }: VideoStream, { formats }: Scan): Size {
 
 /** The size of the lower rung; undefined where the upper one is as small. */
 export function lowerSize({ width, height }: Size): Size | undefined {
-  const factor = lowerSide / Math.min(width, height)
-  return factor < 1 ? { width: even(width * factor), height: even(height * factor) } : undefined
+  const half = lowerSide / Math.min(width, height) / 2
+  return half < 0.5 ? { width: Math.round(width * half) * 2, height: Math.round(height * half) * 2 } : undefined
 }
 
 /** Whether every browser plays the picture as it is, as the camera showed it, and with the same colours. */

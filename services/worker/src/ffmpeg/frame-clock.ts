@@ -59,8 +59,9 @@ function holdsAll(list: Float64Array, others: Float64Array): boolean {
  */
 export function createFrameClock(isContinuous: boolean) {
   let [first, last, end] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY, Number.NEGATIVE_INFINITY]
-  let [firstKey, lastKey, before] = [Number.NaN, Number.NaN, Number.NaN]
-  let [pauses, paused, longestPause, longestGroup] = [0, 0, 0, 0]
+  let [firstKey, before] = [Number.NaN, Number.NaN]
+  let [pauses, paused, longestPause] = [0, 0, 0]
+  let [group, longestGroup] = [0, 0]
   let [isOrderly, hasHidden] = [isContinuous, false]
   const [shown, keys, decoded] = [createList(), createList(), createList()]
   const seconds = () => (isContinuous ? Math.max(0, last - firstKey || 0) : paused)
@@ -94,15 +95,14 @@ export function createFrameClock(isContinuous: boolean) {
       }
       first = Math.min(first, time)
       end = Math.max(end, time + (Number(duration_time) || 0))
-      if (isKey) {
-        longestGroup = Math.max(longestGroup, time - lastKey || 0)
-        lastKey = time
-        if (Number.isNaN(firstKey)) firstKey = time
-      }
+      if (isKey && Number.isNaN(firstKey)) firstKey = time
       if (Number.isNaN(firstKey)) return
       last = Math.max(last, time)
       const pause = decoding - before
       longestPause = Math.max(longestPause, pause || 0)
+      if (pause > 0 && (isContinuous || pause <= closePause)) group += pause
+      longestGroup = Math.max(longestGroup, group)
+      if (isKey) group = 0
       if (pause > 0 && pause <= closePause) {
         pauses += 1
         paused += pause
@@ -115,7 +115,7 @@ export function createFrameClock(isContinuous: boolean) {
         endSeconds: Math.max(0, end - first),
         frameRate: paused > 0 ? pauses / paused : 0,
         longestPause,
-        longestGroup: Math.max(longestGroup, last - lastKey || 0),
+        longestGroup,
         hasHidden,
       },
       times: times(),
