@@ -9,6 +9,7 @@ import { cases } from '@playtherapy/schema'
 import { jwtSecret, type Teardown, testDatabase } from '@playtherapy/testing'
 import t from 'tap'
 import manifest from '../../../package.json' with { type: 'json' }
+import { createLinks } from '../src/links.ts'
 import { good } from './support.ts'
 
 interface Line {
@@ -71,7 +72,7 @@ async function refusal(url: string): Promise<void> {
 }
 
 t.test('the log of a service names no child, URL, query, token or body', async (t) => {
-  const service = await running(t)
+  const service = await running(t, { LOG_LEVEL: 'debug' })
   const { url, caseId } = service
   const secret = 'Jiwoo-Kim'
   const auth = good()
@@ -97,8 +98,15 @@ t.test('the log of a service names no child, URL, query, token or body', async (
     [`/nowhere/${secret}`, { headers: auth }],
     [`/%zz${secret}`, { headers: { ...auth, 'user-agent': secret, referer: secret, cookie: secret } }],
   ]
+  const caller = { userId: 7, caseId: 12, sessionId: 34 }
+  const token = createLinks({ jwtSecret }).begin(caller).pathOf('mp4', '').split('/').at(-2) ?? ''
+  const links = ['throws', 'throws?x=1', 'nothing', '', '%zz'].map((file) => `/links/${token}/${file}`)
+  for (const path of [...links, `/links/${token}.x/throws`]) {
+    calls.push([path, {}], [path, { method: 'POST' }], [path, { method: 'HEAD' }])
+  }
   for (const [path, init] of calls) await (await fetch(url + path, init)).text()
   await t.rejects(fetch(`${url}/stream-fails?keyword=${secret}`, { headers: auth }).then((response) => response.text()))
+  await t.rejects(fetch(`${url}/links/${token}/fails`).then((response) => response.text()))
   const socket = connect(Number(new URL(url).port), '127.0.0.1').end(`${secret} / HTTP/9\r\n\r\n`)
   await once(socket.resume(), 'close')
   await (await fetch(`${url}/case/${caseId}?last`, { headers: { ...auth, 'x-request-id': 'the-last-one' } })).text()
@@ -123,6 +131,9 @@ t.test('the log of a service names no child, URL, query, token or body', async (
   const written = JSON.stringify(service.lines) + (await service.errors)
   t.notMatch(written, /jiwoo/i)
   t.notMatch(written, auth.authorization?.slice(7, 60) ?? '')
+  t.notMatch(written, token.slice(0, 20), 'the payload of a link')
+  t.notMatch(written, token.slice(-20), 'its signature')
+  t.match(written, '/links/:token/throws')
   t.notMatch(written, /keyword|\?last/)
 })
 

@@ -2,7 +2,7 @@
 import { once } from 'node:events'
 import { Readable } from 'node:stream'
 import { createFileStore } from '@playtherapy/object-store'
-import { cases } from '@playtherapy/schema'
+import { cases, type Database } from '@playtherapy/schema'
 import {
   beginProgram,
   DatabaseSettings,
@@ -10,10 +10,12 @@ import {
   guardAccess,
   HttpSettings,
   LogSettings,
+  requireLink,
   requireTherapist,
 } from '@playtherapy/service-kit'
 import { serve } from '@playtherapy/service-kit/serve'
 import { sql } from 'drizzle-orm'
+import type { FastifyPluginAsync } from 'fastify'
 import { Type } from 'typebox'
 
 const settings = Type.Object({ ...HttpSettings, ...DatabaseSettings, ...LogSettings })
@@ -23,7 +25,25 @@ await serve({
   description: 'For tests',
   config,
   store: createFileStore({ directory: process.env.STORE_DIRECTORY ?? '' }),
-  app: (db) => async (app) => {
+  app: (db) => async (root) => {
+    const links = { onRequest: requireLink('mp4') }
+    root.get<{ Params: { token: string } }>('/links/:token/throws', links, ({ params }) => {
+      throw new Error(`failed for ${params.token}`)
+    })
+    root.get<{ Params: { token: string } }>('/links/:token/fails', links, ({ params }, reply) => {
+      async function* some() {
+        yield 'a'.repeat(100_000)
+        throw new Error(`failed for ${params.token}`)
+      }
+      return reply.send(Readable.from(some()))
+    })
+    await root.register(ofTherapists(db))
+  },
+})
+
+/** The routes that need a token. */
+function ofTherapists(db: Database): FastifyPluginAsync {
+  return async (app) => {
     app.addHook('onRequest', requireTherapist)
     app.addHook('onRequest', guardAccess(db))
     app.get('/case/:case_id', ({ caseId }) => ({ caseId }))
@@ -74,5 +94,5 @@ await serve({
       })
       return {}
     })
-  },
-})
+  }
+}
