@@ -55,6 +55,14 @@ const exceptions: { at: string; why: string }[] = [
     at: 'services/script/src/search/repository.ts keepPages',
     why: 'Its version was found for the caller by `unpagedScripts`.',
   },
+  ...['hlsVideo', 'isBegun'].map((name) => ({
+    at: `services/media/src/hls/repository.ts ${name}`,
+    why: 'It is a part of statements that select a session of the caller.',
+  })),
+  ...['readRung', 'files'].map((name) => ({
+    at: `services/media/src/hls/repository.ts ${name}`,
+    why: 'Its video was found for the caller by `findOutline`.',
+  })),
   { at: 'packages/jobs/', why: 'The worker puts the jobs of all therapists in an order.' },
   { at: 'packages/bench/', why: 'It measures on a database of its own.' },
 ]

@@ -1,5 +1,6 @@
 import { guardAccess, playbackPrefix, requireTherapist } from '@playtherapy/service-kit'
 import type { FastifyPluginAsync } from 'fastify'
+import { hlsRoutes } from './hls/routes.ts'
 import { mp4Routes } from './links/mp4.ts'
 import { linkRoutes } from './links/routes.ts'
 import { playbackRoutes } from './playback/routes.ts'
@@ -24,4 +25,5 @@ export const mediaApp =
     })
     // What a signed link opens: each of these has the hook `requireLink`.
     await app.register(mp4Routes, { db, sender, prefix: playbackPrefix })
+    await app.register(hlsRoutes, { db, sender, prefix: playbackPrefix })
   }

@@ -48,11 +48,11 @@ export async function linkRoutes(app: FastifyInstance, { db }: { db: Database })
       },
     },
     async (request) => {
-      const { hasRendition, hasScript } = await parts(request)
+      const { hasRendition, hasHls, hasScript } = await parts(request)
       const { expiresAt, pathOf } = app.links.begin(request)
       return {
         mp4: hasRendition ? pathOf('mp4', 'video.mp4') : null,
-        hls: null,
+        hls: hasHls ? pathOf('hls', 'master.m3u8') : null,
         poster: null,
         storyboard: null,
         captions: hasScript ? pathOf('captions', 'captions.vtt') : null,

@@ -5,8 +5,8 @@ import parseRange from 'range-parser'
 export interface Representation {
   size: number
   etag: string
-  /** Sent in whole seconds, as Last-Modified. */
-  createdAt: Date
+  /** Sent in whole seconds, as Last-Modified; a file that grows has none. */
+  createdAt?: Date
 }
 
 /** What to send; `start` and `end` are the first and the last byte. */
@@ -18,7 +18,7 @@ const seconds = (date: Date) => Math.floor(date.getTime() / 1000)
 function rangeApplies(condition: string | undefined, { etag, createdAt }: Representation): boolean {
   if (condition === undefined) return true
   if (/^(W\/)?"/.test(condition)) return condition === etag
-  return Date.parse(condition) === seconds(createdAt) * 1000
+  return createdAt !== undefined && Date.parse(condition) === seconds(createdAt) * 1000
 }
 
 /**
@@ -29,7 +29,7 @@ function rangeApplies(condition: string | undefined, { etag, createdAt }: Repres
 export function evaluateConditions(headers: IncomingHttpHeaders, representation: Representation): Outcome {
   const { size, etag, createdAt } = representation
   const whole: Outcome = { status: 200, start: 0, end: size - 1 }
-  if (isKnown(headers, { etag, modified: createdAt })) return { status: 304 }
+  if (isKnown(headers, { etag, ...(createdAt && { modified: createdAt }) })) return { status: 304 }
   const ifRange = headers['if-range']
   if (!headers.range || !rangeApplies(Array.isArray(ifRange) ? ifRange[0] : ifRange, representation)) return whole
   if (!/^bytes=[^,]*$/i.test(headers.range)) return whole

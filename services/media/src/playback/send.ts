@@ -1,3 +1,4 @@
+import { Readable } from 'node:stream'
 import type { FindPlace, ObjectStore } from '@playtherapy/object-store'
 import { createShares, ErrorBody, errors, whenOver } from '@playtherapy/service-kit'
 import type { FastifyReply, FastifyRequest } from 'fastify'
@@ -11,10 +12,21 @@ const playbackParts = 16
 /** At most this many reads of the store run at once; with more, a store serves each of them only more slowly. */
 const mostReads = 32
 
-/** An object of the store, and how it is described. */
-export interface Playable extends Representation {
-  /** Its key in the store. */
+/** Some consecutive bytes of what is played, in an object of the store. */
+export interface Piece {
   key: string
+  etag: string
+  /** Place of the first byte in the object. */
+  from: number
+  /** Its place in what is played, and the number of bytes. */
+  start: number
+  bytes: number
+}
+
+/** An object of the store, or some that are joined, and how they are described. */
+export interface Playable extends Representation {
+  /** The key of the object, or what was found of several: at least the pieces of the range that is sent. */
+  key: string | Piece[]
   /** Its Content-Type. */
   type: string
   /** Further headers of every response about it. */
@@ -55,15 +67,11 @@ export function createSender({ store, gateway }: SenderOptions): Sender {
   const turns = createTurns(mostReads)
   return {
     async get(request, reply, find) {
-      const disconnected = new AbortController()
-      // A gateway that sends the bytes also bounds how many recordings one therapist has open.
-      const release = gateway ? undefined : playbacks.take(request.userId)
-      whenOver(request, reply, () => {
-        release?.()
-        disconnected.abort()
-      })
+      // A gateway that sends the bytes bounds how many recordings one therapist has open.
+      const hold = () => whenOver(request, reply, playbacks.take(request.userId))
+      if (!gateway) hold()
       const playable = await find()
-      const { key, size, etag } = playable
+      const { size } = playable
       const outcome = evaluateConditions(request.headers, playable)
       if (outcome.status === 304) return describe(reply, playable).code(304).send()
       if (outcome.status === 416) {
@@ -71,26 +79,31 @@ export function createSender({ store, gateway }: SenderOptions): Sender {
         throw errors.rangeNotSatisfiable(size)
       }
       const { status, start, end } = outcome
-      if (gateway) {
-        const place = await gateway.findPlace(key, etag)
-        // The store's response carries status, length and range; findPlace() made sure that it has our ETag.
-        reply.header('x-accel-redirect', gateway.prefix + place.slice(1))
-        if (status === 206) reply.header('x-playback-range', `bytes=${start}-${end}`)
+      const [first, ...rest] = readsOf(playable, start, end)
+      if (!first) throw new Error('no piece of this range was found')
+      if (status === 206) reply.header('content-range', `bytes ${start}-${end}/${size}`)
+      if (gateway && rest.length === 0) {
+        // The store's response carries status and length.
+        const place = await gateway.findPlace(first.key, first.ifMatch)
+        reply.header('x-accel-redirect', gateway.prefix + place.slice(1)).header('x-playback-version', first.ifMatch)
+        if (status === 206) reply.header('x-playback-range', `bytes=${first.start}-${first.end}`)
         reply.header('x-playback-therapist', request.userId)
         return describe(reply, playable).type(playable.type).send()
       }
+      if (gateway) hold()
+      const disconnected = new AbortController()
+      whenOver(request, reply, () => disconnected.abort())
       const turn = () => turns.take(request.userId)
-      const options = { start, end, ifMatch: etag, turn, signal: disconnected.signal }
-      const stream = await store.get(key, options).catch((error: unknown) => {
+      const open = ({ key, ...range }: Read) => store.get(key, { ...range, turn, signal: disconnected.signal })
+      const stream = await open(first).catch((error: unknown) => {
         if (!disconnected.signal.aborted) request.log.error({ err: error }, 'a rendition could not be read')
-        throw errors.downloadFailed(key.split('/').at(-1) ?? '', error)
+        throw errors.downloadFailed(first.key.split('/').at(-1) ?? '', error)
       })
-      if (status === 206) reply.header('content-range', `bytes ${start}-${end}/${size}`)
       return describe(reply, playable)
         .code(status)
         .type(playable.type)
         .header('content-length', end - start + 1)
-        .send(stream)
+        .send(rest.length > 0 ? Readable.from(inOrder(stream, rest, open), { objectMode: false }) : stream)
     },
 
     async head(request, reply, find) {
@@ -103,12 +116,38 @@ export function createSender({ store, gateway }: SenderOptions): Sender {
   }
 }
 
+/** A range of an object, as the store reads it. */
+interface Read {
+  key: string
+  start: number
+  end: number
+  ifMatch: string
+}
+
+/** The reads that together give the bytes `start` to `end` of what is played. */
+function readsOf({ key, etag, size }: Playable, start: number, end: number): Read[] {
+  const pieces = typeof key === 'string' ? [{ key, etag, from: 0, start: 0, bytes: size }] : key
+  return pieces
+    .filter((piece) => piece.start <= end && piece.start + piece.bytes > start)
+    .map((piece) => ({
+      key: piece.key,
+      start: piece.from + Math.max(start - piece.start, 0),
+      end: piece.from + Math.min(end - piece.start, piece.bytes - 1),
+      ifMatch: piece.etag,
+    }))
+}
+
+async function* inOrder(first: Readable, rest: Read[], open: (read: Read) => Promise<Readable>) {
+  yield* first
+  for (const read of rest) yield* await open(read)
+}
+
 /** Sets the headers of every response about it. No cache, not even the browser's, may store a recording. */
 function describe(reply: FastifyReply, { etag, createdAt, headers }: Playable): FastifyReply {
   return reply.headers({
     'accept-ranges': 'bytes',
     etag,
-    'last-modified': createdAt.toUTCString(),
+    ...(createdAt && { 'last-modified': createdAt.toUTCString() }),
     'cache-control': 'private, no-store',
     'content-disposition': 'inline',
     ...headers,

@@ -1,0 +1,153 @@
+import type { Part, Rung, Segments } from '@playtherapy/schema'
+
+/** Most bits per second that an encode makes of each rung; a copied picture is complete before it is listed. */
+const mostBits: Record<Rung, number> = { upper: 6_000_000, lower: 700_000, sound: 128_000 }
+
+/** What is there of a rung, from its beginning. */
+export interface RungSoFar {
+  codec: string
+  /** Pixels; 0 for sound. */
+  width: number
+  height: number
+  parts: Part[]
+  /** Whether nothing follows. */
+  isComplete: boolean
+}
+
+/** Query of all URIs below the main playlist: they stay those of one recording, also when a newer one can be played. */
+const queryOf = (videoId: number) => `?video=${videoId}`
+
+const segmentsOf = (parts: Part[]): Segments => parts.flatMap(({ segments }) => segments)
+const bits = (bytes: number, seconds: number) => Math.ceil((bytes * 8) / seconds)
+
+/**
+ * The peak of bits per second as RFC 8216 (section 4.1) measures it: of any consecutive segments that last 0.5 to 1.5
+ * times the target duration.
+ */
+function peakOf(segments: Segments, targetSeconds: number): number {
+  let peak = 0
+  for (const first of segments.keys()) {
+    let [seconds, bytes] = [0, 0]
+    for (const [more, moreBytes] of segments.slice(first, first + 8)) {
+      seconds += more
+      bytes += moreBytes
+      if (seconds > targetSeconds * 1.5) break
+      if (seconds >= targetSeconds / 2) peak = Math.max(peak, bits(bytes, seconds))
+    }
+  }
+  return peak
+}
+
+/** Bits per second of a rung: a bound that all of it keeps, and the average so far. */
+function bandwidthOf(rung: Rung, { parts, isComplete }: RungSoFar, targetSeconds: number) {
+  const segments = segmentsOf(parts)
+  const seconds = segments.reduce((sum, [length]) => sum + length, 0)
+  const average = bits(
+    segments.reduce((sum, [, bytes]) => sum + bytes, 0),
+    seconds,
+  )
+  const peak = Math.max(average, peakOf(segments, targetSeconds))
+  return { average, peak: isComplete ? peak : Math.max(peak, mostBits[rung]) }
+}
+
+export interface MainPlaylist {
+  videoId: number
+  targetSeconds: number
+  hasCaptions: boolean
+  upper: RungSoFar
+  lower: RungSoFar | undefined
+  sound: RungSoFar | undefined
+}
+
+/**
+ * The main playlist. The lower rung comes first, because players begin with the first one, and the picture comes soonest
+ * with it; they go on to the upper one as soon as the connection has proved fast enough.
+ */
+export function mainPlaylist({ videoId, targetSeconds, hasCaptions, upper, lower, sound }: MainPlaylist): string {
+  const query = queryOf(videoId)
+  const media = (type: string, group: string, more: string) =>
+    `#EXT-X-MEDIA:TYPE=${type},GROUP-ID="${group}",AUTOSELECT=YES,${more},URI="${group}.m3u8${query}"`
+  const withSound = sound && bandwidthOf('sound', sound, targetSeconds)
+  const variant = (rung: Rung, made: RungSoFar) => {
+    const { average, peak } = bandwidthOf(rung, made, targetSeconds)
+    const attributes = [
+      `BANDWIDTH=${peak + (withSound?.peak ?? 0)}`,
+      `AVERAGE-BANDWIDTH=${average + (withSound?.average ?? 0)}`,
+      `CODECS="${[made.codec, ...(sound ? [sound.codec] : [])].join()}"`,
+      `RESOLUTION=${made.width}x${made.height}`,
+      'CLOSED-CAPTIONS=NONE',
+      ...(sound ? ['AUDIO="sound"'] : []),
+      ...(hasCaptions ? ['SUBTITLES="captions"'] : []),
+    ]
+    return `#EXT-X-STREAM-INF:${attributes.join()}\n${rung}.m3u8${query}`
+  }
+  return lines([
+    '#EXTM3U',
+    '#EXT-X-VERSION:7',
+    ...(sound ? [media('AUDIO', 'sound', 'NAME="Sound",DEFAULT=YES')] : []),
+    ...(hasCaptions ? [media('SUBTITLES', 'captions', 'NAME="Captions",DEFAULT=NO,FORCED=NO')] : []),
+    ...(lower ? [variant('lower', lower)] : []),
+    variant('upper', upper),
+  ])
+}
+
+const lines = (all: string[]) => `${all.join('\n')}\n`
+
+interface MediaPlaylist {
+  /** No segment is longer, in seconds. */
+  targetSeconds: number
+  isComplete: boolean
+  /** Further tags, then the segments. */
+  entries: string[]
+}
+
+/**
+ * A media playlist. While more is to come it is an EVENT, which players load again and again. They begin at its beginning
+ * and not, as with a live broadcast, at its end.
+ */
+const mediaPlaylist = ({ targetSeconds, isComplete, entries }: MediaPlaylist) =>
+  lines([
+    '#EXTM3U',
+    '#EXT-X-VERSION:7',
+    `#EXT-X-TARGETDURATION:${targetSeconds}`,
+    '#EXT-X-MEDIA-SEQUENCE:0',
+    `#EXT-X-PLAYLIST-TYPE:${isComplete ? 'VOD' : 'EVENT'}`,
+    '#EXT-X-START:TIME-OFFSET=0',
+    ...entries,
+    ...(isComplete ? ['#EXT-X-ENDLIST'] : []),
+  ])
+
+export interface SegmentList {
+  videoId: number
+  rung: Rung
+  targetSeconds: number
+  parts: Part[]
+  isComplete: boolean
+  /** Only segments that begin before this second are listed. */
+  until: number
+}
+
+/** The playlist of a rung: byte ranges of one file, which are those of the finished file from the beginning. */
+export function rungPlaylist({ videoId, rung, targetSeconds, parts, isComplete, until }: SegmentList): string {
+  const uri = `${rung}.mp4${queryOf(videoId)}`
+  // A picture that was copied may have frames that need some of the segment before.
+  const entries = rung === 'upper' ? [] : ['#EXT-X-INDEPENDENT-SEGMENTS']
+  let time = 0
+  for (const { start, headerBytes, segments } of parts) {
+    let at = start + headerBytes
+    if (headerBytes > 0 && time < until) entries.push(`#EXT-X-MAP:URI="${uri}",BYTERANGE="${headerBytes}@${start}"`)
+    for (const [seconds, bytes] of segments) {
+      if (time >= until) break
+      entries.push(`#EXTINF:${seconds.toFixed(6)},`, `#EXT-X-BYTERANGE:${bytes}@${at}`, uri)
+      time += seconds
+      at += bytes
+    }
+  }
+  return mediaPlaylist({ targetSeconds, isComplete, entries })
+}
+
+/** The playlist of the captions: one segment as long as the recording, which the script service serves. */
+export function captionsPlaylist({ seconds, isComplete }: { seconds: number; isComplete: boolean }): string {
+  const entries = [`#EXTINF:${seconds.toFixed(6)},`, 'captions.vtt']
+  return mediaPlaylist({ targetSeconds: Math.ceil(seconds), isComplete, entries })
+}

@@ -1,0 +1,175 @@
+import { type Database, type Rung, rung as rungName } from '@playtherapy/schema'
+import { errors, isKnown, LinkParams, linkFailures, requireLink } from '@playtherapy/service-kit'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { LRUCache } from 'lru-cache'
+import { Type } from 'typebox'
+import { playbackResponses, type Sender } from '../playback/send.ts'
+import { captionsPlaylist, mainPlaylist, type RungSoFar, rungPlaylist } from './playlists.ts'
+import { type Extent, findOutline, findPieces, type Outline, readRung } from './repository.ts'
+
+/** Characters of playlists that a process keeps. That of twelve hours has a million. */
+const keptCharacters = 16 * 1024 ** 2
+const playlistType = 'application/vnd.apple.mpegurl'
+
+const Query = Type.Object({
+  video: Type.Optional(
+    Type.String({
+      pattern: '^[0-9]{1,9}$',
+      description: 'The recording that a playlist named, so that a newer one does not continue an older one',
+    }),
+  ),
+})
+
+const ofLink = { tags: ['playback'], params: LinkParams }
+const base = { ...ofLink, querystring: Query }
+const example = '#EXTM3U\n#EXT-X-VERSION:7\n#EXT-X-TARGETDURATION:5\n…\n#EXTINF:4.000000,\n…'
+const playlist = {
+  response: {
+    200: {
+      description: 'A playlist',
+      content: { [playlistType]: { schema: { type: 'string', examples: [example] } } },
+    },
+    304: { description: 'The client’s copy is still current', type: 'null' },
+    ...linkFailures,
+  },
+}
+const fileOf = (rung: Rung) => {
+  const type = rung === 'sound' ? 'audio/mp4' : 'video/mp4'
+  return { type, schema: { ...base, response: { ...playbackResponses(type), ...linkFailures } } }
+}
+
+/** The video that the query of a checked request names. */
+function videoOf({ query }: FastifyRequest): number | null {
+  const { video } = Object(query)
+  return typeof video === 'string' ? Number(video) : null
+}
+
+/**
+ * The bytes that a simple Range asks for, as a hint for the statement: all, where the conditions of the request may lead to
+ * the whole file.
+ */
+function wantedBytes({ range = '', 'if-range': condition }: FastifyRequest['headers']) {
+  const all = { from: 0, to: Number.MAX_SAFE_INTEGER }
+  const [, from, to] = /^bytes=(\d{1,15})-(\d{0,15})$/i.exec(range) ?? []
+  if (from === undefined || condition !== undefined) return all
+  const asked = { from: Number(from), to: to ? Number(to) : all.to }
+  return asked.from <= asked.to ? asked : all
+}
+
+/** Names what there is of a rung: a playlist is the same as long as this is. */
+function markOf(extent: Extent | undefined): string {
+  if (!extent) return 'none'
+  return extent.isComplete ? 'all' : `${extent.chunks}`
+}
+
+/** The routes that play a recording by HLS for a signed link, from its first encoded seconds on. */
+export async function hlsRoutes(app: FastifyInstance, { db, sender }: { db: Database; sender: Sender }): Promise<void> {
+  app.addHook('onRequest', requireLink('hls'))
+  const findOne = findOutline(db)
+  const findFile = findPieces(db)
+  const find = async (request: FastifyRequest, videoId: number | null) => {
+    const outline = await findOne(request, videoId)
+    const upper = outline?.extents.get('upper')
+    if (!outline || !upper) throw errors.linkNotFound()
+    return { ...outline, upper }
+  }
+  const read = async ({ videoId, extents }: Outline, rung: Rung): Promise<RungSoFar | undefined> => {
+    const extent = extents.get(rung)
+    const found = extent && (await readRung(db, videoId, rung, extent.chunks))
+    return found && { ...found, isComplete: extent.isComplete }
+  }
+
+  const built = new LRUCache<string, string, () => Promise<string>>({
+    maxSize: keptCharacters,
+    sizeCalculation: ({ length }) => length,
+    fetchMethod: (_key, _stale, { context }) => context(),
+    ignoreFetchAbort: true,
+  })
+  /** Sends a playlist, which is built once for each `key`: that names everything it is made of. */
+  const send = async (
+    request: FastifyRequest,
+    reply: FastifyReply,
+    key: (string | number)[],
+    build: () => Promise<string>,
+  ): Promise<FastifyReply> => {
+    const name = key.join('-')
+    const etag = `"${name}"`
+    if (isKnown(request.headers, { etag })) return reply.code(304).header('etag', etag).send()
+    const text = await built.fetch(name, { context: build })
+    return reply.header('etag', etag).type(playlistType).send(text)
+  }
+
+  app.get(
+    '/master.m3u8',
+    { schema: { ...ofLink, ...playlist, summary: 'The main playlist of HLS' } },
+    async (request, reply) => {
+      const outline = await find(request, null)
+      const { videoId, targetSeconds, hasScript: hasCaptions, extents, upper } = outline
+      // A player that went over to a rung which ends earlier would stand still there.
+      const isLowerListed = extents.get('lower')?.isComplete || !upper.isComplete
+      const marks = rungName.enumValues.map((rung) => markOf(extents.get(rung)))
+      return send(request, reply, [videoId, 'main', ...marks, hasCaptions ? 'captions' : 'alone'], async () => {
+        const [upper, lower, sound] = await Promise.all([
+          read(outline, 'upper'),
+          isLowerListed ? read(outline, 'lower') : undefined,
+          read(outline, 'sound'),
+        ])
+        if (!upper) throw errors.linkNotFound()
+        return mainPlaylist({ videoId, targetSeconds, hasCaptions, upper, lower, sound })
+      })
+    },
+  )
+
+  app.get(
+    '/captions.m3u8',
+    { schema: { ...base, ...playlist, summary: 'The playlist of the captions' } },
+    async (request, reply) => {
+      const { videoId, seconds, hasScript, upper } = await find(request, videoOf(request))
+      if (!hasScript) throw errors.linkNotFound()
+      const { isComplete } = upper
+      return send(request, reply, [videoId, 'captions', isComplete ? 'all' : 'some'], async () =>
+        captionsPlaylist({ seconds, isComplete }),
+      )
+    },
+  )
+
+  for (const rung of rungName.enumValues) {
+    app.get(
+      `/${rung}.m3u8`,
+      { schema: { ...base, ...playlist, summary: `The playlist of the rung ${rung}` } },
+      async (request, reply) => {
+        const outline = await find(request, videoOf(request))
+        const { videoId, targetSeconds, extents, upper } = outline
+        const own = extents.get(rung)
+        if (!own) throw errors.linkNotFound()
+        // The sound is encoded before the picture, and listed as far as the picture is there (RFC 8216, section 6.2.4).
+        const [until, isComplete] =
+          rung === 'sound' ? [upper.until, upper.isComplete] : [Number.POSITIVE_INFINITY, own.isComplete]
+        return send(request, reply, [videoId, rung, markOf(own), markOf(upper)], async () => {
+          const made = await read(outline, rung)
+          if (!made) throw errors.linkNotFound()
+          return rungPlaylist({ videoId, rung, targetSeconds, parts: made.parts, isComplete, until })
+        })
+      },
+    )
+
+    const { type, schema } = fileOf(rung)
+    const file = (request: FastifyRequest) => async () => {
+      const found = await findFile(request, { videoId: videoOf(request), rung, ...wantedBytes(request.headers) })
+      if (!found) throw errors.linkNotFound()
+      const { videoId, size, pieces } = found
+      // It only grows, so its size says which bytes it has, also when one object takes the place of several.
+      return { key: pieces, type, size, etag: `"${videoId}-${rung}-${size}"` }
+    }
+    app.get(
+      `/${rung}.mp4`,
+      { exposeHeadRoute: false, schema: { ...schema, summary: `The segments of the rung ${rung}` } },
+      (request, reply) => sender.get(request, reply, file(request)),
+    )
+    app.head(
+      `/${rung}.mp4`,
+      { schema: { ...schema, summary: `Size and ETag of the rung ${rung} so far` } },
+      (request, reply) => sender.head(request, reply, file(request)),
+    )
+  }
+}

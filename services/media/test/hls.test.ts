@@ -1,0 +1,370 @@
+import { randomBytes } from 'node:crypto'
+import { type Rung, renditions, scriptVersions, sessions, videos } from '@playtherapy/schema'
+import { storeBackends, testStore } from '@playtherapy/testing'
+import { eq } from 'drizzle-orm'
+import t, { type Test } from 'tap'
+import {
+  bytesOfRung,
+  encodeChunk,
+  finishRung,
+  forgetChunks,
+  type Media,
+  planVideo,
+  type TestFile,
+  testFile,
+} from './hls-support.ts'
+import { testMedia } from './support.ts'
+
+/** The URL of the main playlist; undefined as long as there is none. */
+async function linkOf({ host, path, auth }: Media): Promise<string | undefined> {
+  const response = await fetch(host.url + path.replace(/video$/, 'playback'), { method: 'POST', headers: auth })
+  const { hls } = Object(await response.json())
+  return typeof hls === 'string' ? host.url + hls : undefined
+}
+
+async function textOf(url: string | URL) {
+  const response = await fetch(url)
+  return { status: response.status, type: response.headers.get('content-type'), text: await response.text() }
+}
+
+/** The URIs and byte ranges of a playlist, in order, each with its seconds; a header has none. */
+function segmentsIn(playlist: string) {
+  const found: { uri: string; start: number; bytes: number; seconds: number | undefined }[] = []
+  let [seconds, range]: [number | undefined, string[]] = [undefined, []]
+  for (const line of playlist.split('\n')) {
+    const map = /^#EXT-X-MAP:URI="([^"]+)",BYTERANGE="(\d+)@(\d+)"$/.exec(line)
+    if (map?.[1]) found.push({ uri: map[1], start: Number(map[3]), bytes: Number(map[2]), seconds: undefined })
+    if (line.startsWith('#EXTINF:')) seconds = Number.parseFloat(line.slice(8))
+    if (line.startsWith('#EXT-X-BYTERANGE:')) range = line.slice(17).split('@')
+    if (line && !line.startsWith('#'))
+      found.push({ uri: line, bytes: Number(range[0]), start: Number(range[1]), seconds })
+  }
+  return found
+}
+
+const rangeOf = ({ start, bytes }: { start: number; bytes: number }) => ({
+  range: `bytes=${start}-${start + bytes - 1}`,
+})
+
+/** Reads all that a playlist lists, checks that it is these bytes, and returns the playlist. */
+async function checkRung(t: Test, main: string, rung: Rung, files: TestFile[]) {
+  const { text } = await textOf(main)
+  const uri = text.split('\n').find((line) => line.startsWith(`${rung}.m3u8`)) ?? /URI="(sound[^"]+)"/.exec(text)?.[1]
+  const url = new URL(uri ?? '', main)
+  const playlist = await textOf(url)
+  const read: Buffer[] = []
+  for (const entry of segmentsIn(playlist.text)) {
+    const response = await fetch(new URL(entry.uri, url), { headers: rangeOf(entry) })
+    const size = bytesOfRung(files).length
+    t.match(
+      [response.status, response.headers.get('content-range'), response.headers.get('content-length')],
+      [206, `bytes ${entry.start}-${entry.start + entry.bytes - 1}/${size}`, `${entry.bytes}`],
+    )
+    read.push(Buffer.from(await response.arrayBuffer()))
+  }
+  t.equal(Buffer.concat(read).compare(bytesOfRung(files)), 0, `the segments of ${rung} are its bytes`)
+  return playlist.text
+}
+
+const headers = () => ({ upper: randomBytes(800), lower: randomBytes(700), sound: randomBytes(600) })
+
+for (const backend of storeBackends) {
+  t.test(`${backend}: a recording plays while it is encoded, and nothing changes when it is finished`, async (t) => {
+    const media = await testMedia(t, { store: await testStore(t, backend) })
+    const header = headers()
+    const sound = testFile(header.sound, 6)
+    const made = [2, 2, 2].map((count) => ({
+      upper: testFile(header.upper, count),
+      lower: testFile(header.lower, count),
+    }))
+    const upTo = (rung: 'upper' | 'lower', count: number) => made.slice(0, count).map((files) => files[rung])
+    const [first, second, third] = made
+    const videoId = await planVideo(media, [
+      ['sound', 1],
+      ['picture', 3],
+    ])
+    t.equal(await linkOf(media), undefined, 'nothing is encoded')
+    await encodeChunk(media, videoId, ['picture', 0], first ?? {})
+    t.equal(await linkOf(media), undefined, 'the sound is not')
+    await encodeChunk(media, videoId, ['sound', 0], { sound })
+    const main = (await linkOf(media)) ?? ''
+    const playlist = await textOf(main)
+    t.match(playlist, { status: 200, type: /^application\/vnd\.apple\.mpegurl/ })
+    t.match(playlist.text, `CODECS="avc1.64001f,mp4a.40.2",RESOLUTION=640x360`)
+    t.match(playlist.text, `lower.m3u8?video=${videoId}`)
+    t.notMatch(playlist.text, 'SUBTITLES')
+
+    const upper = await checkRung(t, main, 'upper', upTo('upper', 1))
+    t.match(upper, '#EXT-X-PLAYLIST-TYPE:EVENT')
+    t.notMatch(upper, 'ENDLIST')
+    await checkRung(t, main, 'lower', upTo('lower', 1))
+    const soundUrl = new URL(`sound.m3u8?video=${videoId}`, main)
+    const soundBefore = (await textOf(soundUrl)).text
+    t.equal(segmentsIn(soundBefore).length, 1 + 2, 'the sound is listed as far as the picture')
+    t.notMatch(soundBefore, 'ENDLIST')
+
+    // A gap is not skipped.
+    await encodeChunk(media, videoId, ['picture', 2], third ?? {})
+    t.equal(await checkRung(t, main, 'upper', upTo('upper', 1)), upper)
+    await encodeChunk(media, videoId, ['picture', 1], second ?? {})
+    const whole = await checkRung(t, main, 'upper', upTo('upper', 3))
+    const lines = (text: string) => text.replace(/#EXT-X-PLAYLIST-TYPE.*|#EXT-X-ENDLIST/g, '').trim()
+    t.ok(lines(whole).startsWith(lines(upper)), 'it only grew')
+    t.match(whole, /#EXT-X-PLAYLIST-TYPE:VOD[\s\S]*#EXT-X-ENDLIST\n$/)
+    t.match(await checkRung(t, main, 'sound', [sound]), 'ENDLIST')
+
+    for (const rung of ['upper', 'lower'] as const) await finishRung(media, videoId, rung, upTo(rung, 3))
+    await finishRung(media, videoId, 'sound', [sound])
+    t.equal(await checkRung(t, main, 'upper', upTo('upper', 3)), whole)
+    await forgetChunks(media, videoId)
+    t.equal(await checkRung(t, main, 'upper', upTo('upper', 3)), whole)
+    await checkRung(t, main, 'lower', upTo('lower', 3))
+    await checkRung(t, main, 'sound', [sound])
+  })
+
+  t.test(`${backend}: a rung is one file to its readers, whatever objects it consists of`, async (t) => {
+    const media = await testMedia(t, { store: await testStore(t, backend) })
+    const [same, other] = [randomBytes(900), randomBytes(300)]
+    const files = [testFile(same, 2), testFile(same, 1), testFile(same, 0), testFile(other, 3), testFile(same, 2)]
+    const videoId = await planVideo(media, [['picture', files.length + 2]])
+    for (const [index, upper] of files.entries()) await encodeChunk(media, videoId, ['picture', index], { upper })
+    // A chunk without a single frame has no file.
+    await encodeChunk(media, videoId, ['picture', files.length], {})
+    const bytes = bytesOfRung(files)
+    const size = bytes.length
+    const url = new URL('upper.mp4', await linkOf(media))
+    const wanted: [string | undefined, status: number, start: number, end: number][] = [
+      [undefined, 200, 0, size - 1],
+      ['bytes=0-', 206, 0, size - 1],
+      ['bytes=0-0', 206, 0, 0],
+      ['bytes=-10', 206, size - 10, size - 1],
+      ['bytes=1000-6000', 206, 1000, 6000],
+      [`bytes=${size - 1}-999999999999999999999`, 206, size - 1, size - 1],
+      ['bytes=9-3', 416, 0, -1],
+      [`bytes=${size}-`, 416, 0, -1],
+      ['bytes=0-1,4-5', 200, 0, size - 1],
+      ['pieces=0-1', 200, 0, size - 1],
+    ]
+    const check = async () => {
+      const tags = new Set<string | null>()
+      for (const [range, status, start, end] of wanted) {
+        const response = await fetch(url, { headers: range ? { range } : {} })
+        const body = Buffer.from(await response.arrayBuffer())
+        t.equal(response.status, status, `${range}`)
+        if (status === 416) {
+          t.equal(response.headers.get('content-range'), `bytes */${size}`)
+          continue
+        }
+        t.equal(body.compare(bytes.subarray(start, end + 1)), 0, `${range}`)
+        t.match(Object.fromEntries(response.headers), {
+          'content-type': 'video/mp4',
+          'content-length': `${end - start + 1}`,
+          'accept-ranges': 'bytes',
+          'cache-control': 'private, no-store',
+        })
+        t.equal(response.headers.get('content-encoding'), null)
+        tags.add(response.headers.get('etag'))
+      }
+      t.equal(tags.size, 1)
+      const [etag = ''] = [...tags].filter((tag) => tag !== null)
+      const head = await fetch(url, { method: 'HEAD', headers: { range: 'bytes=0-4' } })
+      t.match([head.status, Object.fromEntries(head.headers)], [200, { 'content-length': `${size}`, etag }])
+      const conditions: [Record<string, string>, number][] = [
+        [{ 'if-none-match': etag }, 304],
+        [{ 'if-match': '"other"' }, 412],
+        [{ range: 'bytes=0-4', 'if-range': etag }, 206],
+        [{ range: 'bytes=2000-2004', 'if-range': '"other"' }, 200],
+      ]
+      for (const [headers, status] of conditions) {
+        const response = await fetch(url, { headers })
+        t.equal(response.status, status, JSON.stringify(headers))
+        if (status === 200) t.equal(Buffer.from(await response.arrayBuffer()).compare(bytes), 0)
+        else await response.arrayBuffer()
+      }
+      return etag
+    }
+    const before = await check()
+    const last = testFile(same, 1)
+    await encodeChunk(media, videoId, ['picture', files.length + 1], { upper: last })
+    t.not((await fetch(url, { method: 'HEAD' })).headers.get('etag'), before, 'it has grown')
+  })
+}
+
+t.test('a newer recording is played once it can be, and the players of the older one go on with it', async (t) => {
+  const media = await testMedia(t, { store: await testStore(t, 'file') })
+  const header = headers()
+  const [sound, upper, newer] = [testFile(header.sound, 4), testFile(header.upper, 4), testFile(header.upper, 2)]
+  const older = await planVideo(media, [
+    ['sound', 1],
+    ['copy', 1],
+    ['lower', 2],
+  ])
+  await encodeChunk(media, older, ['sound', 0], { sound })
+  await encodeChunk(media, older, ['lower', 0], { lower: testFile(header.lower, 2) })
+  t.equal(await linkOf(media), undefined, 'its upper rung is not there yet')
+  await encodeChunk(media, older, ['copy', 0], { upper })
+  const main = (await linkOf(media)) ?? ''
+  const variants = async () => (await textOf(main)).text.split('\n').filter((line) => /^(upper|lower)\.m3u8/.test(line))
+  t.same(await variants(), [`upper.m3u8?video=${older}`], 'the lower rung ends earlier')
+  await encodeChunk(media, older, ['lower', 1], { lower: testFile(header.lower, 2) })
+  t.same(await variants(), [`lower.m3u8?video=${older}`, `upper.m3u8?video=${older}`])
+  const [rendition] = await media.db
+    .insert(renditions)
+    .values({
+      sessionId: media.sessionId,
+      videoId: older,
+      path: 'r',
+      size: 1,
+      etag: '"r"',
+      durationMs: 1,
+      width: 2,
+      height: 2,
+    })
+    .returning()
+  await media.db
+    .update(sessions)
+    .set({ renditionId: rendition?.id ?? null })
+    .where(eq(sessions.id, media.sessionId))
+
+  const video = await planVideo(media, [
+    ['sound', 1],
+    ['picture', 2],
+  ])
+  t.match(
+    await variants(),
+    [`lower.m3u8?video=${older}`, `upper.m3u8?video=${older}`],
+    'nothing of the newer one is there',
+  )
+  await encodeChunk(media, video, ['sound', 0], { sound })
+  await encodeChunk(media, video, ['picture', 0], { upper: newer })
+  t.same(await variants(), [`upper.m3u8?video=${video}`])
+  await checkRung(t, main, 'upper', [newer])
+  const old = await fetch(new URL(`upper.mp4?video=${older}`, main))
+  t.equal(Buffer.from(await old.arrayBuffer()).compare(bytesOfRung([upper])), 0, 'players of the older one go on')
+
+  await media.db.update(videos).set({ state: 'failed', failure: 'Why' }).where(eq(videos.id, video))
+  t.same(await variants(), [`lower.m3u8?video=${older}`, `upper.m3u8?video=${older}`], 'a failed one is not played')
+  t.equal((await fetch(new URL(`upper.m3u8?video=${video}`, main))).status, 404)
+})
+
+t.test('a link plays the recordings of its session alone, and ends with it', async (t) => {
+  const media = await testMedia(t, { store: await testStore(t, 'file') })
+  const header = headers()
+  const addHls = async (place: Media) => {
+    const videoId = await planVideo(place, [
+      ['sound', 1],
+      ['picture', 1],
+    ])
+    await encodeChunk(place, videoId, ['sound', 0], { sound: testFile(header.sound, 2) })
+    await encodeChunk(place, videoId, ['picture', 0], {
+      upper: testFile(header.upper, 2),
+      lower: testFile(header.lower, 2),
+    })
+    return videoId
+  }
+  const files = (video?: number) =>
+    ['upper', 'lower', 'sound']
+      .flatMap((rung) => [`${rung}.m3u8`, `${rung}.mp4`])
+      .map((file) => (video === undefined ? file : `${file}?video=${video}`))
+  const statuses = async (base: string, names: string[], method = 'GET') =>
+    Promise.all(
+      names.map(async (name) => {
+        const response = await fetch(new URL(name, base), { method })
+        await response.arrayBuffer()
+        return response.status
+      }),
+    )
+  await addHls(media)
+  const main = (await linkOf(media)) ?? ''
+  const all = ['master.m3u8', ...files()]
+  t.same(new Set(await statuses(main, all)), new Set([200]))
+  t.same(new Set(await statuses(main, all, 'HEAD')), new Set([200]))
+  t.equal((await fetch(new URL('captions.m3u8', main))).status, 404, 'there is no script')
+
+  const ofOthers = [await media.addSession(7), await media.addSession(8)]
+  for (const ids of ofOthers) {
+    const foreign = await addHls({ ...media, ...ids })
+    t.same(new Set(await statuses(main, files(foreign))), new Set([404]))
+  }
+  t.same(new Set(await statuses(main, files(2_000_000_00))), new Set([404]))
+  for (const odd of ['', '-1', '1e3', '99999999999', "1'"]) {
+    t.same(await statuses(main, [`upper.mp4?video=${odd}`]), [422], odd)
+  }
+  t.same(await statuses(main, ['upper.mp4?video=1&video=2']), [422])
+  const [, token = ''] = /playback\/([^/]+)\//.exec(main) ?? []
+  const forged = main.replace(token, token.slice(0, -2))
+  t.same(new Set(await statuses(forged, all)), new Set([404]))
+
+  await media.db.delete(sessions).where(eq(sessions.id, media.sessionId))
+  const answers = await Promise.all(all.map(async (name) => (await fetch(new URL(name, main))).json()))
+  for (const answer of answers) t.match(answer, { error_code: 404, message: String })
+})
+
+t.test('players of other origins and Safari find what they need', async (t) => {
+  const media = await testMedia(t, { store: await testStore(t, 'file') })
+  const header = headers()
+  const videoId = await planVideo(media, [
+    ['sound', 1],
+    ['picture', 2],
+  ])
+  await encodeChunk(media, videoId, ['sound', 0], { sound: testFile(header.sound, 4) })
+  await encodeChunk(media, videoId, ['picture', 0], { upper: testFile(header.upper, 2) })
+  const [script] = await media.db
+    .insert(scriptVersions)
+    .values({ sessionId: media.sessionId, version: 1, state: 'stored', path: 's', size: 2, etag: '"s"', userId: 7 })
+    .returning()
+  await media.db
+    .update(sessions)
+    .set({ scriptVersionId: script?.id ?? null })
+    .where(eq(sessions.id, media.sessionId))
+  const main = (await linkOf(media)) ?? ''
+  const { text } = await textOf(main)
+  t.match(text, /#EXT-X-MEDIA:TYPE=SUBTITLES,GROUP-ID="captions",.*URI="captions\.m3u8/)
+  t.match(
+    (await textOf(new URL(`captions.m3u8?video=${videoId}`, main))).text,
+    /\n#EXTINF:16.000000,\ncaptions\.vtt\n$/,
+  )
+
+  const types = { m3u8: /^application\/vnd\.apple\.mpegurl/, upper: /^video\/mp4$/, sound: /^audio\/mp4$/ }
+  const names: [string, RegExp][] = [
+    ['master.m3u8', types.m3u8],
+    ['upper.m3u8', types.m3u8],
+    ['captions.m3u8', types.m3u8],
+    ['upper.mp4', types.upper],
+    ['sound.mp4', types.sound],
+  ]
+  for (const [name, type] of names) {
+    for (const method of ['GET', 'HEAD']) {
+      const origin = 'http://localhost:3000'
+      const response = await fetch(new URL(name, main), { method, headers: { origin, 'accept-encoding': 'gzip, br' } })
+      const body = await response.arrayBuffer()
+      t.match(
+        Object.fromEntries(response.headers),
+        {
+          'content-type': type,
+          'content-length': /^[1-9]/,
+          'access-control-allow-origin': origin,
+          'access-control-expose-headers': /Content-Range/,
+          'cross-origin-resource-policy': 'cross-origin',
+          'referrer-policy': 'no-referrer',
+          'cache-control': /no-store/,
+          etag: /^"[^"]+"$/,
+        },
+        `${method} ${name}`,
+      )
+      t.equal(response.headers.get('content-encoding'), null)
+      if (method === 'GET') t.equal(`${body.byteLength}`, response.headers.get('content-length'))
+    }
+    const known = (await fetch(new URL(name, main), { method: 'HEAD' })).headers.get('etag') ?? ''
+    t.equal((await fetch(new URL(name, main), { headers: { 'if-none-match': known } })).status, 304)
+  }
+  const preflight = await fetch(new URL('upper.mp4', main), {
+    method: 'OPTIONS',
+    headers: {
+      origin: 'http://localhost:3000',
+      'access-control-request-method': 'GET',
+      'access-control-request-headers': 'range',
+    },
+  })
+  t.match([preflight.status, preflight.headers.get('access-control-allow-headers')], [204, /range/i])
+})
