@@ -1,5 +1,6 @@
 /** Playback through the gateway: a real nginx with our configuration reads the bytes from a real S3 server. */
 import { execFileSync } from 'node:child_process'
+import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { createServer } from 'node:http'
@@ -12,6 +13,16 @@ import { renditions } from '@playtherapy/schema'
 import { bareBucket, s3RequestHeaders, startNginx, type Teardown, testBucket } from '@playtherapy/testing'
 import { eq } from 'drizzle-orm'
 import t from 'tap'
+import {
+  bytesOfRung,
+  checkRung,
+  encodeChunk,
+  finishRung,
+  forgetChunks,
+  linkOf,
+  planVideo,
+  testFile,
+} from './hls-support.ts'
 import { addRendition, clip, testMedia } from './support.ts'
 
 const hasNginx = () => {
@@ -146,6 +157,41 @@ t.test('the gateway plays a link with the type that media names, for its therapi
   const unread = await Promise.all([open(), open({ range: 'bytes=1-' })])
   t.equal(await status(open()), 429, 'the share of its therapist')
   for (const answer of unread) await answer.body?.cancel()
+})
+
+t.test('the gateway plays the rungs of HLS, also those that lie in several objects', { skip }, async (t) => {
+  const { media, nginx } = await behindGateway(t)
+  const [header, other] = [randomBytes(900), randomBytes(800)]
+  const files = [testFile(header, 2), testFile(header, 1), testFile(other, 2)]
+  const sound = testFile(randomBytes(700), 5)
+  const videoId = await planVideo(media, [
+    ['sound', 1],
+    ['picture', 3],
+  ])
+  await encodeChunk(media, videoId, ['sound', 0], { sound })
+  for (const [index, upper] of files.entries()) await encodeChunk(media, videoId, ['picture', index], { upper })
+  const main = (await linkOf(media, nginx.url)) ?? ''
+  const check = async () => {
+    await checkRung(t, main, 'upper', files)
+    await checkRung(t, main, 'sound', [sound])
+    const url = new URL('upper.mp4', main)
+    const bytes = bytesOfRung(files)
+    const [whole, some] = await Promise.all([fetch(url), fetch(url, { headers: { origin, range: 'bytes=1000-5000' } })])
+    t.equal(Buffer.from(await whole.arrayBuffer()).compare(bytes), 0, 'across objects')
+    t.equal(Buffer.from(await some.arrayBuffer()).compare(bytes.subarray(1000, 5001)), 0)
+    t.match(Object.fromEntries(some.headers), {
+      'content-type': 'video/mp4',
+      'content-range': `bytes 1000-5000/${bytes.length}`,
+      etag: whole.headers.get('etag'),
+      'access-control-allow-origin': origin,
+    })
+    return whole.headers.get('etag')
+  }
+  const etag = await check()
+  await finishRung(media, videoId, 'upper', files)
+  await finishRung(media, videoId, 'sound', [sound])
+  await forgetChunks(media, videoId)
+  t.equal(await check(), etag, 'one object took the place of several')
 })
 
 t.test('a missing or replaced object is not played, and nothing bypasses the media service', { skip }, async (t) => {

@@ -14,6 +14,7 @@ import {
   videos,
 } from '@playtherapy/schema'
 import { and, eq } from 'drizzle-orm'
+import type { Test } from 'tap'
 import type { testMedia } from './support.ts'
 
 export type Media = Awaited<ReturnType<typeof testMedia>>
@@ -131,4 +132,55 @@ export async function forgetChunks({ db, store }: Media, videoId: number) {
     .where(eq(chunks.videoId, videoId))
   await db.delete(chunks).where(eq(chunks.videoId, videoId))
   await store.delete(files.map(({ path }) => inFolder('video', path)))
+}
+
+/** The URL of the main playlist; undefined as long as there is none. */
+export async function linkOf({ host, path, auth }: Media, base = host.url): Promise<string | undefined> {
+  const response = await fetch(base + path.replace(/video$/, 'playback'), { method: 'POST', headers: auth })
+  const { hls } = Object(await response.json())
+  return typeof hls === 'string' ? base + hls : undefined
+}
+
+export async function textOf(url: string | URL) {
+  const response = await fetch(url)
+  return { status: response.status, type: response.headers.get('content-type'), text: await response.text() }
+}
+
+/** The URIs and byte ranges of a playlist, in order, each with its seconds; a header has none. */
+export function segmentsIn(playlist: string) {
+  const found: { uri: string; start: number; bytes: number; seconds: number | undefined }[] = []
+  let [seconds, range]: [number | undefined, string[]] = [undefined, []]
+  for (const line of playlist.split('\n')) {
+    const map = /^#EXT-X-MAP:URI="([^"]+)",BYTERANGE="(\d+)@(\d+)"$/.exec(line)
+    if (map?.[1]) found.push({ uri: map[1], start: Number(map[3]), bytes: Number(map[2]), seconds: undefined })
+    if (line.startsWith('#EXTINF:')) seconds = Number.parseFloat(line.slice(8))
+    if (line.startsWith('#EXT-X-BYTERANGE:')) range = line.slice(17).split('@')
+    if (line && !line.startsWith('#'))
+      found.push({ uri: line, bytes: Number(range[0]), start: Number(range[1]), seconds })
+  }
+  return found
+}
+
+const rangeOf = ({ start, bytes }: { start: number; bytes: number }) => ({
+  range: `bytes=${start}-${start + bytes - 1}`,
+})
+
+/** Reads all that a playlist lists, checks that it is these bytes, and returns the playlist. */
+export async function checkRung(t: Test, main: string, rung: Rung, files: TestFile[]) {
+  const { text } = await textOf(main)
+  const uri = text.split('\n').find((line) => line.startsWith(`${rung}.m3u8`)) ?? /URI="(sound[^"]+)"/.exec(text)?.[1]
+  const url = new URL(uri ?? '', main)
+  const playlist = await textOf(url)
+  const read: Buffer[] = []
+  for (const entry of segmentsIn(playlist.text)) {
+    const response = await fetch(new URL(entry.uri, url), { headers: rangeOf(entry) })
+    const size = bytesOfRung(files).length
+    t.match(
+      [response.status, response.headers.get('content-range'), response.headers.get('content-length')],
+      [206, `bytes ${entry.start}-${entry.start + entry.bytes - 1}/${size}`, `${entry.bytes}`],
+    )
+    read.push(Buffer.from(await response.arrayBuffer()))
+  }
+  t.equal(Buffer.concat(read).compare(bytesOfRung(files)), 0, `the segments of ${rung} are its bytes`)
+  return playlist.text
 }

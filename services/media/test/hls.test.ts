@@ -1,70 +1,22 @@
 import { randomBytes } from 'node:crypto'
-import { type Rung, renditions, scriptVersions, sessions, videos } from '@playtherapy/schema'
+import { renditions, scriptVersions, sessions, videos } from '@playtherapy/schema'
 import { storeBackends, testStore } from '@playtherapy/testing'
 import { eq } from 'drizzle-orm'
-import t, { type Test } from 'tap'
+import t from 'tap'
 import {
   bytesOfRung,
+  checkRung,
   encodeChunk,
   finishRung,
   forgetChunks,
+  linkOf,
   type Media,
   planVideo,
-  type TestFile,
+  segmentsIn,
   testFile,
+  textOf,
 } from './hls-support.ts'
 import { testMedia } from './support.ts'
-
-/** The URL of the main playlist; undefined as long as there is none. */
-async function linkOf({ host, path, auth }: Media): Promise<string | undefined> {
-  const response = await fetch(host.url + path.replace(/video$/, 'playback'), { method: 'POST', headers: auth })
-  const { hls } = Object(await response.json())
-  return typeof hls === 'string' ? host.url + hls : undefined
-}
-
-async function textOf(url: string | URL) {
-  const response = await fetch(url)
-  return { status: response.status, type: response.headers.get('content-type'), text: await response.text() }
-}
-
-/** The URIs and byte ranges of a playlist, in order, each with its seconds; a header has none. */
-function segmentsIn(playlist: string) {
-  const found: { uri: string; start: number; bytes: number; seconds: number | undefined }[] = []
-  let [seconds, range]: [number | undefined, string[]] = [undefined, []]
-  for (const line of playlist.split('\n')) {
-    const map = /^#EXT-X-MAP:URI="([^"]+)",BYTERANGE="(\d+)@(\d+)"$/.exec(line)
-    if (map?.[1]) found.push({ uri: map[1], start: Number(map[3]), bytes: Number(map[2]), seconds: undefined })
-    if (line.startsWith('#EXTINF:')) seconds = Number.parseFloat(line.slice(8))
-    if (line.startsWith('#EXT-X-BYTERANGE:')) range = line.slice(17).split('@')
-    if (line && !line.startsWith('#'))
-      found.push({ uri: line, bytes: Number(range[0]), start: Number(range[1]), seconds })
-  }
-  return found
-}
-
-const rangeOf = ({ start, bytes }: { start: number; bytes: number }) => ({
-  range: `bytes=${start}-${start + bytes - 1}`,
-})
-
-/** Reads all that a playlist lists, checks that it is these bytes, and returns the playlist. */
-async function checkRung(t: Test, main: string, rung: Rung, files: TestFile[]) {
-  const { text } = await textOf(main)
-  const uri = text.split('\n').find((line) => line.startsWith(`${rung}.m3u8`)) ?? /URI="(sound[^"]+)"/.exec(text)?.[1]
-  const url = new URL(uri ?? '', main)
-  const playlist = await textOf(url)
-  const read: Buffer[] = []
-  for (const entry of segmentsIn(playlist.text)) {
-    const response = await fetch(new URL(entry.uri, url), { headers: rangeOf(entry) })
-    const size = bytesOfRung(files).length
-    t.match(
-      [response.status, response.headers.get('content-range'), response.headers.get('content-length')],
-      [206, `bytes ${entry.start}-${entry.start + entry.bytes - 1}/${size}`, `${entry.bytes}`],
-    )
-    read.push(Buffer.from(await response.arrayBuffer()))
-  }
-  t.equal(Buffer.concat(read).compare(bytesOfRung(files)), 0, `the segments of ${rung} are its bytes`)
-  return playlist.text
-}
 
 const headers = () => ({ upper: randomBytes(800), lower: randomBytes(700), sound: randomBytes(600) })
 
