@@ -1,7 +1,10 @@
+import { chunks, encodePlans, renditions, videos } from '@playtherapy/schema'
 import { storeBackends, testStore, until } from '@playtherapy/testing'
+import { and, eq, sql } from 'drizzle-orm'
 import t from 'tap'
 import { Value } from 'typebox/value'
 import { VideoState } from '../src/recording/schemas.ts'
+import { encodeChunk, planVideo, testFile } from './hls-support.ts'
 import { addRendition, clip, closing, form, partOf, testMedia } from './support.ts'
 
 /** The state of the session's newest recording; undefined if it has none. */
@@ -51,4 +54,46 @@ t.test('a failed upload changes nothing about the recording before it', async (t
   upload.request.destroy()
   await until('its failure', state, (now) => now?.state === 'failed')
   t.equal((await fetch(media.url, { headers: media.auth })).status, 200, 'the older recording is played')
+})
+
+t.test('the state tells how much of an encode in chunks is done, and when it can be played', async (t) => {
+  const media = await testMedia(t, { store: await testStore(t, 'file') })
+  const state = () => stateOf(media)
+  const file = () => testFile(Buffer.from('header'), 1)
+  const videoId = await planVideo(
+    media,
+    [
+      ['sound', 1],
+      ['picture', 4],
+    ],
+    10,
+  )
+  const none = { state: 'encoding', progress: 0, playable: false, seconds_ready: 0, seconds_left: null }
+  t.match(await state(), none)
+  await encodeChunk(media, videoId, ['picture', 0], { upper: file() })
+  t.match(await state(), { progress: 25, playable: false, seconds_ready: 0 }, 'without its sound')
+  await encodeChunk(media, videoId, ['sound', 0], { sound: file() })
+  t.match(await state(), { progress: 25, playable: true, seconds_ready: 10 })
+  await encodeChunk(media, videoId, ['picture', 2], { upper: file() })
+  const picture = (index: number) =>
+    and(eq(chunks.videoId, videoId), eq(chunks.kind, 'picture'), eq(chunks.index, index))
+  await media.db.update(chunks).set({ state: 'encoding', progress: 40 }).where(picture(1))
+  await media.db.update(encodePlans).set({ createdAt: sql`now() - interval '60 seconds'` })
+  t.match(await state(), { progress: 60, seconds_ready: 10 }, 'a gap is not skipped')
+  const left = (await state())?.seconds_left ?? 0
+  t.ok(left >= 40 && left < 80, `the second 40 % take ${left} s after 60 % took 60 s`)
+  for (const index of [1, 3]) await encodeChunk(media, videoId, ['picture', index], { upper: file() })
+  t.match(await state(), { state: 'encoding', progress: 99, seconds_ready: 40, seconds_left: 0 }, 'it is still joined')
+
+  await media.db.update(videos).set({ state: 'failed', failure: 'Why' }).where(eq(videos.id, videoId))
+  t.match(await state(), { state: 'failed', playable: false, seconds_ready: 0, seconds_left: null })
+})
+
+t.test('the state of a recording of an older release tells its length', async (t) => {
+  const media = await testMedia(t, { store: await testStore(t, 'file') })
+  const { id } = await addRendition(media, clip())
+  await media.db.update(renditions).set({ durationMs: 61_500 }).where(eq(renditions.id, id))
+  await media.db.update(videos).set({ progress: 100 })
+  const encoded = { state: 'encoded', progress: 100, playable: true, seconds_ready: 61.5, seconds_left: 0 }
+  t.match(await stateOf(media), encoded)
 })

@@ -15,23 +15,25 @@ import {
   statement,
   videos,
 } from '@playtherapy/schema'
-import { and, asc, eq, lt, sql } from 'drizzle-orm'
+import { and, asc, type Column, eq, lt, type SQL, sql } from 'drizzle-orm'
 import type { Piece } from '../playback/send.ts'
 
-/** Whether the sound of a video, if it has any, and the beginning of its picture are encoded. `v` is its row. */
-const isPlayable = sql`v.state <> 'failed'
-  and exists (select from ${encodePlans} where video_id = v.id)
-  and not exists (select from ${chunks} where video_id = v.id and kind = 'sound' and state <> 'encoded')
-  and (exists (select from ${rungs} where video_id = v.id and rung = 'upper')
+/** Whether the sound of a video, if it has any, and the beginning of its picture are encoded. */
+export const isBegun = (
+  videoId: SQL | Column,
+): SQL => sql`exists (select from ${encodePlans} where video_id = ${videoId})
+  and not exists (select from ${chunks} where video_id = ${videoId} and kind = 'sound' and state <> 'encoded')
+  and (exists (select from ${rungs} where video_id = ${videoId} and rung = 'upper')
     or exists (select from ${chunks}
-      where video_id = v.id and kind in ('copy', 'picture') and index = 0 and state = 'encoded'))`
+      where video_id = ${videoId} and kind in ('copy', 'picture') and index = 0 and state = 'encoded'))`
 
 /**
  * The id of the video that a row of `sessions` plays by HLS: the current one or, until that can be played, the one of its
  * rendition; null if there is neither.
  */
 export const hlsVideo = sql`(select v.id from ${videos} v left join ${renditions} r on r.id = ${sessions.renditionId}
-  where v.id in (${sessions.videoId}, r.video_id) and ${isPlayable} order by v.id desc limit 1)`
+  where v.id in (${sessions.videoId}, r.video_id) and v.state <> 'failed' and ${isBegun(sql`v.id`)}
+  order by v.id desc limit 1)`
 
 const { placeholder } = sql
 const caller = { userId: placeholder('userId'), caseId: placeholder('caseId'), sessionId: placeholder('sessionId') }

@@ -1,35 +1,65 @@
 import {
   announceErasure,
+  chunks,
   type Database,
+  encodePlans,
   ownSession,
+  renditions,
   type SessionOfCaller,
   State,
   sessions,
+  statement,
   type Transaction,
   videos,
 } from '@playtherapy/schema'
-import { and, desc, eq, inArray, ne, sql } from 'drizzle-orm'
+import { and, inArray, ne, sql } from 'drizzle-orm'
+import type { Static } from 'typebox'
+import { isBegun } from '../hls/repository.ts'
+import type { VideoState } from './schemas.ts'
 
 /** Presigned URLs without an announced upload are no recordings yet. */
 const isRecording = ne(videos.state, 'presigned')
 
-/** Selects the newest recording of the caller's session. */
-export async function newestVideo(db: Database, caller: SessionOfCaller) {
-  const [video] = await db
-    .select({
-      state: videos.state,
-      progress: videos.progress,
-      failure: videos.failure,
-      file_name: videos.fileName,
-      size: videos.size,
-      received: sql<number | null>`coalesce(${videos.size}, ${videos.received})::float8`,
-    })
-    .from(videos)
-    .innerJoin(sessions, eq(sessions.id, videos.sessionId))
-    .where(and(ownSession(caller), isRecording))
-    .orderBy(desc(videos.id))
-    .limit(1)
-  return video
+type StateRow = Static<typeof VideoState>
+
+/**
+ * Returns a function that selects the newest recording of the caller's session, by a prepared statement.
+ *
+ * A recording that is encoded in chunks is ready up to the first one that is not encoded. What is left takes as long for each
+ * second as what was done since the encode was planned, on however many workers.
+ */
+export function findState(db: Database) {
+  const { placeholder } = sql
+  const caller = { userId: placeholder('userId'), caseId: placeholder('caseId'), sessionId: placeholder('sessionId') }
+  const find = statement<StateRow>(
+    db,
+    sql`with video as (
+      select ${videos.id}, ${videos.state}, ${videos.progress}, ${videos.failure}, ${videos.fileName}, ${videos.size},
+        ${videos.received}, duration_ms, extract(epoch from now() - ${encodePlans.createdAt}) as elapsed,
+        duration_ms is not null or (${videos.state} <> 'failed' and ${isBegun(videos.id)}) as playable, made.*
+      from ${sessions} join ${videos} on ${videos.sessionId} = ${sessions.id}
+      left join ${encodePlans} on ${encodePlans.videoId} = ${videos.id}
+      left join ${renditions} on ${renditions.videoId} = ${videos.id}
+      cross join lateral (
+        select sum(to_seconds - from_seconds) as total, sum((to_seconds - from_seconds) * c.progress) / 100 as done,
+          coalesce(min(from_seconds) filter (where c.state <> 'encoded'), max(to_seconds)) as until
+        from ${chunks} c where c.video_id = ${videos.id} and kind in ('copy', 'picture')
+      ) made
+      where ${ownSession(caller)} and ${isRecording}
+      order by ${videos.id} desc limit 1
+    )
+    select state, failure, file_name, size::float8, coalesce(size, received)::float8 as received, playable,
+      case when state <> 'encoding' or total is null then progress else least(floor(done / total * 100), 99) end::int
+        as progress,
+      case when playable then coalesce(duration_ms / 1000.0, until, 0) else 0 end::float8 as seconds_ready,
+      case when state = 'encoded' then 0
+        when state = 'encoding' and done > 0 then ceil(elapsed * (total - done) / done) end::float8 as seconds_left
+    from video`,
+  )
+  return async ({ userId, caseId, sessionId }: SessionOfCaller): Promise<StateRow | undefined> => {
+    const [row] = await find({ userId, caseId, sessionId })
+    return row
+  }
 }
 
 /** Matches all recordings of the caller's session. */

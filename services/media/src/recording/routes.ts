@@ -2,13 +2,14 @@ import type { Database } from '@playtherapy/schema'
 import { errors, failures, SessionParams } from '@playtherapy/service-kit'
 import type { FastifyInstance } from 'fastify'
 import { Type } from 'typebox'
-import { deleteRecording, newestVideo } from './repository.ts'
+import { deleteRecording, findState } from './repository.ts'
 import { VideoState } from './schemas.ts'
 
 const route = { tags: ['video'], security: [{ token: [] }], params: SessionParams }
 
 /** The routes that tell the state of a session's recording, and that delete it. */
 export async function recordingRoutes(app: FastifyInstance, { db }: { db: Database }): Promise<void> {
+  const state = findState(db)
   app.get(
     '/video/state',
     {
@@ -19,7 +20,7 @@ export async function recordingRoutes(app: FastifyInstance, { db }: { db: Databa
       },
     },
     async (request) => {
-      const video = await newestVideo(db, request)
+      const video = await state(request)
       if (!video) throw errors.noVideo(request.sessionId)
       return video
     },

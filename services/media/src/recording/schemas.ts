@@ -12,6 +12,11 @@ export const VideoState = Type.Object(
       },
     ),
     progress: Type.Integer({ minimum: 0, maximum: 100, description: 'Percent of the encode' }),
+    playable: Type.Boolean({ description: 'Whether it can be played: by HLS from its first encoded seconds on' }),
+    seconds_ready: Type.Number({ description: 'It can be played from its beginning to this second' }),
+    seconds_left: Type.Union([Type.Number(), Type.Null()], {
+      description: 'How long its encode will still take, from its pace so far; null as long as nobody knows',
+    }),
     failure: Type.Union([Type.String(), Type.Null()], {
       description: 'Why the upload or the encode failed, for people to read',
     }),
@@ -26,6 +31,9 @@ export const VideoState = Type.Object(
       {
         state: 'encoding',
         progress: 42,
+        playable: true,
+        seconds_ready: 1258,
+        seconds_left: 870,
         failure: null,
         file_name: 'session 1.mp4',
         size: 73_400_320,
