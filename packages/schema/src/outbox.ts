@@ -24,3 +24,12 @@ export async function announce<N extends JobName>(
     availableAt: sql`now() + make_interval(secs => ${delaySeconds})`,
   })
 }
+
+/** Writes the outbox rows of several jobs, in this order. */
+export async function announceEach<N extends JobName>(
+  tx: Database | Transaction,
+  name: N,
+  payloads: JobPayloads[N][],
+): Promise<void> {
+  if (payloads.length > 0) await tx.insert(outbox).values(payloads.map((payload) => ({ name, payload })))
+}

@@ -15,7 +15,9 @@ import { createAnalyseFailed, createAnalyseScript } from './analyse/analyse-scri
 import { startBackground } from './background.ts'
 import { openWorkerStore, providerFrom, sharesServer, WorkerConfig } from './config.ts'
 import { createDeleteSuperseded } from './encode/delete-superseded.ts'
+import { createChunkFailed, createEncodeChunk } from './encode/encode-chunk.ts'
 import { createEncodeFailed, createEncodeVideo } from './encode/encode-video.ts'
+import { createFinishVideo } from './encode/finish-video.ts'
 import { createErase } from './erase/erase.ts'
 import { createSweepPresigned } from './erase/sweep-presigned.ts'
 import { checkPrograms } from './ffmpeg/check.ts'
@@ -50,7 +52,8 @@ const settings = {
   ffmpegPath: config.FFMPEG_PATH,
   ffprobePath: config.FFPROBE_PATH,
 }
-const encodeVideo = createEncodeVideo({ db, store, settings })
+const encoding = { db, store, settings }
+const finishVideo = createFinishVideo(encoding)
 const startScript = createStartScript({ db, store, phase, transcribes: transcriber !== undefined })
 const starting = createWorker({
   queueUrl: config.QUEUE_URL,
@@ -58,11 +61,13 @@ const starting = createWorker({
   database,
   log,
   reasonOf,
-  concurrency: { 'encode-video': config.ENCODE_CONCURRENCY },
+  concurrency: { 'encode-chunk': config.ENCODE_CONCURRENCY },
   handlers: {
-    async 'encode-video'(payload, context) {
-      await encodeVideo(payload, context)
-      // If this fails the job is tried again, and an encode that is done is not repeated.
+    'encode-video': createEncodeVideo(encoding),
+    'encode-chunk': createEncodeChunk(encoding),
+    async 'finish-video'(payload, context) {
+      await finishVideo(payload, context)
+      // If this fails the job is tried again, and what is finished is not repeated.
       if (config.STARTER_SCRIPT) await startScript(payload)
     },
     'transcribe-video': createTranscribeVideo({ db, store, phase, transcriber, settings }),
@@ -74,6 +79,8 @@ const starting = createWorker({
   },
   onFailed: {
     'encode-video': createEncodeFailed(db),
+    'encode-chunk': createChunkFailed(db),
+    'finish-video': createEncodeFailed(db),
     'transcribe-video': createTranscribeFailed(db),
     'analyse-script': createAnalyseFailed(db),
   },

@@ -7,13 +7,16 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import { promisify } from 'node:util'
-import { PermanentError } from '@playtherapy/jobs'
+import { type JobContext, PermanentError } from '@playtherapy/jobs'
 import type { ObjectStore } from '@playtherapy/object-store'
-import { type Container, sessions, videos } from '@playtherapy/schema'
+import { type Container, type Database, outbox, sessions, videos } from '@playtherapy/schema'
 import { seedSession, testDatabase, testStore } from '@playtherapy/testing'
-import { eq } from 'drizzle-orm'
+import { and, asc, eq, inArray, sql } from 'drizzle-orm'
 import t, { type Test } from 'tap'
-import { createEncodeFailed, createEncodeVideo, type EncodeSettings } from '../src/encode/encode-video.ts'
+import { createEncodeChunk } from '../src/encode/encode-chunk.ts'
+import { createEncodeFailed, createEncodeVideo } from '../src/encode/encode-video.ts'
+import { createFinishVideo } from '../src/encode/finish-video.ts'
+import type { EncodeResources, EncodeSettings } from '../src/encode/resources.ts'
 import { probe } from '../src/ffmpeg/probe.ts'
 
 const run = promisify(execFile)
@@ -51,7 +54,42 @@ export async function turned(name: string, source: string): Promise<string> {
   )
 }
 
-/** A session whose recording is this file, and the job over real database and store. */
+/** Takes the next job of a video's encode that is due out of the outbox, as the relay and a queue would. */
+async function nextJob(db: Database, videoId: number) {
+  const due = db
+    .select({ id: outbox.id })
+    .from(outbox)
+    .where(
+      and(
+        inArray(outbox.name, ['encode-chunk', 'finish-video']),
+        sql`${outbox.payload} ->> 'video_id' = ${`${videoId}`} and ${outbox.availableAt} <= now()`,
+      ),
+    )
+    .orderBy(asc(outbox.id))
+    .limit(1)
+    .for('update', { skipLocked: true })
+  const [job] = await db.delete(outbox).where(inArray(outbox.id, due)).returning({ payload: outbox.payload })
+  return job?.payload
+}
+
+/** The jobs of an encode, alone and one after the other: the plan, each chunk, and the end. */
+function encodeJobs(resources: EncodeResources) {
+  const plan = createEncodeVideo(resources)
+  const chunk = createEncodeChunk(resources)
+  const finish = createFinishVideo(resources)
+  const encode = async ({ video_id }: { video_id: number }, context: Pick<JobContext, 'signal'>): Promise<void> => {
+    await plan({ video_id }, context)
+    for (;;) {
+      const payload = await nextJob(resources.db, video_id)
+      if (!payload) return
+      if ('chunk_id' in payload) await chunk(payload, context)
+      else await finish({ video_id }, context)
+    }
+  }
+  return { plan, chunk, finish, encode }
+}
+
+/** A session whose recording is this file, and the jobs over real database and store. */
 export async function prepare(
   t: Test,
   file: string,
@@ -62,7 +100,7 @@ export async function prepare(
   const store = await testStore(t, 'file')
   const { sessionId } = await seedSession(db)
   const scratchDirectory = await mkdtemp(join(folder, 'scratch-'))
-  const encode = createEncodeVideo({
+  const jobs = encodeJobs({
     db,
     store: around ? around(store) : store,
     settings: {
@@ -124,7 +162,7 @@ export async function prepare(
     sound: () => made('audio_'),
     db,
     store,
-    encode,
+    ...jobs,
     upload,
     state,
     keys,

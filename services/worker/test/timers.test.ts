@@ -7,7 +7,7 @@ import { createFileStore } from '@playtherapy/object-store'
 import { forkWorker, testDatabase, until } from '@playtherapy/testing'
 import { sql } from 'drizzle-orm'
 import t from 'tap'
-import { renew } from '../src/encode/repository.ts'
+import { leaseOfVideo } from '../src/encode/video-repository.ts'
 
 const sessionRows = 100_000
 
@@ -102,8 +102,8 @@ t.test('no statement on a timer reads a whole table', async (t) => {
     ANALYSER_URL: 'http://127.0.0.1:1/v1',
     ANALYSER_MODEL: 'judge',
   })
-  const claim = { videoId: 1, sessionId: 1, path: '', size: 1, etag: '', container: 'mp4', attempt: 0 } as const
-  t.ok(await renew(db, claim, 1))
+  const original = { path: '', size: 1, etag: '', container: 'mp4' } as const
+  t.ok(await leaseOfVideo(db, { videoId: 1, sessionId: 1, attempt: 0, original, isEncoded: false }).renew(1))
   await until('a round of every loop', async () => {
     const read = await db.execute<{ name: string }>(
       sql`select indexrelname as name from pg_stat_user_indexes where idx_scan > 0`,

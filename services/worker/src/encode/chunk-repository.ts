@@ -1,0 +1,165 @@
+import { PostponedError } from '@playtherapy/jobs'
+import {
+  announce,
+  audioRenditions,
+  type ChunkKind,
+  chunkFiles,
+  chunks,
+  type Database,
+  encodePlans,
+  rungs,
+  sessions,
+  type Transaction,
+  videos,
+} from '@playtherapy/schema'
+import { and, eq, inArray, ne, notInArray, sql } from 'drizzle-orm'
+import type { Lease } from './lease.ts'
+import { leaseUntil, leftOf, lockVideo, supersede } from './lock.ts'
+import { insertChunks, type NewChunk } from './plan-repository.ts'
+import { type Original, originalOf } from './video-repository.ts'
+
+export interface ChunkClaim {
+  chunkId: number
+  videoId: number
+  attempt: number
+  kind: ChunkKind
+  fromSeconds: number
+  toSeconds: number
+  plan: unknown
+  original: Original
+}
+
+/** The kinds of chunks without which there is no rendition. */
+const needed: ChunkKind[] = ['sound', 'copy', 'picture']
+
+/** A chunk, while this is its current attempt. */
+const isMine = ({ chunkId, attempt }: Pick<ChunkClaim, 'chunkId' | 'attempt'>) =>
+  and(eq(chunks.id, chunkId), eq(chunks.state, 'encoding'), eq(chunks.attempt, attempt))
+
+/**
+ * Begins an attempt at a chunk that is waiting, or encoding with an expired lease. Undefined when nothing is left to do; an
+ * unfinished video that a newer one has replaced becomes superseded. Locks the session, the video and the chunk. Throws
+ * PostponedError while another attempt is alive.
+ */
+export const claimChunk = (db: Database, videoId: number, chunkId: number): Promise<ChunkClaim | undefined> =>
+  db.transaction(async (tx) => {
+    const locked = await lockVideo(tx, videoId)
+    if (!locked) return undefined
+    if (!locked.isCurrent) {
+      await supersede(tx, locked.session.id, videoId)
+      return undefined
+    }
+    const original = originalOf(locked.video)
+    if (!['encoding', 'encoded'].includes(locked.video.state) || !original) return undefined
+    const [chunk] = await tx
+      .select({ chunk: chunks, plan: encodePlans.plan, leaseMs: leftOf(chunks.leaseUntil) })
+      .from(chunks)
+      .innerJoin(encodePlans, eq(encodePlans.videoId, chunks.videoId))
+      .where(and(eq(chunks.id, chunkId), eq(chunks.videoId, videoId), ne(chunks.state, 'encoded')))
+    if (!chunk) return undefined
+    if (chunk.leaseMs > 0) throw new PostponedError(Math.ceil(chunk.leaseMs))
+    const attempt = chunk.chunk.attempt + 1
+    await tx.update(chunks).set({ state: 'encoding', attempt, progress: 0, leaseUntil }).where(eq(chunks.id, chunkId))
+    const { kind, fromSeconds, toSeconds } = chunk.chunk
+    return { chunkId, videoId, attempt, kind, fromSeconds, toSeconds, plan: chunk.plan, original }
+  })
+
+/** The lease of an attempt at a chunk. It is lost, too, when the video was given up. */
+export const leaseOfChunk = (db: Database, claim: ChunkClaim): Lease => ({
+  async renew(progress) {
+    const isWanted = sql`exists (select 1 from ${videos} join ${sessions} on ${sessions.videoId} = ${videos.id}
+      where ${videos.id} = ${chunks.videoId} and ${videos.state} in ('encoding', 'encoded'))`
+    const rows = await db
+      .update(chunks)
+      .set({ progress, leaseUntil })
+      .where(and(isMine(claim), isWanted))
+      .returning({ id: chunks.id })
+    return rows.length > 0
+  },
+  async release() {
+    await db.update(chunks).set({ leaseUntil: null }).where(isMine(claim))
+  },
+})
+
+export type NewChunkFile = Omit<typeof chunkFiles.$inferInsert, 'chunkId'>
+
+export interface NewChunkResult {
+  files: NewChunkFile[]
+  frames: number
+  /** The sound for a transcriber. */
+  audio?: { path: string; size: number; etag: string }
+}
+
+/**
+ * Makes the files of a chunk the current ones, and announces the end of the encode where it was the last. False when another
+ * attempt or a newer video has replaced this one, or the session was deleted or the video given up. A sound for a
+ * transcriber that exists already is kept, and the objects of `unused` are to be removed. Locks the session, the video and
+ * the chunk.
+ */
+export const commitChunk = (
+  db: Database,
+  claim: ChunkClaim,
+  { files, frames, audio }: NewChunkResult,
+): Promise<{ isCommitted: boolean; unused: string[] }> =>
+  db.transaction(async (tx) => {
+    const { videoId, chunkId, kind } = claim
+    const all = [...files, ...(audio ? [audio] : [])].map(({ path }) => path)
+    const refused = { isCommitted: false, unused: all }
+    const locked = await lockVideo(tx, videoId)
+    if (!locked || !['encoding', 'encoded'].includes(locked.video.state)) return refused
+    if (!locked.isCurrent) {
+      await supersede(tx, locked.session.id, videoId)
+      return refused
+    }
+    const mine = await tx
+      .update(chunks)
+      .set({ state: 'encoded', progress: 100, leaseUntil: null, frames })
+      .where(isMine(claim))
+      .returning({ id: chunks.id })
+    if (mine.length === 0) return refused
+    if (files.length > 0) await tx.insert(chunkFiles).values(files.map((file) => ({ ...file, chunkId })))
+    const isFresh = locked.video.state === 'encoding'
+    const kept = audio
+      ? await tx
+          .insert(audioRenditions)
+          .values({ ...audio, videoId, isFresh })
+          .onConflictDoNothing()
+          .returning({ path: audioRenditions.path })
+      : []
+    const group = needed.includes(kind) ? inArray(chunks.kind, needed) : notInArray(chunks.kind, needed)
+    const open = await tx.$count(chunks, and(eq(chunks.videoId, videoId), group, ne(chunks.state, 'encoded')))
+    if (open === 0) await announce(tx, 'finish-video', { video_id: videoId })
+    return { isCommitted: true, unused: audio && kept.length === 0 ? [audio.path] : [] }
+  })
+
+/**
+ * Replaces the copy of a picture, which failed, and what was planned beside it by chunks that encode the picture. Locks the
+ * session, the video and the chunks.
+ */
+export const replaceCopy = (db: Database, claim: ChunkClaim, parts: NewChunk[]): Promise<void> =>
+  db.transaction(async (tx) => {
+    const locked = await lockVideo(tx, claim.videoId)
+    const mine = await tx.delete(chunks).where(isMine(claim)).returning({ id: chunks.id })
+    if (!locked || mine.length === 0) return
+    await tx.delete(chunks).where(and(eq(chunks.videoId, claim.videoId), eq(chunks.kind, 'lower')))
+    await insertChunks(tx, claim.videoId, parts)
+  })
+
+/**
+ * Gives up the chunks of a video that is encoded already: it stays without its lower rung, or without any rungs where those
+ * were to be added to an old rendition. Locks the session and then the video.
+ */
+export const giveUpRungs = (db: Database, videoId: number, chunkId: number): Promise<void> =>
+  db.transaction(async (tx: Transaction) => {
+    const locked = await lockVideo(tx, videoId)
+    if (locked?.video.state !== 'encoded') return
+    const [chunk] = await tx.select({ kind: chunks.kind }).from(chunks).where(eq(chunks.id, chunkId))
+    if (!chunk) return
+    const finished = await tx.$count(rungs, eq(rungs.videoId, videoId))
+    if (chunk.kind === 'lower' && finished > 0) {
+      await tx.delete(chunks).where(and(eq(chunks.videoId, videoId), eq(chunks.kind, 'lower')))
+      return
+    }
+    await tx.delete(chunks).where(eq(chunks.videoId, videoId))
+    await tx.delete(encodePlans).where(eq(encodePlans.videoId, videoId))
+  })

@@ -1,0 +1,173 @@
+import { type JobContext, PermanentError } from '@playtherapy/jobs'
+import { audioPath, chunkPath, inFolder } from '@playtherapy/object-store'
+import type { Database, Rung, Segments } from '@playtherapy/schema'
+import { runFfmpeg } from '../ffmpeg/ffmpeg.ts'
+import { readFragments, toSegments } from '../ffmpeg/fragments.ts'
+import type { ScratchFile } from '../ffmpeg/scratch.ts'
+import { openSource } from '../ffmpeg/source-server.ts'
+import { FfmpegError } from '../ffmpeg/supervised.ts'
+import { chunkRun, type EncodePlan, type Made } from './chunk-options.ts'
+import {
+  type ChunkClaim,
+  claimChunk,
+  commitChunk,
+  giveUpRungs,
+  leaseOfChunk,
+  type NewChunkFile,
+  replaceCopy,
+} from './chunk-repository.ts'
+import { judged, unreadable } from './faults.ts'
+import { underLease } from './lease.ts'
+import { chunksOf, toEncodePlan } from './plan.ts'
+import { discard, type EncodeResources, putAll, withScratch } from './resources.ts'
+import { fail, giveWay } from './video-repository.ts'
+
+type Payload = { video_id: number; chunk_id: number }
+type Progress = (percent: number) => void
+
+/** What ffmpeg has made of a chunk, before it is stored. */
+interface MadeChunk {
+  files: { rung: Rung; file: ScratchFile; described: Omit<NewChunkFile, 'rung' | 'path' | 'size' | 'etag'> }[]
+  /** The sound for a transcriber. */
+  audio: ScratchFile | undefined
+  frames: number
+}
+
+/**
+ * The job that encodes one chunk of a video, from the object store into scratch files, stores them under keys of this attempt
+ * and commits. It may run twice at once: one attempt commits, and the other removes its objects.
+ */
+export function createEncodeChunk(resources: EncodeResources) {
+  const { db } = resources
+  return async ({ video_id, chunk_id }: Payload, { signal }: Pick<JobContext, 'signal'>): Promise<void> => {
+    const claim = await claimChunk(db, video_id, chunk_id)
+    if (!claim) return
+    const plan = await toEncodePlan(claim.plan)
+    const isMine = await underLease(leaseOfChunk(db, claim), signal, async (signal, onProgress) => {
+      const encoding = withScratch(resources.settings, 2, async (scratch) => {
+        const made = await encode(resources, claim, plan, scratch, signal, onProgress)
+        await keep(resources, claim, made, signal)
+      })
+      await encoding.catch((error: unknown) => {
+        if (claim.kind !== 'copy' || !(error instanceof PermanentError)) throw error
+        // What cannot be copied may still be shown, and then be encoded.
+        return replaceCopy(
+          db,
+          claim,
+          chunksOf({ ...plan, canCopy: false }).filter(({ kind }) => kind === 'picture'),
+        )
+      })
+    })
+    if (!isMine) await giveWay(db, video_id)
+  }
+}
+
+/** Records that a chunk was given up, and with it the encode of its video; false when the video was deleted. */
+export const createChunkFailed =
+  (db: Database) =>
+  async ({ video_id, chunk_id }: Payload, reason: string): Promise<boolean> => {
+    await giveUpRungs(db, video_id, chunk_id)
+    return fail(db, video_id, reason)
+  }
+
+/** Encodes a chunk into scratch files, and checks them. Throws PermanentError because of the recording. */
+async function encode(
+  { store, settings }: EncodeResources,
+  { original, kind, fromSeconds: from, toSeconds: to }: ChunkClaim,
+  plan: EncodePlan,
+  scratch: ScratchFile[],
+  signal: AbortSignal,
+  onProgress: Progress,
+): Promise<MadeChunk> {
+  const { path, size, etag, container } = original
+  const source = await openSource({ store, key: inFolder('video', path), size, etag })
+  try {
+    const make = async (hasLongGaps: boolean): Promise<Made[]> => {
+      const { outputs, ...how } = chunkRun({ ...plan, hasLongGaps }, { kind, from, to })
+      const files = outputs.map(({ options }, index) => ({ options, file: fileAt(scratch, index) }))
+      const seconds = to - from
+      const run = {
+        ...settings,
+        ...how,
+        seconds,
+        input: source.input,
+        size,
+        container,
+        signal,
+        onProgress,
+        outputs: files,
+      }
+      await runFfmpeg({ ...run, maxBytes: settings.scratchMaxBytes }).catch((error: unknown) => {
+        // The second time the sound is as good as it gets: it runs early behind a gap of hours.
+        if (!(error instanceof FfmpegError) || error.why !== 'long gap' || source.readError()) throw error
+        return hasLongGaps ? undefined : make(true)
+      })
+      return outputs.map(({ made }) => made)
+    }
+    const made: MadeChunk = { files: [], audio: undefined, frames: 0 }
+    for (const [index, of] of (await make(false)).entries()) {
+      const file = fileAt(scratch, index)
+      if (of === 'transcriber') {
+        made.audio = file
+        continue
+      }
+      const { fragments, frames, firstSeconds, endSeconds, ...described } = await readFragments(file.handle)
+      const end = plan.cuts.includes(to) ? to : endSeconds
+      if (of !== 'lower' || kind === 'lower') made.frames = frames
+      made.files.push({
+        rung: of,
+        file,
+        described: { ...described, segments: lasting(toSegments(fragments), end - firstSeconds) },
+      })
+    }
+    if (source.readError()) throw source.readError()
+    const isAll = plan.cuts.length === 0 || kind === 'copy' || kind === 'sound'
+    if (isAll && made.frames === 0) throw new PermanentError(unreadable)
+    return made
+  } catch (error) {
+    throw judged(error, source, settings.maxSeconds, signal)
+  } finally {
+    await source.close()
+  }
+}
+
+/** Segments of which the last one lasts until the next chunk, so that the lengths of all chunks add up. */
+function lasting(segments: Segments, seconds: number): Segments {
+  const last = segments.at(-1)
+  const before = segments.slice(0, -1)
+  const spent = before.reduce((sum, [length]) => sum + length, 0)
+  return last ? [...before, [seconds - spent, last[1]]] : []
+}
+
+function fileAt(files: ScratchFile[], index: number): ScratchFile {
+  const file = files[index]
+  if (!file) throw new Error('more outputs than scratch files')
+  return file
+}
+
+/** Stores what was made of a chunk and commits it; objects that are not needed are removed. */
+async function keep(
+  { db, store }: EncodeResources,
+  claim: ChunkClaim,
+  { files, audio, frames }: MadeChunk,
+  signal: AbortSignal,
+): Promise<void> {
+  const { chunkId, attempt, original } = claim
+  const objects = files.map(({ rung, file }) => ({
+    path: chunkPath(original.path, chunkId, attempt, rung),
+    contentType: rung === 'sound' ? 'audio/mp4' : 'video/mp4',
+    file,
+  }))
+  if (audio) {
+    objects.push({ path: audioPath(original.path, chunkId, attempt), contentType: 'audio/mp4', file: audio })
+  }
+  const stored = await putAll(store, objects, signal)
+  const rows = files.flatMap(({ rung, described }, index) => {
+    const object = stored[index]
+    return object ? [{ ...object, ...described, rung }] : []
+  })
+  const ofTranscriber = audio && stored.at(-1)
+  const result = { files: rows, frames, ...(ofTranscriber && { audio: ofTranscriber }) }
+  const { unused } = await commitChunk(db, claim, result)
+  await discard(store, unused)
+}

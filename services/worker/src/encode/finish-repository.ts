@@ -1,0 +1,188 @@
+import {
+  announce,
+  type ChunkKind,
+  chunkFiles,
+  chunks,
+  clockTime,
+  type Database,
+  encodePlans,
+  previews,
+  type Rung,
+  renditions,
+  rungs,
+  State,
+  sessions,
+  videos,
+} from '@playtherapy/schema'
+import { and, asc, eq, sql } from 'drizzle-orm'
+import { lockVideo, supersede } from './lock.ts'
+import { isMine, type VideoClaim } from './video-repository.ts'
+
+export type ChunkFile = Omit<typeof chunkFiles.$inferSelect, 'chunkId'>
+
+/** What is there of an encode, and what of it is complete. */
+export interface Made {
+  plan: unknown
+  seconds: number
+  hasRendition: boolean
+  hasPreviews: boolean
+  /** Finished rungs. */
+  rungs: (typeof rungs.$inferSelect)[]
+  /** The files of rungs whose chunks are all encoded and that are not finished, in order. */
+  complete: Map<Rung, ChunkFile[]>
+  /** Whether the sound, if there is any, is finished. */
+  isSoundFinished: boolean
+  /** Whether all chunks are encoded. */
+  isWhole: boolean
+}
+
+/** The kinds of chunks that a rung consists of. */
+const kindsOf: Record<Rung, ChunkKind[]> = {
+  upper: ['copy', 'picture'],
+  lower: ['lower', 'picture'],
+  sound: ['sound'],
+}
+const allRungs: Rung[] = ['upper', 'lower', 'sound']
+
+/** Reads what is there of a video's encode; undefined without a plan. */
+export async function readMade(db: Database, videoId: number): Promise<Made | undefined> {
+  const [plan] = await db.select().from(encodePlans).where(eq(encodePlans.videoId, videoId))
+  if (!plan) return undefined
+  const [states, files, finished, rendition, preview] = await Promise.all([
+    db.select({ kind: chunks.kind, state: chunks.state }).from(chunks).where(eq(chunks.videoId, videoId)),
+    db
+      .select({ file: chunkFiles })
+      .from(chunkFiles)
+      .innerJoin(chunks, eq(chunks.id, chunkFiles.chunkId))
+      .where(eq(chunks.videoId, videoId))
+      .orderBy(asc(chunks.index)),
+    db.select().from(rungs).where(eq(rungs.videoId, videoId)),
+    db.$count(renditions, eq(renditions.videoId, videoId)),
+    db.$count(previews, eq(previews.videoId, videoId)),
+  ])
+  const isEncoded = (rung: Rung) =>
+    states.every(({ kind, state }) => state === 'encoded' || !kindsOf[rung].includes(kind))
+  const complete = new Map<Rung, ChunkFile[]>()
+  for (const rung of allRungs) {
+    const made = files.filter(({ file }) => file.rung === rung).map(({ file }) => file)
+    const isFinished = finished.some((other) => other.rung === rung)
+    if (made.length > 0 && !isFinished && isEncoded(rung)) complete.set(rung, made)
+  }
+  return {
+    plan: plan.plan,
+    seconds: plan.seconds,
+    hasRendition: rendition > 0,
+    hasPreviews: preview > 0,
+    rungs: finished,
+    complete,
+    isSoundFinished: finished.some(({ rung }) => rung === 'sound') || states.every(({ kind }) => kind !== 'sound'),
+    isWhole: states.length > 0 && states.every(({ state }) => state === 'encoded'),
+  }
+}
+
+/** Records a finished rung; false when another attempt has replaced this one, or the video was deleted. */
+export const commitRung = (db: Database, claim: VideoClaim, row: Omit<typeof rungs.$inferInsert, 'videoId'>) =>
+  db.transaction(async (tx): Promise<boolean> => {
+    await lockVideo(tx, claim.videoId)
+    const [mine] = await tx.select({ id: videos.id }).from(videos).where(isMine(claim))
+    if (!mine) return false
+    await tx.insert(rungs).values({ ...row, videoId: claim.videoId })
+    return true
+  })
+
+/** Records the still pictures of a video; false when another attempt has replaced this one, or the video was deleted. */
+export const commitPreviews = (db: Database, claim: VideoClaim, row: Omit<typeof previews.$inferInsert, 'videoId'>) =>
+  db.transaction(async (tx): Promise<boolean> => {
+    await lockVideo(tx, claim.videoId)
+    const [mine] = await tx.select({ id: videos.id }).from(videos).where(isMine(claim))
+    if (!mine) return false
+    await tx.insert(previews).values({ ...row, videoId: claim.videoId })
+    return true
+  })
+
+export interface NewRendition {
+  path: string
+  size: number
+  etag: string
+  seconds: number
+  width: number
+  height: number
+}
+
+/**
+ * The length of a session once this video is encoded: what a client set for it or, if there is no such length, the measured
+ * one. A length that a client set for an older recording is not that of this one. Releases before the column
+ * `video_length_set_for` left it null; a length from before the first encode is a client's.
+ */
+function lengthOf(videoId: number, measured: string) {
+  const isSet = sql`coalesce(${sessions.videoLengthSetFor} in (0, ${videoId}), ${sessions.renditionId} is null
+    and ${sessions.videoLength} is not null)`
+  return {
+    videoLength: sql`case when ${isSet} then ${sessions.videoLength} else ${measured} end`,
+    videoLengthSetFor: sql`case when ${isSet} then ${videoId}::int end`,
+    previousVideoLength: sql`case when ${isSet} or ${sessions.videoLength} is null or ${sessions.videoLength} = ${measured}
+      then ${sessions.previousVideoLength} else ${sessions.videoLength} end`,
+  }
+}
+
+/**
+ * Makes a rendition the current one: the video is encoded, its session DONE, and older videos are announced for removal.
+ * False when another attempt or a newer video has replaced this one, or the session was deleted. Locks the session and then
+ * the video.
+ */
+export const commitRendition = (db: Database, claim: VideoClaim, { seconds, ...file }: NewRendition) =>
+  db.transaction(async (tx): Promise<boolean> => {
+    const locked = await lockVideo(tx, claim.videoId)
+    if (!locked) return false
+    const { session, isCurrent } = locked
+    if (!isCurrent) {
+      await supersede(tx, session.id, claim.videoId)
+      return false
+    }
+    const mine = await tx
+      .update(videos)
+      .set({ state: 'encoded', progress: 100 })
+      .where(and(isMine(claim), eq(videos.state, 'encoding')))
+      .returning({ id: videos.id })
+    if (mine.length === 0) return false
+    await announce(tx, 'delete-superseded', { session_id: session.id })
+    const [rendition] = await tx
+      .insert(renditions)
+      .values({ ...file, sessionId: session.id, videoId: claim.videoId, durationMs: Math.round(seconds * 1000) })
+      .returning({ id: renditions.id })
+    await tx
+      .update(sessions)
+      .set({
+        encodingStateId: State.DONE,
+        renditionId: rendition?.id ?? null,
+        ...lengthOf(claim.videoId, clockTime(Math.round(seconds) * 1000)),
+      })
+      .where(eq(sessions.id, session.id))
+    return true
+  })
+
+/** Forgets the chunks of a finished encode, once their objects are removed. */
+export async function forgetChunks(db: Database, videoId: number): Promise<void> {
+  await db.delete(chunks).where(eq(chunks.videoId, videoId))
+}
+
+/** The keys of the objects of a video's chunks that no finished rung has taken over. */
+export async function spareObjects(db: Database, videoId: number): Promise<string[]> {
+  const rows = await db
+    .select({ path: chunkFiles.path })
+    .from(chunkFiles)
+    .innerJoin(chunks, eq(chunks.id, chunkFiles.chunkId))
+    .where(
+      and(
+        eq(chunks.videoId, videoId),
+        sql`not exists (select 1 from ${rungs} where ${rungs.path} = ${chunkFiles.path})`,
+      ),
+    )
+  return rows.map(({ path }) => path)
+}
+
+/** Whether a video's rungs have been finished for so long that no reader of a chunk's object is left. */
+export async function areSettled(db: Database, videoId: number, seconds: number): Promise<boolean> {
+  const young = sql`${rungs.createdAt} > now() - make_interval(secs => ${seconds})`
+  return (await db.$count(rungs, and(eq(rungs.videoId, videoId), young))) === 0
+}

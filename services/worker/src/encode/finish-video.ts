@@ -1,0 +1,184 @@
+import { Readable } from 'node:stream'
+import { type JobContext, PermanentError } from '@playtherapy/jobs'
+import { inFolder, type ObjectStore, previewPath, renditionPath, rungPath } from '@playtherapy/object-store'
+import { announce, joinChunks, type Rung } from '@playtherapy/schema'
+import { runFfmpeg } from '../ffmpeg/ffmpeg.ts'
+import { type Probe, probe } from '../ffmpeg/probe.ts'
+import type { ScratchFile } from '../ffmpeg/scratch.ts'
+import { openSource } from '../ffmpeg/source-server.ts'
+import { FfmpegError } from '../ffmpeg/supervised.ts'
+import { tooLong, unreadable } from './faults.ts'
+import { mp4Run } from './finish.ts'
+import {
+  areSettled,
+  type ChunkFile,
+  commitPreviews,
+  commitRendition,
+  commitRung,
+  forgetChunks,
+  type Made,
+  readMade,
+  spareObjects,
+} from './finish-repository.ts'
+import { underLease } from './lease.ts'
+import { makePreviews } from './previews.ts'
+import { discard, type EncodeResources, putAll, withScratch } from './resources.ts'
+import { claimVideo, giveWay, leaseOfVideo, type VideoClaim } from './video-repository.ts'
+
+/** After this time nobody reads an object of a chunk any more, because the finished rung is read instead. */
+const settledSeconds = 600
+
+/**
+ * The job that ends an encode, as far as its chunks allow: it joins them to rungs, makes the rendition by copying, then the
+ * still pictures, and later removes what nobody reads any more. It may be repeated, and run twice at once.
+ */
+export function createFinishVideo(resources: EncodeResources) {
+  const { db, store } = resources
+  return async ({ video_id }: { video_id: number }, { signal }: Pick<JobContext, 'signal'>): Promise<void> => {
+    const claim = await claimVideo(db, video_id)
+    if (!claim) return
+    const lease = leaseOfVideo(db, claim)
+    const isMine = await underLease(lease, signal, async (signal) => {
+      const before = await readMade(db, video_id)
+      if (!before) return
+      for (const [rung, files] of before.complete) await finishRung(resources, claim, rung, files, signal)
+      const made = await readMade(db, video_id)
+      if (!made) return
+      if (!made.hasRendition) await finishRendition(resources, claim, made, signal)
+      if (!made.hasPreviews) await finishPreviews(resources, claim, made, signal)
+      if (!made.isWhole) return
+      if (await areSettled(db, video_id, settledSeconds)) {
+        await discard(store, await spareObjects(db, video_id))
+        await forgetChunks(db, video_id)
+      } else {
+        await announce(db, 'finish-video', { video_id }, { delaySeconds: settledSeconds + 1 })
+      }
+    })
+    if (isMine) await lease.release()
+    else await giveWay(db, video_id)
+  }
+}
+
+/** Makes one object of the chunks of a rung. That of a single chunk is taken over. */
+async function finishRung(
+  { db, store }: EncodeResources,
+  claim: VideoClaim,
+  rung: Rung,
+  files: ChunkFile[],
+  signal: AbortSignal,
+): Promise<void> {
+  const joined = joinChunks(files)
+  const [first] = files
+  const withPicture = files.find(({ segments }) => segments.length > 0)
+  if (!first || !withPicture) throw new PermanentError(unreadable)
+  const { codec, width, height } = withPicture
+  const parts = joined.map(({ part }) => part).filter(({ segments }) => segments.length > 0)
+  const described = { rung, codec, width, height, parts }
+  if (files.length === 1) {
+    const { path, size, etag } = first
+    await commitRung(db, claim, { path, size, etag, ...described })
+    return
+  }
+  const path = rungPath(claim.original.path, claim.attempt, rung)
+  const contentType = rung === 'sound' ? 'audio/mp4' : 'video/mp4'
+  const bytes = Readable.from(readJoined(store, joined, signal), { objectMode: false })
+  const object = await store.put(inFolder('video', path), bytes, { contentType, signal })
+  if (!(await commitRung(db, claim, { path, ...object, ...described }))) await discard(store, [path])
+}
+
+async function* readJoined(
+  store: ObjectStore,
+  joined: { file: ChunkFile; skipped: number }[],
+  signal: AbortSignal,
+): AsyncGenerator<Uint8Array> {
+  for (const { file, skipped } of joined) {
+    if (file.size === skipped) continue
+    yield* await store.get(inFolder('video', file.path), { start: skipped, ifMatch: file.etag, signal })
+  }
+}
+
+/** Makes the MP4 of the upper rung and the sound, once both are finished, without another encode. */
+async function finishRendition(
+  { db, store, settings }: EncodeResources,
+  claim: VideoClaim,
+  { rungs, seconds, isSoundFinished }: Made,
+  signal: AbortSignal,
+): Promise<void> {
+  const [upper, sound] = (['upper', 'sound'] as const).map((wanted) => rungs.find(({ rung }) => rung === wanted))
+  if (!upper || !isSoundFinished) return
+  await withScratch(settings, 3, async ([picture, voices, file]) => {
+    if (!picture || !voices || !file) return
+    await Promise.all([
+      fetchRung(store, upper, picture, signal),
+      ...(sound ? [fetchRung(store, sound, voices, signal)] : []),
+    ])
+    const run = mp4Run({ upper: picture, sound: sound && voices }, file)
+    const size = upper.size + (sound?.size ?? 0)
+    const { scratchMaxBytes: maxBytes } = settings
+    await runFfmpeg({ ...settings, ...run, size, signal, seconds, maxBytes, onProgress: () => {} })
+    // If ffmpeg reported no error but its result cannot be read, the cause is our disk and not the original.
+    const made = { path: file.pathFor(3), files: [file.handle] }
+    const result = await probe(made, 'mp4', { ...settings, signal }).catch(() => {
+      throw new FfmpegError('disk full')
+    })
+    const described = check(result, settings.maxSeconds)
+    const path = renditionPath(claim.original.path, claim.attempt)
+    const [object] = await putAll(store, [{ path, contentType: 'video/mp4', file }], signal)
+    if (object && !(await commitRendition(db, claim, { ...object, ...described }))) await discard(store, [path])
+  })
+}
+
+/** Copies a finished rung into a scratch file. */
+async function fetchRung(
+  store: ObjectStore,
+  { path, etag }: Made['rungs'][number],
+  { handle }: ScratchFile,
+  signal: AbortSignal,
+): Promise<void> {
+  const bytes = await store.get(inFolder('video', path), { ifMatch: etag, signal })
+  await handle.writeFile(bytes, { signal })
+}
+
+/** Checks that the result is playable and shows a picture. Throws PermanentError. */
+function check({ pictures, sounds, seconds }: Probe, maxSeconds: number) {
+  const [video] = pictures
+  const isPlayable = video?.codec === 'h264' && video.statedSeconds && sounds.every(({ codec }) => codec === 'aac')
+  if (!isPlayable || seconds === undefined) throw new PermanentError(unreadable)
+  if (seconds > maxSeconds) throw new PermanentError(tooLong(maxSeconds))
+  return { seconds, width: video.width, height: video.height }
+}
+
+/** Makes the poster and the storyboard of the smallest finished rung. */
+async function finishPreviews(
+  { db, store, settings }: EncodeResources,
+  claim: VideoClaim,
+  { rungs, seconds }: Made,
+  signal: AbortSignal,
+): Promise<void> {
+  const rung = rungs.find(({ rung }) => rung === 'lower') ?? rungs.find(({ rung }) => rung === 'upper')
+  if (!rung) return
+  const { path: rungPath, size, etag, width, height } = rung
+  const source = await openSource({ store, key: inFolder('video', rungPath), size, etag })
+  try {
+    await withScratch(settings, 2, async ([poster, storyboard]) => {
+      if (!poster || !storyboard) return
+      const run = { ...settings, input: source.input, size, signal }
+      const described = await makePreviews({ ...run, seconds, width, height }, { poster, storyboard })
+      const contentType = 'image/jpeg'
+      const objects = [
+        { path: previewPath(claim.original.path, claim.attempt, 'poster'), contentType, file: poster },
+        { path: previewPath(claim.original.path, claim.attempt, 'storyboard'), contentType, file: storyboard },
+      ]
+      const [first, second] = await putAll(store, objects, signal)
+      if (!first || !second) return
+      const row = {
+        ...{ posterPath: first.path, posterSize: first.size, posterEtag: first.etag },
+        ...{ storyboardPath: second.path, storyboardSize: second.size, storyboardEtag: second.etag },
+        storyboard: described,
+      }
+      if (!(await commitPreviews(db, claim, row))) await discard(store, [first.path, second.path])
+    })
+  } finally {
+    await source.close()
+  }
+}

@@ -1,0 +1,106 @@
+import {
+  announceEach,
+  type ChunkKind,
+  chunks,
+  type Database,
+  encodePlans,
+  outbox,
+  State,
+  sessions,
+  type Transaction,
+  videos,
+} from '@playtherapy/schema'
+import { and, asc, eq, inArray, isNull, ne, notExists, sql } from 'drizzle-orm'
+import { lockVideo, supersede } from './lock.ts'
+import { isMine, type VideoClaim } from './video-repository.ts'
+
+export interface NewChunk {
+  kind: ChunkKind
+  index: number
+  fromSeconds: number
+  toSeconds: number
+}
+
+export interface NewPlan {
+  plan: unknown
+  seconds: number
+  targetSeconds: number
+  chunks: NewChunk[]
+}
+
+/** Whether the encode of a video is planned. */
+export const isPlanned = async (db: Database | Transaction, videoId: number): Promise<boolean> =>
+  (await db.$count(encodePlans, eq(encodePlans.videoId, videoId))) > 0
+
+/**
+ * Records what is to be encoded, and announces a job for each chunk. A transcript of an older video is no longer awaited.
+ * False when another attempt or a newer video has replaced this one, or the session was deleted. Locks the session and then
+ * the video.
+ */
+export const commitPlan = (db: Database, claim: VideoClaim, { chunks: parts, ...plan }: NewPlan): Promise<boolean> =>
+  db.transaction(async (tx) => {
+    const { videoId } = claim
+    const locked = await lockVideo(tx, videoId)
+    if (!locked) return false
+    if (!locked.isCurrent) {
+      await supersede(tx, locked.session.id, videoId)
+      return false
+    }
+    const mine = await tx.update(videos).set({ leaseUntil: null }).where(isMine(claim)).returning({ id: videos.id })
+    if (mine.length === 0) return false
+    await tx.insert(encodePlans).values({ videoId, ...plan })
+    await insertChunks(tx, videoId, parts)
+    const awaited = inArray(sessions.scriptStateId, [State.READY, State.START])
+    await tx
+      .update(sessions)
+      .set({ scriptStateId: State.NONE })
+      .where(and(eq(sessions.id, locked.session.id), isNull(sessions.scriptVersionId), awaited))
+    return true
+  })
+
+/** Inserts chunks and announces their jobs, in this order. */
+export async function insertChunks(tx: Transaction, videoId: number, parts: NewChunk[]): Promise<void> {
+  const rows = await tx
+    .insert(chunks)
+    .values(parts.map((part) => ({ ...part, videoId })))
+    .returning({ id: chunks.id })
+  await announceEach(
+    tx,
+    'encode-chunk',
+    rows.map(({ id }) => ({ video_id: videoId, chunk_id: id })),
+  )
+}
+
+/**
+ * Announces what a planned encode still needs and no job does: chunks that are not encoded, or its end. It brings a video
+ * back to work that was given up. Locks the session and then the video.
+ */
+export const resume = (db: Database, claim: VideoClaim): Promise<void> =>
+  db.transaction(async (tx) => {
+    await lockVideo(tx, claim.videoId)
+    const { videoId } = claim
+    const mine = await tx.update(videos).set({ leaseUntil: null }).where(isMine(claim)).returning({ id: videos.id })
+    if (mine.length === 0) return
+    const ofChunk = tx
+      .select({ id: outbox.id })
+      .from(outbox)
+      .where(
+        and(
+          sql`${outbox.name} = 'encode-chunk' and ${outbox.payload} ->> 'video_id' = ${`${videoId}`}`,
+          sql`${outbox.payload} ->> 'chunk_id' = ${chunks.id}::text`,
+          isNull(outbox.failedAt),
+        ),
+      )
+    const isOpen = and(eq(chunks.videoId, videoId), ne(chunks.state, 'encoded'))
+    const forgotten = await tx
+      .select({ id: chunks.id })
+      .from(chunks)
+      .where(and(isOpen, notExists(ofChunk)))
+      .orderBy(asc(chunks.id))
+    await announceEach(
+      tx,
+      'encode-chunk',
+      forgotten.map(({ id }) => ({ video_id: videoId, chunk_id: id })),
+    )
+    if ((await tx.$count(chunks, isOpen)) === 0) await announceEach(tx, 'finish-video', [{ video_id: videoId }])
+  })

@@ -1,0 +1,287 @@
+import { PermanentError, PostponedError } from '@playtherapy/jobs'
+import {
+  audioRenditions,
+  chunkFiles,
+  chunks,
+  encodePlans,
+  outbox,
+  renditions,
+  rungs,
+  sessions,
+  videos,
+} from '@playtherapy/schema'
+import { asc, eq, sql } from 'drizzle-orm'
+import t from 'tap'
+import { createChunkFailed } from '../src/encode/encode-chunk.ts'
+import { aac, h264, make, never, prepare } from './encode-support.ts'
+
+/** Long enough for several chunks, and small enough to be encoded at once. It must be encoded: VP9 in Matroska. */
+const long = await make(
+  'long.mkv',
+  ...['-f', 'lavfi', '-i', 'testsrc2=size=160x120:rate=10:duration=75'],
+  ...['-f', 'lavfi', '-i', 'sine=d=75', '-c:v', 'mpeg4', '-g', '20', '-c:a', 'aac'],
+)
+/** Can be copied, and is high enough for a lower rung. */
+const playable = await make(
+  'playable.mp4',
+  ...['-f', 'lavfi', '-i', 'testsrc2=size=960x540:rate=10:duration=3'],
+  ...['-f', 'lavfi', '-i', 'sine=d=3', ...h264, ...aac],
+)
+
+type Job = Awaited<ReturnType<typeof prepare>>
+
+const jobsOf = async ({ db }: Job) =>
+  (await db.select().from(outbox).orderBy(asc(outbox.id))).map(({ name, payload }) => ({ name, payload }))
+const chunksOf = ({ db }: Job) => db.select().from(chunks).orderBy(asc(chunks.id))
+
+/** Runs the jobs of these chunks. */
+const encodeChunks = async (job: Job, video_id: number, which: { id: number }[]) => {
+  for (const { id } of which) await job.chunk({ video_id, chunk_id: id }, { signal: never })
+}
+
+t.test('a plan announces one job for the sound and one for each chunk, the first chunks being short', async (t) => {
+  const job = await prepare(t, long, 'matroska')
+  const { video_id } = await job.upload()
+  await job.plan({ video_id }, { signal: never })
+  const planned = await chunksOf(job)
+  t.match(
+    planned.map(({ kind, index, state }) => ({ kind, index, state })),
+    [
+      { kind: 'sound', index: 0, state: 'waiting' },
+      ...[0, 1, 2, 3, 4].map((index) => ({ kind: 'picture', index, state: 'waiting' })),
+    ],
+  )
+  const pictures = planned.slice(1)
+  t.equal(pictures[0]?.fromSeconds, 0)
+  t.ok((pictures[0]?.toSeconds ?? 99) < 7, 'a therapist waits for the first seconds only')
+  for (const [index, { fromSeconds }] of pictures.entries()) {
+    if (index > 0) t.equal(fromSeconds, pictures[index - 1]?.toSeconds, 'no gap and no overlap')
+  }
+  t.match(
+    await jobsOf(job),
+    planned.map(({ id }) => ({ name: 'encode-chunk', payload: { video_id, chunk_id: id } })),
+  )
+  t.match(await job.state(), { encoding: 2, videos: [{ state: 'encoding' }] })
+})
+
+t.test('chunks may be encoded in any order; the last one announces the end', async (t) => {
+  const job = await prepare(t, long, 'matroska')
+  const { video_id } = await job.upload()
+  await job.plan({ video_id }, { signal: never })
+  const planned = (await chunksOf(job)).reverse()
+  await job.db.delete(outbox)
+  await encodeChunks(job, video_id, planned.slice(0, -1))
+  t.strictSame(await jobsOf(job), [])
+  t.equal(await job.db.$count(audioRenditions), 0)
+  await encodeChunks(job, video_id, planned.slice(-1))
+  t.match(await jobsOf(job), [{ name: 'finish-video', payload: { video_id } }])
+  t.equal(await job.db.$count(audioRenditions), 1, 'the sound of the transcriber needs no rendition')
+  t.match(await job.state(), { encoding: 2 })
+
+  await job.finish({ video_id }, { signal: never })
+  t.match(await job.state(), { encoding: 3, length: '00:01:15', videos: [{ state: 'encoded' }] })
+  const frames = (await chunksOf(job)).reduce(
+    (sum, chunk) => sum + (chunk.kind === 'picture' ? (chunk.frames ?? 0) : 0),
+    0,
+  )
+  t.equal(frames, 750)
+  const [rendition] = await job.db.select().from(renditions)
+  t.ok(Math.abs((rendition?.durationMs ?? 0) - 75_000) < 150)
+  t.strictSame((await job.db.select().from(rungs)).map(({ rung }) => rung).sort(), ['sound', 'upper'])
+})
+
+t.test('a finished rung has the bytes that its readers saw before', async (t) => {
+  const job = await prepare(t, long, 'matroska')
+  const { video_id } = await job.upload()
+  await job.encode({ video_id }, { signal: never })
+  const files = await job.db
+    .select({ file: chunkFiles })
+    .from(chunkFiles)
+    .innerJoin(chunks, eq(chunks.id, chunkFiles.chunkId))
+    .where(eq(chunkFiles.rung, 'upper'))
+    .orderBy(asc(chunks.index))
+  const [rung] = await job.db.select().from(rungs).where(eq(rungs.rung, 'upper'))
+  t.equal(rung?.parts.length, files.length)
+  t.strictSame(
+    rung?.parts.map(({ headerBytes }) => headerBytes > 0),
+    files.map((_, index) => index === 0),
+    'one header serves all',
+  )
+  const read = async (path = '', start = 0, end?: number) =>
+    Buffer.concat(await (await job.store.get(`video/${path}`, { start, ...(end !== undefined && { end }) })).toArray())
+  for (const [index, { file }] of files.entries()) {
+    const part = rung?.parts[index]
+    const bytes = file.size - file.headerBytes
+    const start = (part?.start ?? 0) + (part?.headerBytes ?? 0)
+    t.ok((await read(rung?.path, start, start + bytes - 1)).equals(await read(file.path, file.headerBytes)))
+  }
+})
+
+t.test('an encode can be finished again and again, and ends without objects of chunks', async (t) => {
+  const job = await prepare(t, long, 'matroska')
+  const { video_id } = await job.upload()
+  await job.encode({ video_id }, { signal: never })
+  const before = await job.keys()
+  await job.finish({ video_id }, { signal: never })
+  t.strictSame(await job.keys(), before, 'readers of chunks may still be there')
+  await job.db.update(rungs).set({ createdAt: sql`now() - interval '1 hour'` })
+  await job.finish({ video_id }, { signal: never })
+  await job.finish({ video_id }, { signal: never })
+  t.equal(await job.db.$count(chunks), 0)
+  const kinds = (await job.keys()).map((key) => key.split('/').at(-1)?.split('_')[0])
+  // The sound was one chunk, whose object became that of the rung.
+  t.strictSame(kinds.sort(), ['1.mp4', 'audio', 'chunk', 'encoded', 'poster', 'rung', 'storyboard'])
+})
+
+t.test('two workers with the same chunk make it once', async (t) => {
+  const job = await prepare(t, long, 'matroska')
+  const { video_id } = await job.upload()
+  await job.plan({ video_id }, { signal: never })
+  const [, first] = await chunksOf(job)
+  const chunk_id = first?.id ?? 0
+  const twice = [1, 2].map(() => job.chunk({ video_id, chunk_id }, { signal: never }))
+  const results = await Promise.allSettled(twice)
+  t.match(
+    results.filter(({ status }) => status === 'rejected'),
+    [{ reason: PostponedError }],
+  )
+  await job.chunk({ video_id, chunk_id }, { signal: never })
+  t.match((await chunksOf(job))[1], { state: 'encoded', attempt: 1 })
+})
+
+t.test('an attempt at a chunk that lost its lease commits nothing', async (t) => {
+  const job = await prepare(t, long, 'matroska')
+  const { video_id } = await job.upload()
+  await job.plan({ video_id }, { signal: never })
+  const [, first] = await chunksOf(job)
+  const chunk_id = first?.id ?? 0
+  const slow = job.chunk({ video_id, chunk_id }, { signal: never })
+  while ((await chunksOf(job))[1]?.state !== 'encoding') await new Promise((resolve) => setTimeout(resolve, 1))
+  await job.db.update(chunks).set({ leaseUntil: null }).where(eq(chunks.id, chunk_id))
+  await Promise.all([slow, job.chunk({ video_id, chunk_id }, { signal: never })])
+  t.match((await chunksOf(job))[1], { state: 'encoded', attempt: 2 })
+  const made = (await job.keys()).filter((key) => key.includes('chunk_'))
+  t.equal(made.length, 1, 'one object of a rung')
+})
+
+t.test('a newer recording ends the chunks of an older one', async (t) => {
+  const job = await prepare(t, long, 'matroska')
+  const older = await job.upload()
+  await job.plan(older, { signal: never })
+  const planned = await chunksOf(job)
+  await encodeChunks(job, older.video_id, planned.slice(0, 2))
+  await job.upload(playable, 'mp4')
+  await encodeChunks(job, older.video_id, planned.slice(2))
+  t.match(await job.state(), { videos: [{ state: 'superseded' }, { state: 'stored' }] })
+  t.equal(await job.db.$count(chunks, eq(chunks.state, 'encoded')), 2)
+})
+
+t.test('a recording that was deleted ends its chunks without an error', async (t) => {
+  const job = await prepare(t, long, 'matroska')
+  const { video_id, path } = await job.upload()
+  await job.plan({ video_id }, { signal: never })
+  const planned = await chunksOf(job)
+  const running = encodeChunks(job, video_id, planned.slice(1, 2))
+  await job.db.delete(sessions)
+  await job.store.delete([`video/${path}`])
+  await running
+  await encodeChunks(job, video_id, planned)
+  await job.finish({ video_id }, { signal: never })
+  t.strictSame(await job.keys(), [])
+})
+
+t.test('a chunk that fails ends the encode, and a retry does only what is missing', async (t) => {
+  const job = await prepare(t, long, 'matroska')
+  const { video_id } = await job.upload()
+  await job.plan({ video_id }, { signal: never })
+  const planned = await chunksOf(job)
+  await encodeChunks(job, video_id, planned.slice(0, 2))
+  const failed = { video_id, chunk_id: planned[2]?.id ?? 0 }
+  t.equal(await createChunkFailed(job.db)(failed, 'The disk is full.'), true)
+  t.match(await job.state(), { encoding: 4, videos: [{ state: 'failed', failure: 'The disk is full.' }] })
+  await encodeChunks(job, video_id, planned.slice(3))
+  t.equal(await job.db.$count(chunks, eq(chunks.state, 'encoded')), 2, 'the others stop')
+
+  await job.db.delete(outbox)
+  await job.db.update(videos).set({ state: 'stored', failure: null })
+  await job.db.update(sessions).set({ encodingStateId: 1 })
+  await job.plan({ video_id }, { signal: never })
+  await job.plan({ video_id }, { signal: never })
+  t.match(
+    await jobsOf(job),
+    planned.slice(2).map(({ id }) => ({ payload: { video_id, chunk_id: id } })),
+  )
+  await job.encode({ video_id }, { signal: never })
+  t.match(await job.state(), { encoding: 3 })
+  t.strictSame(
+    (await chunksOf(job)).slice(0, 2).map(({ attempt }) => attempt),
+    [1, 1],
+  )
+})
+
+t.test('a picture that plays is copied first, and its lower rung comes after the rendition', async (t) => {
+  const job = await prepare(t, playable, 'mp4')
+  const { video_id } = await job.upload()
+  await job.plan({ video_id }, { signal: never })
+  const planned = await chunksOf(job)
+  t.strictSame(
+    planned.map(({ kind }) => kind),
+    ['sound', 'copy', 'lower'],
+  )
+  await encodeChunks(job, video_id, planned.slice(0, 2))
+  await job.finish({ video_id }, { signal: never })
+  t.match(await job.state(), { encoding: 3, videos: [{ state: 'encoded' }] })
+  await encodeChunks(job, video_id, planned.slice(2))
+  await job.finish({ video_id }, { signal: never })
+  const made = await job.db.select().from(rungs)
+  t.match(
+    made.toSorted((a, b) => b.height - a.height).map(({ rung, width, height }) => ({ rung, width, height })),
+    [
+      { rung: 'upper', width: 960, height: 540 },
+      { rung: 'lower', width: 854, height: 480 },
+      { rung: 'sound', width: 0, height: 0 },
+    ],
+  )
+})
+
+t.test('a recording stays as it is when its lower rung fails', async (t) => {
+  const job = await prepare(t, playable, 'mp4')
+  const { video_id } = await job.upload()
+  await job.plan({ video_id }, { signal: never })
+  const planned = await chunksOf(job)
+  await encodeChunks(job, video_id, planned.slice(0, 2))
+  await job.finish({ video_id }, { signal: never })
+  t.equal(await createChunkFailed(job.db)({ video_id, chunk_id: planned[2]?.id ?? 0 }, 'x'), true)
+  t.match(await job.state(), { encoding: 3, videos: [{ state: 'encoded' }] })
+  t.strictSame(
+    (await chunksOf(job)).map(({ kind }) => kind),
+    ['sound', 'copy'],
+  )
+})
+
+t.test('an old rendition gets rungs, keeps playing, and is transcribed only once', async (t) => {
+  const job = await prepare(t, long, 'matroska')
+  const { video_id, path } = await job.upload()
+  await job.encode({ video_id }, { signal: never })
+  const rendition = await job.db.select().from(renditions)
+  await job.db.update(audioRenditions).set({ isFresh: false })
+  for (const table of [chunks, rungs, encodePlans]) await job.db.delete(table)
+
+  await job.encode({ video_id }, { signal: never })
+  t.equal(await job.db.$count(rungs), 2)
+  t.strictSame(await job.db.select().from(renditions), rendition)
+  t.match(await job.db.select().from(audioRenditions), [{ isFresh: false }])
+  t.equal((await job.keys()).filter((key) => key.includes('audio_')).length, 1)
+  t.match(await job.state(), { encoding: 3, videos: [{ state: 'encoded' }] })
+  t.ok(path)
+})
+
+t.test('an original that was swapped after the plan is refused', async (t) => {
+  const job = await prepare(t, long, 'matroska')
+  const { video_id, path } = await job.upload()
+  await job.plan({ video_id }, { signal: never })
+  await job.store.delete([`video/${path}`])
+  await job.store.put(`video/${path}`, Buffer.from('another file'), { contentType: 'video/mp4' })
+  const [, first] = await chunksOf(job)
+  await t.rejects(job.chunk({ video_id, chunk_id: first?.id ?? 0 }, { signal: never }), PermanentError)
+})
