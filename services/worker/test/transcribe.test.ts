@@ -7,13 +7,24 @@ import { text } from 'node:stream/consumers'
 import { promisify } from 'node:util'
 import { PermanentError } from '@playtherapy/jobs'
 import { createFileStore } from '@playtherapy/object-store'
-import { audioRenditions, cases, outbox, renditions, scriptVersions, sessions, videos } from '@playtherapy/schema'
+import {
+  audioRenditions,
+  cases,
+  chunks,
+  outbox,
+  renditions,
+  scriptVersions,
+  sessions,
+  videos,
+} from '@playtherapy/schema'
 import { seedSession, testDatabase } from '@playtherapy/testing'
 import { type Answer, failures, startProvider, status } from '@playtherapy/testing/provider'
 import { eq } from 'drizzle-orm'
 import t, { type Test } from 'tap'
 import { announceDue } from '../src/announce.ts'
-import { commit } from '../src/encode/repository.ts'
+import { claimChunk, commitChunk } from '../src/encode/chunk-repository.ts'
+import { commitRendition } from '../src/encode/finish-repository.ts'
+import { commitPlan } from '../src/encode/plan-repository.ts'
 import { joinPieces, piecesOf } from '../src/transcribe/pieces.ts'
 import { createTranscribeFailed, createTranscribeVideo } from '../src/transcribe/transcribe-video.ts'
 
@@ -269,12 +280,17 @@ t.test('a newer recording ends the making of a script of an older one', async (t
         .insert(videos)
         .values({ ...file, sessionId, state: 'encoding', storedAt: new Date() })
         .returning()
-      const taken = { ...file, videoId: newer?.id ?? 0, sessionId }
-      await db.update(sessions).set({ videoId: taken.videoId, encodingStateId: 1 })
+      const claim = { videoId: newer?.id ?? 0, sessionId, attempt: 1, original: file, isEncoded: false }
+      await db.update(sessions).set({ videoId: claim.videoId, encodingStateId: 1 })
       await db.update(sessions).set({ encodingStateId: 2 })
+      const chunk = { kind: audible ? ('sound' as const) : ('copy' as const), index: 0, fromSeconds: 0, toSeconds: 4 }
+      t.ok(await commitPlan(db, claim, { plan: {}, seconds: 4, targetSeconds: 6, chunks: [chunk] }))
+      const [row] = await db.select({ id: chunks.id }).from(chunks).where(eq(chunks.videoId, claim.videoId))
+      const taken = await claimChunk(db, claim.videoId, row?.id ?? 0)
       const audio = { path: 'newer sound', size: 5, etag: '"a"' }
+      if (taken) await commitChunk(db, taken, { files: [], frames: 1, ...(audible && { audio }) })
       const rendition = { path: 'newer picture', size: 5, etag: '"r"', seconds: 4, width: 2, height: 2 }
-      t.ok(await commit(db, taken, { ...rendition, ...(audible && { audio }) }))
+      t.ok(await commitRendition(db, claim, rendition))
     }
     const { transcriber } = await startProvider(t, async (response, request) => {
       await replace()

@@ -61,10 +61,9 @@ async function inspect(
     const isCut = picture.scan.isCut || (container === 'avi' && (await isRiffCut(size, read)))
     if (isCut) insistOnLength(picture.scan.endSeconds, picture.video.statedSeconds)
     const sound = await findAudible(original.sounds, run)
-    const { from } = original
-    const cuts = await chooseCuts({ ...run, servedBytes: source.servedBytes }, picture, from)
+    const cuts = await chooseCuts({ ...run, servedBytes: source.servedBytes }, picture, original)
     if (source.readError()) throw source.readError()
-    const plan = encodePlan({ container, from, picture, sound, cuts })
+    const plan = encodePlan({ container, from: original.from, picture, sound, cuts })
     if (plan.seconds > maxSeconds) throw new PermanentError(tooLong(maxSeconds))
     return { plan, longestSeconds: longestSegmentSeconds(plan, picture.times) }
   } catch (error) {

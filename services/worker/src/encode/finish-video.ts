@@ -136,7 +136,7 @@ async function fetchRung(
   signal: AbortSignal,
 ): Promise<void> {
   const bytes = await store.get(inFolder('video', path), { ifMatch: etag, signal })
-  await handle.writeFile(bytes, { signal })
+  for await (const chunk of bytes) await handle.writeFile(chunk)
 }
 
 /** Checks that the result is playable and shows a picture. Throws PermanentError. */
