@@ -244,7 +244,7 @@ for (const [name, { file, container, width, height, seconds = 2, sound: hasSound
     const job = await prepare(t, await file(), container)
     const { video_id } = await job.upload()
     await job.encode({ video_id }, { signal: never })
-    t.match(await job.state(), { encoding: 3, videos: [{ state: 'encoded', attempt: 1 }] })
+    t.match(await job.state(), { encoding: 3, videos: [{ state: 'encoded', attempt: 2 }] })
     const { video, audio, seconds: length = 0, bytes } = await job.result()
     t.match(video, {
       codec: 'h264',
@@ -339,7 +339,7 @@ t.test('the sound goes apart too, as transcribers want it', async (t) => {
   t.ok(heard.bytes.length < 30_000)
   t.strictSame(
     (await job.db.select().from(outbox)).map(({ name }) => name),
-    ['delete-superseded'],
+    ['delete-superseded', 'finish-video'],
     'nobody transcribes',
   )
   t.match(await job.state(), { script: 5 })

@@ -37,8 +37,7 @@ export function createFinishVideo(resources: EncodeResources) {
   return async ({ video_id }: { video_id: number }, { signal }: Pick<JobContext, 'signal'>): Promise<void> => {
     const claim = await claimVideo(db, video_id)
     if (!claim) return
-    const lease = leaseOfVideo(db, claim)
-    const isMine = await underLease(lease, signal, async (signal) => {
+    const isMine = await underLease(leaseOfVideo(db, claim), signal, async (signal) => {
       const before = await readMade(db, video_id)
       if (!before) return
       for (const [rung, files] of before.complete) await finishRung(resources, claim, rung, files, signal)
@@ -54,8 +53,7 @@ export function createFinishVideo(resources: EncodeResources) {
         await announce(db, 'finish-video', { video_id }, { delaySeconds: settledSeconds + 1 })
       }
     })
-    if (isMine) await lease.release()
-    else await giveWay(db, video_id)
+    if (!isMine) await giveWay(db, video_id)
   }
 }
 

@@ -13,7 +13,7 @@ const renewMs = 1_000
 class OvertakenError extends Error {}
 
 /**
- * Works under a lease. The signal of the work fires with `signal`, and when the lease is lost. Returns false when it was
+ * Works under a lease, and ends it. The signal of the work fires with `signal`, and when the lease is lost. Returns false when it was
  * lost: then an error of the work is none, because a video that was deleted or replaced may have lost its original.
  */
 export async function underLease(
@@ -23,10 +23,11 @@ export async function underLease(
 ): Promise<boolean> {
   const stop = new AbortController()
   let progress = 0
+  let renewal = Promise.resolve()
   const renewing = setInterval(() => {
-    lease
+    renewal = lease
       .renew(progress)
-      .then((isCurrent) => isCurrent || stop.abort(new OvertakenError()))
+      .then((isCurrent) => (isCurrent ? undefined : stop.abort(new OvertakenError())))
       // If the lease expires while the database is down, the commit finds another attempt and changes nothing.
       .catch(() => {})
   }, renewMs)
@@ -37,10 +38,12 @@ export async function underLease(
     return true
   } catch (error) {
     const isCurrent = !stop.signal.aborted && (await lease.renew(progress).catch(() => true))
-    if (!isCurrent) return false
-    await lease.release().catch(() => {})
-    throw error
+    if (isCurrent) throw error
+    return false
   } finally {
     clearInterval(renewing)
+    // A renewal that ends later would take the lease once more.
+    await renewal
+    await lease.release().catch(() => {})
   }
 }
