@@ -1,7 +1,9 @@
+import { readFile, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import t from 'tap'
 import { longestSegmentSeconds } from '../src/encode/longest-segment.ts'
 import { toSegments } from '../src/ffmpeg/fragments.ts'
-import { aac, h264, make, turned } from './encode-support.ts'
+import { aac, folder, h264, make, turned } from './encode-support.ts'
 import { changesIn, chunksOf, finished, type MadeFile, makeChunk, planned, seamless, timesIn } from './seams-support.ts'
 
 /** A picture whose every frame differs from the others in all of its large squares, so that none can stand for another. */
@@ -31,11 +33,11 @@ t.test('HEVC with an open group, held sideways', async (t) => {
     '-preset',
     'ultrafast',
     '-x265-params',
-    'open-gop=1:keyint=48:bframes=3:log-level=none',
+    'open-gop=1:keyint=24:bframes=3:log-level=none',
   ]
-  const source = await make('open.mp4', ...squares(24, 62), ...hevc)
+  const source = await make('open.mp4', ...squares(12, 62, '96x72'), ...hevc)
   const { plan } = await seamless(t, await turned('sideways.mp4', source), 'mp4')
-  t.match(plan, { upper: { width: 120, height: 160 } })
+  t.match(plan, { upper: { width: 72, height: 96 } })
 })
 
 t.test('uneven pauses, and rare key frames', async (t) => {
@@ -88,4 +90,33 @@ t.test('after two hours, picture and sound of an MP4 of copied rungs are in step
   const { white, loud } = await changesIn(await finished(recording, upper, sound))
   t.equal(white, 7_190)
   t.ok(Math.abs(loud - white) < 0.02, `it is white at ${white} and loud at ${loud}`)
+})
+
+t.test('where the clock of a transport stream starts again, picture and sound made apart stay in step', async (t) => {
+  const part = (name: string, from: number, flash: string, tone: string, seconds: number) =>
+    make(
+      name,
+      ...[
+        '-f',
+        'lavfi',
+        '-i',
+        `color=black:size=160x120:rate=25:duration=6,drawbox=t=fill:color=white:enable='${flash}'`,
+      ],
+      ...['-f', 'lavfi', '-i', `aevalsrc='0.5*sin(2*PI*1000*t)*${tone}':d=${seconds}`],
+      ...[...h264, ...aac, '-output_ts_offset', `${from}`],
+    )
+  // The sound of the first part ends early, so each track by itself would find another length of it.
+  const first = await readFile(await part('first.ts', 5_000, '0', '0', 5.2))
+  const second = await readFile(await part('second.ts', 20, 'gte(t,3)', 'gte(t,3)', 6))
+  const file = join(folder, 'again.ts')
+  await writeFile(file, Buffer.concat([first, second]))
+  const recording = await planned(file, 'mpegts')
+  const all = { from: 0, to: recording.plan.seconds }
+  const { sound } = await makeChunk(recording, recording.plan, { ...all, kind: 'sound' })
+  for (const kind of ['picture', 'copy'] as const) {
+    const { upper } = await makeChunk(recording, recording.plan, { ...all, kind })
+    if (!upper || !sound) throw new Error('no rung')
+    const { white, loud } = await changesIn(await finished(recording, upper, sound))
+    t.ok(Math.abs(white - 9) < 0.1 && Math.abs(loud - white) < 0.02, `${kind}: white at ${white}, loud at ${loud}`)
+  }
 })

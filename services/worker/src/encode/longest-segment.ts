@@ -8,6 +8,9 @@ import { keySeconds } from './picture.ts'
 /** Seconds of the longest segment of a sound, whose fragments end with a packet. */
 const soundSeconds = 4.1
 
+/** Seconds of the longest pause that ffmpeg keeps where a clock may start again: a longer one is such a start. */
+const longestGapSeconds = 10
+
 /**
  * Seconds of the longest segment of frames at these times, of which `boundaries` begin a chunk. A fragment begins with the
  * first frame after `leastSeconds`.
@@ -39,10 +42,13 @@ function longestOf(times: Iterable<number>, end: number, boundaries: number[], l
  * its pictures; where they are not certain, it is an upper bound.
  */
 export function longestSegmentSeconds(plan: EncodePlan, times: FrameTimes | undefined): number {
-  const { cuts, from, canCopy } = plan
+  const { container, cuts, from, canCopy } = plan
   const { scan } = plan.picture
   if (!times) {
-    const fragment = Math.max(keySeconds + scan.longestPause, canCopy ? copiedFragmentSeconds + scan.longestGroup : 0)
+    const copiedSeconds = canCopy ? copiedFragmentSeconds + scan.longestGroup : 0
+    const startsAgain = container === 'mpegts' || container === 'mpegps'
+    const pause = Math.min(scan.longestPause, startsAgain ? longestGapSeconds : Number.POSITIVE_INFINITY)
+    const fragment = Math.max(keySeconds, copiedSeconds) + pause
     return Math.max(soundSeconds, mostSegmentSeconds(fragment))
   }
   const end = (times.shown.at(-1) ?? 0) + Math.min(scan.longestPause, keySeconds)
