@@ -2,6 +2,7 @@ import { guardAccess, playbackPrefix, requireTherapist } from '@playtherapy/serv
 import type { FastifyPluginAsync } from 'fastify'
 import { hlsRoutes } from './hls/routes.ts'
 import { mp4Routes } from './links/mp4.ts'
+import { posterRoutes, storyboardRoutes } from './links/previews.ts'
 import { linkRoutes } from './links/routes.ts'
 import { playbackRoutes } from './playback/routes.ts'
 import { createSender, type SenderOptions } from './playback/send.ts'
@@ -24,6 +25,7 @@ export const mediaApp =
       await scope.register(linkRoutes, { db, prefix })
     })
     // What a signed link opens: each of these has the hook `requireLink`.
-    await app.register(mp4Routes, { db, sender, prefix: playbackPrefix })
-    await app.register(hlsRoutes, { db, sender, prefix: playbackPrefix })
+    for (const routes of [mp4Routes, hlsRoutes, posterRoutes, storyboardRoutes]) {
+      await app.register(routes, { db, sender, prefix: playbackPrefix })
+    }
   }

@@ -20,9 +20,9 @@ const Playback = Type.Object(
     examples: [
       {
         mp4: `${example}/video.mp4`,
-        hls: null,
-        poster: null,
-        storyboard: null,
+        hls: `${example}/master.m3u8`,
+        poster: `${example}/poster.jpg`,
+        storyboard: `${example}/storyboard.vtt`,
         captions: `${example}/captions.vtt`,
         expires_at: '2026-11-26T18:00:00.000Z',
       },
@@ -48,13 +48,13 @@ export async function linkRoutes(app: FastifyInstance, { db }: { db: Database })
       },
     },
     async (request) => {
-      const { hasRendition, hasHls, hasScript } = await parts(request)
+      const { hasRendition, hasHls, hasPreviews, hasScript } = await parts(request)
       const { expiresAt, pathOf } = app.links.begin(request)
       return {
         mp4: hasRendition ? pathOf('mp4', 'video.mp4') : null,
         hls: hasHls ? pathOf('hls', 'master.m3u8') : null,
-        poster: null,
-        storyboard: null,
+        poster: hasPreviews ? pathOf('poster', 'poster.jpg') : null,
+        storyboard: hasPreviews ? pathOf('storyboard', 'storyboard.vtt') : null,
         captions: hasScript ? pathOf('captions', 'captions.vtt') : null,
         expires_at: expiresAt.toISOString(),
       }
