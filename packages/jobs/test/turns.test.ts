@@ -1,5 +1,15 @@
-import { announce, cases, type Database, sessions, videos } from '@playtherapy/schema'
+import {
+  announce,
+  announceEach,
+  type ChunkKind,
+  cases,
+  chunks,
+  type Database,
+  sessions,
+  videos,
+} from '@playtherapy/schema'
 import { type QueueBackend, queueBackends, until } from '@playtherapy/testing'
+import { eq } from 'drizzle-orm'
 import t, { type Test } from 'tap'
 import { type Place, testPlace } from './support.ts'
 
@@ -24,6 +34,30 @@ async function upload(db: Database, userId: number, count: number): Promise<numb
   return ids
 }
 
+/** Plans the encode of a stored recording: so many chunks of each kind, each announced. Returns their ids by kind. */
+async function plan(db: Database, videoId: number, planned: [ChunkKind, count: number][]) {
+  const rows = await db
+    .insert(chunks)
+    .values(
+      planned.flatMap(([kind, count]) =>
+        Array.from({ length: count }, (_, index) => ({
+          videoId,
+          kind,
+          index,
+          fromSeconds: index,
+          toSeconds: index + 1,
+        })),
+      ),
+    )
+    .returning({ id: chunks.id, kind: chunks.kind })
+  await announceEach(
+    db,
+    'encode-chunk',
+    rows.map(({ id }) => ({ video_id: videoId, chunk_id: id })),
+  )
+  return (kind: ChunkKind) => rows.filter((row) => row.kind === kind).map(({ id }) => id)
+}
+
 /** Encodes that are noted and held until `release`; from then on they end at once. */
 function heldEncodes() {
   const taken: number[] = []
@@ -34,8 +68,8 @@ function heldEncodes() {
   return {
     taken,
     release: () => release(),
-    async handler({ video_id }: { video_id: number }, { signal }: { signal: AbortSignal }) {
-      taken.push(video_id)
+    async handler(payload: { video_id: number; chunk_id?: number }, { signal }: { signal: AbortSignal }) {
+      taken.push(payload.chunk_id ?? payload.video_id)
       await Promise.race([held, new Promise((_, reject) => signal.addEventListener('abort', reject, { once: true }))])
     },
   }
@@ -62,6 +96,70 @@ async function takesTurns(t: Test, backend: QueueBackend) {
       many,
       'each in order of arrival',
     )
+  })
+
+  t.test('each recording becomes playable before any is finished, and no therapist waits for another', async (t) => {
+    const place = await testPlace(t, backend)
+    const { db } = place.database
+    const encodes = heldEncodes()
+    await place.start({ handlers: { 'encode-video': async () => {}, 'encode-chunk': encodes.handler } })
+    const [busy = 0, ...many] = await upload(db, 1, 6)
+    await plan(db, busy, [['picture', 1]])
+    await until('the first encode', () => encodes.taken.length === 1)
+    // A therapist with five recordings, of which one is only copied, and then one with one.
+    const [copied = 0, encoded = 0, ...filmed] = many
+    const copy = await plan(db, copied, [
+      ['sound', 1],
+      ['copy', 1],
+      ['lower', 3],
+    ])
+    await db.update(videos).set({ state: 'encoding' }).where(eq(videos.id, encoded))
+    await db.update(videos).set({ state: 'encoded' }).where(eq(videos.id, encoded))
+    // It plays already, as a rendition of an older release.
+    const again = await plan(db, encoded, [
+      ['sound', 1],
+      ['picture', 3],
+    ])
+    const plans = []
+    for (const id of filmed)
+      plans.push(
+        await plan(db, id, [
+          ['sound', 1],
+          ['picture', 3],
+        ]),
+      )
+    const [other = 0] = await upload(db, 2, 1)
+    const theirs = await plan(db, other, [
+      ['sound', 1],
+      ['picture', 3],
+    ])
+    await published(place)
+    encodes.release()
+    const all = 1 + 5 + 4 + plans.length * 4 + 4
+    await until('all chunks', () => encodes.taken.length === all)
+
+    const order = (id = 0) => encodes.taken.indexOf(id)
+    const first = (of: typeof theirs) => [...of('sound'), ...of('copy'), ...of('picture').slice(0, 1)]
+    const urgent = [theirs, copy, ...plans].flatMap(first)
+    const later = [theirs, ...plans].flatMap((of) => of('picture').slice(1))
+    const unhurried = [...copy('lower'), ...again('sound'), ...again('picture')]
+    const ranks = [urgent, later, unhurried].map((ids) => ids.map(order).sort((a, b) => a - b))
+    t.strictSame(
+      ranks.flat(),
+      Array.from({ length: all - 1 }, (_, index) => index + 1),
+      'one rank after the other',
+    )
+    t.ok(Math.max(...first(theirs).map(order)) <= 5, 'the other therapist’s first chunks are among the first')
+    const [start = 0] = ranks[1] ?? []
+    t.ok(Math.max(...theirs('picture').slice(1).map(order)) < start + 4, 'and the later ones among the later ones')
+    for (const of of [theirs, ...plans]) {
+      const pictures = of('picture').map(order)
+      t.strictSame(
+        pictures,
+        pictures.toSorted((a, b) => a - b),
+        'each recording from its beginning',
+      )
+    }
   })
 
   t.test('what a closing worker puts back, and what a lost queue has announced again, keeps its turn', async (t) => {
