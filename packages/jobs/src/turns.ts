@@ -15,10 +15,10 @@ const turnsOfRank = 500_000
 
 /**
  * What makes a recording playable comes first, so that each waiting recording is playable soon, and what nobody waits for
- * comes last: the lower rung of a recording that plays already.
+ * comes last: what is made beside the rendition of a recording that plays already.
  */
 const rank = sql`case
-  when ${chunks.kind} = 'lower' or (${chunks.kind} is not null and ${videos.state} = 'encoded') then 2
+  when ${chunks.kind} = 'lower' or (${videos.state} = 'encoded' and ${outbox.name} <> 'transcribe-video') then 2
   when ${chunks.kind} = 'picture' and ${chunks.index} > 0 then 1
   else 0 end`
 

@@ -57,6 +57,7 @@ t.test('an argument that a program does not know stops it', async (t) => {
   const wrong: [Program, string[]][] = [
     ['jobs', ['retry']],
     ['jobs', ['retry', '12abc']],
+    ['jobs', ['encode-again', 'all']],
     ['sweep-orphans', ['--dryrun']],
     ['migrate', ['--down']],
     ['contents', ['--port=1']],
@@ -154,6 +155,7 @@ t.test('jobs shows what failed and what was refused, and retries only what exist
   }
   t.match(await jobs('retry', '999999', '1'), { code: 1, stdout: '1  announced again\n', stderr: /^999999 / })
   t.match(await jobs('retry', 'all'), { code: 0, stdout: '2  announced again\n', stderr: '' })
+  t.match(await jobs('encode-again'), { code: 0, stdout: /^Every recording has been encoded by this release/ })
   const left = await sql`select id from outbox where failed_at is not null`
   t.match([...left], [{ id: '3' }], 'what was refused would be refused again')
 })

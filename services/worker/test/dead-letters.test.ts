@@ -1,8 +1,9 @@
-import { announce, outbox, sessions, videos } from '@playtherapy/schema'
+import { announce, encodePlans, outbox, sessions, videos } from '@playtherapy/schema'
 import { seedSession, testDatabase } from '@playtherapy/testing'
-import { eq } from 'drizzle-orm'
+import { eq, sql } from 'drizzle-orm'
 import t from 'tap'
 import { deadLetters, retry } from '../src/commands/dead-letters.ts'
+import { encodeAgain } from '../src/commands/encode-again.ts'
 import { createEncodeFailed } from '../src/encode/encode-video.ts'
 
 async function place(t: Parameters<typeof testDatabase>[0]) {
@@ -74,4 +75,66 @@ t.test('a failed job is shown however many recordings were refused before it', a
   await db.insert(outbox).values(Array.from({ length: 1_000 }, () => ({ ...job, isRefused: true })))
   await db.insert(outbox).values({ ...job, failure: 'disk full' })
   t.match((await deadLetters(db))[0], { isRefused: false, failure: 'disk full' })
+})
+
+for (const name of ['encode-chunk', 'finish-video'] as const) {
+  t.test(`a video whose ${name} was given up goes back to work`, async (t) => {
+    const { db, failedVideo, state } = await place(t)
+    const videoId = await failedVideo('a.mp4')
+    const ofChunk = { video_id: videoId, chunk_id: 1 }
+    const payload = name === 'encode-chunk' ? ofChunk : { video_id: videoId }
+    // Two chunks may fail before the others know.
+    await db.update(outbox).set({ name, payload })
+    await db.insert(outbox).values({ name, payload, failedAt: new Date(), failure: 'disk full' })
+    for (const { id } of await deadLetters(db)) t.ok(await retry(db, id))
+    t.match(await state(), { encoding: 1, videos: [{ state: 'stored', failure: null }] })
+    const jobs = await db.select().from(outbox)
+    const again = { name: 'encode-video', payload: { video_id: videoId }, failedAt: null }
+    t.match(jobs, [again, again])
+  })
+}
+
+t.test('what an older release encoded is encoded again, once', async (t) => {
+  const { db } = await testDatabase(t)
+  const described = { container: 'mp4', size: 5, etag: '"1"', storedAt: new Date() } as const
+  const add = async (state: 'encoded' | 'stored' | 'failed') => {
+    const { sessionId } = await seedSession(db)
+    const [video] = await db
+      .insert(videos)
+      .values({ sessionId, state, path: `${sessionId}`, failure: state === 'failed' ? 'x' : null, ...described })
+      .returning()
+    const videoId = video?.id ?? 0
+    await db.update(sessions).set({ videoId, encodingStateId: 1 }).where(eq(sessions.id, sessionId))
+    return { id: videoId, sessionId }
+  }
+  const old = [await add('encoded'), await add('encoded'), await add('encoded')]
+  for (const state of ['stored', 'failed'] as const) await add(state)
+  const planned = await add('encoded')
+  await db.insert(encodePlans).values({ videoId: planned.id, plan: {}, seconds: 1, targetSeconds: 1 })
+  const busy = [await add('encoded'), await add('encoded')]
+  for (const { id } of busy) await announce(db, 'finish-video', { video_id: id })
+  await db
+    .update(outbox)
+    .set({ failedAt: new Date(), failure: 'x' })
+    .where(sql`payload ->> 'video_id' = ${`${busy[1]?.id}`}`)
+  // A newer recording replaces it.
+  const replaced = await add('encoded')
+  const [newer] = await db
+    .insert(videos)
+    .values({ sessionId: replaced.sessionId, state: 'stored', path: 'newer', ...described })
+    .returning()
+  await db
+    .update(sessions)
+    .set({ videoId: newer?.id ?? 0 })
+    .where(eq(sessions.id, replaced.sessionId))
+
+  const counts: number[] = []
+  t.equal(await encodeAgain(db, (count) => counts.push(count)), 3)
+  t.strictSame(counts, [3])
+  const jobs = await db.select().from(outbox).where(eq(outbox.name, 'encode-video')).orderBy(outbox.id)
+  t.strictSame(
+    jobs.map(({ payload }) => payload),
+    old.map(({ id }) => ({ video_id: id })),
+  )
+  t.equal(await encodeAgain(db, () => t.fail('nothing is left')), 0)
 })

@@ -1,4 +1,4 @@
-import { announce, type Database, outbox, State, sessions, videos } from '@playtherapy/schema'
+import { announce, type Database, type JobName, outbox, State, sessions, videos } from '@playtherapy/schema'
 import { and, asc, eq, inArray, isNotNull } from 'drizzle-orm'
 
 /** Most dead letters shown or retried at once. */
@@ -21,10 +21,13 @@ export const deadLetters = (db: Database) =>
     .orderBy(asc(outbox.isRefused), asc(outbox.id))
     .limit(mostLetters)
 
+/** The jobs of an encode. The first one announces what of the others is still to be done. */
+const ofEncode: JobName[] = ['encode-video', 'encode-chunk', 'finish-video']
+
 /**
  * Announces a dead letter again, with all its attempts, and undoes its failure: a failed video becomes stored, and the
- * encoding of its session READY if it is still the current video. False when there is no such dead letter. Locks the dead
- * letter, the session and the video.
+ * encoding of its session READY if it is still the current video. An encode goes on with what it lacks. False when there is
+ * no such dead letter. Locks the dead letter, the session and the video.
  */
 export const retry = (db: Database, id: number): Promise<boolean> =>
   db.transaction(async (tx) => {
@@ -33,7 +36,8 @@ export const retry = (db: Database, id: number): Promise<boolean> =>
       .where(and(eq(outbox.id, id), isNotNull(outbox.failedAt)))
       .returning({ name: outbox.name, payload: outbox.payload, requestId: outbox.requestId })
     if (!job) return false
-    if ('video_id' in job.payload && job.name === 'encode-video') {
+    const cause = { ...(job.requestId && { requestId: job.requestId }) }
+    if ('video_id' in job.payload && ofEncode.includes(job.name)) {
       const videoId = job.payload.video_id
       // The session is locked before its video, as everywhere.
       const [session] = await tx
@@ -52,7 +56,7 @@ export const retry = (db: Database, id: number): Promise<boolean> =>
           .set({ encodingStateId: State.READY })
           .where(and(eq(sessions.id, session.id), inArray(sessions.encodingStateId, [State.ERROR])))
       }
-    }
-    await announce(tx, job.name, job.payload, { ...(job.requestId && { requestId: job.requestId }) })
+      await announce(tx, 'encode-video', { video_id: videoId }, cause)
+    } else await announce(tx, job.name, job.payload, cause)
     return true
   })

@@ -1,22 +1,27 @@
-import { openDatabase } from '@playtherapy/schema'
+import { type Database, openDatabase } from '@playtherapy/schema'
 import { beginProgram, DatabaseSettings, reach, UsageError } from '@playtherapy/service-kit'
 import { Type } from 'typebox'
 import { deadLetters, retry } from './dead-letters.ts'
+import { encodeAgain } from './encode-again.ts'
 
 const { config, words } = beginProgram({
   name: 'jobs',
-  summary: 'Shows the jobs that were given up, and announces them again when the cause is removed.',
+  summary: 'Shows the jobs that were given up, and announces jobs again.',
   usage: [
     '           without words it shows them',
     'retry ID…  announces these again; the exit code is 1 if one of them does not exist',
     'retry all  announces all again that failed, without those that were refused',
+    'encode-again',
+    '           announces the encode of every recording that an older release encoded, for HLS and still pictures',
   ],
   settings: Type.Object(DatabaseSettings),
   takesWords: true,
 })
 const [command, ...names] = words
 const isRetry = command === 'retry' && names.length > 0 && names.every((name) => name === 'all' || /^\d+$/.test(name))
-if (command !== undefined && !isRetry) throw new UsageError('There is an argument that it does not know')
+const isEncodeAgain = command === 'encode-again' && names.length === 0
+if (command !== undefined && !isRetry && !isEncodeAgain)
+  throw new UsageError('There is an argument that it does not know')
 
 async function show(letters: Awaited<ReturnType<typeof deadLetters>>) {
   for (const { id, name, payload, attempts, failedAt, failure, isRefused } of letters) {
@@ -28,12 +33,9 @@ async function show(letters: Awaited<ReturnType<typeof deadLetters>>) {
   )
 }
 
-await reach('The database', config.DATABASE_URL, async () => {
-  const { db, close } = openDatabase({ url: config.DATABASE_URL, max: 1, applicationName: 'jobs' })
-  const letters = await deadLetters(db)
-  if (!isRetry) await show(letters)
+async function retryAll(db: Database) {
   const ids = names.includes('all')
-    ? letters.flatMap(({ id, isRefused }) => (isRefused ? [] : [id]))
+    ? (await deadLetters(db)).flatMap(({ id, isRefused }) => (isRefused ? [] : [id]))
     : names.map(Number)
   for (const id of ids) {
     const isKnown = Number.isSafeInteger(id) && (await retry(db, id))
@@ -43,5 +45,14 @@ await reach('The database', config.DATABASE_URL, async () => {
       process.exitCode = 1
     }
   }
+}
+
+await reach('The database', config.DATABASE_URL, async () => {
+  const { db, close } = openDatabase({ url: config.DATABASE_URL, max: 1, applicationName: 'jobs' })
+  if (isRetry) await retryAll(db)
+  else if (isEncodeAgain) {
+    const announced = await encodeAgain(db, (count) => console.log(`${count} announced`))
+    if (announced === 0) console.log('Every recording has been encoded by this release, or has a job already.')
+  } else await show(await deadLetters(db))
   await close()
 })
