@@ -1,5 +1,4 @@
 /** Playback through the gateway: a real nginx with our configuration reads the bytes from a real S3 server. */
-import { execFileSync } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { mkdtemp, rm } from 'node:fs/promises'
@@ -10,7 +9,7 @@ import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { createFindPlace, createS3Store } from '@playtherapy/object-store'
 import { renditions } from '@playtherapy/schema'
-import { bareBucket, s3RequestHeaders, startNginx, type Teardown, testBucket } from '@playtherapy/testing'
+import { bareBucket, hasNginx, s3RequestHeaders, startNginx, type Teardown, testBucket } from '@playtherapy/testing'
 import { eq } from 'drizzle-orm'
 import t from 'tap'
 import {
@@ -25,14 +24,6 @@ import {
 } from './hls-support.ts'
 import { addRendition, clip, testMedia } from './support.ts'
 
-const hasNginx = () => {
-  try {
-    execFileSync('nginx', ['-v'], { stdio: 'ignore' })
-    return true
-  } catch {
-    return false
-  }
-}
 const skip = process.env.TEST_S3 && hasNginx() ? false : 'needs nginx and an S3 server'
 const origin = 'http://localhost:3000'
 

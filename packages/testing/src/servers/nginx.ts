@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process'
+import { execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -35,6 +35,16 @@ export interface NginxOptions {
   port?: number
   /** Returns the program and arguments that run nginx inside something else, such as a cgroup. */
   inside?: (program: string, args: string[]) => [program: string, args: string[]]
+}
+
+/** Returns whether nginx is installed. */
+export function hasNginx(): boolean {
+  try {
+    execFileSync('nginx', ['-v'], { stdio: 'ignore' })
+    return true
+  } catch {
+    return false
+  }
 }
 
 /**
