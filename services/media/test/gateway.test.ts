@@ -9,19 +9,22 @@ import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { createFindPlace, createS3Store } from '@playtherapy/object-store'
 import { renditions } from '@playtherapy/schema'
-import { bareBucket, hasNginx, s3RequestHeaders, startNginx, type Teardown, testBucket } from '@playtherapy/testing'
-import { eq } from 'drizzle-orm'
-import t from 'tap'
 import {
+  bareBucket,
   bytesOfRung,
-  checkRung,
   encodeChunk,
   finishRung,
   forgetChunks,
-  linkOf,
+  hasNginx,
   planVideo,
-  testFile,
-} from './hls-support.ts'
+  s3RequestHeaders,
+  startNginx,
+  type Teardown,
+  testBucket,
+} from '@playtherapy/testing'
+import { eq } from 'drizzle-orm'
+import t from 'tap'
+import { checkRung, linkOf, testFile } from './hls-support.ts'
 import { addRendition, clip, testMedia } from './support.ts'
 
 const skip = process.env.TEST_S3 && hasNginx() ? false : 'needs nginx and an S3 server'

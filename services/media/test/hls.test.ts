@@ -1,21 +1,17 @@
 import { randomBytes } from 'node:crypto'
 import { renditions, scriptVersions, sessions, videos } from '@playtherapy/schema'
-import { storeBackends, testStore } from '@playtherapy/testing'
-import { eq } from 'drizzle-orm'
-import t from 'tap'
 import {
   bytesOfRung,
-  checkRung,
   encodeChunk,
   finishRung,
   forgetChunks,
-  linkOf,
-  type Media,
   planVideo,
-  segmentsIn,
-  testFile,
-  textOf,
-} from './hls-support.ts'
+  storeBackends,
+  testStore,
+} from '@playtherapy/testing'
+import { eq } from 'drizzle-orm'
+import t from 'tap'
+import { checkRung, linkOf, type Media, segmentsIn, testFile, textOf } from './hls-support.ts'
 import { testMedia } from './support.ts'
 
 const headers = () => ({ upper: randomBytes(800), lower: randomBytes(700), sound: randomBytes(600) })

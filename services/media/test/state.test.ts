@@ -1,10 +1,10 @@
 import { chunks, encodePlans, renditions, videos } from '@playtherapy/schema'
-import { storeBackends, testStore, until } from '@playtherapy/testing'
+import { encodeChunk, planVideo, storeBackends, testStore, until } from '@playtherapy/testing'
 import { and, eq, sql } from 'drizzle-orm'
 import t from 'tap'
 import { Value } from 'typebox/value'
 import { VideoState } from '../src/recording/schemas.ts'
-import { encodeChunk, planVideo, testFile } from './hls-support.ts'
+import { testFile } from './hls-support.ts'
 import { addRendition, clip, closing, form, partOf, testMedia } from './support.ts'
 
 /** The state of the session's newest recording; undefined if it has none. */
