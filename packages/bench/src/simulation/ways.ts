@@ -1,0 +1,88 @@
+import type { ChunkKind, OpenDatabase } from '@playtherapy/schema'
+import { costOf } from './costs.ts'
+import { addChunks } from './outbox.ts'
+import type { Recording } from './recordings.ts'
+import type { PlannedJob } from './run.ts'
+
+/** When a recording could be played, and when it was finished, in seconds from the beginning. */
+export interface Times {
+  playable: number
+  finished: number
+}
+
+/** A recording with its row, and where its times are noted. */
+export interface Waiting extends Recording {
+  videoId: number
+  times: Times
+}
+
+/** Returns the first job of a recording. */
+export type Way = (waiting: Waiting, database: OpenDatabase) => PlannedJob
+
+interface Chunk {
+  kind: ChunkKind
+  index: number
+  seconds: number
+}
+
+/** Lengths of the first chunks of a picture in seconds, and of all others. */
+const [firstLengths, length] = [[4, 8, 16], 30]
+
+function chunksOf({ seconds, isPlayable }: Recording): Chunk[] {
+  const pieces: Chunk[] = []
+  const kind = isPlayable ? 'lower' : 'picture'
+  for (let from = 0; from < seconds; ) {
+    const index = pieces.length
+    const piece = Math.min(firstLengths[index] ?? length, seconds - from)
+    pieces.push({ kind, index, seconds: piece })
+    from += piece
+  }
+  const whole = { index: 0, seconds }
+  return [{ kind: 'sound', ...whole }, ...(isPlayable ? [{ kind: 'copy', ...whole } as const] : []), ...pieces]
+}
+
+/** A plan, chunks of the picture, one sound, and the end once all that the MP4 needs is there. */
+export const inChunks: Way = ({ videoId: video_id, seconds, times, ...recording }, database) => {
+  const chunks = chunksOf({ seconds, ...recording })
+  const needed = new Set(chunks.filter(({ kind }) => kind !== 'lower'))
+  const toPlay = new Set(chunks.filter(({ kind, index }) => kind === 'sound' || (kind !== 'lower' && index === 0)))
+  const finish: PlannedJob = {
+    name: 'finish-video',
+    payload: { video_id },
+    cpuSeconds: costOf('finish', seconds),
+    async ended(second) {
+      times.finished = second
+      return []
+    },
+  }
+  const jobOf = (chunk: Chunk, chunk_id: number): PlannedJob => ({
+    name: 'encode-chunk',
+    payload: { video_id, chunk_id },
+    cpuSeconds: costOf(chunk.kind, chunk.seconds),
+    async ended(second) {
+      if (toPlay.delete(chunk) && toPlay.size === 0) times.playable = second
+      return needed.delete(chunk) && needed.size === 0 ? [finish] : []
+    },
+  })
+  return {
+    name: 'encode-video',
+    payload: { video_id },
+    cpuSeconds: costOf('plan', seconds),
+    async ended() {
+      const ids = await addChunks(database, video_id, chunks)
+      return chunks.map((chunk, n) => jobOf(chunk, ids[n] ?? 0))
+    },
+  }
+}
+
+/** One job for the whole recording, as it was before there were chunks. */
+export const inOnePiece: Way = ({ videoId: video_id, seconds, isPlayable, times }) => ({
+  name: 'encode-video',
+  payload: { video_id },
+  cpuSeconds: costOf(isPlayable ? 'remux' : 'whole', seconds),
+  async ended(second) {
+    times.playable = second
+    times.finished = second
+    return []
+  },
+})
