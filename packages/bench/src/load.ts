@@ -1,8 +1,9 @@
-import { Agent, get } from 'node:http'
-import { quantile } from './measure.ts'
+import { Agent, request as openRequest } from 'node:http'
+import { median, quantile } from './measure.ts'
 
 export interface Load {
   perSecond: number
+  p50Ms: number
   p99Ms: number
   meanMs: number
 }
@@ -10,12 +11,14 @@ export interface Load {
 export interface Request {
   url: string
   headers: Record<string, string>
+  /** GET by default. */
+  method?: 'GET' | 'POST'
 }
 
 /** Returns the body of the response; rejects unless its status is 200. */
-export function fetchText({ url, headers }: Request, agent?: Agent): Promise<string> {
+export function fetchText({ url, headers, method = 'GET' }: Request, agent?: Agent): Promise<string> {
   return new Promise((resolve, reject) => {
-    get(url, { headers, ...(agent && { agent }) }, (response) => {
+    const request = openRequest(url, { method, headers, ...(agent && { agent }) }, (response) => {
       const chunks: Buffer[] = []
       response.on('data', (chunk: Buffer) => chunks.push(chunk))
       response.once('error', reject)
@@ -24,7 +27,9 @@ export function fetchText({ url, headers }: Request, agent?: Agent): Promise<str
         if (response.statusCode === 200) resolve(text)
         else reject(new Error(`a request returned ${response.statusCode}: ${text}`))
       })
-    }).once('error', reject)
+    })
+    request.once('error', reject)
+    request.end()
   })
 }
 
@@ -48,5 +53,6 @@ export async function press(
   )
   agent.destroy()
   const meanMs = times.reduce((sum, time) => sum + time, 0) / times.length
-  return { perSecond: times.length / ((performance.now() - began) / 1000), p99Ms: quantile(times, 0.99), meanMs }
+  const perSecond = times.length / ((performance.now() - began) / 1000)
+  return { perSecond, p50Ms: median(times), p99Ms: quantile(times, 0.99), meanMs }
 }

@@ -24,6 +24,8 @@ interface Started {
   program: Program | { peer: string }
   args?: string[]
   env?: NodeJS.ProcessEnv
+  /** The only core on which it and its children run; any by default. */
+  core?: number
   /** Path that returns 200 once the program is ready. */
   ready: string
 }
@@ -100,7 +102,7 @@ export async function openPlace(): Promise<Place> {
     for (const child of processes) child.kill('SIGKILL')
   })
 
-  async function start({ program, args = [], env = {}, ready }: Started): Promise<Running> {
+  async function start({ program, args = [], env = {}, core, ready }: Started): Promise<Running> {
     const port = await freePort()
     const url = `http://127.0.0.1:${port}`
     const [options, file] =
@@ -108,7 +110,9 @@ export async function openPlace(): Promise<Place> {
         ? [nodeOptions, programPath(program)]
         : [['--import=tsx'], join(import.meta.dirname, 'peers', program.peer)]
     const began = performance.now()
-    const child = spawn(process.execPath, [...options, file, ...args], {
+    const pinned = core === undefined ? [] : ['taskset', '-c', `${core}`]
+    const [command = '', ...rest] = [...pinned, process.execPath, ...options, file, ...args]
+    const child = spawn(command, rest, {
       env: { ...process.env, NODE_NO_WARNINGS: '1', ...env, HOST: '127.0.0.1', PORT: `${port}` },
       stdio: ['ignore', 'ignore', 'inherit'],
     })

@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process'
 import { readFile, writeFile } from 'node:fs/promises'
 
-/** CPU time that a process has used, and its peak of resident memory, both since watch(). */
+/** CPU time that a process and its ended children have used, and the process's peak of resident memory, both since watch(). */
 export interface Usage {
   cpuSeconds: number
   peakBytes: number
@@ -15,9 +15,9 @@ const ticksPerSecond = () => {
 
 async function cpuSeconds(pid: number): Promise<number> {
   const stat = await readFile(`/proc/${pid}/stat`, 'utf8')
-  // The name before `)` may contain anything; user and system time are fields 14 and 15.
+  // The name before `)` may contain anything; user and system time are fields 14 and 15, those of its children 16 and 17.
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
-  return (Number(fields[11]) + Number(fields[12])) / ticksPerSecond()
+  return fields.slice(11, 15).reduce((sum, field) => sum + Number(field), 0) / ticksPerSecond()
 }
 
 /** Returns the resident memory of a process in bytes: now (VmRSS), or the peak since watch() (VmHWM). */

@@ -2,12 +2,31 @@ import type { Row } from '../row.ts'
 import { cases } from './cases.ts'
 import { coldStart } from './cold-start.ts'
 import { encode } from './encode.ts'
+import { killedWorker } from './killed-worker.ts'
 import { lastByte } from './last-byte.ts'
+import { links } from './links.ts'
 import { playback } from './playback.ts'
 import { queue } from './queue.ts'
 import { script } from './script.ts'
+import { hlsSegments } from './segments.ts'
+import { tenMinutes } from './ten-minutes.ts'
 import { upload, uploads } from './upload.ts'
 import { workers } from './workers.ts'
 
 /** Every row, in the order of the table. */
-export const rows: Row[] = [upload, uploads, lastByte, playback, cases, script, encode, queue, workers, coldStart]
+export const rows: Row[] = [
+  upload,
+  uploads,
+  lastByte,
+  playback,
+  hlsSegments,
+  links,
+  cases,
+  script,
+  encode,
+  tenMinutes,
+  killedWorker,
+  queue,
+  workers,
+  coldStart,
+]

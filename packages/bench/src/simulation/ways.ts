@@ -11,7 +11,7 @@ export interface Times {
 }
 
 /** A recording with its row, and where its times are noted. */
-export interface Waiting extends Recording {
+interface Waiting extends Recording {
   videoId: number
   times: Times
 }
