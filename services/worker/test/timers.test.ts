@@ -23,20 +23,6 @@ const fill = sql`
     insert into renditions (id, session_id, video_id, path, size, etag, duration_ms, width, height)
     select n, n, n, folder || 'rendition', 1, n, 1, 2, 2 from numbers),
   audio as (insert into audio_renditions (video_id, path, size, etag) select n, folder || 'audio', 1, n from numbers),
-  plan as (insert into encode_plans (video_id, plan, seconds, target_seconds) select n, '{}', 1, 1 from numbers),
-  chunk as (
-    insert into chunks (id, video_id, kind, index, from_seconds, to_seconds, state)
-    select n, n, 'picture', 0, 0, 1, 'encoded' from numbers),
-  file as (
-    insert into chunk_files (chunk_id, rung, path, size, etag, header_bytes, header_hash, codec, width, height, segments)
-    select n, 'upper', folder || 'chunk', 1, n, 1, '', '', 2, 2, '[]' from numbers),
-  rung as (
-    insert into rungs (video_id, rung, path, size, etag, codec, width, height, parts)
-    select n, 'upper', folder || 'rung', 1, n, '', 2, 2, '[]' from numbers),
-  preview as (
-    insert into previews (video_id, poster_path, poster_size, poster_etag, storyboard_path, storyboard_size,
-      storyboard_etag, storyboard)
-    select n, folder || 'poster', 1, n, folder || 'storyboard', 1, n, '{}' from numbers),
   script as (
     insert into script_versions (id, session_id, version, state, path, size, etag, user_id)
     select n, n, 1, 'stored', folder || 'script', 1, n, 1 from numbers),
@@ -53,6 +39,24 @@ const fill = sql`
   insert into sessions (id, case_id, name, encoding_state_id, script_state_id, analyze_state_id, video_id, rendition_id,
     script_version_id, report_version_id)
   select n, n, 'x', 3, 3, 3, n, n, n, n from numbers`
+
+/** What their encodes left, by a statement of its own: one of all these rows is too long for a busy machine. */
+const fillEncodes = sql`
+  with numbers as materialized (
+    select n, 'LOCAL/' || n || '/' || n || '/' as folder from generate_series(1, ${sessionRows}::int) n),
+  plan as (insert into encode_plans (video_id, plan, seconds, target_seconds) select n, '{}', 1, 1 from numbers),
+  chunk as (
+    insert into chunks (id, video_id, kind, index, from_seconds, to_seconds, state)
+    select n, n, 'picture', 0, 0, 1, 'encoded' from numbers),
+  file as (
+    insert into chunk_files (chunk_id, rung, path, size, etag, header_bytes, header_hash, codec, width, height, segments)
+    select n, 'upper', folder || 'chunk', 1, n, 1, '', '', 2, 2, '[]' from numbers),
+  rung as (
+    insert into rungs (video_id, rung, path, size, etag, codec, width, height, parts)
+    select n, 'upper', folder || 'rung', 1, n, '', 2, 2, '[]' from numbers)
+  insert into previews (video_id, poster_path, poster_size, poster_etag, storyboard_path, storyboard_size,
+      storyboard_etag, storyboard)
+    select n, folder || 'poster', 1, n, folder || 'storyboard', 1, n, '{}' from numbers`
 
 /** Indexes that a round of each loop reads. */
 const expected = [
@@ -72,6 +76,7 @@ t.test('no statement on a timer reads a whole table', async (t) => {
     await tx.execute(sql`set local session_replication_role = replica`)
     await tx.execute(sql`set local statement_timeout = 0`)
     await tx.execute(fill)
+    await tx.execute(fillEncodes)
     for (const table of ['cases', 'sessions', 'videos', 'chunks']) {
       await tx.execute(sql`select setval(${`${table}_id_seq`}, ${sessionRows})`)
     }

@@ -11,6 +11,7 @@ import {
   audioRenditions,
   cases,
   chunks,
+  encodePlans,
   outbox,
   renditions,
   scriptVersions,
@@ -48,7 +49,7 @@ const hear =
     response.end(JSON.stringify({ task: 'transcribe', language: 'korean', text: 'all of it', segments }))
 
 /** A session with an encoded video of this length, whose script is due. */
-async function prepare(t: Test, seconds = 4, file = short) {
+async function prepare(t: Test, seconds = 4, file = short, state: 'encoded' | 'encoding' = 'encoded') {
   const { db } = await testDatabase(t)
   const store = createFileStore({ directory: t.testdir() })
   const { caseId, sessionId } = await seedSession(db, 7)
@@ -57,7 +58,7 @@ async function prepare(t: Test, seconds = 4, file = short) {
   const described = { sessionId, container: 'mp4', size: 5, etag: '"1"', storedAt: new Date() } as const
   const [video] = await db
     .insert(videos)
-    .values({ ...described, state: 'encoded', path: 'v' })
+    .values({ ...described, state, path: 'v' })
     .returning()
   const videoId = video?.id ?? 0
   const seen = { sessionId, videoId, path: 'r', size: 5, etag: '"1"', durationMs: seconds * 1000, width: 2, height: 2 }
@@ -331,4 +332,84 @@ t.test('without a transcriber nothing waits', async (t) => {
   const { resources, videoId: video_id, look } = await prepare(t)
   await createTranscribeVideo({ ...resources, transcriber: undefined })({ video_id }, { signal })
   t.strictSame(await look(), { state: 5, scripts: [] })
+})
+
+/** A recording whose picture is still being encoded, and its sound, of which the announcer does not know yet. */
+async function heardOnly(t: Test) {
+  const place = await prepare(t, 4, short, 'encoding')
+  const { db, videoId, sessionId, caseId, store } = place
+  await db.update(sessions).set({ renditionId: null, scriptStateId: 5, videoId, encodingStateId: 1 })
+  await db.delete(renditions)
+  await db.update(sessions).set({ encodingStateId: 2 })
+  await db.insert(encodePlans).values({ videoId, plan: {}, seconds: 4, targetSeconds: 4 })
+  await db.update(audioRenditions).set({ isFresh: true })
+  const announced = async () => {
+    await announceDue(db, { transcribes: true, analyses: false })
+    const jobs = await db.select().from(outbox).where(eq(outbox.name, 'transcribe-video')).orderBy(outbox.id)
+    return jobs.map(({ payload }) => payload)
+  }
+  /** A newer recording, with a sound where its encode is planned. */
+  const replace = async (isPlanned: boolean) => {
+    const row = { sessionId, container: 'mp4', size: 5, etag: '"1"', storedAt: new Date() } as const
+    const [newer] = await db
+      .insert(videos)
+      .values({ ...row, state: isPlanned ? 'encoding' : 'stored', path: 'newer' })
+      .returning()
+    const newerId = newer?.id ?? 0
+    await db.update(sessions).set({ videoId: newerId, encodingStateId: 1 })
+    if (!isPlanned) return newerId
+    await db.insert(encodePlans).values({ videoId: newerId, plan: {}, seconds: 4, targetSeconds: 4 })
+    const path = `LOCAL/${caseId}/${sessionId}/audio_${newerId}-1.m4a`
+    const stored = await store.put(`video/${path}`, createReadStream(short), { contentType: 'audio/mp4' })
+    await db.insert(audioRenditions).values({ videoId: newerId, path, ...stored, isFresh: true })
+    return newerId
+  }
+  return { ...place, announced, replace }
+}
+
+t.test('a script is made as soon as the sound is encoded, while the picture is not', async (t) => {
+  const { resources, videoId: video_id, look, script, announced } = await heardOnly(t)
+  t.strictSame(await announced(), [{ video_id }])
+  t.match(await look(), { state: 1 })
+  const { transcriber, asked } = await startProvider(t, hear(segment(0, 4, 'early')))
+  await createTranscribeVideo({ ...resources, transcriber })({ video_id }, { signal })
+  t.equal(asked.length, 1)
+  t.match(await look(), { state: 3, scripts: [{ version: 1, madeBy: 'transcriber' }] })
+  t.match(await script(), { scripts: [{ text: 'early', end_time: '00:00:04.000' }] })
+  t.strictSame(await announced(), [{ video_id }], 'and once')
+})
+
+t.test('a newer recording whose encode is planned has its own sound transcribed', async (t) => {
+  const { resources, videoId: video_id, look, announced, replace } = await heardOnly(t)
+  const newer = await replace(true)
+  t.strictSame(await announced(), [{ video_id: newer }], 'the older sound is not')
+  const { transcriber, asked } = await startProvider(t, hear(segment(0, 4, 'newer')))
+  const job = createTranscribeVideo({ ...resources, transcriber })
+  await job({ video_id }, { signal })
+  t.equal(asked.length, 0, 'nor where its job was announced before')
+  t.match(await look(), { state: 1, scripts: [] })
+  await job({ video_id: newer }, { signal })
+  t.match(await look(), { state: 3, scripts: [{ version: 1 }] })
+})
+
+t.test('the sound of a recording that was given up is not transcribed, unless its encode goes on', async (t) => {
+  const { db, videoId, announced } = await heardOnly(t)
+  await db.update(videos).set({ state: 'failed', failure: 'x' })
+  t.strictSame(await announced(), [])
+  await db.update(videos).set({ state: 'stored', failure: null })
+  await db.update(videos).set({ state: 'encoding' })
+  t.strictSame(await announced(), [{ video_id: videoId }])
+})
+
+t.test('while a newer recording waits to be planned, the one that plays is still transcribed', async (t) => {
+  const { db, resources, videoId: video_id, look, announced, replace, sessionId } = await heardOnly(t)
+  const seen = { sessionId, videoId: video_id, path: 'r', size: 5, etag: '"1"', durationMs: 4_000, width: 2, height: 2 }
+  const [rendition] = await db.insert(renditions).values(seen).returning()
+  await db.update(videos).set({ state: 'encoded' })
+  await db.update(sessions).set({ renditionId: rendition?.id ?? null, encodingStateId: 3 })
+  await replace(false)
+  t.strictSame(await announced(), [{ video_id }])
+  const { transcriber } = await startProvider(t, hear(segment(0, 4, 'older')))
+  await createTranscribeVideo({ ...resources, transcriber })({ video_id }, { signal })
+  t.match(await look(), { state: 3, scripts: [{ version: 1 }] })
 })

@@ -3,12 +3,14 @@ import {
   audioRenditions,
   cases,
   type Database,
+  encodePlans,
   renditions,
   State,
   sessions,
   type Transaction,
+  videos,
 } from '@playtherapy/schema'
-import { and, eq, inArray, isNull, notExists, sql } from 'drizzle-orm'
+import { and, eq, inArray, isNull, notExists, or, type SQLWrapper, sql } from 'drizzle-orm'
 
 /** Recordings in one round. */
 const batchRows = 100
@@ -16,8 +18,24 @@ const batchRows = 100
 /** Only a session without a script is transcribed, because a person's script is never replaced. */
 const unwritten = isNull(sessions.scriptVersionId)
 
+/** The video of a session's current rendition. */
+const played = (db: Pick<Database, 'select'>) =>
+  db.select({ videoId: renditions.videoId }).from(renditions).where(eq(renditions.id, sessions.renditionId))
+
 /**
- * Decides about the sounds of encodes since the last round. With a transcriber, those of sessions without a script are
+ * Whether a session's script is to be made of this video: of the current one as soon as its encode is planned, and until then
+ * of the one that plays. The sound is encoded long before the picture.
+ */
+const isHeard = (db: Pick<Database, 'select'>, videoId: number | SQLWrapper) => {
+  const planned = db
+    .select({ id: encodePlans.videoId })
+    .from(encodePlans)
+    .where(eq(encodePlans.videoId, sessions.videoId))
+  return or(eq(sessions.videoId, videoId), and(notExists(planned), eq(played(db), videoId)))
+}
+
+/**
+ * Decides about the sounds that were encoded since the last round. With a transcriber, those of sessions without a script are
  * announced. Without one they are not, even if a transcriber is configured later. Locks these sessions; returns the
  * number of announced transcripts.
  */
@@ -25,8 +43,8 @@ export async function announceTranscripts(tx: Transaction, transcribes: boolean)
   const fresh = await tx
     .select({ videoId: audioRenditions.videoId, sessionId: sessions.id, scriptVersionId: sessions.scriptVersionId })
     .from(audioRenditions)
-    .innerJoin(renditions, eq(renditions.videoId, audioRenditions.videoId))
-    .innerJoin(sessions, and(eq(sessions.id, renditions.sessionId), eq(sessions.renditionId, renditions.id)))
+    .innerJoin(videos, and(eq(videos.id, audioRenditions.videoId), inArray(videos.state, ['encoding', 'encoded'])))
+    .innerJoin(sessions, and(eq(sessions.id, videos.sessionId), isHeard(tx, audioRenditions.videoId)))
     .where(sql`${audioRenditions.isFresh}`)
     .limit(batchRows)
     .for('no key update', { of: sessions, skipLocked: true })
@@ -41,13 +59,11 @@ export async function announceTranscripts(tx: Transaction, transcribes: boolean)
   return due.length
 }
 
-/** The session without a script whose current rendition is of this video. */
-const playing = (db: Pick<Database, 'select'>, videoId: number) =>
+/** The session without a script that waits for a transcript of this video. */
+const waiting = (db: Pick<Database, 'select'>, videoId: number) =>
   and(
-    inArray(
-      sessions.renditionId,
-      db.select({ id: renditions.id }).from(renditions).where(eq(renditions.videoId, videoId)),
-    ),
+    inArray(sessions.id, db.select({ id: videos.sessionId }).from(videos).where(eq(videos.id, videoId))),
+    isHeard(db, videoId),
     unwritten,
   )
 
@@ -57,7 +73,7 @@ export const claimTranscript = (db: Database, videoId: number) =>
     const [session] = await tx
       .update(sessions)
       .set({ scriptStateId: State.START })
-      .where(playing(db, videoId))
+      .where(waiting(db, videoId))
       .returning({ sessionId: sessions.id, caseId: sessions.caseId })
     if (!session) return undefined
     const [audio] = await tx
@@ -66,10 +82,11 @@ export const claimTranscript = (db: Database, videoId: number) =>
         path: audioRenditions.path,
         size: audioRenditions.size,
         etag: audioRenditions.etag,
-        durationMs: renditions.durationMs,
+        seconds: sql<number>`coalesce(${renditions.durationMs} / 1000.0, ${encodePlans.seconds})::float8`,
       })
       .from(audioRenditions)
-      .innerJoin(renditions, eq(renditions.videoId, audioRenditions.videoId))
+      .leftJoin(renditions, eq(renditions.videoId, audioRenditions.videoId))
+      .leftJoin(encodePlans, eq(encodePlans.videoId, audioRenditions.videoId))
       .innerJoin(cases, eq(cases.id, session.caseId))
       .where(eq(audioRenditions.videoId, videoId))
     return audio && { ...session, ...audio }
@@ -77,7 +94,7 @@ export const claimTranscript = (db: Database, videoId: number) =>
 
 /** Whether a transcript of this video is still needed. Locks its session until the transaction ends. */
 export async function isAwaited(tx: Transaction, videoId: number): Promise<boolean> {
-  const rows = await tx.select({ id: sessions.id }).from(sessions).where(playing(tx, videoId)).for('no key update')
+  const rows = await tx.select({ id: sessions.id }).from(sessions).where(waiting(tx, videoId)).for('no key update')
   return rows.length > 0
 }
 
@@ -89,7 +106,7 @@ export async function endTranscript(db: Database, videoId: number, how: 'failed'
   const ended = await db
     .update(sessions)
     .set({ scriptStateId: how === 'failed' ? State.ERROR : State.NONE })
-    .where(and(playing(db, videoId), inArray(sessions.scriptStateId, [State.READY, State.START])))
+    .where(and(waiting(db, videoId), inArray(sessions.scriptStateId, [State.READY, State.START])))
     .returning({ id: sessions.id })
   return ended.length > 0
 }
@@ -107,6 +124,6 @@ export async function sessionToStart(db: Database, videoId: number, transcribes:
     .select({ sessionId: sessions.id, caseId: sessions.caseId, userId: cases.userId })
     .from(sessions)
     .innerJoin(cases, eq(cases.id, sessions.caseId))
-    .where(and(playing(db, videoId), transcribes ? notExists(sound) : undefined))
+    .where(and(eq(played(db), videoId), unwritten, transcribes ? notExists(sound) : undefined))
   return session
 }

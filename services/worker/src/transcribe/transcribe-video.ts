@@ -64,13 +64,13 @@ export const createTranscribeFailed =
 async function listen(
   { store, settings }: TranscribeResources,
   transcriber: Provider,
-  { path, size, etag, durationMs }: Claim,
+  { path, size, etag, seconds: length }: Claim,
   signal: AbortSignal,
 ): Promise<Segment[]> {
   const source = await openSource({ store, key: inFolder('video', path), size, etag })
   try {
     const heard = []
-    for (const piece of piecesOf(durationMs / 1000)) {
+    for (const piece of piecesOf(length)) {
       const file = await openScratchFile(settings.scratchDirectory)
       try {
         const seconds = piece.to - piece.from
