@@ -11,6 +11,7 @@ const encodeMs = 180_000
 const VideoState = Type.Object({
   state: Type.String(),
   progress: Type.Integer(),
+  playable: Type.Boolean(),
   failure: Type.Union([Type.String(), Type.Null()]),
 })
 
@@ -62,20 +63,34 @@ export async function upload({ call }: DemoClient, path: string, clip: string): 
   return bytes
 }
 
-/** Waits until the encode has ended, and shows its progress. */
-export async function encoded({ json }: DemoClient, session: string): Promise<void> {
+/**
+ * Waits until the encode has ended, and shows its progress. Returns after how many seconds the recording could be played, and
+ * after how many it was finished.
+ */
+export async function encoded({ json }: DemoClient, session: string): Promise<{ playable: number; finished: number }> {
   const bar = progressBar('encode')
-  const deadline = Date.now() + encodeMs
+  const began = Date.now()
+  const spent = () => (Date.now() - began) / 1000
+  let playableAfter: number | undefined
   try {
-    while (Date.now() < deadline) {
-      const { state, progress, failure } = await json(VideoState, `${session}/video/state`)
+    while (Date.now() < began + encodeMs) {
+      const { state, progress, playable, failure } = await json(VideoState, `${session}/video/state`)
       if (state === 'failed') throw new Error(`the encode failed: ${failure}`)
       bar.show(progress)
-      if (state === 'encoded') return
-      await sleep(200)
+      if (playable) playableAfter ??= spent()
+      if (state === 'encoded') return { playable: playableAfter ?? spent(), finished: spent() }
+      await sleep(100)
     }
     throw new Error('the encode did not end in time')
   } finally {
     bar.end()
   }
+}
+
+const Links = Type.Record(Type.String(), Type.Union([Type.String(), Type.Null()]))
+
+/** The paths of signed links to the recording, by what they open. */
+export async function linksOf({ call }: DemoClient, session: string): Promise<Map<string, string>> {
+  const { expires_at, ...links } = Value.Parse(Links, await (await call('POST', `${session}/playback`)).json())
+  return new Map(Object.entries(links).flatMap(([name, path]) => (path ? [[name, path] as const] : [])))
 }

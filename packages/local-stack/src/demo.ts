@@ -1,6 +1,6 @@
 import { Type } from 'typebox'
 import { clipSeconds, makeClip } from './clip.ts'
-import { type DemoClient, demoClient, encoded, upload } from './demo-client.ts'
+import { type DemoClient, demoClient, encoded, linksOf, upload } from './demo-client.ts'
 import type { Programs } from './ffmpeg.ts'
 import type { StackOptions } from './options.ts'
 import { probePlayback } from './probe.ts'
@@ -38,6 +38,13 @@ const script = {
   ],
 }
 
+export interface Demo {
+  /** Its path. */
+  session: string
+  /** It plays the recording in a browser; undefined before that is encoded. */
+  link: string | undefined
+}
+
 /** Returns the path of the demo's session: that of an earlier start, or a new one of a new case. */
 async function findSession({ json }: DemoClient): Promise<string> {
   const cases = '/contents/api/case'
@@ -60,9 +67,9 @@ async function findSession({ json }: DemoClient): Promise<string> {
 /**
  * Does the main job with a real clip, over HTTP as the client does: case, session, upload, encode, playback, script,
  * captions, interaction summary. What an earlier start has finished is only read again, unless this one runs once, to
- * prove all of it. Throws at the first step that fails. Without workers the encode is left out. Returns the session's path.
+ * prove all of it. Throws at the first step that fails. Without workers the encode is left out.
  */
-export async function runDemo(stack: Stack, programs: Programs, { once, workers }: StackOptions): Promise<string> {
+export async function runDemo(stack: Stack, programs: Programs, { once, workers }: StackOptions): Promise<Demo> {
   const token = stack.mintDemoToken()
   const client = demoClient(stack.url, token)
   say(`\n${bold('The main job, on a real clip')}`)
@@ -74,9 +81,8 @@ export async function runDemo(stack: Stack, programs: Programs, { once, workers 
     const bytes = await upload(client, `${session}/video`, clip)
     done('original stored', `${(bytes / 1e6).toFixed(1)} MB, 1080p, held upright`)
     if (workers > 0) {
-      const started = performance.now()
-      await encoded(client, session)
-      const took = `in ${((performance.now() - started) / 1000).toFixed(1)} s`
+      const { playable, finished } = await encoded(client, session)
+      const took = `playable after ${playable.toFixed(1)} s, finished after ${finished.toFixed(1)} s`
       const seen = await playBack(stack.url, client, session, { token, programs, took })
       const right = seen.upright && seen.audio === 'aac' && Math.abs(seen.seconds - clipSeconds) < 0.5
       if (!right) throw new Error(`the encoded video is not that of the clip: ${JSON.stringify(seen)}`)
@@ -97,7 +103,20 @@ export async function runDemo(stack: Stack, programs: Programs, { once, workers 
     'everything read again',
     `${lists}; encoding ${read.encoding_state_id}, script ${read.script_state_id} (3 is done)`,
   )
-  return session
+  return { session, link: await openLinks(stack.url, client, session) }
+}
+
+/** Opens the links of a recording without a token, as a browser does. Returns that of the MP4. */
+async function openLinks(url: string, client: DemoClient, session: string): Promise<string | undefined> {
+  const links = await linksOf(client, session)
+  for (const path of links.values()) {
+    const response = await fetch(url + path)
+    if (!response.ok) throw new Error(`a link answered ${response.status}`)
+    await response.body?.cancel()
+  }
+  if (links.size > 0) done('links that need no token', [...links.keys()].join(', '))
+  const mp4 = links.get('mp4')
+  return mp4 && url + mp4
 }
 
 interface Playing {

@@ -1,6 +1,6 @@
 /** `npm start`: the whole stack on this machine, and the main job on a real clip. See options.ts. */
 import { build, UsageError } from '@playtherapy/service-kit'
-import { runDemo } from './demo.ts'
+import { type Demo, runDemo } from './demo.ts'
 import { findPrograms } from './ffmpeg.ts'
 import { readOptions, usage } from './options.ts'
 import { readSettings } from './settings.ts'
@@ -62,10 +62,10 @@ async function main() {
   const where = options.once ? '' : ` at ${bold(stack.url)}`
   say(`\n${bold('PlayTherapy')} is up${where} ${took}`)
   for (const [part, what] of Object.entries(stack.parts)) done(part.padEnd(9), what)
-  let session: string | undefined
+  let demo: Demo | undefined
   if (options.demo) {
     try {
-      session = await runDemo(stack, programs, options)
+      demo = await runDemo(stack, programs, options)
     } catch (error) {
       if (ending) return
       console.error(`\nThe demo failed: ${error instanceof Error ? error.message : error}`)
@@ -73,17 +73,17 @@ async function main() {
     }
   }
   if (options.once) await end(0)
-  sayWhatToTry(stack, session)
+  sayWhatToTry(stack, demo)
   say(dim('\nCtrl-C stops everything.'))
 }
 
 /** Prints links that open as they are, and requests that may be pasted; the token has a line of its own. */
-function sayWhatToTry({ url, mintDemoToken }: Stack, session: string | undefined) {
+function sayWhatToTry({ url, mintDemoToken }: Stack, { session, link }: Partial<Demo> = {}) {
   say(`
 ${bold('Yours to try')}
   page      ${url}
   API page  ${url}/documentation
-  sign in   ${demoAccount.email}, password ${demoAccount.password}
+  sign in   ${demoAccount.email}, password ${demoAccount.password}${link ? `\n  watch     ${link}` : ''}
 
 TOKEN=${mintDemoToken()}
 curl -H "Authorization: Bearer $TOKEN" ${url}${session ?? '/contents/api/case'}`)

@@ -73,6 +73,9 @@ t.test('the demo does the main job and leaves nothing behind', async (t) => {
   for (const step of [
     'original stored',
     'encoded and playing  1080×1920 H.264/AAC',
+    'playable after ',
+    'finished after ',
+    'links that need no token  mp4, hls',
     'a range played back',
     'script saved',
     'captions for the video',
@@ -153,6 +156,9 @@ t.test(
       await stack.says('Ctrl-C stops everything')
       t.match(stack.output(), round === 'first' ? 'original stored' : 'case and session of an earlier start')
       t.match(stack.output(), 'everything read again  1 case; encoding 3, script 3')
+      const link = /watch +(http\S+\/video\.mp4)/.exec(stack.output())?.[1] ?? ''
+      const played = await fetch(link, { headers: { range: 'bytes=0-7' } })
+      t.match([played.status, played.headers.get('content-type')], [206, 'video/mp4'])
       if (round === 'second') {
         t.notMatch(stack.output(), 'original stored')
         const again = start(t, ['--no-demo', '--data-dir', directory, '--port', `${await freePort()}`])
