@@ -49,7 +49,7 @@ export const WorkerConfig = Type.Object({
   ANALYSER_MODEL: optionalText('The model to ask for; required with `ANALYSER_URL`'),
   HOST: Type.String({ default: '0.0.0.0', description: 'Address of the health routes' }),
   PORT: integer(8080, 'Port of the health routes', { minimum: 0, maximum: 65_535 }),
-  ENCODE_CONCURRENCY: integer(1, 'Encodes at once in one worker; one already uses every core', {
+  ENCODE_CONCURRENCY: integer(1, 'Chunks that one worker encodes at once; one already uses every core', {
     minimum: 1,
     maximum: availableParallelism(),
   }),
@@ -65,7 +65,8 @@ export const WorkerConfig = Type.Object({
   }),
   SCRATCH_DIRECTORY: Type.String({
     default: join(tmpdir(), 'playtherapy-scratch'),
-    description: 'Where a rendition is muxed before it is stored; on a disk, not in memory',
+    description:
+      'Where what is encoded lies until it is stored; on a disk, not in memory. The end of an encode takes twice the size of its rendition',
   }),
   SCRATCH_MAX_BYTES: integer(10 * gibibyte, 'Largest rendition', { minimum: 1 }),
   FFMPEG_PATH: Type.String({ default: 'ffmpeg', description: 'The ffmpeg program' }),
