@@ -43,6 +43,11 @@ const wanted = sql`${sessions} join ${videos} on ${videos.sessionId} = ${session
     and ${videos.id} = coalesce(${placeholder('videoId')}::int, ${hlsVideo})
   where ${ownSession(caller)}`
 
+/** How many chunks of each kind are encoded, from the first one without a gap. */
+const extents = sql`select kind, bool_and(state = 'encoded') as is_complete,
+    coalesce(min(index) filter (where state <> 'encoded'), count(*))::int as encoded
+  from ${chunks} where video_id = (select id from video) group by kind`
+
 /** How far a rung is encoded. Finished rungs have no end here, because nothing follows them. */
 export interface Extent {
   /** This many chunks from the first one, without a gap. */
@@ -80,11 +85,7 @@ export function findOutline(db: Database) {
         select ${videos.id} as id, ${sessions.scriptVersionId} is not null as has_script from ${wanted}
       ), finished as (
         select rung from ${rungs} where video_id = (select id from video)
-      ), extent as (
-        select kind, bool_and(state = 'encoded') as is_complete,
-          coalesce(min(index) filter (where state <> 'encoded'), count(*))::int as encoded
-        from ${chunks} where video_id = (select id from video) group by kind
-      ), part (kind, rung) as (
+      ), extent as (${extents}), part (kind, rung) as (
         values ('sound'::chunk_kind, 'sound'::rung), ('copy', 'upper'), ('picture', 'upper'), ('picture', 'lower'),
           ('lower', 'lower')
       )
@@ -175,13 +176,11 @@ export function findPieces(db: Database) {
         select ${videos.id} as id from ${wanted}
       ), finished as (
         select path, etag, size from ${rungs} where video_id = (select id from video) and rung = ${placeholder('rung')}
-      ), file as (
+      ), extent as (${extents}), file as (
         select path, etag, size, header_bytes, header_hash, index
-        from ${chunks} c join ${chunkFiles} on chunk_id = c.id and rung = ${placeholder('rung')}
-        where video_id = (select id from video) and state = 'encoded' and size > header_bytes
-          and not exists (select from finished)
-          and index < coalesce((select min(index) from ${chunks} earlier
-            where earlier.video_id = c.video_id and earlier.kind = c.kind and earlier.state <> 'encoded'), 2147483647)
+        from extent join ${chunks} using (kind) join ${chunkFiles} on chunk_id = ${chunks.id}
+        where video_id = (select id from video) and index < encoded and rung = ${placeholder('rung')}
+          and size > header_bytes and not exists (select from finished)
       ), joined as (
         select path, etag, 0 as skipped, size as bytes, 0 as index from finished
         union all
