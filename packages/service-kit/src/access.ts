@@ -1,5 +1,5 @@
 import { cases, type Database, ownCase, sessions, statement } from '@playtherapy/schema'
-import { eq, sql } from 'drizzle-orm'
+import { eq, type SQL, sql } from 'drizzle-orm'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { Type } from 'typebox'
 import { errors, fault } from './errors.ts'
@@ -37,19 +37,19 @@ function int4(text: unknown): number | undefined {
 
 const noId = (name: string) => fault(['path', name], 'must be an integer', 'integer')
 
-/** Finds case and session of the path among those of the therapist, or among all. */
-function guard(db: Database, whose: 'own' | 'all') {
+/** Finds case and session of the path among those of the therapist, or among all, with `columns` of the session. */
+function guard<Row extends Record<string, unknown>>(db: Database, whose: 'own' | 'all', columns: SQL[] = []) {
   const { placeholder } = sql
   const wanted = { userId: placeholder('userId'), caseId: placeholder('caseId') }
-  const find = statement<{ session_id: number | null }>(
+  const find = statement<Row & { session_id: number | null }>(
     db,
-    sql`select ${sessions.id} as session_id from ${cases}
+    sql`select ${sql.join([sql`${sessions.id} as session_id`, ...columns], sql`, `)} from ${cases}
       left join ${sessions} on ${sessions.caseId} = ${cases.id} and ${sessions.id} = ${placeholder('sessionId')}
       where ${whose === 'own' ? ownCase(wanted) : eq(cases.id, wanted.caseId)}`,
   )
-  return async (request: FastifyRequest): Promise<void> => {
+  return async (request: FastifyRequest): Promise<Row | undefined> => {
     const caseText = parameter(request.params, 'case_id')
-    if (caseText === undefined) return
+    if (caseText === undefined) return undefined
     const caseId = int4(caseText)
     if (caseId === undefined) throw noId('case_id')
 
@@ -64,6 +64,7 @@ function guard(db: Database, whose: 'own' | 'all') {
 
     request.caseId = caseId
     request.sessionId = sessionId ?? 0
+    return found
   }
 }
 
@@ -74,6 +75,13 @@ function guard(db: Database, whose: 'own' | 'all') {
  * `errors.sessionNotFound`.
  */
 export const guardAccess = (db: Database) => guard(db, 'own')
+
+/**
+ * The same for a hook of a single route that needs `columns` of the session besides: it returns them, so that the route
+ * asks the database once. Each is an expression over `sessions` with a name.
+ */
+export const guardSession = <Row extends Record<string, unknown>>(db: Database, columns: SQL[]) =>
+  guard<Row>(db, 'own', columns)
 
 /** The same for the analysis system, which has no therapist: the session must exist in that case. */
 export const guardExistence = (db: Database) => guard(db, 'all')

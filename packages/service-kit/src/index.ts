@@ -1,4 +1,4 @@
-export { CaseParams, guardAccess, guardExistence, SessionParams } from './access.ts'
+export { CaseParams, guardAccess, guardExistence, guardSession, SessionParams } from './access.ts'
 export { type AuthSettings, requireReportWriter, requireTherapist } from './auth.ts'
 export { ConfigError, loadConfig } from './config.ts'
 export { savedAs } from './download.ts'

@@ -63,10 +63,10 @@ const exceptions: { at: string; why: string }[] = [
     at: `services/media/src/hls/repository.ts ${name}`,
     why: 'Its video was found for the caller by `findOutline`.',
   })),
-  {
-    at: 'services/media/src/links/repository.ts isShown',
-    why: 'It is a condition, for statements that choose the session of the caller.',
-  },
+  ...['isShown', 'guardParts'].map((name) => ({
+    at: `services/media/src/links/repository.ts ${name}`,
+    why: 'It is a part of statements that choose the session of the caller.',
+  })),
   { at: 'packages/jobs/', why: 'The worker puts the jobs of all therapists in an order.' },
   { at: 'packages/bench/', why: 'It measures on a database of its own.' },
 ]

@@ -15,15 +15,16 @@ export const mediaApp =
   async (app) => {
     const sender = createSender(options)
     const { db } = options
+    const prefix = '/contents/api/case/:case_id/session/:session_id'
     await app.register(async (scope) => {
       scope.addHook('onRequest', requireTherapist)
       scope.addHook('onRequest', guardAccess(db))
-      const prefix = '/contents/api/case/:case_id/session/:session_id'
       await scope.register(uploadRoutes, { ...options, prefix })
       await scope.register(playbackRoutes, { db, sender, prefix })
       await scope.register(recordingRoutes, { db, prefix })
-      await scope.register(linkRoutes, { db, prefix })
     })
+    // Its guard finds what can be played by the same statement.
+    await app.register(linkRoutes, { db, prefix })
     // What a signed link opens: each of these has the hook `requireLink`.
     for (const routes of [mp4Routes, hlsRoutes, posterRoutes, storyboardRoutes]) {
       await app.register(routes, { db, sender, prefix: playbackPrefix })

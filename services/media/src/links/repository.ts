@@ -8,7 +8,7 @@ import {
   sessions,
   statement,
 } from '@playtherapy/schema'
-import { errors } from '@playtherapy/service-kit'
+import { guardSession } from '@playtherapy/service-kit'
 import { sql } from 'drizzle-orm'
 import { hlsVideo } from '../hls/repository.ts'
 
@@ -19,36 +19,22 @@ const caller = { userId: placeholder('userId'), caseId: placeholder('caseId'), s
 const isShown = sql`${previews.videoId} = coalesce(${hlsVideo},
   (select video_id from ${renditions} where ${renditions.id} = ${sessions.renditionId}))`
 
-interface Row extends Record<string, unknown> {
+/** What of a session can be played. */
+export interface Parts extends Record<string, unknown> {
   has_rendition: boolean
   has_hls: boolean
   has_previews: boolean
   has_script: boolean
 }
 
-/**
- * Returns a function that finds what of the caller's session can be played, by a prepared statement. It throws
- * `errors.sessionNotFound` if the session was deleted meanwhile.
- */
-export function findParts(db: Database) {
-  const find = statement<Row>(
-    db,
-    sql`select ${sessions.renditionId} is not null as has_rendition, ${hlsVideo} is not null as has_hls,
-        exists (select from ${previews} where ${isShown}) as has_previews,
-        ${sessions.scriptVersionId} is not null as has_script
-      from ${sessions} where ${ownSession(caller)}`,
-  )
-  return async ({ userId, caseId, sessionId }: SessionOfCaller) => {
-    const [row] = await find({ userId, caseId, sessionId })
-    if (!row) throw errors.sessionNotFound(sessionId)
-    return {
-      hasRendition: row.has_rendition,
-      hasHls: row.has_hls,
-      hasPreviews: row.has_previews,
-      hasScript: row.has_script,
-    }
-  }
-}
+/** The guard of a route that needs to know what of the caller's session can be played. */
+export const guardParts = (db: Database) =>
+  guardSession<Parts>(db, [
+    sql`${sessions.renditionId} is not null as has_rendition`,
+    sql`${hlsVideo} is not null as has_hls`,
+    sql`exists (select from ${previews} where ${isShown}) as has_previews`,
+    sql`${sessions.scriptVersionId} is not null as has_script`,
+  ])
 
 interface PreviewsRow extends Record<string, unknown> {
   poster_path: string

@@ -1,8 +1,8 @@
 import type { Database } from '@playtherapy/schema'
-import { failures, SessionParams } from '@playtherapy/service-kit'
+import { failures, requireTherapist, SessionParams } from '@playtherapy/service-kit'
 import type { FastifyInstance } from 'fastify'
 import { Type } from 'typebox'
-import { findParts } from './repository.ts'
+import { guardParts, type Parts } from './repository.ts'
 
 const path = (description: string) => Type.Union([Type.String(), Type.Null()], { description })
 const example = '/contents/api/playback/and6NzoxMjozNDptcDQ6MTc5NTcxOTYwMA.Zk7l…'
@@ -30,9 +30,21 @@ const Playback = Type.Object(
   },
 )
 
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** What of the session can be played, once the guard of `POST …/playback` has found it. */
+    playable: Parts | null
+  }
+}
+
 /** The route that gives a therapist signed links, which play a session's recording without a header. */
 export async function linkRoutes(app: FastifyInstance, { db }: { db: Database }): Promise<void> {
-  const parts = findParts(db)
+  const guard = guardParts(db)
+  app.decorateRequest('playable', null)
+  app.addHook('onRequest', requireTherapist)
+  app.addHook('onRequest', async (request) => {
+    request.playable = (await guard(request)) ?? null
+  })
 
   app.post(
     '/playback',
@@ -48,14 +60,14 @@ export async function linkRoutes(app: FastifyInstance, { db }: { db: Database })
       },
     },
     async (request) => {
-      const { hasRendition, hasHls, hasPreviews, hasScript } = await parts(request)
+      const { has_rendition, has_hls, has_previews, has_script } = request.playable ?? {}
       const { expiresAt, pathOf } = app.links.begin(request)
       return {
-        mp4: hasRendition ? pathOf('mp4', 'video.mp4') : null,
-        hls: hasHls ? pathOf('hls', 'master.m3u8') : null,
-        poster: hasPreviews ? pathOf('poster', 'poster.jpg') : null,
-        storyboard: hasPreviews ? pathOf('storyboard', 'storyboard.vtt') : null,
-        captions: hasScript ? pathOf('captions', 'captions.vtt') : null,
+        mp4: has_rendition ? pathOf('mp4', 'video.mp4') : null,
+        hls: has_hls ? pathOf('hls', 'master.m3u8') : null,
+        poster: has_previews ? pathOf('poster', 'poster.jpg') : null,
+        storyboard: has_previews ? pathOf('storyboard', 'storyboard.vtt') : null,
+        captions: has_script ? pathOf('captions', 'captions.vtt') : null,
         expires_at: expiresAt.toISOString(),
       }
     },
