@@ -49,10 +49,14 @@ export async function publicAddress(t: Teardown, target: string, unknown = /^$/)
 }
 
 /** Gives a session a video that can be played. */
-export async function seedVideo({ db, store }: Awaited<ReturnType<typeof testServices>>, sessionId: number) {
+export async function seedVideo(
+  { db, store }: Awaited<ReturnType<typeof testServices>>,
+  sessionId: number,
+  bytes: Buffer = Buffer.from('not really a video, and nobody looks'),
+) {
   const path = `LOCAL/seed/${sessionId}/1.mp4`
   const body = (async function* () {
-    yield Buffer.from('not really a video, and nobody looks')
+    yield bytes
   })()
   const stored = await store.put(`video/${path}`, body, { contentType: 'video/mp4' })
   const [video] = await db
