@@ -63,23 +63,22 @@ export function createFrameClock(isContinuous: boolean) {
   let [pauses, paused, longestPause] = [0, 0, 0]
   let [group, longestGroup] = [0, 0]
   let [isOrderly, hasHidden] = [isContinuous, false]
-  const [shown, keys, decoded] = [createList(), createList(), createList()]
+  const [shown, keys] = [createList(), createList()]
   const seconds = () => (isContinuous ? Math.max(0, last - firstKey || 0) : paused)
 
-  /** The times by which the recording can be cut; undefined unless each frame has one of its own. */
-  function times(): FrameTimes | undefined {
+  function times(decoded: Float64Array): FrameTimes | undefined {
     if (!isOrderly) return undefined
     // What comes before the first key frame cannot be decoded.
     const sorted = shown.sorted()
     const found = { shown: sorted.subarray(sorted.findIndex((time) => time >= firstKey)), keys: keys.sorted() }
     const isCertain = found.shown.every((time, place) => time - (found.shown[place - 1] ?? time - 1) >= leastPause)
-    return isCertain && holdsAll(decoded.sorted(), found.keys) ? found : undefined
+    return isCertain && holdsAll(decoded, found.keys) ? found : undefined
   }
 
   return {
     seconds,
-    /** Notes that the key frame of this time could be decoded. */
-    addDecoded: (time: number) => decoded.push(time),
+    /** The times of the key frames so far. */
+    keys: () => keys.sorted(),
     add({ pts_time, dts_time, duration_time, flags = '' }: Packet) {
       const presented = Number(pts_time ?? Number.NaN)
       const decoding = Number(dts_time ?? Number.NaN)
@@ -109,7 +108,11 @@ export function createFrameClock(isContinuous: boolean) {
       }
       before = decoding
     },
-    result: () => ({
+    /**
+     * What all packets say together. `times` are those by which the recording can be cut, undefined unless each frame has one
+     * of its own; `decoded` are the times of the key frames that can be decoded, in ascending order.
+     */
+    result: (decoded: Float64Array) => ({
       scan: {
         seconds: seconds(),
         endSeconds: Math.max(0, end - first),
@@ -118,7 +121,7 @@ export function createFrameClock(isContinuous: boolean) {
         longestGroup,
         hasHidden,
       },
-      times: times(),
+      times: times(decoded),
     }),
   }
 }

@@ -5,7 +5,7 @@ import { createFrameClock, type FrameTimes } from './frame-clock.ts'
 import { pictureLimit, threadsFor } from './limits.ts'
 import { PictureFormat, toPictureFormat } from './picture-format.ts'
 import { accessTo, type VideoStream } from './probe.ts'
-import { runSupervised, type Supervised } from './supervised.ts'
+import { FfmpegError, runSupervised, type Supervised } from './supervised.ts'
 
 /** What the packets and key frames of a track of pictures say. */
 export const Scan = Type.Object({
@@ -44,44 +44,96 @@ const packetEntries = ['pts_time', 'dts_time', 'duration_time', 'flags']
 const frameEntries = ['width', 'height', 'sample_aspect_ratio', 'pix_fmt', 'interlaced_frame', 'color_range']
 const frameTime = 'best_effort_timestamp_time'
 const colourEntries = ['color_space', 'color_primaries', 'color_transfer']
-const entries = `packet=${packetEntries.join(',')}:frame=${[frameTime, ...frameEntries, ...colourEntries].join(',')}`
+const ofPackets = `packet=${packetEntries.join(',')}`
+const ofFrames = `frame=${[frameTime, ...frameEntries, ...colourEntries].join(',')}`
+
+/**
+ * The least time between two key frames that are decoded, in seconds, where the format is not expected to change. Decoding
+ * each one takes as long as all that must be done until the first seconds of a recording can be played.
+ */
+const lookSeconds = 10
+/** More places are too long for a command line. */
+const mostLooks = 4_000
+
+/**
+ * Whether the container states the format once for all frames, as the cameras of phones write it. One that changes all the
+ * same is noticed if it lasts for {@link lookSeconds}.
+ */
+const hasOneFormat = ({ container }: ScanRun, { codec }: VideoStream) =>
+  container === 'mp4' && (codec === 'h264' || codec === 'hevc')
+
+/** The second of a key frame after each pause, and that of the last one. */
+function looksAt(keys: Float64Array): number[] {
+  const last = keys.at(-1) ?? 0
+  const pause = Math.max(lookSeconds, (last - (keys[0] ?? 0)) / mostLooks)
+  const looks: number[] = []
+  for (const key of keys) if (key >= (looks.at(-1) ?? Number.NEGATIVE_INFINITY) + pause || key === last) looks.push(key)
+  return looks
+}
 
 /**
  * Reads the packets of a track of pictures to the end of the file and decodes its key frames, because no header tells
- * where the pictures end or that their size changes. Throws FfmpegError.
+ * where the pictures end or that their size changes. Where the format is not expected to change, some key frames do, unless
+ * it does change. Throws FfmpegError.
  */
 export async function scan(
   run: ScanRun,
   video: VideoStream,
 ): Promise<{ scan: Scan /** Undefined where they are not certain. */; times: FrameTimes | undefined }> {
-  const decoding = [...pictureLimit, '-threads', String(threadsFor(video).decoder)]
-  const keyFrames = ['-skip_frame', 'nokey', '-skip_loop_filter', 'all', '-select_streams', String(video.index)]
-  const output = ['-v', 'error', '-of', 'compact', '-show_packets', '-show_frames', '-show_entries', entries]
+  const keyFrames = ['-skip_frame', 'nokey', '-skip_loop_filter', 'all']
+  const decoding = [...pictureLimit, '-threads', String(threadsFor(video).decoder), ...keyFrames]
+  const output = ['-v', 'error', '-of', 'compact', '-select_streams', String(video.index), '-show_entries']
   const formats = new Map<string, PictureFormat>()
+  let decoded: number[] = []
   let interlaced = false
   const clock = createFrameClock(run.container !== 'mpegts' && run.container !== 'mpegps')
-  const errorOutput = await runSupervised({
-    ...run,
-    program: run.ffprobePath,
-    args: [...output, ...decoding, ...keyFrames, ...accessTo(run.input, run.container)],
-    maxBytes: 0,
-    onLine(line) {
-      const [kind, ...pairs] = line.split('|')
-      const fields = Object.fromEntries(pairs.map((pair) => pair.split('=', 2)))
-      if (kind === 'packet') clock.add(fields)
-      if (kind !== 'frame') return clock.seconds()
-      clock.addDecoded(Number(fields[frameTime]))
-      const format = toPictureFormat(fields)
-      if (formats.size < mostFormats) formats.set(JSON.stringify(format), format)
-      interlaced ||= fields.interlaced_frame === '1'
-      return clock.seconds()
-    },
-  })
+
+  const read = (part: string, places: string[] = []) =>
+    runSupervised({
+      ...run,
+      program: run.ffprobePath,
+      args: [
+        ...[...output, part, ...(part === ofPackets ? [] : decoding)],
+        ...[...places, ...accessTo(run.input, run.container)],
+      ],
+      maxBytes: 0,
+      onLine(line) {
+        const [kind, ...pairs] = line.split('|')
+        const fields = Object.fromEntries(pairs.map((pair) => pair.split('=', 2)))
+        if (kind === 'packet') clock.add(fields)
+        if (kind !== 'frame') return clock.seconds()
+        decoded.push(Number(fields[frameTime]))
+        const format = toPictureFormat(fields)
+        if (formats.size < mostFormats) formats.set(JSON.stringify(format), format)
+        interlaced ||= fields.interlaced_frame === '1'
+        return clock.seconds()
+      },
+    })
+
+  const isExpected = hasOneFormat(run, video)
+  const errorOutput = await read(isExpected ? ofPackets : `${ofPackets}:${ofFrames}`)
+  if (isExpected) {
+    const looks = looksAt(clock.keys())
+    // A key frame of its own second is the next one after a moment before it.
+    const places = looks.map((second) => `${second}%+#1`).join()
+    const isSure = looks.length > 0 && (await read(ofFrames, ['-read_intervals', places]).then(() => true, isOfInput))
+    if (!isSure || decoded.length < looks.length || formats.size !== 1) {
+      decoded = []
+      formats.clear()
+      await read(ofFrames)
+    } else decoded = [...clock.keys()]
+  }
   const isCut = /partial file|ended prematurely/.test(errorOutput)
-  const { scan, times } = clock.result()
+  const { scan, times } = clock.result(Float64Array.from(decoded).sort())
   const isDecodable = formats.size > 0
   return {
     scan: { formats: isDecodable ? [...formats.values()] : [video], isDecodable, interlaced, isCut, ...scan },
     times,
   }
+}
+
+/** Returns false for an error of the input, and throws any other one. */
+function isOfInput(error: unknown): false {
+  if (error instanceof FfmpegError && !['killed', 'disk full', 'aborted', 'stalled'].includes(error.why)) return false
+  throw error
 }
