@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { createFileStore } from '@playtherapy/object-store'
-import { announce, renditions, sessions, videos } from '@playtherapy/schema'
+import { announce, chunks, previews, renditions, rungs, sessions, videos } from '@playtherapy/schema'
 import {
   forkWorker,
   type QueueBackend,
@@ -16,7 +16,7 @@ import {
   testQueue,
   until,
 } from '@playtherapy/testing'
-import { eq } from 'drizzle-orm'
+import { eq, gt } from 'drizzle-orm'
 import t, { type Test } from 'tap'
 
 /** A stored recording that takes some seconds to encode, and a way to start worker processes for it. */
@@ -87,7 +87,7 @@ async function survives(t: Test, backend: QueueBackend, signal: 'SIGKILL' | 'SIG
   const label = `${backend}, ${signal}`
   const job = await prepare(t, backend)
   const first = job.start()
-  await until('an encode under way', async () => ((await job.state())?.progress ?? 0) > 0)
+  await until('an encode under way', async () => (await job.db.$count(chunks, gt(chunks.progress, 0))) > 0)
   const programs = await childrenOf(first.pid)
   t.ok(programs.length > 0, `${label}: ffmpeg runs`)
   const gone = once(first, 'exit')
@@ -98,11 +98,15 @@ async function survives(t: Test, backend: QueueBackend, signal: 'SIGKILL' | 'SIG
   t.equal((await job.state())?.state, 'encoding', `${label}: half done`)
 
   job.start()
-  await until('the end', async () => (await job.state())?.state === 'encoded')
+  await until('the end', async () => (await job.db.$count(previews)) > 0)
+  t.equal((await job.state())?.state, 'encoded', label)
   const [session] = await job.db.select().from(sessions)
   const [rendition] = await job.db.select().from(renditions)
   t.match(session, { encodingStateId: 3, renditionId: rendition?.id, videoLength: '00:00:12' }, label)
-  t.strictSame(await job.keys(), [`video/${job.path}`, `video/${rendition?.path}`].sort(), `${label}: one rendition`)
+  const [still] = await job.db.select().from(previews)
+  const made = (await job.db.select().from(rungs)).map(({ path }) => path)
+  const paths = [job.path, rendition?.path, still?.posterPath, still?.storyboardPath, ...made]
+  t.strictSame(await job.keys(), paths.map((path) => `video/${path}`).sort(), `${label}: each object once`)
   t.strictSame(await readdir(job.scratch), [], `${label}: nothing readable is left`)
 }
 
