@@ -112,13 +112,15 @@ const soundFragments = [
 ]
 
 /**
- * A copy of a track to nowhere. In a transport or program stream, ffmpeg finds out where the clock starts again from all
- * packets that it reads, so that picture and sound must be read both to stay in step.
+ * Options that also read another track, to nowhere. In a transport or program stream, ffmpeg finds out where the clock starts
+ * again from all packets that it reads, so that picture and sound must be read both to stay in step. A sound is decoded,
+ * because what a copy must know of it may not be known before it begins.
  */
-const alsoRead = ({ container }: EncodePlan, index: number | undefined): string[] =>
-  index !== undefined && (container === 'mpegts' || container === 'mpegps')
-    ? ['-map', `0:${index}`, '-c', 'copy', '-f', 'null', '-']
-    : []
+function alsoRead({ container, picture, sound }: EncodePlan, track: 'picture' | 'sound'): string[] {
+  if (!sound || (container !== 'mpegts' && container !== 'mpegps')) return []
+  const read = track === 'sound' ? ['-map', `0:${sound.index}`] : ['-map', `0:${picture.video.index}`, '-c', 'copy']
+  return [...read, '-f', 'null', '-']
+}
 
 /** Ticks of the clock of a rendition in a second. */
 const ticks = 90_000
@@ -144,18 +146,18 @@ export function chunkRun(plan: EncodePlan, chunk: Chunk): ChunkRun {
   const whole = { keepsClock: false, seek: undefined, graph: undefined, threads: threadsFor(largestOf(plan)) }
   if (chunk.kind === 'sound') {
     if (!sound) throw new Error('a sound of a recording without one')
-    const made = [...renditionSound(sound, 0, plan.hasLongGaps), ...plain, ...soundFragments]
+    const made = [...renditionSound(sound, plan.hasLongGaps), ...plain, ...soundFragments]
     return {
       ...whole,
       outputs: [
-        { made: 'sound', options: [...alsoRead(plan, video.index), ...made] },
-        { made: 'transcriber', options: transcriberSound(sound, 0) },
+        { made: 'sound', options: [...alsoRead(plan, 'picture'), ...made] },
+        { made: 'transcriber', options: transcriberSound(sound) },
       ],
     }
   }
   if (chunk.kind === 'copy') {
     const made = ['-map', `0:${video.index}`, ...copied(scan), ...plain, ...copiedFragments]
-    return { ...whole, outputs: [{ made: 'upper', options: [...alsoRead(plan, sound?.index), ...made] }] }
+    return { ...whole, outputs: [{ made: 'upper', options: [...alsoRead(plan, 'sound'), ...made] }] }
   }
   const begins = plan.cuts.includes(chunk.from)
   const part = partOf(plan, {
@@ -177,7 +179,7 @@ export function chunkRun(plan: EncodePlan, chunk: Chunk): ChunkRun {
     return [{ made: rung, options: ['-map', `[${rung}]`, ...h264(size, rung), ...plain, ...encodedFragments] }]
   })
   const [one, ...more] = outputs
-  const read = alsoRead(plan, sound?.index)
+  const read = alsoRead(plan, 'sound')
   return {
     ...whole,
     graph,

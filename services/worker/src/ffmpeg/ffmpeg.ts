@@ -18,8 +18,6 @@ export interface FfmpegRun
   isStream?: boolean
   /** A second input, which has the same container. */
   other?: Input
-  /** How often the input is opened, see sound.ts; once by default. */
-  inputs?: number
   /** Whether time stamps are kept. Otherwise ffmpeg subtracts the input's beginning and follows a clock that starts again. */
   keepsClock?: boolean
   /** Second of the input's clock from whose key frame on to read all frames, which the filters then select. */
@@ -37,7 +35,7 @@ export interface FfmpegRun
 
 /** Runs ffmpeg from its input to scratch files, within bounds. Throws FfmpegError. */
 export async function runFfmpeg(run: FfmpegRun): Promise<void> {
-  const { input, inputs = 1, threads } = run
+  const { input, threads } = run
   const quiet = ['-nostdin', '-hide_banner', '-loglevel', 'error', '-y', '-progress', 'pipe:1']
   const filterThreads = String(threads.filter)
   const filters = run.graph ? ['-filter_complex_threads', filterThreads, '-filter_complex', run.graph] : []
@@ -51,10 +49,8 @@ export async function runFfmpeg(run: FfmpegRun): Promise<void> {
   const keyFrames = run.keyFramesOnly ? ['-skip_frame', 'nokey'] : []
   const once = run.isStream ? ['-seekable', '0'] : []
   const decoding = [...once, ...keyFrames, ...pictureLimit, '-threads', String(threads.decoder)]
-  // A track that begins long after the others is no jump of the clock.
-  const late = inputs > 1 ? ['-dts_delta_threshold', '100000'] : []
-  const all = [...Array.from({ length: inputs }, () => input), ...(run.other ? [run.other] : [])]
-  const opened = all.flatMap((one) => [...seek, ...decoding, ...accessTo(one, run.container)])
+  const inputs = [input, ...(run.other ? [run.other] : [])]
+  const opened = inputs.flatMap((one) => [...seek, ...decoding, ...accessTo(one, run.container)])
   const read = [...(input.files ?? []), ...(run.other?.files ?? [])]
   const outputs = run.outputs.flatMap(({ options, file }, index) => [...options, file.pathFor(3 + read.length + index)])
   let written = 0
@@ -63,7 +59,7 @@ export async function runFfmpeg(run: FfmpegRun): Promise<void> {
     ...run,
     program: run.ffmpegPath,
     args: [
-      ...[...quiet, '-filter_threads', filterThreads, ...lenient, ...late, ...(run.keepsClock ? ['-copyts'] : [])],
+      ...[...quiet, '-filter_threads', filterThreads, ...lenient, ...(run.keepsClock ? ['-copyts'] : [])],
       ...[...opened, ...filters, ...outputs],
     ],
     input: { ...input, files: [...read, ...run.outputs.map(({ file }) => file.handle)] },
