@@ -8,6 +8,7 @@ import {
   LinkSettings,
   loadConfig,
   requireLink,
+  requireTherapist,
 } from '@playtherapy/service-kit'
 import { jwtSecret, type Teardown } from '@playtherapy/testing'
 import t from 'tap'
@@ -115,6 +116,23 @@ t.test('every other token gets the same answer', async (t) => {
     t.notOk(headers?.['www-authenticate'], what)
   }
   t.match((await open('%E0%A4%A')).status, 422, 'a URL that cannot be decoded')
+})
+
+t.test('links count among the requests of their therapist, and forged ones among nobody’s', async (t) => {
+  const auth = { jwtSecret }
+  const { url } = await startHost(t, {
+    auth,
+    requestsPerMinute: 3,
+    apps: async (root) => {
+      root.get('/links/:token/file', { onRequest: requireLink('mp4') }, () => ({}))
+      root.get('/own', { onRequest: requireTherapist }, () => ({}))
+    },
+  })
+  const status = async (path: string, headers = {}) => (await fetch(url + path, { headers })).status
+  for (let forged = 0; forged < 5; forged++) t.equal(await status(`/links/${tokenOf({ jwtSecret: 'x' })}/file`), 404)
+  t.equal(await status('/own', good()), 200)
+  for (const wanted of [200, 200, 429]) t.equal(await status(`/links/${tokenOf(auth)}/file`), wanted)
+  t.equal(await status('/own', good(8)), 200)
 })
 
 t.test('keys are rotated by their ids: the first signs, all verify', async (t) => {
