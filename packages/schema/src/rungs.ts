@@ -39,3 +39,10 @@ export function joinChunks<F extends ChunkFile>(files: F[]): { part: Part; file:
     return { part, file, skipped }
   })
 }
+
+/** Most kbit a second of the upper rung in 1080p, and of the lower rung, which a slow line must carry. */
+const [upperKbits, lowerKbits] = [6_000, 700]
+
+/** Most kbit a second that an encode makes of a rung of this size. Small pictures need more for each pixel. */
+export const mostKbitsOf = (rung: 'upper' | 'lower', { width, height }: { width: number; height: number }): number =>
+  rung === 'lower' ? lowerKbits : Math.round(upperKbits * Math.min(1, (width * height) / (1920 * 1080)) ** 0.75)

@@ -1,7 +1,4 @@
-import type { Part, Rung, Segments } from '@playtherapy/schema'
-
-/** Most bits per second that an encode makes of each rung; a copied picture is complete before it is listed. */
-const mostBits: Record<Rung, number> = { upper: 6_000_000, lower: 700_000, sound: 128_000 }
+import { mostKbitsOf, type Part, type Rung, type Segments } from '@playtherapy/schema'
 
 /** What is there of a rung, from its beginning. */
 export interface RungSoFar {
@@ -38,8 +35,9 @@ function peakOf(segments: Segments, targetSeconds: number): number {
   return peak
 }
 
-/** Bits per second of a rung: a bound that all of it keeps, and the average so far. */
-function bandwidthOf(rung: Rung, { parts, isComplete }: RungSoFar, targetSeconds: number) {
+/** Bits per second of a rung: a bound that all of it keeps, and the average so far. The sound is always complete. */
+function bandwidthOf(rung: Rung, made: RungSoFar, targetSeconds: number) {
+  const { parts, isComplete } = made
   const segments = segmentsOf(parts)
   const seconds = segments.reduce((sum, [length]) => sum + length, 0)
   const average = bits(
@@ -47,7 +45,7 @@ function bandwidthOf(rung: Rung, { parts, isComplete }: RungSoFar, targetSeconds
     seconds,
   )
   const peak = Math.max(average, peakOf(segments, targetSeconds))
-  return { average, peak: isComplete ? peak : Math.max(peak, mostBits[rung]) }
+  return { average, peak: isComplete || rung === 'sound' ? peak : Math.max(peak, mostKbitsOf(rung, made) * 1000) }
 }
 
 export interface MainPlaylist {
@@ -84,7 +82,7 @@ export function mainPlaylist({ videoId, targetSeconds, hasCaptions, upper, lower
   return lines([
     '#EXTM3U',
     '#EXT-X-VERSION:7',
-    ...(sound ? [media('AUDIO', 'sound', 'NAME="Sound",DEFAULT=YES')] : []),
+    ...(sound ? [media('AUDIO', 'sound', 'NAME="Sound",DEFAULT=YES,CHANNELS="2"')] : []),
     ...(hasCaptions ? [media('SUBTITLES', 'captions', 'NAME="Captions",DEFAULT=NO,FORCED=NO')] : []),
     ...(lower ? [variant('lower', lower)] : []),
     variant('upper', upper),

@@ -1,3 +1,4 @@
+import { mostKbitsOf } from '@playtherapy/schema'
 import { type Static, Type } from 'typebox'
 import { threadsFor } from '../ffmpeg/limits.ts'
 import type { PictureFormat } from '../ffmpeg/picture-format.ts'
@@ -106,21 +107,14 @@ export function pictureFilters(video: VideoStream, scan: Scan, size: Size, part:
   ]
 }
 
-/** Most kbit a second of the upper rung in 1080p. Small pictures need more for each pixel. */
-const mostKbits = 6_000
-/** Most kbit a second of the lower rung, which a slow line must carry. */
-const lowerKbits = 700
-
-const mostKbitsOf = ({ width, height }: Size) =>
-  Math.round(mostKbits * Math.min(1, (width * height) / (longSide * shortSide)) ** 0.75)
-
 /**
  * Options that encode a picture of this size as H.264 with a key frame every two seconds. All of its chunks get the same
  * header. Frames are not reordered (`-bf 0`): only then the times of decoding and of presentation are the same, so that the
  * chunks of a recording with uneven pauses follow each other exactly, and an MP4 does not end too early.
  */
 export const h264 = (size: Size, rung: 'upper' | 'lower'): string[] => {
-  const [quality, kbits] = rung === 'upper' ? [23, mostKbitsOf(size)] : [24, lowerKbits]
+  const quality = rung === 'upper' ? 23 : 24
+  const kbits = mostKbitsOf(rung, size)
   return [
     ...['-c:v', 'libx264', '-preset', 'veryfast', '-crf', `${quality}`, '-pix_fmt', 'yuv420p', '-bf', '0'],
     ...['-maxrate', `${kbits}k`, '-bufsize', `${kbits * 2}k`],
