@@ -6,10 +6,12 @@ import { join } from 'node:path'
 import { buffer } from 'node:stream/consumers'
 import { promisify } from 'node:util'
 import { createFileStore } from '@playtherapy/object-store'
+import { chunks, previews } from '@playtherapy/schema'
 import t, { type Test } from 'tap'
 import { makePreviews, type PreviewRun } from '../src/encode/previews.ts'
 import { openScratchFile } from '../src/ffmpeg/scratch.ts'
 import { openSource } from '../src/ffmpeg/source-server.ts'
+import { never, prepare } from './encode-support.ts'
 
 const run = promisify(execFile)
 const folder = await mkdtemp(join(tmpdir(), 'playtherapy-previews-'))
@@ -190,4 +192,33 @@ t.test('what is no picture fails', async (t) => {
   const file = join(folder, 'sound.mp4')
   await run('ffmpeg', ['-y', '-loglevel', 'error', '-f', 'lavfi', '-i', 'sine=duration=1', file])
   await t.rejects(preview(t, file, { seconds: 1, width: 320, height: 180 }), { name: 'FfmpegError' })
+})
+
+t.test('a recording that is copied has previews of its frames between far key frames, too', async (t) => {
+  const options = [...closed(9_999), '-bf', '0', '-profile:v', 'high']
+  const file = await rung('copied.mp4', [plain('red', 6), plain('lime', 6)], { options, flags: '+faststart' })
+  const job = await prepare(t, file, 'mp4')
+  const { video_id } = await job.upload()
+  await job.encode({ video_id }, { signal: never })
+  t.match(await job.db.select({ kind: chunks.kind }).from(chunks), [{ kind: 'copy' }])
+  const [row] = await job.db.select().from(previews)
+  t.match(row?.storyboard, { tiles: 6, columns: 6, width: 160, height: 90, seconds: 2 })
+  const sprite = await decoded(await buffer(await job.store.get(`video/${row?.storyboardPath}`)))
+  for (let index = 0; index < 6; index++) {
+    isNear(t, sprite.at(160 * index + 80, 45), index < 3 ? 'red' : 'lime', `${index}`)
+  }
+  const poster = await decoded(await buffer(await job.store.get(`video/${row?.posterPath}`)))
+  t.strictSame([poster.width, poster.height], [320, 180])
+})
+
+t.test('a recording of which no picture can be made plays without', async (t) => {
+  const ffmpegPath = join(folder, 'ffmpeg-without-jpeg')
+  await writeFile(ffmpegPath, '#!/bin/sh\ncase "$*" in *mjpeg*) exit 1;; esac\nexec ffmpeg "$@"\n', { mode: 0o755 })
+  const file = await rung('plain.mp4', [seen(2)])
+  const job = await prepare(t, file, 'mp4', { ffmpegPath })
+  const { video_id } = await job.upload()
+  await job.encode({ video_id }, { signal: never })
+  t.match(await job.state(), { encoding: 3, videos: [{ state: 'encoded' }] })
+  t.equal(await job.db.$count(previews), 0)
+  t.ok((await job.keys()).every((key) => !/poster|storyboard/.test(key)))
 })

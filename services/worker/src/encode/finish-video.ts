@@ -1,18 +1,17 @@
 import { Readable } from 'node:stream'
 import { type JobContext, PermanentError } from '@playtherapy/jobs'
-import { inFolder, type ObjectStore, previewPath, renditionPath, rungPath } from '@playtherapy/object-store'
+import { inFolder, type ObjectStore, renditionPath, rungPath } from '@playtherapy/object-store'
 import { announce, joinChunks, type Rung } from '@playtherapy/schema'
 import { runFfmpeg } from '../ffmpeg/ffmpeg.ts'
 import { type Probe, probe } from '../ffmpeg/probe.ts'
 import type { ScratchFile } from '../ffmpeg/scratch.ts'
-import { openSource } from '../ffmpeg/source-server.ts'
 import { FfmpegError } from '../ffmpeg/supervised.ts'
 import { tooLong, unreadable } from './faults.ts'
 import { mp4Run } from './finish.ts'
+import { finishPreviews } from './finish-previews.ts'
 import {
   areSettled,
   type ChunkFile,
-  commitPreviews,
   commitRendition,
   commitRung,
   forgetChunks,
@@ -21,7 +20,6 @@ import {
   spareObjects,
 } from './finish-repository.ts'
 import { underLease } from './lease.ts'
-import { makePreviews } from './previews.ts'
 import { discard, type EncodeResources, putAll, withScratch } from './resources.ts'
 import { claimVideo, giveWay, leaseOfVideo, type VideoClaim } from './video-repository.ts'
 
@@ -144,39 +142,4 @@ function check({ pictures, sounds, seconds }: Probe, maxSeconds: number) {
   if (!isPlayable || seconds === undefined) throw new PermanentError(unreadable)
   if (seconds > maxSeconds) throw new PermanentError(tooLong(maxSeconds))
   return { seconds, width: video.width, height: video.height }
-}
-
-/** Makes the poster and the storyboard of the smallest finished rung. */
-async function finishPreviews(
-  { db, store, settings }: EncodeResources,
-  claim: VideoClaim,
-  { rungs, seconds }: Made,
-  signal: AbortSignal,
-): Promise<void> {
-  const rung = rungs.find(({ rung }) => rung === 'lower') ?? rungs.find(({ rung }) => rung === 'upper')
-  if (!rung) return
-  const { path: rungPath, size, etag, width, height } = rung
-  const source = await openSource({ store, key: inFolder('video', rungPath), size, etag })
-  try {
-    await withScratch(settings, 2, async ([poster, storyboard]) => {
-      if (!poster || !storyboard) return
-      const run = { ...settings, input: source.input, size, signal }
-      const described = await makePreviews({ ...run, seconds, width, height }, { poster, storyboard })
-      const contentType = 'image/jpeg'
-      const objects = [
-        { path: previewPath(claim.original.path, claim.attempt, 'poster'), contentType, file: poster },
-        { path: previewPath(claim.original.path, claim.attempt, 'storyboard'), contentType, file: storyboard },
-      ]
-      const [first, second] = await putAll(store, objects, signal)
-      if (!first || !second) return
-      const row = {
-        ...{ posterPath: first.path, posterSize: first.size, posterEtag: first.etag },
-        ...{ storyboardPath: second.path, storyboardSize: second.size, storyboardEtag: second.etag },
-        storyboard: described,
-      }
-      if (!(await commitPreviews(db, claim, row))) await discard(store, [first.path, second.path])
-    })
-  } finally {
-    await source.close()
-  }
 }

@@ -14,6 +14,8 @@ const mostLooks = 1_000
 /** Sides in pixels of the small pictures from which the poster is chosen. They average the noise of a camera out. */
 const look = { width: 32, height: 18 }
 const lookBytes = look.width * look.height
+/** Bytes a second at which a rung is at least read. */
+const leastBytesPerSecond = 10_000_000
 /** More bytes than a hundred tiles or a thousand looks have. */
 const mostBytes = 16 * 1024 ** 2
 /** Deviation of the brightness, of 255 steps, that shows more than one colour: a dim room has this much. */
@@ -52,6 +54,8 @@ export async function makePreviews(
   const pass = (keyFramesOnly: boolean, outputs: FfmpegRun['outputs']) =>
     runFfmpeg({
       ...run,
+      // Nothing is written before the first picture that is wanted.
+      stallSeconds: run.stallSeconds + run.size / leastBytesPerSecond,
       container: 'mp4',
       threads: { decoder: 1, filter: 1 },
       // What is written is stretched to the next picture, so its length says nothing.
