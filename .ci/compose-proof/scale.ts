@@ -18,11 +18,11 @@ export async function shareOut({ client, kept, long, stack }: Proof): Promise<st
     const logs = await Promise.all(all.map(({ id }) => stack.docker('logs', id)))
     return logs.map((log) => log.split('\n').filter((text) => line.test(text)).length)
   }
-  const encodes = await count('worker', /"job":"encode-video".*"job done"/)
-  if (encodes.length !== 4 || Math.min(...encodes) < 2) throw new Error(`shares of the workers: ${encodes}`)
+  const chunks = await count('worker', /"job":"encode-chunk".*"job done"/)
+  if (chunks.length !== 4 || Math.min(...chunks) < 2) throw new Error(`shares of the workers: ${chunks}`)
   const uploads = await count('media', /"method":"POST".*"status":201/)
   if (uploads.length !== 2 || Math.min(...uploads) < 1) throw new Error(`shares of media: ${uploads}`)
-  return `shares of the workers ${encodes.join(', ')}; uploads of media ${uploads.join(', ')}`
+  return `chunks of the workers ${chunks.join(', ')}; uploads of media ${uploads.join(', ')}`
 }
 
 /** A recording of 5 GiB in one request: durable, encoded, and nothing of it on the gateway's disk. */

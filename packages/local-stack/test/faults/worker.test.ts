@@ -6,6 +6,7 @@ import { faultPlace, makeClip } from './place.ts'
 /** Kills in mid-encode are in ../crash.test.ts. */
 const moments: { name: string; is: (request: Passing) => boolean; when: 'before' | 'after' }[] = [
   { name: 'at the probe', when: 'before', is: ({ method, path }) => method === 'GET' && path.endsWith('.mp4') },
+  { name: 'after a chunk', when: 'after', is: ({ method, path }) => method === 'PUT' && path.includes('chunk_') },
   {
     name: 'after the rendition',
     when: 'after',
