@@ -112,12 +112,13 @@ async function encode(
         continue
       }
       const { fragments, frames, firstSeconds, endSeconds, ...described } = await readFragments(file.handle)
-      const end = plan.cuts.includes(to) ? to : endSeconds
+      // Those of all chunks together are the length of the picture.
+      const [begin, end] = [plan.cuts.includes(from) ? from : firstSeconds, plan.cuts.includes(to) ? to : endSeconds]
       if (of !== 'lower' || kind === 'lower') made.frames = frames
       made.files.push({
         rung: of,
         file,
-        described: { ...described, segments: lasting(toSegments(fragments), end - firstSeconds) },
+        described: { ...described, segments: lasting(toSegments(fragments), end - begin) },
       })
     }
     if (source.readError()) throw source.readError()

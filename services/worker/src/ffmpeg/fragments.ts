@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import type { FileHandle } from 'node:fs/promises'
 import type { Segments } from '@playtherapy/schema'
+import { FfmpegError } from './supervised.ts'
 
 /** A fragment or segment. */
 type Piece = Segments[number]
@@ -36,7 +37,7 @@ interface Box {
 function* boxesIn(bytes: Buffer, from: number, to = bytes.length): Generator<Box> {
   for (let at = from; at + 8 <= to; ) {
     const end = at + bytes.readUInt32BE(at)
-    if (end < at + 8 || end > to) throw new Error('a box is larger than its parent')
+    if (end < at + 8 || end > to) throw new FfmpegError('unreadable')
     yield { type: bytes.toString('latin1', at + 4, at + 8), start: at + 8, end }
     at = end
   }
@@ -53,7 +54,7 @@ function find(bytes: Buffer, { start, end }: Pick<Box, 'start' | 'end'>, path: s
 
 function need(bytes: Buffer, within: Pick<Box, 'start' | 'end'>, ...path: string[]): Box {
   const box = find(bytes, within, path)
-  if (!box) throw new Error(`the file has no ${path.join('/')}`)
+  if (!box) throw new FfmpegError('unreadable')
   return box
 }
 
@@ -100,7 +101,7 @@ function trackOf(moov: Buffer): Track {
     need(moov, { start: entry.start + audioBytes, end: entry.end }, 'esds')
     return { ...track, codec: 'mp4a.40.2', width: 0, height: 0 }
   }
-  throw new Error('the track is neither H.264 nor AAC')
+  throw new FfmpegError('unreadable')
 }
 
 /** Number of frames of a fragment, and the ticks of its first presentation and of the end of its last one. */
@@ -108,7 +109,10 @@ function spanOf(moof: Buffer, track: Track) {
   const traf = need(moof, { start: 8, end: moof.length }, 'traf')
   const { start: tfhd } = need(moof, traf, 'tfhd')
   const { start: tfdt } = need(moof, traf, 'tfdt')
-  let at = Number(moof[tfdt] === 1 ? moof.readBigUInt64BE(tfdt + 4) : moof.readUInt32BE(tfdt + 4)) - track.mediaTime
+  const time = Number(moof[tfdt] === 1 ? moof.readBigInt64BE(tfdt + 4) : moof.readUInt32BE(tfdt + 4))
+  // Players refuse a time before 0, which the box cannot hold, so that it is as far as possible after 0.
+  if (time < 0) throw new FfmpegError('unreadable')
+  let at = time - track.mediaTime
   const says = moof.readUIntBE(tfhd + 1, 3)
   // ISO/IEC 14496-12, 8.8.7: the base offset and the index of the description may come before the duration.
   const before = 8 + (says & 1 ? 8 : 0) + (says & 2 ? 4 : 0)
@@ -135,12 +139,12 @@ function spanOf(moof: Buffer, track: Track) {
 
 /**
  * Describes a fragmented MP4 of one track that our ffmpeg wrote, reading only its header and the heads of its fragments.
- * Throws when the file is of another shape.
+ * Throws FfmpegError when the file is of another shape.
  */
 export async function readFragments(handle: FileHandle): Promise<Fragmented> {
   const { size } = await handle.stat()
   const read = async (at: number, bytes: number) => {
-    if (bytes > mostHeadBytes || at + bytes > size) throw new Error('the file ends within a box, or has one too large')
+    if (bytes > mostHeadBytes || at + bytes > size) throw new FfmpegError('unreadable')
     const buffer = Buffer.alloc(bytes)
     await handle.read(buffer, 0, bytes, at)
     return buffer
@@ -154,7 +158,7 @@ export async function readFragments(handle: FileHandle): Promise<Fragmented> {
     const type = head.toString('latin1', 4, 8)
     const stated = head.readUInt32BE(0)
     const bytes = stated === 1 ? Number(head.readBigUInt64BE(8)) : stated
-    if (bytes < 8 || at + bytes > size) throw new Error('the file ends within a box')
+    if (bytes < 8 || at + bytes > size) throw new FfmpegError('unreadable')
     const last = begun.at(-1)
     if (!last && (type === 'ftyp' || type === 'moov')) {
       const box = await read(at, bytes)
@@ -167,10 +171,10 @@ export async function readFragments(handle: FileHandle): Promise<Fragmented> {
       end = Math.max(end, span.end)
       begun.push({ first: span.first, bytes })
     } else if (last && type === 'mdat') last.bytes += bytes
-    else throw new Error(`a box ${type} where none is expected`)
+    else throw new FfmpegError('unreadable')
     at += bytes
   }
-  if (!track) throw new Error('the file has no header')
+  if (!track) throw new FfmpegError('unreadable')
   const { timescale, codec, width, height } = track
   const firstSeconds = (begun[0]?.first ?? 0) / timescale
   const fragments = begun.map(({ first, bytes }, place): Piece => {
