@@ -152,6 +152,11 @@ t.test('the poster is the first picture that shows something', async (t) => {
     ['lens-cap', [cap, seen(4)], [320, 180]],
     ['white-first', [plain('white', 5), seen(4)], [320, 180]],
     ['one-colour-first', [plain('0x805030', 5), seen(4)], [320, 180]],
+    [
+      'date-on-black-first',
+      [`${plain('black', 5)},drawbox=x=240:y=160:w=60:h=10:color=white:t=fill`, seen(4)],
+      [320, 180],
+    ],
     ['black-but-for-the-end', [plain('black', 119), seen(5)], [320, 180]],
     ['portrait', [plain('black', 3, '360x640'), seen(4, '360x640')], [360, 640]],
   ] as const) {
@@ -194,22 +199,30 @@ t.test('what is no picture fails', async (t) => {
   await t.rejects(preview(t, file, { seconds: 1, width: 320, height: 180 }), { name: 'FfmpegError' })
 })
 
-t.test('a recording that is copied has previews of its frames between far key frames, too', async (t) => {
-  const options = [...closed(9_999), '-bf', '0', '-profile:v', 'high']
-  const file = await rung('copied.mp4', [plain('red', 6), plain('lime', 6)], { options, flags: '+faststart' })
-  const job = await prepare(t, file, 'mp4')
-  const { video_id } = await job.upload()
-  await job.encode({ video_id }, { signal: never })
-  t.match(await job.db.select({ kind: chunks.kind }).from(chunks), [{ kind: 'copy' }])
-  const [row] = await job.db.select().from(previews)
-  t.match(row?.storyboard, { tiles: 6, columns: 6, width: 160, height: 90, seconds: 2 })
-  const sprite = await decoded(await buffer(await job.store.get(`video/${row?.storyboardPath}`)))
-  for (let index = 0; index < 6; index++) {
-    isNear(t, sprite.at(160 * index + 80, 45), index < 3 ? 'red' : 'lime', `${index}`)
-  }
-  const poster = await decoded(await buffer(await job.store.get(`video/${row?.posterPath}`)))
-  t.strictSame([poster.width, poster.height], [320, 180])
-})
+for (const [size, kinds] of [
+  ['320x180', ['copy']],
+  ['1280x720', ['copy', 'lower']],
+] as const) {
+  t.test(`a copy of ${size} has tiles of its frames between far key frames, too`, async (t) => {
+    const options = [...closed(9_999), '-bf', '0', '-profile:v', 'high']
+    const sources = [plain('red', 6, size), plain('lime', 6, size)]
+    const file = await rung('copied.mp4', sources, { options, flags: '+faststart' })
+    const job = await prepare(t, file, 'mp4')
+    const { video_id } = await job.upload()
+    await job.encode({ video_id }, { signal: never })
+    const planned = await job.db.select({ kind: chunks.kind }).from(chunks).orderBy(chunks.id)
+    t.strictSame(
+      planned.map(({ kind }) => kind),
+      kinds,
+    )
+    const [row] = await job.db.select().from(previews)
+    t.match(row?.storyboard, { tiles: 6, columns: 6, width: 160, height: 90, seconds: 2 })
+    const sprite = await decoded(await buffer(await job.store.get(`video/${row?.storyboardPath}`)))
+    for (let index = 0; index < 6; index++) {
+      isNear(t, sprite.at(160 * index + 80, 45), index < 3 ? 'red' : 'lime', `${index}`)
+    }
+  })
+}
 
 t.test('a recording of which no picture can be made plays without', async (t) => {
   const ffmpegPath = join(folder, 'ffmpeg-without-jpeg')

@@ -13,31 +13,28 @@ const ownSegmentSeconds = 5
 const smallSide = 480
 
 /**
- * Longest time between two key frames of a rung that its previews have to look between; undefined where key frames are close,
- * or where a rung is so large that it would cost too much.
+ * Makes the poster and the storyboard of the smallest finished rung. Where the key frames of a large copy are far apart, they
+ * wait for its lower rung. A recording of which there can be none plays without.
  */
-function keySecondsOf({ width, height, parts }: Made['rungs'][number]): number | undefined {
-  const longest = Math.max(...parts.flatMap(({ segments }) => segments.map(([seconds]) => seconds)))
-  return longest > ownSegmentSeconds && Math.min(width, height) <= smallSide ? longest : undefined
-}
-
-/** Makes the poster and the storyboard of the smallest finished rung. A recording of which there can be none plays without. */
 export async function finishPreviews(
   { db, store, settings }: EncodeResources,
   claim: VideoClaim,
-  { rungs, seconds }: Made,
+  { rungs, seconds, isWhole }: Made,
   signal: AbortSignal,
 ): Promise<void> {
   const rung = rungs.find(({ rung }) => rung === 'lower') ?? rungs.find(({ rung }) => rung === 'upper')
   if (!rung) return
   const { path: rungPath, size, etag, width, height } = rung
+  const longest = Math.max(...rung.parts.flatMap(({ segments }) => segments.map(([seconds]) => seconds)))
+  const isFar = longest > ownSegmentSeconds
+  const isSmall = Math.min(width, height) <= smallSide
+  if (isFar && !isSmall && !isWhole) return
   const source = await openSource({ store, key: inFolder('video', rungPath), size, etag })
   try {
     await withScratch(settings, 2, async ([poster, storyboard]) => {
       if (!poster || !storyboard) return
       const run = { ...settings, input: source.input, size, signal }
-      const keySeconds = keySecondsOf(rung)
-      const pictures = { seconds, width, height, ...(keySeconds && { keySeconds }) }
+      const pictures = { seconds, width, height, ...(isFar && isSmall && { keySeconds: longest }) }
       const described = await makePreviews({ ...run, ...pictures }, { poster, storyboard }).catch((error: unknown) => {
         const fault = judged(error, source, settings.maxSeconds, signal)
         if (!(fault instanceof PermanentError)) throw fault

@@ -18,8 +18,8 @@ const lookBytes = look.width * look.height
 const leastBytesPerSecond = 10_000_000
 /** More bytes than a hundred tiles or a thousand looks have. */
 const mostBytes = 16 * 1024 ** 2
-/** Deviation of the brightness, of 255 steps, that shows more than one colour: a dim room has this much. */
-const enoughContrast = 20
+/** Difference of brightness, of 255 steps, that shows more than one colour: a dim room has this much. */
+const enoughContrast = 40
 
 /** How a rung is read: an MP4 that begins with its header, fragmented or not. */
 export interface PreviewRun
@@ -156,7 +156,7 @@ const posterOptions = ({ width, height }: Size, stepMs: number, count: number, c
 /** The first picture with enough contrast, or with half of the greatest one where there is little. */
 function choose(looks: Buffer): number {
   const contrasts = Array.from({ length: looks.length / lookBytes }, (_, index) =>
-    deviation(looks.subarray(index * lookBytes, (index + 1) * lookBytes)),
+    contrastOf(looks.subarray(index * lookBytes, (index + 1) * lookBytes)),
   )
   const enough = Math.min(enoughContrast, Math.max(0, ...contrasts) / 2)
   return Math.max(
@@ -165,7 +165,9 @@ function choose(looks: Buffer): number {
   )
 }
 
-function deviation(bytes: Buffer): number {
-  const mean = bytes.reduce((sum, byte) => sum + byte, 0) / bytes.length
-  return Math.sqrt(bytes.reduce((sum, byte) => sum + (byte - mean) ** 2, 0) / bytes.length)
+/** How much brighter the light parts of a picture are than the dark ones. A tenth of each, such as a date, does not count. */
+function contrastOf(look: Buffer): number {
+  const sorted = look.toSorted()
+  const at = (part: number) => sorted[Math.floor(part * (sorted.length - 1))] ?? 0
+  return at(0.9) - at(0.1)
 }
