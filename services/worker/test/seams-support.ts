@@ -71,7 +71,7 @@ export const chunksOf = ({ cuts, seconds }: EncodePlan, kind: 'picture' | 'lower
   [0, ...cuts].map((from, n) => ({ kind, from, to: cuts[n] ?? seconds }))
 
 /** Joins chunks of a rung to one file, of which the first header serves all. */
-export async function joined(chunks: MadeFile[]): Promise<string> {
+async function joined(chunks: MadeFile[]): Promise<string> {
   const file = join(await mkdtemp(join(folder, 'rung-')), 'rung.mp4')
   const parts = chunks.map(async ({ file, headerBytes }, n) => (await readFile(file)).subarray(n && headerBytes))
   await writeFile(file, Buffer.concat(await Promise.all(parts)))
@@ -91,7 +91,7 @@ export async function timesIn(file: string): Promise<number[]> {
 }
 
 /** The least likeness in dB of any two frames that are shown at the same time in two files. */
-export async function likeness(one: string, other: string): Promise<number> {
+async function likeness(one: string, other: string): Promise<number> {
   const { stdout } = await run('ffmpeg', [
     '-v',
     'error',

@@ -49,7 +49,7 @@ export function encodePlan({ picture: { video, scan, times }, sound, cuts, ...fi
   return {
     ...file,
     ...{ picture: { video, scan }, cuts, canCopy: isPlayable(video, scan), hasLongGaps: false, upper },
-    seconds: times ? Math.max(0, (times.shown.at(-1) ?? 0) - file.from) : scan.seconds,
+    seconds: times ? Math.max(0, times.end - file.from) : scan.seconds,
     ...(sound && { sound }),
     ...(lower && { lower }),
   }

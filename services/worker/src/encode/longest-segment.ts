@@ -51,9 +51,8 @@ export function longestSegmentSeconds(plan: EncodePlan, times: FrameTimes | unde
     const fragment = Math.max(keySeconds, copiedSeconds) + pause
     return Math.max(soundSeconds, mostSegmentSeconds(fragment))
   }
-  const end = (times.shown.at(-1) ?? 0) + Math.min(scan.longestPause, keySeconds)
   const boundaries = cuts.map((cut) => from + cut)
-  const encoded = longestOf(keptOf(times.shown, scan), end, boundaries, keySeconds)
-  const copied = canCopy ? longestOf(times.keys, end, [], copiedFragmentSeconds) : 0
+  const encoded = longestOf(keptOf(times.shown, scan), times.end, boundaries, keySeconds)
+  const copied = canCopy ? longestOf(times.keys, times.end, [], copiedFragmentSeconds) : 0
   return Math.max(soundSeconds, encoded, copied)
 }

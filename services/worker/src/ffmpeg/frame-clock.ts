@@ -11,6 +11,8 @@ export interface FrameTimes {
   shown: Float64Array
   /** The key frames among them, each of which could be decoded. */
   keys: Float64Array
+  /** At which the last one is no longer shown. */
+  end: number
 }
 
 /** Longest pause between two pictures that counts for the frame rate, in seconds. */
@@ -70,7 +72,7 @@ export function createFrameClock(isContinuous: boolean) {
     if (!isOrderly) return undefined
     // What comes before the first key frame cannot be decoded.
     const sorted = shown.sorted()
-    const found = { shown: sorted.subarray(sorted.findIndex((time) => time >= firstKey)), keys: keys.sorted() }
+    const found = { shown: sorted.subarray(sorted.findIndex((time) => time >= firstKey)), keys: keys.sorted(), end }
     const isCertain = found.shown.every((time, place) => time - (found.shown[place - 1] ?? time - 1) >= leastPause)
     return isCertain && holdsAll(decoded, found.keys) ? found : undefined
   }

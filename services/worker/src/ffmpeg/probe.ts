@@ -7,7 +7,7 @@ import { PictureFormat, toPictureFormat } from './picture-format.ts'
 import { rankPictures } from './rank-pictures.ts'
 
 /** ffmpeg's demuxer for each container. It is forced, so that a disguised playlist opens no other file. */
-export const demuxer = {
+const demuxer = {
   mp4: 'mov',
   matroska: 'matroska',
   mpegts: 'mpegts',
