@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import { type IncomingMessage, get as openGet } from 'node:http'
 import {
   type AuthSettings,
+  authFrom,
   ConfigError,
   HttpSettings,
   LinkSettings,
@@ -179,4 +180,9 @@ t.test('the settings of links are checked, and no value is printed', async (t) =
     /LINK_KEYS is required with JWT_PUBLIC_KEY[\s\S]*LINK_SECONDS/,
   )
   t.equal(faultOf({ JWT_PUBLIC_KEY, LINK_KEYS: keyed(0).linkKeys }), '')
+  const { linkKeys } = keyed(1, 0)
+  const set = authFrom(read({ LINK_KEYS: linkKeys, LINK_SECONDS: '60' }))
+  t.match(set, { linkKeys, linkSeconds: 60 })
+  const left = createLinks(set).begin(caller).expiresAt.getTime() - Date.now()
+  t.ok(left > 55_000 && left <= 60_000, 'a minute')
 })
