@@ -25,7 +25,8 @@ export async function finishPreviews(
   const rung = rungs.find(({ rung }) => rung === 'lower') ?? rungs.find(({ rung }) => rung === 'upper')
   if (!rung) return
   const { path: rungPath, size, etag, width, height } = rung
-  const longest = Math.max(...rung.parts.flatMap(({ segments }) => segments.map(([seconds]) => seconds)))
+  const segments = rung.parts.flatMap(({ segments }) => segments)
+  const longest = segments.reduce((most, [length]) => Math.max(most, length), 0)
   const isFar = longest > ownSegmentSeconds
   const isSmall = Math.min(width, height) <= smallSide
   if (isFar && !isSmall && !isWhole) return
