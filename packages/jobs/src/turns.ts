@@ -19,7 +19,7 @@ const turnsOfRank = 500_000
  */
 const rank = sql`case
   when ${chunks.kind} = 'lower' or (${videos.state} = 'encoded' and ${outbox.name} <> 'transcribe-video') then 2
-  when ${chunks.kind} = 'picture' and ${chunks.index} > 0 then 1
+  when ${chunks.kind} in ('picture', 'sound') and ${chunks.index} > 0 then 1
   else 0 end`
 
 /**

@@ -13,7 +13,7 @@ import {
 import { asc, eq, sql } from 'drizzle-orm'
 import t from 'tap'
 import { createChunkFailed } from '../src/encode/encode-chunk.ts'
-import { aac, h264, make, never, prepare } from './encode-support.ts'
+import { aac, h264, make, never, packetsOf, prepare } from './encode-support.ts'
 
 /** Long enough for several chunks, and small enough to be encoded at once. It must be encoded: VP9 in Matroska. */
 const long = await make(
@@ -24,7 +24,7 @@ const long = await make(
 /** Can be copied, and is high enough for a lower rung. */
 const playable = await make(
   'playable.mp4',
-  ...['-f', 'lavfi', '-i', 'testsrc2=size=960x540:rate=10:duration=3'],
+  ...['-f', 'lavfi', '-i', 'testsrc2=size=1280x720:rate=10:duration=3'],
   ...['-f', 'lavfi', '-i', 'sine=d=3', ...h264, ...aac],
 )
 
@@ -133,6 +133,42 @@ t.test('an encode can be finished again and again, and ends without objects of c
   t.strictSame(kinds.sort(), ['1.mp4', 'audio', 'chunk', 'encoded', 'poster', 'rung', 'storyboard'])
 })
 
+t.test('the beginning of a long sound is made apart, with the very bytes of the whole', async (t) => {
+  const seconds = ['-f', 'lavfi', '-i', 'anoisesrc=a=0.2:d=125:r=44100,aformat=channel_layouts=stereo']
+  const quiet = ['-f', 'lavfi', '-i', 'color=size=64x64:rate=2:duration=125']
+  const file = await make('talk.mkv', ...quiet, ...seconds, '-c:v', 'mpeg4', '-g', '8', '-c:a', 'aac')
+  const job = await prepare(t, file, 'matroska')
+  const { video_id } = await job.upload()
+  await job.plan({ video_id }, { signal: never })
+  t.strictSame(
+    (await chunksOf(job)).slice(0, 5).map(({ kind }) => kind),
+    ['sound', 'picture', 'picture', 'picture', 'sound'],
+  )
+  await job.encode({ video_id }, { signal: never })
+  const ofSound = async () => {
+    const [rung] = await job.db.select().from(rungs).where(eq(rungs.rung, 'sound'))
+    const bytes = Buffer.concat(await (await job.store.get(`video/${rung?.path}`)).toArray())
+    return { parts: rung?.parts ?? [], packets: await packetsOf(bytes) }
+  }
+  const parted = await ofSound()
+  t.equal(parted.parts.length, 2)
+  t.strictSame(
+    parted.parts.map(({ headerBytes }) => headerBytes > 0),
+    [true, false],
+  )
+
+  const [plan] = await job.db.select().from(encodePlans)
+  for (const table of [chunks, rungs, encodePlans]) await job.db.delete(table)
+  await job.db
+    .insert(encodePlans)
+    .values({ ...plan, videoId: video_id, plan: plan?.plan, seconds: 125, targetSeconds: 6 })
+  const whole = { videoId: video_id, kind: 'sound', index: 0, fromSeconds: 0, toSeconds: 125 } as const
+  const [chunk] = await job.db.insert(chunks).values(whole).returning({ id: chunks.id })
+  await job.chunk({ video_id, chunk_id: chunk?.id ?? 0 }, { signal: never })
+  await job.finish({ video_id }, { signal: never })
+  t.strictSame(parted.packets, (await ofSound()).packets)
+})
+
 t.test('two workers with the same chunk make it once', async (t) => {
   const job = await prepare(t, long, 'matroska')
   const { video_id } = await job.upload()
@@ -237,7 +273,7 @@ t.test('a picture that plays is copied first, and its lower rung comes after the
   t.match(
     made.toSorted((a, b) => b.height - a.height).map(({ rung, width, height }) => ({ rung, width, height })),
     [
-      { rung: 'upper', width: 960, height: 540 },
+      { rung: 'upper', width: 1280, height: 720 },
       { rung: 'lower', width: 854, height: 480 },
       { rung: 'sound', width: 0, height: 0 },
     ],

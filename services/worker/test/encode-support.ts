@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process'
 import { once } from 'node:events'
 import { createReadStream, createWriteStream } from 'node:fs'
-import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -44,6 +44,17 @@ export async function make(name: string, ...args: string[]): Promise<string> {
   const file = join(folder, name)
   await run('ffmpeg', ['-y', '-loglevel', 'error', ...args, file])
   return file
+}
+
+/** The times and the hashes of the packets of an MP4. */
+export async function packetsOf(bytes: Buffer): Promise<string[]> {
+  const file = join(await mkdtemp(join(folder, 'packets-')), 'packets.mp4')
+  await writeFile(file, bytes)
+  const entries = ['-show_data_hash', 'md5', '-show_entries', 'packet=pts_time,data_hash']
+  const { stdout } = await run('ffprobe', ['-v', 'error', ...entries, '-of', 'csv=p=0', file], {
+    maxBuffer: 64 * 1024 ** 2,
+  })
+  return stdout.trim().split('\n')
 }
 
 /** Notes a rotation in a copy of a file, as a phone does; by tag or by option, as this ffmpeg has it. */

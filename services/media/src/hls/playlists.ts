@@ -35,7 +35,7 @@ function peakOf(segments: Segments, targetSeconds: number): number {
   return peak
 }
 
-/** Bits per second of a rung: a bound that all of it keeps, and the average so far. The sound is always complete. */
+/** Bits per second of a rung: a bound that all of it keeps, and the average so far. That of a sound hardly changes. */
 function bandwidthOf(rung: Rung, made: RungSoFar, targetSeconds: number) {
   const { parts, isComplete } = made
   const segments = segmentsOf(parts)

@@ -18,11 +18,11 @@ import {
 import { and, asc, type Column, eq, lt, type SQL, sql } from 'drizzle-orm'
 import type { Piece } from '../playback/send.ts'
 
-/** Whether the sound of a video, if it has any, and the beginning of its picture are encoded. */
+/** Whether the beginning of a video's sound, if it has any, and of its picture are encoded. */
 export const isBegun = (
   videoId: SQL | Column,
 ): SQL => sql`exists (select from ${encodePlans} where video_id = ${videoId})
-  and not exists (select from ${chunks} where video_id = ${videoId} and kind = 'sound' and state <> 'encoded')
+  and not exists (select from ${chunks} where video_id = ${videoId} and kind = 'sound' and index = 0 and state <> 'encoded')
   and (exists (select from ${rungs} where video_id = ${videoId} and rung = 'upper')
     or exists (select from ${chunks}
       where video_id = ${videoId} and kind in ('copy', 'picture') and index = 0 and state = 'encoded'))`

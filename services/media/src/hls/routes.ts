@@ -144,7 +144,9 @@ export async function hlsRoutes(app: FastifyInstance, { db, sender }: { db: Data
         if (!own) throw errors.linkNotFound()
         // The sound is encoded before the picture, and listed as far as the picture is there (RFC 8216, section 6.2.4).
         const [until, isComplete] =
-          rung === 'sound' ? [upper.until, upper.isComplete] : [Number.POSITIVE_INFINITY, own.isComplete]
+          rung === 'sound'
+            ? [upper.until, upper.isComplete && own.isComplete]
+            : [Number.POSITIVE_INFINITY, own.isComplete]
         return send(request, reply, [videoId, rung, markOf(own), markOf(upper)], async () => {
           const made = await read(outline, rung)
           if (!made) throw errors.linkNotFound()

@@ -41,9 +41,10 @@ export function findState(db: Database) {
       left join ${encodePlans} on ${encodePlans.videoId} = ${videos.id}
       left join ${renditions} on ${renditions.videoId} = ${videos.id}
       cross join lateral (
-        select sum(to_seconds - from_seconds) as total, sum((to_seconds - from_seconds) * c.progress) / 100 as done,
+        select sum(to_seconds - from_seconds) filter (where kind <> 'sound') as total,
+          sum((to_seconds - from_seconds) * c.progress) filter (where kind <> 'sound') / 100 as done,
           coalesce(min(from_seconds) filter (where c.state <> 'encoded'), max(to_seconds)) as until
-        from ${chunks} c where c.video_id = ${videos.id} and kind in ('copy', 'picture')
+        from ${chunks} c where c.video_id = ${videos.id} and kind <> 'lower'
       ) made
       where ${ownSession(caller)} and ${isRecording}
       order by ${videos.id} desc limit 1

@@ -104,9 +104,20 @@ const copiedFragments = [
   ...`-use_editlist 1 -min_frag_duration ${copiedFragmentSeconds * 1e6} -f mp4`.split(' '),
 ]
 
-/** Fragments of two seconds, without what the encoder puts before the first sound. */
-const soundFragments = [
-  ...['-bsf:a', "noise=drop='lt(pts,0)'"],
+/** Samples of a packet of AAC, and samples in a second of the sound of a rung. */
+const [packetSamples, soundRate] = [1_024, 48_000]
+/**
+ * Packets of the beginning of a sound, one minute, that is a chunk of its own: the rest of an hour takes half a minute, in
+ * which nothing could be played.
+ */
+const beginningPackets = 2_813
+export const beginningSeconds = (beginningPackets * packetSamples) / soundRate
+/** Seconds by which more is encoded than the beginning, because an encoder looks ahead. */
+const aheadSeconds = 1
+
+/** Fragments of two seconds of a part of a sound, without what the encoder puts before the first sound. */
+const soundFragments = (part: string) => [
+  ...['-bsf:a', `noise=drop='${part}'`],
   ...fragmented('+empty_moov'),
   ...`-frag_duration ${keySeconds * 1e6} -use_editlist 0 -f mp4`.split(' '),
 ]
@@ -146,11 +157,18 @@ export function chunkRun(plan: EncodePlan, chunk: Chunk): ChunkRun {
   const whole = { keepsClock: false, seek: undefined, graph: undefined, threads: threadsFor(largestOf(plan)) }
   if (chunk.kind === 'sound') {
     if (!sound) throw new Error('a sound of a recording without one')
-    const made = [...renditionSound(sound, plan.hasLongGaps), ...plain, ...soundFragments]
+    const made = [...renditionSound(sound, plan.hasLongGaps), ...plain]
+    const border = beginningPackets * packetSamples
+    if (chunk.to === beginningSeconds) {
+      const part = [...soundFragments(`lt(pts,0)+gte(pts,${border})`), '-t', `${beginningSeconds + aheadSeconds}`]
+      return { ...whole, outputs: [{ made: 'sound', options: [...made, ...part] }] }
+    }
+    // All of it is encoded, so that the rest begins with the very packet that the beginning would have next.
+    const part = soundFragments(`lt(pts,${chunk.from === beginningSeconds ? border : 0})`)
     return {
       ...whole,
       outputs: [
-        { made: 'sound', options: [...alsoRead(plan, 'picture'), ...made] },
+        { made: 'sound', options: [...alsoRead(plan, 'picture'), ...made, ...part] },
         { made: 'transcriber', options: transcriberSound(sound) },
       ],
     }

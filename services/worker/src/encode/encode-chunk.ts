@@ -122,7 +122,7 @@ async function encode(
       })
     }
     if (source.readError()) throw source.readError()
-    const isAll = plan.cuts.length === 0 || kind === 'copy' || kind === 'sound'
+    const isAll = plan.cuts.length === 0 || kind === 'copy'
     if (isAll && made.frames === 0) throw new PermanentError(unreadable)
     return made
   } catch (error) {
