@@ -55,7 +55,7 @@ const exceptions: { at: string; why: string }[] = [
     at: 'services/script/src/search/repository.ts keepPages',
     why: 'Its version was found for the caller by `unpagedScripts`.',
   },
-  ...['hlsVideo', 'isBegun'].map((name) => ({
+  ...['hlsVideo', 'isBegun', 'extents'].map((name) => ({
     at: `services/media/src/hls/repository.ts ${name}`,
     why: 'It is a part of statements that select a session of the caller.',
   })),
