@@ -113,8 +113,9 @@ export async function finished({ run }: Recording, upper: MadeFile, sound: MadeF
   const place = await mkdtemp(join(folder, 'mp4-'))
   const scratch = await openScratchFile(place)
   const [picture, voice] = await Promise.all([open(upper.file), open(sound.file)])
+  const seconds = upper.endSeconds - upper.firstSeconds
   const asScratch = (handle: FileHandle) => ({ ...scratch, handle })
-  const how = mp4Run({ upper: asScratch(picture), sound: asScratch(voice) }, scratch)
+  const how = mp4Run({ upper: asScratch(picture), sound: asScratch(voice), seconds }, scratch)
   await runFfmpeg({ ...run, ...how, maxBytes: 1024 ** 3, seconds: undefined, onProgress: () => {} })
   const file = join(place, 'finished.mp4')
   await writeFile(file, scratch.handle.createReadStream({ start: 0, autoClose: false }))
@@ -157,6 +158,8 @@ export async function seamless(t: Test, file: string, container: Container) {
     if (n > 0)
       t.ok(Math.abs(upper.firstSeconds - chunk.from) < 0.001, `begins at ${upper.firstSeconds}, not ${chunk.from}`)
   }
+  const gaps = made.slice(1).map(({ firstSeconds }, n) => Math.abs(firstSeconds - (made[n]?.endSeconds ?? 0)))
+  t.ok(Math.max(...gaps) < 0.000_05, `each chunk ends when the next one begins, but for ${Math.max(...gaps)} s`)
   t.equal(new Set(made.map(({ headerHash }) => headerHash)).size, 1, 'one header')
   const all = await joined(made)
   const { upper: whole } = await makeChunk(

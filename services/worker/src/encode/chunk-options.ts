@@ -5,7 +5,7 @@ import { threadsFor } from '../ffmpeg/limits.ts'
 import { VideoStream } from '../ffmpeg/probe.ts'
 import { Scan } from '../ffmpeg/scan.ts'
 import type { Picture } from './choose-picture.ts'
-import { seekSeconds } from './cut.ts'
+import { beforeFrameSeconds, seekSeconds } from './cut.ts'
 import { copied, h264, isPlayable, keySeconds, lowerSize, pictureFilters, Size, upperSize } from './picture.ts'
 import { renditionSound, transcriberSound } from './sound.ts'
 
@@ -150,6 +150,11 @@ function partOf({ cuts, from: begin }: EncodePlan, { from, to }: { from: number 
   ]
 }
 
+/** Options that let the last picture of a chunk be shown until the first one of the next chunk. */
+const lastingUntil = (second: number): string[] => [
+  ...['-bsf:v', `setts=duration='if(eq(NEXT_PTS,NOPTS),max(1,${second.toFixed(6)}/TB-PTS),NEXT_PTS-PTS)'`],
+]
+
 /** Plans ffmpeg's work on a chunk, of which each output is a file. */
 export function chunkRun(plan: EncodePlan, chunk: Chunk): ChunkRun {
   const { picture, sound } = plan
@@ -178,10 +183,9 @@ export function chunkRun(plan: EncodePlan, chunk: Chunk): ChunkRun {
     return { ...whole, outputs: [{ made: 'upper', options: [...alsoRead(plan, 'sound'), ...made] }] }
   }
   const begins = plan.cuts.includes(chunk.from)
-  const part = partOf(plan, {
-    from: begins ? chunk.from : undefined,
-    to: plan.cuts.includes(chunk.to) ? chunk.to : undefined,
-  })
+  const ends = plan.cuts.includes(chunk.to)
+  const part = partOf(plan, { from: begins ? chunk.from : undefined, to: ends ? chunk.to : undefined })
+  const last = ends ? lastingUntil(chunk.to + beforeFrameSeconds) : []
   const { upper, lower } = plan
   const rungs = chunk.kind === 'lower' ? { lower } : { upper, lower }
   const size = chunk.kind === 'picture' ? upper : lower
@@ -194,7 +198,7 @@ export function chunkRun(plan: EncodePlan, chunk: Chunk): ChunkRun {
   const outputs = (['upper', 'lower'] as const).flatMap((rung) => {
     const size = rungs[rung]
     if (!size) return []
-    return [{ made: rung, options: ['-map', `[${rung}]`, ...h264(size, rung), ...plain, ...encodedFragments] }]
+    return [{ made: rung, options: ['-map', `[${rung}]`, ...h264(size, rung), ...last, ...plain, ...encodedFragments] }]
   })
   const [one, ...more] = outputs
   const read = alsoRead(plan, 'sound')

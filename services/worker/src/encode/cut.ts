@@ -18,7 +18,7 @@ const mostRepeatedSeconds = 4
 /** Weight of a second by which a chunk is longer or shorter, against a second that is decoded twice. */
 const unevenness = 0.25
 /** A boundary is so many seconds before the first frame of a chunk. All frames have greater pauses. */
-const beforeFrameSeconds = 0.000_5
+export const beforeFrameSeconds = 0.000_5
 /** Seconds of interlaced pictures that are needed before a boundary. */
 const interlacedSeconds = 0.1
 /** Seconds by which ffmpeg begins earlier in a container that it seeks by times of decoding, if there may be B-frames. */

@@ -108,7 +108,8 @@ async function finishRendition(
       fetchRung(store, upper, picture, signal),
       ...(sound ? [fetchRung(store, sound, voices, signal)] : []),
     ])
-    const run = mp4Run({ upper: picture, sound: sound && voices }, file)
+    const shownSeconds = upper.parts.flatMap(({ segments }) => segments).reduce((sum, [length]) => sum + length, 0)
+    const run = mp4Run({ upper: picture, sound: sound && voices, seconds: shownSeconds }, file)
     const size = upper.size + (sound?.size ?? 0)
     const { scratchMaxBytes: maxBytes } = settings
     await runFfmpeg({ ...settings, ...run, size, signal, seconds, maxBytes, onProgress: () => {} })

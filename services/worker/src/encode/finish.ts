@@ -5,6 +5,8 @@ interface Rungs {
   upper: ScratchFile
   /** Undefined without sound. */
   sound: ScratchFile | undefined
+  /** Length of the picture. */
+  seconds: number
 }
 
 /**
@@ -12,14 +14,17 @@ interface Rungs {
  * that both begin where they begin in the recording. Its index comes first, so that a player can begin at once.
  */
 export function mp4Run(
-  { upper, sound }: Rungs,
+  { upper, sound, seconds }: Rungs,
   file: ScratchFile,
 ): Pick<FfmpegRun, 'container' | 'keepsClock' | 'input' | 'other' | 'outputs' | 'threads'> {
+  // From fragments, ffmpeg does not learn how long the last picture is shown.
+  const last = `max(1,STARTDTS+${seconds}/TB-DTS)`
+  const lasting = ['-bsf:v', `setts=duration='if(eq(NEXT_DTS,NOPTS),${last},NEXT_DTS-DTS)'`]
   const plain = ['-map_metadata', '-1', '-map_chapters', '-1', '-c', 'copy', '-movflags', '+faststart', '-f', 'mp4']
   return {
     ...{ container: 'mp4', keepsClock: true, threads: { decoder: 1, filter: 1 } },
     input: { path: upper.pathFor(3), files: [upper.handle] },
     ...(sound && { other: { path: sound.pathFor(4), files: [sound.handle] } }),
-    outputs: [{ options: ['-map', '0:v', ...(sound ? ['-map', '1:a'] : []), ...plain], file }],
+    outputs: [{ options: ['-map', '0:v', ...(sound ? ['-map', '1:a'] : []), ...lasting, ...plain], file }],
   }
 }
