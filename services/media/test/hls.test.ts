@@ -270,7 +270,7 @@ t.test('players of other origins and Safari find what they need', async (t) => {
   t.match(text, /#EXT-X-MEDIA:TYPE=SUBTITLES,GROUP-ID="captions",.*URI="captions\.m3u8/)
   t.match(
     (await textOf(new URL(`captions.m3u8?video=${videoId}`, main))).text,
-    /\n#EXTINF:16.000000,\ncaptions\.vtt\n$/,
+    /\n#EXTINF:16.000000,\ncaptions\.vtt\n#EXT-X-ENDLIST\n$/,
   )
 
   const types = { m3u8: /^application\/vnd\.apple\.mpegurl/, upper: /^video\/mp4$/, sound: /^audio\/mp4$/ }

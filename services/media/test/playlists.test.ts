@@ -82,7 +82,11 @@ t.test('the bandwidth of a complete rung is its peak, and of a growing one what 
   t.same(bandwidths(both)[0], [600_000 + 100_000, 600_000 + 100_000], 'with the sound')
 })
 
-t.test('captions are one segment as long as the recording', async (t) => {
+t.test('captions are one segment as long as the recording, also while that grows', async (t) => {
+  t.match(
+    captionsPlaylist({ seconds: 61.2, isComplete: false }),
+    /TYPE:EVENT\n[\s\S]*#EXTINF:61.200000,\ncaptions.vtt\n#EXT-X-ENDLIST\n$/,
+  )
   t.match(
     captionsPlaylist({ seconds: 61.2, isComplete: true }),
     /TARGETDURATION:62\n[\s\S]*#EXTINF:61.200000,\ncaptions.vtt\n#EXT-X-ENDLIST\n$/,

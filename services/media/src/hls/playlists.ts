@@ -94,6 +94,7 @@ const lines = (all: string[]) => `${all.join('\n')}\n`
 interface MediaPlaylist {
   /** No segment is longer, in seconds. */
   targetSeconds: number
+  /** Whether the recording is complete. All playlists of a recording have the same type (RFC 8216, section 6.2.4). */
   isComplete: boolean
   /** Further tags, then the segments. */
   entries: string[]
@@ -112,8 +113,10 @@ const mediaPlaylist = ({ targetSeconds, isComplete, entries }: MediaPlaylist) =>
     `#EXT-X-PLAYLIST-TYPE:${isComplete ? 'VOD' : 'EVENT'}`,
     '#EXT-X-START:TIME-OFFSET=0',
     ...entries,
-    ...(isComplete ? ['#EXT-X-ENDLIST'] : []),
+    ...(isComplete ? [end] : []),
   ])
+
+const end = '#EXT-X-ENDLIST'
 
 export interface SegmentList {
   videoId: number
@@ -144,8 +147,11 @@ export function rungPlaylist({ videoId, rung, targetSeconds, parts, isComplete, 
   return mediaPlaylist({ targetSeconds, isComplete, entries })
 }
 
-/** The playlist of the captions: one segment as long as the recording, which the script service serves. */
+/**
+ * The playlist of the captions: one segment as long as the recording, which the script service serves. It has an end also
+ * while the recording grows, so that players neither load it again nor take it for a broadcast.
+ */
 export function captionsPlaylist({ seconds, isComplete }: { seconds: number; isComplete: boolean }): string {
-  const entries = [`#EXTINF:${seconds.toFixed(6)},`, 'captions.vtt']
+  const entries = [`#EXTINF:${seconds.toFixed(6)},`, 'captions.vtt', ...(isComplete ? [] : [end])]
   return mediaPlaylist({ targetSeconds: Math.ceil(seconds), isComplete, entries })
 }

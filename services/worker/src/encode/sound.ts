@@ -23,10 +23,10 @@ const smallest = `${turned},aformat=sample_fmts=s16p:channel_layouts=mono:sample
 /**
  * ffmpeg's options for the sound of a rendition. A copy would keep gaps, and what changes in the middle of a recording. The
  * silence of a gap is made at once, in memory: with 16 bits, gaps of eleven minutes fit. `hasLongGaps` makes room for longer
- * ones.
+ * ones. Silence follows up to `seconds`, where the picture ends: players of HLS stand still where one of the two ends.
  */
-export const renditionSound = ({ index }: AudibleStream, hasLongGaps: boolean): string[] => [
-  ...['-map', `0:${index}`, '-af', `${hasLongGaps ? smallest : small},${inStep}`],
+export const renditionSound = ({ index }: AudibleStream, hasLongGaps: boolean, seconds: number): string[] => [
+  ...['-map', `0:${index}`, '-af', `${hasLongGaps ? smallest : small},${inStep},apad=whole_dur=${seconds.toFixed(3)}`],
   // At this bit rate, ffmpeg's fast search for the factors makes no larger errors than its usual one, in less time.
   ...'-c:a aac -aac_coder fast -b:a 128k -ac 2 -ar 48000'.split(' '),
 ]
