@@ -48,7 +48,7 @@ export async function storyboardRoutes(app: FastifyInstance, { db, sender }: Res
     },
     async (request, reply) => {
       const { sprite, storyboard } = await find(request)
-      // The text of an image never changes.
+      // The text belongs to its image, which never changes.
       const etag = `W/${sprite.etag}`
       reply.headers({ etag, 'cache-control': 'private, no-store' })
       if (isKnown(request.headers, { etag })) return reply.code(304).send()
