@@ -45,7 +45,7 @@ const speech = '-map 0:a -c:a aac -b:a 32k -ac 1 -ar 16000 -f ipod'.split(' ')
  * transcriber. See services/worker/src/encode.
  */
 const encoding = (upper: string, lower: string, audio: string) => [
-  ...['-filter_complex', `[0:v]${filters},split[upper][other];[other]scale=852:480[lower]`],
+  ...['-filter_complex', `[0:v]${filters},split[upper][other];[other]scale=854:480[lower]`],
   ...['-map', '[upper]', ...h264(23, 6_000), ...sound, ...mp4, upper],
   ...['-map', '[lower]', ...h264(24, 700), ...mp4, lower],
   ...[...speech, audio],

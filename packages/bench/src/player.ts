@@ -18,7 +18,8 @@ window.firstFrame = (playlist) => new Promise((resolve, reject) => {
   hls?.destroy()
   hls = new Hls()
   hls.on(Hls.Events.ERROR, (_, { fatal, details }) => fatal && reject(new Error(details)))
-  video.requestVideoFrameCallback(() => resolve())
+  video.requestVideoFrameCallback((_, { mediaTime }) =>
+    mediaTime < 1 ? resolve() : reject(new Error('it does not begin at the beginning')))
   hls.loadSource(playlist)
   hls.attachMedia(video)
   video.play().catch(reject)
