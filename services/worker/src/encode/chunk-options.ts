@@ -162,7 +162,7 @@ export function chunkRun(plan: EncodePlan, chunk: Chunk): ChunkRun {
   const whole = { keepsClock: false, seek: undefined, graph: undefined, threads: threadsFor(largestOf(plan)) }
   if (chunk.kind === 'sound') {
     if (!sound) throw new Error('a sound of a recording without one')
-    const made = [...renditionSound(sound, plan.hasLongGaps, plan.seconds), ...plain]
+    const made = [...renditionSound(sound, plan), ...plain]
     const border = beginningPackets * packetSamples
     if (chunk.to === beginningSeconds) {
       const part = [...soundFragments(`lt(pts,0)+gte(pts,${border})`), '-t', `${beginningSeconds + aheadSeconds}`]

@@ -50,6 +50,7 @@ export const commitPlan = (db: Database, claim: VideoClaim, { chunks: parts, ...
     if (mine.length === 0) return false
     await tx.insert(encodePlans).values({ videoId, ...plan })
     await insertChunks(tx, videoId, parts)
+    if (claim.isEncoded) return true
     const awaited = inArray(sessions.scriptStateId, [State.READY, State.START])
     await tx
       .update(sessions)

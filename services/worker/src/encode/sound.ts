@@ -20,16 +20,29 @@ const small = 'aformat=sample_fmts=s16p:channel_layouts=stereo'
 /** A sixth of that: as clear as a telephone of today, and gaps of an hour fit. */
 const smallest = `${turned},aformat=sample_fmts=s16p:channel_layouts=mono:sample_rates=16000`
 
+/** A sound that begins later than this has no silence before: it would be made at once, in memory. */
+const lateSeconds = 600
+
 /**
  * ffmpeg's options for the sound of a rendition. A copy would keep gaps, and what changes in the middle of a recording. The
  * silence of a gap is made at once, in memory: with 16 bits, gaps of eleven minutes fit. `hasLongGaps` makes room for longer
- * ones. Silence follows up to `seconds`, where the picture ends: players of HLS stand still where one of the two ends.
+ * ones. It is silent from the beginning of the recording to its end where there is no sound, because players of HLS stand
+ * still where one of picture and sound is missing.
  */
-export const renditionSound = ({ index }: AudibleStream, hasLongGaps: boolean, seconds: number): string[] => [
-  ...['-map', `0:${index}`, '-af', `${hasLongGaps ? smallest : small},${inStep},apad=whole_dur=${seconds.toFixed(3)}`],
-  // At this bit rate, ffmpeg's fast search for the factors makes no larger errors than its usual one, in less time.
-  ...'-c:a aac -aac_coder fast -b:a 128k -ac 2 -ar 48000'.split(' '),
-]
+export function renditionSound(
+  { index, from }: AudibleStream,
+  recording: { from: number; seconds: number; hasLongGaps: boolean },
+): string[] {
+  const late = from - recording.from
+  const [beginning, before] = late > lateSeconds ? ['', late] : [':first_pts=0', 0]
+  const length = Math.max(0, recording.seconds - before).toFixed(3)
+  const filters = `${recording.hasLongGaps ? smallest : small},${inStep}${beginning},apad=whole_dur=${length}`
+  return [
+    ...['-map', `0:${index}`, '-af', filters],
+    // At this bit rate, ffmpeg's fast search for the factors makes no larger errors than its usual one, in less time.
+    ...'-c:a aac -aac_coder fast -b:a 128k -ac 2 -ar 48000'.split(' '),
+  ]
+}
 
 /** ffmpeg's options for a file of the sound alone. It keeps gaps and a late start as time stamps, see {@link pieceSound}. */
 export const transcriberSound = ({ index }: AudibleStream): string[] => [
