@@ -27,7 +27,7 @@ const chosen = rows.filter(({ name }) => name.includes(wanted))
 if (chosen.length === 0) throw new Error(`No such row. There are: ${rows.map(({ name }) => name).join(', ')}`)
 
 await installMissing()
-const missing = await missingPackages(['ffmpeg', 'nginx', 'radosgw', 'redis-server'])
+const missing = await missingPackages(['chromium', 'ffmpeg', 'nginx', 'radosgw', 'redis-server'])
 if (missing.length > 0) {
   console.error(`The bench needs servers that are not installed: apt-get install ${missing.join(' ')}`)
   process.exit(2)
