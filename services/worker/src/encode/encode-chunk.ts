@@ -85,18 +85,9 @@ async function encode(
     const make = async (hasLongGaps: boolean): Promise<Made[]> => {
       const { outputs, ...how } = chunkRun({ ...plan, hasLongGaps }, { kind, from, to })
       const files = outputs.map(({ options }, index) => ({ options, file: fileAt(scratch, index) }))
-      const seconds = to - from
-      const run = {
-        ...settings,
-        ...how,
-        seconds,
-        input: source.input,
-        size,
-        container,
-        signal,
-        onProgress,
-        outputs: files,
-      }
+      const begin = how.keepsClock ? from : 0
+      const input = { input: source.input, size, container }
+      const run = { ...settings, ...how, ...input, begin, seconds: to - begin, signal, onProgress, outputs: files }
       await runFfmpeg({ ...run, maxBytes: settings.scratchMaxBytes }).catch((error: unknown) => {
         // The second time the sound is as good as it gets: it runs early behind a gap of hours.
         if (!(error instanceof FfmpegError) || error.why !== 'long gap' || source.readError()) throw error

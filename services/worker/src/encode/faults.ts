@@ -23,7 +23,11 @@ export function judged(error: unknown, source: OpenSource, maxSeconds: number, s
     return new PermanentError(changed, { fault: 'ours' })
   // Half a file looks like a broken one, so ffmpeg's error means nothing.
   if (source.readError()) return cause
-  if (error instanceof UnreadableError) return new PermanentError(unreadable)
+  return error instanceof UnreadableError ? new PermanentError(unreadable) : refused(error, maxSeconds)
+}
+
+/** The error to throw of a run of ffmpeg: a PermanentError if it ended because of its input. */
+export function refused(error: unknown, maxSeconds: number): unknown {
   if (!(error instanceof FfmpegError)) return error
   const refusals: { [Why in FfmpegError['why']]?: string } = {
     unreadable,

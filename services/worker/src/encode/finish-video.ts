@@ -6,7 +6,7 @@ import { runFfmpeg } from '../ffmpeg/ffmpeg.ts'
 import { type Probe, probe } from '../ffmpeg/probe.ts'
 import type { ScratchFile } from '../ffmpeg/scratch.ts'
 import { FfmpegError } from '../ffmpeg/supervised.ts'
-import { tooLong, unreadable } from './faults.ts'
+import { refused, tooLong, unreadable } from './faults.ts'
 import { mp4Run } from './finish.ts'
 import { finishPreviews } from './finish-previews.ts'
 import {
@@ -112,7 +112,10 @@ async function finishRendition(
     const run = mp4Run({ upper: picture, sound: sound && voices, seconds: shownSeconds }, file)
     const size = upper.size + (sound?.size ?? 0)
     const { scratchMaxBytes: maxBytes } = settings
-    await runFfmpeg({ ...settings, ...run, size, signal, seconds, maxBytes, onProgress: () => {} })
+    const making = runFfmpeg({ ...settings, ...run, size, signal, seconds, maxBytes, onProgress: () => {} })
+    await making.catch((error: unknown) => {
+      throw refused(error, settings.maxSeconds)
+    })
     // If ffmpeg reported no error but its result cannot be read, the cause is our disk and not the original.
     const made = { path: file.pathFor(3), files: [file.handle] }
     const result = await probe(made, 'mp4', { ...settings, signal }).catch(() => {

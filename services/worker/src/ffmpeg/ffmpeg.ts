@@ -27,8 +27,10 @@ export interface FfmpegRun
   /** Options and file of each output, see chunk-options.ts. */
   outputs: { options: string[]; file: ScratchFile }[]
   threads: Pick<ReturnType<typeof threadsFor>, 'decoder' | 'filter'>
-  /** Length of the source, for the progress; undefined if unknown. */
+  /** Length of what is made, for the progress; undefined if unknown. */
   seconds: number | undefined
+  /** Second at which it begins on its own clock, 0 by default. */
+  begin?: number
   /** Gets the percentage whenever ffmpeg reports progress. */
   onProgress(percent: number): void
 }
@@ -39,10 +41,10 @@ export async function runFfmpeg(run: FfmpegRun): Promise<void> {
   const quiet = ['-nostdin', '-hide_banner', '-loglevel', 'error', '-y', '-progress', 'pipe:1']
   const filterThreads = String(threads.filter)
   const filters = run.graph ? ['-filter_complex_threads', filterThreads, '-filter_complex', run.graph] : []
-  const begin = run.seek ?? run.from
+  const first = run.seek ?? run.from
   const seek = [
     ...(run.seek === undefined ? [] : ['-noaccurate_seek']),
-    ...(begin === undefined ? [] : ['-seek_timestamp', '1', '-ss', `${begin}`]),
+    ...(first === undefined ? [] : ['-seek_timestamp', '1', '-ss', `${first}`]),
   ]
   // What cannot be decoded is left out, however much it is.
   const lenient = ['-max_error_rate', '1']
@@ -71,7 +73,8 @@ export async function runFfmpeg(run: FfmpegRun): Promise<void> {
       if (key === 'out_time_ms' && Number(value) > 0) {
         // Microseconds, despite the name.
         written = Number(value) / 1_000_000
-        if (run.seconds) run.onProgress(Math.min(99, Math.floor((written / run.seconds) * 100)))
+        const done = written - (run.begin ?? 0)
+        if (run.seconds) run.onProgress(Math.max(0, Math.min(99, Math.floor((done / run.seconds) * 100))))
       }
       return written
     },
