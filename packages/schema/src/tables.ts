@@ -237,7 +237,7 @@ export const encodePlans = pgTable('encode_plans', {
 })
 
 /**
- * sound: the whole sound · copy: the whole picture, copied as the upper rung · picture: some seconds of both rungs, from one
+ * sound: the sound, or its first minute, or the rest · copy: the whole picture, copied as the upper rung · picture: some seconds of both rungs, from one
  * decode · lower: some seconds of the lower rung alone, beside a copy.
  */
 export const chunkKind = pgEnum('chunk_kind', ['sound', 'copy', 'picture', 'lower'])

@@ -321,3 +321,20 @@ t.test('an original that was swapped after the plan is refused', async (t) => {
   const [, first] = await chunksOf(job)
   await t.rejects(job.chunk({ video_id, chunk_id: first?.id ?? 0 }, { signal: never }), PermanentError)
 })
+
+t.test('a picture that begins long after the sound is shown from the beginning on', async (t) => {
+  const late = ['-itsoffset', '7', '-f', 'lavfi', '-i', 'testsrc2=size=320x240:rate=10:duration=3']
+  const tracks = ['-map', '1:v', '-map', '0:a', '-vsync', 'passthrough']
+  const file = await make('late.mp4', '-f', 'lavfi', '-i', 'sine=d=10', ...late, ...tracks, ...h264, ...aac)
+  const job = await prepare(t, file, 'mp4')
+  const { video_id } = await job.upload()
+  await job.encode({ video_id }, { signal: never })
+  t.match(await job.state(), { encoding: 3 })
+  const [rung] = await job.db.select().from(rungs).where(eq(rungs.rung, 'upper'))
+  const bytes = Buffer.concat(await (await job.store.get(`video/${rung?.path}`)).toArray())
+  const [first, second] = (await packetsOf(bytes)).map((line) => Number.parseFloat(line))
+  t.equal(first, 0)
+  t.ok(Math.abs((second ?? 0) - 7.1) < 0.05, `the second frame is shown at ${second} s`)
+  const [plan] = await job.db.select().from(encodePlans)
+  t.ok((plan?.targetSeconds ?? 0) >= 7)
+})

@@ -71,7 +71,9 @@ export async function hlsRoutes(app: FastifyInstance, { db, sender }: { db: Data
     const outline = await findOne(request, videoId)
     const upper = outline?.extents.get('upper')
     if (!outline || !upper) throw errors.linkNotFound()
-    return { ...outline, upper }
+    // All lists end together, because a player that has one whole and loads another one anew would stand still.
+    const isWhole = upper.isComplete && (outline.extents.get('sound')?.isComplete ?? true)
+    return { ...outline, upper, isWhole }
   }
   const read = async ({ videoId, extents }: Outline, rung: Rung): Promise<RungSoFar | undefined> => {
     const extent = extents.get(rung)
@@ -124,11 +126,10 @@ export async function hlsRoutes(app: FastifyInstance, { db, sender }: { db: Data
     '/captions.m3u8',
     { schema: { ...base, ...playlist, summary: 'The playlist of the captions' } },
     async (request, reply) => {
-      const { videoId, seconds, hasScript, upper } = await find(request, videoOf(request))
+      const { videoId, seconds, hasScript, isWhole } = await find(request, videoOf(request))
       if (!hasScript) throw errors.linkNotFound()
-      const { isComplete } = upper
-      return send(request, reply, [videoId, 'captions', isComplete ? 'all' : 'some'], async () =>
-        captionsPlaylist({ seconds, isComplete }),
+      return send(request, reply, [videoId, 'captions', isWhole ? 'all' : 'some'], async () =>
+        captionsPlaylist({ seconds, isComplete: isWhole }),
       )
     },
   )
@@ -139,15 +140,14 @@ export async function hlsRoutes(app: FastifyInstance, { db, sender }: { db: Data
       { schema: { ...base, ...playlist, summary: `The playlist of the rung ${rung}` } },
       async (request, reply) => {
         const outline = await find(request, videoOf(request))
-        const { videoId, targetSeconds, extents, upper } = outline
+        const { videoId, targetSeconds, extents, upper, isWhole } = outline
         const own = extents.get(rung)
         if (!own) throw errors.linkNotFound()
         // The sound is encoded before the picture, and listed as far as the picture is there (RFC 8216, section 6.2.4).
-        const [until, isComplete] =
-          rung === 'sound'
-            ? [upper.until, upper.isComplete && own.isComplete]
-            : [Number.POSITIVE_INFINITY, own.isComplete]
-        return send(request, reply, [videoId, rung, markOf(own), markOf(upper)], async () => {
+        const until = rung === 'sound' ? upper.until : Number.POSITIVE_INFINITY
+        const isComplete = own.isComplete && isWhole
+        const marks = [markOf(own), markOf(upper), isComplete ? 'ended' : 'open']
+        return send(request, reply, [videoId, rung, ...marks], async () => {
           const made = await read(outline, rung)
           if (!made) throw errors.linkNotFound()
           return rungPlaylist({ videoId, rung, targetSeconds, parts: made.parts, isComplete, until })

@@ -44,11 +44,12 @@ interface Found {
 
 /** The plan for a recording of which everything is found out. */
 export function encodePlan({ picture: { video, scan, times }, sound, cuts, ...file }: Found): EncodePlan {
+  const isLate = (times?.shown[0] ?? file.from) - file.from > lateSeconds
   const upper = upperSize(video, scan)
   const lower = lowerSize(upper)
   return {
     ...file,
-    ...{ picture: { video, scan }, cuts, canCopy: isPlayable(video, scan), hasLongGaps: false, upper },
+    ...{ picture: { video, scan }, cuts, canCopy: isPlayable(video, scan) && !isLate, hasLongGaps: false, upper },
     seconds: times ? Math.max(0, times.end - file.from) : scan.seconds,
     ...(sound && { sound }),
     ...(lower && { lower }),
@@ -137,16 +138,23 @@ function alsoRead({ container, picture, sound }: EncodePlan, track: 'picture' | 
 const ticks = 90_000
 
 /**
+ * Seconds by which a picture may begin later than its recording. Players of HLS begin with the first picture, and would leave
+ * out the sound before it, so that a later one is shown from the beginning on.
+ */
+export const lateSeconds = 0.5
+
+/**
  * Filters that select a part of a picture, and set the clock of the rendition. The file's clock may have coarser ticks than
  * the place where it begins, so the selection comes first. A fragment cannot begin before 0.
  */
 function partOf({ cuts, from: begin }: EncodePlan, { from, to }: { from: number | undefined; to: number | undefined }) {
   const start = from === undefined ? [] : [`start=${(begin + from).toFixed(6)}`]
   const end = to === undefined ? [] : [`end=${(begin + to).toFixed(6)}`]
-  const ofFile = cuts.length > 0 ? Math.round(begin * ticks) : 0
+  const time = `(PTS-(${cuts.length > 0 ? Math.round(begin * ticks) : 0}))`
+  const isLate = from === undefined ? `eq(N,0)*gt(${time},${lateSeconds * ticks})` : '0'
   return [
     ...(start.length + end.length > 0 ? [`trim=${[...start, ...end].join(':')}`] : []),
-    ...[`settb=1/${ticks}`, `setpts='max(PTS-(${ofFile}),0)'`],
+    ...[`settb=1/${ticks}`, `setpts='if(${isLate},0,max(${time},0))'`],
   ]
 }
 

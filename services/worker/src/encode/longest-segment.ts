@@ -1,7 +1,7 @@
 import type { Segments } from '@playtherapy/schema'
 import { mostSegmentSeconds, toSegments } from '../ffmpeg/fragments.ts'
 import type { FrameTimes } from '../ffmpeg/frame-clock.ts'
-import { copiedFragmentSeconds, type EncodePlan } from './chunk-options.ts'
+import { copiedFragmentSeconds, type EncodePlan, lateSeconds } from './chunk-options.ts'
 import { keptOf } from './cut.ts'
 import { keySeconds } from './picture.ts'
 
@@ -37,6 +37,12 @@ function longestOf(times: Iterable<number>, end: number, boundaries: number[], l
   return longest
 }
 
+/** The times of the frames that are kept, after those of `before`. */
+function* keptFrom(before: number[], shown: Float64Array, scan: EncodePlan['picture']['scan']): Generator<number> {
+  yield* before
+  yield* keptOf(shown, scan)
+}
+
 /**
  * The seconds of the longest segment of a recording, for its playlists, before anything is encoded. `times` are those of
  * its pictures; where they are not certain, it is an upper bound.
@@ -52,7 +58,9 @@ export function longestSegmentSeconds(plan: EncodePlan, times: FrameTimes | unde
     return Math.max(soundSeconds, mostSegmentSeconds(fragment))
   }
   const boundaries = cuts.map((cut) => from + cut)
-  const encoded = longestOf(keptOf(times.shown, scan), times.end, boundaries, keySeconds)
+  const [first = from] = times.shown
+  const late = first - from > lateSeconds ? [from] : []
+  const encoded = longestOf(keptFrom(late, times.shown, scan), times.end, boundaries, keySeconds)
   const copied = canCopy ? longestOf(times.keys, times.end, [], copiedFragmentSeconds) : 0
   return Math.max(soundSeconds, encoded, copied)
 }
