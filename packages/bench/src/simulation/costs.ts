@@ -5,24 +5,24 @@ interface Cost {
 }
 
 /**
- * Costs of each job for a recording in 1080p with 30 frames a second in HEVC, or in H.264 where it is playable, as the
- * worker logs them in the row `chunks` on one core.
+ * Costs of each job for a recording in 1080p with 30 frames a second, in HEVC of 8 Mbit/s or, where it is playable, in H.264.
+ * They are what a worker on one core and its children had used when the log said that the job was done, in encodes of two
+ * and ten minutes on 2026-11-26.
  */
 export const costs = {
-  /** Probe and scan of an original of 8 Mbit/s. */
-  plan: { each: 0.5, perSecond: 0.02 },
-  sound: { each: 0.3, perSecond: 0.025 },
+  plan: { each: 0.8, perSecond: 0.004 },
+  sound: { each: 0.3, perSecond: 0.017 },
   /** Both rungs of some seconds of picture. */
-  picture: { each: 0.5, perSecond: 0.8 },
-  copy: { each: 0.3, perSecond: 0.005 },
+  picture: { each: 0.4, perSecond: 0.7 },
+  copy: { each: 0.3, perSecond: 0.002 },
   /** The lower rung alone. */
-  lower: { each: 0.5, perSecond: 0.3 },
+  lower: { each: 0.4, perSecond: 0.22 },
   /** Rungs, MP4, poster and storyboard. */
-  finish: { each: 1, perSecond: 0.01 },
+  finish: { each: 1.2, perSecond: 0.006 },
   /** The encode of a whole recording by one job, as it was before there were chunks: one rung and the sound. */
-  whole: { each: 1, perSecond: 0.75 },
+  whole: { each: 1, perSecond: 0.56 },
   /** The same where the picture was copied. */
-  remux: { each: 1, perSecond: 0.04 },
+  remux: { each: 1, perSecond: 0.022 },
 } satisfies Record<string, Cost>
 
 /** Returns the CPU seconds of a job. */

@@ -27,7 +27,10 @@ interface Chunk {
 
 /** Lengths of the first chunks of a picture in seconds, and of all others. */
 const [firstLengths, length] = [[4, 8, 16], 30]
+/** The sound has a chunk of so many seconds before the rest, which comes after three of the picture. */
+const [beginningSeconds, beforeRest] = [60, 3]
 
+/** The chunks of a recording in the order in which they are wanted, see services/worker/src/encode/plan.ts. */
 function chunksOf({ seconds, isPlayable }: Recording): Chunk[] {
   const pieces: Chunk[] = []
   const kind = isPlayable ? 'lower' : 'picture'
@@ -37,15 +40,20 @@ function chunksOf({ seconds, isPlayable }: Recording): Chunk[] {
     pieces.push({ kind, index, seconds: piece })
     from += piece
   }
-  const whole = { index: 0, seconds }
-  return [{ kind: 'sound', ...whole }, ...(isPlayable ? [{ kind: 'copy', ...whole } as const] : []), ...pieces]
+  const pictures: Chunk[] = isPlayable ? [{ kind: 'copy', index: 0, seconds }, ...pieces] : pieces
+  return [
+    { kind: 'sound', index: 0, seconds: beginningSeconds },
+    ...pictures.slice(0, beforeRest),
+    { kind: 'sound', index: 1, seconds: seconds - beginningSeconds },
+    ...pictures.slice(beforeRest),
+  ]
 }
 
-/** A plan, chunks of the picture, one sound, and the end once all that the MP4 needs is there. */
+/** A plan, chunks of picture and sound, and the end once all that the MP4 needs is there. */
 export const inChunks: Way = ({ videoId: video_id, seconds, times, ...recording }, database) => {
   const chunks = chunksOf({ seconds, ...recording })
   const needed = new Set(chunks.filter(({ kind }) => kind !== 'lower'))
-  const toPlay = new Set(chunks.filter(({ kind, index }) => kind === 'sound' || (kind !== 'lower' && index === 0)))
+  const toPlay = new Set(chunks.filter(({ kind, index }) => kind !== 'lower' && index === 0))
   const finish: PlannedJob = {
     name: 'finish-video',
     payload: { video_id },
