@@ -16,6 +16,7 @@ import {
 } from '@playtherapy/schema'
 import { and, asc, eq, sql } from 'drizzle-orm'
 import { lockVideo, supersede } from './lock.ts'
+import { announceOpen } from './plan-repository.ts'
 import { isMine, type VideoClaim } from './video-repository.ts'
 
 export type ChunkFile = Omit<typeof chunkFiles.$inferSelect, 'chunkId'>
@@ -159,6 +160,12 @@ export const commitRendition = (db: Database, claim: VideoClaim, { seconds, ...f
       })
       .where(eq(sessions.id, session.id))
     return true
+  })
+
+/** Announces the chunks that are still to be encoded, such as those of a lower rung beside a copy. Locks the video. */
+export const announceRest = (db: Database, { videoId }: VideoClaim): Promise<void> =>
+  db.transaction(async (tx) => {
+    if (await lockVideo(tx, videoId)) await announceOpen(tx, videoId)
   })
 
 /** Forgets the chunks of a finished encode, once their objects are removed. */

@@ -10,6 +10,7 @@ import { refused, tooLong, unreadable } from './faults.ts'
 import { mp4Run } from './finish.ts'
 import { finishPreviews } from './finish-previews.ts'
 import {
+  announceRest,
   areSettled,
   type ChunkFile,
   commitRendition,
@@ -42,6 +43,7 @@ export function createFinishVideo(resources: EncodeResources) {
       const made = await readMade(db, video_id)
       if (!made) return
       if (!made.hasRendition) await finishRendition(resources, claim, made, signal)
+      if (!made.isWhole) await announceRest(db, claim)
       if (!made.hasPreviews) await finishPreviews(resources, claim, made, signal)
       if (!made.isWhole) return
       if (await areSettled(db, video_id, settledSeconds)) {

@@ -59,16 +59,47 @@ export const commitPlan = (db: Database, claim: VideoClaim, { chunks: parts, ...
     return true
   })
 
-/** Inserts chunks and announces their jobs, in this order. */
+/**
+ * Inserts chunks and announces their jobs, in this order. Those of a lower rung beside a copy are announced at the end of the
+ * encode, so that they do not slow down what makes the rendition.
+ */
 export async function insertChunks(tx: Transaction, videoId: number, parts: NewChunk[]): Promise<void> {
   const rows = await tx
     .insert(chunks)
     .values(parts.map((part) => ({ ...part, videoId })))
-    .returning({ id: chunks.id })
+    .returning({ id: chunks.id, kind: chunks.kind })
+  const wanted = rows.filter(({ kind }) => kind !== 'lower')
   await announceEach(
     tx,
     'encode-chunk',
-    rows.map(({ id }) => ({ video_id: videoId, chunk_id: id })),
+    wanted.map(({ id }) => ({ video_id: videoId, chunk_id: id })),
+  )
+}
+
+/** Selects the chunks of a video that are not encoded. */
+const isOpen = (videoId: number) => and(eq(chunks.videoId, videoId), ne(chunks.state, 'encoded'))
+
+/** Announces the chunks of a video that are not encoded and that no job does. The video must be locked. */
+export async function announceOpen(tx: Transaction, videoId: number): Promise<void> {
+  const ofChunk = tx
+    .select({ id: outbox.id })
+    .from(outbox)
+    .where(
+      and(
+        sql`${outbox.name} = 'encode-chunk' and ${outbox.payload} ->> 'video_id' = ${`${videoId}`}`,
+        sql`${outbox.payload} ->> 'chunk_id' = ${chunks.id}::text`,
+        isNull(outbox.failedAt),
+      ),
+    )
+  const forgotten = await tx
+    .select({ id: chunks.id })
+    .from(chunks)
+    .where(and(isOpen(videoId), notExists(ofChunk)))
+    .orderBy(asc(chunks.id))
+  await announceEach(
+    tx,
+    'encode-chunk',
+    forgotten.map(({ id }) => ({ video_id: videoId, chunk_id: id })),
   )
 }
 
@@ -82,26 +113,7 @@ export const resume = (db: Database, claim: VideoClaim): Promise<void> =>
     const { videoId } = claim
     const mine = await tx.update(videos).set({ leaseUntil: null }).where(isMine(claim)).returning({ id: videos.id })
     if (mine.length === 0) return
-    const ofChunk = tx
-      .select({ id: outbox.id })
-      .from(outbox)
-      .where(
-        and(
-          sql`${outbox.name} = 'encode-chunk' and ${outbox.payload} ->> 'video_id' = ${`${videoId}`}`,
-          sql`${outbox.payload} ->> 'chunk_id' = ${chunks.id}::text`,
-          isNull(outbox.failedAt),
-        ),
-      )
-    const isOpen = and(eq(chunks.videoId, videoId), ne(chunks.state, 'encoded'))
-    const forgotten = await tx
-      .select({ id: chunks.id })
-      .from(chunks)
-      .where(and(isOpen, notExists(ofChunk)))
-      .orderBy(asc(chunks.id))
-    await announceEach(
-      tx,
-      'encode-chunk',
-      forgotten.map(({ id }) => ({ video_id: videoId, chunk_id: id })),
-    )
-    if ((await tx.$count(chunks, isOpen)) === 0) await announceEach(tx, 'finish-video', [{ video_id: videoId }])
+    await announceOpen(tx, videoId)
+    if ((await tx.$count(chunks, isOpen(videoId))) === 0)
+      await announceEach(tx, 'finish-video', [{ video_id: videoId }])
   })
