@@ -56,7 +56,7 @@ export const WorkerConfig = Type.Object({
   ENCODE_STALL_SECONDS: integer(120, 'An ffmpeg without progress for so long is killed', { minimum: 5 }),
   ENCODE_MEMORY_BYTES: integer(
     768 * mebibyte,
-    'Memory of one ffmpeg; 8K needs the default. A worker takes 256 MiB beside its encodes',
+    'Memory of one ffmpeg; a chunk in 8K needs the default. A worker takes twice as much: it plans, encodes and ends recordings at once',
     { minimum: 64 * mebibyte },
   ),
   RECORDING_MAX_SECONDS: integer(43_200, 'Longest recording that is encoded, twelve hours', {

@@ -293,6 +293,60 @@ t.test('a recording stays as it is when its lower rung fails', async (t) => {
     (await chunksOf(job)).map(({ kind }) => kind),
     ['sound', 'copy'],
   )
+  // As `npm run jobs -- retry` announces it.
+  await job.db.delete(outbox)
+  await job.encode({ video_id }, { signal: never })
+  t.match(await job.state(), { encoding: 3, videos: [{ state: 'encoded' }] })
+  t.equal(await job.db.$count(rungs, eq(rungs.rung, 'lower')), 1, 'a retry makes it')
+})
+
+t.test('an end that was overtaken removes nothing that the next attempt needs', async (t) => {
+  const job = await prepare(t, long, 'matroska', {
+    around: (store) => ({
+      ...store,
+      async put(key, body, options) {
+        const stored = await store.put(key, body, options)
+        // As a pause of the whole process, in which another worker claims the video.
+        if (key.includes('rung_')) await overtake()
+        return stored
+      },
+    }),
+  })
+  let overtake = async () => {}
+  const { video_id } = await job.upload()
+  await job.plan({ video_id }, { signal: never })
+  const planned = await chunksOf(job)
+  await encodeChunks(job, video_id, planned)
+  const before = await job.keys()
+  overtake = async () => {
+    await job.db.update(videos).set({ attempt: sql`attempt + 1` })
+  }
+  await job.finish({ video_id }, { signal: never })
+  t.equal(await job.db.$count(chunks), planned.length)
+  t.strictSame(
+    (await job.keys()).filter((key) => !before.includes(key)),
+    [],
+    'and leaves nothing',
+  )
+  overtake = async () => {}
+  await job.db.update(videos).set({ leaseUntil: null })
+  await job.finish({ video_id }, { signal: never })
+  t.match(await job.state(), { encoding: 3 })
+})
+
+t.test('where there is no picture in a part, all are encoded in one piece', async (t) => {
+  const job = await prepare(t, long, 'matroska')
+  const { video_id } = await job.upload()
+  await job.plan({ video_id }, { signal: never })
+  // A part after the end of the recording, as if nothing of it could be decoded.
+  await job.db.execute(sql`update encode_plans set plan = jsonb_set(plan, '{cuts}', plan -> 'cuts' || '[200, 230]')`)
+  await job.db.execute(sql`update chunks set from_seconds = 200, to_seconds = 230 where kind = 'picture' and index = 2`)
+  await job.encode({ video_id }, { signal: never })
+  t.match(await job.state(), { encoding: 3, videos: [{ state: 'encoded' }] })
+  t.strictSame(
+    (await chunksOf(job)).map(({ kind, frames }) => (kind === 'picture' ? frames : kind)),
+    ['sound', 750],
+  )
 })
 
 t.test('an old rendition gets rungs, keeps playing, and is transcribed only once', async (t) => {

@@ -9,7 +9,6 @@ import {
   encodePlans,
   rungs,
   sessions,
-  type Transaction,
   videos,
 } from '@playtherapy/schema'
 import { and, eq, inArray, ne, notInArray, sql } from 'drizzle-orm'
@@ -91,32 +90,30 @@ export interface NewChunkResult {
 }
 
 /**
- * Makes the files of a chunk the current ones, and announces the end of the encode where it was the last. False when another
- * attempt or a newer video has replaced this one, or the session was deleted or the video given up. A sound for a
- * transcriber that exists already is kept, and the objects of `unused` are to be removed. Locks the session, the video and
- * the chunk.
+ * Makes the files of a chunk the current ones, and announces the end of the encode where it was the last. Returns the paths
+ * of objects to remove: all, when another attempt or a newer video has replaced this one, or the session was deleted or the
+ * video given up, or the sound for a transcriber where there is one already. Locks the session, the video and the chunk.
  */
 export const commitChunk = (
   db: Database,
   claim: ChunkClaim,
   { files, frames, audio }: NewChunkResult,
-): Promise<{ isCommitted: boolean; unused: string[] }> =>
+): Promise<string[]> =>
   db.transaction(async (tx) => {
     const { videoId, chunkId, kind } = claim
     const all = [...files, ...(audio ? [audio] : [])].map(({ path }) => path)
-    const refused = { isCommitted: false, unused: all }
     const locked = await lockVideo(tx, videoId)
-    if (!locked || !['encoding', 'encoded'].includes(locked.video.state)) return refused
+    if (!locked || !['encoding', 'encoded'].includes(locked.video.state)) return all
     if (!locked.isCurrent) {
       await supersede(tx, locked.session.id, videoId)
-      return refused
+      return all
     }
     const mine = await tx
       .update(chunks)
       .set({ state: 'encoded', progress: 100, leaseUntil: null, frames })
       .where(isMine(claim))
       .returning({ id: chunks.id })
-    if (mine.length === 0) return refused
+    if (mine.length === 0) return all
     if (files.length > 0) await tx.insert(chunkFiles).values(files.map((file) => ({ ...file, chunkId })))
     const isFresh = locked.video.state === 'encoding'
     const kept = audio
@@ -129,37 +126,40 @@ export const commitChunk = (
     const group = needed.includes(kind) ? inArray(chunks.kind, needed) : notInArray(chunks.kind, needed)
     const open = await tx.$count(chunks, and(eq(chunks.videoId, videoId), group, ne(chunks.state, 'encoded')))
     if (open === 0) await announce(tx, 'finish-video', { video_id: videoId })
-    return { isCommitted: true, unused: audio && kept.length === 0 ? [audio.path] : [] }
+    return audio && kept.length === 0 ? [audio.path] : []
   })
 
 /**
- * Replaces the copy of a picture, which failed, and what was planned beside it by chunks that encode the picture. Locks the
- * session, the video and the chunks.
+ * Begins the picture of an encode anew, as another plan says, because a chunk of the first one failed. Objects of its chunks
+ * are left to the orphan sweep. Locks the session, the video and the chunks.
  */
-export const replaceCopy = (db: Database, claim: ChunkClaim, parts: NewChunk[]): Promise<void> =>
+export const replacePicture = (db: Database, claim: ChunkClaim, plan: unknown, parts: NewChunk[]): Promise<void> =>
   db.transaction(async (tx) => {
-    const locked = await lockVideo(tx, claim.videoId)
+    const { videoId } = claim
+    const locked = await lockVideo(tx, videoId)
     const mine = await tx.delete(chunks).where(isMine(claim)).returning({ id: chunks.id })
     if (!locked || mine.length === 0) return
-    await tx.delete(chunks).where(and(eq(chunks.videoId, claim.videoId), eq(chunks.kind, 'lower')))
-    await insertChunks(tx, claim.videoId, parts)
+    await tx.delete(chunks).where(and(eq(chunks.videoId, videoId), ne(chunks.kind, 'sound')))
+    await tx.update(encodePlans).set({ plan, createdAt: sql`now()` }).where(eq(encodePlans.videoId, videoId))
+    await insertChunks(tx, videoId, parts)
   })
 
 /**
- * Gives up the chunks of a video that is encoded already: it stays without its lower rung, or without any rungs where those
- * were to be added to an old rendition. Locks the session and then the video.
+ * Gives up what a failed chunk belongs to, unless that is the whole encode: a lower rung beside a copy, or the rungs that were
+ * to be added to an old rendition. Returns whether it was that. Locks the session and then the video.
  */
-export const giveUpRungs = (db: Database, videoId: number, chunkId: number): Promise<void> =>
-  db.transaction(async (tx: Transaction) => {
+export const giveUpRungs = (db: Database, videoId: number, chunkId: number): Promise<boolean> =>
+  db.transaction(async (tx) => {
     const locked = await lockVideo(tx, videoId)
-    if (locked?.video.state !== 'encoded') return
     const [chunk] = await tx.select({ kind: chunks.kind }).from(chunks).where(eq(chunks.id, chunkId))
-    if (!chunk) return
-    const finished = await tx.$count(rungs, eq(rungs.videoId, videoId))
-    if (chunk.kind === 'lower' && finished > 0) {
+    if (!locked || !chunk) return false
+    if (chunk.kind === 'lower') {
       await tx.delete(chunks).where(and(eq(chunks.videoId, videoId), eq(chunks.kind, 'lower')))
-      return
+      // It removes what nobody needs any more, and makes previews that waited for the lower rung.
+      await announce(tx, 'finish-video', { video_id: videoId })
+      return true
     }
-    await tx.delete(chunks).where(eq(chunks.videoId, videoId))
-    await tx.delete(encodePlans).where(eq(encodePlans.videoId, videoId))
+    if (locked.video.state !== 'encoded') return false
+    for (const table of [chunks, rungs, encodePlans]) await tx.delete(table).where(eq(table.videoId, videoId))
+    return true
   })

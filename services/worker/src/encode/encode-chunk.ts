@@ -14,7 +14,7 @@ import {
   giveUpRungs,
   leaseOfChunk,
   type NewChunkFile,
-  replaceCopy,
+  replacePicture,
 } from './chunk-repository.ts'
 import { judged, unreadable } from './faults.ts'
 import { underLease } from './lease.ts'
@@ -49,12 +49,14 @@ export function createEncodeChunk(resources: EncodeResources) {
         await keep(resources, claim, made, signal)
       })
       await encoding.catch((error: unknown) => {
-        if (claim.kind !== 'copy' || !(error instanceof PermanentError)) throw error
-        // What cannot be copied may still be shown, and then be encoded.
-        return replaceCopy(
+        if (!(error instanceof PermanentError) || error.message !== unreadable) throw error
+        const other = simpler(plan, claim.kind)
+        if (!other) throw error
+        return replacePicture(
           db,
           claim,
-          chunksOf({ ...plan, canCopy: false }).filter(({ kind }) => kind === 'picture'),
+          other,
+          chunksOf(other).filter(({ kind }) => kind !== 'sound'),
         )
       })
     })
@@ -62,12 +64,20 @@ export function createEncodeChunk(resources: EncodeResources) {
   }
 }
 
+/**
+ * Another plan for a picture of which a chunk cannot be read: what cannot be copied may still be shown, and then be encoded,
+ * and where nothing of a part can be decoded, all parts together still can. Undefined if there is none.
+ */
+function simpler(plan: EncodePlan, kind: ChunkClaim['kind']): EncodePlan | undefined {
+  if (kind === 'copy') return { ...plan, canCopy: false }
+  return kind === 'picture' && plan.cuts.length > 0 ? { ...plan, cuts: [] } : undefined
+}
+
 /** Records that a chunk was given up, and with it the encode of its video; false when the video was deleted. */
 export const createChunkFailed =
   (db: Database) =>
   async ({ video_id, chunk_id }: Payload, reason: string): Promise<boolean> => {
-    await giveUpRungs(db, video_id, chunk_id)
-    return fail(db, video_id, reason)
+    return (await giveUpRungs(db, video_id, chunk_id)) || fail(db, video_id, reason)
   }
 
 /** Encodes a chunk into scratch files, and checks them. Throws PermanentError because of the recording. */
@@ -113,8 +123,7 @@ async function encode(
       })
     }
     if (source.readError()) throw source.readError()
-    const isAll = plan.cuts.length === 0 || kind === 'copy'
-    if (isAll && made.frames === 0) throw new PermanentError(unreadable)
+    if (kind !== 'sound' && made.frames === 0) throw new PermanentError(unreadable)
     return made
   } catch (error) {
     throw judged(error, source, settings.maxSeconds, signal)
@@ -160,6 +169,5 @@ async function keep(
   })
   const ofTranscriber = audio && stored.at(-1)
   const result = { files: rows, frames, ...(ofTranscriber && { audio: ofTranscriber }) }
-  const { unused } = await commitChunk(db, claim, result)
-  await discard(store, unused)
+  await discard(store, await commitChunk(db, claim, result))
 }

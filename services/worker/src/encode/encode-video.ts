@@ -12,8 +12,8 @@ import { chooseCuts } from './cut.ts'
 import { changed, insistOnLength, judged, tooLong } from './faults.ts'
 import { underLease } from './lease.ts'
 import { longestSegmentSeconds } from './longest-segment.ts'
-import { chunksOf } from './plan.ts'
-import { commitPlan, isPlanned, resume } from './plan-repository.ts'
+import { chunksOf, toEncodePlan } from './plan.ts'
+import { commitPlan, findPlan, resume } from './plan-repository.ts'
 import type { EncodeResources, EncodeSettings } from './resources.ts'
 import { claimVideo, fail, giveWay, leaseOfVideo, type Original } from './video-repository.ts'
 
@@ -25,7 +25,8 @@ export function createEncodeVideo({ db, store, settings }: EncodeResources) {
   return async ({ video_id }: { video_id: number }, { signal }: Pick<JobContext, 'signal'>): Promise<void> => {
     const claim = await claimVideo(db, video_id)
     if (!claim) return
-    if (await isPlanned(db, video_id)) return resume(db, claim)
+    const planned = await findPlan(db, video_id)
+    if (planned !== undefined) return resume(db, claim, chunksOf(await toEncodePlan(planned)))
     const isMine = await underLease(leaseOfVideo(db, claim), signal, async (signal) => {
       const { plan, longestSeconds } = await inspect(store, claim.original, settings, signal)
       const targetSeconds = Math.ceil(longestSeconds)

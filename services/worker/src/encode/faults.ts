@@ -5,7 +5,7 @@ import type { OpenSource } from '../ffmpeg/source-server.ts'
 import { FfmpegError } from '../ffmpeg/supervised.ts'
 
 export const unreadable = 'The file cannot be read as a video. It may be damaged or incomplete.'
-const tooLarge = 'The encoded video would be larger than this installation allows.'
+export const tooLarge = 'The encoded video would be larger than this installation allows.'
 const tooMuchMemory = 'The recording takes more memory to convert than this installation allows.'
 const tooMuchWork = 'The recording takes far longer to convert than its size explains.'
 export const changed = 'The uploaded file was changed or removed after it was announced.'

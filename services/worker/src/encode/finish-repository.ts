@@ -12,6 +12,7 @@ import {
   rungs,
   State,
   sessions,
+  type Transaction,
   videos,
 } from '@playtherapy/schema'
 import { and, asc, eq, sql } from 'drizzle-orm'
@@ -81,25 +82,23 @@ export async function readMade(db: Database, videoId: number): Promise<Made | un
   }
 }
 
-/** Records a finished rung; false when another attempt has replaced this one, or the video was deleted. */
-export const commitRung = (db: Database, claim: VideoClaim, row: Omit<typeof rungs.$inferInsert, 'videoId'>) =>
-  db.transaction(async (tx): Promise<boolean> => {
-    await lockVideo(tx, claim.videoId)
+/** Records something of a video; false when another attempt or a newer video has replaced this one, or it was deleted. */
+const record = (db: Database, claim: VideoClaim, insert: (tx: Transaction) => Promise<unknown>): Promise<boolean> =>
+  db.transaction(async (tx) => {
+    const locked = await lockVideo(tx, claim.videoId)
     const [mine] = await tx.select({ id: videos.id }).from(videos).where(isMine(claim))
-    if (!mine) return false
-    await tx.insert(rungs).values({ ...row, videoId: claim.videoId })
+    if (!locked?.isCurrent || !mine) return false
+    await insert(tx)
     return true
   })
 
-/** Records the still pictures of a video; false when another attempt has replaced this one, or the video was deleted. */
+/** Records a finished rung; false when the work was replaced or deleted. Locks the session and then the video. */
+export const commitRung = (db: Database, claim: VideoClaim, row: Omit<typeof rungs.$inferInsert, 'videoId'>) =>
+  record(db, claim, (tx) => tx.insert(rungs).values({ ...row, videoId: claim.videoId }))
+
+/** Records the still pictures of a video; false when the work was replaced or deleted. Locks as {@link commitRung}. */
 export const commitPreviews = (db: Database, claim: VideoClaim, row: Omit<typeof previews.$inferInsert, 'videoId'>) =>
-  db.transaction(async (tx): Promise<boolean> => {
-    await lockVideo(tx, claim.videoId)
-    const [mine] = await tx.select({ id: videos.id }).from(videos).where(isMine(claim))
-    if (!mine) return false
-    await tx.insert(previews).values({ ...row, videoId: claim.videoId })
-    return true
-  })
+  record(db, claim, (tx) => tx.insert(previews).values({ ...row, videoId: claim.videoId }))
 
 export interface NewRendition {
   path: string
@@ -168,10 +167,9 @@ export const announceRest = (db: Database, { videoId }: VideoClaim): Promise<voi
     if (await lockVideo(tx, videoId)) await announceOpen(tx, videoId)
   })
 
-/** Forgets the chunks of a finished encode, once their objects are removed. */
-export async function forgetChunks(db: Database, videoId: number): Promise<void> {
-  await db.delete(chunks).where(eq(chunks.videoId, videoId))
-}
+/** Forgets the chunks of a finished encode, once their objects are removed. Locks as {@link commitRung}. */
+export const forgetChunks = (db: Database, claim: VideoClaim): Promise<boolean> =>
+  record(db, claim, (tx) => tx.delete(chunks).where(eq(chunks.videoId, claim.videoId)))
 
 /** The keys of the objects of a video's chunks that no finished rung has taken over. */
 export async function spareObjects(db: Database, videoId: number): Promise<string[]> {

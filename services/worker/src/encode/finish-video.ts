@@ -6,7 +6,7 @@ import { runFfmpeg } from '../ffmpeg/ffmpeg.ts'
 import { type Probe, probe } from '../ffmpeg/probe.ts'
 import type { ScratchFile } from '../ffmpeg/scratch.ts'
 import { FfmpegError } from '../ffmpeg/supervised.ts'
-import { refused, tooLong, unreadable } from './faults.ts'
+import { refused, tooLarge, tooLong, unreadable } from './faults.ts'
 import { mp4Run } from './finish.ts'
 import { finishPreviews } from './finish-previews.ts'
 import {
@@ -20,11 +20,11 @@ import {
   readMade,
   spareObjects,
 } from './finish-repository.ts'
-import { underLease } from './lease.ts'
+import { OvertakenError, underLease } from './lease.ts'
 import { discard, type EncodeResources, putAll, withScratch } from './resources.ts'
 import { claimVideo, giveWay, leaseOfVideo, type VideoClaim } from './video-repository.ts'
 
-/** After this time nobody reads an object of a chunk any more, because the finished rung is read instead. */
+/** For so long objects of chunks are kept for those who began to read them before the finished rung took their place. */
 const settledSeconds = 600
 
 /**
@@ -42,13 +42,13 @@ export function createFinishVideo(resources: EncodeResources) {
       for (const [rung, files] of before.complete) await finishRung(resources, claim, rung, files, signal)
       const made = await readMade(db, video_id)
       if (!made) return
-      if (!made.hasRendition) await finishRendition(resources, claim, made, signal)
+      made.hasRendition ||= await finishRendition(resources, claim, made, signal)
       if (!made.isWhole) await announceRest(db, claim)
       if (!made.hasPreviews) await finishPreviews(resources, claim, made, signal)
-      if (!made.isWhole) return
+      if (!made.isWhole || !made.hasRendition || made.complete.size > 0) return
       if (await areSettled(db, video_id, settledSeconds)) {
         await discard(store, await spareObjects(db, video_id))
-        await forgetChunks(db, video_id)
+        await forgetChunks(db, claim)
       } else {
         await announce(db, 'finish-video', { video_id }, { delaySeconds: settledSeconds + 1 })
       }
@@ -74,14 +74,16 @@ async function finishRung(
   const described = { rung, codec, width, height, parts }
   if (files.length === 1) {
     const { path, size, etag } = first
-    await commitRung(db, claim, { path, size, etag, ...described })
+    if (!(await commitRung(db, claim, { path, size, etag, ...described }))) throw new OvertakenError()
     return
   }
   const path = rungPath(claim.original.path, claim.attempt, rung)
   const contentType = rung === 'sound' ? 'audio/mp4' : 'video/mp4'
   const bytes = Readable.from(readJoined(store, joined, signal), { objectMode: false })
   const object = await store.put(inFolder('video', path), bytes, { contentType, signal })
-  if (!(await commitRung(db, claim, { path, ...object, ...described }))) await discard(store, [path])
+  if (await commitRung(db, claim, { path, ...object, ...described })) return
+  await discard(store, [path])
+  throw new OvertakenError()
 }
 
 async function* readJoined(
@@ -95,15 +97,17 @@ async function* readJoined(
   }
 }
 
-/** Makes the MP4 of the upper rung and the sound, once both are finished, without another encode. */
+/** Makes the MP4 of the upper rung and the sound without another encode. Returns whether both are finished. */
 async function finishRendition(
   { db, store, settings }: EncodeResources,
   claim: VideoClaim,
   { rungs, seconds, isSoundFinished }: Made,
   signal: AbortSignal,
-): Promise<void> {
+): Promise<boolean> {
   const [upper, sound] = (['upper', 'sound'] as const).map((wanted) => rungs.find(({ rung }) => rung === wanted))
-  if (!upper || !isSoundFinished) return
+  if (!upper || !isSoundFinished) return false
+  const size = upper.size + (sound?.size ?? 0)
+  if (size > settings.scratchMaxBytes) throw new PermanentError(tooLarge)
   await withScratch(settings, 3, async ([picture, voices, file]) => {
     if (!picture || !voices || !file) return
     await Promise.all([
@@ -112,7 +116,6 @@ async function finishRendition(
     ])
     const shownSeconds = upper.parts.flatMap(({ segments }) => segments).reduce((sum, [length]) => sum + length, 0)
     const run = mp4Run({ upper: picture, sound: sound && voices, seconds: shownSeconds }, file)
-    const size = upper.size + (sound?.size ?? 0)
     const { scratchMaxBytes: maxBytes } = settings
     const making = runFfmpeg({ ...settings, ...run, size, signal, seconds, maxBytes, onProgress: () => {} })
     await making.catch((error: unknown) => {
@@ -126,8 +129,11 @@ async function finishRendition(
     const described = check(result, settings.maxSeconds)
     const path = renditionPath(claim.original.path, claim.attempt)
     const [object] = await putAll(store, [{ path, contentType: 'video/mp4', file }], signal)
-    if (object && !(await commitRendition(db, claim, { ...object, ...described }))) await discard(store, [path])
+    if (!object || (await commitRendition(db, claim, { ...object, ...described }))) return
+    await discard(store, [path])
+    throw new OvertakenError()
   })
+  return true
 }
 
 /** Copies a finished rung into a scratch file. */

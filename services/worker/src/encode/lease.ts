@@ -10,7 +10,7 @@ export interface Lease {
 const renewMs = 1_000
 
 /** Another attempt or a newer video has replaced this one, or its session was deleted. */
-class OvertakenError extends Error {}
+export class OvertakenError extends Error {}
 
 /**
  * Works under a lease, and ends it. The signal of the work fires with `signal`, and when the lease is lost. Returns false when it was
@@ -23,13 +23,16 @@ export async function underLease(
 ): Promise<boolean> {
   const stop = new AbortController()
   let progress = 0
-  let renewal = Promise.resolve()
+  let renewal: Promise<void> | undefined
   const renewing = setInterval(() => {
-    renewal = lease
+    renewal ??= lease
       .renew(progress)
       .then((isCurrent) => (isCurrent ? undefined : stop.abort(new OvertakenError())))
       // If the lease expires while the database is down, the commit finds another attempt and changes nothing.
       .catch(() => {})
+      .finally(() => {
+        renewal = undefined
+      })
   }, renewMs)
   try {
     await work(AbortSignal.any([signal, stop.signal]), (percent) => {

@@ -5,6 +5,7 @@ import {
   type Database,
   encodePlans,
   outbox,
+  rungs,
   State,
   sessions,
   type Transaction,
@@ -13,6 +14,9 @@ import {
 import { and, asc, eq, inArray, isNull, ne, notExists, sql } from 'drizzle-orm'
 import { lockVideo, supersede } from './lock.ts'
 import { isMine, type VideoClaim } from './video-repository.ts'
+
+/** Rows of one statement, far below the number of parameters that PostgreSQL allows. */
+const batchRows = 1_000
 
 export interface NewChunk {
   kind: ChunkKind
@@ -28,9 +32,11 @@ export interface NewPlan {
   chunks: NewChunk[]
 }
 
-/** Whether the encode of a video is planned. */
-export const isPlanned = async (db: Database | Transaction, videoId: number): Promise<boolean> =>
-  (await db.$count(encodePlans, eq(encodePlans.videoId, videoId))) > 0
+/** The plan of a video's encode; undefined where there is none. */
+export async function findPlan(db: Database, videoId: number): Promise<unknown> {
+  const [row] = await db.select({ plan: encodePlans.plan }).from(encodePlans).where(eq(encodePlans.videoId, videoId))
+  return row?.plan
+}
 
 /**
  * Records what is to be encoded, and announces a job for each chunk. A transcript of an older video is no longer awaited.
@@ -64,16 +70,16 @@ export const commitPlan = (db: Database, claim: VideoClaim, { chunks: parts, ...
  * encode, so that they do not slow down what makes the rendition.
  */
 export async function insertChunks(tx: Transaction, videoId: number, parts: NewChunk[]): Promise<void> {
-  const rows = await tx
-    .insert(chunks)
-    .values(parts.map((part) => ({ ...part, videoId })))
-    .returning({ id: chunks.id, kind: chunks.kind })
-  const wanted = rows.filter(({ kind }) => kind !== 'lower')
-  await announceEach(
-    tx,
-    'encode-chunk',
-    wanted.map(({ id }) => ({ video_id: videoId, chunk_id: id })),
-  )
+  for (let first = 0; first < parts.length; first += batchRows) {
+    const batch = parts.slice(first, first + batchRows).map((part) => ({ ...part, videoId }))
+    const rows = await tx.insert(chunks).values(batch).returning({ id: chunks.id, kind: chunks.kind })
+    const wanted = rows.filter(({ kind }) => kind !== 'lower')
+    await announceEach(
+      tx,
+      'encode-chunk',
+      wanted.map(({ id }) => ({ video_id: videoId, chunk_id: id })),
+    )
+  }
 }
 
 /** Selects the chunks of a video that are not encoded. */
@@ -105,14 +111,24 @@ export async function announceOpen(tx: Transaction, videoId: number): Promise<vo
 
 /**
  * Announces what a planned encode still needs and no job does: chunks that are not encoded, or its end. It brings a video
- * back to work that was given up. Locks the session and then the video.
+ * back to work that was given up, also the lower rung of one that plays, of which `parts` has the chunks. Locks the session
+ * and then the video.
  */
-export const resume = (db: Database, claim: VideoClaim): Promise<void> =>
+export const resume = (db: Database, claim: VideoClaim, parts: NewChunk[]): Promise<void> =>
   db.transaction(async (tx) => {
     await lockVideo(tx, claim.videoId)
     const { videoId } = claim
     const mine = await tx.update(videos).set({ leaseUntil: null }).where(isMine(claim)).returning({ id: videos.id })
     if (mine.length === 0) return
+    const ofLower = and(eq(chunks.videoId, videoId), inArray(chunks.kind, ['picture', 'lower']))
+    const hasLower = await tx.$count(rungs, and(eq(rungs.videoId, videoId), eq(rungs.rung, 'lower')))
+    if (hasLower === 0 && (await tx.$count(chunks, ofLower)) === 0) {
+      await insertChunks(
+        tx,
+        videoId,
+        parts.filter(({ kind }) => kind === 'lower'),
+      )
+    }
     await announceOpen(tx, videoId)
     if ((await tx.$count(chunks, isOpen(videoId))) === 0)
       await announceEach(tx, 'finish-video', [{ video_id: videoId }])

@@ -27,7 +27,7 @@ const lateSeconds = 600
  * ffmpeg's options for the sound of a rendition. A copy would keep gaps, and what changes in the middle of a recording. The
  * silence of a gap is made at once, in memory: with 16 bits, gaps of eleven minutes fit. `hasLongGaps` makes room for longer
  * ones. It is silent from the beginning of the recording to its end where there is no sound, because players of HLS stand
- * still where one of picture and sound is missing.
+ * still where one of picture and sound is missing; only before one that begins ten minutes late there is nothing.
  */
 export function renditionSound(
   { index, from }: AudibleStream,

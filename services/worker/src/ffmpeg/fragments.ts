@@ -144,7 +144,9 @@ function spanOf(moof: Buffer, track: Track) {
 export async function readFragments(handle: FileHandle): Promise<Fragmented> {
   const { size } = await handle.stat()
   const read = async (at: number, bytes: number) => {
-    if (bytes > mostHeadBytes || at + bytes > size) throw new FfmpegError('unreadable')
+    if (bytes > mostHeadBytes) throw new FfmpegError('unreadable')
+    // What ffmpeg wrote without an error ends early only where the disk was full.
+    if (at + bytes > size) throw new FfmpegError('disk full')
     const buffer = Buffer.alloc(bytes)
     await handle.read(buffer, 0, bytes, at)
     return buffer
@@ -158,7 +160,8 @@ export async function readFragments(handle: FileHandle): Promise<Fragmented> {
     const type = head.toString('latin1', 4, 8)
     const stated = head.readUInt32BE(0)
     const bytes = stated === 1 ? Number(head.readBigUInt64BE(8)) : stated
-    if (bytes < 8 || at + bytes > size) throw new FfmpegError('unreadable')
+    if (bytes < 8) throw new FfmpegError('unreadable')
+    if (at + bytes > size) throw new FfmpegError('disk full')
     const last = begun.at(-1)
     if (!last && (type === 'ftyp' || type === 'moov')) {
       const box = await read(at, bytes)

@@ -52,6 +52,8 @@ const ofFrames = `frame=${[frameTime, ...frameEntries, ...colourEntries].join(',
  * each one takes as long as all that must be done until the first seconds of a recording can be played.
  */
 const lookSeconds = 10
+/** Of a recording that is no longer, every key frame is decoded. */
+const shortSeconds = 120
 /** More places are too long for a command line. */
 const mostLooks = 4_000
 
@@ -62,10 +64,12 @@ const mostLooks = 4_000
 const hasOneFormat = ({ container }: ScanRun, { codec }: VideoStream) =>
   container === 'mp4' && (codec === 'h264' || codec === 'hevc')
 
-/** The second of a key frame after each pause, and that of the last one. */
+/** The second of a key frame after each pause, and that of the last one; none where all are to be decoded. */
 function looksAt(keys: Float64Array): number[] {
   const last = keys.at(-1) ?? 0
-  const pause = Math.max(lookSeconds, (last - (keys[0] ?? 0)) / mostLooks)
+  const seconds = last - (keys[0] ?? 0)
+  if (seconds <= shortSeconds) return []
+  const pause = Math.max(lookSeconds, seconds / mostLooks)
   const looks: number[] = []
   for (const key of keys) if (key >= (looks.at(-1) ?? Number.NEGATIVE_INFINITY) + pause || key === last) looks.push(key)
   return looks

@@ -54,8 +54,10 @@ async function cpuSecondsOf(pid: number | undefined): Promise<number> {
   return (Number(fields[11] ?? 0) + Number(fields[12] ?? 0)) / 100
 }
 
+const diskFull = /No space left on device|Disk quota exceeded/i
+
 function whyEnded(errorOutput: string, code: number | null, signal: string | null): Why {
-  if (/No space left on device|Disk quota exceeded/i.test(errorOutput)) return 'disk full'
+  if (diskFull.test(errorOutput)) return 'disk full'
   if (signal === 'SIGXFSZ') return 'too large'
   if (signal === 'SIGXCPU') return 'too much work'
   // An ffmpeg that was built without a filter is no fault of the recording.
@@ -96,7 +98,9 @@ export async function runSupervised(run: Supervised): Promise<string> {
   }, readCpuMs)
   try {
     const [code, signal] = await once(child, 'close')
-    if (why || code !== 0) throw new FfmpegError(why ?? whyEnded(errorOutput, code, signal))
+    // ffmpeg may report success although it could not write all fragments.
+    if (why || code !== 0 || diskFull.test(errorOutput))
+      throw new FfmpegError(why ?? whyEnded(errorOutput, code, signal))
     return errorOutput
   } finally {
     clearInterval(working)

@@ -2,6 +2,8 @@ import {
   announce,
   audioRenditions,
   cases,
+  chunkFiles,
+  chunks,
   type Database,
   encodePlans,
   renditions,
@@ -30,7 +32,8 @@ const isHeard = (db: Pick<Database, 'select'>, videoId: number | SQLWrapper) => 
   const planned = db
     .select({ id: encodePlans.videoId })
     .from(encodePlans)
-    .where(eq(encodePlans.videoId, sessions.videoId))
+    .innerJoin(videos, eq(videos.id, encodePlans.videoId))
+    .where(and(eq(encodePlans.videoId, sessions.videoId), inArray(videos.state, ['encoding', 'encoded'])))
   return or(eq(sessions.videoId, videoId), and(notExists(planned), eq(played(db), videoId)))
 }
 
@@ -67,6 +70,11 @@ const waiting = (db: Pick<Database, 'select'>, videoId: number) =>
     unwritten,
   )
 
+/** Seconds of the encoded sound of a video, which may be longer than its picture. */
+const heardSeconds = sql`(select sum((segment ->> 0)::float8)
+  from ${chunkFiles} join ${chunks} on ${chunks.id} = ${chunkFiles.chunkId}, jsonb_array_elements(segments) segment
+  where ${chunks.videoId} = ${audioRenditions.videoId} and ${chunkFiles.rung} = 'sound')`
+
 /** Begins the transcript of a video; undefined when the session has a script or a newer video, or was deleted. */
 export const claimTranscript = (db: Database, videoId: number) =>
   db.transaction(async (tx) => {
@@ -82,7 +90,7 @@ export const claimTranscript = (db: Database, videoId: number) =>
         path: audioRenditions.path,
         size: audioRenditions.size,
         etag: audioRenditions.etag,
-        seconds: sql<number>`coalesce(${renditions.durationMs} / 1000.0, ${encodePlans.seconds})::float8`,
+        seconds: sql<number>`coalesce(${renditions.durationMs} / 1000.0, greatest(${encodePlans.seconds}, ${heardSeconds}))::float8`,
       })
       .from(audioRenditions)
       .leftJoin(renditions, eq(renditions.videoId, audioRenditions.videoId))
@@ -111,8 +119,11 @@ export async function endTranscript(db: Database, videoId: number, how: 'failed'
   return ended.length > 0
 }
 
+/** An old recording that is encoded again is no news. A job is retried for less than this. */
+const isNew = sql`${renditions.createdAt} > now() - interval '2 hours'`
+
 /**
- * The session without a script that plays this video; undefined when there is none, or when a transcriber is going to write
+ * The session without a script that has begun to play this video; undefined when there is none, or when a transcriber is going to write
  * its script, because the video has sound.
  */
 export async function sessionToStart(db: Database, videoId: number, transcribes: boolean) {
@@ -124,6 +135,7 @@ export async function sessionToStart(db: Database, videoId: number, transcribes:
     .select({ sessionId: sessions.id, caseId: sessions.caseId, userId: cases.userId })
     .from(sessions)
     .innerJoin(cases, eq(cases.id, sessions.caseId))
-    .where(and(eq(played(db), videoId), unwritten, transcribes ? notExists(sound) : undefined))
+    .innerJoin(renditions, and(eq(renditions.id, sessions.renditionId), eq(renditions.videoId, videoId), isNew))
+    .where(and(unwritten, transcribes ? notExists(sound) : undefined))
   return session
 }
