@@ -82,11 +82,23 @@ t.test('the state tells how much of an encode in chunks is done, and when it can
   t.match(await state(), { progress: 60, seconds_ready: 10 }, 'a gap is not skipped')
   const left = (await state())?.seconds_left ?? 0
   t.ok(left >= 40 && left < 80, `the second 40 % take ${left} s after 60 % took 60 s`)
+  await media.db.update(encodePlans).set({ createdAt: sql`now() - interval '3 days'` })
+  t.match(await state(), { progress: 60, seconds_left: null }, 'what waited for days has no pace')
   for (const index of [1, 3]) await encodeChunk(media, videoId, ['picture', index], { upper: file() })
-  t.match(await state(), { state: 'encoding', progress: 99, seconds_ready: 40, seconds_left: 0 }, 'it is still joined')
+  await media.db.update(encodePlans).set({ createdAt: sql`now() - interval '60 seconds'` })
+  t.match(await state(), { state: 'encoding', progress: 99, seconds_ready: 40, seconds_left: 1 }, 'it is still joined')
 
   await media.db.update(videos).set({ state: 'failed', failure: 'Why' }).where(eq(videos.id, videoId))
   t.match(await state(), { state: 'failed', playable: false, seconds_ready: 0, seconds_left: null })
+})
+
+t.test('a recording whose plan has no length has a state', async (t) => {
+  const media = await testMedia(t, { store: await testStore(t, 'file') })
+  const videoId = await planVideo(media, [['picture', 1]], 0)
+  const state = { state: 'encoding', progress: 0, seconds_ready: 0, seconds_left: null }
+  t.match(await stateOf(media), state)
+  await encodeChunk(media, videoId, ['picture', 0], { upper: testFile(Buffer.from('header'), 1) })
+  t.match(await stateOf(media), { ...state, playable: true })
 })
 
 t.test('the state of a recording of an older release tells its length', async (t) => {

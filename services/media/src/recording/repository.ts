@@ -20,13 +20,16 @@ import type { VideoState } from './schemas.ts'
 /** Presigned URLs without an announced upload are no recordings yet. */
 const isRecording = ne(videos.state, 'presigned')
 
+/** An encode that took more seconds for each second of picture has waited, such as for a retry, and its pace is unknown. */
+const slowestPace = 10
+
 type StateRow = Static<typeof VideoState>
 
 /**
  * Returns a function that selects the newest recording of the caller's session, by a prepared statement.
  *
  * A recording that is encoded in chunks is ready up to the first one that is not encoded. What is left takes as long for each
- * second as what was done since the encode was planned, on however many workers.
+ * second as what was done since the encode was planned, on however many workers, and a second at least until all is joined.
  */
 export function findState(db: Database) {
   const { placeholder } = sql
@@ -41,7 +44,7 @@ export function findState(db: Database) {
       left join ${encodePlans} on ${encodePlans.videoId} = ${videos.id}
       left join ${renditions} on ${renditions.videoId} = ${videos.id}
       cross join lateral (
-        select sum(to_seconds - from_seconds) filter (where kind <> 'sound') as total,
+        select nullif(sum(to_seconds - from_seconds) filter (where kind <> 'sound'), 0) as total,
           sum((to_seconds - from_seconds) * c.progress) filter (where kind <> 'sound') / 100 as done,
           coalesce(min(from_seconds) filter (where c.state <> 'encoded'), max(to_seconds)) as until
         from ${chunks} c where c.video_id = ${videos.id} and kind <> 'lower'
@@ -54,7 +57,8 @@ export function findState(db: Database) {
         as progress,
       case when playable then coalesce(duration_ms / 1000.0, until, 0) else 0 end::float8 as seconds_ready,
       case when state = 'encoded' then 0
-        when state = 'encoding' and done > 0 then ceil(elapsed * (total - done) / done) end::float8 as seconds_left
+        when state = 'encoding' and elapsed < done * ${slowestPace}
+          then greatest(ceil(elapsed * (total - done) / done), 1) end::float8 as seconds_left
     from video`,
   )
   return async ({ userId, caseId, sessionId }: SessionOfCaller): Promise<StateRow | undefined> => {
