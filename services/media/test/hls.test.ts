@@ -198,6 +198,39 @@ t.test('a newer recording is played once it can be, and the players of the older
   t.equal((await fetch(new URL(`upper.m3u8?video=${video}`, main))).status, 404)
 })
 
+t.test('a sound that is longer than its picture has one playlist, whatever objects it consists of', async (t) => {
+  const media = await testMedia(t, { store: await testStore(t, 'file') })
+  const header = headers()
+  const [upper, ...sound] = [testFile(header.upper, 2), testFile(header.sound, 5), testFile(header.sound, 1)]
+  const [beginning, rest] = sound
+  if (!beginning || !rest) return
+  const videoId = await planVideo(media, [
+    ['sound', 2],
+    ['picture', 1],
+  ])
+  await encodeChunk(media, videoId, ['sound', 0], { sound: beginning })
+  await encodeChunk(media, videoId, ['picture', 0], { upper })
+  const main = (await linkOf(media)) ?? ''
+  const bodies = new Map<string | null, string>()
+  const check = async (segments: number) => {
+    const response = await fetch(new URL('sound.m3u8', main))
+    const [etag, text] = [response.headers.get('etag'), await response.text()]
+    t.equal(segmentsIn(text).length, 1 + segments)
+    t.equal(bodies.get(etag) ?? text, text, 'an ETag names one text')
+    bodies.set(etag, text)
+  }
+  await check(5)
+  await encodeChunk(media, videoId, ['sound', 1], { sound: rest })
+  await check(6)
+  await finishRung(media, videoId, 'upper', [upper])
+  await check(6)
+  await finishRung(media, videoId, 'sound', sound)
+  await check(6)
+  await forgetChunks(media, videoId)
+  await check(6)
+  t.match((await textOf(new URL('sound.m3u8', main))).text, /ENDLIST/)
+})
+
 t.test('a link plays the recordings of its session alone, and ends with it', async (t) => {
   const media = await testMedia(t, { store: await testStore(t, 'file') })
   const header = headers()

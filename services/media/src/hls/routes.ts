@@ -143,8 +143,8 @@ export async function hlsRoutes(app: FastifyInstance, { db, sender }: { db: Data
         const { videoId, targetSeconds, extents, upper, isWhole } = outline
         const own = extents.get(rung)
         if (!own) throw errors.linkNotFound()
-        // The sound is encoded before the picture, and listed as far as the picture is there (RFC 8216, section 6.2.4).
-        const until = rung === 'sound' ? upper.until : Number.POSITIVE_INFINITY
+        // While the picture grows, the sound is listed as far as that is there (RFC 8216, section 6.2.4).
+        const until = rung === 'sound' && !upper.isComplete ? upper.until : Number.POSITIVE_INFINITY
         const isComplete = own.isComplete && isWhole
         const marks = [markOf(own), markOf(upper), isComplete ? 'ended' : 'open']
         return send(request, reply, [videoId, rung, ...marks], async () => {
