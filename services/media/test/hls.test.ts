@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { renditions, scriptVersions, sessions, videos } from '@playtherapy/schema'
+import { encodePlans, renditions, scriptVersions, sessions, videos } from '@playtherapy/schema'
 import {
   bytesOfRung,
   encodeChunk,
@@ -9,7 +9,7 @@ import {
   storeBackends,
   testStore,
 } from '@playtherapy/testing'
-import { eq } from 'drizzle-orm'
+import { eq, sql } from 'drizzle-orm'
 import t from 'tap'
 import { checkRung, linkOf, type Media, segmentsIn, testFile, textOf } from './hls-support.ts'
 import { testMedia } from './support.ts'
@@ -229,6 +229,23 @@ t.test('a sound that is longer than its picture has one playlist, whatever objec
   await forgetChunks(media, videoId)
   await check(6)
   t.match((await textOf(new URL('sound.m3u8', main))).text, /ENDLIST/)
+})
+
+t.test('what was planned anew has other ETags, also where ids and sizes are the same', async (t) => {
+  const media = await testMedia(t, { store: await testStore(t, 'file') })
+  const videoId = await planVideo(media, [['picture', 2]])
+  await encodeChunk(media, videoId, ['picture', 0], { upper: testFile(randomBytes(800), 2) })
+  const main = (await linkOf(media)) ?? ''
+  const tags = () =>
+    Promise.all(
+      ['master.m3u8', 'upper.m3u8', 'upper.mp4'].map(async (name) =>
+        (await fetch(new URL(name, main), { method: 'HEAD' })).headers.get('etag'),
+      ),
+    )
+  const before = await tags()
+  t.same(await tags(), before)
+  await media.db.update(encodePlans).set({ createdAt: sql`created_at + interval '1 second'` })
+  for (const [index, tag] of (await tags()).entries()) t.not(tag, before[index])
 })
 
 t.test('a link plays the recordings of its session alone, and ends with it', async (t) => {

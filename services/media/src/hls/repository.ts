@@ -41,7 +41,14 @@ const caller = { userId: placeholder('userId'), caseId: placeholder('caseId'), s
 /** The video that a request names, or else the one that the caller's session plays. */
 const wanted = sql`${sessions} join ${videos} on ${videos.sessionId} = ${sessions.id} and ${videos.state} <> 'failed'
     and ${videos.id} = coalesce(${placeholder('videoId')}::int, ${hlsVideo})
+  join ${encodePlans} on ${encodePlans.videoId} = ${videos.id}
   where ${ownSession(caller)}`
+
+/**
+ * When the encode was planned, in milliseconds: a part of ETags, because what is planned anew has other bytes below the same
+ * ids.
+ */
+const plannedMs = sql`floor(extract(epoch from ${encodePlans.createdAt}) * 1000)::float8 as planned_ms`
 
 /** How many chunks of each kind are encoded, from the first one without a gap. */
 const extents = sql`select kind, bool_and(state = 'encoded') as is_complete,
@@ -60,6 +67,7 @@ export interface Extent {
 /** What is there of a recording. */
 export interface Outline {
   videoId: number
+  plannedMs: number
   hasScript: boolean
   seconds: number
   targetSeconds: number
@@ -68,6 +76,7 @@ export interface Outline {
 
 interface OutlineRow extends Record<string, unknown> {
   id: number
+  planned_ms: number
   has_script: boolean
   seconds: number
   target_seconds: number
@@ -82,16 +91,16 @@ export function findOutline(db: Database) {
   const find = statement<OutlineRow>(
     db,
     sql`with video as (
-        select ${videos.id} as id, ${sessions.scriptVersionId} is not null as has_script from ${wanted}
+        select ${videos.id} as id, ${sessions.scriptVersionId} is not null as has_script, seconds, target_seconds, ${plannedMs}
+        from ${wanted}
       ), finished as (
         select rung from ${rungs} where video_id = (select id from video)
       ), extent as (${extents}), part (kind, rung) as (
         values ('sound'::chunk_kind, 'sound'::rung), ('copy', 'upper'), ('picture', 'upper'), ('picture', 'lower'),
           ('lower', 'lower')
       )
-      select video.id, has_script, seconds, target_seconds, made.*
-      from video join ${encodePlans} on video_id = video.id
-      left join (
+      select video.*, made.*
+      from video left join (
         select rung, 0 as chunks, true as is_complete, 'infinity'::float8 as until from finished
         union all
         select rung, encoded, is_complete, to_seconds from extent join part using (kind) join ${chunks} using (kind)
@@ -106,8 +115,9 @@ export function findOutline(db: Database) {
     for (const { rung, chunks, is_complete, until } of rows) {
       if (rung) extents.set(rung, { chunks, isComplete: is_complete, until })
     }
-    const { id, has_script, seconds, target_seconds } = row
-    return { videoId: id, hasScript: has_script, seconds, targetSeconds: target_seconds, extents } satisfies Outline
+    const { id, planned_ms, has_script, seconds, target_seconds } = row
+    const found = { videoId: id, plannedMs: planned_ms, hasScript: has_script, seconds, targetSeconds: target_seconds }
+    return { ...found, extents } satisfies Outline
   }
 }
 
@@ -149,6 +159,7 @@ export async function readRung(
 
 interface PieceRow extends Record<string, unknown> {
   video_id: number
+  planned_ms: number
   path: string
   etag: string
   skipped: number
@@ -160,6 +171,7 @@ interface PieceRow extends Record<string, unknown> {
 /** The objects of a rung, of which `pieces` holds those that were asked for, and the first one. */
 export interface RungFile {
   videoId: number
+  plannedMs: number
   /** Bytes of the rung so far. */
   size: number
   pieces: Piece[]
@@ -173,7 +185,7 @@ export function findPieces(db: Database) {
   const find = statement<PieceRow>(
     db,
     sql`with video as (
-        select ${videos.id} as id from ${wanted}
+        select ${videos.id} as id, ${plannedMs} from ${wanted}
       ), finished as (
         select path, etag, size from ${rungs} where video_id = (select id from video) and rung = ${placeholder('rung')}
       ), extent as (${extents}), file as (
@@ -191,7 +203,7 @@ export function findPieces(db: Database) {
       ), piece as (
         select *, sum(bytes) over (order by index) - bytes as start, sum(bytes) over () as size from joined
       )
-      select video.id as video_id, path, etag, skipped, bytes::float8, start::float8, size::float8
+      select video.id as video_id, planned_ms, path, etag, skipped, bytes::float8, start::float8, size::float8
       from video join piece on start = 0
         or (start <= ${placeholder('to')}::int8 and start + bytes > ${placeholder('from')}::int8)
       order by start`,
@@ -210,6 +222,6 @@ export function findPieces(db: Database) {
       start,
       bytes,
     }))
-    return { videoId: row.video_id, size: row.size, pieces }
+    return { videoId: row.video_id, plannedMs: row.planned_ms, size: row.size, pieces }
   }
 }

@@ -87,14 +87,15 @@ export async function hlsRoutes(app: FastifyInstance, { db, sender }: { db: Data
     fetchMethod: (_key, _stale, { context }) => context(),
     ignoreFetchAbort: true,
   })
-  /** Sends a playlist, which is built once for each `key`: that names everything it is made of. */
+  /** Sends a playlist, which is built once for each encode and `key`: these name everything it is made of. */
   const send = async (
     request: FastifyRequest,
     reply: FastifyReply,
-    key: (string | number)[],
+    { videoId, plannedMs }: Outline,
+    key: string[],
     build: () => Promise<string>,
   ): Promise<FastifyReply> => {
-    const name = key.join('-')
+    const name = [videoId, plannedMs, ...key].join('-')
     const etag = `"${name}"`
     if (isKnown(request.headers, { etag })) return reply.code(304).header('etag', etag).send()
     const text = await built.fetch(name, { context: build })
@@ -110,7 +111,7 @@ export async function hlsRoutes(app: FastifyInstance, { db, sender }: { db: Data
       // A player that went over to a rung which ends earlier would stand still there.
       const isLowerListed = extents.get('lower')?.isComplete || !upper.isComplete
       const marks = rungName.enumValues.map((rung) => markOf(extents.get(rung)))
-      return send(request, reply, [videoId, 'main', ...marks, hasCaptions ? 'captions' : 'alone'], async () => {
+      return send(request, reply, outline, ['main', ...marks, hasCaptions ? 'captions' : 'alone'], async () => {
         const [upper, lower, sound] = await Promise.all([
           read(outline, 'upper'),
           isLowerListed ? read(outline, 'lower') : undefined,
@@ -126,9 +127,10 @@ export async function hlsRoutes(app: FastifyInstance, { db, sender }: { db: Data
     '/captions.m3u8',
     { schema: { ...base, ...playlist, summary: 'The playlist of the captions' } },
     async (request, reply) => {
-      const { videoId, seconds, hasScript, isWhole } = await find(request, videoOf(request))
+      const outline = await find(request, videoOf(request))
+      const { seconds, hasScript, isWhole } = outline
       if (!hasScript) throw errors.linkNotFound()
-      return send(request, reply, [videoId, 'captions', isWhole ? 'all' : 'some'], async () =>
+      return send(request, reply, outline, ['captions', isWhole ? 'all' : 'some'], async () =>
         captionsPlaylist({ seconds, isComplete: isWhole }),
       )
     },
@@ -147,7 +149,7 @@ export async function hlsRoutes(app: FastifyInstance, { db, sender }: { db: Data
         const until = rung === 'sound' && !upper.isComplete ? upper.until : Number.POSITIVE_INFINITY
         const isComplete = own.isComplete && isWhole
         const marks = [markOf(own), markOf(upper), isComplete ? 'ended' : 'open']
-        return send(request, reply, [videoId, rung, ...marks], async () => {
+        return send(request, reply, outline, [rung, ...marks], async () => {
           const made = await read(outline, rung)
           if (!made) throw errors.linkNotFound()
           return rungPlaylist({ videoId, rung, targetSeconds, parts: made.parts, isComplete, until })
@@ -159,9 +161,9 @@ export async function hlsRoutes(app: FastifyInstance, { db, sender }: { db: Data
     const file = (request: FastifyRequest) => async () => {
       const found = await findFile(request, { videoId: videoOf(request), rung, ...wantedBytes(request.headers) })
       if (!found) throw errors.linkNotFound()
-      const { videoId, size, pieces } = found
-      // It only grows, so its size says which bytes it has, also when one object takes the place of several.
-      return { key: pieces, type, size, etag: `"${videoId}-${rung}-${size}"` }
+      const { videoId, plannedMs, size, pieces } = found
+      // One encode of it only grows, so its size says which bytes it has, also when one object takes the place of several.
+      return { key: pieces, type, size, etag: `"${videoId}-${plannedMs}-${rung}-${size}"` }
     }
     app.get(
       `/${rung}.mp4`,
