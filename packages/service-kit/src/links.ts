@@ -76,7 +76,7 @@ export function createLinks(auth: AuthSettings): Links {
   const { linkSeconds = defaultLinkSeconds } = auth
   return {
     begin({ userId, caseId, sessionId }) {
-      if (!signing) throw new Error('no key for links is set')
+      if (!signing) throw new Error('no key for a link is set')
       const [id, key] = signing
       const end = Math.floor(Date.now() / 1000) + linkSeconds
       return {

@@ -24,7 +24,7 @@ export const logWords = new Set(
   http https id identifier if ignored in incomplete incorrect index initialised initialized initializing input insert
   installation installations installed instance integer interface internal interrupted into invalid ip is issuer
   issuers it iterable its job jobs json key keys kill killed kind known knows large larger last late latest leaf lease
-  least left length less level levels limit limits line list listen listening load loading local locale locally lock
+  least left length less level levels limit limits line link list listen listening load loading local locale locally lock
   locked log long longer lookup loopback loss lost lower made makes malformed many match matches maximum media memory
   message metadata method migrate migrated migrations minimum missing mode module more moved multipart must name names
   needed needs negative network never new newer no nobody node none nor not nothing now null number numbers object

@@ -80,7 +80,7 @@ export function createSender({ store, gateway }: SenderOptions): Sender {
       }
       const { status, start, end } = outcome
       const [first, ...rest] = readsOf(playable, start, end)
-      if (!first) throw new Error('no piece of this range was found')
+      if (!first) throw new Error('nothing of this range was found')
       if (status === 206) reply.header('content-range', `bytes ${start}-${end}/${size}`)
       if (gateway && rest.length === 0) {
         // The store's response carries status and length.

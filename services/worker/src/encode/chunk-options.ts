@@ -197,7 +197,7 @@ export function chunkRun(plan: EncodePlan, chunk: Chunk): ChunkRun {
   const { upper, lower } = plan
   const rungs = chunk.kind === 'lower' ? { lower } : { upper, lower }
   const size = chunk.kind === 'picture' ? upper : lower
-  if (!size) throw new Error('a lower rung of a recording without one')
+  if (!size) throw new Error('a lower picture of a recording without one')
   const filters = pictureFilters(video, scan, size, part).join(',')
   const graph =
     rungs.upper && lower

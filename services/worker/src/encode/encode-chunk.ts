@@ -142,7 +142,7 @@ function lasting(segments: Segments, seconds: number): Segments {
 
 function fileAt(files: ScratchFile[], index: number): ScratchFile {
   const file = files[index]
-  if (!file) throw new Error('more outputs than scratch files')
+  if (!file) throw new Error('no scratch file for this')
   return file
 }
 
