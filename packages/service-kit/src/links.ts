@@ -12,17 +12,26 @@ declare module 'fastify' {
   interface FastifyInstance {
     links: Links
   }
+  interface FastifyRequest {
+    /** The recording of the signed link of the request; 0 if it has none. */
+    videoId: number
+  }
 }
 
-/** Signed links: paths without a header, which open one thing of one session for one therapist until they expire. */
+/** What links are for: a recording of a session, by the id of its video; 0 for captions, which belong to the session. */
+export interface LinkTarget extends SessionOfCaller {
+  videoId: number
+}
+
+/** Signed links: paths without a header, which open one thing of one recording for one therapist until they expire. */
 export interface Links {
   /**
    * Makes the tokens of a response, which all end at the same moment. `expiresAt` is that moment, and `pathOf` returns
    * the path of a file for a purpose, such as `/contents/api/playback/<token>/video.mp4`.
    */
-  begin(caller: SessionOfCaller): { expiresAt: Date; pathOf(purpose: LinkPurpose, file: string): string }
-  /** Returns whose session a token opens for one of these purposes; undefined for any other token, and after its end. */
-  read(token: string, purposes: readonly LinkPurpose[]): SessionOfCaller | undefined
+  begin(target: LinkTarget): { expiresAt: Date; pathOf(purpose: LinkPurpose, file: string): string }
+  /** Returns what a token opens for one of these purposes; undefined for any other token, and after its end. */
+  read(token: string, purposes: readonly LinkPurpose[]): LinkTarget | undefined
 }
 
 /** Where the routes of signed links begin. */
@@ -59,12 +68,12 @@ const signatureOf = (payload: string, key: Buffer) => createHmac('sha256', key).
 const isSame = (a: string, b: string) => timingSafeEqual(Buffer.from(a), Buffer.from(b))
 
 /**
- * A token: payload and signature. No payload of ours is longer: a key id of 32 characters, three int4, a purpose and a
+ * A token: payload and signature. No payload of ours is longer: a key id of 32 characters, four int4, a purpose and a
  * time.
  */
 const tokenPattern = /^([\w-]{1,150})\.([\w-]{43})$/
-/** The parts of a payload: key id, therapist, case, session, purpose, and the second in which it ends. */
-const payloadPattern = /^([\w-]{1,32}):(\d+):(\d+):(\d+):([a-z0-9]+):(\d+)$/
+/** The parts of a payload: key id, therapist, case, session, video, purpose, and the second in which it ends. */
+const payloadPattern = /^([\w-]{1,32}):(\d+):(\d+):(\d+):(\d+):([a-z0-9]+):(\d+)$/
 
 /**
  * Links that are signed with the first of the keys and verified with all. Without any key there are none: `begin` throws
@@ -75,14 +84,14 @@ export function createLinks(auth: AuthSettings): Links {
   const [signing] = keys
   const { linkSeconds = defaultLinkSeconds } = auth
   return {
-    begin({ userId, caseId, sessionId }) {
+    begin({ userId, caseId, sessionId, videoId }) {
       if (!signing) throw new Error('no key for a link is set')
       const [id, key] = signing
       const end = Math.floor(Date.now() / 1000) + linkSeconds
       return {
         expiresAt: new Date(end * 1000),
         pathOf(purpose, file) {
-          const text = [id, userId, caseId, sessionId, purpose, end].join(':')
+          const text = [id, userId, caseId, sessionId, videoId, purpose, end].join(':')
           const payload = Buffer.from(text).toString('base64url')
           return `${playbackPrefix.replace(':token', `${payload}.${signatureOf(payload, key)}`)}/${file}`
         },
@@ -92,11 +101,16 @@ export function createLinks(auth: AuthSettings): Links {
       const [, payload = '', signature = ''] = tokenPattern.exec(token) ?? []
       const parts = payloadPattern.exec(Buffer.from(payload, 'base64url').toString('latin1'))
       if (!parts) return undefined
-      const [, id = '', userId, caseId, sessionId, purpose, end] = parts
+      const [, id = '', userId, caseId, sessionId, videoId, purpose, end] = parts
       const key = keys.get(id)
       if (!key || !isSame(signature, signatureOf(payload, key))) return undefined
       if (!purposes.some((name) => name === purpose) || Number(end) * 1000 <= Date.now()) return undefined
-      return { userId: Number(userId), caseId: Number(caseId), sessionId: Number(sessionId) }
+      return {
+        userId: Number(userId),
+        caseId: Number(caseId),
+        sessionId: Number(sessionId),
+        videoId: Number(videoId),
+      }
     },
   }
 }
@@ -104,22 +118,23 @@ export function createLinks(auth: AuthSettings): Links {
 /** Gives the host its links. */
 export function installLinks(host: FastifyInstance, auth: AuthSettings): void {
   host.decorate('links', createLinks(auth))
+  host.decorateRequest('videoId', 0)
 }
 
 /**
  * Returns the onRequest hook of routes below `playbackPrefix`, in place of `requireTherapist` and `guardAccess`: the token
- * of the path must be for one of these purposes, and a header Authorization is not read. Sets therapist, case and session
- * of the request and admits it. Throws `errors.linkNotFound` (404), `errors.tooManyRequests` (429) and
- * `errors.unavailable` (503). Whether the session is still there and still this therapist's is for the statement to ask
- * that finds what is served: it has `ownSession`, and the route throws `errors.linkNotFound` where it finds nothing.
+ * of the path must be for one of these purposes, and a header Authorization is not read. Sets therapist, case, session
+ * and recording of the request and admits it. Throws `errors.linkNotFound` (404), `errors.tooManyRequests` (429) and
+ * `errors.unavailable` (503). Whether session and recording are still there and still this therapist's is for the
+ * statement to ask that finds what is served: it has `ownSession` and the recording, and the route throws `errors.linkNotFound` where it finds nothing.
  */
 export const requireLink =
   (...purposes: LinkPurpose[]) =>
   async (request: FastifyRequest, reply: FastifyReply): Promise<void> => {
     const { token } = Object(request.params)
-    const caller = typeof token === 'string' ? request.server.links.read(token, purposes) : undefined
-    if (!caller) throw errors.linkNotFound()
-    Object.assign(request, caller)
+    const target = typeof token === 'string' ? request.server.links.read(token, purposes) : undefined
+    if (!target) throw errors.linkNotFound()
+    Object.assign(request, target)
     // The link is what protects these bytes: pages of any origin that hold one may show them.
     reply.headers({ 'cross-origin-resource-policy': 'cross-origin' })
     request.server.admit(request, reply)

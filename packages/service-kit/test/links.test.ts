@@ -17,13 +17,13 @@ import { Type } from 'typebox'
 import { createLinks, type LinkPurpose } from '../src/links.ts'
 import { good, hmac, startHost } from './support.ts'
 
-const caller = { userId: 7, caseId: 12, sessionId: 34 }
+const target = { userId: 7, caseId: 12, sessionId: 34, videoId: 56 }
 const secrets = ['a', 'b', 'c'].map((letter) => letter.repeat(40))
 const keyed = (...ids: number[]) => ({ linkKeys: ids.map((id) => `k${id}:${secrets[id]}`).join(',') })
 
 /** The token of a link that these settings make. */
 function tokenOf(auth: AuthSettings, purpose: LinkPurpose = 'mp4') {
-  const path = createLinks(auth).begin(caller).pathOf(purpose, 'video.mp4')
+  const path = createLinks(auth).begin(target).pathOf(purpose, 'video.mp4')
   return path.split('/').at(-2) ?? ''
 }
 
@@ -32,11 +32,16 @@ async function linkHost(t: Teardown, auth: AuthSettings) {
   const { url } = await startHost(t, {
     auth,
     apps: async (root) => {
-      root.get('/links/:token/file', { onRequest: requireLink('mp4', 'hls') }, ({ userId, caseId, sessionId }) => ({
-        userId,
-        caseId,
-        sessionId,
-      }))
+      root.get(
+        '/links/:token/file',
+        { onRequest: requireLink('mp4', 'hls') },
+        ({ userId, caseId, sessionId, videoId }) => ({
+          userId,
+          caseId,
+          sessionId,
+          videoId,
+        }),
+      )
     },
   })
   return async (token: string, headers: Record<string, string> = {}) => {
@@ -49,7 +54,7 @@ async function linkHost(t: Teardown, auth: AuthSettings) {
   }
 }
 
-const opened = { status: 200, body: caller }
+const opened = { status: 200, body: target }
 const refused = { status: 404, body: { message: 'This link opens nothing, or nothing any more', error_code: 404 } }
 
 t.test('a link opens its session for its therapist, whatever the header Authorization says', async (t) => {
@@ -86,6 +91,8 @@ t.test('every other token gets the same answer', async (t) => {
     'a key that is not known': tokenOf(keyed(0)),
     'another therapist': `${encoded(text.replace(':7:', ':8:'))}.${signature}`,
     'another session': `${encoded(text.replace(':34:', ':35:'))}.${signature}`,
+    'another recording': `${encoded(text.replace(':56:', ':57:'))}.${signature}`,
+    'no recording': signed(text.replace(':56:', ':')),
     'a later end': `${encoded(text.replace(/\d$/, (digit) => `${digit}0`))}.${signature}`,
     'signed with the secret itself': signed(text, jwtSecret),
     'signed with nothing': signed(text, ''),
@@ -148,7 +155,7 @@ t.test('keys are rotated by their ids: the first signs, all verify', async (t) =
 
 t.test('with a public key for JWTs and no keys of links there are none', async (t) => {
   const links = createLinks({ jwtPublicKey: 'x', jwtSecret })
-  t.throws(() => links.begin(caller), /no key/)
+  t.throws(() => links.begin(target), /no key/)
   t.equal(links.read(tokenOf({ jwtSecret }), ['mp4']), undefined)
 })
 
@@ -183,6 +190,6 @@ t.test('the settings of links are checked, and no value is printed', async (t) =
   const { linkKeys } = keyed(1, 0)
   const set = authFrom(read({ LINK_KEYS: linkKeys, LINK_SECONDS: '60' }))
   t.match(set, { linkKeys, linkSeconds: 60 })
-  const left = createLinks(set).begin(caller).expiresAt.getTime() - Date.now()
+  const left = createLinks(set).begin(target).expiresAt.getTime() - Date.now()
   t.ok(left > 55_000 && left <= 60_000, 'a minute')
 })

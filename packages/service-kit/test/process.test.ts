@@ -98,8 +98,8 @@ t.test('the log of a service names no child, URL, query, token or body', async (
     [`/nowhere/${secret}`, { headers: auth }],
     [`/%zz${secret}`, { headers: { ...auth, 'user-agent': secret, referer: secret, cookie: secret } }],
   ]
-  const caller = { userId: 7, caseId: 12, sessionId: 34 }
-  const token = createLinks({ jwtSecret }).begin(caller).pathOf('mp4', '').split('/').at(-2) ?? ''
+  const target = { userId: 7, caseId: 12, sessionId: 34, videoId: 56 }
+  const token = createLinks({ jwtSecret }).begin(target).pathOf('mp4', '').split('/').at(-2) ?? ''
   const links = ['throws', 'throws?x=1', 'nothing', '', '%zz'].map((file) => `/links/${token}/${file}`)
   for (const path of [...links, `/links/${token}.x/throws`]) {
     calls.push([path, {}], [path, { method: 'POST' }], [path, { method: 'HEAD' }])

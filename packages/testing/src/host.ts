@@ -15,7 +15,7 @@ export interface TestHost {
   /** Returns an Authorization header with these claims, valid for a minute unless they say otherwise. */
   withClaims(claims: object): { authorization: string }
   /** Returns the URL of a file by a signed link of this purpose. */
-  linkTo(caller: SessionOfCaller, purpose: LinkPurpose, file: string): string
+  linkTo(target: SessionOfCaller & { videoId?: number }, purpose: LinkPurpose, file: string): string
   /** Closes the host before the test is over. */
   close(): Promise<void>
 }
@@ -53,7 +53,7 @@ export async function testHost(
     url,
     withClaims,
     as: (userId) => withClaims({ user_id: userId }),
-    linkTo: (caller, purpose, file) => url + host.links.begin(caller).pathOf(purpose, file),
+    linkTo: (target, purpose, file) => url + host.links.begin({ videoId: 0, ...target }).pathOf(purpose, file),
     close: () => host.close(),
   }
 }

@@ -55,7 +55,7 @@ const exceptions: { at: string; why: string }[] = [
     at: 'services/script/src/search/repository.ts keepPages',
     why: 'Its version was found for the caller by `unpagedScripts`.',
   },
-  ...['hlsVideo', 'isBegun', 'extents'].map((name) => ({
+  ...['isBegun', 'extents'].map((name) => ({
     at: `services/media/src/hls/repository.ts ${name}`,
     why: 'It is a part of statements that select a session of the caller.',
   })),
@@ -63,10 +63,10 @@ const exceptions: { at: string; why: string }[] = [
     at: `services/media/src/hls/repository.ts ${name}`,
     why: 'Its video was found for the caller by `findOutline`.',
   })),
-  ...['isShown', 'guardParts'].map((name) => ({
-    at: `services/media/src/links/repository.ts ${name}`,
+  {
+    at: 'services/media/src/links/repository.ts guardParts',
     why: 'It is a part of statements that choose the session of the caller.',
-  })),
+  },
   { at: 'packages/jobs/', why: 'The worker puts the jobs of all therapists in an order.' },
   { at: 'packages/testing/src/chunks.ts', why: 'Tests play the worker, which acts for no therapist.' },
   { at: 'packages/bench/', why: 'It measures on a database of its own.' },

@@ -13,10 +13,15 @@ export function testFile(header: Buffer, segments: number): RungFile {
   return { header, segments: list, bytes: Buffer.concat([header, randomBytes(size)]) }
 }
 
-/** The URL of the main playlist; undefined as long as there is none. */
-export async function linkOf({ host, path, auth }: Media, base = host.url): Promise<string | undefined> {
+/** The links of the session. */
+export async function linksOf({ host, path, auth }: Media, base = host.url) {
   const response = await fetch(base + path.replace(/video$/, 'playback'), { method: 'POST', headers: auth })
-  const { hls } = Object(await response.json())
+  return Object(await response.json())
+}
+
+/** The URL of the main playlist; undefined as long as there is none. */
+export async function linkOf(media: Media, base = media.host.url): Promise<string | undefined> {
+  const { hls } = await linksOf(media, base)
   return typeof hls === 'string' ? base + hls : undefined
 }
 

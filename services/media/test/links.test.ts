@@ -130,6 +130,8 @@ t.test('a link ends with its session, its case, its recording and its therapist'
   t.equal(await deleted.json(), true)
   t.same(await answerOf(open(media, mp4)), ended, 'recording deleted')
   t.equal((await open(media, mp4, {}, 'HEAD')).status, 404)
+  await addRendition(media, clip())
+  t.same(await answerOf(open(media, mp4)), ended, 'a recording that came after the deletion')
 
   const again = await addRendition({ ...media, ...other }, clip())
   const path = media.pathOf(other)

@@ -21,7 +21,7 @@ t.test('a rung is byte ranges of one file, with a header wherever it changes', a
     part(1600, 0, [[4, 700]]),
     part(2300, 90, [[1.001, 80]]),
   ]
-  const list = { videoId: 3, rung: 'lower' as const, targetSeconds: 5, parts, until: Number.POSITIVE_INFINITY }
+  const list = { rung: 'lower' as const, targetSeconds: 5, parts, until: Number.POSITIVE_INFINITY }
   t.equal(
     rungPlaylist({ ...list, isComplete: true }),
     `#EXTM3U
@@ -31,20 +31,20 @@ t.test('a rung is byte ranges of one file, with a header wherever it changes', a
 #EXT-X-PLAYLIST-TYPE:VOD
 #EXT-X-START:TIME-OFFSET=0
 #EXT-X-INDEPENDENT-SEGMENTS
-#EXT-X-MAP:URI="lower.mp4?video=3",BYTERANGE="100@0"
+#EXT-X-MAP:URI="lower.mp4",BYTERANGE="100@0"
 #EXTINF:4.000000,
 #EXT-X-BYTERANGE:1000@100
-lower.mp4?video=3
+lower.mp4
 #EXTINF:2.500000,
 #EXT-X-BYTERANGE:500@1100
-lower.mp4?video=3
+lower.mp4
 #EXTINF:4.000000,
 #EXT-X-BYTERANGE:700@1600
-lower.mp4?video=3
-#EXT-X-MAP:URI="lower.mp4?video=3",BYTERANGE="90@2300"
+lower.mp4
+#EXT-X-MAP:URI="lower.mp4",BYTERANGE="90@2300"
 #EXTINF:1.001000,
 #EXT-X-BYTERANGE:80@2390
-lower.mp4?video=3
+lower.mp4
 #EXT-X-ENDLIST
 `,
   )
@@ -67,7 +67,7 @@ t.test('the bandwidth of a complete rung is its peak, and of a growing one what 
     [4, 500_000],
     [0.5, 1_900_000],
   ]
-  const main = { videoId: 1, targetSeconds: 4, hasCaptions: false, lower: undefined, sound: undefined }
+  const main = { targetSeconds: 4, hasCaptions: false, lower: undefined, sound: undefined }
   const of = (isComplete: boolean, parts = [part(0, 9, segments)]) =>
     bandwidths(mainPlaylist({ ...main, upper: rung(parts, isComplete) }))
   t.same(of(true), [[Math.ceil((2_400_000 * 8) / 4.5), Math.ceil((5_400_000 * 8) / 12.5)]])

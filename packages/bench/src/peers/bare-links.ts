@@ -19,7 +19,7 @@ await app.register(async (sessions) => {
     async ({ user, params: { caseId, sessionId } }) => {
       const end = Math.floor(Date.now() / 1000) + linkSeconds
       const pathOf = (purpose: string, file: string) => {
-        const text = ['key', userOf(user), caseId, sessionId, purpose, end].join(':')
+        const text = ['key', userOf(user), caseId, sessionId, 1, purpose, end].join(':')
         const payload = Buffer.from(text).toString('base64url')
         const signature = createHmac('sha256', JWT_SECRET).update(payload).digest('base64url')
         return `/contents/api/playback/${payload}.${signature}/${file}`

@@ -11,9 +11,6 @@ export interface RungSoFar {
   isComplete: boolean
 }
 
-/** Query of all URIs below the main playlist: they stay those of one recording, also when a newer one can be played. */
-const queryOf = (videoId: number) => `?video=${videoId}`
-
 const segmentsOf = (parts: Part[]): Segments => parts.flatMap(({ segments }) => segments)
 const bits = (bytes: number, seconds: number) => Math.ceil((bytes * 8) / seconds)
 
@@ -49,7 +46,6 @@ function bandwidthOf(rung: Rung, made: RungSoFar, targetSeconds: number) {
 }
 
 export interface MainPlaylist {
-  videoId: number
   targetSeconds: number
   hasCaptions: boolean
   upper: RungSoFar
@@ -61,10 +57,9 @@ export interface MainPlaylist {
  * The main playlist. The lower rung comes first, because players begin with the first one, and the picture comes soonest
  * with it; they go on to the upper one as soon as the connection has proved fast enough.
  */
-export function mainPlaylist({ videoId, targetSeconds, hasCaptions, upper, lower, sound }: MainPlaylist): string {
-  const query = queryOf(videoId)
+export function mainPlaylist({ targetSeconds, hasCaptions, upper, lower, sound }: MainPlaylist): string {
   const media = (type: string, group: string, more: string) =>
-    `#EXT-X-MEDIA:TYPE=${type},GROUP-ID="${group}",AUTOSELECT=YES,${more},URI="${group}.m3u8${query}"`
+    `#EXT-X-MEDIA:TYPE=${type},GROUP-ID="${group}",AUTOSELECT=YES,${more},URI="${group}.m3u8"`
   const withSound = sound && bandwidthOf('sound', sound, targetSeconds)
   const variant = (rung: Rung, made: RungSoFar) => {
     const { average, peak } = bandwidthOf(rung, made, targetSeconds)
@@ -77,7 +72,7 @@ export function mainPlaylist({ videoId, targetSeconds, hasCaptions, upper, lower
       ...(sound ? ['AUDIO="sound"'] : []),
       ...(hasCaptions ? ['SUBTITLES="captions"'] : []),
     ]
-    return `#EXT-X-STREAM-INF:${attributes.join()}\n${rung}.m3u8${query}`
+    return `#EXT-X-STREAM-INF:${attributes.join()}\n${rung}.m3u8`
   }
   return lines([
     '#EXTM3U',
@@ -119,7 +114,6 @@ const mediaPlaylist = ({ targetSeconds, isComplete, entries }: MediaPlaylist) =>
 const end = '#EXT-X-ENDLIST'
 
 export interface SegmentList {
-  videoId: number
   rung: Rung
   targetSeconds: number
   parts: Part[]
@@ -129,8 +123,8 @@ export interface SegmentList {
 }
 
 /** The playlist of a rung: byte ranges of one file, which are those of the finished file from the beginning. */
-export function rungPlaylist({ videoId, rung, targetSeconds, parts, isComplete, until }: SegmentList): string {
-  const uri = `${rung}.mp4${queryOf(videoId)}`
+export function rungPlaylist({ rung, targetSeconds, parts, isComplete, until }: SegmentList): string {
+  const uri = `${rung}.mp4`
   // A picture that was copied may have frames that need some of the segment before.
   const entries = rung === 'upper' ? [] : ['#EXT-X-INDEPENDENT-SEGMENTS']
   let time = 0

@@ -8,13 +8,12 @@ import {
   ownSession,
   type Part,
   type Rung,
-  renditions,
   rungs,
-  type SessionOfCaller,
   sessions,
   statement,
   videos,
 } from '@playtherapy/schema'
+import type { LinkTarget } from '@playtherapy/service-kit'
 import { and, asc, type Column, eq, lt, type SQL, sql } from 'drizzle-orm'
 import type { Piece } from '../playback/send.ts'
 
@@ -27,20 +26,12 @@ export const isBegun = (
     or exists (select from ${chunks}
       where video_id = ${videoId} and kind in ('copy', 'picture') and index = 0 and state = 'encoded'))`
 
-/**
- * The id of the video that a row of `sessions` plays by HLS: the current one or, until that can be played, the one of its
- * rendition; null if there is neither.
- */
-export const hlsVideo = sql`(select v.id from ${videos} v left join ${renditions} r on r.id = ${sessions.renditionId}
-  where v.id in (${sessions.videoId}, r.video_id) and v.state <> 'failed' and ${isBegun(sql`v.id`)}
-  order by v.id desc limit 1)`
-
 const { placeholder } = sql
 const caller = { userId: placeholder('userId'), caseId: placeholder('caseId'), sessionId: placeholder('sessionId') }
 
-/** The video that a request names, or else the one that the caller's session plays. */
+/** A recording of the caller's session. */
 const wanted = sql`${sessions} join ${videos} on ${videos.sessionId} = ${sessions.id} and ${videos.state} <> 'failed'
-    and ${videos.id} = coalesce(${placeholder('videoId')}::int, ${hlsVideo})
+    and ${videos.id} = ${placeholder('videoId')}
   join ${encodePlans} on ${encodePlans.videoId} = ${videos.id}
   where ${ownSession(caller)}`
 
@@ -92,7 +83,7 @@ export function findOutline(db: Database) {
     db,
     sql`with video as (
         select ${videos.id} as id, ${sessions.scriptVersionId} is not null as has_script, seconds, target_seconds, ${plannedMs}
-        from ${wanted}
+        from ${wanted} and ${isBegun(videos.id)}
       ), finished as (
         select rung from ${rungs} where video_id = (select id from video)
       ), extent as (${extents}), part (kind, rung) as (
@@ -107,7 +98,7 @@ export function findOutline(db: Database) {
         where video_id = (select id from video) and index = encoded - 1 and rung not in (select rung from finished)
       ) made on true`,
   )
-  return async ({ userId, caseId, sessionId }: SessionOfCaller, videoId: number | null) => {
+  return async ({ userId, caseId, sessionId, videoId }: LinkTarget) => {
     const rows = await find({ userId, caseId, sessionId, videoId })
     const [row] = rows
     if (!row) return undefined
@@ -158,7 +149,6 @@ export async function readRung(
 }
 
 interface PieceRow extends Record<string, unknown> {
-  video_id: number
   planned_ms: number
   path: string
   etag: string
@@ -170,7 +160,6 @@ interface PieceRow extends Record<string, unknown> {
 
 /** The objects of a rung, of which `pieces` holds those that were asked for, and the first one. */
 export interface RungFile {
-  videoId: number
   plannedMs: number
   /** Bytes of the rung so far. */
   size: number
@@ -203,16 +192,16 @@ export function findPieces(db: Database) {
       ), piece as (
         select *, sum(bytes) over (order by index) - bytes as start, sum(bytes) over () as size from joined
       )
-      select video.id as video_id, planned_ms, path, etag, skipped, bytes::float8, start::float8, size::float8
+      select planned_ms, path, etag, skipped, bytes::float8, start::float8, size::float8
       from video join piece on start = 0
         or (start <= ${placeholder('to')}::int8 and start + bytes > ${placeholder('from')}::int8)
       order by start`,
   )
   return async (
-    { userId, caseId, sessionId }: SessionOfCaller,
-    wanted: { videoId: number | null; rung: Rung; from: number; to: number },
+    { userId, caseId, sessionId, videoId }: LinkTarget,
+    wanted: { rung: Rung; from: number; to: number },
   ): Promise<RungFile | undefined> => {
-    const rows = await find({ userId, caseId, sessionId, ...wanted })
+    const rows = await find({ userId, caseId, sessionId, videoId, ...wanted })
     const [row] = rows
     if (!row) return undefined
     const pieces = rows.map(({ path, etag, skipped, bytes, start }) => ({
@@ -222,6 +211,6 @@ export function findPieces(db: Database) {
       start,
       bytes,
     }))
-    return { videoId: row.video_id, plannedMs: row.planned_ms, size: row.size, pieces }
+    return { plannedMs: row.planned_ms, size: row.size, pieces }
   }
 }

@@ -2,7 +2,6 @@ import { type Database, type Rung, rung as rungName } from '@playtherapy/schema'
 import { errors, isKnown, LinkParams, linkFailures, requireLink } from '@playtherapy/service-kit'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { LRUCache } from 'lru-cache'
-import { Type } from 'typebox'
 import { playbackResponses, type Sender } from '../playback/send.ts'
 import { captionsPlaylist, mainPlaylist, type RungSoFar, rungPlaylist } from './playlists.ts'
 import { type Extent, findOutline, findPieces, type Outline, readRung } from './repository.ts'
@@ -11,17 +10,7 @@ import { type Extent, findOutline, findPieces, type Outline, readRung } from './
 const keptCharacters = 16 * 1024 ** 2
 const playlistType = 'application/vnd.apple.mpegurl'
 
-const Query = Type.Object({
-  video: Type.Optional(
-    Type.String({
-      pattern: '^[0-9]{1,9}$',
-      description: 'The recording that a playlist named, so that a newer one does not continue an older one',
-    }),
-  ),
-})
-
-const ofLink = { tags: ['playback'], params: LinkParams }
-const base = { ...ofLink, querystring: Query }
+const base = { tags: ['playback'], params: LinkParams }
 const example = '#EXTM3U\n#EXT-X-VERSION:7\n#EXT-X-TARGETDURATION:5\n…\n#EXTINF:4.000000,\n…'
 const playlist = {
   response: {
@@ -36,12 +25,6 @@ const playlist = {
 const fileOf = (rung: Rung) => {
   const type = rung === 'sound' ? 'audio/mp4' : 'video/mp4'
   return { type, schema: { ...base, response: { ...playbackResponses(type), ...linkFailures } } }
-}
-
-/** The video that the query of a checked request names. */
-function videoOf({ query }: FastifyRequest): number | null {
-  const { video } = Object(query)
-  return typeof video === 'string' ? Number(video) : null
 }
 
 /**
@@ -67,8 +50,8 @@ export async function hlsRoutes(app: FastifyInstance, { db, sender }: { db: Data
   app.addHook('onRequest', requireLink('hls'))
   const findOne = findOutline(db)
   const findFile = findPieces(db)
-  const find = async (request: FastifyRequest, videoId: number | null) => {
-    const outline = await findOne(request, videoId)
+  const find = async (request: FastifyRequest) => {
+    const outline = await findOne(request)
     const upper = outline?.extents.get('upper')
     if (!outline || !upper) throw errors.linkNotFound()
     // All lists end together, because a player that has one whole and loads another one anew would stand still.
@@ -104,10 +87,10 @@ export async function hlsRoutes(app: FastifyInstance, { db, sender }: { db: Data
 
   app.get(
     '/master.m3u8',
-    { schema: { ...ofLink, ...playlist, summary: 'The main playlist of HLS' } },
+    { schema: { ...base, ...playlist, summary: 'The main playlist of HLS' } },
     async (request, reply) => {
-      const outline = await find(request, null)
-      const { videoId, targetSeconds, hasScript: hasCaptions, extents, upper } = outline
+      const outline = await find(request)
+      const { targetSeconds, hasScript: hasCaptions, extents, upper } = outline
       // A player that went over to a rung which ends earlier would stand still there.
       const isLowerListed = extents.get('lower')?.isComplete || !upper.isComplete
       const marks = rungName.enumValues.map((rung) => markOf(extents.get(rung)))
@@ -118,7 +101,7 @@ export async function hlsRoutes(app: FastifyInstance, { db, sender }: { db: Data
           read(outline, 'sound'),
         ])
         if (!upper) throw errors.linkNotFound()
-        return mainPlaylist({ videoId, targetSeconds, hasCaptions, upper, lower, sound })
+        return mainPlaylist({ targetSeconds, hasCaptions, upper, lower, sound })
       })
     },
   )
@@ -127,7 +110,7 @@ export async function hlsRoutes(app: FastifyInstance, { db, sender }: { db: Data
     '/captions.m3u8',
     { schema: { ...base, ...playlist, summary: 'The playlist of the captions' } },
     async (request, reply) => {
-      const outline = await find(request, videoOf(request))
+      const outline = await find(request)
       const { seconds, hasScript, isWhole } = outline
       if (!hasScript) throw errors.linkNotFound()
       return send(request, reply, outline, ['captions', isWhole ? 'all' : 'some'], async () =>
@@ -141,8 +124,8 @@ export async function hlsRoutes(app: FastifyInstance, { db, sender }: { db: Data
       `/${rung}.m3u8`,
       { schema: { ...base, ...playlist, summary: `The playlist of the rung ${rung}` } },
       async (request, reply) => {
-        const outline = await find(request, videoOf(request))
-        const { videoId, targetSeconds, extents, upper, isWhole } = outline
+        const outline = await find(request)
+        const { targetSeconds, extents, upper, isWhole } = outline
         const own = extents.get(rung)
         if (!own) throw errors.linkNotFound()
         // While the picture grows, the sound is listed as far as that is there (RFC 8216, section 6.2.4).
@@ -152,18 +135,18 @@ export async function hlsRoutes(app: FastifyInstance, { db, sender }: { db: Data
         return send(request, reply, outline, [rung, ...marks], async () => {
           const made = await read(outline, rung)
           if (!made) throw errors.linkNotFound()
-          return rungPlaylist({ videoId, rung, targetSeconds, parts: made.parts, isComplete, until })
+          return rungPlaylist({ rung, targetSeconds, parts: made.parts, isComplete, until })
         })
       },
     )
 
     const { type, schema } = fileOf(rung)
     const file = (request: FastifyRequest) => async () => {
-      const found = await findFile(request, { videoId: videoOf(request), rung, ...wantedBytes(request.headers) })
+      const found = await findFile(request, { rung, ...wantedBytes(request.headers) })
       if (!found) throw errors.linkNotFound()
-      const { videoId, plannedMs, size, pieces } = found
+      const { plannedMs, size, pieces } = found
       // One encode of it only grows, so its size says which bytes it has, also when one object takes the place of several.
-      return { key: pieces, type, size, etag: `"${videoId}-${plannedMs}-${rung}-${size}"` }
+      return { key: pieces, type, size, etag: `"${request.videoId}-${plannedMs}-${rung}-${size}"` }
     }
     app.get(
       `/${rung}.mp4`,

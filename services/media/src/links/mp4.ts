@@ -22,7 +22,7 @@ export async function mp4Routes(app: FastifyInstance, { db, sender }: { db: Data
   app.addHook('onRequest', requireLink('mp4'))
   const rendition = findRendition(db)
   const find = (request: FastifyRequest) => async () => {
-    const found = await rendition(request)
+    const found = await rendition(request, request.videoId)
     if (!found) throw errors.linkNotFound()
     // A page of another origin cannot ask for it by the attribute `download`.
     const isSaved = Object.hasOwn(Object(request.query), 'download')

@@ -3,37 +3,35 @@ import {
   ownSession,
   previews,
   renditions,
-  type SessionOfCaller,
   type Storyboard,
   sessions,
   statement,
+  videos,
 } from '@playtherapy/schema'
-import { guardSession } from '@playtherapy/service-kit'
+import { guardSession, type LinkTarget } from '@playtherapy/service-kit'
 import { sql } from 'drizzle-orm'
-import { hlsVideo } from '../hls/repository.ts'
+import { isBegun } from '../hls/repository.ts'
 
 const { placeholder } = sql
 const caller = { userId: placeholder('userId'), caseId: placeholder('caseId'), sessionId: placeholder('sessionId') }
 
-/** Matches the previews of the video that a row of `sessions` plays. */
-const isShown = sql`${previews.videoId} = coalesce(${hlsVideo},
-  (select video_id from ${renditions} where ${renditions.id} = ${sessions.renditionId}))`
-
-/** What of a session can be played. */
+/** What of a session links can open. */
 export interface Parts extends Record<string, unknown> {
-  has_rendition: boolean
-  has_hls: boolean
-  has_previews: boolean
   has_script: boolean
+  /** The recording that all links are for: the newest one that can be played; null if there is none. */
+  shown: { id: number; has_mp4: boolean; has_hls: boolean; has_previews: boolean } | null
 }
 
 /** The guard of a route that needs to know what of the caller's session can be played. */
 export const guardParts = (db: Database) =>
   guardSession<Parts>(db, [
-    sql`${sessions.renditionId} is not null as has_rendition`,
-    sql`${hlsVideo} is not null as has_hls`,
-    sql`exists (select from ${previews} where ${isShown}) as has_previews`,
     sql`${sessions.scriptVersionId} is not null as has_script`,
+    sql`(select row_to_json(parts) from (
+      select v.id, v.id is not distinct from r.video_id as has_mp4, ${isBegun(sql`v.id`)} as has_hls,
+        exists (select from ${previews} where video_id = v.id) as has_previews
+      from ${videos} v left join ${renditions} r on r.id = ${sessions.renditionId}
+      where v.id in (${sessions.videoId}, r.video_id) and v.state <> 'failed'
+    ) parts where has_mp4 or has_hls order by id desc limit 1) as shown`,
   ])
 
 interface PreviewsRow extends Record<string, unknown> {
@@ -47,16 +45,18 @@ interface PreviewsRow extends Record<string, unknown> {
   created_ms: number
 }
 
-/** Returns a function that finds the previews of what the caller's session plays, by a prepared statement. */
+/** Returns a function that finds the previews of a recording of the caller's session, by a prepared statement. */
 export function findPreviews(db: Database) {
   const find = statement<PreviewsRow>(
     db,
     sql`select poster_path, poster_size, poster_etag, storyboard_path, storyboard_size, storyboard_etag, storyboard,
         extract(epoch from ${previews.createdAt})::float8 * 1000 as created_ms
-      from ${sessions} join ${previews} on ${isShown} where ${ownSession(caller)}`,
+      from ${sessions} join ${videos} on ${videos.sessionId} = ${sessions.id}
+      join ${previews} on ${previews.videoId} = ${videos.id}
+      where ${ownSession(caller)} and ${videos.id} = ${placeholder('videoId')}`,
   )
-  return async ({ userId, caseId, sessionId }: SessionOfCaller) => {
-    const [row] = await find({ userId, caseId, sessionId })
+  return async ({ userId, caseId, sessionId, videoId }: LinkTarget) => {
+    const [row] = await find({ userId, caseId, sessionId, videoId })
     if (!row) return undefined
     return {
       poster: { path: row.poster_path, size: row.poster_size, etag: row.poster_etag },

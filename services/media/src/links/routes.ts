@@ -55,18 +55,19 @@ export async function linkRoutes(app: FastifyInstance, { db }: { db: Database })
         params: SessionParams,
         summary: 'Get links that play the recording',
         description:
-          'Paths on this origin for `<video>`, `<track>`, players of HLS and downloads, which send no token: whoever has a link can open it. What is not there is null. A link ends at `expires_at`, and at once when what it opens is deleted.',
+          'Paths on this origin for `<video>`, `<track>`, players of HLS and downloads, which send no token: whoever has a link can open it. All are for the newest recording that can be played, and open no other. What is not there is null. A link ends at `expires_at`, and at once when what it opens is deleted.',
         response: { 200: Playback, ...failures },
       },
     },
     async (request) => {
-      const { has_rendition, has_hls, has_previews, has_script } = request.playable ?? {}
-      const { expiresAt, pathOf } = app.links.begin(request)
+      const { shown, has_script } = request.playable ?? {}
+      const { userId, caseId, sessionId } = request
+      const { expiresAt, pathOf } = app.links.begin({ userId, caseId, sessionId, videoId: shown?.id ?? 0 })
       return {
-        mp4: has_rendition ? pathOf('mp4', 'video.mp4') : null,
-        hls: has_hls ? pathOf('hls', 'master.m3u8') : null,
-        poster: has_previews ? pathOf('poster', 'poster.jpg') : null,
-        storyboard: has_previews ? pathOf('storyboard', 'storyboard.vtt') : null,
+        mp4: shown?.has_mp4 ? pathOf('mp4', 'video.mp4') : null,
+        hls: shown?.has_hls ? pathOf('hls', 'master.m3u8') : null,
+        poster: shown?.has_previews ? pathOf('poster', 'poster.jpg') : null,
+        storyboard: shown?.has_previews ? pathOf('storyboard', 'storyboard.vtt') : null,
         captions: has_script ? pathOf('captions', 'captions.vtt') : null,
         expires_at: expiresAt.toISOString(),
       }

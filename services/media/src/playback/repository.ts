@@ -12,7 +12,10 @@ interface Row extends Record<string, unknown> {
   session_name: string
 }
 
-/** Returns a function that finds the current rendition of the caller's session, by a prepared statement. */
+/**
+ * Returns a function that finds the current rendition of the caller's session, by a prepared statement; with `videoId` only
+ * if it is that of this video.
+ */
 export function findRendition(db: Database) {
   const { placeholder } = sql
   const caller = { userId: placeholder('userId'), caseId: placeholder('caseId'), sessionId: placeholder('sessionId') }
@@ -22,10 +25,10 @@ export function findRendition(db: Database) {
         extract(epoch from ${renditions.createdAt})::float8 * 1000 as created_ms,
         ${sessions.scriptVersionId} is not null as has_script, ${sessions.name} as session_name
       from ${sessions} join ${renditions} on ${renditions.id} = ${sessions.renditionId}
-      where ${ownSession(caller)}`,
+      where ${ownSession(caller)} and ${renditions.videoId} = coalesce(${placeholder('videoId')}::int, ${renditions.videoId})`,
   )
-  return async ({ userId, caseId, sessionId }: SessionOfCaller) => {
-    const [row] = await find({ userId, caseId, sessionId })
+  return async ({ userId, caseId, sessionId }: SessionOfCaller, videoId?: number) => {
+    const [row] = await find({ userId, caseId, sessionId, videoId: videoId ?? null })
     if (!row) return undefined
     const { path, size, etag, created_ms, has_script, session_name } = row
     const createdAt = new Date(created_ms)
