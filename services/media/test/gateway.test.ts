@@ -24,7 +24,7 @@ import {
 } from '@playtherapy/testing'
 import { eq } from 'drizzle-orm'
 import t from 'tap'
-import { checkRung, linkOf, testFile } from './hls-support.ts'
+import { checkRung, linkOf, linksOf, testFile } from './hls-support.ts'
 import { addRendition, clip, testMedia } from './support.ts'
 
 const skip = process.env.TEST_S3 && hasNginx() ? false : 'needs nginx and an S3 server'
@@ -211,6 +211,9 @@ t.test('a missing or replaced object is not played, and nothing bypasses the med
 
   await media.store.delete([`video/${path}`])
   t.match(await answerOf(await play({ range: 'bytes=0-1' })), failed)
+  const { mp4 } = await linksOf(media, nginx.url)
+  const message = 'File [video.mp4] Download failed.'
+  t.match(await answerOf(await fetch(nginx.url + mp4, { headers: { origin } })), [400, { message, error_code: 1001 }])
 })
 
 t.test('the gateway limits the request rate of one token, and others are not affected', { skip }, async (t) => {

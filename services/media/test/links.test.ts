@@ -77,6 +77,13 @@ for (const backend of storeBackends) {
   })
 }
 
+t.test('a link whose object is lost tells its own name, and not that of the object', async (t) => {
+  const { media, rendition, mp4 } = await withLink(t, { store: await testStore(t, 'file') })
+  await media.store.delete([`video/${rendition.path}`])
+  const failed = { message: 'File [video.mp4] Download failed.', error_code: 1001 }
+  t.match(await answerOf(open(media, mp4)), { status: 400, body: failed })
+})
+
 t.test('what is not there has no link, and what comes has one', async (t) => {
   const media = await testMedia(t, { store: await testStore(t, 'file') })
   const none = { mp4: null, hls: null, poster: null, storyboard: null, captions: null }

@@ -146,7 +146,7 @@ export async function hlsRoutes(app: FastifyInstance, { db, sender }: { db: Data
       if (!found) throw errors.linkNotFound()
       const { plannedMs, size, pieces } = found
       // One encode of it only grows, so its size says which bytes it has, also when one object takes the place of several.
-      return { key: pieces, type, size, etag: `"${request.videoId}-${plannedMs}-${rung}-${size}"` }
+      return { key: pieces, name: `${rung}.mp4`, type, size, etag: `"${request.videoId}-${plannedMs}-${rung}-${size}"` }
     }
     app.get(
       `/${rung}.mp4`,

@@ -26,7 +26,7 @@ export async function mp4Routes(app: FastifyInstance, { db, sender }: { db: Data
     if (!found) throw errors.linkNotFound()
     // A page of another origin cannot ask for it by the attribute `download`.
     const isSaved = Object.hasOwn(Object(request.query), 'download')
-    return { ...found, ...(isSaved && { headers: savedAs(found.sessionName, '.mp4') }) }
+    return { ...found, name: 'video.mp4', ...(isSaved && { headers: savedAs(found.sessionName, '.mp4') }) }
   }
 
   app.get(

@@ -78,7 +78,8 @@ function imageRoutes(app: FastifyInstance, file: string, what: string, { sender,
   const playable = (request: FastifyRequest) => async (): Promise<Playable> => {
     const previews = await find(request)
     const { path, size, etag } = of(previews)
-    return { key: inFolder('video', path), type: 'image/jpeg', size, etag, createdAt: previews.createdAt }
+    const { createdAt } = previews
+    return { key: inFolder('video', path), name: file.slice(1), type: 'image/jpeg', size, etag, createdAt }
   }
   app.get(
     file,

@@ -32,7 +32,8 @@ export function findRendition(db: Database) {
     if (!row) return undefined
     const { path, size, etag, created_ms, has_script, session_name } = row
     const createdAt = new Date(created_ms)
-    const playable: Playable = { key: inFolder('video', path), type: 'video/mp4', size, etag, createdAt }
+    const name = path.split('/').at(-1) ?? ''
+    const playable: Playable = { key: inFolder('video', path), name, type: 'video/mp4', size, etag, createdAt }
     return { ...playable, hasScript: has_script, sessionName: session_name }
   }
 }

@@ -27,6 +27,8 @@ export interface Piece {
 export interface Playable extends Representation {
   /** The key of the object, or what was found of several: at least the pieces of the range that is sent. */
   key: string | Piece[]
+  /** Its file name in errors. Links have one of their own, because their bearers may know nothing of the object. */
+  name: string
   /** Its Content-Type. */
   type: string
   /** Further headers of every response about it. */
@@ -87,7 +89,7 @@ export function createSender({ store, gateway }: SenderOptions): Sender {
         const place = await gateway.findPlace(first.key, first.ifMatch)
         reply.header('x-accel-redirect', gateway.prefix + place.slice(1)).header('x-playback-version', first.ifMatch)
         if (status === 206) reply.header('x-playback-range', `bytes=${first.start}-${first.end}`)
-        reply.header('x-playback-therapist', request.userId)
+        reply.header('x-playback-therapist', request.userId).header('x-playback-name', playable.name)
         return describe(reply, playable).type(playable.type).send()
       }
       if (gateway) hold()
@@ -97,7 +99,7 @@ export function createSender({ store, gateway }: SenderOptions): Sender {
       const open = ({ key, ...range }: Read) => store.get(key, { ...range, turn, signal: disconnected.signal })
       const stream = await open(first).catch((error: unknown) => {
         if (!disconnected.signal.aborted) request.log.error({ err: error }, 'a rendition could not be read')
-        throw errors.downloadFailed(first.key.split('/').at(-1) ?? '', error)
+        throw errors.downloadFailed(playable.name, error)
       })
       return describe(reply, playable)
         .code(status)
