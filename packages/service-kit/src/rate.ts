@@ -41,8 +41,8 @@ function watch({ windowMs, leastBytes }: Rate, { hasEnded, moved, waits }: Trans
 }
 
 /** Whether the client is to send more. A full buffer means that our reader has stopped, and Node reads nothing more. */
-const waitsForClient = ({ complete, destroyed, readableLength, readableHighWaterMark }: IncomingMessage) =>
-  !complete && !destroyed && readableLength < readableHighWaterMark
+const waitsForClient = ({ complete, socket, readableLength, readableHighWaterMark }: IncomingMessage) =>
+  !complete && !socket.destroyed && readableLength < readableHighWaterMark
 
 /**
  * Watches the body of a request until it is complete, and calls `refuse` once, with `errors.unreadable(408)`, if it is
