@@ -20,8 +20,13 @@ const small = 'aformat=sample_fmts=s16p:channel_layouts=stereo'
 /** A sixth of that: as clear as a telephone of today, and gaps of an hour fit. */
 const smallest = `${turned},aformat=sample_fmts=s16p:channel_layouts=mono:sample_rates=16000`
 
-/** A sound that begins later than this has no silence before: it would be made at once, in memory. */
-const lateSeconds = 600
+/**
+ * A sound that begins so many seconds late is given silence before it: players go over shorter gaps. That of a longer time
+ * would not fit into memory, where it is made at once.
+ */
+const late = { least: 0.1, most: 600 }
+/** Silence from the beginning of the recording on. A filter of its own, because it changes how gaps are measured. */
+const fromBeginning = 'aresample=async=1:first_pts=0'
 
 /**
  * ffmpeg's options for the sound of a rendition. A copy would keep gaps, and what changes in the middle of a recording. The
@@ -33,12 +38,15 @@ export function renditionSound(
   { index, from }: AudibleStream,
   recording: { from: number; seconds: number; hasLongGaps: boolean },
 ): string[] {
-  const late = from - recording.from
-  const [beginning, before] = late > lateSeconds ? ['', late] : [':first_pts=0', 0]
-  const length = Math.max(0, recording.seconds - before).toFixed(3)
-  const filters = `${recording.hasLongGaps ? smallest : small},${inStep}${beginning},apad=whole_dur=${length}`
+  const before = from - recording.from
+  const isFilled = before > late.least && before <= late.most
+  const length = Math.max(0, recording.seconds - (isFilled ? 0 : before)).toFixed(3)
+  const filters = [
+    ...[recording.hasLongGaps ? smallest : small, inStep],
+    ...[...(isFilled ? [fromBeginning] : []), `apad=whole_dur=${length}`],
+  ]
   return [
-    ...['-map', `0:${index}`, '-af', filters],
+    ...['-map', `0:${index}`, '-af', filters.join()],
     // At this bit rate, ffmpeg's fast search for the factors makes no larger errors than its usual one, in less time.
     ...'-c:a aac -aac_coder fast -b:a 128k -ac 2 -ar 48000'.split(' '),
   ]
