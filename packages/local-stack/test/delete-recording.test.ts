@@ -63,7 +63,11 @@ for (const backend of storeBackends) {
 
     await upload(mine, short)
     t.match(await encoded(mine), { encoding_state_id: 3, video_length: '00:00:01' }, 'a new recording is encoded')
-    t.equal(await objectsOf(other), 2, 'the other session has its recording')
+    await until(
+      'the whole recording of the other session: the original, its rung, the MP4, poster and storyboard',
+      () => objectsOf(other),
+      (count) => count === 5,
+    )
     const settled = await until(
       'the end of every job',
       () => disagreements(sql, store),
