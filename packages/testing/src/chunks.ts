@@ -38,22 +38,25 @@ const describe = (rung: Rung, { size }: RungFile) =>
     ? { codec: 'mp4a.40.2', width: 0, height: 0 }
     : { codec: 'avc1.64001f', width: 640, height: 360, ...size }
 
-/** Adds a newer recording to the session, which is being encoded in these chunks of `seconds` each. */
-export async function planVideo(place: Place, planned: [ChunkKind, count: number][], seconds = 8) {
-  const { db, caseId, sessionId } = place
+/** Adds a video to the session, whose original has no object. It does not become the current one. */
+export async function addVideo(
+  { db, caseId, sessionId }: Pick<Place, 'db' | 'caseId' | 'sessionId'>,
+  state: 'encoding' | 'encoded',
+) {
+  const path = `LOCAL/${caseId}/${sessionId}/${await db.$count(videos)}.mp4`
+  const original = { size: 9, etag: '"o"', container: 'mp4', storedAt: new Date(), path } as const
   const [video] = await db
     .insert(videos)
-    .values({
-      sessionId,
-      state: 'encoding',
-      size: 9,
-      etag: '"o"',
-      container: 'mp4',
-      storedAt: new Date(),
-      path: `LOCAL/${caseId}/${sessionId}/${await db.$count(videos)}.mp4`,
-    })
+    .values({ sessionId, state, ...original })
     .returning()
   if (!video) throw new Error('no video')
+  return video
+}
+
+/** Adds a newer recording to the session, which is being encoded in these chunks of `seconds` each. */
+export async function planVideo(place: Place, planned: [ChunkKind, count: number][], seconds = 8) {
+  const { db, sessionId } = place
+  const video = await addVideo(place, 'encoding')
   const most = Math.max(...planned.map(([, count]) => count))
   await db.update(sessions).set({ videoId: video.id }).where(eq(sessions.id, sessionId))
   await db.insert(encodePlans).values({ videoId: video.id, plan: {}, seconds: most * seconds, targetSeconds: 4 })

@@ -1,5 +1,5 @@
 export { disagreements } from './agreement.ts'
-export { bytesOfRung, encodeChunk, finishRung, forgetChunks, planVideo, type RungFile } from './chunks.ts'
+export { addVideo, bytesOfRung, encodeChunk, finishRung, forgetChunks, planVideo, type RungFile } from './chunks.ts'
 export { emptyDatabase, type Teardown, testDatabase } from './database.ts'
 export { answerHelp } from './help.ts'
 export { jwtSecret, type TestHost, testHost } from './host.ts'

@@ -4,7 +4,7 @@ import { type IncomingMessage, request as openRequest } from 'node:http'
 import { text } from 'node:stream/consumers'
 import { createS3Store, type FindPlace, type ObjectStore } from '@playtherapy/object-store'
 import { renditions, sessions, videos } from '@playtherapy/schema'
-import { seedSession, type Teardown, testDatabase, testHost } from '@playtherapy/testing'
+import { addVideo, seedSession, type Teardown, testDatabase, testHost } from '@playtherapy/testing'
 import { eq } from 'drizzle-orm'
 import { mediaApp } from '../src/app.ts'
 
@@ -65,19 +65,7 @@ type Place = Pick<Awaited<ReturnType<typeof testMedia>>, 'db' | 'store' | 'caseI
 /** Gives the session an encoded video, with these bytes in the store. */
 export async function addRendition(media: Place, bytes: Buffer, store: ObjectStore = media.store) {
   const { db, caseId, sessionId } = media
-  const [video] = await db
-    .insert(videos)
-    .values({
-      sessionId,
-      state: 'encoded',
-      size: 9,
-      etag: '"o"',
-      container: 'mp4',
-      storedAt: new Date(),
-      path: `LOCAL/${caseId}/${sessionId}/${await db.$count(videos)}.mp4`,
-    })
-    .returning()
-  if (!video) throw new Error('no video')
+  const video = await addVideo(media, 'encoded')
   const path = `LOCAL/${caseId}/${sessionId}/encoded_${video.id}-1.mp4`
   async function* body() {
     yield bytes

@@ -1,5 +1,6 @@
-import { announceEach, type Database, encodePlans, outbox, sessions, videos } from '@playtherapy/schema'
-import { and, asc, eq, gt, notExists, sql } from 'drizzle-orm'
+import { announceEach, type Database, encodePlans, sessions, videos } from '@playtherapy/schema'
+import { and, asc, eq, gt, notExists } from 'drizzle-orm'
+import { jobsOfEncode } from '../encode/video-repository.ts'
 
 /** Videos that are announced by one statement. */
 const batchRows = 1_000
@@ -13,21 +14,12 @@ export async function encodeAgain(db: Database, onBatch: (announced: number) => 
   let announced = 0
   let last = 0
   const plan = db.select({ id: encodePlans.videoId }).from(encodePlans).where(eq(encodePlans.videoId, videos.id))
-  const job = db
-    .select({ id: outbox.id })
-    .from(outbox)
-    .where(
-      and(
-        sql`${outbox.name} in ('encode-video', 'encode-chunk', 'finish-video')`,
-        sql`${outbox.payload} ->> 'video_id' = ${videos.id}::text`,
-      ),
-    )
   for (;;) {
     const rows = await db
       .select({ id: videos.id })
       .from(videos)
       .innerJoin(sessions, and(eq(sessions.id, videos.sessionId), eq(sessions.videoId, videos.id)))
-      .where(and(eq(videos.state, 'encoded'), gt(videos.id, last), notExists(plan), notExists(job)))
+      .where(and(eq(videos.state, 'encoded'), gt(videos.id, last), notExists(plan), notExists(jobsOfEncode(db))))
       .orderBy(asc(videos.id))
       .limit(batchRows)
     const newest = rows.at(-1)

@@ -26,8 +26,6 @@ export const EncodePlan = Type.Object({
   cuts: Type.Array(Type.Number()),
   /** Whether the picture need not be encoded for the upper rung. */
   canCopy: Type.Boolean(),
-  /** Whether the sound has a gap whose silence does not fit into memory. */
-  hasLongGaps: Type.Boolean(),
   upper: Size,
   /** Absent where the upper rung is as small. */
   lower: Type.Optional(Size),
@@ -49,7 +47,7 @@ export function encodePlan({ picture: { video, scan, times }, sound, cuts, ...fi
   const lower = lowerSize(upper)
   return {
     ...file,
-    ...{ picture: { video, scan }, cuts, canCopy: isPlayable(video, scan) && !isLate, hasLongGaps: false, upper },
+    ...{ picture: { video, scan }, cuts, canCopy: isPlayable(video, scan) && !isLate, upper },
     seconds: times ? Math.max(0, times.end - file.from) : scan.seconds,
     ...(sound && { sound }),
     ...(lower && { lower }),
@@ -163,14 +161,17 @@ const lastingUntil = (second: number): string[] => [
   ...['-bsf:v', `setts=duration='if(eq(NEXT_PTS,NOPTS),max(1,${second.toFixed(6)}/TB-PTS),NEXT_PTS-PTS)'`],
 ]
 
-/** Plans ffmpeg's work on a chunk, of which each output is a file. */
-export function chunkRun(plan: EncodePlan, chunk: Chunk): ChunkRun {
+/**
+ * Plans ffmpeg's work on a chunk, of which each output is a file. `hasLongGaps` says that the sound has a gap whose silence
+ * does not fit into memory, which only a first attempt finds out.
+ */
+export function chunkRun(plan: EncodePlan, chunk: Chunk, hasLongGaps = false): ChunkRun {
   const { picture, sound } = plan
   const { video, scan } = picture
   const whole = { keepsClock: false, seek: undefined, graph: undefined, threads: threadsFor(largestOf(plan)) }
   if (chunk.kind === 'sound') {
     if (!sound) throw new Error('a sound of a recording without one')
-    const made = [...renditionSound(sound, plan), ...plain]
+    const made = [...renditionSound(sound, { ...plan, hasLongGaps }), ...plain]
     const border = beginningPackets * packetSamples
     if (chunk.to === beginningSeconds) {
       const part = [...soundFragments(`lt(pts,0)+gte(pts,${border})`), '-t', `${beginningSeconds + aheadSeconds}`]

@@ -13,7 +13,7 @@ import {
 } from '@playtherapy/schema'
 import { and, eq, inArray, ne, notInArray, sql } from 'drizzle-orm'
 import type { Lease } from './lease.ts'
-import { leaseUntil, leftOf, lockVideo, supersede } from './lock.ts'
+import { leaseUntil, leftOf, lockCurrent, lockVideo } from './lock.ts'
 import { insertChunks, type NewChunk } from './plan-repository.ts'
 import { type Original, originalOf } from './video-repository.ts'
 
@@ -42,12 +42,8 @@ const isMine = ({ chunkId, attempt }: Pick<ChunkClaim, 'chunkId' | 'attempt'>) =
  */
 export const claimChunk = (db: Database, videoId: number, chunkId: number): Promise<ChunkClaim | undefined> =>
   db.transaction(async (tx) => {
-    const locked = await lockVideo(tx, videoId)
+    const locked = await lockCurrent(tx, videoId)
     if (!locked) return undefined
-    if (!locked.isCurrent) {
-      await supersede(tx, locked.session.id, videoId)
-      return undefined
-    }
     const original = originalOf(locked.video)
     if (!['encoding', 'encoded'].includes(locked.video.state) || !original) return undefined
     const [chunk] = await tx
@@ -102,12 +98,8 @@ export const commitChunk = (
   db.transaction(async (tx) => {
     const { videoId, chunkId, kind } = claim
     const all = [...files, ...(audio ? [audio] : [])].map(({ path }) => path)
-    const locked = await lockVideo(tx, videoId)
+    const locked = await lockCurrent(tx, videoId)
     if (!locked || !['encoding', 'encoded'].includes(locked.video.state)) return all
-    if (!locked.isCurrent) {
-      await supersede(tx, locked.session.id, videoId)
-      return all
-    }
     const mine = await tx
       .update(chunks)
       .set({ state: 'encoded', progress: 100, leaseUntil: null, frames })

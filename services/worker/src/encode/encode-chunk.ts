@@ -93,7 +93,7 @@ async function encode(
   const source = await openSource({ store, key: inFolder('video', path), size, etag })
   try {
     const make = async (hasLongGaps: boolean): Promise<Made[]> => {
-      const { outputs, ...how } = chunkRun({ ...plan, hasLongGaps }, { kind, from, to })
+      const { outputs, ...how } = chunkRun(plan, { kind, from, to }, hasLongGaps)
       const files = outputs.map(({ options }, index) => ({ options, file: fileAt(scratch, index) }))
       const begin = how.keepsClock ? from : 0
       const input = { input: source.input, size, container }

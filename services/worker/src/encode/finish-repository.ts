@@ -16,7 +16,7 @@ import {
   videos,
 } from '@playtherapy/schema'
 import { and, asc, eq, sql } from 'drizzle-orm'
-import { lockVideo, supersede } from './lock.ts'
+import { lockCurrent, lockVideo } from './lock.ts'
 import { announceOpen } from './plan-repository.ts'
 import { isMine, type VideoClaim } from './video-repository.ts'
 
@@ -24,7 +24,6 @@ export type ChunkFile = Omit<typeof chunkFiles.$inferSelect, 'chunkId'>
 
 /** What is there of an encode, and what of it is complete. */
 export interface Made {
-  plan: unknown
   seconds: number
   hasRendition: boolean
   hasPreviews: boolean
@@ -48,7 +47,10 @@ const allRungs: Rung[] = ['upper', 'lower', 'sound']
 
 /** Reads what is there of a video's encode; undefined without a plan. */
 export async function readMade(db: Database, videoId: number): Promise<Made | undefined> {
-  const [plan] = await db.select().from(encodePlans).where(eq(encodePlans.videoId, videoId))
+  const [plan] = await db
+    .select({ seconds: encodePlans.seconds })
+    .from(encodePlans)
+    .where(eq(encodePlans.videoId, videoId))
   if (!plan) return undefined
   const [states, files, finished, rendition, preview] = await Promise.all([
     db.select({ kind: chunks.kind, state: chunks.state }).from(chunks).where(eq(chunks.videoId, videoId)),
@@ -71,7 +73,6 @@ export async function readMade(db: Database, videoId: number): Promise<Made | un
     if (made.length > 0 && !isFinished && isEncoded(rung)) complete.set(rung, made)
   }
   return {
-    plan: plan.plan,
     seconds: plan.seconds,
     hasRendition: rendition > 0,
     hasPreviews: preview > 0,
@@ -85,9 +86,9 @@ export async function readMade(db: Database, videoId: number): Promise<Made | un
 /** Records something of a video; false when another attempt or a newer video has replaced this one, or it was deleted. */
 const record = (db: Database, claim: VideoClaim, insert: (tx: Transaction) => Promise<unknown>): Promise<boolean> =>
   db.transaction(async (tx) => {
-    const locked = await lockVideo(tx, claim.videoId)
+    const locked = await lockCurrent(tx, claim.videoId)
     const [mine] = await tx.select({ id: videos.id }).from(videos).where(isMine(claim))
-    if (!locked?.isCurrent || !mine) return false
+    if (!locked || !mine) return false
     await insert(tx)
     return true
   })
@@ -132,13 +133,9 @@ function lengthOf(videoId: number, measured: string) {
  */
 export const commitRendition = (db: Database, claim: VideoClaim, { seconds, ...file }: NewRendition) =>
   db.transaction(async (tx): Promise<boolean> => {
-    const locked = await lockVideo(tx, claim.videoId)
+    const locked = await lockCurrent(tx, claim.videoId)
     if (!locked) return false
-    const { session, isCurrent } = locked
-    if (!isCurrent) {
-      await supersede(tx, session.id, claim.videoId)
-      return false
-    }
+    const { session } = locked
     const mine = await tx
       .update(videos)
       .set({ state: 'encoded', progress: 100 })

@@ -35,7 +35,7 @@ export async function lockVideo(tx: Transaction, videoId: number) {
 }
 
 /** Ends the encode of a video that a newer one has replaced, and announces its removal. The session must be locked. */
-export async function supersede(tx: Transaction, sessionId: number, videoId: number): Promise<void> {
+async function supersede(tx: Transaction, sessionId: number, videoId: number): Promise<void> {
   const unfinished = inArray(videos.state, ['stored', 'encoding'])
   const ended = await tx
     .update(videos)
@@ -43,4 +43,15 @@ export async function supersede(tx: Transaction, sessionId: number, videoId: num
     .where(and(eq(videos.id, videoId), unfinished))
     .returning({ id: videos.id })
   if (ended.length > 0) await announce(tx, 'delete-superseded', { session_id: sessionId })
+}
+
+/**
+ * Locks the session and then the video, for work on the session's current one. Undefined when they were deleted, or when a
+ * newer video has replaced this one, whose encode ends then.
+ */
+export async function lockCurrent(tx: Transaction, videoId: number) {
+  const locked = await lockVideo(tx, videoId)
+  if (!locked || locked.isCurrent) return locked
+  await supersede(tx, locked.session.id, videoId)
+  return undefined
 }

@@ -1,4 +1,5 @@
 import {
+  announce,
   announceEach,
   type ChunkKind,
   chunks,
@@ -12,7 +13,7 @@ import {
   videos,
 } from '@playtherapy/schema'
 import { and, asc, eq, inArray, isNull, ne, notExists, sql } from 'drizzle-orm'
-import { lockVideo, supersede } from './lock.ts'
+import { lockCurrent, lockVideo } from './lock.ts'
 import { isMine, type VideoClaim } from './video-repository.ts'
 
 /** Rows of one statement, far below the number of parameters that PostgreSQL allows. */
@@ -46,12 +47,8 @@ export async function findPlan(db: Database, videoId: number): Promise<unknown> 
 export const commitPlan = (db: Database, claim: VideoClaim, { chunks: parts, ...plan }: NewPlan): Promise<boolean> =>
   db.transaction(async (tx) => {
     const { videoId } = claim
-    const locked = await lockVideo(tx, videoId)
+    const locked = await lockCurrent(tx, videoId)
     if (!locked) return false
-    if (!locked.isCurrent) {
-      await supersede(tx, locked.session.id, videoId)
-      return false
-    }
     const mine = await tx.update(videos).set({ leaseUntil: null }).where(isMine(claim)).returning({ id: videos.id })
     if (mine.length === 0) return false
     await tx.insert(encodePlans).values({ videoId, ...plan })
@@ -73,14 +70,20 @@ export async function insertChunks(tx: Transaction, videoId: number, parts: NewC
   for (let first = 0; first < parts.length; first += batchRows) {
     const batch = parts.slice(first, first + batchRows).map((part) => ({ ...part, videoId }))
     const rows = await tx.insert(chunks).values(batch).returning({ id: chunks.id, kind: chunks.kind })
-    const wanted = rows.filter(({ kind }) => kind !== 'lower')
-    await announceEach(
+    await announceChunks(
       tx,
-      'encode-chunk',
-      wanted.map(({ id }) => ({ video_id: videoId, chunk_id: id })),
+      videoId,
+      rows.filter(({ kind }) => kind !== 'lower'),
     )
   }
 }
+
+const announceChunks = (tx: Transaction, videoId: number, rows: { id: number }[]): Promise<void> =>
+  announceEach(
+    tx,
+    'encode-chunk',
+    rows.map(({ id }) => ({ video_id: videoId, chunk_id: id })),
+  )
 
 /** Selects the chunks of a video that are not encoded. */
 const isOpen = (videoId: number) => and(eq(chunks.videoId, videoId), ne(chunks.state, 'encoded'))
@@ -102,11 +105,7 @@ export async function announceOpen(tx: Transaction, videoId: number): Promise<vo
     .from(chunks)
     .where(and(isOpen(videoId), notExists(ofChunk)))
     .orderBy(asc(chunks.id))
-  await announceEach(
-    tx,
-    'encode-chunk',
-    forgotten.map(({ id }) => ({ video_id: videoId, chunk_id: id })),
-  )
+  await announceChunks(tx, videoId, forgotten)
 }
 
 /**
@@ -130,6 +129,5 @@ export const resume = (db: Database, claim: VideoClaim, parts: NewChunk[]): Prom
       )
     }
     await announceOpen(tx, videoId)
-    if ((await tx.$count(chunks, isOpen(videoId))) === 0)
-      await announceEach(tx, 'finish-video', [{ video_id: videoId }])
+    if ((await tx.$count(chunks, isOpen(videoId))) === 0) await announce(tx, 'finish-video', { video_id: videoId })
   })

@@ -1,8 +1,8 @@
 import { PostponedError } from '@playtherapy/jobs'
-import { type Container, type Database, State, sessions, videos } from '@playtherapy/schema'
-import { and, eq, inArray, sql } from 'drizzle-orm'
+import { type Container, type Database, outbox, State, sessions, videos } from '@playtherapy/schema'
+import { and, eq, inArray, type SQL, sql } from 'drizzle-orm'
 import type { Lease } from './lease.ts'
-import { leaseUntil, lockVideo, supersede } from './lock.ts'
+import { leaseUntil, lockCurrent, lockVideo } from './lock.ts'
 
 /** A durable original, as every read of it insists on it. */
 export interface Original {
@@ -35,15 +35,11 @@ export function originalOf({ path, size, etag, container }: { [K in keyof Origin
  */
 export const claimVideo = (db: Database, videoId: number): Promise<VideoClaim | undefined> =>
   db.transaction(async (tx) => {
-    const locked = await lockVideo(tx, videoId)
+    const locked = await lockCurrent(tx, videoId)
     if (!locked) return undefined
-    const { session, video, isCurrent } = locked
+    const { session, video } = locked
     const original = originalOf(video)
     if (!['stored', 'encoding', 'encoded'].includes(video.state) || !original) return undefined
-    if (!isCurrent) {
-      await supersede(tx, session.id, videoId)
-      return undefined
-    }
     if (video.leaseMs > 0) throw new PostponedError(Math.ceil(video.leaseMs))
     const attempt = video.attempt + 1
     const isEncoded = video.state === 'encoded'
@@ -82,8 +78,7 @@ export const leaseOfVideo = (db: Database, claim: VideoClaim): Lease => ({
 /** Ends the encode of a video if a newer one has replaced it. Locks the session and then the video. */
 export const giveWay = (db: Database, videoId: number): Promise<void> =>
   db.transaction(async (tx) => {
-    const locked = await lockVideo(tx, videoId)
-    if (locked && !locked.isCurrent) await supersede(tx, locked.session.id, videoId)
+    await lockCurrent(tx, videoId)
   })
 
 /**
@@ -100,3 +95,16 @@ export const fail = (db: Database, videoId: number, reason: string): Promise<boo
     await tx.update(sessions).set({ encodingStateId: State.ERROR }).where(eq(sessions.id, locked.session.id))
     return true
   })
+
+/** Selects the outbox rows of a video's encode, for a statement that reads `videos`; dead letters are among them. */
+export const jobsOfEncode = (db: Pick<Database, 'select'>, which?: SQL) =>
+  db
+    .select({ id: outbox.id })
+    .from(outbox)
+    .where(
+      and(
+        sql`${outbox.name} in ('encode-video', 'encode-chunk', 'finish-video')`,
+        sql`${outbox.payload} ->> 'video_id' = ${videos.id}::text`,
+        which,
+      ),
+    )

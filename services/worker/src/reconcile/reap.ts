@@ -2,6 +2,7 @@ import type { Log } from '@playtherapy/jobs'
 import { type Folder, inFolder, type ObjectStore } from '@playtherapy/object-store'
 import { announce, type Database, outbox, reportVersions, scriptVersions, sessions, videos } from '@playtherapy/schema'
 import { and, eq, inArray, isNull, lt, notExists, sql } from 'drizzle-orm'
+import { jobsOfEncode } from '../encode/video-repository.ts'
 
 /**
  * Age at which the save of a pending version counts as dead; a save takes a few seconds. A save that ends later finds that
@@ -106,16 +107,7 @@ async function remove(store: ObjectStore, folder: Folder, rows: { path: string }
  * out what is still to be done.
  */
 async function announceForgotten(db: Database): Promise<number> {
-  const announced = db
-    .select({ id: outbox.id })
-    .from(outbox)
-    .where(
-      and(
-        sql`${outbox.name} in ('encode-video', 'encode-chunk', 'finish-video')`,
-        sql`${outbox.payload} ->> 'video_id' = ${videos.id}::text`,
-        isNull(outbox.failedAt),
-      ),
-    )
+  const announced = jobsOfEncode(db, isNull(outbox.failedAt))
   const rows = await db
     .select({ id: videos.id })
     .from(videos)
