@@ -392,3 +392,12 @@ t.test('a picture that begins long after the sound is shown from the beginning o
   const [plan] = await job.db.select().from(encodePlans)
   t.ok((plan?.targetSeconds ?? 0) >= 7)
 })
+
+t.test('both rungs of a picture in 8K fit into the memory of one ffmpeg', async (t) => {
+  const black = ['-f', 'lavfi', '-i', 'color=black:size=8192x4320:rate=12:duration=1']
+  const hevc = ['-c:v', 'libx265', '-preset', 'ultrafast', '-x265-params', 'log-level=none']
+  const job = await prepare(t, await make('8k.mp4', ...black, ...hevc), 'mp4')
+  await job.encode(await job.upload(), { signal: never })
+  t.match(await job.state(), { encoding: 3 })
+  t.equal(await job.db.$count(rungs), 2)
+})

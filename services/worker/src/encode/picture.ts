@@ -123,6 +123,7 @@ export const h264 = (size: Size, rung: 'upper' | 'lower'): string[] => {
     ...['-vsync', 'vfr', '-enc_time_base', '1:90000', '-x264-params', 'fps=30:scenecut=0'],
     ...['-force_key_frames', `expr:if(isnan(prev_forced_t),1,gte(t,prev_forced_t+${keySeconds}))`, '-forced-idr', '1'],
     ...encodedTags,
-    ...['-threads:v', String(threadsFor(size).encoder)],
+    // The lower rung is made beside the upper one, whose threads leave no memory for more at 8K, and is little work.
+    ...['-threads:v', String(rung === 'lower' ? 1 : threadsFor(size).encoder)],
   ]
 }
