@@ -71,15 +71,17 @@ export async function bareFfmpeg(
   return usage
 }
 
+/** The sound of a room in which somebody talks. */
+const room = (seconds: number) =>
+  `anoisesrc=color=pink:amplitude=0.1:duration=${seconds},tremolo=f=3:d=0.9,aformat=channel_layouts=stereo`
+
 /** Makes a recording in 1080p that browsers do not play, like one of a phone: HEVC of 8 Mbit/s, a key frame a second. */
 export async function phoneRecording(directory: string, seconds: number): Promise<string> {
   const [short, recording] = [join(directory, 'phone-short.mp4'), join(directory, `phone-${seconds}.mp4`)]
   const picture = 'testsrc2=size=1920x1080:rate=30:duration=10,noise=alls=6:allf=t,format=yuv420p'
-  // A room in which somebody talks.
-  const room = 'anoisesrc=color=pink:amplitude=0.1:duration=10,tremolo=f=3:d=0.9,aformat=channel_layouts=stereo'
   const hevc = 'keyint=30:min-keyint=30:scenecut=0:bframes=0:open-gop=0:log-level=none'
   await ffmpeg([
-    ...['-f', 'lavfi', '-i', picture, '-f', 'lavfi', '-i', room, '-c:a', 'aac', '-b:a', '128k'],
+    ...['-f', 'lavfi', '-i', picture, '-f', 'lavfi', '-i', room(10), '-c:a', 'aac', '-b:a', '128k'],
     ...['-c:v', 'libx265', '-preset', 'ultrafast', '-x265-params', hevc, '-b:v', '8M', '-tag:v', 'hvc1', short],
   ])
   await ffmpeg(['-stream_loop', '-1', '-i', short, '-t', `${seconds}`, '-c', 'copy', recording])
@@ -91,8 +93,8 @@ export async function playableRecording(directory: string, seconds: number): Pro
   const recording = join(directory, `playable-${seconds}.mp4`)
   const picture = `testsrc2=size=1920x1080:rate=24:duration=${seconds}`
   await ffmpeg([
-    ...['-f', 'lavfi', '-i', picture, '-f', 'lavfi', '-i', `sine=frequency=330:duration=${seconds}`],
-    ...['-vf', filters, ...h264(23, 6_000), '-c:a', 'aac', recording],
+    ...['-f', 'lavfi', '-i', picture, '-f', 'lavfi', '-i', room(seconds)],
+    ...['-vf', filters, ...h264(23, 6_000), '-c:a', 'aac', '-b:a', '128k', recording],
   ])
   return recording
 }

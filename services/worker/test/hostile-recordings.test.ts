@@ -58,13 +58,13 @@ t.test('an encode that needs more work than its size explains is stopped', async
   const file = await make('work.mp4', ...picture('1280x720', 4, 30), ...h264)
   const store = await testStore(t, 'file')
   const { size, etag } = await store.put('video/work', createReadStream(file), { contentType: 'video/mp4' })
-  const source = await openSource({ store, key: 'video/work', size, etag })
+  const source = await openSource(store, { key: 'video/work', size, etag })
   t.teardown(() => source.close())
   const output = await openScratchFile(folder)
   t.teardown(() => output.close())
   const encoding = runFfmpeg({
     ffmpegPath: 'ffmpeg',
-    input: source.input,
+    input: source.input(),
     container: 'mp4',
     signal: never,
     seconds: 4,

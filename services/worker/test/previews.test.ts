@@ -65,14 +65,14 @@ async function preview(
 ) {
   const store = createFileStore({ directory: t.testdir() })
   const { size, etag } = await store.put('rung', createReadStream(file), { contentType: 'video/mp4' })
-  const source = await openSource({ store, key: 'rung', size, etag })
+  const source = await openSource(store, { key: 'rung', size, etag })
   const scratchDirectory = await mkdtemp(join(folder, 'scratch-'))
   const [poster, storyboard] = [await openScratchFile(scratchDirectory), await openScratchFile(scratchDirectory)]
   const { signal } = new AbortController()
   const settings = { scratchDirectory, ffmpegPath: 'ffmpeg', stallSeconds: 20, memoryBytes: 256 * 1024 ** 2 }
   const files = { poster, storyboard }
   try {
-    const board = await makePreviews({ ...settings, ...pictures, input: source.input, size, signal }, files)
+    const board = await makePreviews({ ...settings, ...pictures, input: source.input(), size, signal }, files)
     t.equal(source.readError(), undefined)
     const sprite = await decoded(await storyboard.handle.readFile())
     t.strictSame([sprite.width, sprite.height], [board.columns * board.width, board.rows * board.height])

@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process'
 import { createReadStream } from 'node:fs'
-import { type FileHandle, mkdtemp, open, readFile, writeFile } from 'node:fs/promises'
+import { mkdtemp, open, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import type { Container } from '@playtherapy/schema'
@@ -34,10 +34,10 @@ let next = 0
 export async function planned(file: string, container: Container) {
   const key = `video/LOCAL/1/1/${++next}.mp4`
   const stored = await store.put(key, createReadStream(file), { contentType: 'video/mp4' })
-  const source = await openSource({ store, key, ...stored })
+  const source = await openSource(store, { key, ...stored })
   t.teardown(() => source.close())
-  const run = { ...settings, input: source.input, size: stored.size, container, signal: never }
-  const original = await probe(source.input, container, run)
+  const run = { ...settings, input: source.input(), size: stored.size, container, signal: never }
+  const original = await probe(source.input(), container, run)
   const picture = await choosePicture(original, run)
   const sound = await findAudible(original.sounds, run)
   const cuts = await chooseCuts({ ...run, servedBytes: source.servedBytes }, picture, original)
@@ -114,8 +114,11 @@ export async function finished({ run }: Recording, upper: MadeFile, sound: MadeF
   const scratch = await openScratchFile(place)
   const [picture, voice] = await Promise.all([open(upper.file), open(sound.file)])
   const seconds = upper.endSeconds - upper.firstSeconds
-  const asScratch = (handle: FileHandle) => ({ ...scratch, handle })
-  const how = mp4Run({ upper: asScratch(picture), sound: asScratch(voice), seconds }, scratch)
+  const inputs = {
+    upper: { path: scratch.pathFor(3), files: [picture] },
+    sound: { path: scratch.pathFor(4), files: [voice] },
+  }
+  const how = mp4Run({ ...inputs, seconds }, scratch)
   await runFfmpeg({ ...run, ...how, maxBytes: 1024 ** 3, seconds: undefined, onProgress: () => {} })
   const file = join(place, 'finished.mp4')
   await writeFile(file, scratch.handle.createReadStream({ start: 0, autoClose: false }))

@@ -168,7 +168,8 @@ const lastingUntil = (second: number): string[] => [
 export function chunkRun(plan: EncodePlan, chunk: Chunk, hasLongGaps = false): ChunkRun {
   const { picture, sound } = plan
   const { video, scan } = picture
-  const whole = { keepsClock: false, seek: undefined, graph: undefined, threads: threadsFor(largestOf(plan)) }
+  const largest = largestOf(plan)
+  const whole = { keepsClock: false, seek: undefined, graph: undefined, threads: threadsFor(largest) }
   if (chunk.kind === 'sound') {
     if (!sound) throw new Error('a sound of a recording without one')
     const made = [...renditionSound(sound, { ...plan, hasLongGaps }), ...plain]
@@ -207,7 +208,12 @@ export function chunkRun(plan: EncodePlan, chunk: Chunk, hasLongGaps = false): C
   const outputs = (['upper', 'lower'] as const).flatMap((rung) => {
     const size = rungs[rung]
     if (!size) return []
-    return [{ made: rung, options: ['-map', `[${rung}]`, ...h264(size, rung), ...last, ...plain, ...encodedFragments] }]
+    return [
+      {
+        made: rung,
+        options: ['-map', `[${rung}]`, ...h264(size, rung, largest), ...last, ...plain, ...encodedFragments],
+      },
+    ]
   })
   const [one, ...more] = outputs
   const read = alsoRead(plan, 'sound')

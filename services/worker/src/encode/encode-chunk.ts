@@ -90,13 +90,13 @@ async function encode(
   onProgress: Progress,
 ): Promise<MadeChunk> {
   const { path, size, etag, container } = original
-  const source = await openSource({ store, key: inFolder('video', path), size, etag })
+  const source = await openSource(store, { key: inFolder('video', path), size, etag })
   try {
     const make = async (hasLongGaps: boolean): Promise<Made[]> => {
       const { outputs, ...how } = chunkRun(plan, { kind, from, to }, hasLongGaps)
       const files = outputs.map(({ options }, index) => ({ options, file: fileAt(scratch, index) }))
       const begin = how.keepsClock ? from : 0
-      const input = { input: source.input, size, container }
+      const input = { input: source.input(), size, container }
       const run = { ...settings, ...how, ...input, begin, seconds: to - begin, signal, onProgress, outputs: files }
       await runFfmpeg({ ...run, maxBytes: settings.scratchMaxBytes }).catch((error: unknown) => {
         // The second time the sound is as good as it gets: it runs early behind a gap of hours.

@@ -52,11 +52,11 @@ async function inspect(
   const key = inFolder('video', path)
   const head = await store.head(key)
   if (!head || head.etag !== etag || head.size !== size) throw new PermanentError(changed, { fault: 'ours' })
-  const source = await openSource({ store, key, size, etag })
+  const source = await openSource(store, { key, size, etag })
   const { maxSeconds } = settings
   try {
-    const original = await probe(source.input, container, { ...settings, signal })
-    const run = { ...settings, input: source.input, size, container, signal }
+    const original = await probe(source.input(), container, { ...settings, signal })
+    const run = { ...settings, input: source.input(), size, container, signal }
     const picture = await choosePicture(original, run)
     const read = async (start: number, end: number) => buffer(await store.get(key, { start, end, ifMatch: etag }))
     const isCut = picture.scan.isCut || (container === 'avi' && (await isRiffCut(size, read)))

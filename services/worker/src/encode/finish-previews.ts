@@ -30,11 +30,11 @@ export async function finishPreviews(
   const isFar = longest > ownSegmentSeconds
   const isSmall = Math.min(width, height) <= smallSide
   if (isFar && !isSmall && !isWhole) return
-  const source = await openSource({ store, key: inFolder('video', rungPath), size, etag })
+  const source = await openSource(store, { key: inFolder('video', rungPath), size, etag })
   try {
     await withScratch(settings, 2, async ([poster, storyboard]) => {
       if (!poster || !storyboard) return
-      const run = { ...settings, input: source.input, size, signal }
+      const run = { ...settings, input: source.input(), size, signal }
       const pictures = { seconds, width, height, ...(isFar && isSmall && { keySeconds: longest }) }
       const described = await makePreviews({ ...run, ...pictures }, { poster, storyboard }).catch((error: unknown) => {
         const fault = judged(error, source, settings.maxSeconds, signal)

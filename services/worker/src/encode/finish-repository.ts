@@ -22,17 +22,17 @@ import { isMine, type VideoClaim } from './video-repository.ts'
 
 export type ChunkFile = Omit<typeof chunkFiles.$inferSelect, 'chunkId'>
 
+export type FinishedRung = Omit<typeof rungs.$inferInsert, 'videoId'>
+
 /** What is there of an encode, and what of it is complete. */
 export interface Made {
   seconds: number
   hasRendition: boolean
   hasPreviews: boolean
-  /** Finished rungs. */
-  rungs: (typeof rungs.$inferSelect)[]
+  rungs: FinishedRung[]
   /** The files of rungs whose chunks are all encoded and that are not finished, in order. */
   complete: Map<Rung, ChunkFile[]>
-  /** Whether the sound, if there is any, is finished. */
-  isSoundFinished: boolean
+  hasSound: boolean
   /** Whether all chunks are encoded. */
   isWhole: boolean
 }
@@ -78,7 +78,7 @@ export async function readMade(db: Database, videoId: number): Promise<Made | un
     hasPreviews: preview > 0,
     rungs: finished,
     complete,
-    isSoundFinished: finished.some(({ rung }) => rung === 'sound') || states.every(({ kind }) => kind !== 'sound'),
+    hasSound: finished.some(({ rung }) => rung === 'sound') || states.some(({ kind }) => kind === 'sound'),
     isWhole: states.length > 0 && states.every(({ state }) => state === 'encoded'),
   }
 }
@@ -94,7 +94,7 @@ const record = (db: Database, claim: VideoClaim, insert: (tx: Transaction) => Pr
   })
 
 /** Records a finished rung; false when the work was replaced or deleted. Locks the session and then the video. */
-export const commitRung = (db: Database, claim: VideoClaim, row: Omit<typeof rungs.$inferInsert, 'videoId'>) =>
+export const commitRung = (db: Database, claim: VideoClaim, row: FinishedRung) =>
   record(db, claim, (tx) => tx.insert(rungs).values({ ...row, videoId: claim.videoId }))
 
 /** Records the still pictures of a video; false when the work was replaced or deleted. Locks as {@link commitRung}. */

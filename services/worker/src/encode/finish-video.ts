@@ -4,7 +4,7 @@ import { inFolder, type ObjectStore, renditionPath, rungPath } from '@playtherap
 import { announce, joinChunks, type Rung } from '@playtherapy/schema'
 import { runFfmpeg } from '../ffmpeg/ffmpeg.ts'
 import { type Probe, probe } from '../ffmpeg/probe.ts'
-import type { ScratchFile } from '../ffmpeg/scratch.ts'
+import { openSource } from '../ffmpeg/source-server.ts'
 import { FfmpegError } from '../ffmpeg/supervised.ts'
 import { refused, tooLarge, tooLong, unreadable } from './faults.ts'
 import { mp4Run } from './finish.ts'
@@ -15,6 +15,7 @@ import {
   type ChunkFile,
   commitRendition,
   commitRung,
+  type FinishedRung,
   forgetChunks,
   type Made,
   readMade,
@@ -37,15 +38,15 @@ export function createFinishVideo(resources: EncodeResources) {
     const claim = await claimVideo(db, video_id)
     if (!claim) return
     const isMine = await underLease(leaseOfVideo(db, claim), signal, async (signal) => {
-      const before = await readMade(db, video_id)
-      if (!before) return
-      for (const [rung, files] of before.complete) await finishRung(resources, claim, rung, files, signal)
       const made = await readMade(db, video_id)
       if (!made) return
+      for (const [rung, files] of made.complete) {
+        made.rungs.push(await finishRung(resources, claim, rung, files, signal))
+      }
       made.hasRendition ||= await finishRendition(resources, claim, made, signal)
       if (!made.isWhole) await announceRest(db, claim)
       if (!made.hasPreviews) await finishPreviews(resources, claim, made, signal)
-      if (!made.isWhole || !made.hasRendition || made.complete.size > 0) return
+      if (!made.isWhole || !made.hasRendition) return
       if (await areSettled(db, video_id, settledSeconds)) {
         await discard(store, await spareObjects(db, video_id))
         await forgetChunks(db, claim)
@@ -57,14 +58,14 @@ export function createFinishVideo(resources: EncodeResources) {
   }
 }
 
-/** Makes one object of the chunks of a rung. That of a single chunk is taken over. */
+/** Makes one object of the chunks of a rung, and returns it. That of a single chunk is taken over. */
 async function finishRung(
   { db, store }: EncodeResources,
   claim: VideoClaim,
   rung: Rung,
   files: ChunkFile[],
   signal: AbortSignal,
-): Promise<void> {
+): Promise<FinishedRung> {
   const joined = joinChunks(files)
   const [first] = files
   const withPicture = files.find(({ segments }) => segments.length > 0)
@@ -74,14 +75,16 @@ async function finishRung(
   const described = { rung, codec, width, height, parts }
   if (files.length === 1) {
     const { path, size, etag } = first
-    if (!(await commitRung(db, claim, { path, size, etag, ...described }))) throw new OvertakenError()
-    return
+    const finished = { path, size, etag, ...described }
+    if (!(await commitRung(db, claim, finished))) throw new OvertakenError()
+    return finished
   }
   const path = rungPath(claim.original.path, claim.attempt, rung)
   const contentType = rung === 'sound' ? 'audio/mp4' : 'video/mp4'
   const bytes = Readable.from(readJoined(store, joined, signal), { objectMode: false })
   const object = await store.put(inFolder('video', path), bytes, { contentType, signal })
-  if (await commitRung(db, claim, { path, ...object, ...described })) return
+  const finished = { path, ...object, ...described }
+  if (await commitRung(db, claim, finished)) return finished
   await discard(store, [path])
   throw new OvertakenError()
 }
@@ -101,26 +104,29 @@ async function* readJoined(
 async function finishRendition(
   { db, store, settings }: EncodeResources,
   claim: VideoClaim,
-  { rungs, seconds, isSoundFinished }: Made,
+  { rungs, seconds, hasSound }: Made,
   signal: AbortSignal,
 ): Promise<boolean> {
   const [upper, sound] = (['upper', 'sound'] as const).map((wanted) => rungs.find(({ rung }) => rung === wanted))
-  if (!upper || !isSoundFinished) return false
+  if (!upper || (hasSound && !sound)) return false
   const size = upper.size + (sound?.size ?? 0)
   if (size > settings.scratchMaxBytes) throw new PermanentError(tooLarge)
-  await withScratch(settings, 3, async ([picture, voices, file]) => {
-    if (!picture || !voices || !file) return
-    await Promise.all([
-      fetchRung(store, upper, picture, signal),
-      ...(sound ? [fetchRung(store, sound, voices, signal)] : []),
-    ])
+  await withScratch(settings, 1, async ([file]) => {
+    if (!file) return
+    const objects = [upper, ...(sound ? [sound] : [])].map((rung) => ({ ...rung, key: inFolder('video', rung.path) }))
+    const source = await openSource(store, ...objects)
     const shownSeconds = upper.parts.flatMap(({ segments }) => segments).reduce((sum, [length]) => sum + length, 0)
-    const run = mp4Run({ upper: picture, sound: sound && voices, seconds: shownSeconds }, file)
+    const inputs = { upper: source.input(0), sound: sound && source.input(1) }
+    const run = mp4Run({ ...inputs, seconds: shownSeconds }, file)
     const { scratchMaxBytes: maxBytes } = settings
-    const making = runFfmpeg({ ...settings, ...run, size, signal, seconds, maxBytes, onProgress: () => {} })
-    await making.catch((error: unknown) => {
-      throw refused(error, settings.maxSeconds)
-    })
+    try {
+      await runFfmpeg({ ...settings, ...run, size, signal, seconds, maxBytes, onProgress: () => {} })
+      if (source.readError()) throw source.readError()
+    } catch (error) {
+      throw signal.aborted ? error : (source.readError() ?? refused(error, settings.maxSeconds))
+    } finally {
+      await source.close()
+    }
     // If ffmpeg reported no error but its result cannot be read, the cause is our disk and not the original.
     const made = { path: file.pathFor(3), files: [file.handle] }
     const result = await probe(made, 'mp4', { ...settings, signal }).catch(() => {
@@ -134,17 +140,6 @@ async function finishRendition(
     throw new OvertakenError()
   })
   return true
-}
-
-/** Copies a finished rung into a scratch file. */
-async function fetchRung(
-  store: ObjectStore,
-  { path, etag }: Made['rungs'][number],
-  { handle }: ScratchFile,
-  signal: AbortSignal,
-): Promise<void> {
-  const bytes = await store.get(inFolder('video', path), { ifMatch: etag, signal })
-  for await (const chunk of bytes) await handle.writeFile(chunk)
 }
 
 /** Checks that the result is playable and shows a picture. Throws PermanentError. */

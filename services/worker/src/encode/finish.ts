@@ -1,10 +1,11 @@
+import type { Input } from '../ffmpeg/bounded.ts'
 import type { FfmpegRun } from '../ffmpeg/ffmpeg.ts'
 import type { ScratchFile } from '../ffmpeg/scratch.ts'
 
 interface Rungs {
-  upper: ScratchFile
+  upper: Input
   /** Undefined without sound. */
-  sound: ScratchFile | undefined
+  sound: Input | undefined
   /** Length of the picture. */
   seconds: number
 }
@@ -16,15 +17,14 @@ interface Rungs {
 export function mp4Run(
   { upper, sound, seconds }: Rungs,
   file: ScratchFile,
-): Pick<FfmpegRun, 'container' | 'keepsClock' | 'input' | 'other' | 'outputs' | 'threads'> {
+): Pick<FfmpegRun, 'container' | 'keepsClock' | 'isStream' | 'input' | 'other' | 'outputs' | 'threads'> {
   // From fragments, ffmpeg does not learn how long the last picture is shown.
   const last = `max(1,STARTDTS+${seconds}/TB-DTS)`
   const lasting = ['-bsf:v', `setts=duration='if(eq(NEXT_DTS,NOPTS),${last},NEXT_DTS-DTS)'`]
   const plain = ['-map_metadata', '-1', '-map_chapters', '-1', '-c', 'copy', '-movflags', '+faststart', '-f', 'mp4']
   return {
-    ...{ container: 'mp4', keepsClock: true, threads: { decoder: 1, filter: 1 } },
-    input: { path: upper.pathFor(3), files: [upper.handle] },
-    ...(sound && { other: { path: sound.pathFor(4), files: [sound.handle] } }),
+    ...{ container: 'mp4', keepsClock: true, isStream: true, threads: { decoder: 1, filter: 1 } },
+    ...{ input: upper, ...(sound && { other: sound }) },
     outputs: [{ options: ['-map', '0:v', ...(sound ? ['-map', '1:a'] : []), ...lasting, ...plain], file }],
   }
 }

@@ -111,8 +111,9 @@ export function pictureFilters(video: VideoStream, scan: Scan, size: Size, part:
  * Options that encode a picture of this size as H.264 with a key frame every two seconds. All of its chunks get the same
  * header. Frames are not reordered (`-bf 0`): only then the times of decoding and of presentation are the same, so that the
  * chunks of a recording with uneven pauses follow each other exactly, and an MP4 does not end too early.
+ * `largest` is the largest picture that is decoded: its frames leave little memory for the threads of the lower rung.
  */
-export const h264 = (size: Size, rung: 'upper' | 'lower'): string[] => {
+export const h264 = (size: Size, rung: 'upper' | 'lower', largest: Size): string[] => {
   const quality = rung === 'upper' ? 23 : 24
   const kbits = mostKbitsOf(rung, size)
   return [
@@ -123,7 +124,6 @@ export const h264 = (size: Size, rung: 'upper' | 'lower'): string[] => {
     ...['-vsync', 'vfr', '-enc_time_base', '1:90000', '-x264-params', 'fps=30:scenecut=0'],
     ...['-force_key_frames', `expr:if(isnan(prev_forced_t),1,gte(t,prev_forced_t+${keySeconds}))`, '-forced-idr', '1'],
     ...encodedTags,
-    // The lower rung is made beside the upper one, whose threads leave no memory for more at 8K, and is little work.
-    ...['-threads:v', String(rung === 'lower' ? 1 : threadsFor(size).encoder)],
+    ...['-threads:v', String(threadsFor(rung === 'lower' ? largest : size).encoder)],
   ]
 }

@@ -58,11 +58,11 @@ const shortSeconds = 120
 const mostLooks = 4_000
 
 /**
- * Whether the container states the format once for all frames, as the cameras of phones write it. One that changes all the
- * same is noticed if it lasts for {@link lookSeconds}.
+ * Whether some key frames tell the format of a recording: it is long, and its container states the format once for all
+ * frames, as the cameras of phones write it. One that changes all the same is noticed if it lasts for {@link lookSeconds}.
  */
-const hasOneFormat = ({ container }: ScanRun, { codec }: VideoStream) =>
-  container === 'mp4' && (codec === 'h264' || codec === 'hevc')
+const isUniform = ({ container }: ScanRun, { codec, statedSeconds = 0 }: VideoStream) =>
+  container === 'mp4' && (codec === 'h264' || codec === 'hevc') && statedSeconds > shortSeconds
 
 /** The second of a key frame after each pause, and that of the last one; none where all are to be decoded. */
 function looksAt(keys: Float64Array): number[] {
@@ -114,7 +114,7 @@ export async function scan(
       },
     })
 
-  const isExpected = hasOneFormat(run, video)
+  const isExpected = isUniform(run, video)
   const errorOutput = await read(isExpected ? ofPackets : `${ofPackets}:${ofFrames}`)
   if (isExpected) {
     const looks = looksAt(clock.keys())

@@ -6,8 +6,7 @@ import { ObjectChangedError, ObjectMissingError, type ObjectStore } from '@playt
 import parseRange from 'range-parser'
 import type { Input } from './bounded.ts'
 
-export interface Source {
-  store: ObjectStore
+export interface SourceObject {
   key: string
   size: number
   /** The recorded ETag. A read of an object with another one fails. */
@@ -15,25 +14,26 @@ export interface Source {
 }
 
 export interface OpenSource {
-  input: Input
+  /** How ffmpeg reads the object of this place in the list, the first one by default. */
+  input(place?: number): Input
   /** The first error of a read, if any: it decides about a retry. */
   readError(): unknown
-  /** Bytes of the original that were read so far. */
+  /** Bytes of all objects that were read so far. */
   servedBytes(): number
   close(): Promise<void>
 }
 
-/** The address on the command line. Its name is not resolved, because the request is sent to the proxy. */
-const url = 'http://original/'
+/** Where the addresses on the command line begin. Their name is not resolved, because the request is sent to the proxy. */
+const origin = 'http://original/'
 const user = 'worker'
 
 /**
- * Serves one original to ffmpeg by ranges on loopback. So ffmpeg needs to know neither store, nothing expires during an
+ * Serves objects, such as an original, to ffmpeg by ranges on loopback. So ffmpeg needs to know neither store, nothing expires during an
  * encode, and the read ends at once when ffmpeg disconnects. It is an HTTP proxy with a random password, because ffmpeg
  * reads a proxy from the environment, which, unlike the command line, only its own user can read. Requests without the
  * password get 407.
  */
-export async function openSource({ store, key, size, etag }: Source): Promise<OpenSource> {
+export async function openSource(store: ObjectStore, ...objects: SourceObject[]): Promise<OpenSource> {
   const password = randomBytes(24).toString('hex')
   const wanted = Buffer.from(`Basic ${Buffer.from(`${user}:${password}`).toString('base64')}`)
   let readError: unknown
@@ -49,11 +49,14 @@ export async function openSource({ store, key, size, etag }: Source): Promise<Op
       response.writeHead(407, { 'proxy-authenticate': 'Basic realm="original"', 'content-length': 0 }).end()
       return
     }
-    const isOriginal = URL.canParse(request.url ?? '') && new URL(request.url ?? '').href === url
-    if (!isOriginal || (request.method !== 'GET' && request.method !== 'HEAD')) {
+    // ffmpeg writes the port, too.
+    const address = URL.canParse(request.url ?? '') ? new URL(request.url ?? '').href : undefined
+    const object = objects.find((_, place) => address === `${origin}${place}`)
+    if (!object || (request.method !== 'GET' && request.method !== 'HEAD')) {
       response.writeHead(404).end()
       return
     }
+    const { key, size, etag } = object
     const ranges = request.headers.range ? parseRange(size, request.headers.range) : undefined
     if (ranges === -1 || ranges === -2) {
       response.writeHead(416, { 'content-range': `bytes */${size}` }).end()
@@ -73,15 +76,15 @@ export async function openSource({ store, key, size, etag }: Source): Promise<Op
     }
     const left = new AbortController()
     response.once('close', () => left.abort())
-    const original = await store.get(key, { start, end, ifMatch: etag, signal: left.signal })
+    const bytes = await store.get(key, { start, end, ifMatch: etag, signal: left.signal })
     // Later the response is destroyed in any case, so only here it is known whether ffmpeg disconnected.
-    original.once('error', (error) => {
+    bytes.once('error', (error) => {
       if (!left.signal.aborted) readError ??= error
     })
-    original.on('data', (bytes: Buffer) => {
-      servedBytes += bytes.length
+    bytes.on('data', ({ length }: Buffer) => {
+      servedBytes += length
     })
-    await pipeline(original, response)
+    await pipeline(bytes, response)
   }
 
   const server = createServer((request, response) => {
@@ -96,8 +99,9 @@ export async function openSource({ store, key, size, etag }: Source): Promise<Op
   await once(server, 'listening')
   const address = server.address()
   if (!address || typeof address === 'string') throw new Error('no loopback port')
+  const env = { http_proxy: `http://${user}:${password}@127.0.0.1:${address.port}` }
   return {
-    input: { path: url, env: { http_proxy: `http://${user}:${password}@127.0.0.1:${address.port}` } },
+    input: (place = 0) => ({ path: `${origin}${place}`, env }),
     readError: () => readError,
     servedBytes: () => servedBytes,
     async close() {

@@ -67,7 +67,7 @@ async function listen(
   { path, size, etag, seconds: length }: Claim,
   signal: AbortSignal,
 ): Promise<Segment[]> {
-  const source = await openSource({ store, key: inFolder('video', path), size, etag })
+  const source = await openSource(store, { key: inFolder('video', path), size, etag })
   try {
     const heard = []
     for (const piece of piecesOf(length)) {
@@ -77,7 +77,7 @@ async function listen(
         await runFfmpeg({
           ...settings,
           signal,
-          input: source.input,
+          input: source.input(),
           size,
           container: 'mp4',
           from: piece.from,
