@@ -196,9 +196,8 @@ t.test('links are for a newer recording once it can be played, and those of the 
 
   await media.db.update(videos).set({ state: 'failed', failure: 'Why' }).where(eq(videos.id, video))
   t.match(await linksOf(media), { mp4: String, hls: String })
-  t.same(await variants((await linkOf(media)) ?? ''), both, 'a failed one is not played')
-  t.equal((await fetch(newest)).status, 404)
-  t.equal((await fetch(new URL('upper.m3u8', newest))).status, 404)
+  t.same(await variants((await linkOf(media)) ?? ''), both, 'new links are not for a failed one')
+  t.match(await checkRung(t, newest, 'upper', [newer]), 'ENDLIST', 'a link to a failed one plays what there is of it')
 
   t.equal((await fetch(media.url, { method: 'DELETE', headers: media.auth })).status, 200)
   const after = await planVideo(media, [['picture', 1]])
@@ -207,6 +206,50 @@ t.test('links are for a newer recording once it can be played, and those of the 
   for (const name of ['master.m3u8', 'upper.m3u8', 'upper.mp4']) {
     t.equal((await fetch(new URL(name, main))).status, 404, 'a link opens nothing that came after a deletion')
   }
+})
+
+t.test('what was encoded of a recording before its encode failed plays to a clear end', async (t) => {
+  const media = await testMedia(t, { store: await testStore(t, 'file') })
+  const header = headers()
+  const videoId = await planVideo(media, [
+    ['sound', 2],
+    ['picture', 4],
+  ])
+  const rungs = () => ({ upper: testFile(header.upper, 2), lower: testFile(header.lower, 2) })
+  await encodeChunk(media, videoId, ['picture', 0], rungs())
+  const set = (change: Partial<typeof videos.$inferInsert>) =>
+    media.db.update(videos).set(change).where(eq(videos.id, videoId))
+  const failed = { state: 'failed', failure: 'Why' } as const
+  const retry = async () => {
+    for (const state of ['stored', 'encoding'] as const) await set({ state, failure: null })
+  }
+  await set(failed)
+  t.match(await linksOf(media), { mp4: null, hls: null }, 'nothing of it can be played')
+
+  await retry()
+  await encodeChunk(media, videoId, ['sound', 0], { sound: testFile(header.sound, 2) })
+  for (const index of [1, 3]) await encodeChunk(media, videoId, ['picture', index], rungs())
+  const main = (await linkOf(media)) ?? ''
+  const listOf = async (name: string) => (await textOf(new URL(`${name}.m3u8`, main))).text
+  const segments = async (name: string) => segmentsIn(await listOf(name)).length - 1
+  t.same([await segments('upper'), await segments('lower'), await segments('sound')], [4, 4, 2])
+  const tagOf = async () => (await fetch(new URL('upper.m3u8', main), { method: 'HEAD' })).headers.get('etag')
+  const open = await tagOf()
+
+  await set(failed)
+  t.not(await tagOf(), open)
+  for (const name of ['upper', 'lower', 'sound']) {
+    t.match(await listOf(name), /#EXT-X-PLAYLIST-TYPE:VOD[\s\S]*#EXT-X-ENDLIST\n$/)
+    t.equal(await segments(name), 2, `${name} ends with the sound`)
+  }
+  t.match(await linksOf(media), { mp4: null, hls: String }, 'new links are for it, too')
+  for (const entry of segmentsIn(await listOf('upper'))) {
+    t.equal((await fetch(new URL(entry.uri, main), { method: 'HEAD' })).status, 200)
+  }
+
+  await retry()
+  t.equal(await tagOf(), open, 'a retry goes on')
+  t.notMatch(await listOf('upper'), 'ENDLIST')
 })
 
 t.test('a sound that is longer than its picture has one playlist, whatever objects it consists of', async (t) => {

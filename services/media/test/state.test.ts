@@ -89,7 +89,7 @@ t.test('the state tells how much of an encode in chunks is done, and when it can
   t.match(await state(), { state: 'encoding', progress: 99, seconds_ready: 40, seconds_left: 1 }, 'it is still joined')
 
   await media.db.update(videos).set({ state: 'failed', failure: 'Why' }).where(eq(videos.id, videoId))
-  t.match(await state(), { state: 'failed', playable: false, seconds_ready: 0, seconds_left: null })
+  t.match(await state(), { state: 'failed', failure: 'Why', playable: true, seconds_ready: 40, seconds_left: null })
 })
 
 t.test('a recording whose plan has no length has a state', async (t) => {

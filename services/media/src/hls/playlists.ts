@@ -89,8 +89,8 @@ const lines = (all: string[]) => `${all.join('\n')}\n`
 interface MediaPlaylist {
   /** No segment is longer, in seconds. */
   targetSeconds: number
-  /** Whether the recording is complete. All playlists of a recording have the same type (RFC 8216, section 6.2.4). */
-  isComplete: boolean
+  /** Whether nothing of the recording follows. All its playlists have the same type (RFC 8216, section 6.2.4). */
+  isEnded: boolean
   /** Further tags, then the segments. */
   entries: string[]
 }
@@ -99,16 +99,16 @@ interface MediaPlaylist {
  * A media playlist. While more is to come it is an EVENT, which players load again and again. They begin at its beginning
  * and not, as with a live broadcast, at its end.
  */
-const mediaPlaylist = ({ targetSeconds, isComplete, entries }: MediaPlaylist) =>
+const mediaPlaylist = ({ targetSeconds, isEnded, entries }: MediaPlaylist) =>
   lines([
     '#EXTM3U',
     '#EXT-X-VERSION:7',
     `#EXT-X-TARGETDURATION:${targetSeconds}`,
     '#EXT-X-MEDIA-SEQUENCE:0',
-    `#EXT-X-PLAYLIST-TYPE:${isComplete ? 'VOD' : 'EVENT'}`,
+    `#EXT-X-PLAYLIST-TYPE:${isEnded ? 'VOD' : 'EVENT'}`,
     '#EXT-X-START:TIME-OFFSET=0',
     ...entries,
-    ...(isComplete ? [end] : []),
+    ...(isEnded ? [end] : []),
   ])
 
 const end = '#EXT-X-ENDLIST'
@@ -117,13 +117,13 @@ export interface SegmentList {
   rung: Rung
   targetSeconds: number
   parts: Part[]
-  isComplete: boolean
+  isEnded: boolean
   /** Only segments that begin before this second are listed. */
   until: number
 }
 
 /** The playlist of a rung: byte ranges of one file, which are those of the finished file from the beginning. */
-export function rungPlaylist({ rung, targetSeconds, parts, isComplete, until }: SegmentList): string {
+export function rungPlaylist({ rung, targetSeconds, parts, isEnded, until }: SegmentList): string {
   const uri = `${rung}.mp4`
   // A picture that was copied may have frames that need some of the segment before.
   const entries = rung === 'upper' ? [] : ['#EXT-X-INDEPENDENT-SEGMENTS']
@@ -138,14 +138,14 @@ export function rungPlaylist({ rung, targetSeconds, parts, isComplete, until }: 
       at += bytes
     }
   }
-  return mediaPlaylist({ targetSeconds, isComplete, entries })
+  return mediaPlaylist({ targetSeconds, isEnded, entries })
 }
 
 /**
  * The playlist of the captions: one segment as long as the recording, which the script service serves. It has an end also
  * while the recording grows, so that players neither load it again nor take it for a broadcast.
  */
-export function captionsPlaylist({ seconds, isComplete }: { seconds: number; isComplete: boolean }): string {
-  const entries = [`#EXTINF:${seconds.toFixed(6)},`, 'captions.vtt', ...(isComplete ? [] : [end])]
-  return mediaPlaylist({ targetSeconds: Math.ceil(seconds), isComplete, entries })
+export function captionsPlaylist({ seconds, isEnded }: { seconds: number; isEnded: boolean }): string {
+  const entries = [`#EXTINF:${seconds.toFixed(6)},`, 'captions.vtt', ...(isEnded ? [] : [end])]
+  return mediaPlaylist({ targetSeconds: Math.ceil(seconds), isEnded, entries })
 }

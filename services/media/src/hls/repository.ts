@@ -29,8 +29,8 @@ export const isBegun = (
 const { placeholder } = sql
 const caller = { userId: placeholder('userId'), caseId: placeholder('caseId'), sessionId: placeholder('sessionId') }
 
-/** A recording of the caller's session. */
-const wanted = sql`${sessions} join ${videos} on ${videos.sessionId} = ${sessions.id} and ${videos.state} <> 'failed'
+/** A recording of the caller's session. What was encoded of one whose encode failed can be played, too. */
+const wanted = sql`${sessions} join ${videos} on ${videos.sessionId} = ${sessions.id}
     and ${videos.id} = ${placeholder('videoId')}
   join ${encodePlans} on ${encodePlans.videoId} = ${videos.id}
   where ${ownSession(caller)}`
@@ -59,6 +59,8 @@ export interface Extent {
 export interface Outline {
   videoId: number
   plannedMs: number
+  /** Whether its encode was given up, so that nothing follows. */
+  isFailed: boolean
   hasScript: boolean
   seconds: number
   targetSeconds: number
@@ -68,6 +70,7 @@ export interface Outline {
 interface OutlineRow extends Record<string, unknown> {
   id: number
   planned_ms: number
+  is_failed: boolean
   has_script: boolean
   seconds: number
   target_seconds: number
@@ -82,7 +85,8 @@ export function findOutline(db: Database) {
   const find = statement<OutlineRow>(
     db,
     sql`with video as (
-        select ${videos.id} as id, ${sessions.scriptVersionId} is not null as has_script, seconds, target_seconds, ${plannedMs}
+        select ${videos.id} as id, ${videos.state} = 'failed' as is_failed,
+          ${sessions.scriptVersionId} is not null as has_script, seconds, target_seconds, ${plannedMs}
         from ${wanted} and ${isBegun(videos.id)}
       ), finished as (
         select rung from ${rungs} where video_id = (select id from video)
@@ -106,9 +110,9 @@ export function findOutline(db: Database) {
     for (const { rung, chunks, is_complete, until } of rows) {
       if (rung) extents.set(rung, { chunks, isComplete: is_complete, until })
     }
-    const { id, planned_ms, has_script, seconds, target_seconds } = row
-    const found = { videoId: id, plannedMs: planned_ms, hasScript: has_script, seconds, targetSeconds: target_seconds }
-    return { ...found, extents } satisfies Outline
+    const { id, planned_ms, is_failed, has_script, seconds, target_seconds } = row
+    const found = { videoId: id, plannedMs: planned_ms, isFailed: is_failed, hasScript: has_script }
+    return { ...found, seconds, targetSeconds: target_seconds, extents } satisfies Outline
   }
 }
 

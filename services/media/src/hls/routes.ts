@@ -54,9 +54,11 @@ export async function hlsRoutes(app: FastifyInstance, { db, sender }: { db: Data
     const outline = await findOne(request)
     const upper = outline?.extents.get('upper')
     if (!outline || !upper) throw errors.linkNotFound()
+    const sound = outline.extents.get('sound')
     // All lists end together, because a player that has one whole and loads another one anew would stand still.
-    const isWhole = upper.isComplete && (outline.extents.get('sound')?.isComplete ?? true)
-    return { ...outline, upper, isWhole }
+    const isEnded = outline.isFailed || (upper.isComplete && (sound?.isComplete ?? true))
+    const readyUntil = Math.min(upper.until, sound?.until ?? upper.until)
+    return { ...outline, upper, isEnded, readyUntil }
   }
   const read = async ({ videoId, extents }: Outline, rung: Rung): Promise<RungSoFar | undefined> => {
     const extent = extents.get(rung)
@@ -111,10 +113,11 @@ export async function hlsRoutes(app: FastifyInstance, { db, sender }: { db: Data
     { schema: { ...base, ...playlist, summary: 'The playlist of the captions' } },
     async (request, reply) => {
       const outline = await find(request)
-      const { seconds, hasScript, isWhole } = outline
+      const { hasScript, isFailed, isEnded, readyUntil } = outline
       if (!hasScript) throw errors.linkNotFound()
-      return send(request, reply, outline, ['captions', isWhole ? 'all' : 'some'], async () =>
-        captionsPlaylist({ seconds, isComplete: isWhole }),
+      const seconds = isFailed ? Math.min(outline.seconds, readyUntil) : outline.seconds
+      return send(request, reply, outline, ['captions', `${seconds}`, isEnded ? 'ended' : 'open'], async () =>
+        captionsPlaylist({ seconds, isEnded }),
       )
     },
   )
@@ -125,17 +128,18 @@ export async function hlsRoutes(app: FastifyInstance, { db, sender }: { db: Data
       { schema: { ...base, ...playlist, summary: `The playlist of the rung ${rung}` } },
       async (request, reply) => {
         const outline = await find(request)
-        const { targetSeconds, extents, upper, isWhole } = outline
+        const { targetSeconds, extents, upper, isFailed, readyUntil } = outline
         const own = extents.get(rung)
         if (!own) throw errors.linkNotFound()
         // While the picture grows, the sound is listed as far as that is there (RFC 8216, section 6.2.4).
-        const until = rung === 'sound' && !upper.isComplete ? upper.until : Number.POSITIVE_INFINITY
-        const isComplete = own.isComplete && isWhole
-        const marks = [markOf(own), markOf(upper), isComplete ? 'ended' : 'open']
+        const grown = rung === 'sound' && !upper.isComplete ? upper.until : Number.POSITIVE_INFINITY
+        const until = isFailed ? readyUntil : grown
+        const isEnded = outline.isEnded && (isFailed || own.isComplete)
+        const marks = [markOf(own), `${until}`, isEnded ? 'ended' : 'open']
         return send(request, reply, outline, [rung, ...marks], async () => {
           const made = await read(outline, rung)
           if (!made) throw errors.linkNotFound()
-          return rungPlaylist({ rung, targetSeconds, parts: made.parts, isComplete, until })
+          return rungPlaylist({ rung, targetSeconds, parts: made.parts, isEnded, until })
         })
       },
     )

@@ -18,7 +18,10 @@ const caller = { userId: placeholder('userId'), caseId: placeholder('caseId'), s
 /** What of a session links can open. */
 export interface Parts extends Record<string, unknown> {
   has_script: boolean
-  /** The recording that all links are for: the newest one that can be played; null if there is none. */
+  /**
+   * The recording that all links are for: the newest one that can be played, but one whose encode failed only where there is no
+   * other; null if there is none.
+   */
   shown: { id: number; has_mp4: boolean; has_hls: boolean; has_previews: boolean } | null
 }
 
@@ -27,11 +30,12 @@ export const guardParts = (db: Database) =>
   guardSession<Parts>(db, [
     sql`${sessions.scriptVersionId} is not null as has_script`,
     sql`(select row_to_json(parts) from (
-      select v.id, v.id is not distinct from r.video_id as has_mp4, ${isBegun(sql`v.id`)} as has_hls,
-        exists (select from ${previews} where video_id = v.id) as has_previews
+      select v.id, has_mp4, has_hls, exists (select from ${previews} where video_id = v.id) as has_previews
       from ${videos} v left join ${renditions} r on r.id = ${sessions.renditionId}
-      where v.id in (${sessions.videoId}, r.video_id) and v.state <> 'failed'
-    ) parts where has_mp4 or has_hls order by id desc limit 1) as shown`,
+      cross join lateral (select v.id is not distinct from r.video_id as has_mp4, ${isBegun(sql`v.id`)} as has_hls) made
+      where v.id in (${sessions.videoId}, r.video_id) and (has_mp4 or has_hls)
+      order by v.state = 'failed', v.id desc limit 1
+    ) parts) as shown`,
   ])
 
 interface PreviewsRow extends Record<string, unknown> {

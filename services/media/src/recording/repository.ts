@@ -39,7 +39,7 @@ export function findState(db: Database) {
     sql`with video as (
       select ${videos.id}, ${videos.state}, ${videos.progress}, ${videos.failure}, ${videos.fileName}, ${videos.size},
         ${videos.received}, duration_ms, extract(epoch from now() - ${encodePlans.createdAt}) as elapsed,
-        duration_ms is not null or (${videos.state} <> 'failed' and ${isBegun(videos.id)}) as playable, made.*
+        duration_ms is not null or ${isBegun(videos.id)} as playable, made.*
       from ${sessions} join ${videos} on ${videos.sessionId} = ${sessions.id}
       left join ${encodePlans} on ${encodePlans.videoId} = ${videos.id}
       left join ${renditions} on ${renditions.videoId} = ${videos.id}

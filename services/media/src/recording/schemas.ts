@@ -12,7 +12,10 @@ export const VideoState = Type.Object(
       },
     ),
     progress: Type.Integer({ minimum: 0, maximum: 100, description: 'Percent of the encode' }),
-    playable: Type.Boolean({ description: 'Whether it can be played: by HLS from its first encoded seconds on' }),
+    playable: Type.Boolean({
+      description:
+        'Whether it can be played: by HLS from its first encoded seconds on, also where its encode failed after them',
+    }),
     seconds_ready: Type.Number({ description: 'It can be played from its beginning to this second' }),
     seconds_left: Type.Union([Type.Number(), Type.Null()], {
       description: 'How long its encode will still take, from its pace so far; null as long as nobody knows',
