@@ -98,6 +98,20 @@ t.test('sound that begins minutes after a large picture is heard', async (t) => 
   t.strictSame(script.map(Math.round), expected)
 })
 
+t.test('before sound that begins more than ten minutes after the picture there is silence', async (t) => {
+  const beep = await make('late-beep.m4a', '-f', 'lavfi', '-i', 'sine=duration=2', ...aac)
+  const still = ['-f', 'lavfi', '-i', 'color=size=64x64:rate=1:duration=620']
+  const late = [...still, '-itsoffset', '612', '-i', beep, ...h264, '-c:a', 'copy']
+  const { file } = await encoded(t, await make('late-beep.mp4', ...late), 'mp4')
+  const run = promisify(execFile)
+  const first = ['-select_streams', 'a', '-show_entries', 'packet=pts_time', '-read_intervals', '%+#1']
+  const { stdout } = await run('ffprobe', ['-v', 'error', ...first, '-of', 'csv=p=0', file])
+  t.ok(Number.parseFloat(stdout) < 0.05, `the sound begins at ${stdout}`)
+  const { stderr } = await run('ffmpeg', ['-i', file, '-af', 'silencedetect=noise=-50dB:d=1', '-vn', '-f', 'null', '-'])
+  const [, end] = /silence_end: ([\d.]+)/.exec(stderr) ?? []
+  t.ok(Math.abs(Number(end) - 612) < 0.05, `it is silent until ${end}`)
+})
+
 t.test('sound after a gap of forty minutes is heard where it belongs', async (t) => {
   const beep = await make('beep.m4a', '-f', 'lavfi', '-i', 'sine=duration=2', ...aac)
   const list = join(folder, 'gap.txt')

@@ -1,6 +1,7 @@
 import { container } from '@playtherapy/schema'
 import { type Static, Type } from 'typebox'
 import { AudibleStream } from '../ffmpeg/audible.ts'
+import { mayStartAgain } from '../ffmpeg/frame-clock.ts'
 import { threadsFor } from '../ffmpeg/limits.ts'
 import { VideoStream } from '../ffmpeg/probe.ts'
 import { Scan } from '../ffmpeg/scan.ts'
@@ -127,7 +128,7 @@ const soundFragments = (part: string) => [
  * because what a copy must know of it may not be known before it begins.
  */
 function alsoRead({ container, picture, sound }: EncodePlan, track: 'picture' | 'sound'): string[] {
-  if (!sound || (container !== 'mpegts' && container !== 'mpegps')) return []
+  if (!sound || !mayStartAgain(container)) return []
   const read = track === 'sound' ? ['-map', `0:${sound.index}`] : ['-map', `0:${picture.video.index}`, '-c', 'copy']
   return [...read, '-f', 'null', '-']
 }

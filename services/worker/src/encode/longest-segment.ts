@@ -1,6 +1,6 @@
 import type { Segments } from '@playtherapy/schema'
 import { mostSegmentSeconds, toSegments } from '../ffmpeg/fragments.ts'
-import type { FrameTimes } from '../ffmpeg/frame-clock.ts'
+import { type FrameTimes, mayStartAgain } from '../ffmpeg/frame-clock.ts'
 import { copiedFragmentSeconds, type EncodePlan, lateSeconds } from './chunk-options.ts'
 import { keptOf } from './cut.ts'
 import { keySeconds } from './picture.ts'
@@ -52,8 +52,7 @@ export function longestSegmentSeconds(plan: EncodePlan, times: FrameTimes | unde
   const { scan } = plan.picture
   if (!times) {
     const copiedSeconds = canCopy ? copiedFragmentSeconds + scan.longestGroup : 0
-    const startsAgain = container === 'mpegts' || container === 'mpegps'
-    const pause = Math.min(scan.longestPause, startsAgain ? longestGapSeconds : Number.POSITIVE_INFINITY)
+    const pause = Math.min(scan.longestPause, mayStartAgain(container) ? longestGapSeconds : Number.POSITIVE_INFINITY)
     const fragment = Math.max(keySeconds, copiedSeconds) + pause
     return Math.max(soundSeconds, mostSegmentSeconds(fragment))
   }

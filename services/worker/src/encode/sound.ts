@@ -1,4 +1,6 @@
+import type { Container } from '@playtherapy/schema'
 import type { AudibleStream } from '../ffmpeg/audible.ts'
+import { mayStartAgain } from '../ffmpeg/frame-clock.ts'
 
 /**
  * Keeps a sound in step with its time stamps, which are on the clock of the picture: players only count samples. Gaps are
@@ -20,30 +22,39 @@ const small = 'aformat=sample_fmts=s16p:channel_layouts=stereo'
 /** A sixth of that: as clear as a telephone of today, and gaps of an hour fit. */
 const smallest = `${turned},aformat=sample_fmts=s16p:channel_layouts=mono:sample_rates=16000`
 
-/**
- * A sound that begins so many seconds late is given silence before it: players go over shorter gaps. That of a longer time
- * would not fit into memory, where it is made at once.
- */
-const late = { least: 0.1, most: 600 }
+/** A sound that begins so many seconds late is given silence before it: players go over shorter gaps. */
+const leastLateSeconds = 0.1
 /** Silence from the beginning of the recording on. A filter of its own, because it changes how gaps are measured. */
 const fromBeginning = 'aresample=async=1:first_pts=0'
+/** Seconds of silence that {@link fromBeginning} makes at most, because it makes all at once, in memory. */
+const mostAtOnceSeconds = 600
+
+/**
+ * Filters that put silence before a sound that was found to begin so late. That of a long time is made piece by piece, by whole
+ * seconds, unless the sound may begin at another time, because its clock started again before.
+ */
+function silenceBefore(seconds: number, container: Container): string[] {
+  if (seconds <= mostAtOnceSeconds || mayStartAgain(container)) return [fromBeginning]
+  const whole = Math.floor(seconds)
+  return [`asetpts=PTS-${whole}/TB`, fromBeginning, `adelay=${whole}s:all=1`]
+}
 
 /**
  * ffmpeg's options for the sound of a rendition. A copy would keep gaps, and what changes in the middle of a recording. The
  * silence of a gap is made at once, in memory: with 16 bits, gaps of eleven minutes fit. `hasLongGaps` makes room for longer
  * ones. It is silent from the beginning of the recording to its end where there is no sound, because players of HLS stand
- * still where one of picture and sound is missing; only before one that begins ten minutes late there is nothing.
+ * still where one of picture and sound is missing.
  */
 export function renditionSound(
   { index, from }: AudibleStream,
-  recording: { from: number; seconds: number; hasLongGaps: boolean },
+  recording: { container: Container; from: number; seconds: number; hasLongGaps: boolean },
 ): string[] {
   const before = from - recording.from
-  const isFilled = before > late.least && before <= late.most
-  const length = Math.max(0, recording.seconds - (isFilled ? 0 : before)).toFixed(3)
+  const isLate = before > leastLateSeconds
+  const length = Math.max(0, recording.seconds - (isLate ? 0 : before)).toFixed(3)
   const filters = [
     ...[recording.hasLongGaps ? smallest : small, inStep],
-    ...[...(isFilled ? [fromBeginning] : []), `apad=whole_dur=${length}`],
+    ...[...(isLate ? silenceBefore(before, recording.container) : []), `apad=whole_dur=${length}`],
   ]
   return [
     ...['-map', `0:${index}`, '-af', filters.join()],

@@ -1,3 +1,8 @@
+import type { Container } from '@playtherapy/schema'
+
+/** Whether the clock of a container may start again during a recording: then its times are not those of a player. */
+export const mayStartAgain = (container: Container): boolean => container === 'mpegts' || container === 'mpegps'
+
 /** What ffprobe says of a packet. */
 interface Packet {
   pts_time?: string

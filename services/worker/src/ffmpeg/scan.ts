@@ -1,7 +1,7 @@
 import type { Container } from '@playtherapy/schema'
 import { type Static, Type } from 'typebox'
 import type { Input } from './bounded.ts'
-import { createFrameClock, type FrameTimes } from './frame-clock.ts'
+import { createFrameClock, type FrameTimes, mayStartAgain } from './frame-clock.ts'
 import { pictureLimit, threadsFor } from './limits.ts'
 import { PictureFormat, toPictureFormat } from './picture-format.ts'
 import { accessTo, type VideoStream } from './probe.ts'
@@ -90,7 +90,7 @@ export async function scan(
   const formats = new Map<string, PictureFormat>()
   let decoded: number[] = []
   let interlaced = false
-  const clock = createFrameClock(run.container !== 'mpegts' && run.container !== 'mpegps')
+  const clock = createFrameClock(!mayStartAgain(run.container))
 
   const read = (part: string, places: string[] = []) =>
     runSupervised({
