@@ -145,6 +145,19 @@ t.test('the picture is that of the recording, and neither a cover nor a preview'
   }
 })
 
+t.test('a picture that begins so late that its size is in no header', async (t) => {
+  const late = ['-itsoffset', '7', ...picture('176x144', 3), ...sound(12), '-map', '0', '-map', '1']
+  const mpeg4 = ['-c:v', 'mpeg4', '-g', '10', ...aac]
+  for (const [name, codecs] of [
+    ['late-mpeg4.mp4', mpeg4],
+    ['late-h263.3gp', ['-c:v', 'h263', ...aac]],
+  ] as const) {
+    const { video, seconds = 0 } = await encoded(t, await make(name, ...late, ...codecs), 'mp4')
+    t.match(video, { width: 176, height: 144 })
+    t.ok(seconds > 9.8, `${name} lasts ${seconds} s`)
+  }
+})
+
 t.test('a picture of which only parts can be read is kept, and one without any is refused', async (t) => {
   const files: [string, string[]][] = [
     ['mpeg4.mp4', ['-c:v', 'mpeg4']],

@@ -19,14 +19,15 @@ const mostScans = 3
  */
 export async function choosePicture({ pictures }: Probe, run: ScanRun): Promise<Picture> {
   if (pictures.length === 0) throw new PermanentError('The file has no picture, only sound or nothing at all.')
-  const sized = pictures.filter(({ width, height }) => width > 0 && width * height <= largestPicture.pixels)
+  // One whose size ffprobe does not know gets it from its frames.
+  const small = pictures.filter(({ width, height }) => width * height <= largestPicture.pixels)
   const scanned: Picture[] = []
-  for (const video of sized.slice(0, mostScans)) {
+  for (const video of small.slice(0, mostScans)) {
     const picture = { video, ...(await scan(run, video)) }
     if (picture.scan.isDecodable) return picture
     scanned.push(picture)
   }
-  const [first] = scanned
+  const first = scanned.find(({ video }) => video.width > 0)
   if (first) return first
   const most = `${largestPicture.width} × ${largestPicture.height}`
   throw new PermanentError(`The picture cannot be read, or is larger than ${most} pixels.`)
