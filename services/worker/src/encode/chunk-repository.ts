@@ -31,8 +31,8 @@ export interface ChunkClaim {
 /** The kinds of chunks without which there is no rendition. */
 const needed: ChunkKind[] = ['sound', 'copy', 'picture']
 
-/** A chunk, while this is its current attempt. */
-const isMine = ({ chunkId, attempt }: Pick<ChunkClaim, 'chunkId' | 'attempt'>) =>
+/** Matches a chunk, while this is its current attempt. */
+const whileChunkClaimed = ({ chunkId, attempt }: Pick<ChunkClaim, 'chunkId' | 'attempt'>) =>
   and(eq(chunks.id, chunkId), eq(chunks.state, 'encoding'), eq(chunks.attempt, attempt))
 
 /**
@@ -67,12 +67,12 @@ export const leaseOfChunk = (db: Database, claim: ChunkClaim): Lease => ({
     const rows = await db
       .update(chunks)
       .set({ progress, leaseUntil })
-      .where(and(isMine(claim), isWanted))
+      .where(and(whileChunkClaimed(claim), isWanted))
       .returning({ id: chunks.id })
     return rows.length > 0
   },
   async release() {
-    await db.update(chunks).set({ leaseUntil: null }).where(isMine(claim))
+    await db.update(chunks).set({ leaseUntil: null }).where(whileChunkClaimed(claim))
   },
 })
 
@@ -103,7 +103,7 @@ export const commitChunk = (
     const mine = await tx
       .update(chunks)
       .set({ state: 'encoded', progress: 100, leaseUntil: null, frames })
-      .where(isMine(claim))
+      .where(whileChunkClaimed(claim))
       .returning({ id: chunks.id })
     if (mine.length === 0) return all
     if (files.length > 0) await tx.insert(chunkFiles).values(files.map((file) => ({ ...file, chunkId })))
@@ -129,7 +129,7 @@ export const replacePicture = (db: Database, claim: ChunkClaim, plan: unknown, p
   db.transaction(async (tx) => {
     const { videoId } = claim
     const locked = await lockVideo(tx, videoId)
-    const mine = await tx.delete(chunks).where(isMine(claim)).returning({ id: chunks.id })
+    const mine = await tx.delete(chunks).where(whileChunkClaimed(claim)).returning({ id: chunks.id })
     if (!locked || mine.length === 0) return
     await tx.delete(chunks).where(and(eq(chunks.videoId, videoId), ne(chunks.kind, 'sound')))
     await tx.update(encodePlans).set({ plan, createdAt: sql`now()` }).where(eq(encodePlans.videoId, videoId))

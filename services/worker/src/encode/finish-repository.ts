@@ -18,7 +18,7 @@ import {
 import { and, asc, eq, sql } from 'drizzle-orm'
 import { lockCurrent, lockVideo } from './lock.ts'
 import { announceOpen } from './plan-repository.ts'
-import { isMine, type VideoClaim } from './video-repository.ts'
+import { type VideoClaim, whileVideoClaimed } from './video-repository.ts'
 
 export type ChunkFile = Omit<typeof chunkFiles.$inferSelect, 'chunkId'>
 
@@ -87,7 +87,7 @@ export async function readMade(db: Database, videoId: number): Promise<Made | un
 const record = (db: Database, claim: VideoClaim, insert: (tx: Transaction) => Promise<unknown>): Promise<boolean> =>
   db.transaction(async (tx) => {
     const locked = await lockCurrent(tx, claim.videoId)
-    const [mine] = await tx.select({ id: videos.id }).from(videos).where(isMine(claim))
+    const [mine] = await tx.select({ id: videos.id }).from(videos).where(whileVideoClaimed(claim))
     if (!locked || !mine) return false
     await insert(tx)
     return true
@@ -139,7 +139,7 @@ export const commitRendition = (db: Database, claim: VideoClaim, { seconds, ...f
     const mine = await tx
       .update(videos)
       .set({ state: 'encoded', progress: 100 })
-      .where(and(isMine(claim), eq(videos.state, 'encoding')))
+      .where(and(whileVideoClaimed(claim), eq(videos.state, 'encoding')))
       .returning({ id: videos.id })
     if (mine.length === 0) return false
     await announce(tx, 'delete-superseded', { session_id: session.id })

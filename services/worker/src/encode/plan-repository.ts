@@ -14,7 +14,7 @@ import {
 } from '@playtherapy/schema'
 import { and, asc, eq, inArray, isNull, ne, notExists, sql } from 'drizzle-orm'
 import { lockCurrent, lockVideo } from './lock.ts'
-import { isMine, type VideoClaim } from './video-repository.ts'
+import { type VideoClaim, whileVideoClaimed } from './video-repository.ts'
 
 /** Rows of one statement, far below the number of parameters that PostgreSQL allows. */
 const batchRows = 1_000
@@ -49,7 +49,11 @@ export const commitPlan = (db: Database, claim: VideoClaim, { chunks: parts, ...
     const { videoId } = claim
     const locked = await lockCurrent(tx, videoId)
     if (!locked) return false
-    const mine = await tx.update(videos).set({ leaseUntil: null }).where(isMine(claim)).returning({ id: videos.id })
+    const mine = await tx
+      .update(videos)
+      .set({ leaseUntil: null })
+      .where(whileVideoClaimed(claim))
+      .returning({ id: videos.id })
     if (mine.length === 0) return false
     await tx.insert(encodePlans).values({ videoId, ...plan })
     await insertChunks(tx, videoId, parts)
@@ -117,7 +121,11 @@ export const resume = (db: Database, claim: VideoClaim, parts: NewChunk[]): Prom
   db.transaction(async (tx) => {
     await lockVideo(tx, claim.videoId)
     const { videoId } = claim
-    const mine = await tx.update(videos).set({ leaseUntil: null }).where(isMine(claim)).returning({ id: videos.id })
+    const mine = await tx
+      .update(videos)
+      .set({ leaseUntil: null })
+      .where(whileVideoClaimed(claim))
+      .returning({ id: videos.id })
     if (mine.length === 0) return
     const ofLower = and(eq(chunks.videoId, videoId), inArray(chunks.kind, ['picture', 'lower']))
     const hasLower = await tx.$count(rungs, and(eq(rungs.videoId, videoId), eq(rungs.rung, 'lower')))

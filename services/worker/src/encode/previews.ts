@@ -2,6 +2,7 @@ import type { Storyboard } from '@playtherapy/schema'
 import { type FfmpegRun, runFfmpeg } from '../ffmpeg/ffmpeg.ts'
 import { openScratchFile, type ScratchFile } from '../ffmpeg/scratch.ts'
 import { FfmpegError } from '../ffmpeg/supervised.ts'
+import type { Size } from './picture.ts'
 
 /** Longer sides in pixels. */
 const [posterSide, tileSide] = [640, 160]
@@ -31,12 +32,6 @@ export interface PreviewRun
   height: number
   /** Longest time between two key frames, where it is more than two seconds: then every frame may have to be decoded. */
   keySeconds?: number
-}
-
-/** In pixels. */
-interface Size {
-  width: number
-  height: number
 }
 
 /**

@@ -54,8 +54,8 @@ export const claimVideo = (db: Database, videoId: number): Promise<VideoClaim | 
     return { videoId, sessionId: session.id, attempt, original, isEncoded }
   })
 
-/** The video, while this is its current attempt. */
-export const isMine = ({ videoId, attempt }: VideoClaim) =>
+/** Matches a video, while this is its current attempt. */
+export const whileVideoClaimed = ({ videoId, attempt }: VideoClaim) =>
   and(eq(videos.id, videoId), inArray(videos.state, ['encoding', 'encoded']), eq(videos.attempt, attempt))
 
 /** The lease of an attempt at a step of a video. */
@@ -66,12 +66,12 @@ export const leaseOfVideo = (db: Database, claim: VideoClaim): Lease => ({
     const rows = await db
       .update(videos)
       .set({ leaseUntil })
-      .where(and(isMine(claim), current))
+      .where(and(whileVideoClaimed(claim), current))
       .returning({ id: videos.id })
     return rows.length > 0
   },
   async release() {
-    await db.update(videos).set({ leaseUntil: null }).where(isMine(claim))
+    await db.update(videos).set({ leaseUntil: null }).where(whileVideoClaimed(claim))
   },
 })
 
