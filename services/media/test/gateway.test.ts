@@ -216,6 +216,45 @@ t.test('a missing or replaced object is not played, and nothing bypasses the med
   t.match(await answerOf(await fetch(nginx.url + mp4, { headers: { origin } })), [400, { message, error_code: 1001 }])
 })
 
+t.test('what the gateway refuses by itself is refused by the contract', { skip }, async (t) => {
+  const { nginx } = await behindGateway(t)
+  const { port, hostname } = new URL(nginx.url)
+  const host = 'HTTP/1.1\r\nHost: gateway\r\nConnection: close\r\n'
+  const unreadable = { status: 400, body: { message: 'The request is not readable', error_code: 8 } }
+  const tooLarge = { ...unreadable, status: 431 }
+  const noRoute = { status: 404, body: { message: 'Not found', error_code: 404 } }
+  const refused: Record<string, object> = {
+    'GET / HTTP/1.1\r\nConnection: close\r\n\r\n': unreadable,
+    'GET /a\u0000b HTTP/1.1\r\nHost: gateway\r\n\r\n': unreadable,
+    'GET /%00 HTTP/1.1\r\nHost: gateway\r\n\r\n': unreadable,
+    'GET / HTTP/3.7\r\nHost: gateway\r\n\r\n': unreadable,
+    [`GET /contents/api/playback/../../../.. ${host}\r\n`]: unreadable,
+    [`GET /contents/api/case ${host}Transfer-Encoding: gzip\r\n\r\n`]: unreadable,
+    [`GET /contents/api/case ${host}Content-Length: x\r\n\r\n`]: unreadable,
+    [`GET /contents/api/case ${host}Host: another\r\n\r\n`]: unreadable,
+    [`GET /${'a'.repeat(20_000)} ${host}\r\n`]: tooLarge,
+    [`GET /contents/api/case ${host}X: ${'a'.repeat(20_000)}\r\n\r\n`]: tooLarge,
+    [`GET /contents/api ${host}\r\n`]: noRoute,
+    [`GET /contents/api/playback ${host}\r\n`]: noRoute,
+    [`GET /unreadable ${host}\r\n`]: noRoute,
+    [`GET /playtherapy ${host}\r\n`]: noRoute,
+    [`GET / ${host}\r\n`]: noRoute,
+    [`TRACE /contents/api/case ${host}\r\n`]: unreadable,
+  }
+  for (const [head, wanted] of Object.entries(refused)) {
+    const socket = connect(Number(port), hostname)
+    socket.write(head)
+    const answer = await text(socket)
+    const [first = '', body = ''] = answer.split('\r\n\r\n')
+    const status = Number(/^HTTP\/1\.1 (\d+)/.exec(first)?.[1])
+    const what = JSON.stringify(head.slice(0, 80))
+    t.match(first, /content-type: application\/json/i, what)
+    t.notMatch(first, /: http/, what)
+    t.match(first, /x-content-type-options: nosniff/i, what)
+    t.same({ status, body: /^\{.*\}$/.test(body) ? JSON.parse(body) : body.slice(0, 60) }, wanted, what)
+  }
+})
+
 t.test('the gateway limits the request rate of one token, and others are not affected', { skip }, async (t) => {
   const { media, nginx } = await behindGateway(t, { waiting: 60 })
   await addRendition(media, clip())
