@@ -73,7 +73,7 @@ export async function boundParser<T>(request: IncomingMessage, ms: number, parse
       idleChecks = socket.bytesRead === seen && !waitsForClient(request) ? idleChecks + 1 : 0
       seen = socket.bytesRead
       if (idleChecks === checksPerWindow) reject(errors.unreadable(408))
-    }, ms / checksPerWindow)
+    }, ms / checksPerWindow).unref()
   })
   return Promise.race([parsed, stalled]).finally(() => clearInterval(timer))
 }
