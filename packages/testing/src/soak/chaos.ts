@@ -10,7 +10,7 @@ const pick = <T>(items: readonly T[]) => items[Math.floor(Math.random() * items.
  */
 export async function wreakHavoc(
   parts: Part[],
-  redisUrl: string,
+  redisUrl: string | undefined,
   signal: AbortSignal,
 ): Promise<Record<string, number>> {
   const done: Record<string, number> = {}
@@ -26,7 +26,7 @@ export async function wreakHavoc(
     await part.kill(how)
     await rest(Math.random() * 6_000)
     await part.restart()
-    if (part.name === 'Redis' && Math.random() < 0.5) {
+    if (redisUrl && part.name === 'Redis' && Math.random() < 0.5) {
       const redis = new Redis(redisUrl, { retryStrategy: null })
       redis.on('error', () => {})
       await redis.flushall().catch(() => undefined)

@@ -1,5 +1,5 @@
 /**
- * `npm run soak -- --minutes N --json FILE`: therapists upload, save and delete at random while every part is killed
+ * `npm run soak -- --minutes N --queue BACKEND --json FILE`: therapists upload, save and delete at random while every part is killed
  * in turn; then everything acknowledged is verified. Exits with 1 if anything is lost, duplicated, orphaned or stuck.
  */
 import { execFile } from 'node:child_process'
@@ -15,14 +15,22 @@ import { startPlace } from './place.ts'
 import { emptyMemory, work } from './therapist.ts'
 import { judge, type Verdict } from './verdict.ts'
 
-answerHelp(`npm run soak -- [--minutes N] [--json FILE]
+answerHelp(`npm run soak -- [--minutes N] [--queue BACKEND] [--json FILE]
 
 Therapists work while every part is killed in turn; then everything acknowledged is verified.
 
-  --minutes N  how long they work (default 3)
-  --json FILE  where the result is written`)
-const { values } = parseArgs({ options: { minutes: { type: 'string', default: '3' }, json: { type: 'string' } } })
+  --minutes N      how long they work (default 3)
+  --queue BACKEND  redis (default) or postgres
+  --json FILE      where the result is written`)
+const { values } = parseArgs({
+  options: {
+    minutes: { type: 'string', default: '3' },
+    queue: { type: 'string', default: 'redis' },
+    json: { type: 'string' },
+  },
+})
 const minutes = Number(values.minutes)
+if (values.queue !== 'redis' && values.queue !== 'postgres') throw new Error('--queue must be redis or postgres')
 if (!(minutes > 0)) throw new Error('--minutes must be a number above 0')
 
 /** The reconciler removes an object without a row after this time. */
@@ -31,20 +39,21 @@ const graceSeconds = 10
 const settleMinutes = 6
 const therapists = 4
 
-/** Makes three recordings: one to be remuxed, one to be transcoded, and one without sound. */
+/** Makes recordings: one to be remuxed, one to be transcoded, one without sound, and one of several chunks. */
 async function makeClips(): Promise<Uint8Array[]> {
   const folder = await mkdtemp(join(tmpdir(), 'playtherapy-soak-clips-'))
-  const film = async (name: string, ...encoder: string[]) => {
+  const film = async (name: string, seconds: number, ...encoder: string[]) => {
     const file = join(folder, name)
-    const picture = ['-f', 'lavfi', '-i', 'testsrc2=size=320x240:rate=15:duration=2']
+    const picture = ['-f', 'lavfi', '-i', `testsrc2=size=320x240:rate=15:duration=${seconds}`]
     await promisify(execFile)('ffmpeg', ['-loglevel', 'error', ...picture, ...encoder, file])
     return new Uint8Array(await readFile(file))
   }
   const sound = ['-f', 'lavfi', '-i', 'sine=frequency=330:duration=2', '-c:a', 'aac']
   const clips = await Promise.all([
-    film('remux.mp4', ...sound, '-c:v', 'libx264', '-pix_fmt', 'yuv420p', '-preset', 'ultrafast'),
-    film('transcode.mp4', ...sound, '-c:v', 'mpeg4'),
-    film('silent.mkv', '-c:v', 'mpeg4'),
+    film('remux.mp4', 2, ...sound, '-c:v', 'libx264', '-pix_fmt', 'yuv420p', '-preset', 'ultrafast'),
+    film('transcode.mp4', 2, ...sound, '-c:v', 'mpeg4'),
+    film('silent.mkv', 2, '-c:v', 'mpeg4'),
+    film('long.mkv', 64, '-c:v', 'mpeg4', '-g', '15'),
   ])
   await rm(folder, { recursive: true })
   return clips
@@ -55,8 +64,8 @@ const isClean = ({ lost, duplicated, orphaned, stuck }: Verdict) =>
 
 await buildPrograms()
 const clips = await makeClips()
-console.log('Starting PostgreSQL, Redis, the object store and seven processes')
-const place = await startPlace(graceSeconds)
+console.log('Starting PostgreSQL, the queue, the object store and seven processes')
+const place = await startPlace(graceSeconds, values.queue)
 process.once('SIGINT', () => place.stop().finally(() => process.exit(1)))
 process.once('SIGTERM', () => place.stop().finally(() => process.exit(1)))
 const memory = emptyMemory()

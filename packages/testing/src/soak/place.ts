@@ -8,6 +8,7 @@ import { prepareBucket, type S3Settings } from '@playtherapy/object-store'
 import type { Program } from '@playtherapy/programs'
 import { migrate } from '@playtherapy/schema/migrate'
 import { ownProcess, type Signal } from '../processes.ts'
+import type { QueueBackend } from '../queues.ts'
 import { startRedis } from '../servers/redis.ts'
 import { startS3 } from '../servers/s3.ts'
 
@@ -20,7 +21,8 @@ export interface Part {
 
 export interface Place {
   databaseUrl: string
-  redisUrl: string
+  /** Undefined where the queue is in PostgreSQL. */
+  redisUrl: string | undefined
   bucket: S3Settings
   jwtSecret: string
   /** Base URLs of the processes of each service. */
@@ -70,11 +72,14 @@ async function started(name: string, program: Program, env: NodeJS.ProcessEnv) {
 }
 
 /** Starts everything as in production, on loopback: real servers with durable data, and processes of every service. */
-export async function startPlace(graceSeconds: number): Promise<Place> {
+export async function startPlace(graceSeconds: number, queue: QueueBackend): Promise<Place> {
   const directory = await mkdtemp('/var/tmp/playtherapy-soak-')
   await chmod(directory, 0o755)
   const postgres = await durablePostgres(join(directory, 'postgres'))
-  const [redis, s3] = await Promise.all([startRedis(join(directory, 'redis')), startS3(join(directory, 's3'))])
+  const [redis, s3] = await Promise.all([
+    queue === 'redis' ? startRedis(join(directory, 'redis')) : undefined,
+    startS3(join(directory, 's3')),
+  ])
   await migrate(postgres.url)
   const bucket = { ...s3.settings, bucket: 'soak' }
   await prepareBucket(bucket, { corsOrigins: ['http://localhost:3000'] })
@@ -89,7 +94,7 @@ export async function startPlace(graceSeconds: number): Promise<Place> {
   const service = { ...store, JWT_SECRET: jwtSecret, REQUESTS_PER_MINUTE: '1000000' }
   const worker = (n: number) => ({
     ...store,
-    QUEUE_URL: redis.url,
+    QUEUE_URL: redis?.url ?? postgres.url,
     SCRATCH_DIRECTORY: join(directory, `scratch-${n}`),
     ORPHAN_GRACE_SECONDS: `${graceSeconds}`,
   })
@@ -105,14 +110,14 @@ export async function startPlace(graceSeconds: number): Promise<Place> {
   const urlsOf = (name: string) => ours.filter((own) => own.name.startsWith(name)).map(({ url }) => url)
   return {
     databaseUrl: postgres.url,
-    redisUrl: redis.url,
+    redisUrl: redis?.url,
     bucket,
     jwtSecret,
     urls: { contents: urlsOf('contents'), media: urlsOf('media'), script: urlsOf('script') },
     parts: [
       ...ours,
       postgres.part,
-      { name: 'Redis', kill: redis.kill, restart: redis.restart },
+      ...(redis ? [{ name: 'Redis', kill: redis.kill, restart: redis.restart }] : []),
       { name: 'object store', kill: s3.kill, restart: s3.restart },
     ],
     async revive() {
@@ -129,7 +134,7 @@ export async function startPlace(graceSeconds: number): Promise<Place> {
     },
     async stop() {
       await Promise.all(ours.map(({ kill }) => kill('SIGTERM')))
-      await Promise.all([postgres.stop(), redis.kill(), s3.stop()])
+      await Promise.all([postgres.stop(), redis?.kill(), s3.stop()])
       await rm(directory, { recursive: true, force: true })
     },
   }
