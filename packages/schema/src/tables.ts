@@ -484,7 +484,6 @@ export const outbox = pgTable(
     index('outbox_due_index').on(t.availableAt, t.id).where(sql`${t.publishedAt} is null and ${t.failedAt} is null`),
     index('outbox_published_at_index').on(t.publishedAt).where(sql`${t.failedAt} is null`),
     // For the question whether a video or a script has a job.
-    index('outbox_encode_video_index').on(sql`(${t.payload} ->> 'video_id')`).where(sql`${t.name} = 'encode-video'`),
     index('outbox_encodes_index')
       .on(sql`(${t.payload} ->> 'video_id')`)
       .where(sql`${t.name} in ('encode-video', 'encode-chunk', 'finish-video')`),
