@@ -54,11 +54,9 @@ export async function hlsRoutes(app: FastifyInstance, { db, sender }: { db: Data
     const outline = await findOne(request)
     const upper = outline?.extents.get('upper')
     if (!outline || !upper) throw errors.linkNotFound()
-    const sound = outline.extents.get('sound')
     // All lists end together, because a player that has one whole and loads another one anew would stand still.
-    const isEnded = outline.isFailed || (upper.isComplete && (sound?.isComplete ?? true))
-    const readyUntil = Math.min(upper.until, sound?.until ?? upper.until)
-    return { ...outline, upper, isEnded, readyUntil }
+    const isEnded = outline.isFailed || (upper.isComplete && (outline.extents.get('sound')?.isComplete ?? true))
+    return { ...outline, upper, isEnded }
   }
   const read = async ({ videoId, extents }: Outline, rung: Rung): Promise<RungSoFar | undefined> => {
     const extent = extents.get(rung)
@@ -113,9 +111,9 @@ export async function hlsRoutes(app: FastifyInstance, { db, sender }: { db: Data
     { schema: { ...base, ...playlist, summary: 'The playlist of the captions' } },
     async (request, reply) => {
       const outline = await find(request)
-      const { hasScript, isFailed, isEnded, readyUntil } = outline
+      const { hasScript, isFailed, isEnded, upper } = outline
       if (!hasScript) throw errors.linkNotFound()
-      const seconds = isFailed ? Math.min(outline.seconds, readyUntil) : outline.seconds
+      const seconds = isFailed ? Math.min(outline.seconds, upper.until) : outline.seconds
       return send(request, reply, outline, ['captions', `${seconds}`, isEnded ? 'ended' : 'open'], async () =>
         captionsPlaylist({ seconds, isEnded }),
       )
@@ -128,12 +126,11 @@ export async function hlsRoutes(app: FastifyInstance, { db, sender }: { db: Data
       { schema: { ...base, ...playlist, summary: `The playlist of the rung ${rung}` } },
       async (request, reply) => {
         const outline = await find(request)
-        const { targetSeconds, extents, upper, isFailed, readyUntil } = outline
+        const { targetSeconds, extents, upper, isFailed } = outline
         const own = extents.get(rung)
         if (!own) throw errors.linkNotFound()
         // While the picture grows, the sound is listed as far as that is there (RFC 8216, section 6.2.4).
-        const grown = rung === 'sound' && !upper.isComplete ? upper.until : Number.POSITIVE_INFINITY
-        const until = isFailed ? readyUntil : grown
+        const until = rung === 'sound' && !upper.isComplete ? upper.until : Number.POSITIVE_INFINITY
         const isEnded = outline.isEnded && (isFailed || own.isComplete)
         const marks = [markOf(own), `${until}`, isEnded ? 'ended' : 'open']
         return send(request, reply, outline, [rung, ...marks], async () => {
