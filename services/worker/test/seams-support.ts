@@ -7,7 +7,7 @@ import type { Container } from '@playtherapy/schema'
 import { testStore } from '@playtherapy/testing'
 import t, { type Test } from 'tap'
 import { choosePicture } from '../src/encode/choose-picture.ts'
-import { type Chunk, chunkRun, type EncodePlan, encodePlan, type Made } from '../src/encode/chunk-options.ts'
+import { type Chunk, type ChunkOutput, chunkRun, type EncodePlan, encodePlan } from '../src/encode/chunk-options.ts'
 import { chooseCuts } from '../src/encode/cut.ts'
 import { mp4Run } from '../src/encode/finish.ts'
 import { longestSegmentSeconds } from '../src/encode/longest-segment.ts'
@@ -56,11 +56,12 @@ export async function makeChunk({ run }: Recording, plan: EncodePlan, chunk: Chu
   const written = await Promise.all(outputs.map(async (one) => ({ ...one, file: await openScratchFile(place) })))
   const seconds = chunk.to - chunk.from
   await runFfmpeg({ ...run, ...how, outputs: written, maxBytes: 1024 ** 3, seconds, onProgress: () => {} })
-  const files: Partial<Record<Made, MadeFile>> = {}
+  const files: Partial<Record<ChunkOutput, MadeFile>> = {}
   for (const { made, file } of written) {
     const copy = join(place, `${made}.mp4`)
     await writeFile(copy, file.handle.createReadStream({ start: 0, autoClose: false }))
-    if (made !== 'transcriber') files[made] = { ...(await readFragments(file.handle)), file: copy }
+    if (made !== 'transcriber' && made !== 'formats')
+      files[made] = { ...(await readFragments(file.handle)), file: copy }
     await file.handle.close()
   }
   return files

@@ -17,6 +17,8 @@ export const EncodePlan = Type.Object({
   from: Type.Number(),
   /** Second at which the picture ends, on the clock of the rendition. */
   seconds: Type.Number(),
+  /** Second at which the picture begins, on the clock of the rendition; absent where it is not certain. */
+  begin: Type.Optional(Type.Number()),
   picture: Type.Object({ video: VideoStream, scan: Scan }),
   /** Absent without sound. */
   sound: Type.Optional(AudibleStream),
@@ -43,13 +45,14 @@ interface Found {
 
 /** The plan for a recording of which everything is found out. */
 export function encodePlan({ picture: { video, scan, times }, sound, cuts, ...file }: Found): EncodePlan {
-  const isLate = (times?.shown[0] ?? file.from) - file.from > lateSeconds
+  const begin = times?.shown[0] === undefined ? undefined : times.shown[0] - file.from
   const upper = upperSize(video, scan)
   const lower = lowerSize(upper)
   return {
     ...file,
-    ...{ picture: { video, scan }, cuts, canCopy: isPlayable(video, scan) && !isLate, upper },
+    ...{ picture: { video, scan }, cuts, canCopy: isPlayable(video, scan) && !isLate(begin), upper },
     seconds: times ? Math.max(0, times.end - file.from) : scan.seconds,
+    ...(begin !== undefined && { begin }),
     ...(sound && { sound }),
     ...(lower && { lower }),
   }
@@ -63,8 +66,8 @@ export interface Chunk {
   to: number
 }
 
-/** What a chunk becomes: a rung each, and the sound for a transcriber. */
-export type Made = 'upper' | 'lower' | 'sound' | 'transcriber'
+/** What a chunk becomes: a rung each, the sound for a transcriber, and a list of the formats that a copied picture states. */
+export type ChunkOutput = 'upper' | 'lower' | 'sound' | 'transcriber' | 'formats'
 
 /** Options for {@link runFfmpeg}. */
 export interface ChunkRun {
@@ -74,7 +77,7 @@ export interface ChunkRun {
   seek: number | undefined
   /** A graph of filters whose results the outputs map; undefined where there is none. */
   graph: string | undefined
-  outputs: { made: Made; options: string[] }[]
+  outputs: { made: ChunkOutput; options: string[] }[]
   threads: ReturnType<typeof threadsFor>
 }
 
@@ -103,6 +106,9 @@ const copiedFragments = [
   ...fragmented('+frag_keyframe+delay_moov'),
   ...`-use_editlist 1 -min_frag_duration ${copiedFragmentSeconds * 1e6} -f mp4`.split(' '),
 ]
+
+/** Lists the sequence parameter set of each key frame (H.264, 7.3.2.1), which states its format. */
+const formatList = '-c copy -bsf:v h264_mp4toannexb,filter_units=pass_types=7 -f framecrc'.split(' ')
 
 /** Samples of a packet of AAC, and samples in a second of the sound of a rung. */
 const [packetSamples, soundRate] = [1_024, 48_000]
@@ -142,18 +148,30 @@ const ticks = 90_000
  */
 export const lateSeconds = 0.5
 
+const isLate = (begin = 0) => begin > lateSeconds
+
+/**
+ * ffmpeg's expression that is true for the first frame of a late picture. ffmpeg counts the frames anew where the picture
+ * changes its size, so that their number says nothing then.
+ */
+function isLateFrame({ begin, picture }: EncodePlan, time: string): string {
+  if (begin !== undefined) return isLate(begin) ? `lte(${time},${Math.ceil(begin * ticks)})` : '0'
+  return picture.scan.formats.length > 1 ? '0' : `eq(N,0)*gt(${time},${lateSeconds * ticks})`
+}
+
 /**
  * Filters that select a part of a picture, and set the clock of the rendition. The file's clock may have coarser ticks than
  * the place where it begins, so the selection comes first. A fragment cannot begin before 0.
  */
-function partOf({ cuts, from: begin }: EncodePlan, { from, to }: { from: number | undefined; to: number | undefined }) {
+function partOf(plan: EncodePlan, { from, to }: { from: number | undefined; to: number | undefined }) {
+  const { cuts, from: begin } = plan
   const start = from === undefined ? [] : [`start=${(begin + from).toFixed(6)}`]
   const end = to === undefined ? [] : [`end=${(begin + to).toFixed(6)}`]
   const time = `(PTS-(${cuts.length > 0 ? Math.round(begin * ticks) : 0}))`
-  const isLate = from === undefined ? `eq(N,0)*gt(${time},${lateSeconds * ticks})` : '0'
+  const toBeginning = from === undefined ? isLateFrame(plan, time) : '0'
   return [
     ...(start.length + end.length > 0 ? [`trim=${[...start, ...end].join(':')}`] : []),
-    ...[`settb=1/${ticks}`, `setpts='if(${isLate},0,max(${time},0))'`],
+    ...[`settb=1/${ticks}`, `setpts='if(${toBeginning},0,max(${time},0))'`],
   ]
 }
 
@@ -191,7 +209,13 @@ export function chunkRun(plan: EncodePlan, chunk: Chunk, hasLongGaps = false): C
   }
   if (chunk.kind === 'copy') {
     const made = ['-map', `0:${video.index}`, ...copied(scan), ...plain, ...copiedFragments]
-    return { ...whole, outputs: [{ made: 'upper', options: [...alsoRead(plan, 'sound'), ...made] }] }
+    return {
+      ...whole,
+      outputs: [
+        { made: 'upper', options: [...alsoRead(plan, 'sound'), ...made] },
+        { made: 'formats', options: ['-map', `0:${video.index}`, ...formatList] },
+      ],
+    }
   }
   const begins = plan.cuts.includes(chunk.from)
   const ends = plan.cuts.includes(chunk.to)

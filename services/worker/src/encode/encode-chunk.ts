@@ -3,10 +3,11 @@ import { audioPath, chunkPath, inFolder } from '@playtherapy/object-store'
 import type { Database, Rung, Segments } from '@playtherapy/schema'
 import { runFfmpeg } from '../ffmpeg/ffmpeg.ts'
 import { readFragments, toSegments } from '../ffmpeg/fragments.ts'
+import { areSame } from '../ffmpeg/packet-list.ts'
 import type { ScratchFile } from '../ffmpeg/scratch.ts'
 import { openSource } from '../ffmpeg/source-server.ts'
 import { FfmpegError } from '../ffmpeg/supervised.ts'
-import { chunkRun, type EncodePlan, type Made } from './chunk-options.ts'
+import { type ChunkOutput, chunkRun, type EncodePlan } from './chunk-options.ts'
 import {
   type ChunkClaim,
   claimChunk,
@@ -92,7 +93,7 @@ async function encode(
   const { path, size, etag, container } = original
   const source = await openSource(store, { key: inFolder('video', path), size, etag })
   try {
-    const make = async (hasLongGaps: boolean): Promise<Made[]> => {
+    const make = async (hasLongGaps: boolean): Promise<ChunkOutput[]> => {
       const { outputs, ...how } = chunkRun(plan, { kind, from, to }, hasLongGaps)
       const files = outputs.map(({ options }, index) => ({ options, file: fileAt(scratch, index) }))
       const begin = how.keepsClock ? from : 0
@@ -110,6 +111,11 @@ async function encode(
       const file = fileAt(scratch, index)
       if (of === 'transcriber') {
         made.audio = file
+        continue
+      }
+      if (of === 'formats') {
+        // Only an encode can show them all in one size.
+        if (!(await areSame(file.handle))) throw new PermanentError(unreadable)
         continue
       }
       const { fragments, frames, firstSeconds, endSeconds, ...described } = await readFragments(file.handle)

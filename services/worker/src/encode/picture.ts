@@ -26,6 +26,7 @@ export const keySeconds = 2
 
 const even = (side: number) => Math.max(2, Math.trunc(side / 2) * 2)
 
+/** In pixels. */
 export const Size = Type.Object({ width: Type.Integer(), height: Type.Integer() })
 export type Size = Static<typeof Size>
 
@@ -93,17 +94,22 @@ export function pictureFilters(video: VideoStream, scan: Scan, size: Size, part:
   const { width, height } = size
   const sizes = scan.formats.map((format) => shownSize(format, video.sideways))
   const oneSize = sizes.every((one) => one.width === sizes[0]?.width && one.height === sizes[0]?.height)
-  const fitted = [`'min(${width},trunc(${height}*dar/2+.5)*2)'`, `'min(${height},trunc(${width}/dar/2+.5)*2)'`]
-  const scale = oneSize ? [`${width}`, `${height}`] : [...fitted, 'eval=frame']
   const pause = leastPause(scan)
   const [format = video] = scan.formats
+  const [across, down] = video.sideways ? [format.height, format.width] : [format.width, format.height]
+  // A size that was not found before is fitted in, too.
+  const isFound = oneSize ? `eq(iw,${across})*eq(ih,${down})` : '0'
+  const fitted = [
+    `'if(${isFound},${width},min(${width},trunc(${height}*dar/2+.5)*2))'`,
+    `'if(${isFound},${height},min(${height},trunc(${width}/dar/2+.5)*2))'`,
+  ]
   return [
     ...(scan.interlaced ? ['yadif'] : []),
     ...part,
     ...(pause ? [`select='isnan(prev_selected_t)+gte(t-prev_selected_t,${pause})'`] : []),
-    ...conversion(format, scale.join(':')),
+    ...conversion(format, [...fitted, 'eval=frame'].join(':')),
     'setsar=1',
-    ...(oneSize ? [] : [`pad=${width}:${height}:(ow-iw)/2:(oh-ih)/2:eval=frame`]),
+    `pad=${width}:${height}:(ow-iw)/2:(oh-ih)/2:eval=frame`,
   ]
 }
 

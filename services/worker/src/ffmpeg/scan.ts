@@ -44,7 +44,7 @@ const packetEntries = ['pts_time', 'dts_time', 'duration_time', 'flags']
 const frameEntries = ['width', 'height', 'sample_aspect_ratio', 'pix_fmt', 'interlaced_frame', 'color_range']
 const frameTime = 'best_effort_timestamp_time'
 const colourEntries = ['color_space', 'color_primaries', 'color_transfer']
-const ofPackets = `packet=${packetEntries.join(',')}`
+const ofPackets = `packet=${packetEntries.join(',')}:packet_side_data=side_data_type`
 const ofFrames = `frame=${[frameTime, ...frameEntries, ...colourEntries].join(',')}`
 
 /**
@@ -59,7 +59,8 @@ const mostLooks = 4_000
 
 /**
  * Whether some key frames tell the format of a recording: it is long, and its container states the format once for all
- * frames, as the cameras of phones write it. One that changes all the same is noticed if it lasts for {@link lookSeconds}.
+ * frames, as the cameras of phones write it. A change is noticed where the container has several formats, and otherwise if it
+ * lasts for {@link lookSeconds}.
  */
 const isUniform = ({ container }: ScanRun, { codec, statedSeconds = 0 }: VideoStream) =>
   container === 'mp4' && (codec === 'h264' || codec === 'hevc') && statedSeconds > shortSeconds
@@ -89,7 +90,7 @@ export async function scan(
   const output = ['-v', 'error', '-of', 'compact', '-select_streams', String(video.index), '-show_entries']
   const formats = new Map<string, PictureFormat>()
   let decoded: number[] = []
-  let interlaced = false
+  let [interlaced, isStatedAnew] = [false, false]
   const clock = createFrameClock(!mayStartAgain(run.container))
 
   const read = (part: string, places: string[] = []) =>
@@ -105,6 +106,7 @@ export async function scan(
         const [kind, ...pairs] = line.split('|')
         const fields = Object.fromEntries(pairs.map((pair) => pair.split('=', 2)))
         if (kind === 'packet') clock.add(fields)
+        isStatedAnew ||= fields.side_data_type === 'New Extradata'
         if (kind !== 'frame') return clock.seconds()
         decoded.push(Number(fields[frameTime]))
         const format = toPictureFormat(fields)
@@ -117,7 +119,7 @@ export async function scan(
   const isExpected = isUniform(run, video)
   const errorOutput = await read(isExpected ? ofPackets : `${ofPackets}:${ofFrames}`)
   if (isExpected) {
-    const looks = looksAt(clock.keys())
+    const looks = isStatedAnew ? [] : looksAt(clock.keys())
     // A key frame of its own second is the next one after a moment before it.
     const places = looks.map((second) => `${second}%+#1`).join()
     const isSure = looks.length > 0 && (await read(ofFrames, ['-read_intervals', places]).then(() => true, isOfInput))
