@@ -1,4 +1,5 @@
 import { createHmac } from 'node:crypto'
+import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
 import { Type } from 'typebox'
 import { Value } from 'typebox/value'
@@ -70,6 +71,28 @@ export function openRequest(method: string, url: string, headers: Record<string,
   const lines = Object.entries({ host, ...headers }).map(([name, value]) => `${name}: ${value}\r\n`)
   socket.write(`${method} ${pathname}${search} HTTP/1.1\r\n${lines.join('')}\r\n`)
   return { socket, status: () => status, isOpen: () => !socket.destroyed && !socket.readableEnded }
+}
+
+/**
+ * Sends the head of a request exactly as it is given, unlike `fetch`, which normalises paths and refuses many headers.
+ * Returns the response without what HTTP says about its body; its status is 0 if none arrived before the connection closed.
+ */
+export async function exchange(url: string, head: string): Promise<Answer> {
+  const { hostname, port } = new URL(url)
+  const socket = connect(Number(port), hostname)
+  socket.setTimeout(responseMs, () => socket.destroy())
+  const received: Buffer[] = []
+  socket.on('data', (bytes) => received.push(bytes))
+  socket.on('error', () => {})
+  socket.write(head)
+  await once(socket, 'close')
+  const all = Buffer.concat(received)
+  const end = all.indexOf('\r\n\r\n')
+  const [first = '', ...lines] = all.subarray(0, Math.max(end, 0)).toString('latin1').split('\r\n')
+  const status = Number(/^HTTP\/1\.1 (\d+)/.exec(first)?.[1] ?? 0)
+  const headers = new Headers()
+  for (const line of lines) headers.append(line.slice(0, line.indexOf(':')), line.slice(line.indexOf(':') + 1).trim())
+  return { status, headers, body: all.subarray(end + 4) }
 }
 
 /** Returns a therapist who uses the backend at this address. */

@@ -15,6 +15,8 @@ export interface Errand {
   /** The path of a session with a script and an encoded recording, and of a session for uploads. */
   session: string
   uploads: string
+  /** The path by which she plays the recording, without a token. */
+  segments: string | undefined
   /** A small recording, in Base64. */
   clip: string
 }
@@ -54,7 +56,7 @@ async function ask(kind: string, service: string, wanted: number, url: string, i
   if (ready.status === 200) seen.untrueReady++
 }
 
-async function work({ url, services, authorization, session, uploads, clip }: Errand): Promise<void> {
+async function work({ url, services, authorization, session, uploads, segments, clip }: Errand): Promise<void> {
   const headers = { authorization }
   const api = `${url}/contents/api`
   const bytes = Buffer.from(clip, 'base64')
@@ -76,6 +78,13 @@ async function work({ url, services, authorization, session, uploads, clip }: Er
     repeat(pauseMs, 'list', services.contents, 200, `${api}/case`, () => ({ headers })),
     repeat(pauseMs, 'script', services.script, 200, `${api}${session}/script`, () => ({ headers })),
     repeat(pauseMs, 'video', services.media, 206, `${api}${session}/video`, () => ({ headers: range })),
+    ...(segments
+      ? [
+          repeat(pauseMs, 'segment', services.media, 206, url + segments, () => ({
+            headers: { range: 'bytes=0-1023' },
+          })),
+        ]
+      : []),
     repeat(uploadPauseMs, 'upload', services.media, 201, `${api}${uploads}/video`, upload),
   ])
   seen.machineMs = Math.round(delay.max / 1e6)

@@ -11,8 +11,10 @@ import { answerHelp } from '../help.ts'
 import { installMissing } from '../install.ts'
 import { bodyAttacks } from './attacks/bodies.ts'
 import { crashAttacks } from './attacks/crashes.ts'
+import { linkAttacks } from './attacks/links.ts'
 import { listAttacks } from './attacks/lists.ts'
 import { patchAttacks } from './attacks/patches.ts'
+import { playerAttacks } from './attacks/players.ts'
 import { presignedAttacks } from './attacks/presigned.ts'
 import { recordingAttacks } from './attacks/recordings.ts'
 import { scriptAttacks } from './attacks/scripts.ts'
@@ -45,6 +47,8 @@ const attacks = [
   ...patchAttacks,
   ...recordingAttacks,
   ...presignedAttacks,
+  ...linkAttacks,
+  ...playerAttacks,
   ...crashAttacks,
 ]
 const chosen = attacks.filter(({ name }) => positionals.length === 0 || positionals.some((word) => name.includes(word)))

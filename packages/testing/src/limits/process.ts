@@ -22,6 +22,8 @@ export interface LimitedProcess {
   isReady(): Promise<boolean>
   /** Returns the longest event loop delay since the last call, in milliseconds; NaN without a response. */
   loopMs(): Promise<number>
+  /** Returns all that it has written. */
+  log(): Promise<string>
   /** Returns how many log lines have level error or above. */
   errorLines(): Promise<number>
   /** Starts it again in the same group, as Docker does after a crash. */
@@ -44,6 +46,7 @@ export async function startLimited(options: ProcessOptions): Promise<LimitedProc
   const { name, cgroup, file, port, logFile, environment, memoryBytes } = options
   const url = `http://127.0.0.1:${port}`
   const log = await open(logFile, 'w')
+  const readLog = () => readFile(logFile, 'utf8')
   let child: ChildProcess | undefined
   const isAlive = () => child !== undefined && child.exitCode === null && child.signalCode === null
   const isReady = async () => {
@@ -58,7 +61,7 @@ export async function startLimited(options: ProcessOptions): Promise<LimitedProc
     })
     for (const end = Date.now() + startMs; !(await isReady()); await sleep(100)) {
       if (isAlive() && Date.now() < end) continue
-      throw new Error(`${name} did not start: ${(await readFile(logFile, 'utf8')).slice(-2_000)}`)
+      throw new Error(`${name} did not start: ${(await readLog()).slice(-2_000)}`)
     }
   }
   const killNow = () => child?.kill('SIGKILL')
@@ -77,8 +80,9 @@ export async function startLimited(options: ProcessOptions): Promise<LimitedProc
       const seconds = /^nodejs_eventloop_lag_max_seconds ([\d.e-]+)/m.exec(metrics.body.toString())?.[1]
       return Math.round(Number(seconds ?? Number.NaN) * 1000)
     },
+    log: readLog,
     async errorLines() {
-      const lines = (await readFile(logFile, 'utf8')).split('\n')
+      const lines = (await readLog()).split('\n')
       return lines.filter((line) => /^\{"level":[56]0/.test(line)).length
     },
     start,

@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import { type Database, type Rung, rung as rungName } from '@playtherapy/schema'
 import { errors, isKnown, LinkParams, linkFailures, requireLink } from '@playtherapy/service-kit'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
@@ -58,9 +59,13 @@ export async function hlsRoutes(app: FastifyInstance, { db, sender }: { db: Data
     const isEnded = outline.isFailed || (upper.isComplete && (outline.extents.get('sound')?.isComplete ?? true))
     return { ...outline, upper, isEnded }
   }
+  let turn = Promise.resolve()
   const read = async ({ videoId, extents }: Outline, rung: Rung): Promise<RungSoFar | undefined> => {
     const extent = extents.get(rung)
     const found = extent && (await readRung(db, videoId, rung, extent.chunks))
+    // What is made of a rung of twelve hours takes milliseconds. Many at once take turns, and other requests come between.
+    turn = turn.then(() => nextTurn())
+    await turn
     return found && { ...found, isComplete: extent.isComplete }
   }
 
