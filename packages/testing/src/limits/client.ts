@@ -86,7 +86,9 @@ export async function exchange(url: string, head: string): Promise<Answer> {
   socket.on('error', () => {})
   socket.write(head)
   await once(socket, 'close')
-  const all = Buffer.concat(received)
+  const sent = Buffer.concat(received)
+  // An interim response comes before the one that counts.
+  const all = /^HTTP\/1\.1 1/.test(sent.subarray(0, 10).toString()) ? sent.subarray(sent.indexOf('\r\n\r\n') + 4) : sent
   const end = all.indexOf('\r\n\r\n')
   const [first = '', ...lines] = all.subarray(0, Math.max(end, 0)).toString('latin1').split('\r\n')
   const status = Number(/^HTTP\/1\.1 (\d+)/.exec(first)?.[1] ?? 0)

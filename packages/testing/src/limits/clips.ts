@@ -62,6 +62,8 @@ const recipes = {
   // The worker needs two seconds for the first and minutes for the second.
   'short.mkv': ['-f', 'lavfi', '-i', 'testsrc2=size=640x360:rate=25:duration=8', '-c:v', 'mpeg4'],
   'lengthy.mkv': ['-f', 'lavfi', '-i', 'testsrc2=size=1920x1080:rate=25:duration=60', '-c:v', 'mpeg4', '-g', '250'],
+  // It becomes five chunks of two rungs.
+  'growing.mkv': ['-f', 'lavfi', '-i', 'testsrc2=size=960x540:rate=15:duration=90', '-c:v', 'mpeg4', '-g', '30'],
   // These claim 60 frames a second, but the second frame is 28 hours after the first.
   'endless.mkv': [...testPicture(60, 40), ...everyMs(gapMs)],
   'endless-sound.mkv': [

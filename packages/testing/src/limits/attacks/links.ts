@@ -203,7 +203,8 @@ const paths = (name: string, environments: Environments): Attack => ({
       const seen: number[] = []
       for (const [purpose, link] of links) {
         const own = await get(stage.url, link)
-        for (const address of addresses(stage)) {
+        // Media itself names a place of the store to the gateway alone.
+        for (const address of environments.media ? [stage.url] : addresses(stage)) {
           await askAll(oddPaths(link, links.get('poster') ?? ''), async (target) => {
             const answer = await get(address, target)
             seen.push(answer.status)
@@ -308,7 +309,6 @@ const headers = (name: string, environments: Environments): Attack => ({
         const own = await get(stage.url, link)
         insist(own.status === 200, `${link} itself ${own.status}`)
         const address = link.endsWith('captions.vtt') ? stage.processes.script.url : stage.processes.media.url
-        // Media itself names a place of the store to the gateway alone.
         for (const url of [stage.url, ...(environments.media ? [] : [address])]) {
           await askAll(oddHeaders(link), async (lines) => {
             const answer = await get(url, link, lines)

@@ -282,7 +282,7 @@ const growingRanges = (name: string, environments: Environments): Attack => ({
   async prepare(stage) {
     const hostile = stage.therapist()
     const session = await hostile.newSession()
-    const clip = await stage.clips.get('lengthy.mkv')
+    const clip = await stage.clips.get('growing.mkv')
     return async () => {
       await hostile.sendFile(`${session}/video`, 'file', clip)
       const sentAt = Date.now()
