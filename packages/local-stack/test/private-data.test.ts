@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { freePort } from '@playtherapy/embedded-postgres'
+import { sourceOptions } from '@playtherapy/testing'
 import t, { type Test } from 'tap'
 
 const main = fileURLToPath(new URL('../src/main.ts', import.meta.url))
@@ -14,7 +15,7 @@ const isRoot = process.getuid?.() === 0
 /** `npm start` with these arguments; resolves when it is up, or has ended with what it said. */
 async function start(t: Test, directory: string, args: string[]): Promise<{ child: ChildProcess; output: string }> {
   const port = ['--port', String(await freePort())]
-  const child = spawn(process.execPath, ['--import=tsx', main, '--no-demo', '--workers', '0', ...port, ...args], {
+  const child = spawn(process.execPath, [...sourceOptions, main, '--no-demo', '--workers', '0', ...port, ...args], {
     env: { ...process.env, NO_COLOR: '1', TMPDIR: directory },
     stdio: ['ignore', 'pipe', 'pipe'],
   })

@@ -8,7 +8,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { freePort } from '@playtherapy/embedded-postgres'
-import { randomName, testBucket } from '@playtherapy/testing'
+import { randomName, sourceOptions, testBucket } from '@playtherapy/testing'
 import t, { type Test } from 'tap'
 import { publicAddress } from './support.ts'
 
@@ -17,7 +17,7 @@ const main = fileURLToPath(new URL('../src/main.ts', import.meta.url))
 
 /** Starts the stack as `npm start` does, in a process group of its own. */
 function start(t: Test, args: string[], env: NodeJS.ProcessEnv = {}) {
-  const child = spawn(process.execPath, ['--import=tsx', main, ...args], {
+  const child = spawn(process.execPath, [...sourceOptions, main, ...args], {
     detached: true,
     stdio: ['ignore', 'pipe', 'pipe'],
     env: { ...process.env, NO_COLOR: '1', ...env },

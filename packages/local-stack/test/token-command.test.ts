@@ -3,7 +3,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { jwtSecret } from '@playtherapy/testing'
+import { jwtSecret, sourceOptions } from '@playtherapy/testing'
 import { createVerifier } from 'fast-jwt'
 import t from 'tap'
 import { readTokenOptions } from '../src/token-options.ts'
@@ -15,7 +15,7 @@ t.teardown(() => rm(folder, { recursive: true, force: true }))
 /** Runs `npm run token` with these arguments, on data in an empty folder unless they name another. */
 function run(args: string[], env: NodeJS.ProcessEnv = {}) {
   const { JWT_SECRET: _, ...rest } = process.env
-  const words = ['--import=tsx', command, '--data-dir', folder, ...args]
+  const words = [...sourceOptions, command, '--data-dir', folder, ...args]
   return new Promise<{ code: number; out: string; said: string }>((resolve) => {
     const child = execFile(process.execPath, words, { env: { ...rest, ...env } }, (_error, out, said) =>
       resolve({ code: child.exitCode ?? -1, out, said }),

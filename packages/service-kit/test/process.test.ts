@@ -6,7 +6,7 @@ import { createInterface } from 'node:readline'
 import { text } from 'node:stream/consumers'
 import { fileURLToPath } from 'node:url'
 import { cases } from '@playtherapy/schema'
-import { jwtSecret, type Teardown, testDatabase } from '@playtherapy/testing'
+import { jwtSecret, sourceOptions, type Teardown, testDatabase } from '@playtherapy/testing'
 import t from 'tap'
 import manifest from '../../../package.json' with { type: 'json' }
 import { createLinks } from '../src/links.ts'
@@ -21,7 +21,7 @@ interface Line {
 
 /** Starts the service; everything it writes is gathered. */
 async function start(t: Teardown, env: NodeJS.ProcessEnv) {
-  const child = spawn(process.execPath, ['--import=tsx', fileURLToPath(new URL('./service.ts', import.meta.url))], {
+  const child = spawn(process.execPath, [...sourceOptions, fileURLToPath(new URL('./service.ts', import.meta.url))], {
     env: { PATH: process.env.PATH, JWT_SECRET: jwtSecret, HOST: '127.0.0.1', PORT: '0', ...env },
   })
   t.teardown(() => child.kill('SIGKILL'))

@@ -8,6 +8,9 @@ import type { Teardown } from './database.ts'
 /** A process has to start within this time, beside other tests on two slow cores. */
 const startMs = 180_000
 
+/** Options of node for a process that runs our sources as `npm start` does, with the libraries that test files load. */
+export const sourceOptions = ['--import=tsx', `--import=${new URL('./one-file/register.ts', import.meta.url)}`]
+
 export type Signal = 'SIGKILL' | 'SIGTERM'
 
 /** One of our own processes, run as in production. */

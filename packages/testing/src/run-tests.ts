@@ -1,17 +1,19 @@
 /**
- * `npm test` after its checks: starts the real servers, runs tap against them, and stops and lists them. Arguments
- * are passed to tap, so `npm test -- services/script/test/save.test.ts` runs one file.
+ * `npm test`: starts the real servers while `npm run check` runs, then runs tap against them, and stops and lists them.
+ * Arguments are passed to tap, so `npm test -- services/script/test/save.test.ts` runs one file, and no check.
  */
 import { join } from 'node:path'
 import { buildPrograms } from '@playtherapy/programs'
 import { answerHelp } from './help.ts'
 import { installMissing, isMissing } from './install.ts'
-import { runTap } from './run-tap.ts'
+import { runHere, runTap } from './run-tap.ts'
 import { startRedis } from './servers/redis.ts'
 import { startS3 } from './servers/s3.ts'
 import { startTestDatabase } from './servers/test-database.ts'
 
-answerHelp('npm test -- [FILE…]: runs the checks, then all tests or these, against all real servers.')
+answerHelp('npm test -- [FILE…]: runs the checks and all tests, or these alone, against all real servers.')
+const args = process.argv.slice(2)
+const checking = args.length > 0 ? 0 : runHere('npx', ['-y', 'pnpm@10.34.9', 'run', 'check'])
 await installMissing()
 const started = performance.now()
 const database = await startTestDatabase()
@@ -57,7 +59,7 @@ if (await isMissing('ffmpeg')) {
     without.push(`--exclude=${files}.test.ts`)
   }
 }
-const code = await runTap([...without, ...process.argv.slice(2)])
+const code = (await checking) || (await runTap([...without, ...args]))
 
 for (const step of stop) await step()
 console.log(`\nServers that took part: ${servers.join(', ')}.`)
