@@ -204,16 +204,14 @@ export function objectStoreSuite(t: Test, store: ObjectStore): void {
   t.test('a prefix may end within a name, and lists and deletions may be longer than one response', async (t) => {
     const prefix = `${randomName()}/`
     const keys = Array.from({ length: 1_010 }, (_, index) => `${prefix}${index}/video.mp4`)
-    // A response of the test server lists 100 objects, and a request removes a thousand.
-    const stored = keys.filter((_, index) => index < 100 || index >= 1_000)
-    const left = [...stored]
+    const left = [...keys]
     const worker = async () => {
       for (let key = left.pop(); key; key = left.pop()) await put(key, Buffer.from('x'))
     }
     await Promise.all(Array.from({ length: 16 }, worker))
-    t.strictSame(await keysOf(prefix), [...stored].sort())
+    t.strictSame(await keysOf(prefix), [...keys].sort())
     t.strictSame(await keysOf(`${prefix}7/`), [`${prefix}7/video.mp4`])
-    t.equal((await keysOf(`${prefix}7`)).length, 1 + 10)
+    t.equal((await keysOf(`${prefix}7`)).length, 1 + 10 + 100)
     t.strictSame(await keysOf(`${prefix}7/video.mp4x`), [])
     await store.delete(keys)
     t.strictSame(await keysOf(prefix), [])

@@ -23,8 +23,7 @@ export interface RunningS3 {
 
 /**
  * A monitor, one disk and the S3 gateway, all on loopback and without replicas. Deleted objects free their space within
- * seconds instead of hours. The disk is a sparse file, which grows with its contents up to its size. A list has at most
- * 100 objects in one response, so that tests need not store thousands.
+ * seconds instead of hours. The disk is a sparse file, which grows with its contents up to its size.
  */
 const configuration = (directory: string, ports: { monitor: number; gateway: number }) => `
 [global]
@@ -56,7 +55,6 @@ osd_memory_target = 1G
 [client.rgw]
 keyring = ${directory}/rgw.keyring
 rgw_frontends = beast endpoint=127.0.0.1:${ports.gateway}
-rgw_max_listing_results = 100
 rgw_gc_obj_min_wait = 5
 rgw_gc_processor_period = 10
 rgw_gc_processor_max_time = 10
