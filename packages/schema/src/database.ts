@@ -2,12 +2,14 @@ import type { ExtractTablesWithRelations } from 'drizzle-orm'
 import { drizzle, type PostgresJsDatabase, type PostgresJsTransaction } from 'drizzle-orm/postgres-js'
 import postgres from 'postgres'
 import { createHeavy, type Heavy } from './heavy.ts'
-import * as tables from './tables.ts'
 
-export type Pool = PostgresJsDatabase<typeof tables> & { $client: postgres.Sql }
+export type Pool = PostgresJsDatabase & { $client: postgres.Sql }
 /** The pool of a process, and that of its heavy statements. */
 export type Database = Pool & { heavy: Heavy<Pool> }
-export type Transaction = PostgresJsTransaction<typeof tables, ExtractTablesWithRelations<typeof tables>>
+export type Transaction = PostgresJsTransaction<
+  Record<string, never>,
+  ExtractTablesWithRelations<Record<string, never>>
+>
 
 export interface DatabaseSettings {
   /** postgres:// URL. */
@@ -50,7 +52,7 @@ export function openDatabase({ url, max, applicationName }: DatabaseSettings): O
   }
 }
 
-const poolOver = (sql: postgres.Sql): Pool => drizzle(sql, { schema: tables, casing: 'snake_case' })
+const poolOver = (sql: postgres.Sql): Pool => drizzle(sql, { casing: 'snake_case' })
 
 /**
  * Prepares the statements that drizzle passes as text. The driver prepares only its own templates; all others are parsed
