@@ -170,6 +170,31 @@ const unread = (name: string, count: number, environments: Environments): Attack
   },
 })
 
+const churn: Attack = {
+  name: 'segment-churn',
+  what: '1,000 players of a rung that grows, who disconnect at once; after that each place is free again',
+  async prepare(stage) {
+    const hostile = stage.therapist()
+    const session = await hostile.newSession()
+    await hostile.sendFile(`${session}/video`, 'file', await stage.clips.get('growing.mkv'))
+    const address = await playable(stage, hostile, session)
+    return async () => {
+      for (const turn of range(20)) {
+        const open = range(50).map(() => openRequest('GET', address('upper.mp4'), {}))
+        await sleep(turn * 4)
+        for (const { socket } of open) socket.destroy()
+      }
+      await sleep(2_000)
+      const answers = await Promise.all(range(60).map(() => request(address('upper.mp4'))))
+      insist(
+        answers.every(({ status }) => status === 200),
+        statuses(answers),
+      )
+      return statuses(answers)
+    }
+  },
+}
+
 /** The largest script whose records all overlap, of which captions make the most. */
 const overlapping = (count: number) =>
   JSON.stringify({
@@ -387,6 +412,7 @@ export const playerAttacks: Attack[] = [
   ...floods,
   unread('segments', 1_500, {}),
   unread('segments-gateway', 1_500, throughGateway),
+  churn,
   ...captions,
   growingRanges('growing-ranges', {}),
   growingRanges('growing-ranges-gateway', throughGateway),
