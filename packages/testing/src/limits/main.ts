@@ -10,9 +10,12 @@ import { buildPrograms, programPath } from '@playtherapy/programs'
 import { answerHelp } from '../help.ts'
 import { installMissing } from '../install.ts'
 import { bodyAttacks } from './attacks/bodies.ts'
+import { captionAttacks } from './attacks/captions.ts'
 import { crashAttacks } from './attacks/crashes.ts'
+import { growingAttacks } from './attacks/growing.ts'
 import { linkAttacks } from './attacks/links.ts'
 import { listAttacks } from './attacks/lists.ts'
+import { oddRequestAttacks } from './attacks/odd-requests.ts'
 import { patchAttacks } from './attacks/patches.ts'
 import { playerAttacks } from './attacks/players.ts'
 import { presignedAttacks } from './attacks/presigned.ts'
@@ -48,7 +51,10 @@ const attacks = [
   ...recordingAttacks,
   ...presignedAttacks,
   ...linkAttacks,
+  ...oddRequestAttacks,
   ...playerAttacks,
+  ...captionAttacks,
+  ...growingAttacks,
   ...crashAttacks,
 ]
 const chosen = attacks.filter(({ name }) => positionals.length === 0 || positionals.some((word) => name.includes(word)))

@@ -23,6 +23,8 @@ const seconds = 20
 
 type ProgramName = (typeof programNames)[number]
 export type Environments = Partial<Record<ProgramName, Record<string, string>>>
+/** The gateway reads recordings from the store itself. */
+export const throughGateway: Environments = { media: { PLAYBACK_ACCEL_PREFIX: '/objects/' } }
 
 /** New processes for one attack; the servers behind them are shared by all attacks. */
 export interface Stage {

@@ -11,13 +11,11 @@ import {
   statuses,
 } from '../attack.ts'
 import { openRequest, parse } from '../client.ts'
-import type { Environments, Stage } from '../place.ts'
+import { type Stage, throughGateway } from '../place.ts'
 
 const form = 'multipart/form-data; boundary=x'
 const formStart = '--x\r\nContent-Disposition: form-data; name="file"; filename="a.mp4"\r\n\r\n'
 const hugeBytes = 1_000_000_000
-
-const throughGateway: Environments = { media: { PLAYBACK_ACCEL_PREFIX: '/objects/' } }
 
 /** Prepares 600 players that request one whole recording and read nothing. */
 async function unreadPlayers(stage: Stage) {
