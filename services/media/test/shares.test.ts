@@ -83,7 +83,7 @@ t.test('a refused upload no longer counts', async (t) => {
   t.equal((await media.upload(form(['file', clip()]))).status, 201)
 })
 
-t.test('an upload that is too slow is aborted, in every part of the body', async (t) => {
+t.test('an upload that is too slow is refused, in every part of the body', async (t) => {
   const media = await testMedia(t, { store: await testStore(t, 'file'), uploadIdleMs: 300 })
   const file = Buffer.concat([Buffer.from(fileHead), clip()])
   const boundary = fileHead.slice(0, fileHead.indexOf('\r\n'))
@@ -105,10 +105,12 @@ t.test('an upload that is too slow is aborted, in every part of the body', async
     const seen = await upload.answer.catch(() => undefined)
     clearInterval(dripping)
     upload.request.destroy()
-    t.ok(!seen || seen.status === 422, `${where}: it is aborted or refused`)
+    t.ok(seen && [408, 422].includes(seen.status), `${where}: ${seen?.status ?? 'no answer'}`)
+    return seen?.status
   }
   for (const length of [{}, { 'content-length': '9000000' }]) {
-    await Promise.all(places.map((place) => drip(t, place, length)))
+    const statuses = await Promise.all(places.map((place) => drip(t, place, length)))
+    t.ok(statuses.includes(408))
   }
   t.same(await until('the removal', media.left, isNothing), nothing, 'nothing is left')
 })

@@ -40,15 +40,16 @@ export function refuseTooLong({ headers }: FastifyRequest, limit: number): void 
 
 /**
  * Opens the one file of a multipart body, its part `file`; fields beside it are ignored. The connection of a body that
- * is too long or too slow is closed. Throws `errors.invalidInput` if the body is no multipart, has no such part or a
- * second one, or is cut short; bytes() throws the same.
+ * is too long is closed. Throws `errors.invalidInput` if the body is no multipart, has no such part or a second one, or is
+ * cut short, and `errors.unreadable(408)` if it is too slow; bytes() throws the same.
  */
 export async function openFilePart(request: FastifyRequest, bounds: FileBounds): Promise<FilePart> {
   if (!request.isMultipart()) throw fault(['header', 'content-type'], 'must be multipart/form-data')
   const parts = request.parts()
+  const tooSlow = slowness(request, bounds)
   const read = async <T>(step: Promise<IteratorResult<T>>) => {
     try {
-      const { done, value } = await boundParser(request.raw, bounds.windowMs, step)
+      const { done, value } = await Promise.race([tooSlow, boundParser(request.raw, bounds.windowMs, step)])
       return done ? undefined : value
     } catch (error) {
       throw unreadable(error)
@@ -56,7 +57,7 @@ export async function openFilePart(request: FastifyRequest, bounds: FileBounds):
   }
   const next = () => read(parts.next())
   const first = next()
-  watch(request, bounds)
+  boundLength(request, bounds.limit)
   let part = await first
   while (part?.type === 'field') part = await next()
   if (part?.fieldname !== 'file') {
@@ -81,12 +82,20 @@ const cleaned = (name = '') =>
     .join('') || 'video'
 
 /**
- * Closes the connection of a body that is too long or too slow. The host's own idle timeout is turned off, since it
- * would count the time in which we wait for the object store.
+ * Rejects with `errors.unreadable(408)` once a body is too slow. The host's own idle timeout is turned off, since it would
+ * count the time in which we wait for the object store.
  */
-function watch({ raw }: FastifyRequest, { limit, leastBytesPerSecond, windowMs }: FileBounds): void {
+function slowness({ raw }: FastifyRequest, { leastBytesPerSecond, windowMs }: FileBounds): Promise<never> {
   raw.socket.setTimeout(0)
-  boundRate(raw, { windowMs, leastBytes: (leastBytesPerSecond * windowMs) / 1_000 }, () => raw.destroy())
+  const slow = new Promise<never>((_, refuse) => {
+    boundRate(raw, { windowMs, leastBytes: (leastBytesPerSecond * windowMs) / 1_000 }, refuse)
+  })
+  slow.catch(() => {})
+  return slow
+}
+
+/** Closes the connection of a body that is too long. */
+function boundLength({ raw }: FastifyRequest, limit: number): void {
   let left = limit + frameBytes
   raw.on('data', (chunk: Buffer) => {
     left -= chunk.length
