@@ -208,6 +208,27 @@ t.test('links are for a newer recording once it can be played, and those of the 
   }
 })
 
+t.test('a recording that is removed while its bytes are asked for is not found', async (t) => {
+  const store = await testStore(t, 'file')
+  let remove = async () => {}
+  const get: typeof store.get = async (key, options) => {
+    await remove()
+    return store.get(key, options)
+  }
+  const media = await testMedia(t, { store: { ...store, get } })
+  const videoId = await planVideo(media, [['copy', 1]])
+  await encodeChunk(media, videoId, ['copy', 0], { upper: testFile(headers().upper, 2) })
+  const rung = new URL('upper.mp4', await linkOf(media))
+  t.equal((await fetch(rung)).status, 200)
+  remove = async () => {
+    await media.db.delete(encodePlans).where(eq(encodePlans.videoId, videoId))
+    for await (const { key } of store.list('video/')) await store.delete([key])
+  }
+  const answer = await fetch(rung)
+  t.equal(answer.status, 404)
+  t.match(await answer.json(), { error_code: 404 })
+})
+
 t.test('what was encoded of a recording before its encode failed plays to a clear end', async (t) => {
   const media = await testMedia(t, { store: await testStore(t, 'file') })
   const header = headers()

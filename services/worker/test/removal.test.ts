@@ -1,5 +1,5 @@
 import { audioPath, chunkPath, originalPath, previewPath, renditionPath, rungPath } from '@playtherapy/object-store'
-import { erasures, outbox, renditions, sessions, videos } from '@playtherapy/schema'
+import { encodePlans, erasures, outbox, renditions, sessions, videos } from '@playtherapy/schema'
 import {
   countEncodeRows,
   type StoreBackend,
@@ -90,6 +90,13 @@ for (const backend of storeBackends) {
       await play(playing.id, made.renditionId)
       const newer = await add('stored')
       await play(newer.id)
+      const broken = { ...store, delete: () => Promise.reject(new Error('the store is down')) }
+      const failing = createDeleteSuperseded({ db, store: broken, phase: 'LOCAL' })
+      await t.rejects(failing({ session_id: sessionId }), { message: 'the store is down' })
+      t.notOk(
+        (await db.select().from(encodePlans)).some(({ videoId }) => videoId === old.id),
+        'links end before objects',
+      )
       const kept = [receiving, presigned, playing, newer].map(({ path }) => `video/${path}`)
       for (let run = 1; run <= 2; run++) {
         await job({ session_id: sessionId })

@@ -1,5 +1,5 @@
 import { Readable } from 'node:stream'
-import type { FindPlace, ObjectStore } from '@playtherapy/object-store'
+import { type FindPlace, ObjectMissingError, type ObjectStore } from '@playtherapy/object-store'
 import { createShares, ErrorBody, errors, whenOver } from '@playtherapy/service-kit'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { evaluateConditions, type Representation } from './conditions.ts'
@@ -97,7 +97,9 @@ export function createSender({ store, gateway }: SenderOptions): Sender {
       whenOver(request, reply, () => disconnected.abort())
       const turn = () => turns.take(request.userId)
       const open = ({ key, ...range }: Read) => store.get(key, { ...range, turn, signal: disconnected.signal })
-      const stream = await open(first).catch((error: unknown) => {
+      const stream = await open(first).catch(async (error: unknown) => {
+        // What was replaced or deleted since it was found is answered as what was never there.
+        if (error instanceof ObjectMissingError) await find()
         if (!disconnected.signal.aborted) request.log.error({ err: error }, 'a rendition could not be read')
         throw errors.downloadFailed(playable.name, error)
       })

@@ -1,11 +1,12 @@
 import { type ObjectStore, type Phase, prefixesOf } from '@playtherapy/object-store'
-import { type Database, renditions, sessions, videos } from '@playtherapy/schema'
+import { type Database, encodePlans, previews, renditions, sessions, videos } from '@playtherapy/schema'
 import { and, eq, inArray, lt } from 'drizzle-orm'
 import { removeBelow } from '../erase/erase.ts'
 
 /**
- * The job that removes videos after a newer one is encoded, except running uploads. It removes all objects of a video before
- * its row, so that it finds them again after a crash.
+ * The job that removes videos after a newer one is encoded, except running uploads. First it ends the links to a video, which
+ * need its plan and previews, so that they find nothing rather than lost objects. It removes all objects of a video before its
+ * row, so that it finds them again after a crash.
  */
 export function createDeleteSuperseded({ db, store, phase }: { db: Database; store: ObjectStore; phase: Phase }) {
   return async ({ session_id }: { session_id: number }): Promise<void> => {
@@ -25,6 +26,8 @@ export function createDeleteSuperseded({ db, store, phase }: { db: Database; sto
       .innerJoin(sessions, eq(sessions.id, videos.sessionId))
       .where(replaced)
     for (const { videoId, caseId } of rows) {
+      await db.delete(encodePlans).where(eq(encodePlans.videoId, videoId))
+      await db.delete(previews).where(eq(previews.videoId, videoId))
       await removeBelow(store, prefixesOf(phase, caseId, session_id, videoId))
       await db.delete(videos).where(eq(videos.id, videoId))
     }
