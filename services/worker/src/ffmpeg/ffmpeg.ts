@@ -52,7 +52,9 @@ export async function runFfmpeg(run: FfmpegRun): Promise<void> {
   const once = run.isStream ? ['-seekable', '0'] : []
   const decoding = [...once, ...keyFrames, ...pictureLimit, '-threads', String(threads.decoder)]
   const inputs = [input, ...(run.other ? [run.other] : [])]
-  const opened = inputs.flatMap((one) => [...seek, ...decoding, ...accessTo(one, run.container)])
+  // Of several inputs, ffmpeg 5 reads each in a thread, and sleeps for 10 ms whenever one that cannot seek has not read on.
+  const inTurn = run.other ? ['-thread_queue_size', '0'] : []
+  const opened = inputs.flatMap((one) => [...seek, ...decoding, ...inTurn, ...accessTo(one, run.container)])
   const read = [...(input.files ?? []), ...(run.other?.files ?? [])]
   const outputs = run.outputs.flatMap(({ options, file }, index) => [...options, file.pathFor(3 + read.length + index)])
   let written = 0
