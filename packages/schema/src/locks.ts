@@ -7,10 +7,17 @@ export const locks = {
   reconcile: 20_261_124,
   announce: 20_261_125,
   sweepOrphans: 7_262_002,
+  /** One for each therapist: the number of their id comes beside this one. */
+  beginTus: 20_261_126,
 }
 
 /** Takes a lock until the transaction ends; false when another process holds it. A process that dies releases it. */
-export async function tryLock(tx: Transaction, lock: keyof typeof locks): Promise<boolean> {
+export async function tryLock(tx: Transaction, lock: Exclude<keyof typeof locks, 'beginTus'>): Promise<boolean> {
   const [row] = await tx.execute<{ held: boolean }>(sql`select pg_try_advisory_xact_lock(${locks[lock]}) as held`)
   return row?.held ?? false
+}
+
+/** Waits for a lock of this therapist, and holds it until the transaction ends. */
+export async function lockFor(tx: Transaction, lock: 'beginTus', userId: number): Promise<void> {
+  await tx.execute(sql`select pg_advisory_xact_lock(${locks[lock]}, ${userId})`)
 }

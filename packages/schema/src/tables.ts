@@ -172,6 +172,65 @@ export const videos = pgTable(
   ],
 )
 
+/**
+ * An upload by tus, which may come in several requests. Its video is made with it, and its lease is the upload's expiry. The
+ * row stays until then, also when the recording is durable, so that a client whose last response was lost finds that out.
+ */
+export const tusUploads = pgTable(
+  'tus_uploads',
+  {
+    /** Part of the URL of the upload. */
+    id: uuid().primaryKey(),
+    videoId: integer()
+      .notNull()
+      .unique('tus_uploads_video_id_unique')
+      .references(() => videos.id, { onDelete: 'cascade' }),
+    /** Bytes of the whole recording; null as long as the client has not told. */
+    length: bigint({ mode: 'number' }),
+    /** The header `Upload-Metadata`, as it was sent. */
+    metadata: text(),
+    /** The object store's id of the upload, once it has bytes. */
+    storeId: text(),
+    /** Bytes of all parts. With those of the tail they are the offset: bytes that are never asked for again. */
+    partsBytes: bigint({ mode: 'number' }).notNull().default(0),
+    nextPart: integer().notNull().default(1),
+    /** The name of the object of bytes that are too few for a part. */
+    tail: text(),
+    tailBytes: integer().notNull().default(0),
+    /** The first bytes in base64, until there are enough of them to tell the container. */
+    start: text().notNull().default(''),
+    container: container(),
+    /** The request that writes, and until when it counts as alive, unless it renews this. */
+    holder: uuid(),
+    heldUntil: instant(),
+    /** Whether another request waits for the holder to end. */
+    isWanted: boolean().notNull().default(false),
+    expiresAt: instant().notNull(),
+  },
+  (t) => [
+    // For the reaper.
+    index('tus_uploads_expires_at_index').on(t.expiresAt),
+    check('tus_uploads_has_no_more_than_its_length', sql`${t.partsBytes} + ${t.tailBytes} <= ${t.length}`),
+    check('tus_uploads_tail_has_bytes', sql`(${t.tail} is null) = (${t.tailBytes} = 0)`),
+    check('tus_uploads_held_has_end', sql`(${t.holder} is null) = (${t.heldUntil} is null)`),
+  ],
+)
+
+/** A part of an upload by tus that the object store has. */
+export const tusParts = pgTable(
+  'tus_parts',
+  {
+    uploadId: uuid()
+      .notNull()
+      .references(() => tusUploads.id, { onDelete: 'cascade' }),
+    /** Rises from part to part, not always by one. */
+    number: integer().notNull(),
+    size: integer().notNull(),
+    etag: text().notNull(),
+  },
+  (t) => [primaryKey({ columns: [t.uploadId, t.number] })],
+)
+
 /** The encoded output of a video, from the attempt that committed. */
 export const renditions = pgTable(
   'renditions',
