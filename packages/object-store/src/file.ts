@@ -4,6 +4,7 @@ import { type FileHandle, link, open, readdir, rm, stat, statfs, writeFile } fro
 import { dirname, join, relative, resolve, sep } from 'node:path'
 import { buffer } from 'node:stream/consumers'
 import { abortable, chunksOf } from './abortable.ts'
+import { fileAppends } from './file-append.ts'
 import {
   closeToOthers,
   fileMode,
@@ -157,6 +158,8 @@ export function createFileStore({ directory, publicUrl, secret }: FileStoreOptio
         await syncName(file)
       })
     },
+
+    ...fileAppends({ unfinished, fileOf, etagOf, syncName }),
 
     async putUpload(key, body, { signal }) {
       return write(key, body, signal, async (temporary, handle) => {

@@ -1,3 +1,4 @@
+export { abortable } from './abortable.ts'
 export { requestHeaders, responseHeaders } from './client-headers.ts'
 export { createFileStore, type FileStore } from './file.ts'
 export { fileRoutes } from './file-routes.ts'

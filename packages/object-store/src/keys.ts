@@ -106,13 +106,16 @@ export function prefixesOf(
 }
 
 /**
- * Prefix, before the key, of what a presigned URL brings to a bucket until it is adopted. It is below `video/`, where the
- * access key of presigned URLs may write.
+ * Prefix, before the key, of what is kept in a bucket for an object that is not there yet: what a presigned URL brings until it
+ * is adopted, and tails. It is below `video/`, where the access key of presigned URLs may write.
  */
 const uploads = 'video/uploads/'
 export const uploadKey = (key: string) => uploads + key
-/** The key that `uploadKey` was given; undefined for any other key. */
-export const adoptedKey = (key: string) => (key.startsWith(uploads) ? key.slice(uploads.length) : undefined)
+/** The key of a tail of an object that is stored in several calls. */
+export const tailKey = (key: string, name: string) => `${uploads}${key}~${name}`
+/** The key that `uploadKey` or `tailKey` was given; undefined for any other key. */
+export const adoptedKey = (key: string) =>
+  key.startsWith(uploads) ? key.slice(uploads.length).replace(/~.*$/, '') : undefined
 
 /** Key of the object that names the installation of all objects of this phase. */
 export const installationKey = (phase: Phase) => `installation/${phase}`

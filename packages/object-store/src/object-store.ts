@@ -32,6 +32,41 @@ export interface UnfinishedUpload {
   began: Date
 }
 
+/** A part of an object that is stored in several calls. */
+export interface StoredPart {
+  number: number
+  /** Bytes. */
+  size: number
+  etag: string
+}
+
+/** Bytes of such an object that are too few for a part, in an object of this name. */
+export interface Tail {
+  name: string
+  size: number
+}
+
+/** How far an object has come that is stored in several calls. The caller remembers it. */
+export interface Begun {
+  /** What `beginUpload` returned. */
+  id: string
+  /** Bytes of all parts. */
+  partsBytes: number
+  /** The number of the next part, at least 1. */
+  nextPart: number
+  /** Bytes after those of the parts. */
+  tail: Tail | undefined
+}
+
+export interface AppendOptions {
+  /** Bytes of the whole object, if they are known: only with its last byte a part may be small. */
+  length: number | undefined
+  /** Called for each part, in their order, when it is durable. The first one has the bytes of the earlier tail. */
+  onPart: (part: StoredPart) => void
+  /** Aborting it stops the transfer; parts that were not reported are never a part of the object. */
+  signal: AbortSignal
+}
+
 /** The bytes to store, as a stream or whole. */
 export type Body = AsyncIterable<Uint8Array> | Uint8Array
 
@@ -81,6 +116,27 @@ export interface ObjectStore {
    * when the key is in use.
    */
   put(key: string, body: Body, options: PutOptions): Promise<{ size: number; etag: string }>
+  /** Begins an object that is stored in several calls, perhaps of several processes; returns the id of the upload. */
+  beginUpload(key: string): Promise<string>
+  /**
+   * Stores the next bytes of an object, with bounded memory. Resolves when all are durable, to the tail if they do not fill
+   * the last part: then the caller removes the earlier one with `removeTail`. Of several calls for one upload only one may go
+   * on at a time; one that was thought dead and goes on changes nothing, as long as the others pass higher part numbers.
+   * Rejects with ObjectMissingError when the upload was aborted, and with what `body` throws.
+   */
+  appendUpload(
+    key: string,
+    begun: Begun,
+    body: AsyncIterable<Uint8Array>,
+    options: AppendOptions,
+  ): Promise<Tail | undefined>
+  /** Removes a tail that the object no longer needs. */
+  removeTail(key: string, tail: Tail): Promise<void>
+  /**
+   * Makes the object of these parts, which are in their order. It may be repeated, also after it has succeeded. Rejects when
+   * the upload was aborted, mostly with ObjectMissingError; some servers only say that they failed (Ceph 16).
+   */
+  finishUpload(key: string, id: string, parts: StoredPart[]): Promise<{ size: number; etag: string }>
   /** The object under `key`, or undefined. */
   head(key: string): Promise<ObjectInfo | undefined>
   /**

@@ -86,9 +86,13 @@ export function createPartPool(): PartPool {
   }
 }
 
-/** Splits a body into parts, each in a buffer that the caller gives back. */
-export async function* partsOf(body: AsyncIterable<Uint8Array>, buffers: PartBuffers): AsyncGenerator<Uint8Array> {
-  let number = 1
+/** Splits a body into parts from this number on, each in a buffer that the caller gives back. Only the last may be smaller. */
+export async function* partsOf(
+  body: AsyncIterable<Uint8Array>,
+  buffers: PartBuffers,
+  first = 1,
+): AsyncGenerator<Uint8Array> {
+  let number = first
   let filling = await buffers.take(partBytes(number))
   let filled = 0
   for await (const chunk of body) {

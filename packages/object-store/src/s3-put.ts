@@ -108,7 +108,7 @@ async function create<Made>(put: Put, request: () => Promise<Made>): Promise<Mad
 }
 
 /** Sends the request that creates the object, and finds out whether ours was created. Returns its ETag. */
-async function conclude(
+export async function conclude(
   put: Put,
   request: () => Promise<{ ETag?: string | undefined }>,
   expectedEtag?: string,
@@ -123,7 +123,13 @@ async function conclude(
   return etag
 }
 
-async function sendPart(put: Put, UploadId: string | undefined, PartNumber: number, Body: Uint8Array) {
+/** Sends one part of an upload. */
+export async function sendPart(
+  put: Pick<Put, 's3' | 'place' | 'signal'>,
+  UploadId: string | undefined,
+  PartNumber: number,
+  Body: Uint8Array,
+) {
   const request = new UploadPartCommand({ ...put.place, UploadId, PartNumber, Body })
   const { ETag } = await put.s3.send(request, { ...(put.signal && { abortSignal: put.signal }) })
   return { PartNumber, ETag, bytes: Body.length }
@@ -173,7 +179,7 @@ async function putParts(put: Put, first: Uint8Array, others: AsyncIterable<Uint8
  * The ETag of a multipart object, for Ceph, whose response lacks it: the MD5 of the parts' MD5s, and their number.
  * Undefined when the parts' ETags are no MD5s.
  */
-function etagOfParts(parts: { ETag: string | undefined }[]): string | undefined {
+export function etagOfParts(parts: { ETag: string | undefined }[]): string | undefined {
   const whole = createHash('md5')
   for (const { ETag = '' } of parts) {
     const digest = /^"([0-9a-f]{32})"$/.exec(ETag)?.[1]

@@ -12,6 +12,7 @@ import {
 import { getSignedUrl } from '@aws-sdk/s3-request-presigner'
 import { adoptedKey, uploadKey } from './keys.ts'
 import { ObjectChangedError, type ObjectStore, type PresignPutOptions, UnsafeUploadsError } from './object-store.ts'
+import { bucketAppends } from './s3-append.ts'
 import { keepVerdict, tryUploads } from './s3-canary.ts'
 import { openClient, type Patience, patienceOfRequests, type S3Settings, statusOf } from './s3-client.ts'
 import { objectReads } from './s3-get.ts'
@@ -67,6 +68,8 @@ export function createS3Store(settings: S3Settings, patience: Patience = patienc
   const put: ObjectStore['put'] = (key, body, options) =>
     putObject({ s3, pool, place: { Bucket, Key: key }, remove: () => contents.delete([key]) }, body, options)
 
+  const appends = bucketAppends({ s3, bucket: Bucket, pool, put, get, remove: contents.delete })
+
   const judgeUploads = keepVerdict(() =>
     tryUploads(
       {
@@ -86,6 +89,7 @@ export function createS3Store(settings: S3Settings, patience: Patience = patienc
 
   return {
     put,
+    ...appends,
 
     async head(key) {
       try {

@@ -1,11 +1,13 @@
 import { createHash, randomBytes } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import {
+  type Begun,
   ObjectChangedError,
   ObjectExistsError,
   type ObjectInfo,
   ObjectMissingError,
   type ObjectStore,
+  type StoredPart,
 } from '@playtherapy/object-store'
 import type { Test } from 'tap'
 import { randomName } from './names.ts'
@@ -256,6 +258,73 @@ export function objectStoreSuite(t: Test, store: ObjectStore): void {
     }
     await Promise.all(Array.from({ length: 300 }, unread))
     t.equal((await read(await store.get(key, { start: 4 * mebibyte - 1 }))).length, 1)
+  })
+
+  t.test('an object is stored in several calls, which may end anywhere', async (t) => {
+    const prefix = `${randomName()}/`
+    const key = `${prefix}1.mp4`
+    const bytes = randomBytes(23 * mebibyte + 7)
+    const id = await store.beginUpload(key)
+    const begun: Begun = { id, partsBytes: 0, nextPart: 1, tail: undefined }
+    const parts: StoredPart[] = []
+    const signal = new AbortController().signal
+    const append = async (to: number) => {
+      const from = begun.partsBytes + (begun.tail?.size ?? 0)
+      const earlier = begun.tail
+      const onPart = (part: StoredPart) => {
+        parts.push(part)
+        begun.partsBytes += part.size
+        begun.nextPart = part.number + 1
+        begun.tail = undefined
+      }
+      const options = { length: bytes.length, onPart, signal }
+      begun.tail = await store.appendUpload(key, { ...begun }, chunked(bytes.subarray(from, to), 60_001), options)
+      if (earlier) await store.removeTail(key, earlier)
+      t.equal(begun.partsBytes + (begun.tail?.size ?? 0), to)
+    }
+    for (const to of [1, 3, 5 * mebibyte, 11 * mebibyte, 11 * mebibyte + 5]) await append(to)
+    // The next call takes over from one that seems dead.
+    begun.nextPart += 16
+    for (const to of [16 * mebibyte + 9, bytes.length - 1, bytes.length]) await append(to)
+    const unfinished = []
+    for await (const upload of store.unfinished(prefix)) unfinished.push(upload.key)
+    t.strictSame([...new Set(unfinished)], [key], 'it is found by the key of the object')
+    t.strictSame(await list(prefix), [], 'it is no object yet')
+    const stored = await store.finishUpload(key, id, parts)
+    t.equal(stored.size, bytes.length)
+    t.match(await store.head(key), stored)
+    t.equal(sha256(await read(await store.get(key, { ifMatch: stored.etag }))), sha256(bytes))
+    t.strictSame(await store.finishUpload(key, id, parts), stored, 'again')
+    t.equal(await store.abortUploads(prefix), 0, 'nothing else is left')
+    t.match(await list(prefix), [{ key }])
+  })
+
+  t.test('what is stored in several calls can be aborted between them and during one', async (t) => {
+    const prefix = `${randomName()}/`
+    const key = `${prefix}1.mp4`
+    const id = await store.beginUpload(key)
+    const parts: StoredPart[] = []
+    const begun = { id, partsBytes: 0, nextPart: 1, tail: undefined }
+    const options = (signal: AbortSignal) => ({
+      length: undefined,
+      onPart: (part: StoredPart) => void parts.push(part),
+      signal,
+    })
+    const abort = new AbortController()
+    const running = store.appendUpload(key, begun, silentAfter(randomBytes(9 * mebibyte)), options(abort.signal))
+    while (parts.length === 0) await sleep(20)
+    abort.abort(new Error('lost'))
+    await t.rejects(running, { message: 'lost' })
+    const { signal } = new AbortController()
+    const broken = store.appendUpload(key, begun, failingAfter(randomBytes(7 * mebibyte)), options(signal))
+    await t.rejects(broken, { message: 'the source broke' })
+    await store.appendUpload(key, begun, chunked(randomBytes(mebibyte)), options(signal))
+    t.ok((await store.abortUploads(prefix)) > 0)
+    await nothingLeft(t, prefix)
+    const later = store.appendUpload(key, begun, chunked(randomBytes(6 * mebibyte)), options(signal))
+    await t.rejects(later, ObjectMissingError)
+    await t.rejects(store.finishUpload(key, id, parts))
+    await nothingLeft(t, prefix)
   })
 
   t.test('a presigned URL is valid for one key, type and time', async (t) => {
