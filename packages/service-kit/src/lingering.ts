@@ -12,7 +12,12 @@ async function linger({ raw }: FastifyRequest): Promise<void> {
   await nextTurn()
   if (raw.complete || socket.destroyed) return
   raw.unpipe()
+  // An iterator that was left listens until the next bytes come, and would keep them from being discarded.
+  raw.removeAllListeners('readable')
   raw.resume()
+  // Node does not read on from a socket that gets a listener while it is paused, so it has to have resumed before.
+  await nextTurn()
+  if (raw.complete || socket.destroyed) return
   let left = lingerBytes
   const count = (chunk: Buffer) => {
     left -= chunk.length
