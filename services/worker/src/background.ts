@@ -3,7 +3,7 @@ import type { ObjectStore, Phase } from '@playtherapy/object-store'
 import type { Database } from '@playtherapy/schema'
 import { type Announcing, announceDue } from './announce.ts'
 import { sweepScratch } from './ffmpeg/scratch.ts'
-import { forgetKeys } from './reconcile/forget-keys.ts'
+import { forgetKeys, forgetUploads } from './reconcile/forget-keys.ts'
 import { sweepOrphansAlone } from './reconcile/orphans.ts'
 import { createReaper } from './reconcile/reap.ts'
 
@@ -25,7 +25,7 @@ interface BackgroundResources extends Announcing {
 
 /**
  * Starts the background loops of a worker: they announce transcripts and analyses, remove rows, objects and scratch files of
- * dead processes, and forget idempotency keys.
+ * dead processes, and forget idempotency keys and complete uploads.
  */
 export function startBackground(resources: BackgroundResources, log: Log): Background {
   const { db, store, scratchDirectory, orphanGraceSeconds } = resources
@@ -34,6 +34,7 @@ export function startBackground(resources: BackgroundResources, log: Log): Backg
     repeat({ name: 'announcer', everyMs: announceMs, log, round: () => announceDue(db, resources) }),
     repeat({ name: 'reaper', everyMs: reapMs, log, round: reap }),
     repeat({ name: 'idempotency keys', everyMs: reapMs, log, round: () => forgetKeys(db) }),
+    repeat({ name: 'complete uploads', everyMs: reapMs, log, round: () => forgetUploads(db) }),
     repeat({ name: 'scratch sweep', everyMs: sweepScratchMs, log, round: () => sweepScratch(scratchDirectory) }),
     repeat({
       name: 'orphan sweep',

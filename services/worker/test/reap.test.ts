@@ -1,8 +1,13 @@
-import { outbox, scriptVersions, sessions, videos } from '@playtherapy/schema'
+import { outbox, scriptVersions, sessions, tusUploads, videos } from '@playtherapy/schema'
 import { seedSession, storeBackends, testDatabase, testStore } from '@playtherapy/testing'
-import { eq, sql } from 'drizzle-orm'
+import { eq, type SQL, sql } from 'drizzle-orm'
 import t from 'tap'
+import { forgetUploads } from '../src/reconcile/forget-keys.ts'
 import { reap } from '../src/reconcile/reap.ts'
+
+async function* one(bytes: Buffer) {
+  yield bytes
+}
 
 for (const backend of storeBackends) {
   t.test(`what dead processes left, on ${backend}`, async (t) => {
@@ -91,3 +96,63 @@ t.test('an encode is announced again only where none of its jobs is left', async
   )
   t.match(await reap({ db, store }), { encodes: 0 })
 })
+
+for (const backend of storeBackends) {
+  t.test(`uploads by tus that expired or were overtaken, on ${backend}`, async (t) => {
+    const { db } = await testDatabase(t)
+    const store = await testStore(t, backend)
+    const { sessionId } = await seedSession(db)
+    const past = sql`now() - interval '1 second'`
+    const future = sql`now() + interval '1 minute'`
+    const { signal } = new AbortController()
+    const begin = async (path: string, expiresAt: SQL, heldUntil: SQL | null = null) => {
+      const [video] = await db
+        .insert(videos)
+        .values({ sessionId, state: 'receiving', path, leaseUntil: expiresAt })
+        .returning()
+      if (!video) throw new Error('no video')
+      const id = await store.beginUpload(`video/${path}`)
+      const begun = { id, partsBytes: 0, nextPart: 1, tail: undefined }
+      const onPart = () => {}
+      await store.appendUpload(`video/${path}`, begun, one(Buffer.alloc(6_000_000)), {
+        length: undefined,
+        onPart,
+        signal,
+      })
+      const holder = heldUntil && sql`gen_random_uuid()`
+      await db
+        .insert(tusUploads)
+        .values({ id: sql`gen_random_uuid()`, videoId: video.id, expiresAt, holder, heldUntil })
+      return video
+    }
+    await begin('expired.mp4', past)
+    await begin('overtaken.mp4', future)
+    await begin('overtaken-held-by-the-dead.mp4', future, past)
+    await begin('overtaken-and-held.mp4', future, future)
+    const newer = await begin('newer.mp4', past)
+    await begin('newest.mp4', future)
+    const described = { container: 'mp4', size: 5, etag: '"1"', storedAt: new Date(), leaseUntil: null } as const
+    await db
+      .update(videos)
+      .set({ state: 'stored', ...described })
+      .where(eq(videos.id, newer.id))
+    await db.update(sessions).set({ videoId: newer.id, encodingStateId: 1 })
+
+    t.match(await reap({ db, store }), { uploads: 3, failures: 0 })
+    const rows = await db.select({ path: videos.path, failure: videos.failure }).from(videos).orderBy(videos.id)
+    t.strictSame(rows, [
+      { path: 'expired.mp4', failure: 'The upload was broken off. Please upload it again.' },
+      { path: 'overtaken.mp4', failure: 'A newer recording was uploaded.' },
+      { path: 'overtaken-held-by-the-dead.mp4', failure: 'A newer recording was uploaded.' },
+      { path: 'overtaken-and-held.mp4', failure: null },
+      { path: 'newer.mp4', failure: null },
+      { path: 'newest.mp4', failure: null },
+    ])
+    const left = new Set<string>()
+    for await (const { key } of store.unfinished('')) left.add(key)
+    t.strictSame([...left].sort(), ['video/newer.mp4', 'video/newest.mp4', 'video/overtaken-and-held.mp4'])
+    t.equal(await forgetUploads(db), 1, 'the complete one')
+    t.equal(await db.$count(tusUploads), 5)
+    t.equal(await db.$count(videos), 6)
+  })
+}

@@ -1,7 +1,7 @@
-import { type Database, idempotencyKeys, idempotencySeconds } from '@playtherapy/schema'
-import { inArray, sql } from 'drizzle-orm'
+import { type Database, idempotencyKeys, idempotencySeconds, tusUploads, videos } from '@playtherapy/schema'
+import { and, eq, inArray, isNotNull, sql } from 'drizzle-orm'
 
-/** Keys removed in one round. */
+/** Rows removed in one round. */
 const batchRows = 10_000
 
 /** Removes idempotency keys that are older than `idempotencySeconds`, also in several processes at once; returns their number. */
@@ -16,5 +16,17 @@ export async function forgetKeys(db: Database): Promise<number> {
     .delete(idempotencyKeys)
     .where(inArray(sql`(${userId}, ${key})`, old))
     .returning({ key })
+  return removed.length
+}
+
+/** Removes complete uploads by tus that have expired; their recordings stay. Returns their number. */
+export async function forgetUploads(db: Database): Promise<number> {
+  const complete = db
+    .select({ id: tusUploads.id })
+    .from(tusUploads)
+    .innerJoin(videos, eq(videos.id, tusUploads.videoId))
+    .where(and(sql`${tusUploads.expiresAt} <= now()`, isNotNull(videos.storedAt)))
+    .limit(batchRows)
+  const removed = await db.delete(tusUploads).where(inArray(tusUploads.id, complete)).returning({ id: tusUploads.id })
   return removed.length
 }

@@ -1,6 +1,15 @@
 import type { Log } from '@playtherapy/jobs'
 import { type Folder, inFolder, type ObjectStore } from '@playtherapy/object-store'
-import { announce, type Database, outbox, reportVersions, scriptVersions, sessions, videos } from '@playtherapy/schema'
+import {
+  announce,
+  type Database,
+  outbox,
+  reportVersions,
+  scriptVersions,
+  sessions,
+  tusUploads,
+  videos,
+} from '@playtherapy/schema'
 import { and, eq, inArray, isNull, lt, notExists, sql } from 'drizzle-orm'
 import { jobsOfEncode } from '../encode/video-repository.ts'
 
@@ -39,7 +48,8 @@ export function createReaper({ db, store, log }: Resources & { log: Log }) {
 }
 
 /**
- * Makes rows and objects agree again after a process died: it ends uploads with an expired lease, removes saves that never
+ * Makes rows and objects agree again after a process died: it ends uploads with an expired lease or
+ * a newer recording, removes saves that never
  * ended, announces encodes without a job, and forgets failed uploads after an hour. Several processes may do it at once.
  * The row is changed or removed before its object is: otherwise an upload that only seemed dead could commit in between
  * and lose its object. The orphan sweep removes an object that cannot be removed now. Returns the number of each.
@@ -56,12 +66,21 @@ export async function reap({ db, store }: Resources) {
 
 // The states below are literals, because they must match those of partial indexes.
 
+/** An upload by tus that nobody writes, of a session that has a newer recording by now: it can never be the current one. */
+const overtaken = sql`exists (
+  select from ${tusUploads} join ${sessions} on ${sessions.id} = ${videos.sessionId} and ${sessions.videoId} > ${videos.id}
+  where ${tusUploads.videoId} = ${videos.id} and coalesce(${tusUploads.heldUntil} < now(), true))`
+
 async function reapUploads({ db, store }: Resources): Promise<number> {
-  const dead = sql`${videos.state} = 'receiving' and ${videos.leaseUntil} < now()`
+  // The lease of an upload by tus is its expiry.
+  const expired = sql`${videos.leaseUntil} < now()`
+  const dead = sql`${videos.state} = 'receiving' and (${expired} or ${overtaken})`
   const some = db.select({ id: videos.id }).from(videos).where(dead).limit(batchRows)
+  const failure = sql`case when ${expired} then 'The upload was broken off. Please upload it again.'
+    else 'A newer recording was uploaded.' end`
   const rows = await db
     .update(videos)
-    .set({ state: 'failed', failure: 'The upload was broken off. Please upload it again.', leaseUntil: sql`now()` })
+    .set({ state: 'failed', failure, leaseUntil: sql`now()` })
     .where(and(dead, inArray(videos.id, some)))
     .returning({ path: videos.path })
   await remove(store, 'video', rows)
