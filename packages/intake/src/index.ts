@@ -9,3 +9,15 @@ export {
 } from './errors.ts'
 export { announceOriginal, issuePresigned } from './presigned.ts'
 export { type IntakeResources, receiveOriginal } from './receive-original.ts'
+export {
+  ChecksumError,
+  OtherLengthError,
+  OtherOffsetError,
+  TooManyUploadsError,
+  UploadExpiredError,
+  UploadHeldError,
+  UploadMissingError,
+  UploadRefusedError,
+} from './tus/errors.ts'
+export type { Checksum } from './tus/incoming.ts'
+export { type Appended, createTusUploads, type NewUpload, type TusUploads } from './tus/uploads.ts'

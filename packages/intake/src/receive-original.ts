@@ -7,10 +7,10 @@ import {
   StoreSilentError,
   storeUnavailable,
 } from '@playtherapy/object-store'
-import { type Database, outlastOutage, sessions, videos } from '@playtherapy/schema'
+import { type Database, outlastOutage, videos } from '@playtherapy/schema'
 import { and, eq, inArray, isNull, lt, sql } from 'drizzle-orm'
-import { EmptyError, SessionDeletedError, TooLargeError, VideoDeletedError } from './errors.ts'
-import { isRegistered, registerOriginal } from './register-original.ts'
+import { EmptyError, TooLargeError } from './errors.ts'
+import { deletion, isRegistered, registerOriginal } from './register-original.ts'
 import { nextVideo, reserveVideo } from './reserve-video.ts'
 import { explain, sniff, sniffBytes } from './sniff.ts'
 
@@ -178,12 +178,6 @@ async function discard(
   const free = db.select({ id: videos.id }).from(videos).where(earlier).for('update', { skipLocked: true })
   await db.delete(videos).where(inArray(videos.id, free))
   return true
-}
-
-/** The error of an upload whose row was deleted. */
-async function deletion(db: Database, sessionId: number): Promise<Error> {
-  const rows = await db.select({ id: sessions.id }).from(sessions).where(eq(sessions.id, sessionId))
-  return rows.length > 0 ? new VideoDeletedError() : new SessionDeletedError()
 }
 
 /** Reads at least as many bytes as sniff() needs, or all if there are fewer. */

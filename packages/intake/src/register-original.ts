@@ -1,5 +1,6 @@
 import { type Database, type JobName, outbox, State, sessions, type Transaction, videos } from '@playtherapy/schema'
 import { eq, sql } from 'drizzle-orm'
+import { SessionDeletedError, VideoDeletedError } from './errors.ts'
 
 export interface DurableOriginal {
   videoId: number
@@ -58,4 +59,10 @@ export async function registerOriginal(
 export async function isRegistered(db: Database, videoId: number): Promise<boolean> {
   const [row] = await db.select({ storedAt: videos.storedAt }).from(videos).where(eq(videos.id, videoId))
   return Boolean(row?.storedAt)
+}
+
+/** The error of an upload whose row was deleted. */
+export async function deletion(db: Database, sessionId: number): Promise<Error> {
+  const rows = await db.select({ id: sessions.id }).from(sessions).where(eq(sessions.id, sessionId))
+  return rows.length > 0 ? new VideoDeletedError() : new SessionDeletedError()
 }

@@ -60,6 +60,8 @@ function form(name: string, content: string): Sent {
   body.set(name, new Blob([content]), 'name')
   return { body }
 }
+const tus = { 'tus-resumable': '1.0.0' }
+const tusBytes = { 'content-type': 'application/offset+octet-stream' }
 const patches = [
   ...arrays(mebibyte - 200).map((array) => `[{"op":"add","path":"/x","value":${array}}]`),
   `[${filled(mebibyte - 1000, (n) => `{"op":"test","path":"/${'~1'.repeat(490)}${n}","value":[]}`).slice(0, 1000)}]`,
@@ -80,6 +82,14 @@ const worst: Record<string, () => Sent[]> = {
   'PUT /session/{session_id}': () => arrays(mebibyte - 100).map((array) => json(`{"data":${array}}`)),
   'POST /analyze-report': () => reports(2 * mebibyte).map(json),
   'POST /video': () => [form('file', '\0'.repeat(mebibyte))],
+  'POST /video/tus': () => [
+    { headers: { ...tus, 'upload-length': '9000', 'upload-metadata': filled(8_000, (n) => `k${n} YQ==`).join() } },
+    { headers: { ...tus, ...tusBytes, 'upload-length': String(mebibyte) }, body: '\0'.repeat(mebibyte) },
+  ],
+  'PATCH /video/tus/{upload_id}': () => [
+    { headers: { ...tus, ...tusBytes, 'upload-offset': '0' }, body: '\0'.repeat(mebibyte) },
+  ],
+  'HEAD /video/tus/{upload_id}': () => [{ headers: tus }],
   'POST /script': () => worstScripts.map((script) => form('script', script)),
   'POST /script/import': () => worstCaptions.map((captions) => form('script', captions)),
   'PATCH /script': () =>

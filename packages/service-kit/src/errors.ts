@@ -48,6 +48,8 @@ interface UploadFailure {
 
 /** Seconds after which a client may try again what failed for the object store. */
 const storeRetrySeconds = 30
+/** Seconds after which one of a therapist's unfinished uploads may have ended. */
+const retryUploadSeconds = 60
 
 /** How many faults of one input are listed at most. */
 export const mostFaults = 100
@@ -73,6 +75,10 @@ export const errors = {
   tooLarge: (limit: number) => new ApiError(413, 9, `The request is larger than the limit of ${limit} bytes`),
   unavailable: (retryAfter = 5) =>
     new ApiError(503, 10, 'The service is too busy or a part of it is down, please try again', { retryAfter }),
+  tooManyUploads: (most: number) =>
+    new ApiError(429, 10, `You have ${most} unfinished uploads: please finish or cancel one of them`, {
+      retryAfter: retryUploadSeconds,
+    }),
   uploadsUnsafe: () =>
     new ApiError(503, 10, 'Uploads straight to the object store are off here, please upload through the service', {
       retryAfter: 60,
@@ -91,6 +97,17 @@ export const errors = {
   unconditional: () => new ApiError(428, 12, 'If-Match must name the version that is to be changed'),
   methodNotAllowed: (allow: string[]) =>
     new ApiError(405, 405, 'This address does not take that method', { headers: { allow: allow.join(', ') } }),
+  // The protocol of uploads in several requests, tus 1.0, names these statuses; their codes are the same numbers.
+  badHeader: (name: string, msg: string) =>
+    new ApiError(400, 8, 'The request is not valid', { detail: [{ loc: ['header', name], msg, type: 'value_error' }] }),
+  uploadNotFound: () => new ApiError(404, 404, 'There is no such upload'),
+  otherOffset: (offset: number) => new ApiError(409, 409, `The upload goes on at byte ${offset}`),
+  uploadExpired: () => new ApiError(410, 410, 'The upload has expired, please begin it again'),
+  otherTusVersion: (version: string) =>
+    new ApiError(412, 412, `Tus-Resumable must be ${version}`, { headers: { 'tus-version': version } }),
+  otherContentType: (type: string) => new ApiError(415, 415, `The content type must be ${type}`),
+  uploadHeld: () => new ApiError(423, 423, 'Another request writes this upload, please try again', { retryAfter: 1 }),
+  otherChecksum: () => new ApiError(460, 460, 'The bytes do not have their checksum, please send them again'),
   /** One answer for every link that opens nothing: forged, expired, for something else, or of what was deleted. */
   linkNotFound: () => new ApiError(404, 404, 'This link opens nothing, or nothing any more'),
   routeNotFound: () => new ApiError(404, 404, 'There is no such route'),

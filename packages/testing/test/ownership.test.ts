@@ -9,6 +9,8 @@ const owned = new Set([
   'videos',
   'renditions',
   'audioRenditions',
+  'tusUploads',
+  'tusParts',
   'encodePlans',
   'chunks',
   'chunkFiles',
@@ -23,16 +25,21 @@ const owned = new Set([
 const exceptions: { at: string; why: string }[] = [
   { at: 'services/worker/', why: 'The worker acts for no therapist. Its ids come from the database itself.' },
   { at: 'packages/intake/src/copies.ts mayBeCopy', why: 'It looks for recordings of other therapists.' },
-  ...[
-    'presigned.ts issuePresigned',
-    'presigned.ts claim',
-    'receive-original.ts deletion',
-    'register-original.ts',
-    'reserve-video.ts',
-  ].map((place) => ({ at: `packages/intake/src/${place}`, why: 'The guard found its session to be the caller’s.' })),
+  ...['presigned.ts issuePresigned', 'presigned.ts claim', 'register-original.ts', 'reserve-video.ts'].map((place) => ({
+    at: `packages/intake/src/${place}`,
+    why: 'The guard found its session to be the caller’s.',
+  })),
   ...['presigned.ts renewLease', 'presigned.ts giveBack'].map((place) => ({
     at: `packages/intake/src/${place}`,
     why: 'The row is the one that `claim` found.',
+  })),
+  ...['find', 'claim', 'removeOpen', 'forget'].map((name) => ({
+    at: `packages/intake/src/tus/repository.ts ${name}`,
+    why: 'The guard found its session to be the caller’s.',
+  })),
+  ...['prepareSave', 'partsOf', 'release'].map((name) => ({
+    at: `packages/intake/src/tus/repository.ts ${name}`,
+    why: 'The upload is the one that `claim` found.',
   })),
   ...['receiveOriginal', 'renew', 'discard'].map((place) => ({
     at: `packages/intake/src/receive-original.ts ${place}`,

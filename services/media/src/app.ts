@@ -1,4 +1,4 @@
-import { guardAccess, playbackPrefix, requireTherapist } from '@playtherapy/service-kit'
+import { createShares, guardAccess, playbackPrefix, requireTherapist } from '@playtherapy/service-kit'
 import type { FastifyPluginAsync } from 'fastify'
 import { hlsRoutes } from './hls/routes.ts'
 import { mp4Routes } from './links/mp4.ts'
@@ -7,21 +7,36 @@ import { linkRoutes } from './links/routes.ts'
 import { playbackRoutes } from './playback/routes.ts'
 import { createSender, type SenderOptions } from './playback/send.ts'
 import { recordingRoutes } from './recording/routes.ts'
+import { nameTusVersion } from './tus/headers.ts'
+import { discoveryRoutes, type TusRouteOptions, tusRoutes } from './tus/routes.ts'
 import { type UploadOptions, uploadRoutes } from './upload/routes.ts'
+
+/** One process accepts this many uploads at once, however they come, which bounds the memory of their part buffers. */
+const mostUploads = 64
 
 /** The media service: upload, playback and deletion of recordings. Every route belongs to a session of the caller. */
 export const mediaApp =
-  (options: UploadOptions & SenderOptions): FastifyPluginAsync =>
+  (options: UploadOptions & TusRouteOptions & SenderOptions): FastifyPluginAsync =>
   async (app) => {
     const sender = createSender(options)
     const { db } = options
     const prefix = '/contents/api/case/:case_id/session/:session_id'
+    const uploads = { ...options, shares: createShares(mostUploads), prefix }
     await app.register(async (scope) => {
       scope.addHook('onRequest', requireTherapist)
       scope.addHook('onRequest', guardAccess(db))
-      await scope.register(uploadRoutes, { ...options, prefix })
+      await scope.register(uploadRoutes, uploads)
       await scope.register(playbackRoutes, { db, sender, prefix })
       await scope.register(recordingRoutes, { db, prefix })
+    })
+    await app.register(async (tus) => {
+      tus.addHook('onRequest', nameTusVersion)
+      await tus.register(discoveryRoutes, uploads)
+      await tus.register(async (scope) => {
+        scope.addHook('onRequest', requireTherapist)
+        scope.addHook('onRequest', guardAccess(db))
+        await scope.register(tusRoutes, uploads)
+      })
     })
     // Its guard finds what can be played by the same statement.
     await app.register(linkRoutes, { db, prefix })

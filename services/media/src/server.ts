@@ -21,6 +21,7 @@ await serve({
         phase: config.PHASE,
         uploadLimit: config.UPLOAD_LIMIT_BYTES,
         uploadLeastRate: config.UPLOAD_MIN_BYTES_PER_SECOND,
+        uploadExpirySeconds: config.UPLOAD_EXPIRY_SECONDS,
         ...(prefix && { gateway: { prefix, findPlace: createFindPlace(s3From(config)) } }),
       }),
     )

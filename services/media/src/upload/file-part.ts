@@ -76,7 +76,8 @@ export async function openFilePart(request: FastifyRequest, bounds: FileBounds):
   }
 }
 
-const cleaned = (name = '') =>
+/** A client's name for a file as it is stored and shown: composed (NFC), without control characters, bounded. */
+export const cleaned = (name = '') =>
   Array.from(compose(name.replace(/\p{C}/gu, '')))
     .slice(0, 100)
     .join('') || 'video'

@@ -3,11 +3,11 @@ import { type IntakeResources, issuePresigned, SessionDeletedError, TooManyUrlsE
 import { StoreFailedError, UnsafeUploadsError } from '@playtherapy/object-store'
 import {
   bodyFailures,
-  createShares,
   errors,
   failures,
   leastBytesPerSecond,
   SessionParams,
+  type Shares,
 } from '@playtherapy/service-kit'
 import type { FastifyInstance } from 'fastify'
 import { multipartLimits, refuseTooLong } from './file-part.ts'
@@ -23,20 +23,22 @@ export interface UploadOptions extends IntakeResources {
   uploadIdleMs?: number
 }
 
-/** One process accepts this many uploads at once, which bounds the memory of their part buffers. */
-const mostUploads = 64
-
 const route = { tags: ['video'], security: [{ token: [] }], params: SessionParams }
 
 /** The routes that upload a recording, below the path of a session of the caller. */
 export async function uploadRoutes(
   app: FastifyInstance,
-  { uploadLimit, uploadLeastRate = leastBytesPerSecond, uploadIdleMs = 60_000, ...resources }: UploadOptions,
+  {
+    shares,
+    uploadLimit,
+    uploadLeastRate = leastBytesPerSecond,
+    uploadIdleMs = 60_000,
+    ...resources
+  }: UploadOptions & { shares: Shares },
 ): Promise<void> {
   app.removeAllContentTypeParsers()
   await app.register(multipart, { limits: multipartLimits })
 
-  const shares = createShares(mostUploads)
   const bounds = { limit: uploadLimit, leastBytesPerSecond: uploadLeastRate, windowMs: uploadIdleMs }
   const uploads = new Set<Promise<void>>()
   // An upload that is aborted when the process closes still has to remove its row and object.
