@@ -52,7 +52,7 @@ export interface Begun {
   id: string
   /** Bytes of all parts. */
   partsBytes: number
-  /** The number of the next part, at least 1. */
+  /** The number of the next part: 1, and then one more than that of the last part. */
   nextPart: number
   /** Bytes after those of the parts. */
   tail: Tail | undefined
@@ -120,8 +120,8 @@ export interface ObjectStore {
   beginUpload(key: string): Promise<string>
   /**
    * Stores the next bytes of an object, with bounded memory. Resolves when all are durable, to the tail if they do not fill
-   * the last part: then the caller removes the earlier one with `removeTail`. Of several calls for one upload only one may go
-   * on at a time; one that was thought dead and goes on changes nothing, as long as the others pass higher part numbers.
+   * the last part: then the caller removes the earlier one with `removeTail`. One call at a time may write an upload; one that was
+   * thought dead and goes on does no harm if its bytes are the same.
    * Rejects with ObjectMissingError when the upload was aborted, and with what `body` throws.
    */
   appendUpload(

@@ -29,7 +29,9 @@ const unlessAborted = (error: unknown): never => {
 
 /**
  * Objects that are stored in several calls, each a multipart upload. S3 has no parts below 5 MiB but the last one, so a call
- * that ends before leaves a tail, an object of its own, with which the first part of the next call begins.
+ * that ends before leaves a tail, an object of its own, with which the first part of the next call begins. So parts end at the same
+ * places however a body is cut: a call that was thought dead, or whose parts were never reported, sent what the next call
+ * sends again under the same numbers. Ceph 16 refuses to join an upload that has any other part.
  */
 export function bucketAppends({ s3, bucket, pool, put, get, remove }: Bucket): Appends {
   const placeOf = (Key: string) => ({ Bucket: bucket, Key })
@@ -62,7 +64,7 @@ export function bucketAppends({ s3, bucket, pool, put, get, remove }: Bucket): A
     try {
       for await (const part of parts) {
         end += part.length
-        if (part.length >= partBytes(1) || end === length) begin(part)
+        if (part.length === partBytes(number) || end === length) begin(part)
         else rest = part
       }
       await reported

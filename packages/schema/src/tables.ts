@@ -223,7 +223,7 @@ export const tusParts = pgTable(
     uploadId: uuid()
       .notNull()
       .references(() => tusUploads.id, { onDelete: 'cascade' }),
-    /** Rises from part to part, not always by one. */
+    /** From 1. */
     number: integer().notNull(),
     size: integer().notNull(),
     etag: text().notNull(),

