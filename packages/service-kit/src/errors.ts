@@ -101,7 +101,8 @@ export const errors = {
   badHeader: (name: string, msg: string) =>
     new ApiError(400, 8, 'The request is not valid', { detail: [{ loc: ['header', name], msg, type: 'value_error' }] }),
   uploadNotFound: () => new ApiError(404, 404, 'There is no such upload'),
-  otherOffset: (offset: number) => new ApiError(409, 409, `The upload goes on at byte ${offset}`),
+  otherOffset: (offset: number) =>
+    new ApiError(409, 409, `The upload goes on at byte ${offset}`, { headers: { 'upload-offset': String(offset) } }),
   uploadExpired: () => new ApiError(410, 410, 'The upload has expired, please begin it again'),
   otherTusVersion: (version: string) =>
     new ApiError(412, 412, `Tus-Resumable must be ${version}`, { headers: { 'tus-version': version } }),

@@ -138,6 +138,8 @@ export async function faultPlace(t: Teardown, { queue = 'redis', queueUrl, datab
     ...data,
     gate,
     addSession,
+    pathOf,
+    authorization: `Bearer ${tokenOf(7)}`,
     upload,
     leasesRunOut,
     encoded,
