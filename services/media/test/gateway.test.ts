@@ -21,11 +21,13 @@ import {
   startNginx,
   type Teardown,
   testBucket,
+  until,
 } from '@playtherapy/testing'
 import { eq } from 'drizzle-orm'
 import t from 'tap'
 import { checkRung, linkOf, linksOf, testFile } from './hls-support.ts'
 import { addRendition, clip, testMedia } from './support.ts'
+import { newestRecording, tusClient } from './tus-support.ts'
 
 const skip = process.env.TEST_S3 && hasNginx() ? false : 'needs nginx and an S3 server'
 const origin = 'http://localhost:3000'
@@ -290,6 +292,22 @@ t.test('the gateway limits the open recordings of one therapist, and others are 
   t.match([other.status, (await other.arrayBuffer()).byteLength], [206, 10])
   for (const answer of unread) await answer.body?.cancel()
   for (let answer = 429; answer !== 206; ) answer = await status(play({ range: 'bytes=0-9' }))
+})
+
+t.test('a resumable upload passes the gateway, and goes on after a cut', { skip }, async (t) => {
+  const { media, nginx } = await behindGateway(t)
+  const tus = tusClient({ ...media, host: { ...media.host, url: nginx.url } })
+  const bytes = clip(12_000_000)
+  const { upload } = await tus.create({ 'upload-length': String(bytes.length) })
+  const open = tus.open(upload, 0, { 'content-length': String(bytes.length) })
+  await open.write(bytes.subarray(0, 7_000_000))
+  await until('bytes', async () => (await tus.head(upload)).offset > 0)
+  open.request.destroy()
+  const { offset } = await tus.head(upload)
+  t.match(await tus.patch(upload, offset, bytes.subarray(offset)), { status: 204, offset: bytes.length })
+  t.equal((await newestRecording(media)).bytes.compare(bytes), 0)
+  const options = await fetch(nginx.url + tus.url, { method: 'OPTIONS' })
+  t.equal(options.headers.get('tus-version'), '1.0.0')
 })
 
 t.test('presigned uploads pass the gateway, and unsigned requests do not', { skip }, async (t) => {

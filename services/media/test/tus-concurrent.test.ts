@@ -221,6 +221,28 @@ t.test('a request that receives bytes keeps its upload, and another one is told 
   t.equal((await newestRecording(media)).bytes.compare(bytes), 0)
 })
 
+t.test('two tabs that upload the same file make one recording', async (t) => {
+  const media = await testMedia(t, { store: await testStore(t, 'file') })
+  const { upload: created } = await tusClient(media).create({ 'upload-length': String(6 * mebibyte) })
+  const bytes = clip(6 * mebibyte)
+  const tab = () =>
+    new Promise<void>((resolve, reject) => {
+      const upload = new Upload(bytes, {
+        uploadUrl: media.host.url + created,
+        headers: media.auth,
+        chunkSize: 500_000,
+        retryDelays: [10, 20, 50, 100, 100, 100, 100],
+        onSuccess: () => resolve(),
+        onError: reject,
+      })
+      upload.start()
+    })
+  await Promise.all([tab(), tab()])
+  t.equal((await newestRecording(media)).bytes.compare(bytes), 0)
+  t.equal(await media.db.$count(outbox), 1)
+  t.equal(await media.db.$count(videos), 1)
+})
+
 t.test('a process that closes keeps what came, and another one goes on at once', async (t) => {
   const media = await testMedia(t, { store: await testStore(t, 'file') })
   const second = await another(t, media)
