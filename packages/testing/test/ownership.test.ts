@@ -62,10 +62,10 @@ const exceptions: { at: string; why: string }[] = [
     at: 'services/script/src/search/repository.ts keepPages',
     why: 'Its version was found for the caller by `unpagedScripts`.',
   },
-  ...['isBegun', 'extents'].map((name) => ({
-    at: `services/media/src/hls/repository.ts ${name}`,
+  {
+    at: 'services/media/src/hls/repository.ts extents',
     why: 'It is a part of statements that select a session of the caller.',
-  })),
+  },
   ...['readRung', 'files'].map((name) => ({
     at: `services/media/src/hls/repository.ts ${name}`,
     why: 'Its video was found for the caller by `findOutline`.',

@@ -1,9 +1,9 @@
 import { chunks, encodePlans, renditions, videos } from '@playtherapy/schema'
+import { VideoState } from '@playtherapy/service-kit'
 import { encodeChunk, planVideo, storeBackends, testStore, until } from '@playtherapy/testing'
 import { and, eq, sql } from 'drizzle-orm'
 import t from 'tap'
 import { Value } from 'typebox/value'
-import { VideoState } from '../src/recording/schemas.ts'
 import { testFile } from './hls-support.ts'
 import { addRendition, clip, closing, form, partOf, testMedia } from './support.ts'
 

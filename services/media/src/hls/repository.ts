@@ -4,6 +4,7 @@ import {
   chunks,
   type Database,
   encodePlans,
+  isBegun,
   joinChunks,
   ownSession,
   type Part,
@@ -14,17 +15,8 @@ import {
   videos,
 } from '@playtherapy/schema'
 import type { LinkTarget } from '@playtherapy/service-kit'
-import { and, asc, type Column, eq, lt, type SQL, sql } from 'drizzle-orm'
+import { and, asc, eq, lt, sql } from 'drizzle-orm'
 import type { Piece } from '../playback/send.ts'
-
-/** Whether the beginning of a video's sound, if it has any, and of its picture are encoded. */
-export const isBegun = (
-  videoId: SQL | Column,
-): SQL => sql`exists (select from ${encodePlans} where video_id = ${videoId})
-  and not exists (select from ${chunks} where video_id = ${videoId} and kind = 'sound' and index = 0 and state <> 'encoded')
-  and (exists (select from ${rungs} where video_id = ${videoId} and rung = 'upper')
-    or exists (select from ${chunks}
-      where video_id = ${videoId} and kind in ('copy', 'picture') and index = 0 and state = 'encoded'))`
 
 const { placeholder } = sql
 const caller = { userId: placeholder('userId'), caseId: placeholder('caseId'), sessionId: placeholder('sessionId') }

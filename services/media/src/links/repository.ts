@@ -1,5 +1,6 @@
 import {
   type Database,
+  isBegun,
   ownSession,
   previews,
   renditions,
@@ -10,7 +11,6 @@ import {
 } from '@playtherapy/schema'
 import { guardSession, type LinkTarget } from '@playtherapy/service-kit'
 import { sql } from 'drizzle-orm'
-import { isBegun } from '../hls/repository.ts'
 
 const { placeholder } = sql
 const caller = { userId: placeholder('userId'), caseId: placeholder('caseId'), sessionId: placeholder('sessionId') }

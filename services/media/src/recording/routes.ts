@@ -1,9 +1,8 @@
 import type { Database } from '@playtherapy/schema'
-import { errors, failures, SessionParams } from '@playtherapy/service-kit'
+import { errors, failures, SessionParams, VideoState } from '@playtherapy/service-kit'
 import type { FastifyInstance } from 'fastify'
 import { Type } from 'typebox'
 import { deleteRecording, findState } from './repository.ts'
-import { VideoState } from './schemas.ts'
 
 const route = { tags: ['video'], security: [{ token: [] }], params: SessionParams }
 

@@ -1,5 +1,6 @@
 import { Type } from 'typebox'
 
+/** The state of the newest recording of a session, as clients get it. */
 export const VideoState = Type.Object(
   {
     state: Type.Union(
