@@ -6,6 +6,8 @@ export const locks = {
   migrate: 20_261_123,
   reconcile: 20_261_124,
   announce: 20_261_125,
+  /** Held by transactions that change sessions, from when they take a number in `session_changes` until they have ended. */
+  numberChanges: 20_261_126,
   sweepOrphans: 7_262_002,
   /** One for each therapist: the number of their id comes beside this one. */
   beginTus: 20_261_126,

@@ -427,6 +427,28 @@ export const idempotencyKeys = pgTable(
   ],
 )
 
+/** For how long a change of a session is remembered. */
+export const changeSeconds = 86_400
+
+/**
+ * Changes of sessions, for event streams. The triggers of `migrations/0019_session-changes.sql` insert a row when a transaction
+ * commits, whatever code or hand changed the session. The numbers become visible in their order. It has no foreign keys,
+ * because it tells of deletions, too. The newest row is always kept.
+ */
+export const sessionChanges = pgTable(
+  'session_changes',
+  {
+    id: bigint({ mode: 'number' }).primaryKey().generatedAlwaysAsIdentity(),
+    userId: integer().notNull(),
+    caseId: integer().notNull(),
+    /** Null says that the case itself does not belong to this therapist any more. */
+    sessionId: integer(),
+    /** The clock when the number was taken, so that it rises with the numbers. */
+    createdAt: instant().notNull().default(sql`clock_timestamp()`),
+  },
+  (t) => [index('session_changes_user_id_id_index').on(t.userId, t.id)],
+)
+
 /** The one row that names this installation; the bucket that belongs to it carries the same name. */
 export const installation = pgTable('installation', { id: uuid().primaryKey().defaultRandom() })
 
