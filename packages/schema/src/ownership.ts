@@ -19,7 +19,7 @@ export interface SessionOfCaller extends CaseOfCaller {
 type Wanted<Ids> = Record<keyof Ids, number | Placeholder>
 
 /** The condition that a row of `cases` belongs to this therapist. */
-export const ownCases = (userId: number | Placeholder): SQL => sql`${cases.userId} = ${userId}`
+export const ownCases = (userId: number | Placeholder | SQL): SQL => sql`${cases.userId} = ${userId}`
 
 /** The condition that a row of `cases` is this case, and belongs to this therapist. */
 export const ownCase = ({ userId, caseId }: Wanted<CaseOfCaller>): SQL =>

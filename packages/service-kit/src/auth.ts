@@ -6,6 +6,8 @@ declare module 'fastify' {
   interface FastifyRequest {
     /** The therapist of the token; 0 until `requireTherapist` has run. */
     userId: number
+    /** When that token ends, in seconds; 0 before. */
+    tokenEndsAt: number
   }
 }
 
@@ -90,6 +92,7 @@ export async function installAuth(
     },
   })
   host.decorateRequest('userId', 0)
+  host.decorateRequest('tokenEndsAt', 0)
 }
 
 function verify(request: FastifyRequest): Claims {
@@ -113,12 +116,13 @@ function verify(request: FastifyRequest): Claims {
  * `errors.unavailable` (503) if too many wait.
  */
 export async function requireTherapist(request: FastifyRequest, reply: FastifyReply): Promise<void> {
-  const { user_id } = verify(request)
+  const { user_id, exp = 0 } = verify(request)
   if (user_id === undefined) throw errors.invalidToken('the claim user_id is missing')
   if (typeof user_id !== 'number' || !Number.isInteger(user_id) || user_id < 1 || user_id > largestUserId) {
     throw errors.invalidToken('the claim user_id is not a positive integer')
   }
   request.userId = user_id
+  request.tokenEndsAt = exp
   request.server.admit(request, reply)
 }
 

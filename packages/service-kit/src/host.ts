@@ -20,6 +20,7 @@ import { createLogger, installRequestLog, type LogLevel, quietLog } from './log.
 import { installMethods } from './methods.ts'
 import { installMetrics } from './metrics.ts'
 import { createShares } from './shares.ts'
+import { installTickets } from './tickets.ts'
 import { refuseUnreadable } from './unreadable.ts'
 import { installValidation } from './validation.ts'
 import { build } from './version.ts'
@@ -128,7 +129,7 @@ export async function createHost(options: HostOptions): Promise<FastifyInstance>
   await host.register(cors, {
     origin: options.corsOrigins,
     methods: ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'],
-    allowedHeaders: requestHeaders,
+    allowedHeaders: [...requestHeaders, 'Last-Event-ID'],
     exposedHeaders,
     maxAge: 600,
     // An OPTIONS request that is not a preflight gets the same response, not one outside the table of errors.
@@ -151,6 +152,7 @@ export async function createHost(options: HostOptions): Promise<FastifyInstance>
   })
   await installAuth(host, options.auth)
   installLinks(host, options.auth)
+  installTickets(host, options.auth)
   installAccess(host)
   await host.register(swagger, {
     openapi: {

@@ -1,9 +1,9 @@
-import { createHmac, hkdfSync, timingSafeEqual } from 'node:crypto'
 import type { SessionOfCaller } from '@playtherapy/schema'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { Type } from 'typebox'
 import type { AuthSettings } from './auth.ts'
 import { errors } from './errors.ts'
+import { createSigner } from './signer.ts'
 
 /** What a link opens: one file, or for `hls` all playlists, media and captions of one recording. */
 export type LinkPurpose = 'mp4' | 'hls' | 'poster' | 'storyboard' | 'captions'
@@ -43,67 +43,28 @@ export const LinkParams = Type.Object({ token: Type.String({ description: 'The s
 /** Six hours: a session is watched and scored in one sitting, with pauses. */
 export const defaultLinkSeconds = 21_600
 
-/**
- * The key of a secret. It is derived also where the secret is set for links alone, so that no signature made with the same
- * secret elsewhere, like that of a JWT, is one of a link.
- */
-const keyFrom = (secret: string) => Buffer.from(hkdfSync('sha256', secret, '', 'playtherapy signed links', 32))
+/** What is signed of a link: therapist, case, session, video, purpose, and the second in which it ends. */
+const linkPattern = /^(\d+):(\d+):(\d+):(\d+):([a-z0-9]+):(\d+)$/
 
-/** The keys by id; the first one signs. The id `jwt` names the key that is derived from the secret of JWTs. */
-function keysFrom({ linkKeys, jwtSecret, jwtPublicKey }: AuthSettings): Map<string, Buffer> {
-  const derived = jwtSecret && !jwtPublicKey ? `jwt:${jwtSecret}` : ''
-  const pairs = linkKeys?.split(',') ?? [derived]
-  return new Map(
-    pairs.filter(Boolean).map((pair) => {
-      const end = pair.indexOf(':')
-      return [pair.slice(0, end), keyFrom(pair.slice(end + 1))]
-    }),
-  )
-}
-
-/** The signature of a payload, as text. */
-const signatureOf = (payload: string, key: Buffer) => createHmac('sha256', key).update(payload).digest('base64url')
-
-/** Compares two signatures of 43 characters in a time that does not tell where they differ. */
-const isSame = (a: string, b: string) => timingSafeEqual(Buffer.from(a), Buffer.from(b))
-
-/**
- * A token: payload and signature. No payload of ours is longer: a key id of 32 characters, four int4, a purpose and a
- * time.
- */
-const tokenPattern = /^([\w-]{1,150})\.([\w-]{43})$/
-/** The parts of a payload: key id, therapist, case, session, video, purpose, and the second in which it ends. */
-const payloadPattern = /^([\w-]{1,32}):(\d+):(\d+):(\d+):(\d+):([a-z0-9]+):(\d+)$/
-
-/**
- * Links that are signed with the first of the keys and verified with all. Without any key there are none: `begin` throws
- * then, and `read` finds nothing.
- */
+/** Links by a signer: where it has no key, `begin` gives none and `read` finds nothing. */
 export function createLinks(auth: AuthSettings): Links {
-  const keys = keysFrom(auth)
-  const [signing] = keys
+  const signer = createSigner(auth)
   const { linkSeconds = defaultLinkSeconds } = auth
   return {
     begin({ userId, caseId, sessionId, videoId }) {
-      if (!signing) throw new Error('no key for a link is set')
-      const [id, key] = signing
       const end = Math.floor(Date.now() / 1000) + linkSeconds
       return {
         expiresAt: new Date(end * 1000),
         pathOf(purpose, file) {
-          const text = [id, userId, caseId, sessionId, videoId, purpose, end].join(':')
-          const payload = Buffer.from(text).toString('base64url')
-          return `${playbackPrefix.replace(':token', `${payload}.${signatureOf(payload, key)}`)}/${file}`
+          const token = signer.sign(userId, caseId, sessionId, videoId, purpose, end)
+          return `${playbackPrefix.replace(':token', token)}/${file}`
         },
       }
     },
     read(token, purposes) {
-      const [, payload = '', signature = ''] = tokenPattern.exec(token) ?? []
-      const parts = payloadPattern.exec(Buffer.from(payload, 'base64url').toString('latin1'))
+      const parts = linkPattern.exec(signer.read(token) ?? '')
       if (!parts) return undefined
-      const [, id = '', userId, caseId, sessionId, videoId, purpose, end] = parts
-      const key = keys.get(id)
-      if (!key || !isSame(signature, signatureOf(payload, key))) return undefined
+      const [, userId, caseId, sessionId, videoId, purpose, end] = parts
       if (!purposes.some((name) => name === purpose) || Number(end) * 1000 <= Date.now()) return undefined
       return {
         userId: Number(userId),

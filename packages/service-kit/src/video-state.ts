@@ -1,5 +1,17 @@
 import { Type } from 'typebox'
 
+export const videoStateExample = {
+  state: 'encoding',
+  progress: 42,
+  playable: true,
+  seconds_ready: 1258,
+  seconds_left: 870,
+  failure: null,
+  file_name: 'session 1.mp4',
+  size: 73_400_320,
+  received: 73_400_320,
+}
+
 /** The state of the newest recording of a session, as clients get it. */
 export const VideoState = Type.Object(
   {
@@ -31,18 +43,6 @@ export const VideoState = Type.Object(
     }),
   },
   {
-    examples: [
-      {
-        state: 'encoding',
-        progress: 42,
-        playable: true,
-        seconds_ready: 1258,
-        seconds_left: 870,
-        failure: null,
-        file_name: 'session 1.mp4',
-        size: 73_400_320,
-        received: 73_400_320,
-      },
-    ],
+    examples: [videoStateExample],
   },
 )

@@ -4,6 +4,7 @@ import { guardAccess, guardExistence, requireReportWriter, requireTherapist } fr
 import type { FastifyPluginAsync } from 'fastify'
 import { caseRepository } from './cases/repository.ts'
 import { caseRoutes } from './cases/routes.ts'
+import { eventRoutes } from './events/routes.ts'
 import { reportDeliveryRoutes, reportRoutes } from './reports/routes.ts'
 import { sessionRoutes } from './sessions/routes.ts'
 
@@ -19,7 +20,7 @@ export interface ContentsOptions {
   announceMs?: number
 }
 
-/** The contents service: cases, sessions and analysis reports. */
+/** The contents service: cases, sessions and analysis reports, and news of them. */
 export const contentsApp =
   (options: ContentsOptions): FastifyPluginAsync =>
   async (app) => {
@@ -32,6 +33,7 @@ export const contentsApp =
       await therapist.register(sessionRoutes, { prefix, ...options })
       await therapist.register(reportRoutes, { prefix, ...options })
     })
+    await app.register(eventRoutes, { prefix, db, timeZone })
     await app.register(async (analysis) => {
       analysis.addHook('onRequest', requireReportWriter)
       analysis.addHook('onRequest', guardExistence(db))

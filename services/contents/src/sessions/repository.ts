@@ -15,34 +15,38 @@ import {
   type Transaction,
   videos,
 } from '@playtherapy/schema'
-import { sql } from 'drizzle-orm'
+import { type SQL, sql } from 'drizzle-orm'
 import { runDeletion } from '../deletion.ts'
 import { createOnce, type KeyedRequest } from '../idempotency.ts'
 import type { Range } from '../paging.ts'
 import { withKeyword } from '../search.ts'
 import type { Session } from './schemas.ts'
 
-/** Reads and writes sessions of one therapist's case. `timeZone` decides on which day a moment falls. */
-export function sessionRepository(db: Database, timeZone: string) {
-  const columns = sql`
+/** The columns of `Session`, of `sessionTables`. `timeZone` decides on which day a moment falls. */
+export const sessionColumns = (timeZone: string): SQL => sql`
     ${sessions.id}, ${sessions.name}, ${sessions.sessionStateId}, ${sessions.caseId}, null as source_video_url,
     ${scriptVersions.path} as source_script_url, ${sessions.encodingStateId}, ${sessions.scriptStateId},
     ${sessions.analyzeStateId},
     to_char(${sessions.createdAt} at time zone ${timeZone}, 'YYYY-MM-DD') as created_date,
     ${sessions.videoLength}, ${videos.path} as origin_video_url, ${renditions.path} as encoding_video_url,
     ${reportVersions.path} as analyze_url`
-  const from = sql`${sessions}
+
+/** The session with what its pointers name. */
+export const sessionTables = sql`${sessions}
     left join ${videos} on ${videos.id} = ${sessions.videoId}
     left join ${renditions} on ${renditions.id} = ${sessions.renditionId}
     left join ${scriptVersions} on ${scriptVersions.id} = ${sessions.scriptVersionId}
     left join ${reportVersions} on ${reportVersions.id} = ${sessions.reportVersionId}`
 
+/** Reads and writes sessions of one therapist's case. `timeZone` decides on which day a moment falls. */
+export function sessionRepository(db: Database, timeZone: string) {
+  const columns = sessionColumns(timeZone)
   const { placeholder } = sql
   const own = ownSessions({ userId: placeholder('userId'), caseId: placeholder('caseId') })
   const statements = (filter = sql``) => ({
     list: statement<Session>(
       db,
-      sql`select ${columns} from ${from} where ${own} ${filter} and ${sessions.id} < ${placeholder('before')}::int8
+      sql`select ${columns} from ${sessionTables} where ${own} ${filter} and ${sessions.id} < ${placeholder('before')}::int8
         order by ${sessions.id} desc offset ${placeholder('offset')} limit ${placeholder('limit')}`,
     ),
     count: statement<{ count: number }>(db, sql`select count(*)::int as count from ${sessions} where ${own} ${filter}`),
@@ -65,7 +69,7 @@ export function sessionRepository(db: Database, timeZone: string) {
     },
 
     async get(caller: SessionOfCaller): Promise<Session | undefined> {
-      const [row] = await db.execute<Session>(sql`select ${columns} from ${from} where ${ownSession(caller)}`)
+      const [row] = await db.execute<Session>(sql`select ${columns} from ${sessionTables} where ${ownSession(caller)}`)
       return row
     },
 

@@ -4,7 +4,7 @@ const textOrNull = (description: string) => Type.Union([Type.String({ descriptio
 const state = (what: string) =>
   Type.Integer({ minimum: 1, maximum: 5, description: `${what}: 1 ready, 2 started, 3 done, 4 error, 5 none` })
 
-const example = {
+export const sessionExample = {
   id: 31,
   name: 'First meeting',
   session_state_id: 1,
@@ -39,11 +39,11 @@ export const Session = Type.Object(
     analyze_url: textOrNull('Key of the newest analysis report'),
   },
   {
-    examples: [example],
+    examples: [sessionExample],
   },
 )
 
-export const Sessions = Type.Array(Session, { examples: [[example]] })
+export const Sessions = Type.Array(Session, { examples: [[sessionExample]] })
 
 const name = Type.String({ maxLength: 200 })
 const videoLength = Type.Optional(

@@ -1,0 +1,96 @@
+import { until } from '@playtherapy/testing'
+import t from 'tap'
+import { openEvents } from './event-client.ts'
+import { contents } from './support.ts'
+
+const path = '/contents/api/events'
+const inSeconds = (seconds: number) => Math.floor(Date.now() / 1000) + seconds
+
+t.test('a stream ends with its token', async (t) => {
+  const { host } = await contents(t)
+  const headers = host.withClaims({ user_id: 7, exp: inSeconds(2) })
+  const stream = await openEvents(t, host.url + path, headers)
+  t.equal(stream.status, 200)
+  t.equal(await stream.ended, true)
+
+  const ticket = await fetch(`${host.url}${path}/ticket`, {
+    method: 'POST',
+    headers: host.withClaims({ user_id: 7, exp: inSeconds(2) }),
+  })
+  const { url } = Object(await ticket.json())
+  const byTicket = await openEvents(t, host.url + url)
+  t.equal(byTicket.status, 200)
+  t.equal(await byTicket.ended, true, 'also one that was opened by a ticket')
+})
+
+t.test('a token that is valid for longer than a timer can wait keeps its stream open', async (t) => {
+  const { host } = await contents(t)
+  const year = host.withClaims({ user_id: 7, exp: inSeconds(365 * 86_400) })
+  const stream = await openEvents(t, host.url + path, year)
+  await until('its first id', stream.lastId)
+  t.equal(await Promise.race([stream.ended, new Promise((resolve) => setTimeout(resolve, 100, 'open'))]), 'open')
+})
+
+t.test('a ticket opens streams of its therapist without a header, and nothing else', async (t) => {
+  const { host, newCase, newSession } = await contents(t)
+  const answer = await fetch(`${host.url}${path}/ticket`, { method: 'POST', headers: host.as(7) })
+  t.equal(answer.headers.get('cache-control'), 'no-store')
+  const { url, expires_at } = Object(await answer.json())
+  const seconds = (Date.parse(expires_at) - Date.now()) / 1000
+  t.ok(seconds > 50 && seconds <= 60, `${seconds}`)
+  const [mine, foreign] = [await newCase(7), await newCase(8)]
+  const stream = await openEvents(t, host.url + url, {
+    authorization: 'Bearer undefined',
+    origin: 'http://localhost:3000',
+  })
+  t.match(stream.headers, { 'access-control-allow-origin': 'http://localhost:3000' })
+  await newSession(8, foreign)
+  await newSession(7, mine)
+  t.match((await stream.next()).data, { case_id: mine })
+  t.same(stream.events, [])
+
+  const refused = { status: 404, body: { error_code: 404 } }
+  const get = async (path: string) => {
+    const response = await fetch(host.url + path)
+    return { status: response.status, body: await response.json() }
+  }
+  const token = String(url).split('/').at(-1) ?? ''
+  const session = await newSession(7, mine)
+  const link = new URL(host.linkTo({ userId: 7, caseId: mine, sessionId: session }, 'hls', 'x')).pathname
+    .split('/')
+    .at(-2)
+  for (const other of [token.slice(0, -1), `${token}x`, link, token.replace('.', ''), 'x'.repeat(300)]) {
+    t.match(await get(`${path}/${other}`), refused, `${other}`)
+  }
+  t.match(await get(`${url}?case_id=${foreign}`), { status: 400, body: { error_code: 2 } })
+  t.match(await get(`/contents/api/playback/${token}/video.mp4`), { status: 404 })
+})
+
+t.test('eleven streams of a therapist are one too many, and each that ends makes room', async (t) => {
+  const { host } = await contents(t)
+  const open = (userId = 7) => openEvents(t, host.url + path, host.as(userId))
+  const streams = await Promise.all(Array.from({ length: 10 }, () => open()))
+  t.ok(streams.every(({ status }) => status === 200))
+  const eleventh = await open()
+  t.equal(eleventh.status, 429)
+  t.ok(Number(eleventh.headers['retry-after']) > 0)
+  t.equal((await open(8)).status, 200)
+  streams[0]?.close()
+  await until('a place', async () => (await open()).status === 200)
+})
+
+t.test('streams take no place of requests that wait, and end when the host closes', async (t) => {
+  const { host } = await contents(t)
+  const stream = await openEvents(t, host.url + path, host.as(7))
+  const metrics = await (await fetch(`${host.url}/metrics`)).text()
+  t.match(metrics, /^requests_waiting 0$/m)
+  const begin = Date.now()
+  await host.close()
+  t.equal(await stream.ended, true)
+  t.ok(Date.now() - begin < 4_000, `${Date.now() - begin} ms`)
+})
+
+t.test('HEAD opens no stream', async (t) => {
+  const { host } = await contents(t)
+  t.equal((await fetch(host.url + path, { method: 'HEAD', headers: host.as(7) })).status, 405)
+})
