@@ -35,7 +35,8 @@ t.test('every route is described, with an example of each body and each response
       if (!operation.summary) gap('summary')
       if (!operation.tags?.length) gap('tag')
       for (const { name, description } of operation.parameters ?? []) if (!description) gap(`parameter ${name}`)
-      const takesNothing = ['get', 'head', 'delete', 'options'].includes(method) || /\/(restore|playback)$/.test(path)
+      const takesNothing =
+        ['get', 'head', 'delete', 'options'].includes(method) || /\/(restore|playback|ticket)$/.test(path)
       if (!takesNothing && !operation.requestBody) gap('body')
       const contents = Object.entries(operation.responses).map(([status, { content }]) => [status, content] as const)
       for (const [where, content] of [['body', operation.requestBody?.content] as const, ...contents]) {

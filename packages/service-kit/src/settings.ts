@@ -84,7 +84,7 @@ const linkKey = '[\\w-]{1,32}:[^,\\s]{32,}'
 
 export const LinkSettings = {
   LINK_KEYS: optionalText(
-    'Keys of signed links, `id:secret,id:secret`, the same in media and script: the first signs, all verify. A new one comes to the end, then to the front, and the old one away after `LINK_SECONDS`. Ids differ, secrets have at least 32 characters. Without it a key is derived from `JWT_SECRET`',
+    'Keys of signed links and tickets, `id:secret,id:secret`, the same in all services: the first signs, all verify. A new one comes to the end, then to the front, and the old one away after `LINK_SECONDS`. Ids differ, secrets have at least 32 characters. Without it a key is derived from `JWT_SECRET`',
     // The first part refuses an id that comes twice.
     { pattern: `^(?!(.*,)?([\\w-]+):.*,\\2:)${linkKey}(,${linkKey})*$`, requiredWith: 'JWT_PUBLIC_KEY' },
   ),

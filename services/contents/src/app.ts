@@ -18,6 +18,8 @@ export interface ContentsOptions {
   uploadLimit: number
   /** The longest wait of a request for the copy of such a recording, in milliseconds; 15 s by default. */
   announceMs?: number
+  /** Pause between two comments to each event stream, in milliseconds; 15 s by default. */
+  heartbeatMs?: number
 }
 
 /** The contents service: cases, sessions and analysis reports, and news of them. */
@@ -33,7 +35,7 @@ export const contentsApp =
       await therapist.register(sessionRoutes, { prefix, ...options })
       await therapist.register(reportRoutes, { prefix, ...options })
     })
-    await app.register(eventRoutes, { prefix, db, timeZone })
+    await app.register(eventRoutes, { prefix, ...options })
     await app.register(async (analysis) => {
       analysis.addHook('onRequest', requireReportWriter)
       analysis.addHook('onRequest', guardExistence(db))

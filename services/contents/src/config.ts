@@ -1,8 +1,18 @@
-import { DatabaseSettings, HttpSettings, LogSettings, StoreSettings, UploadSettings } from '@playtherapy/service-kit'
+import {
+  DatabaseSettings,
+  HttpSettings,
+  LinkSettings,
+  LogSettings,
+  StoreSettings,
+  UploadSettings,
+} from '@playtherapy/service-kit'
 import { Type } from 'typebox'
+
+const { LINK_KEYS } = LinkSettings
 
 export const ContentsConfig = Type.Object({
   ...HttpSettings,
+  LINK_KEYS,
   ...DatabaseSettings,
   ...StoreSettings,
   ...UploadSettings,

@@ -27,8 +27,10 @@ export interface EventClient {
   nextWith(wanted: (data: SessionNews) => unknown): Promise<ServerEvent>
   /** Resolves when the stream has ended: with true if it was complete, with false if it broke off. */
   ended: Promise<boolean>
-  /** Reads nothing more. */
+  hasEnded(): boolean
+  /** Reads nothing until `resume` is called. */
   pause(): void
+  resume(): void
   close(): void
 }
 
@@ -80,7 +82,9 @@ export async function openEvents(t: Teardown, url: string, headers: Record<strin
       }
     },
     ended,
+    hasEnded: () => response.closed,
     pause: () => response.pause(),
+    resume: () => response.resume(),
     close: () => request.destroy(),
   }
 }

@@ -1,4 +1,6 @@
+import { sessions } from '@playtherapy/schema'
 import { until } from '@playtherapy/testing'
+import { eq } from 'drizzle-orm'
 import t from 'tap'
 import { openEvents } from './event-client.ts'
 import { contents } from './support.ts'
@@ -88,6 +90,50 @@ t.test('streams take no place of requests that wait, and end when the host close
   await host.close()
   t.equal(await stream.ended, true)
   t.ok(Date.now() - begin < 4_000, `${Date.now() - begin} ms`)
+})
+
+t.test('a client that reads nothing is dropped, while others are told everything', async (t) => {
+  const { host, db, newCase } = await contents(t, { heartbeatMs: 1_500 })
+  const caseId = await newCase(7)
+  const open = () => openEvents(t, host.url + path, host.as(7))
+  const [stopped, reader] = [await open(), await open()]
+  stopped.pause()
+  await until('its first id', reader.lastId)
+  // More than the buffers of the operating system hold.
+  const names = Array.from({ length: 64 }, (_, n) => `${n} ${'n'.repeat(200_000)}`)
+  await db.insert(sessions).values(names.map((name) => ({ caseId, name })))
+  const told = new Set<string | undefined>()
+  while (told.size < 64) told.add((await reader.next()).data?.session?.name.split(' ')[0])
+  const others = await Promise.all(Array.from({ length: 8 }, open))
+  t.ok(others.every(({ status }) => status === 200))
+  await until('the place of the other one', async () => (await open()).status === 200)
+  stopped.resume()
+  t.equal(await stopped.ended, false)
+  await db
+    .update(sessions)
+    .set({ name: 'later' })
+    .where(eq(sessions.name, names[0] ?? ''))
+  await reader.nextWith(({ session }) => session?.name === 'later')
+  t.equal(reader.hasEnded(), false)
+})
+
+t.test('a client that reads slowly is told the last state', async (t) => {
+  const { host, db, newCase, newSession } = await contents(t)
+  const caseId = await newCase(7)
+  const stream = await openEvents(t, host.url + path, host.as(7))
+  await until('its first id', stream.lastId)
+  const ids = await Promise.all(Array.from({ length: 40 }, () => newSession(7, caseId)))
+  stream.pause()
+  for (let n = 0; n < 3; n++) {
+    await db.update(sessions).set({ name: `${n} ${'n'.repeat(200_000)}` })
+    await new Promise((resolve) => setTimeout(resolve, 600))
+  }
+  await db.update(sessions).set({ name: 'last' })
+  stream.resume()
+  const last = new Set<number>()
+  while (last.size < ids.length)
+    last.add((await stream.nextWith(({ session }) => session?.name === 'last')).data?.session_id ?? 0)
+  t.ok(stream.text().length < 40 * 3 * 200_000, 'what was overtaken was left out')
 })
 
 t.test('HEAD opens no stream', async (t) => {

@@ -41,7 +41,13 @@ function counted(db: Database, rowsRead: (count: number) => void): Database {
 /** Starts the contents service on a new database and a new folder store. */
 export async function contents(
   t: Teardown,
-  { timeZone = 'Asia/Seoul', uploadLimit = 1_000_000, announceMs = 15_000, rowsRead = (_count: number) => {} } = {},
+  {
+    timeZone = 'Asia/Seoul',
+    uploadLimit = 1_000_000,
+    announceMs = 15_000,
+    heartbeatMs = 15_000,
+    rowsRead = (_count: number) => {},
+  } = {},
 ): Promise<Contents> {
   const { db } = await testDatabase(t)
   const directory = await mkdtemp(join(tmpdir(), 'contents-test-'))
@@ -49,7 +55,7 @@ export async function contents(
   const store = createFileStore({ directory, publicUrl: 'http://objects.test', secret: 'a secret for tests only' })
   const host = await testHost(
     t,
-    contentsApp({ db: counted(db, rowsRead), store, phase: 'LOCAL', timeZone, uploadLimit, announceMs }),
+    contentsApp({ db: counted(db, rowsRead), store, phase: 'LOCAL', timeZone, uploadLimit, announceMs, heartbeatMs }),
   )
 
   const call: Contents['call'] = async (who, method, path, body) => {

@@ -11,7 +11,6 @@ import { createStream, type EventStream, eventText, numberIn } from './stream.ts
 const [roundMs, sessionMs] = [50, 500]
 /** Pause until changes are looked for although no notice came, and after a failure. */
 const [pollMs, retryMs] = [5_000, 1_000]
-const heartbeatMs = 15_000
 /** The longest time that a timer of Node takes, in milliseconds. */
 const longestMs = 2 ** 31 - 1
 /** Streams of one process, and the parts of them that one therapist may have: 10. */
@@ -47,14 +46,22 @@ interface Member {
   stream: EventStream
   /** Changes up to this number were told when the stream was opened. */
   told: number
-  /** What came while the stream was being opened; null afterwards. */
-  missed: Due[] | null
+  isOpen: boolean
+  /** What came while the stream was being opened, or was full, by session. */
+  missed: Map<string, Due>
 }
 
 const keyOf = ({ userId, sessionId }: Pick<Due, 'userId' | 'sessionId'>) => `${userId}:${sessionId}`
 
 /** Different for each stream, so that not all clients come back at once after a restart. */
 const randomRetryMs = () => 1_000 + Math.floor(Math.random() * 4_000)
+
+/** Adds a change to those of the same session. */
+function add(changes: Map<string, Due>, change: Due): void {
+  const key = keyOf(change)
+  const { first, last } = changes.get(key) ?? change
+  changes.set(key, { ...change, first: Math.min(first, change.first), last: Math.max(last, change.last) })
+}
 
 const deletion = ({ caseId, sessionId }: Due): SessionNews => ({
   case_id: caseId,
@@ -73,7 +80,7 @@ const deletion = ({ caseId, sessionId }: Due): SessionNews => ({
 export function createNews(
   listen: Database['$client']['listen'],
   { newest, changesAfter, beginning, read, hasCase }: NewsRepository,
-  log: FastifyBaseLogger,
+  { log, heartbeatMs = 15_000 }: { log: FastifyBaseLogger; heartbeatMs?: number | undefined },
 ) {
   const shares = createShares(mostStreams, parts)
   const members = new Map<number, Set<Member>>()
@@ -99,10 +106,21 @@ export function createNews(
   }
 
   function mark(change: Due): void {
-    if (!members.has(change.userId)) return
-    const key = keyOf(change)
-    const { first, last } = due.get(key) ?? change
-    due.set(key, { ...change, first: Math.min(first, change.first), last: Math.max(last, change.last) })
+    if (members.has(change.userId)) add(due, change)
+  }
+
+  /** Tells streams what they have missed, once they can take it. Returns whether one of them cannot yet. */
+  function catchUp(): boolean {
+    let isBehind = false
+    for (const { stream, isOpen, missed } of all()) {
+      if (missed.size === 0) continue
+      if (!isOpen || stream.isFull) isBehind = true
+      else {
+        for (const each of missed.values()) mark(each)
+        missed.clear()
+      }
+    }
+    return isBehind
   }
 
   /** A notice is empty, or names therapist, case and session of some progress. */
@@ -173,9 +191,9 @@ export function createNews(
     // What waits for its turn has not been told yet.
     const known = [...due.values()].reduce((least, { first }) => Math.min(least, first - 1), position)
     for (const [userId, own] of taken) {
-      for (const { caseId, stream, missed, told } of members.get(userId) ?? []) {
+      for (const { caseId, stream, isOpen, missed, told } of members.get(userId) ?? []) {
         const mine = own.filter((each) => each.last > told && (caseId === undefined || each.caseId === caseId))
-        if (missed) missed.push(...mine)
+        if (!isOpen || missed.size > 0 || stream.isFull) for (const each of mine) add(missed, each)
         else if (own.length > mostSessions) stream.send([eventText('reset', {})], known)
         else if (mine.length > 0)
           stream.send(
@@ -201,6 +219,7 @@ export function createNews(
         hasChanges = true
         pollAt = Date.now() + pollMs
       }
+      const isBehind = catchUp()
       try {
         await round()
         hasFailed = false
@@ -211,7 +230,7 @@ export function createNews(
       }
       await sleep(hasFailed ? retryMs : roundMs)
       nap = new AbortController()
-      const isIdle = !isWoken && !hasFailed && due.size === 0 && !isClosing
+      const isIdle = !isWoken && !isBehind && !hasFailed && due.size === 0 && !isClosing
       if (isIdle) await sleep(pollAt - Date.now(), undefined, { signal: nap.signal }).catch(() => {})
     }
     running = undefined
@@ -230,7 +249,7 @@ export function createNews(
   }
 
   const heartbeat = setInterval(() => {
-    for (const { stream, missed } of all()) if (!missed) stream.beat()
+    for (const { stream, isOpen } of all()) if (isOpen) stream.beat()
   }, heartbeatMs).unref()
 
   /** Begins a stream. Returns the number of the newest change that it tells. */
@@ -268,8 +287,7 @@ export function createNews(
       const { userId, caseId, endsAt } = subscription
       const giveBack = shares.take(userId)
       const stream = createStream(reply.raw)
-      const missed: Due[] = []
-      const member: Member = { caseId, stream, told: 0, missed }
+      const member: Member = { caseId, stream, told: 0, isOpen: false, missed: new Map() }
       const own = members.get(userId) ?? new Set()
       members.set(userId, own.add(member))
       const timer = setTimeout(() => stream.end(), Math.min(endsAt * 1_000 - Date.now(), longestMs)).unref()
@@ -282,9 +300,8 @@ export function createNews(
       })
       if (caseId !== undefined && !(await hasCase(userId, caseId))) throw errors.caseNotFound(caseId)
       member.told = await fill(stream, subscription)
-      member.missed = null
-      missed.forEach(mark)
-      if (missed.length > 0) wake()
+      member.isOpen = true
+      if (member.missed.size > 0) wake()
       return stream.body
     },
 

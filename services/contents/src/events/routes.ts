@@ -17,13 +17,17 @@ const stream = {
   content: { 'text/event-stream': { schema: SessionNews } },
 }
 
+export interface EventOptions {
+  db: Database
+  timeZone: string
+  /** Pause between two comments to each stream, in milliseconds; 15 s by default. */
+  heartbeatMs?: number
+}
+
 /** The routes that tell a therapist what changes, as server-sent events. */
-export const eventRoutes: FastifyPluginAsyncTypebox<{ db: Database; timeZone: string }> = async (
-  app,
-  { db, timeZone },
-) => {
+export const eventRoutes: FastifyPluginAsyncTypebox<EventOptions> = async (app, { db, timeZone, heartbeatMs }) => {
   const { $client } = db
-  const news = createNews($client.listen, newsRepository(db, timeZone), app.log)
+  const news = createNews($client.listen, newsRepository(db, timeZone), { log: app.log, heartbeatMs })
   app.addHook('preClose', async () => news.end())
   app.addHook('onClose', () => news.close())
 

@@ -1,7 +1,7 @@
 import type { ServerResponse } from 'node:http'
 import { Readable } from 'node:stream'
 
-/** A client that has not read so much of what it was sent before is dropped. It resumes where it was. */
+/** While so much waits to be read by the client, nothing is sent to it. */
 const mostWaitingBytes = 65_536
 
 /**
@@ -28,7 +28,12 @@ export interface EventStream {
   open(number: number, retryMs: number, id?: string): void
   /** Sends events. When the last one has arrived, the client knows all changes up to `number`. */
   send(events: string[], number: number): void
-  /** Sends a comment, so that neither a proxy nor the client takes the connection for dead. */
+  /** Whether the client has to read first. */
+  readonly isFull: boolean
+  /**
+   * Sends a comment, so that neither a proxy nor the client takes the connection for dead. Called from time to time; a client
+   * that has to read first, and had to the time before, is dropped.
+   */
   beat(): void
   /** Ends the response. Nothing is sent afterwards. */
   end(): void
@@ -38,11 +43,11 @@ export function createStream(response: ServerResponse): EventStream {
   const body = new Readable({ read() {} })
   let id = 0
   let hasEnded = false
+  let wasFull = false
+  const isFull = () => body.readableLength + response.writableLength > mostWaitingBytes
 
   function write(text: string): void {
-    if (hasEnded || response.destroyed) return
-    if (body.readableLength + response.writableLength > mostWaitingBytes) response.destroy()
-    else body.push(text)
+    if (!hasEnded && !response.destroyed) body.push(text)
   }
 
   /** The next id, which names no later change than the last one did unless `number` is later. */
@@ -62,7 +67,15 @@ export function createStream(response: ServerResponse): EventStream {
       const last = events.length - 1
       write(events.map((event, index) => `id: ${nextId(index === last ? number : 0)}\n${event}`).join(''))
     },
-    beat: () => write(': still there\n\n'),
+    get isFull() {
+      return isFull()
+    },
+    beat() {
+      if (!isFull()) write(': still there\n\n')
+      // The operating system would go on to hold what it has not sent yet.
+      else if (wasFull) response.socket?.resetAndDestroy()
+      wasFull = isFull()
+    },
     end() {
       if (hasEnded) return
       hasEnded = true

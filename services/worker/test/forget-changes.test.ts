@@ -1,0 +1,25 @@
+import { sessionChanges } from '@playtherapy/schema'
+import { testDatabase } from '@playtherapy/testing'
+import { asc, sql } from 'drizzle-orm'
+import t from 'tap'
+import { forgetChanges } from '../src/reconcile/forget-changes.ts'
+
+t.test('changes of sessions are forgotten after a day, but for the newest', async (t) => {
+  const { db } = await testDatabase(t)
+  const add = (hours: number) =>
+    db
+      .insert(sessionChanges)
+      .values({ userId: 7, caseId: 1, sessionId: hours, createdAt: sql`now() - make_interval(hours => ${hours})` })
+  const left = async () =>
+    (await db.select().from(sessionChanges).orderBy(asc(sessionChanges.id))).map(({ sessionId }) => sessionId)
+  t.equal(await forgetChanges(db), 0)
+  await add(26)
+  await add(25)
+  t.equal(await forgetChanges(db), 1)
+  t.same(await left(), [25])
+  await add(23)
+  await add(1)
+  t.equal(await forgetChanges(db), 1)
+  t.same(await left(), [23, 1])
+  t.equal(await forgetChanges(db), 0)
+})
