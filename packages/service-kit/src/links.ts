@@ -46,17 +46,18 @@ export const defaultLinkSeconds = 21_600
 /** What is signed of a link: therapist, case, session, video, purpose, and the second in which it ends. */
 const linkPattern = /^(\d+):(\d+):(\d+):(\d+):([a-z0-9]+):(\d+)$/
 
-/** Links by a signer: where it has no key, `begin` gives none and `read` finds nothing. */
+/** Links by the keys of these settings. Without any key there are none: `begin` throws then, and `read` finds nothing. */
 export function createLinks(auth: AuthSettings): Links {
   const signer = createSigner(auth)
   const { linkSeconds = defaultLinkSeconds } = auth
   return {
     begin({ userId, caseId, sessionId, videoId }) {
+      const sign = signer.begin()
       const end = Math.floor(Date.now() / 1000) + linkSeconds
       return {
         expiresAt: new Date(end * 1000),
         pathOf(purpose, file) {
-          const token = signer.sign(userId, caseId, sessionId, videoId, purpose, end)
+          const token = sign(userId, caseId, sessionId, videoId, purpose, end)
           return `${playbackPrefix.replace(':token', token)}/${file}`
         },
       }

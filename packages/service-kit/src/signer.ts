@@ -35,8 +35,8 @@ const payloadPattern = /^([\w-]{1,32}):(.+)$/
 
 /** Signs texts for URLs, and verifies them. */
 export interface Signer {
-  /** Returns the token of some parts, without colons. Throws if no key is set. */
-  sign(...parts: (string | number)[]): string
+  /** Returns a function that makes the token of some parts, which hold no colon. Throws if no key is set. */
+  begin(): (...parts: (string | number)[]) => string
   /** Returns the parts of a token, joined by colons; undefined if it is none of ours. */
   read(token: string): string | undefined
 }
@@ -46,11 +46,13 @@ export function createSigner(auth: AuthSettings): Signer {
   const keys = keysFrom(auth)
   const [signing] = keys
   return {
-    sign(...parts) {
+    begin() {
       if (!signing) throw new Error('no key for a link is set')
       const [id, key] = signing
-      const payload = Buffer.from([id, ...parts].join(':')).toString('base64url')
-      return `${payload}.${signatureOf(payload, key)}`
+      return (...parts) => {
+        const payload = Buffer.from([id, ...parts].join(':')).toString('base64url')
+        return `${payload}.${signatureOf(payload, key)}`
+      }
     },
     read(token) {
       const [, payload = '', signature = ''] = tokenPattern.exec(token) ?? []

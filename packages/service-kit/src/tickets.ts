@@ -34,7 +34,7 @@ export function installTickets(host: FastifyInstance, auth: AuthSettings): void 
     issue(userId, tokenEndsAt) {
       const end = Math.floor(Date.now() / 1000) + ticketSeconds
       return {
-        ticket: signer.sign('events', userId, Math.floor(tokenEndsAt), end),
+        ticket: signer.begin()('events', userId, Math.floor(tokenEndsAt), end),
         expiresAt: new Date(end * 1000),
       }
     },

@@ -4,7 +4,7 @@ import { type Teardown, until } from '@playtherapy/testing'
 import { Value } from 'typebox/value'
 import { SessionNews } from '../src/events/schemas.ts'
 
-export interface ServerEvent {
+interface ServerEvent {
   id: string
   name: string
   /** Of an event `session`. */

@@ -321,4 +321,3 @@ export function createNews(
   }
 }
 
-export type News = ReturnType<typeof createNews>
