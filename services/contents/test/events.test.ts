@@ -132,6 +132,55 @@ t.test('a client that comes back is told what has changed since, or that it is n
   t.not((await known.next()).name, 'reset', 'the newest change is always known')
 })
 
+t.test('whoever comes back again and again while much is changed misses nothing', async (t) => {
+  const { db, caseId, open } = await place(t)
+  const rows = await db
+    .insert(sessions)
+    .values(Array.from({ length: 20 }, () => ({ caseId, name: '0' })))
+    .returning({ id: sessions.id })
+  const first = await open()
+  await until('its first id', first.lastId)
+  first.close()
+  let isOver = false
+  const write = async (mine: { id: number }[]) => {
+    for (let n = 1; n <= 15; n++) {
+      for (const { id } of mine) {
+        // Transactions of different lengths, so that some end in another order than they began.
+        await db.transaction(async (tx) => {
+          await tx
+            .update(sessions)
+            .set({ name: `${n}` })
+            .where(eq(sessions.id, id))
+          if (id % 3 === 0) await tx.execute(sql`select pg_sleep(0.005)`)
+        })
+      }
+    }
+  }
+  const writing = Promise.all([write(rows.slice(0, 10)), write(rows.slice(10))]).then(() => {
+    isOver = true
+  })
+  const shown = new Map<number, string | undefined>()
+  let last = first.lastId()
+  for (let isLast = false; !isLast; ) {
+    isLast = isOver
+    const stream = await open('', { 'last-event-id': last })
+    const isAll = () => {
+      for (const { id, data } of stream.events.splice(0)) {
+        t.ok(Number(id) > Number(last))
+        last = id
+        if (data) shown.set(data.session_id, data.session?.name)
+      }
+      return [...shown.values()].every((name) => name === '15') && shown.size === rows.length
+    }
+    if (isLast) await until('the last state of all', isAll)
+    else await new Promise((resolve) => setTimeout(resolve, Math.random() * 60))
+    isAll()
+    stream.close()
+  }
+  await writing
+  t.equal(shown.size, rows.length)
+})
+
 t.test('of a session there are at most two events a second, and the last one is told', async (t) => {
   const { open, rename } = await place(t)
   const stream = await open()

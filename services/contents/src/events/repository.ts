@@ -66,7 +66,7 @@ export function newsRepository(db: Database, timeZone: string) {
           union
           select ${sessions.caseId}, ${sessions.id} from ${videos}
           join ${sessions} on ${sessions.id} = ${videos.sessionId} join ${cases} on ${cases.id} = ${sessions.caseId}
-          where ${ownCases(placeholder('userId'))} and ${videos.state} in ('receiving', 'stored', 'encoding')
+          where ${ownCases(placeholder('userId'))} and ${videos.state} in ('receiving', 'encoding')
             and ${placeholder('caseId')}::int in (0, ${cases.id})
           limit ${placeholder('limit')}
         ) found

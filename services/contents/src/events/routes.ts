@@ -26,8 +26,12 @@ export interface EventOptions {
 
 /** The routes that tell a therapist what changes, as server-sent events. */
 export const eventRoutes: FastifyPluginAsyncTypebox<EventOptions> = async (app, { db, timeZone, heartbeatMs }) => {
-  const { $client } = db
-  const news = createNews($client.listen, newsRepository(db, timeZone), { log: app.log, heartbeatMs })
+  const news = createNews({
+    listen: db.$client.listen,
+    repository: newsRepository(db, timeZone),
+    log: app.log,
+    heartbeatMs,
+  })
   app.addHook('preClose', async () => news.end())
   app.addHook('onClose', () => news.close())
 
