@@ -2,6 +2,7 @@ import type { Row } from '../row.ts'
 import { cases } from './cases.ts'
 import { coldStart } from './cold-start.ts'
 import { encode } from './encode.ts'
+import { events } from './events.ts'
 import { killedWorker } from './killed-worker.ts'
 import { lastByte } from './last-byte.ts'
 import { links } from './links.ts'
@@ -23,6 +24,7 @@ export const rows: Row[] = [
   links,
   cases,
   script,
+  events,
   encode,
   tenMinutes,
   killedWorker,
