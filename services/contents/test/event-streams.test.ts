@@ -136,6 +136,13 @@ t.test('a client that reads slowly is told the last state', async (t) => {
   t.ok(stream.text().length < 40 * 3 * 200_000, 'what was overtaken was left out')
 })
 
+t.test('a comment comes from time to time', async (t) => {
+  const { host } = await contents(t, { heartbeatMs: 50 })
+  const stream = await openEvents(t, host.url + path, host.as(7))
+  await until('two of them', () => stream.text().split('\n').filter((line) => line.startsWith(':')).length >= 2)
+  t.same(stream.events, [])
+})
+
 t.test('HEAD opens no stream', async (t) => {
   const { host } = await contents(t)
   t.equal((await fetch(host.url + path, { method: 'HEAD', headers: host.as(7) })).status, 405)
