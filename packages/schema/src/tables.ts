@@ -431,7 +431,7 @@ export const idempotencyKeys = pgTable(
 export const changeSeconds = 86_400
 
 /**
- * Changes of sessions, for event streams. The triggers of `migrations/0019_session-changes.sql` insert a row when a transaction
+ * Changes of sessions, for event streams. The triggers of `migrations/0021_session-changes.sql` insert a row when a transaction
  * commits, whatever code or hand changed the session. The numbers become visible in their order. It has no foreign keys,
  * because it tells of deletions, too. The newest row is always kept.
  */
