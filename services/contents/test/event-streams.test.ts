@@ -139,7 +139,14 @@ t.test('a client that reads slowly is told the last state', async (t) => {
 t.test('a comment comes from time to time', async (t) => {
   const { host } = await contents(t, { heartbeatMs: 50 })
   const stream = await openEvents(t, host.url + path, host.as(7))
-  await until('two of them', () => stream.text().split('\n').filter((line) => line.startsWith(':')).length >= 2)
+  await until(
+    'two of them',
+    () =>
+      stream
+        .text()
+        .split('\n')
+        .filter((line) => line.startsWith(':')).length >= 2,
+  )
   t.same(stream.events, [])
 })
 

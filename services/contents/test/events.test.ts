@@ -32,6 +32,8 @@ const newVideo = async ({ db }: Contents, sessionId: number) => {
   return eq(videos.id, video?.id ?? 0)
 }
 
+const sessionOfOther = async ({ newCase, newSession }: Contents) => newSession(8, await newCase(8))
+
 t.test('a stream tells the state of each session that changes, as it then is', async (t) => {
   const service = await place(t)
   const { db, caseId, sessionId, open } = service
@@ -91,6 +93,11 @@ t.test('a client that comes back is told what has changed since, or that it is n
   await until('its first id', quiet.lastId)
   t.same(quiet.events, [])
   t.ok(Number(quiet.lastId()) >= Number(id))
+  await sessionOfOther(service)
+  const later = await again(id)
+  await until('its first id', later.lastId)
+  t.ok(Number(later.lastId()) > Number(id), 'what is none of its business counts as seen')
+  later.close()
   quiet.close()
 
   await rename('missed')

@@ -56,7 +56,9 @@ export function createNews({ listen, repository, log, heartbeatMs = 15_000 }: Ne
       last: 0,
     }))
     const texts = isReset ? [resetText] : [...(await readTexts(read, wanted)).values()]
-    stream.open(newest, randomRetryMs(), isKnown ? lastEventId : undefined)
+    // A client that comes back knows what is newest only when it has been told.
+    const known = isKnown && texts.length > 0 ? 0 : newest
+    stream.open(known, randomRetryMs(), isKnown ? lastEventId : undefined)
     if (texts.length > 0) stream.send(texts, newest)
     return newest
   }

@@ -22,10 +22,10 @@ export interface EventStream {
   /** The body of the response. */
   readonly body: Readable
   /**
-   * Sends the first lines: `id`, if the client has one, or else that of change `number`, and the milliseconds after which to
-   * come back.
+   * Sends the first lines: the milliseconds after which to come back, and the id of a client that knows all changes up to
+   * `number`, and those up to the id `given`.
    */
-  open(number: number, retryMs: number, id?: string): void
+  open(number: number, retryMs: number, given?: string): void
   /** Sends events. When the last one has arrived, the client knows all changes up to `number`. */
   send(events: string[], number: number): void
   /** Whether the client has to read first. */
@@ -59,8 +59,8 @@ export function createStream(response: ServerResponse): EventStream {
 
   return {
     body,
-    open(number, retryMs, given) {
-      id = given === undefined ? number * idsPerChange : Number(given)
+    open(number, retryMs, given = '0') {
+      id = Math.max(number * idsPerChange, Number(given))
       write(`retry: ${retryMs}\nid: ${id}\n\n`)
     },
     send(events, number) {
