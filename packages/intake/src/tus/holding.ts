@@ -6,6 +6,8 @@ import { claim, find, type Held, type OfSession } from './repository.ts'
 
 /** Pause before it is looked again whether an upload is free, and the longest wait: more than the lease of a dead process. */
 const [pauseMs, waitMs] = [200, 7_000]
+/** So many requests may wait for one upload, because each asks the database again and again. */
+const mostWaiting = 4
 /** A holder whose client was silent for so long gives way: its connection may be dead. */
 const silenceMs = 1_000
 
@@ -19,6 +21,7 @@ interface Writer {
 /** The uploads that requests of this process write. */
 export function createHolding(db: Database) {
   const writers = new Map<string, Writer>()
+  const waiting = new Map<string, number>()
   /** Lets another request write, if the client of this one seems to have gone. */
   function giveWay(uploadId: string): void {
     const writer = writers.get(uploadId)
@@ -34,6 +37,7 @@ export function createHolding(db: Database) {
      * throws UploadHeldError when that goes on; also UploadMissingError and UploadExpiredError.
      */
     async hold(wanted: OfSession, over: AbortSignal): Promise<Held | undefined> {
+      const { uploadId } = wanted
       const end = Date.now() + waitMs
       for (;;) {
         const held = await claim(db, wanted, randomUUID())
@@ -42,11 +46,19 @@ export function createHolding(db: Database) {
         if (!found) throw new UploadMissingError()
         if (found.isDurable) return undefined
         if (found.isOver) throw new UploadExpiredError()
-        if (Date.now() > end) throw new UploadHeldError()
-        giveWay(wanted.uploadId)
-        await sleep(pauseMs, undefined, { signal: over }).catch(() => {
+        const others = waiting.get(uploadId) ?? 0
+        if (Date.now() > end || others === mostWaiting) throw new UploadHeldError()
+        giveWay(uploadId)
+        waiting.set(uploadId, others + 1)
+        try {
+          await sleep(pauseMs, undefined, { signal: over })
+        } catch {
           throw new UploadHeldError()
-        })
+        } finally {
+          const left = (waiting.get(uploadId) ?? 1) - 1
+          if (left > 0) waiting.set(uploadId, left)
+          else waiting.delete(uploadId)
+        }
       }
     },
   }

@@ -128,6 +128,7 @@ export function createTusUploads({ db, store, phase, limit, expirySeconds }: Tus
       await saving.flush(true).catch(() => {})
       throw failure
     } finally {
+      await saving.stop()
       if (writers.get(held.uploadId) === writer) writers.delete(held.uploadId)
     }
   }
