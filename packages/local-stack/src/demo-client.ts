@@ -39,28 +39,39 @@ export function demoClient(url: string, token: string): DemoClient {
   }
 }
 
-/** Sends the clip as the form of a browser does, and shows its progress. Returns its size in bytes. */
-export async function upload({ call }: DemoClient, path: string, clip: string): Promise<number> {
+/**
+ * Sends the clip as a resumable upload, breaks the connection in the middle, and goes on where the upload was. Returns the
+ * size of the clip and where it went on, in bytes.
+ */
+export async function upload({ call }: DemoClient, path: string, clip: string): Promise<{ bytes: number; at: number }> {
   const bytes = (await stat(clip)).size
-  const boundary = 'playtherapy-demo-clip'
   const bar = progressBar('upload')
-  async function* body() {
-    yield Buffer.from(
-      `--${boundary}\r\ncontent-disposition: form-data; name="file"; filename="clip.mp4"\r\ncontent-type: video/mp4\r\n\r\n`,
-    )
-    let sent = 0
-    for await (const chunk of createReadStream(clip)) {
+  const version = { 'tus-resumable': '1.0.0' }
+  const metadata = `filename ${Buffer.from('clip.mp4').toString('base64')}`
+  const created = await call('POST', `${path}/tus`, {
+    headers: { ...version, 'upload-length': String(bytes), 'upload-metadata': metadata },
+  })
+  const place = created.headers.get('location') ?? ''
+  async function* body(from: number, to: number) {
+    let sent = from
+    for await (const chunk of createReadStream(clip, { start: from })) {
+      if (sent > to) throw new Error('the connection breaks')
       yield chunk
       sent += chunk.length
       bar.show((sent / bytes) * 100)
     }
-    yield Buffer.from(`\r\n--${boundary}--\r\n`)
   }
-  const headers = { 'content-type': `multipart/form-data; boundary=${boundary}` }
-  const answer = await call('POST', path, { headers, body: ReadableStream.from(body()), duplex: 'half' })
+  const send = (from: number, to: number) => {
+    const headers = { ...version, 'upload-offset': String(from), 'content-type': 'application/offset+octet-stream' }
+    return call('PATCH', place, { headers, body: ReadableStream.from(body(from, to)), duplex: 'half' })
+  }
+  const unbroken = await send(0, bytes / 2).catch(() => undefined)
+  if (unbroken) throw new Error('the connection did not break')
+  const at = Number((await call('HEAD', place, { headers: version })).headers.get('upload-offset'))
+  const last = await send(at, bytes)
   bar.end()
-  if (answer.status !== 201) throw new Error(`the upload answered ${answer.status}`)
-  return bytes
+  if (last.headers.get('upload-offset') !== String(bytes)) throw new Error('the upload is not complete')
+  return { bytes, at }
 }
 
 /**

@@ -78,8 +78,10 @@ export async function runDemo(stack: Stack, programs: Programs, { once, workers 
 
   if (once || before.encoding_state_id !== finished) {
     const clip = await makeClip(stack.demoDirectory, programs)
-    const bytes = await upload(client, `${session}/video`, clip)
-    done('original stored', `${(bytes / 1e6).toFixed(1)} MB, 1080p, held upright`)
+    const { bytes, at } = await upload(client, `${session}/video`, clip)
+    const megabytes = (count: number) => `${(count / 1e6).toFixed(1)} MB`
+    done('upload cut in the middle', `went on at ${megabytes(at)} of ${megabytes(bytes)}`)
+    done('original stored', `${megabytes(bytes)}, 1080p, held upright`)
     if (workers > 0) {
       const { playable, finished } = await encoded(client, session)
       const took = `playable after ${playable.toFixed(1)} s, finished after ${finished.toFixed(1)} s`

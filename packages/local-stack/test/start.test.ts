@@ -71,6 +71,7 @@ t.test('the demo does the main job and leaves nothing behind', async (t) => {
   t.equal(await code(stack.child), 0, stack.output())
   t.notMatch(stack.output(), /Yours to try|TOKEN=|http:/, 'nothing that is closed by now')
   for (const step of [
+    'upload cut in the middle',
     'original stored',
     'encoded and playing  1080×1920 H.264/AAC',
     'playable after ',
