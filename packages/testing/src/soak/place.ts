@@ -91,7 +91,9 @@ export async function startPlace(graceSeconds: number, queue: QueueBackend): Pro
     S3_ACCESS_KEY_ID: bucket.accessKeyId,
     S3_SECRET_ACCESS_KEY: bucket.secretAccessKey,
   }
-  const service = { ...store, JWT_SECRET: jwtSecret, REQUESTS_PER_MINUTE: '1000000' }
+  // A resumable upload whose creation was not answered expires as soon as the lease of a multipart upload.
+  const limits = { REQUESTS_PER_MINUTE: '1000000', UPLOAD_EXPIRY_SECONDS: '120' }
+  const service = { ...store, ...limits, JWT_SECRET: jwtSecret }
   const worker = (n: number) => ({
     ...store,
     QUEUE_URL: redis?.url ?? postgres.url,

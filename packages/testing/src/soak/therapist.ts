@@ -45,7 +45,7 @@ function tokenOf(userId: number, secret: string): string {
 }
 
 /**
- * Lets one therapist create sessions, upload both ways, save scripts and delete, until `signal` is aborted. Requests go
+ * Lets one therapist create sessions, upload in every way, save scripts and delete, until `signal` is aborted. Requests go
  * to a random process of their service and are not retried. Everything sent is recorded in `memory`.
  */
 export async function work(userId: number, place: Place, clips: Uint8Array[], memory: Memory, signal: AbortSignal) {
@@ -59,7 +59,8 @@ export async function work(userId: number, place: Place, clips: Uint8Array[], me
     }).catch(() => undefined)
     if (response?.ok) return response
     await response?.body?.cancel()
-    const label = `${method} ${path.replaceAll(/\d+/g, ':id')} ${response?.status ?? 'no answer'}`
+    const route = path.replace(/tus\/.*/, 'tus/:id').replaceAll(/\d+/g, ':id')
+    const label = `${method} ${route} ${response?.status ?? 'no answer'}`
     memory.refused[label] = (memory.refused[label] ?? 0) + 1
     return undefined
   }
@@ -93,6 +94,31 @@ export async function work(userId: number, place: Place, clips: Uint8Array[], me
     form.set('file', new Blob([bytes], { type: 'video/mp4' }), mark)
     const sent = { session, mark, sha256: hash(bytes), started: Date.now() }
     return remember(memory.uploads, sent, () => call('media', 'POST', `${pathOf(session)}/video`, { body: form }))
+  }
+  /** Sends halves to any process, and goes on where the upload is, until a question says that it is complete. */
+  const uploadTus = (session: number) => {
+    const bytes = pick(clips)
+    const mark = `${randomUUID()}.mp4`
+    const version = { 'tus-resumable': '1.0.0' }
+    const send = async () => {
+      const metadata = `filename ${Buffer.from(mark).toString('base64')}`
+      const created = await call('media', 'POST', `${pathOf(session)}/video/tus`, {
+        headers: { ...version, 'upload-length': String(bytes.length), 'upload-metadata': metadata },
+      })
+      const place = created?.headers.get('location')?.replace('/contents/api', '')
+      for (let left = 30; place && left > 0; left--) {
+        const head = await call('media', 'HEAD', place, { headers: version })
+        const offset = Number(head?.headers.get('upload-offset'))
+        if (head && offset === bytes.length) return head
+        const type = { 'content-type': 'application/offset+octet-stream' }
+        const headers = { ...version, ...type, 'upload-offset': String(offset) }
+        const body = bytes.subarray(offset, offset + Math.ceil(bytes.length / 2))
+        if (!head || !(await call('media', 'PATCH', place, { headers, body }))) await sleep(500)
+      }
+      return undefined
+    }
+    const sent = { session, mark, sha256: hash(bytes), started: Date.now() }
+    return remember(memory.uploads, sent, send)
   }
   const uploadPresigned = async (session: number) => {
     const answer = await call('media', 'GET', `${pathOf(session)}/video/presigned-url`)
@@ -129,7 +155,8 @@ export async function work(userId: number, place: Place, clips: Uint8Array[], me
     if (session === undefined || dice < 0.15) {
       const made = await create(`/case/${caseId}/session`, { data: { name: 'soak' } })
       if (made) sessions.push(made)
-    } else if (dice < 0.35) await uploadForm(session)
+    } else if (dice < 0.25) await uploadForm(session)
+    else if (dice < 0.35) await uploadTus(session)
     else if (dice < 0.45) await uploadPresigned(session)
     else if (dice < 0.5) await Promise.all([uploadForm(session), uploadForm(session)])
     else if (dice < 0.52)
