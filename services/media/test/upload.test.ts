@@ -250,6 +250,19 @@ t.test('token, case and session are checked before the body is sent', async (t) 
   t.same(await media.left(), nothing)
 })
 
+t.test('an upload keeps nothing of what is stored in memory', async (t) => {
+  const media = await testMedia(t, { store: await testStore(t, 'file'), uploadLimit: 1024 ** 3 })
+  const upload = media.open()
+  await upload.write(Buffer.concat([Buffer.from(partOf('file', 'a.mp4')), clip()]))
+  const part = Buffer.alloc(1024 ** 2)
+  const before = process.memoryUsage().arrayBuffers
+  for (let sent = 0; sent < 300; sent++) await upload.write(part)
+  const kept = Math.round((process.memoryUsage().arrayBuffers - before) / 1024 ** 2)
+  t.ok(kept < 150, `${kept} MiB of 300 MiB`)
+  upload.request.destroy()
+  await upload.answer.catch(() => {})
+})
+
 t.test('a client that stops sending gets 408', async (t) => {
   const media = await testMedia(t, { store: await testStore(t, 'file'), uploadIdleMs: 200 })
   const places: [string, Buffer | string][] = [

@@ -46,10 +46,10 @@ export function refuseTooLong({ headers }: FastifyRequest, limit: number): void 
 export async function openFilePart(request: FastifyRequest, bounds: FileBounds): Promise<FilePart> {
   if (!request.isMultipart()) throw fault(['header', 'content-type'], 'must be multipart/form-data')
   const parts = request.parts()
-  const tooSlow = slowness(request, bounds)
+  const whileFast = slowness(request, bounds)
   const read = async <T>(step: Promise<IteratorResult<T>>) => {
     try {
-      const { done, value } = await Promise.race([tooSlow, boundParser(request.raw, bounds.windowMs, step)])
+      const { done, value } = await whileFast(boundParser(request.raw, bounds.windowMs, step))
       return done ? undefined : value
     } catch (error) {
       throw unreadable(error)
@@ -83,16 +83,24 @@ export const cleaned = (name = '') =>
     .join('') || 'video'
 
 /**
- * Rejects with `errors.unreadable(408)` once a body is too slow. The host's own idle timeout is turned off, since it would
- * count the time in which we wait for the object store.
+ * Returns a function that awaits a step of the reading, and rejects with `errors.unreadable(408)` once the body is too slow.
+ * The host's own idle timeout is turned off, since it would count the time in which we wait for the object store.
  */
-function slowness({ raw }: FastifyRequest, { leastBytesPerSecond, windowMs }: FileBounds): Promise<never> {
+function slowness({ raw }: FastifyRequest, { leastBytesPerSecond, windowMs }: FileBounds) {
+  let slow: ApiError | undefined
+  let refuse: ((error: ApiError) => void) | undefined
   raw.socket.setTimeout(0)
-  const slow = new Promise<never>((_, refuse) => {
-    boundRate(raw, { windowMs, leastBytes: (leastBytesPerSecond * windowMs) / 1_000 }, refuse)
+  boundRate(raw, { windowMs, leastBytes: (leastBytesPerSecond * windowMs) / 1_000 }, (error) => {
+    slow = error
+    refuse?.(error)
   })
-  slow.catch(() => {})
-  return slow
+  // A race with one promise of the whole upload would keep the bytes of every step until its end.
+  return <T>(step: Promise<T>): Promise<T> =>
+    new Promise((resolve, reject) => {
+      refuse = reject
+      step.then(resolve, reject)
+      if (slow) reject(slow)
+    })
 }
 
 /** Closes the connection of a body that is too long. */
