@@ -45,5 +45,5 @@ export const newestRecording = (sessionId: SQL | Column): SQL => sql`(
     case when playable then coalesce(duration_ms / 1000.0, until, 0) else 0 end::float8 as seconds_ready,
     case when state = 'encoded' then 0
       when state = 'encoding' and elapsed < done * ${sql.raw(`${slowestPace}`)}
-        then greatest(ceil(elapsed * (total - done) / done), 1) end::float8 as seconds_left
+        then greatest(ceil(elapsed * (total - done) / nullif(done, 0)), 1) end::float8 as seconds_left
   from video)`

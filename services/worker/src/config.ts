@@ -66,7 +66,7 @@ export const WorkerConfig = Type.Object({
   SCRATCH_DIRECTORY: Type.String({
     default: join(tmpdir(), 'playtherapy-scratch'),
     description:
-      'Where what is encoded lies until it is stored; on a disk, not in memory. The end of an encode takes twice the size of its rendition',
+      'Where what is encoded lies until it is stored; on a disk, not in memory. The end of an encode takes the size of its rendition',
   }),
   SCRATCH_MAX_BYTES: integer(10 * gibibyte, 'Largest rendition', { minimum: 1 }),
   FFMPEG_PATH: Type.String({ default: 'ffmpeg', description: 'The ffmpeg program' }),

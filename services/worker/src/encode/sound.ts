@@ -31,10 +31,10 @@ const mostAtOnceSeconds = 600
 
 /**
  * Filters that put silence before a sound that was found to begin so late. That of a long time is made piece by piece, by whole
- * seconds, unless the sound may begin at another time, because its clock started again before.
+ * seconds.
  */
-function silenceBefore(seconds: number, container: Container): string[] {
-  if (seconds <= mostAtOnceSeconds || mayStartAgain(container)) return [fromBeginning]
+function silenceBefore(seconds: number): string[] {
+  if (seconds <= mostAtOnceSeconds) return [fromBeginning]
   const whole = Math.floor(seconds)
   return [`asetpts=PTS-${whole}/TB`, fromBeginning, `adelay=${whole}s:all=1`]
 }
@@ -43,18 +43,20 @@ function silenceBefore(seconds: number, container: Container): string[] {
  * ffmpeg's options for the sound of a rendition. A copy would keep gaps, and what changes in the middle of a recording. The
  * silence of a gap is made at once, in memory: with 16 bits, gaps of eleven minutes fit. `hasLongGaps` makes room for longer
  * ones. It is silent from the beginning of the recording to its end where there is no sound, because players of HLS stand
- * still where one of picture and sound is missing.
+ * still where one of picture and sound is missing. Only where its clock may have started again, so that it may begin at another
+ * time, there is nothing before a sound that begins ten minutes late: all of its silence would be made at once.
  */
 export function renditionSound(
   { index, from }: AudibleStream,
   recording: { container: Container; from: number; seconds: number; hasLongGaps: boolean },
 ): string[] {
   const before = from - recording.from
-  const isLate = before > leastLateSeconds
+  const isTooMuch = before > mostAtOnceSeconds && mayStartAgain(recording.container)
+  const isLate = before > leastLateSeconds && !isTooMuch
   const length = Math.max(0, recording.seconds - (isLate ? 0 : before)).toFixed(3)
   const filters = [
     ...[recording.hasLongGaps ? smallest : small, inStep],
-    ...[...(isLate ? silenceBefore(before, recording.container) : []), `apad=whole_dur=${length}`],
+    ...[...(isLate ? silenceBefore(before) : []), `apad=whole_dur=${length}`],
   ]
   return [
     ...['-map', `0:${index}`, '-af', filters.join()],

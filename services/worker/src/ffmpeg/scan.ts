@@ -62,7 +62,7 @@ const mostLooks = 4_000
  * frames, as the cameras of phones write it. A change is noticed where the container has several formats, and otherwise if it
  * lasts for {@link lookSeconds}.
  */
-const isUniform = ({ container }: ScanRun, { codec, statedSeconds = 0 }: VideoStream) =>
+const isUniform = ({ container }: ScanRun, { codec, statedSeconds = Number.POSITIVE_INFINITY }: VideoStream) =>
   container === 'mp4' && (codec === 'h264' || codec === 'hevc') && statedSeconds > shortSeconds
 
 /** The second of a key frame after each pause, and that of the last one; none where all are to be decoded. */
