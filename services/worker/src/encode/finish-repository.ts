@@ -45,24 +45,30 @@ const kindsOf: Record<Rung, ChunkKind[]> = {
 }
 const allRungs: Rung[] = ['upper', 'lower', 'sound']
 
-/** Reads what is there of a video's encode; undefined without a plan. */
-export async function readMade(db: Database, videoId: number): Promise<Made | undefined> {
-  const [plan] = await db
+/**
+ * Reads what is there of a video's encode, all as of one moment: a chunk that is encoded meanwhile would be without its files.
+ * Undefined without a plan.
+ */
+export const readMade = (db: Database, videoId: number): Promise<Made | undefined> =>
+  db.transaction((tx) => readAll(tx, videoId), { isolationLevel: 'repeatable read', accessMode: 'read only' })
+
+async function readAll(tx: Transaction, videoId: number): Promise<Made | undefined> {
+  const [plan] = await tx
     .select({ seconds: encodePlans.seconds })
     .from(encodePlans)
     .where(eq(encodePlans.videoId, videoId))
   if (!plan) return undefined
   const [states, files, finished, rendition, preview] = await Promise.all([
-    db.select({ kind: chunks.kind, state: chunks.state }).from(chunks).where(eq(chunks.videoId, videoId)),
-    db
+    tx.select({ kind: chunks.kind, state: chunks.state }).from(chunks).where(eq(chunks.videoId, videoId)),
+    tx
       .select({ file: chunkFiles })
       .from(chunkFiles)
       .innerJoin(chunks, eq(chunks.id, chunkFiles.chunkId))
       .where(eq(chunks.videoId, videoId))
       .orderBy(asc(chunks.index)),
-    db.select().from(rungs).where(eq(rungs.videoId, videoId)),
-    db.$count(renditions, eq(renditions.videoId, videoId)),
-    db.$count(previews, eq(previews.videoId, videoId)),
+    tx.select().from(rungs).where(eq(rungs.videoId, videoId)),
+    tx.$count(renditions, eq(renditions.videoId, videoId)),
+    tx.$count(previews, eq(previews.videoId, videoId)),
   ])
   const isEncoded = (rung: Rung) =>
     states.every(({ kind, state }) => state === 'encoded' || !kindsOf[rung].includes(kind))

@@ -9,11 +9,11 @@ interface Stream {
 const isCover = ({ disposition = {} }: Stream) => disposition.attached_pic === 1 || disposition.timed_thumbnails === 1
 
 /**
- * A preview is tiny, or has less than a quarter of the sides of the largest picture. A picture of no size is none: ffprobe does
- * not know the size of some codecs where the picture begins late.
+ * A preview is tiny, or has less than a quarter of the sides of the largest picture. One whose size ffprobe does not know, as of
+ * some codecs where the picture begins late, also comes behind the others, because it may be of a codec that nobody knows.
  */
 const isPreview = ({ width = 0, height = 0 }: Stream, largestPixels: number) =>
-  width > 0 && (Math.min(width, height) < 100 || width * height * 16 < largestPixels)
+  Math.min(width, height) < 100 || width * height * 16 < largestPixels
 
 /**
  * The streams of pictures but for cover images: a recording before a preview, then the one that is marked as the default,

@@ -86,7 +86,7 @@ export async function scan(
   video: VideoStream,
 ): Promise<{ scan: Scan /** Undefined where they are not certain. */; times: FrameTimes | undefined }> {
   const keyFrames = ['-skip_frame', 'nokey', '-skip_loop_filter', 'all']
-  const decoding = [...pictureLimit, '-threads', String(threadsFor(video).decoder), ...keyFrames]
+  const decoding = [...pictureLimit, '-threads', String(video.width > 0 ? threadsFor(video).decoder : 1), ...keyFrames]
   const output = ['-v', 'error', '-of', 'compact', '-select_streams', String(video.index), '-show_entries']
   const formats = new Map<string, PictureFormat>()
   let decoded: number[] = []
