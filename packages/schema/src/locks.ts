@@ -10,16 +10,16 @@ export const locks = {
   numberChanges: 20_261_126,
   sweepOrphans: 7_262_002,
   /** One for each therapist: the number of their id comes beside this one. */
-  beginTus: 20_261_126,
+  beginUpload: 20_261_127,
 }
 
 /** Takes a lock until the transaction ends; false when another process holds it. A process that dies releases it. */
-export async function tryLock(tx: Transaction, lock: Exclude<keyof typeof locks, 'beginTus'>): Promise<boolean> {
+export async function tryLock(tx: Transaction, lock: 'reconcile' | 'announce' | 'sweepOrphans'): Promise<boolean> {
   const [row] = await tx.execute<{ held: boolean }>(sql`select pg_try_advisory_xact_lock(${locks[lock]}) as held`)
   return row?.held ?? false
 }
 
-/** Waits for a lock of this therapist, and holds it until the transaction ends. */
-export async function lockFor(tx: Transaction, lock: 'beginTus', userId: number): Promise<void> {
-  await tx.execute(sql`select pg_advisory_xact_lock(${locks[lock]}, ${userId})`)
+/** Waits until no other transaction begins a resumable upload of this therapist, and lets none until this one ends. */
+export async function lockBeginnings(tx: Transaction, userId: number): Promise<void> {
+  await tx.execute(sql`select pg_advisory_xact_lock(${locks.beginUpload}, ${userId})`)
 }

@@ -3,7 +3,7 @@ import {
   type Container,
   cases,
   type Database,
-  lockFor,
+  lockBeginnings,
   ownCases,
   sessions,
   statement,
@@ -195,7 +195,7 @@ export async function release(db: Database, { uploadId, holder }: Held): Promise
 
 /** Counts the uploads of this therapist that can be continued. Waits for others of the same therapist that are just begun. */
 export async function countOpen(tx: Transaction, userId: number): Promise<number> {
-  await lockFor(tx, 'beginTus', userId)
+  await lockBeginnings(tx, userId)
   const rows = await tx
     .select({ id: tusUploads.id })
     .from(cases)
