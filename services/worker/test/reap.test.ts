@@ -2,7 +2,7 @@ import { outbox, scriptVersions, sessions, tusUploads, videos } from '@playthera
 import { seedSession, storeBackends, testDatabase, testStore } from '@playtherapy/testing'
 import { eq, type SQL, sql } from 'drizzle-orm'
 import t from 'tap'
-import { forgetUploads } from '../src/reconcile/forget-keys.ts'
+import { forgetUploads } from '../src/reconcile/forget-uploads.ts'
 import { reap } from '../src/reconcile/reap.ts'
 
 async function* one(bytes: Buffer) {

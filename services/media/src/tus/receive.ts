@@ -2,7 +2,6 @@ import {
   type Appended,
   ChecksumError,
   EmptyError,
-  type NewUpload,
   OtherLengthError,
   OtherOffsetError,
   SessionDeletedError,
@@ -15,13 +14,19 @@ import {
   UploadRefusedError,
 } from '@playtherapy/intake'
 import { StoreFailedError } from '@playtherapy/object-store'
-import { boundRate, errors, fault, whenOver } from '@playtherapy/service-kit'
+import { errors, fault, whenOver } from '@playtherapy/service-kit'
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import type { FileBounds } from '../upload/file-part.ts'
+import { boundSpeed, type FileBounds } from '../upload/file-part.ts'
 import { bodyBytesOf, bytesIn, checksumIn } from './headers.ts'
 
-/** What fails below the routes, as the response by the contract. */
-export function errorFor(error: unknown, request: FastifyRequest): unknown {
+/** Returns what throws a failure below the routes as the response by the contract, for `.catch()`. */
+export const throwByContract =
+  (request: FastifyRequest) =>
+  (error: unknown): never => {
+    throw errorFor(error, request)
+  }
+
+function errorFor(error: unknown, request: FastifyRequest): unknown {
   if (error instanceof UploadMissingError) return errors.uploadNotFound()
   if (error instanceof UploadExpiredError) return errors.uploadExpired()
   if (error instanceof UploadHeldError) return errors.uploadHeld()
@@ -57,11 +62,10 @@ export async function receiveBytes(
   signal: AbortSignal,
   uploads: TusUploads,
   { uploadId, offset }: { uploadId: string; offset: number },
-  { leastBytesPerSecond, windowMs }: FileBounds,
+  bounds: FileBounds,
 ): Promise<Appended> {
   const { raw, sessionId, id } = request
-  raw.socket.setTimeout(0)
-  boundRate(raw, { windowMs, leastBytes: (leastBytesPerSecond * windowMs) / 1_000 }, () => raw.destroy())
+  boundSpeed(request, bounds, () => raw.destroy())
   try {
     const length = bytesIn(request, 'upload-length')
     const appended = await uploads.append(
@@ -80,15 +84,6 @@ export async function receiveBytes(
     if (signal.aborted) throw fault(['body'], 'was broken off')
     if (appended.wasStopped) throw errors.uploadHeld()
     return appended
-  } catch (error) {
-    throw errorFor(error, request)
-  }
-}
-
-/** Begins an upload; throws by the contract. */
-export async function createUpload(request: FastifyRequest, uploads: TusUploads, upload: NewUpload) {
-  try {
-    return await uploads.create(upload)
   } catch (error) {
     throw errorFor(error, request)
   }

@@ -14,7 +14,7 @@ import {
   tusType,
   tusVersion,
 } from './headers.ts'
-import { createUpload, disconnectionOf, errorFor, receiveBytes } from './receive.ts'
+import { disconnectionOf, receiveBytes, throwByContract } from './receive.ts'
 import * as schemas from './schemas.ts'
 
 export interface TusRouteOptions extends IntakeResources {
@@ -109,7 +109,7 @@ export async function tusRoutes(
     if (bodyBytes !== 0 && !hasTusType(request)) throw errors.otherContentType(tusType)
     const metadata = textOf(request, 'upload-metadata')
     const upload = { caseId, sessionId, userId, fileName, length, metadata }
-    const { uploadId, expiresAt } = await createUpload(request, uploads, upload)
+    const { uploadId, expiresAt } = await uploads.create(upload).catch(throwByContract(request))
     name(reply, 0, expiresAt)
     if (bodyBytes !== 0) {
       await receive(request, reply, { uploadId, offset: 0 }).catch(async (error: unknown) => {
@@ -134,9 +134,8 @@ export async function tusRoutes(
 
   async function head(request: FastifyRequest, reply: FastifyReply) {
     const upload = { sessionId: request.sessionId, uploadId: uploadOf(request) }
-    const status = await uploads.status(upload, disconnectionOf(request, reply), request.id).catch((error: unknown) => {
-      throw errorFor(error, request)
-    })
+    const asked = uploads.status(upload, disconnectionOf(request, reply), request.id)
+    const status = await asked.catch(throwByContract(request))
     const { offset, length, metadata, expiresAt } = status
     return name(reply, offset, expiresAt)
       .headers({
@@ -148,9 +147,7 @@ export async function tusRoutes(
 
   async function remove(request: FastifyRequest, reply: FastifyReply) {
     const upload = { sessionId: request.sessionId, uploadId: uploadOf(request) }
-    await uploads.remove(upload).catch((error: unknown) => {
-      throw errorFor(error, request)
-    })
+    await uploads.remove(upload).catch(throwByContract(request))
     return reply.code(204).send()
   }
 

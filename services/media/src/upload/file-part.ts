@@ -83,14 +83,25 @@ export const cleaned = (name = '') =>
     .join('') || 'video'
 
 /**
- * Returns a function that awaits a step of the reading, and rejects with `errors.unreadable(408)` once the body is too slow.
- * The host's own idle timeout is turned off, since it would count the time in which we wait for the object store.
+ * Calls `refuse` once, with `errors.unreadable(408)`, if a body is too slow. The host's own idle timeout is turned off, since it
+ * would count the time in which we wait for the object store.
  */
-function slowness({ raw }: FastifyRequest, { leastBytesPerSecond, windowMs }: FileBounds) {
+export function boundSpeed(
+  { raw }: FastifyRequest,
+  { leastBytesPerSecond, windowMs }: Pick<FileBounds, 'leastBytesPerSecond' | 'windowMs'>,
+  refuse: (error: ApiError) => void,
+): void {
+  raw.socket.setTimeout(0)
+  boundRate(raw, { windowMs, leastBytes: (leastBytesPerSecond * windowMs) / 1_000 }, refuse)
+}
+
+/**
+ * Returns a function that awaits a step of the reading, and rejects with `errors.unreadable(408)` once the body is too slow.
+ */
+function slowness(request: FastifyRequest, bounds: FileBounds) {
   let slow: ApiError | undefined
   let refuse: ((error: ApiError) => void) | undefined
-  raw.socket.setTimeout(0)
-  boundRate(raw, { windowMs, leastBytes: (leastBytesPerSecond * windowMs) / 1_000 }, (error) => {
+  boundSpeed(request, bounds, (error) => {
     slow = error
     refuse?.(error)
   })
