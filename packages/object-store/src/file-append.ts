@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { type FileHandle, link, open, rm, stat } from 'node:fs/promises'
+import { constants, copyFile, type FileHandle, link, open, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { abortable } from './abortable.ts'
 import { fileMode, inFolderOf, isMissing, makeFolder, syncDirectory } from './folders.ts'
@@ -23,7 +23,10 @@ const missing = (error: unknown): never => {
   throw isMissing(error) ? new ObjectMissingError('the upload was aborted') : error
 }
 
-/** Objects that are stored in several calls, each in one file that grows, so that there are no tails. */
+/**
+ * Objects that are stored in several calls, each in one file that grows. The bytes of a tail are in this file, too: so many small
+ * calls make no more parts than one large one. The object is a copy, because a call that was thought dead has the file still open.
+ */
 export function fileAppends({ unfinished, fileOf, etagOf, syncName }: Folder): Appends {
   const growing = (key: string, id: string) => join(unfinished, `${encodeURIComponent(key)}~${id}`)
 
@@ -36,11 +39,11 @@ export function fileAppends({ unfinished, fileOf, etagOf, syncName }: Folder): A
       return id
     },
 
-    async appendUpload(key, { id, partsBytes, nextPart }, body, { onPart, signal }) {
+    async appendUpload(key, { id, partsBytes, nextPart, tail }, body, { length, onPart, signal }) {
       const handle = await open(growing(key, id), 'r+').catch(missing)
-      let [at, number, size] = [partsBytes, nextPart, 0]
-      const endPart = async () => {
-        await handle.datasync()
+      let [number, size] = [nextPart, tail?.size ?? 0]
+      let at = partsBytes + size
+      const endPart = () => {
         onPart({ number: number++, size, etag: '' })
         size = 0
       }
@@ -49,9 +52,14 @@ export function fileAppends({ unfinished, fileOf, etagOf, syncName }: Folder): A
           await writeAt(handle, chunk, at)
           at += chunk.length
           size += chunk.length
-          if (size >= partBytes) await endPart()
+          if (size < partBytes) continue
+          await handle.datasync()
+          endPart()
         }
-        if (size > 0) await endPart()
+        await handle.datasync()
+        if (size === 0) return undefined
+        if (at < (length ?? Number.POSITIVE_INFINITY)) return { name: id, size }
+        endPart()
         return undefined
       } finally {
         await handle.close()
@@ -61,27 +69,40 @@ export function fileAppends({ unfinished, fileOf, etagOf, syncName }: Folder): A
     async removeTail() {},
 
     async finishUpload(key, id, parts) {
-      const file = fileOf(key)
-      const from = growing(key, id)
-      // An earlier call may have made the object.
-      if (!(await stat(file).catch(() => undefined))) {
-        const handle = await open(from, 'r+').catch(missing)
-        try {
-          // A call that was thought dead may have written more.
-          await handle.truncate(parts.reduce((sum, { size }) => sum + size, 0))
-          const now = Math.floor(Date.now() / 1000)
-          await handle.utimes(now, now)
-          await handle.sync()
-        } finally {
-          await handle.close()
-        }
-        await inFolderOf(file, () => link(from, file)).catch(missing)
+      const [file, from] = [fileOf(key), growing(key, id)]
+      const find = () => stat(file).catch(() => undefined)
+      // Another call may have made the object, before this one or beside it.
+      if (!(await find())) {
+        const copied = copyTo(file, from, {
+          copy: growing(key, randomUUID()),
+          size: parts.reduce((sum, part) => sum + part.size, 0),
+        })
+        await copied.catch(async (error: unknown) => (await find()) ?? missing(error))
       }
       await syncName(file)
       await rm(from, { force: true })
       const info = await stat(file)
       return { size: info.size, etag: etagOf(info) }
     },
+  }
+}
+
+/** Copies the first `size` bytes of a file to a new one, by way of `copy`; without moving bytes where the file system can do that. */
+async function copyTo(file: string, from: string, { copy, size }: { copy: string; size: number }): Promise<void> {
+  try {
+    await copyFile(from, copy, constants.COPYFILE_FICLONE)
+    const handle = await open(copy, 'r+')
+    try {
+      await handle.truncate(size)
+      const now = Math.floor(Date.now() / 1000)
+      await handle.utimes(now, now)
+      await handle.sync()
+    } finally {
+      await handle.close()
+    }
+    await inFolderOf(file, () => link(copy, file))
+  } finally {
+    await rm(copy, { force: true })
   }
 }
 

@@ -300,6 +300,43 @@ export function objectStoreSuite(t: Test, store: ObjectStore): void {
     t.match(await list(prefix), [{ key }])
   })
 
+  t.test(
+    'a call that goes on after the object was made, and one that makes it again, change nothing of it',
+    async (t) => {
+      const prefix = `${randomName()}/`
+      const key = `${prefix}1.mp4`
+      const bytes = randomBytes(7 * mebibyte)
+      const id = await store.beginUpload(key)
+      const begun = { id, partsBytes: 0, nextPart: 1, tail: undefined }
+      const { signal } = new AbortController()
+      let goOn = () => {}
+      const silence = new Promise<void>((resolve) => {
+        goOn = resolve
+      })
+      async function* late() {
+        yield bytes.subarray(0, mebibyte)
+        await silence
+        yield randomBytes(7 * mebibyte)
+      }
+      const stalled = store.appendUpload(key, begun, late(), { length: undefined, onPart: () => {}, signal })
+      stalled.catch(() => {})
+      const parts: StoredPart[] = []
+      const onPart = (part: StoredPart) => void parts.push(part)
+      await store.appendUpload(key, begun, chunked(bytes), { length: bytes.length, onPart, signal })
+      const [stored, ...others] = await Promise.all([1, 2, 3].map(() => store.finishUpload(key, id, parts)))
+      t.strictSame(others, [stored, stored], 'all find the same object')
+      // The folder store names versions by their second.
+      await sleep(1_100)
+      goOn()
+      await stalled.catch(() => {})
+      t.strictSame(await store.finishUpload(key, id, parts), stored)
+      t.match(await store.head(key), stored)
+      t.equal(sha256(await read(await store.get(key, { ifMatch: stored?.etag ?? '' }))), sha256(bytes))
+      await store.abortUploads(prefix)
+      t.match(await list(prefix), [{ key }])
+    },
+  )
+
   t.test('what is stored in several calls can be aborted between them and during one', async (t) => {
     const prefix = `${randomName()}/`
     const key = `${prefix}1.mp4`
