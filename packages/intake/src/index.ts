@@ -9,6 +9,7 @@ export {
 } from './errors.ts'
 export { announceOriginal, issuePresigned } from './presigned.ts'
 export { type IntakeResources, receiveOriginal } from './receive-original.ts'
+export { type Appended, createCompletion } from './tus/append.ts'
 export {
   ChecksumError,
   OtherLengthError,
@@ -20,4 +21,4 @@ export {
   UploadRefusedError,
 } from './tus/errors.ts'
 export type { Checksum } from './tus/incoming.ts'
-export { type Appended, createTusUploads, type NewUpload, type TusUploads } from './tus/uploads.ts'
+export { createTusUploads, type NewUpload, type TusUploads } from './tus/uploads.ts'

@@ -3,6 +3,7 @@ import type { ObjectStore, Phase } from '@playtherapy/object-store'
 import type { Database } from '@playtherapy/schema'
 import { type Announcing, announceDue } from './announce.ts'
 import { sweepScratch } from './ffmpeg/scratch.ts'
+import { createCompleter } from './reconcile/complete-uploads.ts'
 import { forgetChanges } from './reconcile/forget-changes.ts'
 import { forgetKeys } from './reconcile/forget-keys.ts'
 import { forgetUploads } from './reconcile/forget-uploads.ts'
@@ -26,8 +27,8 @@ interface BackgroundResources extends Announcing {
 }
 
 /**
- * Starts the background loops of a worker: they announce transcripts and analyses, remove rows, objects and scratch files of
- * dead processes, and forget idempotency keys, complete uploads and old changes of sessions.
+ * Starts the background loops of a worker: they announce transcripts and analyses, complete uploads and remove rows, objects and
+ * scratch files of dead processes, and forget idempotency keys, complete uploads and old changes of sessions.
  */
 export function startBackground(resources: BackgroundResources, log: Log): Background {
   const { db, store, scratchDirectory, orphanGraceSeconds } = resources
@@ -36,6 +37,7 @@ export function startBackground(resources: BackgroundResources, log: Log): Backg
     repeat({ name: 'announcer', everyMs: announceMs, log, round: () => announceDue(db, resources) }),
     repeat({ name: 'reaper', everyMs: reapMs, log, round: reap }),
     repeat({ name: 'idempotency keys', everyMs: reapMs, log, round: () => forgetKeys(db) }),
+    repeat({ name: 'whole uploads', everyMs: reapMs, log, round: createCompleter({ db, store }) }),
     repeat({ name: 'complete uploads', everyMs: reapMs, log, round: () => forgetUploads(db) }),
     repeat({ name: 'old changes', everyMs: reapMs, log, round: () => forgetChanges(db) }),
     repeat({ name: 'scratch sweep', everyMs: sweepScratchMs, log, round: () => sweepScratch(scratchDirectory) }),

@@ -26,7 +26,7 @@ export interface Arriving {
   checksum?: Checksum | undefined
   /** Fires when the client has disconnected. */
   signal: AbortSignal
-  requestId?: string
+  requestId?: string | undefined
 }
 
 /**

@@ -1,0 +1,128 @@
+import { inFolder, ObjectMissingError, type ObjectStore } from '@playtherapy/object-store'
+import type { Database } from '@playtherapy/schema'
+import { NotAVideoError, TooLargeError, VideoDeletedError } from '../errors.ts'
+import { deletion } from '../register-original.ts'
+import {
+  OtherOffsetError,
+  UploadExpiredError,
+  UploadHeldError,
+  UploadMissingError,
+  UploadRefusedError,
+} from './errors.ts'
+import { createHolding } from './holding.ts'
+import { find, type Held, type OfSession, offsetOf, prepareSave, removeOpen } from './repository.ts'
+import { startSaving } from './saving.ts'
+import { type Arriving, begin, write } from './write.ts'
+
+/** How a request ended. It was stopped if another one waits for the upload, or if the process closes. */
+export interface Appended {
+  /** Bytes that are durable; all of them only when the recording is registered. */
+  offset: number
+  /** When an upload that is not complete is removed. */
+  expiresAt: Date | undefined
+  wasStopped: boolean
+}
+
+async function* nothing() {}
+
+/** What writes uploads: the requests of a process, or the worker that completes what they left. */
+export function createAppends({ db, store, limit }: { db: Database; store: ObjectStore; limit: number }) {
+  const save = prepareSave(db)
+  const { hold, writers, giveWay } = createHolding(db)
+
+  /**
+   * Removes an upload that is not complete, with its bytes, if `holder` still writes it or is not given. What an outage keeps
+   * is removed by the orphan sweep.
+   */
+  async function discard(upload: OfSession, holder?: string): Promise<boolean> {
+    const path = await removeOpen(db, upload, holder)
+    if (!path) return false
+    writers.get(upload.uploadId)?.stop()
+    const key = inFolder('video', path)
+    await Promise.all([store.abortUploads(key), store.delete([key])]).catch(() => {})
+    return true
+  }
+
+  /** What a failure of a request that wrote means for its client. */
+  async function explainFailure(held: Held, error: unknown): Promise<unknown> {
+    if (error instanceof NotAVideoError) {
+      await discard(held, held.holder)
+      return new UploadRefusedError(held.fileName, error)
+    }
+    const lacksParts = error instanceof ObjectMissingError
+    if (lacksParts && (await discard(held, held.holder))) return new UploadExpiredError()
+    if (!lacksParts && !(error instanceof UploadHeldError)) return error
+    if (await find(db, held)) return new UploadHeldError()
+    // It was deleted. This request may have stored bytes since.
+    await store.abortUploads(inFolder('video', held.path)).catch(() => {})
+    const why = await deletion(db, held.sessionId)
+    return why instanceof VideoDeletedError ? new UploadRefusedError(held.fileName, why) : why
+  }
+
+  /**
+   * Stores the next bytes of an upload. Throws, besides, OtherOffsetError, OtherLengthError, TooLargeError,
+   * ChecksumError, after which the upload can be continued, UploadRefusedError and SessionDeletedError.
+   */
+  async function append(upload: OfSession, arriving: Arriving): Promise<Appended> {
+    const held = await hold(upload, arriving.signal)
+    if (!held) {
+      const { size } = (await find(db, upload)) ?? {}
+      if (!size) throw new UploadMissingError()
+      if ((arriving.offset ?? size) !== size) throw new OtherOffsetError(size)
+      if (arriving.bodyBytes !== 0) throw new TooLargeError(size)
+      return { offset: size, expiresAt: undefined, wasStopped: false }
+    }
+    const { progress } = held
+    const before = offsetOf(progress)
+    const stopped = new AbortController()
+    let incoming: ReturnType<typeof begin> | undefined
+    const saving = startSaving(db, save, held, {
+      received: () => before + (incoming?.received ?? 0),
+      onWanted: () => giveWay(held.uploadId),
+    })
+    const writer = { silentMs: () => incoming?.silentMs() ?? 0, stop: () => stopped.abort() }
+    writers.set(held.uploadId, writer)
+    try {
+      incoming = begin(held, arriving, limit, stopped.signal)
+      await write({ db, store }, held, incoming, saving, arriving)
+      const offset = offsetOf(progress)
+      const expiresAt = offset === progress.length ? undefined : held.expiresAt
+      return { offset, expiresAt, wasStopped: stopped.signal.aborted }
+    } catch (error) {
+      const failure = await explainFailure(held, error)
+      // What was stored before is kept.
+      await saving.flush(true).catch(() => {})
+      throw failure
+    } finally {
+      await saving.stop()
+      if (writers.get(held.uploadId) === writer) writers.delete(held.uploadId)
+    }
+  }
+
+  return {
+    append,
+
+    /** Completes an upload whose process died between its last byte and the registration. */
+    finish: (upload: OfSession, signal: AbortSignal, requestId?: string) =>
+      append(upload, { offset: undefined, body: nothing(), bodyBytes: 0, signal, requestId }),
+
+    discard,
+
+    /** Ends all requests that write, so that what came is kept and another process can go on at once. */
+    stop(): void {
+      for (const writer of writers.values()) writer.stop()
+    },
+  }
+}
+
+/**
+ * Returns a function that completes an upload of which every byte is durable, for a worker: no request does it when its client
+ * does not come back. Throws like `append`.
+ */
+export function createCompletion(resources: { db: Database; store: ObjectStore }) {
+  // Nothing more is received.
+  const { finish } = createAppends({ ...resources, limit: 0 })
+  return async (upload: OfSession): Promise<void> => {
+    await finish(upload, new AbortController().signal)
+  }
+}
