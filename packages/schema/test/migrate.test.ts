@@ -1,8 +1,13 @@
 import { readdirSync, readFileSync } from 'node:fs'
+import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { migrate } from '@playtherapy/schema/migrate'
-import { emptyDatabase } from '@playtherapy/testing'
+import { emptyDatabase, until } from '@playtherapy/testing'
+import { drizzle } from 'drizzle-orm/postgres-js'
+import { migrate as applyMigrations } from 'drizzle-orm/postgres-js/migrator'
 import postgres from 'postgres'
-import t from 'tap'
+import t, { type Test } from 'tap'
 
 t.test('migrations can run twice and by several processes at once', async (t) => {
   const url = await emptyDatabase(t)
@@ -55,6 +60,48 @@ t.test(
     )
   },
 )
+
+/** Migrates a database as far as an older installation, up to this migration. */
+async function migrateTo(t: Test, url: string, last: number): Promise<void> {
+  const folder = await mkdtemp(join(tmpdir(), 'playtherapy-migrations-'))
+  t.teardown(() => rm(folder, { recursive: true, force: true }))
+  await cp(new URL('../migrations', import.meta.url), folder, { recursive: true })
+  const journal = join(folder, 'meta/_journal.json')
+  const { entries, ...others } = JSON.parse(await readFile(journal, 'utf8'))
+  await writeFile(journal, JSON.stringify({ ...others, entries: entries.slice(0, last + 1) }))
+  const client = postgres(url, { max: 1, onnotice: () => {} })
+  await applyMigrations(drizzle(client), { migrationsFolder: folder })
+  await client.end()
+}
+
+for (const last of [17, 19]) {
+  t.test(
+    `an upgrade from migration ${last} and a request that locks a session before its video both end`,
+    async (t) => {
+      const url = await emptyDatabase(t)
+      await migrateTo(t, url, last)
+      const sql = postgres(url, { max: 3, onnotice: () => {} })
+      t.teardown(() => sql.end())
+      await sql`insert into cases (id, user_id, given_name) overriding system value values (1, 7, 'x')`
+      await sql`insert into sessions (id, case_id, name) overriding system value values (1, 1, 'x')`
+      let upgrade: Promise<void> | undefined
+      await sql.begin(async (request) => {
+        await request`update sessions set name = 'y'`
+        upgrade = migrate(url)
+        upgrade.catch(() => {})
+        await until(
+          'the upgrade waits',
+          () =>
+            sql`select 1 from pg_locks where not granted and database = (select oid from pg_database where datname = current_database())`,
+          (waiting) => waiting.length > 0,
+        )
+        await request`update videos set received = 1`
+      })
+      await upgrade
+      t.same(await sql`select name from sessions`, [{ name: 'y' }])
+    },
+  )
+}
 
 /** What no table that was there before may lose: its parts, their names and types, or a null that old code writes. */
 const takesAway =
