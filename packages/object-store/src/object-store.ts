@@ -40,7 +40,7 @@ export interface StoredPart {
   etag: string
 }
 
-/** Bytes of such an object that are too few for a part, in an object of this name. */
+/** Bytes of such an object that are too few for a part; the name is for the store. */
 export interface Tail {
   name: string
   size: number
@@ -130,11 +130,12 @@ export interface ObjectStore {
     body: AsyncIterable<Uint8Array>,
     options: AppendOptions,
   ): Promise<Tail | undefined>
-  /** Removes a tail that the object no longer needs. */
-  removeTail(key: string, tail: Tail): Promise<void>
+  /** Removes what was stored for a tail that the object no longer needs, but for what its tail `kept` shares with it. */
+  removeTail(key: string, tail: Tail, kept: Tail | undefined): Promise<void>
   /**
    * Makes the object of these parts, which are in their order. It may be repeated, also after it has succeeded. Rejects when
-   * the upload was aborted, mostly with ObjectMissingError; some servers only say that they failed (Ceph 16).
+   * the upload was aborted or a part has another ETag, mostly with ObjectMissingError; some servers only say that they failed
+   * (Ceph 16). It takes minutes where the store is slow to join the parts or, in a folder, to copy them.
    */
   finishUpload(key: string, id: string, parts: StoredPart[]): Promise<{ size: number; etag: string }>
   /** The object under `key`, or undefined. */

@@ -22,14 +22,45 @@ const contentType = 'video/mp4'
 /** An object that is stored in several calls has a key that nothing else uses, so any attempt at it is the same one. */
 const about = { ContentType: contentType, Metadata: { attempt: 'in several calls' } }
 
-const unlessAborted = (error: unknown): never => {
-  if (error instanceof Error && error.name === 'NoSuchUpload') throw new ObjectMissingError('the upload was aborted')
+const unlessLost = (error: unknown): never => {
+  // A part of a request that stalled came after the same part of a later one. Encrypted by KMS, equal parts have different ETags.
+  const isLost = error instanceof Error && ['NoSuchUpload', 'InvalidPart'].includes(error.name)
+  if (isLost) throw new ObjectMissingError('the upload was aborted, or a part was replaced', { cause: error })
   throw error
+}
+
+/** An object with some of the bytes of a tail. */
+interface Piece {
+  name: string
+  size: number
+}
+
+const sizeOf = (pieces: Piece[]) => pieces.reduce((sum, { size }) => sum + size, 0)
+
+/** The name of a tail lists its pieces, in their order, as `name:size,name:size`. */
+const tailOf = (pieces: Piece[]): Tail => ({
+  name: pieces.map(({ name, size }) => `${name}:${size}`).join(','),
+  size: sizeOf(pieces),
+})
+
+const piecesOf = (tail: Tail | undefined): Piece[] =>
+  (tail?.name.split(',') ?? []).map((text) => {
+    const [name = '', size] = text.split(':')
+    return { name, size: Number(size) }
+  })
+
+/**
+ * The pieces that stay when bytes follow them: each has at least twice the size of the next one. So a tail has 23 pieces at most, and
+ * a byte is written again only into a piece that is half as large again, however small the calls are.
+ */
+function piecesBefore(bytes: number, pieces: Piece[]): Piece[] {
+  const last = pieces.at(-1)
+  return last && last.size < 2 * bytes ? piecesBefore(bytes + last.size, pieces.slice(0, -1)) : pieces
 }
 
 /**
  * Objects that are stored in several calls, each a multipart upload. S3 has no parts below 5 MiB but the last one, so a call
- * that ends before leaves a tail, an object of its own, with which the first part of the next call begins. So parts end at the same
+ * that ends before leaves a tail, in objects of its own, with which the next part begins. So parts end at the same
  * places however a body is cut: a call that was thought dead, or whose parts were never reported, sent what the next call
  * sends again under the same numbers. Ceph 16 refuses to join an upload that has any other part.
  */
@@ -41,16 +72,23 @@ export function bucketAppends({ s3, bucket, pool, put, get, remove }: Bucket): A
     const buffers = pool.open()
     const stop = new AbortController()
     const signal = AbortSignal.any([options.signal, stop.signal])
-    async function* bytes() {
-      if (begun.tail) yield* await get(tailKey(key, begun.tail.name), { signal })
-      yield* body
-    }
-    const parts = partsOf(abortable(bytes(), options.signal), buffers, begun.nextPart)
+    let pieces = piecesOf(begun.tail)
+    const parts = partsOf(abortable(body, options.signal), buffers, begun.nextPart, sizeOf(pieces))
     const sending: Promise<unknown>[] = []
     let reported = Promise.resolve()
     let number = begun.nextPart
     let end = begun.partsBytes
     let rest: Uint8Array | undefined
+    /** Reads pieces of the tail into the room that was left for them. */
+    const read = async (from: Piece[], part: Uint8Array, start: number) => {
+      let at = start
+      for (const { name } of from) {
+        for await (const chunk of await get(tailKey(key, name), { signal })) {
+          part.set(chunk, at)
+          at += chunk.length
+        }
+      }
+    }
     const begin = (part: Uint8Array) => {
       const sent = sendPart({ s3, place: placeOf(key), signal }, begun.id, number++, part)
       sending.push(sent)
@@ -61,17 +99,30 @@ export function bucketAppends({ s3, bucket, pool, put, get, remove }: Bucket): A
       )
       reported.catch(() => {})
     }
+    /** Stores what does not fill a part, with the pieces that are too small to stay. */
+    const leave = async (part: Uint8Array): Promise<Tail> => {
+      const bytes = part.length - sizeOf(pieces)
+      const kept = bytes > 0 ? piecesBefore(bytes, pieces) : pieces
+      const start = sizeOf(kept)
+      if (start === part.length) return tailOf(kept)
+      await read(pieces.slice(kept.length), part, start)
+      const piece = { name: randomUUID(), size: part.length - start }
+      await put(tailKey(key, piece.name), part.subarray(start), { contentType, signal })
+      return tailOf([...kept, piece])
+    }
     try {
       for await (const part of parts) {
         end += part.length
-        if (part.length === partBytes(number) || end === length) begin(part)
-        else rest = part
+        if (part.length < partBytes(number) && end !== length) {
+          rest = part
+          continue
+        }
+        await read(pieces, part, 0)
+        pieces = []
+        begin(part)
       }
       await reported
-      if (!rest) return undefined
-      const tail: Tail = { name: randomUUID(), size: rest.length }
-      await put(tailKey(key, tail.name), rest, { contentType, signal })
-      return tail
+      return rest && (await leave(rest))
     } catch (error) {
       stop.abort()
       await Promise.allSettled(sending)
@@ -89,9 +140,13 @@ export function bucketAppends({ s3, bucket, pool, put, get, remove }: Bucket): A
       return UploadId
     },
 
-    appendUpload: (...asked) => append(...asked).catch(unlessAborted),
+    appendUpload: (...asked) => append(...asked).catch(unlessLost),
 
-    removeTail: (key, { name }) => remove([tailKey(key, name)]),
+    removeTail: (key, tail, kept) => {
+      const names = new Set(piecesOf(kept).map(({ name }) => name))
+      const unused = piecesOf(tail).filter(({ name }) => !names.has(name))
+      return remove(unused.map(({ name }) => tailKey(key, name)))
+    },
 
     async finishUpload(key, id, parts) {
       const place = placeOf(key)
@@ -100,7 +155,7 @@ export function bucketAppends({ s3, bucket, pool, put, get, remove }: Bucket): A
       const Parts = parts.map(({ number, etag }) => ({ PartNumber: number, ETag: etag }))
       const request = new CompleteMultipartUploadCommand({ ...place, UploadId: id, MultipartUpload: { Parts } })
       const target = { s3, pool, place, remove: () => remove([key]), about: { ...place, ...about }, signal: undefined }
-      const etag = await conclude(target, () => s3.send(request), etagOfParts(Parts)).catch(unlessAborted)
+      const etag = await conclude(target, () => s3.send(request), etagOfParts(Parts)).catch(unlessLost)
       return { size: parts.reduce((sum, { size }) => sum + size, 0), etag }
     },
   }

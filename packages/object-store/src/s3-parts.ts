@@ -86,15 +86,19 @@ export function createPartPool(): PartPool {
   }
 }
 
-/** Splits a body into parts from this number on, each in a buffer that the caller gives back. Only the last may be smaller. */
+/**
+ * Splits a body into parts from this number on, each in a buffer that the caller gives back. Only the last may be smaller. The
+ * first one begins with so many bytes of `room`, which the caller fills.
+ */
 export async function* partsOf(
   body: AsyncIterable<Uint8Array>,
   buffers: PartBuffers,
   first = 1,
+  room = 0,
 ): AsyncGenerator<Uint8Array> {
   let number = first
   let filling = await buffers.take(partBytes(number))
-  let filled = 0
+  let filled = room
   for await (const chunk of body) {
     for (let copied = 0; copied < chunk.length; ) {
       const piece = chunk.subarray(copied, copied + filling.length - filled)

@@ -120,7 +120,8 @@ export async function conclude(
   }
   const etag = made.ETag || expectedEtag || (await find(put)).ETag
   if (!etag) throw new Error('the object store gave no ETag')
-  return etag
+  // Ceph leaves the quotes out where another request has just joined the same parts.
+  return etag.startsWith('"') ? etag : `"${etag}"`
 }
 
 /** Sends one part of an upload. */

@@ -4,7 +4,7 @@ import { connect, createServer, type Socket } from 'node:net'
 import { Readable } from 'node:stream'
 import { objectStoreSuite, storeBackends, testBucket } from '@playtherapy/testing'
 import t, { type Test } from 'tap'
-import { createS3Store, ObjectChangedError, prepareBucket } from '../src/index.ts'
+import { createS3Store, ObjectChangedError, prepareBucket, type Tail } from '../src/index.ts'
 
 const skip = storeBackends.includes('s3') ? false : 'there is no S3 server here'
 
@@ -55,12 +55,14 @@ t.test('a check fails while the server cannot be used', { skip }, async (t) => {
   }
 })
 
-/** A proxy whose connections can be broken. */
+/** A proxy whose connections can be broken, and which counts the bytes of both directions. */
 async function breakableWay(t: Test, endpoint: string) {
   const { hostname, port } = new URL(endpoint)
   const sockets = new Set<Socket>()
+  const passed = { bytes: 0 }
   const proxy = createServer((near) => {
     const far = connect(Number(port), hostname)
+    for (const socket of [near, far]) socket.on('data', ({ length }: Buffer) => (passed.bytes += length))
     near.pipe(far).pipe(near)
     for (const socket of [near, far]) {
       sockets.add(socket)
@@ -83,8 +85,31 @@ async function breakableWay(t: Test, endpoint: string) {
     cut()
   }
   t.teardown(close)
-  return { endpoint: `http://127.0.0.1:${address.port}`, cut, close }
+  return { endpoint: `http://127.0.0.1:${address.port}`, cut, close, passed }
 }
+
+t.test('a call that brings one byte does not move the megabytes before it', { skip }, async (t) => {
+  const settings = await testBucket()
+  const { endpoint, passed } = await breakableWay(t, settings.endpoint ?? '')
+  const store = createS3Store({ ...settings, endpoint })
+  t.teardown(() => store.close())
+  const { signal } = new AbortController()
+  const options = { length: undefined, onPart: () => {}, signal }
+  const id = await store.beginUpload('1.mp4')
+  const begun = { id, partsBytes: 0, nextPart: 1 }
+  let tail: Tail | undefined
+  const append = async (size: number) => {
+    const earlier = tail
+    tail = await store.appendUpload('1.mp4', { ...begun, tail }, Readable.from([randomBytes(size)]), options)
+    if (earlier) await store.removeTail('1.mp4', earlier, tail)
+  }
+  await append(4_000_000)
+  passed.bytes = 0
+  for (let call = 0; call < 30; call++) await append(1)
+  t.equal(tail?.size, 4_000_030)
+  t.ok(passed.bytes < 400_000, `${passed.bytes} bytes, mostly headers`)
+  await store.abortUploads('1.mp4')
+})
 
 t.test('a read continues where its connection broke', { skip }, async (t) => {
   const settings = await testBucket()

@@ -279,7 +279,7 @@ export function objectStoreSuite(t: Test, store: ObjectStore): void {
       }
       const options = { length: bytes.length, onPart, signal }
       begun.tail = await store.appendUpload(key, { ...begun }, chunked(bytes.subarray(from, to), 60_001), options)
-      if (earlier) await store.removeTail(key, earlier)
+      if (earlier) await store.removeTail(key, earlier, begun.tail)
       t.equal(begun.partsBytes + (begun.tail?.size ?? 0), to)
     }
     for (const to of [1, 3, 5 * mebibyte, 11 * mebibyte, 11 * mebibyte + 5]) await append(to)
@@ -298,6 +298,33 @@ export function objectStoreSuite(t: Test, store: ObjectStore): void {
     t.strictSame(await store.finishUpload(key, id, parts), stored, 'again')
     t.equal(await store.abortUploads(prefix), 0, 'nothing else is left')
     t.match(await list(prefix), [{ key }])
+  })
+
+  t.test('calls of any size, also very small ones, leave few objects and no parts of their own', async (t) => {
+    const prefix = `${randomName()}/`
+    const key = `${prefix}1.mp4`
+    const bytes = randomBytes(5 * mebibyte + 1_000)
+    const id = await store.beginUpload(key)
+    const begun: Begun = { id, partsBytes: 0, nextPart: 1, tail: undefined }
+    const parts: StoredPart[] = []
+    const { signal } = new AbortController()
+    const onPart = (part: StoredPart) => void parts.push(part)
+    const append = async (to: number) => {
+      const earlier = begun.tail
+      const piece = chunked(bytes.subarray(earlier?.size ?? 0, to))
+      begun.tail = await store.appendUpload(key, { ...begun }, piece, { length: bytes.length, onPart, signal })
+      if (earlier) await store.removeTail(key, earlier, begun.tail)
+    }
+    for (const to of [1, 2, 3, 4, 5, 6, 7, 8, 1_000, 1_001, 1_500, 4_000_000]) await append(to)
+    for (let size = 4_000_000; size < 4_002_000; size += 80) await append(size)
+    t.strictSame(parts, [])
+    let objects = 0
+    for await (const _ of store.unfinished(prefix)) objects++
+    t.ok(objects < 10, `${objects} objects`)
+    await append(bytes.length)
+    const stored = await store.finishUpload(key, id, parts)
+    t.equal(sha256(await read(await store.get(key, { ifMatch: stored.etag }))), sha256(bytes))
+    t.equal(await store.abortUploads(prefix), 0, 'nothing else is left')
   })
 
   t.test(

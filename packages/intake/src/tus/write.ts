@@ -103,13 +103,13 @@ export async function write(
     progress.tail = tail
     describe()
   } else {
-    if (tail && tail !== earlier) await store.removeTail(key, tail).catch(() => {})
+    if (tail && tail !== earlier) await store.removeTail(key, tail, earlier).catch(() => {})
     if (!incoming.wasCut) throw new ChecksumError()
   }
   if (offsetOf(progress) === progress.length) return complete({ db, store }, held, saving, requestId)
   await saving.flush(true)
   // A tail that cannot be removed now is removed with the upload.
-  if (earlier && earlier !== progress.tail) await store.removeTail(key, earlier).catch(() => {})
+  if (earlier && earlier !== progress.tail) await store.removeTail(key, earlier, progress.tail).catch(() => {})
 }
 
 /** Throws what the store's client threw as StoreFailedError; other errors came with the body, or end the upload. */
