@@ -38,7 +38,7 @@ export function startBackground(resources: BackgroundResources, log: Log): Backg
     repeat({ name: 'reaper', everyMs: reapMs, log, round: reap }),
     repeat({ name: 'idempotency keys', everyMs: reapMs, log, round: () => forgetKeys(db) }),
     repeat({ name: 'whole uploads', everyMs: reapMs, log, round: createCompleter({ db, store }) }),
-    repeat({ name: 'complete uploads', everyMs: reapMs, log, round: () => forgetUploads(db) }),
+    repeat({ name: 'complete uploads', everyMs: reapMs, log, round: () => forgetUploads({ db, store }) }),
     repeat({ name: 'old changes', everyMs: reapMs, log, round: () => forgetChanges(db) }),
     repeat({ name: 'scratch sweep', everyMs: sweepScratchMs, log, round: () => sweepScratch(scratchDirectory) }),
     repeat({
