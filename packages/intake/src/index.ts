@@ -11,6 +11,7 @@ export { announceOriginal, issuePresigned } from './presigned.ts'
 export { type IntakeResources, receiveOriginal } from './receive-original.ts'
 export { type Appended, createCompletion } from './tus/append.ts'
 export {
+  BeyondLengthError,
   ChecksumError,
   OtherLengthError,
   OtherOffsetError,

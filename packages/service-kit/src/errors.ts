@@ -103,10 +103,13 @@ export const errors = {
   uploadNotFound: () => new ApiError(404, 404, 'There is no such upload'),
   otherOffset: (offset: number) =>
     new ApiError(409, 409, `The upload goes on at byte ${offset}`, { headers: { 'upload-offset': String(offset) } }),
+  beyondLength: (length: number) => new ApiError(413, 9, `The upload has ${length} bytes and no more`),
   uploadExpired: () => new ApiError(410, 410, 'The upload has expired, please begin it again'),
   otherTusVersion: (version: string) =>
     new ApiError(412, 412, `Tus-Resumable must be ${version}`, { headers: { 'tus-version': version } }),
   otherContentType: (type: string) => new ApiError(415, 415, `The content type must be ${type}`),
+  encodedBody: () =>
+    new ApiError(415, 415, 'The body must have no Content-Encoding', { headers: { 'accept-encoding': 'identity' } }),
   uploadHeld: () => new ApiError(423, 423, 'Another request writes this upload, please try again', { retryAfter: 1 }),
   otherChecksum: () => new ApiError(460, 460, 'The bytes do not have their checksum, please send them again'),
   /** One answer for every link that opens nothing: forged, expired, for something else, or of what was deleted. */

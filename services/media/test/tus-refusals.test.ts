@@ -4,7 +4,7 @@ import { testStore } from '@playtherapy/testing'
 import { sql } from 'drizzle-orm'
 import t from 'tap'
 import { clip, storeThatIsDown, testMedia } from './support.ts'
-import { bytesType, metadata, tusClient } from './tus-support.ts'
+import { arrival, bytesType, everythingIn, metadata, tusClient } from './tus-support.ts'
 
 const length = { 'upload-length': '100000' }
 
@@ -77,10 +77,19 @@ t.test('bytes need a type, an offset and room', async (t) => {
     status: 400,
     body: { error_code: 8, detail: [{ loc: ['header', 'upload-offset'] }] },
   })
+  for (const encoding of ['gzip', 'identity, gzip', 'br']) {
+    const encoded = await patch({ ...bytesType, 'upload-offset': '0', 'content-encoding': encoding })
+    t.match(encoded, { status: 415, body: { error_code: 415, message: /Content-Encoding/ } }, encoding)
+    t.equal(encoded.headers.get('accept-encoding'), 'identity')
+    t.equal((await tus.create({ ...length, ...bytesType, 'content-encoding': encoding }, bytes)).status, 415)
+  }
   for (const offset of ['-1', 'x', '']) t.equal((await patch({ ...bytesType, 'upload-offset': offset })).status, 400)
   const conflict = await tus.patch(upload, 5, bytes)
   t.match(conflict, { status: 409, body: { error_code: 409 }, offset: 0 })
-  t.match(await tus.patch(upload, 0, clip(100_001)), { status: 413, body: { error_code: 9 } })
+  t.match(await tus.patch(upload, 0, clip(100_001)), {
+    status: 413,
+    body: { error_code: 9, message: 'The upload has 100000 bytes and no more' },
+  })
   for (const checksum of ['crc32 AAAA', 'sha1', 'sha1 ?', 'sha1 AAAA AAAA']) {
     t.equal((await tus.patch(upload, 0, bytes, { 'upload-checksum': checksum })).status, 400, checksum)
   }
@@ -88,7 +97,8 @@ t.test('bytes need a type, an offset and room', async (t) => {
   const chunked = tus.open(upload, 0)
   await chunked.write(bytes)
   chunked.request.end(Buffer.from('one byte too many, without a length'))
-  t.equal((await chunked.answer).status, 413)
+  const excess = await chunked.answer
+  t.match([excess.status, excess.body], [413, /The upload has 100000 bytes and no more/])
   t.match(await tus.head(upload), { status: 200 })
   t.equal((await media.db.select().from(videos))[0]?.state, 'receiving')
 })
@@ -187,6 +197,22 @@ t.test('an upload expires', async (t) => {
   for (let n = 0; n < 8; n++) t.equal((await tus.create(length)).status, 201, 'it counts no more')
   t.equal((await tus.remove(upload)).status, 204)
   t.equal((await tus.head(upload)).status, 404)
+})
+
+t.test('an upload that expires while its bytes come ends as expired', async (t) => {
+  const media = await testMedia(t, { store: await testStore(t, 'file') })
+  const tus = tusClient(media)
+  const { upload } = await tus.create(length)
+  const running = tus.open(upload, 0, { 'content-length': '100000' })
+  await running.write(clip().subarray(0, 50_000))
+  await arrival()
+  // As the reaper does it.
+  await media.db.update(tusUploads).set({ expiresAt: sql`now()` })
+  await media.db.update(videos).set({ state: 'failed', failure: 'x', leaseUntil: sql`now()` })
+  const { status, body } = await running.answer
+  t.match([status, JSON.parse(body)], [410, { error_code: 410 }])
+  running.request.destroy()
+  t.same(await everythingIn(media), [], 'nothing is left')
 })
 
 t.test('without an object store an upload can be begun later', async (t) => {

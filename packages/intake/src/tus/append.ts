@@ -1,8 +1,9 @@
 import { inFolder, ObjectMissingError, type ObjectStore } from '@playtherapy/object-store'
 import type { Database } from '@playtherapy/schema'
-import { NotAVideoError, TooLargeError, VideoDeletedError } from '../errors.ts'
+import { NotAVideoError, VideoDeletedError } from '../errors.ts'
 import { deletion } from '../register-original.ts'
 import {
+  BeyondLengthError,
   OtherOffsetError,
   UploadExpiredError,
   UploadHeldError,
@@ -28,7 +29,7 @@ async function* nothing() {}
 /** What writes uploads: the requests of a process, or the worker that completes what they left. */
 export function createAppends({ db, store, limit }: { db: Database; store: ObjectStore; limit: number }) {
   const save = prepareSave(db)
-  const { hold, writers, giveWay } = createHolding(db)
+  const { hold, enter, giveWay, stop, stopWriter } = createHolding(db)
 
   /**
    * Removes an upload that is not complete, with its bytes, if `holder` still writes it or is not given. What an outage keeps
@@ -37,7 +38,7 @@ export function createAppends({ db, store, limit }: { db: Database; store: Objec
   async function discard(upload: OfSession, holder?: string): Promise<boolean> {
     const path = await removeOpen(db, upload, holder)
     if (!path) return false
-    writers.get(upload.uploadId)?.stop()
+    stopWriter(upload.uploadId)
     const key = inFolder('video', path)
     await Promise.all([store.abortUploads(key), store.delete([key])]).catch(() => {})
     return true
@@ -52,15 +53,17 @@ export function createAppends({ db, store, limit }: { db: Database; store: Objec
     const lacksParts = error instanceof ObjectMissingError
     if (lacksParts && (await discard(held, held.holder))) return new UploadExpiredError()
     if (!lacksParts && !(error instanceof UploadHeldError)) return error
-    if (await find(db, held)) return new UploadHeldError()
-    // It was deleted. This request may have stored bytes since.
+    const found = await find(db, held)
+    if (found && !found.isOver) return new UploadHeldError()
+    // It was deleted, or has expired. This request may have stored bytes since.
     await store.abortUploads(inFolder('video', held.path)).catch(() => {})
+    if (found) return new UploadExpiredError()
     const why = await deletion(db, held.sessionId)
     return why instanceof VideoDeletedError ? new UploadRefusedError(held.fileName, why) : why
   }
 
   /**
-   * Stores the next bytes of an upload. Throws, besides, OtherOffsetError, OtherLengthError, TooLargeError,
+   * Stores the next bytes of an upload. Throws, besides, OtherOffsetError, OtherLengthError, BeyondLengthError, TooLargeError,
    * ChecksumError, after which the upload can be continued, UploadRefusedError and SessionDeletedError.
    */
   async function append(upload: OfSession, arriving: Arriving): Promise<Appended> {
@@ -69,7 +72,7 @@ export function createAppends({ db, store, limit }: { db: Database; store: Objec
       const { size } = (await find(db, upload)) ?? {}
       if (!size) throw new UploadMissingError()
       if ((arriving.offset ?? size) !== size) throw new OtherOffsetError(size)
-      if (arriving.bodyBytes !== 0) throw new TooLargeError(size)
+      if (arriving.bodyBytes !== 0) throw new BeyondLengthError(size)
       return { offset: size, expiresAt: undefined, wasStopped: false }
     }
     const { progress } = held
@@ -80,8 +83,10 @@ export function createAppends({ db, store, limit }: { db: Database; store: Objec
       received: () => before + (incoming?.received ?? 0),
       onWanted: () => giveWay(held.uploadId),
     })
-    const writer = { silentMs: () => incoming?.silentMs() ?? 0, stop: () => stopped.abort() }
-    writers.set(held.uploadId, writer)
+    const leave = enter(held.uploadId, {
+      silentMs: () => incoming?.silentMs() ?? 0,
+      stop: () => stopped.abort(),
+    })
     try {
       incoming = begin(held, arriving, limit, stopped.signal)
       await write({ db, store }, held, incoming, saving, arriving)
@@ -95,7 +100,7 @@ export function createAppends({ db, store, limit }: { db: Database; store: Objec
       throw failure
     } finally {
       await saving.stop()
-      if (writers.get(held.uploadId) === writer) writers.delete(held.uploadId)
+      leave()
     }
   }
 
@@ -109,9 +114,7 @@ export function createAppends({ db, store, limit }: { db: Database; store: Objec
     discard,
 
     /** Ends all requests that write, so that what came is kept and another process can go on at once. */
-    stop(): void {
-      for (const writer of writers.values()) writer.stop()
-    },
+    stop,
   }
 }
 

@@ -30,6 +30,16 @@ export class OtherLengthError extends Error {
   override name = 'OtherLengthError'
 }
 
+/** More bytes came than the upload has, which is `length`. */
+export class BeyondLengthError extends Error {
+  override name = 'BeyondLengthError'
+  readonly length: number
+  constructor(length: number) {
+    super('more bytes than the upload has')
+    this.length = length
+  }
+}
+
 /** The bytes do not have the checksum that the client sent with them; none of them was kept. */
 export class ChecksumError extends Error {
   override name = 'ChecksumError'

@@ -1,7 +1,6 @@
 import { createHash } from 'node:crypto'
 import { abortable } from '@playtherapy/object-store'
 import type { Container } from '@playtherapy/schema'
-import { TooLargeError } from '../errors.ts'
 import { explain, sniff, sniffBytes } from '../sniff.ts'
 
 /** A checksum of the bytes of one request, as the client computed it. */
@@ -14,8 +13,9 @@ interface Expected {
   /** The first bytes of the recording, as far as they came earlier and the container is not known. */
   start: Buffer
   container: Container | null
-  /** The most bytes that may come. */
+  /** The most bytes that may come, and the error of more. */
   most: number
+  excess: Error
   /** Whether the recording is complete when so many bytes have come. */
   isComplete: (received: number) => boolean
   checksum: Checksum | undefined
@@ -25,7 +25,7 @@ interface Expected {
 
 /** What comes of a recording in one request. */
 export interface Incoming {
-  /** Ends at the end of the request, also when the client has disconnected. Throws TooLargeError and NotAVideoError. */
+  /** Ends at the end of the request, also when the client has disconnected. Throws `excess` and NotAVideoError. */
   bytes: AsyncGenerator<Uint8Array>
   /** Bytes that have come. */
   readonly received: number
@@ -43,7 +43,7 @@ export interface Incoming {
 /** Reads what comes in one request, counts it, and finds out by its first bytes whether it can be a recording. */
 export function readIncoming(
   source: AsyncIterable<Uint8Array>,
-  { start, container, most, isComplete, checksum, stop }: Expected,
+  { start, container, most, excess, isComplete, checksum, stop }: Expected,
 ): Incoming {
   const hash = checksum && createHash(checksum.algorithm)
   const chunks = abortable(source, stop)
@@ -76,7 +76,7 @@ export function readIncoming(
     try {
       for (let chunk = await next(); chunk; chunk = await next()) {
         state.received += chunk.length
-        if (state.received > most) throw new TooLargeError(most)
+        if (state.received > most) throw excess
         hash?.update(chunk)
         if (!state.container && state.start.length < sniffBytes) await tellContainer(chunk)
         yield chunk

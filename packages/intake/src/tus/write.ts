@@ -9,7 +9,7 @@ import type { Database } from '@playtherapy/schema'
 import { NotAVideoError, TooLargeError } from '../errors.ts'
 import { explain, sniffBytes } from '../sniff.ts'
 import { complete } from './complete.ts'
-import { ChecksumError, OtherLengthError, OtherOffsetError, UploadHeldError } from './errors.ts'
+import { BeyondLengthError, ChecksumError, OtherLengthError, OtherOffsetError, UploadHeldError } from './errors.ts'
 import { type Checksum, type Incoming, readIncoming } from './incoming.ts'
 import { type Held, offsetOf } from './repository.ts'
 import type { Saving } from './saving.ts'
@@ -30,7 +30,7 @@ export interface Arriving {
 }
 
 /**
- * Begins to read what comes for an upload. Throws OtherOffsetError, OtherLengthError and TooLargeError before anything of the
+ * Begins to read what comes for an upload. Throws OtherOffsetError, OtherLengthError, BeyondLengthError and TooLargeError before anything of the
  * body is read.
  */
 export function begin(
@@ -47,11 +47,12 @@ export function begin(
   }
   const end = length ?? progress.length
   const most = (end ?? limit) - offset
-  if (bodyBytes > most) throw new TooLargeError(end ?? limit)
+  const excess = end === null ? new TooLargeError(limit) : new BeyondLengthError(end)
+  if (bodyBytes > most) throw excess
   progress.length = end
   const start = Buffer.from(progress.start, 'base64')
   const isComplete = (received: number) => offset + received === end
-  return readIncoming(body, { start, container: progress.container, most, isComplete, checksum, stop })
+  return readIncoming(body, { start, container: progress.container, most, excess, isComplete, checksum, stop })
 }
 
 /**
@@ -114,7 +115,7 @@ export async function write(
 
 /** Throws what the store's client threw as StoreFailedError; other errors came with the body, or end the upload. */
 function failStore(error: unknown): never {
-  const isOther = [TooLargeError, NotAVideoError, UploadHeldError, ObjectMissingError].some(
+  const isOther = [TooLargeError, BeyondLengthError, NotAVideoError, UploadHeldError, ObjectMissingError].some(
     (kind) => error instanceof kind,
   )
   throw isOther ? error : storeUnavailable(error)

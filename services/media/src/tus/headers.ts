@@ -36,6 +36,16 @@ export function bytesIn(request: FastifyRequest, name: string): number | undefin
   return value
 }
 
+/**
+ * Makes sure that the body is bytes of a recording as they are. Throws `errors.otherContentType` and `errors.encodedBody` (415):
+ * bytes that were compressed on their way are at other offsets than those that the client counts.
+ */
+export function requireBytes({ headers }: FastifyRequest): void {
+  if (headers['content-type']?.split(';')[0]?.trim().toLowerCase() !== tusType) throw errors.otherContentType(tusType)
+  const encoding = headers['content-encoding']?.trim().toLowerCase()
+  if (encoding && encoding !== 'identity') throw errors.encodedBody()
+}
+
 /** Bytes of the body; undefined if only its end will tell. */
 export function bodyBytesOf({ headers }: FastifyRequest): number | undefined {
   return headers['transfer-encoding'] === undefined ? Number(headers['content-length'] ?? 0) : undefined

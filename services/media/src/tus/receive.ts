@@ -1,5 +1,6 @@
 import {
   type Appended,
+  BeyondLengthError,
   ChecksumError,
   EmptyError,
   OtherLengthError,
@@ -34,6 +35,7 @@ function errorFor(error: unknown, request: FastifyRequest): unknown {
   if (error instanceof OtherLengthError) return errors.badHeader('upload-length', 'is not that of this upload')
   if (error instanceof EmptyError) return errors.badHeader('upload-length', 'is 0: the file is empty')
   if (error instanceof TooLargeError) return errors.tooLarge(error.limit)
+  if (error instanceof BeyondLengthError) return errors.beyondLength(error.length)
   if (error instanceof ChecksumError) return errors.otherChecksum()
   if (error instanceof TooManyUploadsError) return errors.tooManyUploads(error.most)
   if (error instanceof UploadRefusedError) return errors.uploadFailed(error.fileName, ['body'], error.cause)

@@ -8,6 +8,7 @@ import {
   checksumIn,
   fileNameIn,
   newLengthOf,
+  requireBytes,
   requireTusVersion,
   textOf,
   tusExtensions,
@@ -106,7 +107,7 @@ export async function tusRoutes(
     const fileName = fileNameIn(request)
     checksumIn(request)
     const bodyBytes = bodyBytesOf(request)
-    if (bodyBytes !== 0 && !hasTusType(request)) throw errors.otherContentType(tusType)
+    if (bodyBytes !== 0) requireBytes(request)
     const metadata = textOf(request, 'upload-metadata')
     const upload = { caseId, sessionId, userId, fileName, length, metadata }
     const { uploadId, expiresAt } = await uploads.create(upload).catch(throwByContract(request))
@@ -125,7 +126,7 @@ export async function tusRoutes(
   }
 
   async function patch(request: FastifyRequest, reply: FastifyReply) {
-    if (!hasTusType(request)) throw errors.otherContentType(tusType)
+    requireBytes(request)
     const offset = bytesIn(request, 'upload-offset')
     if (offset === undefined) throw errors.badHeader('upload-offset', 'is missing')
     await receive(request, reply, { uploadId: uploadOf(request), offset })
@@ -225,9 +226,6 @@ export async function tusRoutes(
     throw errors.methodNotAllowed(['DELETE', 'HEAD', 'OPTIONS', 'PATCH'])
   })
 }
-
-const hasTusType = ({ headers }: FastifyRequest) =>
-  headers['content-type']?.split(';')[0]?.trim().toLowerCase() === tusType
 
 const uuid = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
 
