@@ -7,7 +7,7 @@ import { linkRoutes } from './links/routes.ts'
 import { playbackRoutes } from './playback/routes.ts'
 import { createSender, type SenderOptions } from './playback/send.ts'
 import { recordingRoutes } from './recording/routes.ts'
-import { nameTusVersion } from './tus/headers.ts'
+import { holdUpload, nameTusVersion } from './tus/headers.ts'
 import { discoveryRoutes, type TusRouteOptions, tusRoutes } from './tus/routes.ts'
 import { type UploadOptions, uploadRoutes } from './upload/routes.ts'
 
@@ -31,6 +31,7 @@ export const mediaApp =
     })
     await app.register(async (tus) => {
       tus.addHook('onRequest', nameTusVersion)
+      tus.addHook('onSend', holdUpload)
       await tus.register(discoveryRoutes, uploads)
       await tus.register(async (scope) => {
         scope.addHook('onRequest', requireTherapist)

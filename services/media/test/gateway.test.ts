@@ -310,6 +310,59 @@ t.test('a resumable upload passes the gateway, and goes on after a cut', { skip 
   t.equal(options.headers.get('tus-version'), '1.0.0')
 })
 
+t.test('a page of another origin may use resumable uploads through the gateway', { skip }, async (t) => {
+  const { media, nginx } = await behindGateway(t)
+  const tus = tusClient({ ...media, host: { ...media.host, url: nginx.url } })
+  const created = await tus.create({ 'upload-length': '100000', origin })
+  t.match(created.upload, new RegExp(`^${tus.url}/[0-9a-f-]{36}$`), 'Location is a path, right behind any proxy')
+  const asked = 'authorization,content-type,tus-resumable,upload-checksum,upload-length,upload-metadata,upload-offset'
+  for (const [method, path] of [
+    ['POST', tus.url],
+    ['HEAD', created.upload],
+    ['PATCH', created.upload],
+    ['DELETE', created.upload],
+  ] as const) {
+    const headers = { origin, 'access-control-request-method': method, 'access-control-request-headers': asked }
+    const preflight = await fetch(nginx.url + path, { method: 'OPTIONS', headers })
+    t.equal(preflight.status, 204, method)
+    t.equal(preflight.headers.get('access-control-allow-origin'), origin)
+    const listed = (name: string) => (preflight.headers.get(name) ?? '').toLowerCase().split(/, */)
+    t.ok(listed('access-control-allow-methods').includes(method.toLowerCase()), method)
+    for (const header of asked.split(',')) t.ok(listed('access-control-allow-headers').includes(header), header)
+    t.match(preflight.headers.get('access-control-max-age'), /^\d+$/)
+  }
+  const bytes = clip()
+  const answers = [
+    created,
+    await tus.send('HEAD', created.upload, { origin }),
+    await tus.patch(created.upload, 5, bytes, { origin }),
+    await tus.patch(created.upload, 0, bytes, { origin, 'content-type': 'video/mp4' }),
+    await tus.patch(created.upload, 0, bytes, { origin }),
+    await tus.send('HEAD', `${tus.url}/unknown`, { origin }),
+    await tus.send('DELETE', created.upload, { origin }),
+  ]
+  t.same(
+    answers.map(({ status }) => status),
+    [201, 200, 409, 415, 204, 404, 204],
+  )
+  const readable = ['Location', 'Retry-After', 'Tus-Resumable', 'Upload-Expires', 'Upload-Length', 'Upload-Offset']
+  for (const { headers, status } of answers) {
+    t.equal(headers.get('access-control-allow-origin'), origin, `${status}`)
+    const exposed = (headers.get('access-control-expose-headers') ?? '').split(/, */)
+    for (const header of readable) t.ok(exposed.includes(header), `${header} of ${status}`)
+  }
+})
+
+t.test('while media is away, a client of tus is told to wait', { skip }, async (t) => {
+  const { media, nginx } = await behindGateway(t)
+  const tus = tusClient({ ...media, host: { ...media.host, url: nginx.url } })
+  const { upload } = await tus.create({ 'upload-length': '100000' })
+  await media.host.close()
+  const head = await tus.head(upload)
+  t.match([head.status, head.headers.get('retry-after')], [423, '5'])
+  t.match(await tus.patch(upload, 0, clip()), { status: 503, body: { error_code: 10 } })
+})
+
 t.test('presigned uploads pass the gateway, and unsigned requests do not', { skip }, async (t) => {
   // This store copies objects for any client; only the gateway prevents it.
   const settings = await bareBucket(t)

@@ -122,7 +122,7 @@ for (const backend of storeBackends) {
       const bytes = clip(6 * mebibyte)
       const { upload } = await tus.create({ 'upload-length': String(bytes.length) })
       t.match(await tus.patch(upload, 0, bytes), { status: 503 })
-      t.equal((await tus.head(upload)).status, 503, 'it is not complete before it is registered')
+      t.equal((await tus.head(upload)).status, 423, 'it is not complete before it is registered')
       t.equal(await media.db.$count(outbox), 0)
       fails = false
       const heads = await Promise.all([
@@ -182,6 +182,32 @@ t.test('while the store does not work, a client tries again and goes on', async 
   t.match(await tus.head(upload), { status: 200, offset: mebibyte })
   works = true
   t.match(await tus.patch(upload, mebibyte, bytes.subarray(mebibyte)), { status: 204 })
+  t.equal((await newestRecording(media)).bytes.compare(bytes), 0)
+})
+
+t.test('a real client does not begin again when its upload cannot be continued at the moment', async (t) => {
+  const store = await testStore(t, 'file')
+  let failures = 3
+  const finishUpload: ObjectStore['finishUpload'] = async (...asked) => {
+    if (failures-- > 0) throw new Error('503')
+    return store.finishUpload(...asked)
+  }
+  const media = await testMedia(t, { store: { ...store, finishUpload } })
+  const bytes = clip(3 * mebibyte)
+  const answers: string[] = []
+  await new Promise<void>((resolve, reject) => {
+    const upload = new Upload(bytes, {
+      endpoint: `${media.url}/tus`,
+      headers: media.auth,
+      retryDelays: [10, 10, 10, 10, 10, 10],
+      onAfterResponse: (request, response) => void answers.push(`${request.getMethod()} ${response.getStatus()}`),
+      onSuccess: () => resolve(),
+      onError: reject,
+    })
+    upload.start()
+  })
+  t.same(answers, ['POST 201', 'PATCH 503', 'HEAD 423', 'HEAD 423', 'HEAD 200'])
+  t.equal(await media.db.$count(videos), 1)
   t.equal((await newestRecording(media)).bytes.compare(bytes), 0)
 })
 

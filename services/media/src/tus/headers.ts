@@ -16,6 +16,17 @@ export async function nameTusVersion({ method }: FastifyRequest, reply: FastifyR
   if (method !== 'OPTIONS') reply.header('tus-resumable', tusVersion)
 }
 
+const isHead = ({ method, headers }: FastifyRequest) =>
+  method === 'HEAD' || (method === 'POST' && headers['x-http-method-override'] === 'HEAD')
+
+/**
+ * The onSend hook that answers 423 to a `HEAD` that cannot be answered now: tus-js-client 4 takes every other refusal of it for
+ * the end of the upload and begins again at zero (tus/tus-js-client #895, #579).
+ */
+export async function holdUpload(request: FastifyRequest, reply: FastifyReply): Promise<void> {
+  if (isHead(request) && (reply.statusCode >= 500 || reply.statusCode === 429)) reply.code(423)
+}
+
 /** The onRequest hook that refuses clients of another version; throws `errors.otherTusVersion` (412). */
 export async function requireTusVersion({ headers }: FastifyRequest): Promise<void> {
   if (headers['tus-resumable'] !== tusVersion) throw errors.otherTusVersion(tusVersion)
