@@ -136,6 +136,7 @@ export async function faultPlace(t: Teardown, { queue = 'redis', queueUrl, datab
   }
   return {
     ...data,
+    store,
     gate,
     addSession,
     pathOf,
@@ -146,12 +147,12 @@ export async function faultPlace(t: Teardown, { queue = 'redis', queueUrl, datab
     settled,
     media: () => process('media', { JWT_SECRET: jwtSecret }),
     /** The same service in this process, where it is not what is hurt. */
-    async host() {
+    async host(options: { uploadIdleMs?: number } = {}) {
       const own = openDatabase({ url: data.url, max: 8, applicationName: 'media' })
       t.teardown(() => own.close())
       const gated = createS3Store({ ...bucket, endpoint: gate.url })
       t.teardown(() => gated.close())
-      return testHost(t, mediaApp({ db: own.db, store: gated, phase: 'LOCAL', uploadLimit: 1024 ** 3 }))
+      return testHost(t, mediaApp({ db: own.db, store: gated, phase: 'LOCAL', uploadLimit: 1024 ** 3, ...options }))
     },
     worker: (env: NodeJS.ProcessEnv = {}) =>
       process('worker', {

@@ -11,6 +11,8 @@ export interface FlakyLink {
   /** Stops all traffic and breaks no connection, as a server that hangs. */
   freeze(): void
   thaw(): void
+  /** Freezes as soon as clients have sent so many bytes more. Resolves then. */
+  freezeAfter(bytes: number): Promise<void>
   /** After a client has sent `text`, its next message reaches the server, and the response to that is lost. */
   loseAnswerAfter(text: string): void
 }
@@ -23,6 +25,8 @@ export async function flakyLink(t: Teardown, server: string): Promise<FlakyLink>
   let refusing = false
   let frozen = false
   let marker: string | undefined
+  let left = Number.POSITIVE_INFINITY
+  let onFrozen = () => {}
   const keep = (socket: Socket, other: Socket) => {
     sockets.add(socket)
     socket.on('error', () => {})
@@ -39,6 +43,12 @@ export async function flakyLink(t: Teardown, server: string): Promise<FlakyLink>
     keep(upstream, client)
     client.on('data', (bytes) => {
       upstream.write(bytes)
+      left -= bytes.length
+      if (left <= 0) {
+        left = Number.POSITIVE_INFINITY
+        freeze()
+        onFrozen()
+      }
       if (last) {
         upstream.removeAllListeners('data')
         upstream.once('data', () => client.destroy())
@@ -58,6 +68,10 @@ export async function flakyLink(t: Teardown, server: string): Promise<FlakyLink>
     refusing = true
     for (const socket of sockets) socket.destroy()
   }
+  const freeze = () => {
+    frozen = true
+    for (const socket of sockets) socket.pause()
+  }
   t.teardown(() => {
     cut()
     listener.close()
@@ -68,13 +82,16 @@ export async function flakyLink(t: Teardown, server: string): Promise<FlakyLink>
     mend() {
       refusing = false
     },
-    freeze() {
-      frozen = true
-      for (const socket of sockets) socket.pause()
-    },
+    freeze,
     thaw() {
       frozen = false
       for (const socket of sockets) socket.resume()
+    },
+    freezeAfter(bytes) {
+      left = bytes
+      return new Promise((resolve) => {
+        onFrozen = resolve
+      })
     },
     loseAnswerAfter(text) {
       marker = text
