@@ -56,26 +56,8 @@ export async function uploadForm(url: string, headers: Record<string, string>, f
   ])
 }
 
-/** Sends a file from disk by tus: one request creates the upload, one sends all bytes. */
-export async function uploadTus(url: string, file: string, size: number) {
-  const version = { 'tus-resumable': '1.0.0' }
-  const made = await fetch(`${url}/files`, { method: 'POST', headers: { ...version, 'upload-length': `${size}` } })
-  const location = made.headers.get('location')
-  if (made.status !== 201 || !location) throw new Error(`tus created no upload: ${made.status}`)
-  const request = openRequest(new URL(location, url), {
-    method: 'PATCH',
-    agent: false,
-    headers: {
-      ...version,
-      'upload-offset': '0',
-      'content-type': 'application/offset+octet-stream',
-      'content-length': size,
-    },
-  })
-  await Promise.all([pipeline(createReadStream(file, { highWaterMark: mebibyte }), request), answerOf(request, 204)])
-}
-
-async function answerOf(request: ReturnType<typeof openRequest>, wanted: number): Promise<void> {
+/** Resolves when a request has been answered with the status `wanted`; rejects at any other answer. */
+export async function answerOf(request: ReturnType<typeof openRequest>, wanted: number): Promise<void> {
   const [response]: IncomingMessage[] = await once(request, 'response')
   if (!response) throw new Error('no answer')
   const body = await text(response)

@@ -34,3 +34,16 @@ export async function watch(pid: number): Promise<() => Promise<Usage>> {
   const before = await cpuSeconds(pid)
   return async () => ({ cpuSeconds: (await cpuSeconds(pid)) - before, peakBytes: await memoryOf(pid, 'VmHWM') })
 }
+
+/** What one measured action took. */
+export interface Sample extends Usage {
+  seconds: number
+}
+
+/** Returns how long `act` took, and what a process used meanwhile. */
+export async function timed({ pid }: { pid: number }, act: () => Promise<unknown>): Promise<Sample> {
+  const used = await watch(pid)
+  const began = performance.now()
+  await act()
+  return { seconds: (performance.now() - began) / 1000, ...(await used()) }
+}

@@ -8,6 +8,7 @@ import { lastByte } from './last-byte.ts'
 import { links } from './links.ts'
 import { playback } from './playback.ts'
 import { queue } from './queue.ts'
+import { resumable, resumables } from './resumable.ts'
 import { script } from './script.ts'
 import { hlsSegments } from './segments.ts'
 import { tenMinutes } from './ten-minutes.ts'
@@ -18,6 +19,8 @@ import { workers } from './workers.ts'
 export const rows: Row[] = [
   upload,
   uploads,
+  resumable,
+  resumables,
   lastByte,
   playback,
   hlsSegments,

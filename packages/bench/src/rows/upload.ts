@@ -1,22 +1,11 @@
 import { emptyBucket } from '../bucket.ts'
 import { alternate, figure, ratio } from '../measure.ts'
-import type { Place, Running } from '../place.ts'
-import { madeUpRecording, mebibyte, uploadForm, uploadTus } from '../recordings.ts'
+import type { Place } from '../place.ts'
+import { madeUpRecording, mebibyte, uploadForm } from '../recordings.ts'
 import type { Row } from '../row.ts'
 import { addSessions, therapist } from '../seed.ts'
-import { memoryOf, type Usage, watch } from '../usage.ts'
-
-interface Sample extends Usage {
-  seconds: number
-}
-
-/** Returns how long `act` took, and what the process used meanwhile. */
-async function timed({ pid }: Running, act: () => Promise<unknown>): Promise<Sample> {
-  const used = await watch(pid)
-  const began = performance.now()
-  await act()
-  return { seconds: (performance.now() - began) / 1000, ...(await used()) }
-}
+import { uploadTus } from '../tus.ts'
+import { memoryOf, type Sample, timed } from '../usage.ts'
 
 const startMedia = async (place: Place, databaseUrl: string) =>
   place.start({
@@ -51,7 +40,7 @@ export const upload: Row = {
       {
         ours: () => clean(timed(media, () => uploadForm(url, place.as(therapist), file, size))),
         sdk: () => clean(timed(sdk, () => fetch(sdk.url, post))),
-        tus: () => clean(timed(tus, () => uploadTus(tus.url, file, size))),
+        tus: () => clean(timed(tus, () => uploadTus({ url: `${tus.url}/files`, file, size }))),
         readAll: () => clean(timed(readAll, () => uploadForm(`${readAll.url}/upload`, {}, file, size))),
       },
       { warmUp: false },
