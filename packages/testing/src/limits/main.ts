@@ -12,6 +12,7 @@ import { installMissing } from '../install.ts'
 import { bodyAttacks } from './attacks/bodies.ts'
 import { captionAttacks } from './attacks/captions.ts'
 import { crashAttacks } from './attacks/crashes.ts'
+import { eventAttacks } from './attacks/events.ts'
 import { growingAttacks } from './attacks/growing.ts'
 import { linkAttacks } from './attacks/links.ts'
 import { listAttacks } from './attacks/lists.ts'
@@ -22,6 +23,7 @@ import { presignedAttacks } from './attacks/presigned.ts'
 import { recordingAttacks } from './attacks/recordings.ts'
 import { scriptAttacks } from './attacks/scripts.ts'
 import { transferAttacks } from './attacks/transfers.ts'
+import { tusAttacks } from './attacks/tus.ts'
 import { openCgroup } from './cgroup.ts'
 import { startPlace } from './place.ts'
 import { type Outcome, tryAttack } from './trial.ts'
@@ -55,6 +57,8 @@ const attacks = [
   ...playerAttacks,
   ...captionAttacks,
   ...growingAttacks,
+  ...tusAttacks,
+  ...eventAttacks,
   ...crashAttacks,
 ]
 const chosen = attacks.filter(({ name }) => positionals.length === 0 || positionals.some((word) => name.includes(word)))
