@@ -14,6 +14,10 @@ import t from 'tap'
 import { checkRung, linkOf, linksOf, type Media, segmentsIn, testFile, textOf } from './hls-support.ts'
 import { testMedia } from './support.ts'
 
+type VideoChange = Partial<typeof videos.$inferInsert>
+const setVideo = (media: Media, videoId: number, change: VideoChange) =>
+  media.db.update(videos).set(change).where(eq(videos.id, videoId))
+
 const headers = () => ({ upper: randomBytes(800), lower: randomBytes(700), sound: randomBytes(600) })
 
 for (const backend of storeBackends) {
@@ -56,19 +60,24 @@ for (const backend of storeBackends) {
     await encodeChunk(media, videoId, ['picture', 2], third ?? {})
     t.equal(await checkRung(t, main, 'upper', upTo('upper', 1)), upper)
     await encodeChunk(media, videoId, ['picture', 1], second ?? {})
-    t.notMatch(await checkRung(t, main, 'upper', upTo('upper', 3)), 'ENDLIST', 'its sound still grows')
+    t.equal((await textOf(new URL('upper.m3u8', main))).text, upper, 'the picture is listed as far as the sound')
     await encodeChunk(media, videoId, ['sound', 1], rest ? { sound: rest } : {})
     const whole = await checkRung(t, main, 'upper', upTo('upper', 3))
     const lines = (text: string) => text.replace(/#EXT-X-PLAYLIST-TYPE.*|#EXT-X-ENDLIST/g, '').trim()
     t.ok(lines(whole).startsWith(lines(upper)), 'it only grew')
-    t.match(whole, /#EXT-X-PLAYLIST-TYPE:VOD[\s\S]*#EXT-X-ENDLIST\n$/)
+    t.match(whole, /#EXT-X-PLAYLIST-TYPE:EVENT[\s\S]*#EXT-X-ENDLIST\n$/)
     t.match(await checkRung(t, main, 'sound', sound), 'ENDLIST')
+    await setVideo(media, videoId, { state: 'failed', failure: 'It could not be joined' })
+    t.equal(await checkRung(t, main, 'upper', upTo('upper', 3)), whole)
+    for (const state of ['stored', 'encoding'] as const) await setVideo(media, videoId, { state, failure: null })
 
     for (const rung of ['upper', 'lower'] as const) await finishRung(media, videoId, rung, upTo(rung, 3))
     await finishRung(media, videoId, 'sound', sound)
-    t.equal(await checkRung(t, main, 'upper', upTo('upper', 3)), whole)
+    await setVideo(media, videoId, { state: 'encoded' })
+    const final = whole.replace('TYPE:EVENT', 'TYPE:VOD')
+    t.equal(await checkRung(t, main, 'upper', upTo('upper', 3)), final)
     await forgetChunks(media, videoId)
-    t.equal(await checkRung(t, main, 'upper', upTo('upper', 3)), whole)
+    t.equal(await checkRung(t, main, 'upper', upTo('upper', 3)), final)
     await checkRung(t, main, 'lower', upTo('lower', 3))
     await checkRung(t, main, 'sound', sound)
   })
@@ -238,8 +247,7 @@ t.test('what was encoded of a recording before its encode failed plays to a clea
   ])
   const rungs = () => ({ upper: testFile(header.upper, 2), lower: testFile(header.lower, 2) })
   await encodeChunk(media, videoId, ['picture', 0], rungs())
-  const set = (change: Partial<typeof videos.$inferInsert>) =>
-    media.db.update(videos).set(change).where(eq(videos.id, videoId))
+  const set = (change: VideoChange) => setVideo(media, videoId, change)
   const failed = { state: 'failed', failure: 'Why' } as const
   const retry = async () => {
     for (const state of ['stored', 'encoding'] as const) await set({ state, failure: null })
@@ -253,15 +261,16 @@ t.test('what was encoded of a recording before its encode failed plays to a clea
   const main = (await linkOf(media)) ?? ''
   const listOf = async (name: string) => (await textOf(new URL(`${name}.m3u8`, main))).text
   const segments = async (name: string) => segmentsIn(await listOf(name)).length - 1
-  t.same([await segments('upper'), await segments('lower'), await segments('sound')], [4, 4, 2])
+  const counts = async () => [await segments('upper'), await segments('lower'), await segments('sound')]
+  t.same(await counts(), [2, 2, 2], 'the picture is listed as far as the sound')
   const tagOf = async () => (await fetch(new URL('upper.m3u8', main), { method: 'HEAD' })).headers.get('etag')
   const open = await tagOf()
 
   await set(failed)
   t.not(await tagOf(), open)
-  t.same([await segments('upper'), await segments('lower'), await segments('sound')], [4, 4, 2], 'nothing is removed')
+  t.same(await counts(), [2, 2, 2], 'all end together, and nothing is removed')
   for (const name of ['upper', 'lower', 'sound']) {
-    t.match(await listOf(name), /#EXT-X-PLAYLIST-TYPE:VOD[\s\S]*#EXT-X-ENDLIST\n$/)
+    t.match(await listOf(name), /#EXT-X-PLAYLIST-TYPE:EVENT[\s\S]*#EXT-X-ENDLIST\n$/, 'a retry may go on')
   }
   t.match(await linksOf(media), { mp4: null, hls: String }, 'new links are for it, too')
   for (const entry of segmentsIn(await listOf('upper'))) {
@@ -271,6 +280,8 @@ t.test('what was encoded of a recording before its encode failed plays to a clea
   await retry()
   t.equal(await tagOf(), open, 'a retry goes on')
   t.notMatch(await listOf('upper'), 'ENDLIST')
+  await encodeChunk(media, videoId, ['sound', 1], { sound: testFile(header.sound, 6) })
+  t.same(await counts(), [4, 4, 4])
 })
 
 t.test('a sound that is longer than its picture has one playlist, whatever objects it consists of', async (t) => {

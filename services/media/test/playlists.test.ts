@@ -23,7 +23,7 @@ t.test('a rung is byte ranges of one file, with a header wherever it changes', a
   ]
   const list = { rung: 'lower' as const, targetSeconds: 5, parts, until: Number.POSITIVE_INFINITY }
   t.equal(
-    rungPlaylist({ ...list, isEnded: true }),
+    rungPlaylist({ ...list, progress: 'final' }),
     `#EXTM3U
 #EXT-X-VERSION:7
 #EXT-X-TARGETDURATION:5
@@ -48,7 +48,7 @@ lower.mp4
 #EXT-X-ENDLIST
 `,
   )
-  const growing = rungPlaylist({ ...list, isEnded: false, until: 6.5 })
+  const growing = rungPlaylist({ ...list, progress: 'growing', until: 6.5 })
   t.match(growing, /#EXT-X-PLAYLIST-TYPE:EVENT/)
   t.notMatch(growing, 'ENDLIST')
   t.equal(growing.match(/#EXTINF/g)?.length, 2, 'what begins later is not listed')
@@ -84,11 +84,11 @@ t.test('the bandwidth of a complete rung is its peak, and of a growing one what 
 
 t.test('captions are one segment as long as the recording, also while that grows', async (t) => {
   t.match(
-    captionsPlaylist({ seconds: 61.2, isEnded: false }),
+    captionsPlaylist({ seconds: 61.2, progress: 'growing' }),
     /TYPE:EVENT\n[\s\S]*#EXTINF:61.200000,\ncaptions.vtt\n#EXT-X-ENDLIST\n$/,
   )
   t.match(
-    captionsPlaylist({ seconds: 61.2, isEnded: true }),
+    captionsPlaylist({ seconds: 61.2, progress: 'final' }),
     /TARGETDURATION:62\n[\s\S]*#EXTINF:61.200000,\ncaptions.vtt\n#EXT-X-ENDLIST\n$/,
   )
 })

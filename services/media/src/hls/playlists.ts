@@ -86,29 +86,35 @@ export function mainPlaylist({ targetSeconds, hasCaptions, upper, lower, sound }
 
 const lines = (all: string[]) => `${all.join('\n')}\n`
 
+/**
+ * Whether more of a recording follows: it grows; or it has ended, but may still change, since a retry of a failed encode goes
+ * on; or it is final.
+ */
+export type Progress = 'growing' | 'ended' | 'final'
+
 interface MediaPlaylist {
   /** No segment is longer, in seconds. */
   targetSeconds: number
-  /** Whether nothing of the recording follows. All its playlists have the same type (RFC 8216, section 6.2.4). */
-  isEnded: boolean
+  /** That of the recording: all its playlists have the same type (RFC 8216, section 6.2.4). */
+  progress: Progress
   /** Further tags, then the segments. */
   entries: string[]
 }
 
 /**
- * A media playlist. While more is to come it is an EVENT, which players load again and again. They begin at its beginning
- * and not, as with a live broadcast, at its end.
+ * A media playlist. It is an EVENT, which players load again and again until it has an end, and a VOD, which must not change,
+ * only when it is final. Players begin at its beginning and not, as with a live broadcast, at its end.
  */
-const mediaPlaylist = ({ targetSeconds, isEnded, entries }: MediaPlaylist) =>
+const mediaPlaylist = ({ targetSeconds, progress, entries }: MediaPlaylist) =>
   lines([
     '#EXTM3U',
     '#EXT-X-VERSION:7',
     `#EXT-X-TARGETDURATION:${targetSeconds}`,
     '#EXT-X-MEDIA-SEQUENCE:0',
-    `#EXT-X-PLAYLIST-TYPE:${isEnded ? 'VOD' : 'EVENT'}`,
+    `#EXT-X-PLAYLIST-TYPE:${progress === 'final' ? 'VOD' : 'EVENT'}`,
     '#EXT-X-START:TIME-OFFSET=0',
     ...entries,
-    ...(isEnded ? [end] : []),
+    ...(progress === 'growing' ? [] : [end]),
   ])
 
 const end = '#EXT-X-ENDLIST'
@@ -117,13 +123,13 @@ export interface SegmentList {
   rung: Rung
   targetSeconds: number
   parts: Part[]
-  isEnded: boolean
+  progress: Progress
   /** Only segments that begin before this second are listed. */
   until: number
 }
 
 /** The playlist of a rung: byte ranges of one file, which are those of the finished file from the beginning. */
-export function rungPlaylist({ rung, targetSeconds, parts, isEnded, until }: SegmentList): string {
+export function rungPlaylist({ rung, targetSeconds, parts, progress, until }: SegmentList): string {
   const uri = `${rung}.mp4`
   // A picture that was copied may have frames that need some of the segment before.
   const entries = rung === 'upper' ? [] : ['#EXT-X-INDEPENDENT-SEGMENTS']
@@ -138,14 +144,14 @@ export function rungPlaylist({ rung, targetSeconds, parts, isEnded, until }: Seg
       at += bytes
     }
   }
-  return mediaPlaylist({ targetSeconds, isEnded, entries })
+  return mediaPlaylist({ targetSeconds, progress, entries })
 }
 
 /**
  * The playlist of the captions: one segment as long as the recording, which the script service serves. It has an end also
  * while the recording grows, so that players neither load it again nor take it for a broadcast.
  */
-export function captionsPlaylist({ seconds, isEnded }: { seconds: number; isEnded: boolean }): string {
-  const entries = [`#EXTINF:${seconds.toFixed(6)},`, 'captions.vtt', ...(isEnded ? [] : [end])]
-  return mediaPlaylist({ targetSeconds: Math.ceil(seconds), isEnded, entries })
+export function captionsPlaylist({ seconds, progress }: { seconds: number; progress: Progress }): string {
+  const entries = [`#EXTINF:${seconds.toFixed(6)},`, 'captions.vtt', ...(progress === 'growing' ? [end] : [])]
+  return mediaPlaylist({ targetSeconds: Math.ceil(seconds), progress, entries })
 }

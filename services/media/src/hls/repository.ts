@@ -47,12 +47,14 @@ export interface Extent {
   until: number
 }
 
+type VideoState = (typeof videos.$inferSelect)['state']
+
 /** What is there of a recording. */
 export interface Outline {
   videoId: number
   plannedMs: number
-  /** Whether its encode was given up, so that nothing follows. */
-  isFailed: boolean
+  /** With `failed` its encode was given up, and nothing follows unless it is tried again. */
+  state: VideoState
   hasScript: boolean
   seconds: number
   targetSeconds: number
@@ -62,7 +64,7 @@ export interface Outline {
 interface OutlineRow extends Record<string, unknown> {
   id: number
   planned_ms: number
-  is_failed: boolean
+  state: VideoState
   has_script: boolean
   seconds: number
   target_seconds: number
@@ -77,7 +79,7 @@ export function findOutline(db: Database) {
   const find = statement<OutlineRow>(
     db,
     sql`with video as (
-        select ${videos.id} as id, ${videos.state} = 'failed' as is_failed,
+        select ${videos.id} as id, ${videos.state} as state,
           ${sessions.scriptVersionId} is not null as has_script, seconds, target_seconds, ${plannedMs}
         from ${wanted} and ${isBegun(videos.id)}
       ), finished as (
@@ -102,8 +104,8 @@ export function findOutline(db: Database) {
     for (const { rung, chunks, is_complete, until } of rows) {
       if (rung) extents.set(rung, { chunks, isComplete: is_complete, until })
     }
-    const { id, planned_ms, is_failed, has_script, seconds, target_seconds } = row
-    const found = { videoId: id, plannedMs: planned_ms, isFailed: is_failed, hasScript: has_script }
+    const { id, planned_ms, state, has_script, seconds, target_seconds } = row
+    const found = { videoId: id, plannedMs: planned_ms, state, hasScript: has_script }
     return { ...found, seconds, targetSeconds: target_seconds, extents } satisfies Outline
   }
 }

@@ -4,7 +4,7 @@ import { errors, isKnown, LinkParams, linkFailures, requireLink } from '@playthe
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { LRUCache } from 'lru-cache'
 import { playbackResponses, type Sender } from '../playback/send.ts'
-import { captionsPlaylist, mainPlaylist, type RungSoFar, rungPlaylist } from './playlists.ts'
+import { captionsPlaylist, mainPlaylist, type Progress, type RungSoFar, rungPlaylist } from './playlists.ts'
 import { type Extent, findOutline, findPieces, type Outline, readRung } from './repository.ts'
 
 /** Characters of playlists that a process keeps. That of twelve hours has a million. */
@@ -46,6 +46,9 @@ function markOf(extent: Extent | undefined): string {
   return extent.isComplete ? 'all' : `${extent.chunks}`
 }
 
+/** Where a rung ends that is still to go on, in seconds. */
+const openEnd = (extent: Extent | undefined) => (extent && !extent.isComplete ? extent.until : Number.POSITIVE_INFINITY)
+
 /** The routes that play a recording by HLS for a signed link, from its first encoded seconds on. */
 export async function hlsRoutes(app: FastifyInstance, { db, sender }: { db: Database; sender: Sender }): Promise<void> {
   app.addHook('onRequest', requireLink('hls'))
@@ -55,9 +58,14 @@ export async function hlsRoutes(app: FastifyInstance, { db, sender }: { db: Data
     const outline = await findOne(request)
     const upper = outline?.extents.get('upper')
     if (!outline || !upper) throw errors.linkNotFound()
+    const sound = outline.extents.get('sound')
     // All lists end together, because a player that has one whole and loads another one anew would stand still.
-    const isEnded = outline.isFailed || (upper.isComplete && (outline.extents.get('sound')?.isComplete ?? true))
-    return { ...outline, upper, isEnded }
+    const isWhole = upper.isComplete && (sound?.isComplete ?? true)
+    const progressOf = (isComplete: boolean): Progress => {
+      if (outline.state === 'encoded' && isComplete) return 'final'
+      return outline.state === 'failed' || isComplete ? 'ended' : 'growing'
+    }
+    return { ...outline, upper, sound, isWhole, progressOf }
   }
   let turn = Promise.resolve()
   const read = async ({ videoId, extents }: Outline, rung: Rung): Promise<RungSoFar | undefined> => {
@@ -116,11 +124,13 @@ export async function hlsRoutes(app: FastifyInstance, { db, sender }: { db: Data
     { schema: { ...base, ...playlist, summary: 'The playlist of the captions' } },
     async (request, reply) => {
       const outline = await find(request)
-      const { hasScript, isFailed, isEnded, upper } = outline
+      const { hasScript, upper, sound, isWhole } = outline
       if (!hasScript) throw errors.linkNotFound()
-      const seconds = isFailed ? Math.min(outline.seconds, upper.until) : outline.seconds
-      return send(request, reply, outline, ['captions', `${seconds}`, isEnded ? 'ended' : 'open'], async () =>
-        captionsPlaylist({ seconds, isEnded }),
+      const progress = outline.progressOf(isWhole)
+      const isCut = progress === 'ended' && !isWhole
+      const seconds = isCut ? Math.min(outline.seconds, openEnd(upper), openEnd(sound)) : outline.seconds
+      return send(request, reply, outline, ['captions', `${seconds}`, progress], async () =>
+        captionsPlaylist({ seconds, progress }),
       )
     },
   )
@@ -131,17 +141,16 @@ export async function hlsRoutes(app: FastifyInstance, { db, sender }: { db: Data
       { schema: { ...base, ...playlist, summary: `The playlist of the rung ${rung}` } },
       async (request, reply) => {
         const outline = await find(request)
-        const { targetSeconds, extents, upper, isFailed } = outline
+        const { targetSeconds, extents, upper, sound, isWhole, progressOf } = outline
         const own = extents.get(rung)
         if (!own) throw errors.linkNotFound()
-        // While the picture grows, the sound is listed as far as that is there (RFC 8216, section 6.2.4).
-        const until = rung === 'sound' && !upper.isComplete ? upper.until : Number.POSITIVE_INFINITY
-        const isEnded = outline.isEnded && (isFailed || own.isComplete)
-        const marks = [markOf(own), `${until}`, isEnded ? 'ended' : 'open']
-        return send(request, reply, outline, [rung, ...marks], async () => {
+        // Picture and sound are listed as far as both are there (RFC 8216, section 6.2.4).
+        const until = openEnd(rung === 'sound' ? upper : sound)
+        const progress = progressOf(isWhole && own.isComplete)
+        return send(request, reply, outline, [rung, markOf(own), `${until}`, progress], async () => {
           const made = await read(outline, rung)
           if (!made) throw errors.linkNotFound()
-          return rungPlaylist({ rung, targetSeconds, parts: made.parts, isEnded, until })
+          return rungPlaylist({ rung, targetSeconds, parts: made.parts, progress, until })
         })
       },
     )
