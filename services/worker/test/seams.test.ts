@@ -26,6 +26,22 @@ t.test('60 frames a second, on a clock that begins at an hour', async (t) => {
   t.equal(times.length, 1_860)
 })
 
+t.test('any number of workers end at about the same time', async (t) => {
+  const file = await make('even.mp4', ...squares(2, 600, '64x48'), ...h264, '-g', '4')
+  const { plan } = await planned(file, 'mp4')
+  const lengths = chunksOf(plan, 'picture').map(({ from, to }) => to - from)
+  t.ok(Math.max(...lengths) > 25 && lengths.length < 32, `the chunks are of ${lengths.map(Math.round).join(' ')} s`)
+  for (const workers of [2, 3, 4]) {
+    const ends = Array.from({ length: workers }, () => 0)
+    for (const length of lengths) {
+      const first = ends.indexOf(Math.min(...ends))
+      ends[first] = (ends[first] ?? 0) + length
+    }
+    const idle = Math.max(...ends) - Math.min(...ends)
+    t.ok(idle <= 8, `${workers} workers end within ${idle.toFixed(1)} s of the recording`)
+  }
+})
+
 t.test('HEVC with an open group, held sideways', async (t) => {
   const hevc = [
     '-c:v',

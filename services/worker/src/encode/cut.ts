@@ -6,9 +6,19 @@ import { FfmpegError, runSupervised } from '../ffmpeg/supervised.ts'
 import type { Picture } from './choose-picture.ts'
 import { leastPause } from './picture.ts'
 
-/** Lengths of the chunks in seconds; the last one repeats. The first ones are short, so that a player can begin soon. */
-const chunkSeconds = [4, 8, 16, 30]
-const lengthOf = (index: number) => chunkSeconds[Math.min(index, chunkSeconds.length - 1)] ?? 0
+/** Seconds of the first chunks at most. They are short, so that a player can begin soon. */
+const firstSeconds = [4, 8, 16]
+/** Seconds of a later chunk at most. */
+const mostSeconds = 30
+/** At most this part of the rest of a recording becomes one chunk, so that all workers end at about the same time. */
+const partOfRest = 1 / 3
+/** Seconds of a chunk of the rest at least, because each one starts an ffmpeg. */
+const leastRestSeconds = 6
+
+/** Seconds of the chunk of this index, from which on so many seconds of the recording are left. */
+const lengthOf = (index: number, leftSeconds: number) =>
+  Math.min(firstSeconds[index] ?? mostSeconds, Math.max(leastRestSeconds, leftSeconds * partOfRest))
+
 /** A shorter recording is one chunk. */
 const leastSeconds = 60
 /** By this part of its length a chunk may be longer or shorter, to begin near a key frame. */
@@ -45,13 +55,13 @@ function boundaries({ shown, keys }: FrameTimes, scan: Scan, seekBack: number): 
   let [from, key] = [shown[0] ?? 0, 0]
   let best: { time: number; cost: number } | undefined
   for (const time of keptOf(shown, scan)) {
-    if (best && time > from + lengthOf(found.length) * (1 + freedom)) {
+    if (best && time > from + lengthOf(found.length, end - from) * (1 + freedom)) {
       from = best.time
       best = undefined
-      if (end - from < lengthOf(found.length + 1) / 2) break
+      if (end - from < lengthOf(found.length + 1, end - from) / 2) break
       found.push(from - beforeFrameSeconds)
     }
-    const length = lengthOf(found.length)
+    const length = lengthOf(found.length, end - from)
     if (time < from + length * (1 - freedom)) continue
     while ((keys[key + 1] ?? Number.POSITIVE_INFINITY) <= time - seekBack) key += 1
     const repeated = time - (keys[key] ?? 0)
