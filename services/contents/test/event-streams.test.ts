@@ -1,6 +1,6 @@
 import { sessions } from '@playtherapy/schema'
 import { until } from '@playtherapy/testing'
-import { eq } from 'drizzle-orm'
+import { eq, sql } from 'drizzle-orm'
 import t from 'tap'
 import { openEvents } from './event-client.ts'
 import { contents } from './support.ts'
@@ -153,4 +153,17 @@ t.test('a comment comes from time to time', async (t) => {
 t.test('HEAD opens no stream', async (t) => {
   const { host } = await contents(t)
   t.equal((await fetch(host.url + path, { method: 'HEAD', headers: host.as(7) })).status, 405)
+})
+
+t.test('streams end when an older backup of the database is restored, and their clients read anew', async (t) => {
+  const { host, db, newCase, newSession } = await contents(t)
+  const session = await newSession(7, await newCase(7))
+  const open = (headers = {}) => openEvents(t, host.url + path, { ...host.as(7), ...headers })
+  const stream = await open()
+  await db.update(sessions).set({ name: 'later than the backup' }).where(eq(sessions.id, session))
+  const { id } = await stream.next()
+  await db.execute(sql`truncate session_changes restart identity`)
+  await until('its end', stream.hasEnded)
+  t.equal(await stream.ended, true)
+  t.equal((await (await open({ 'last-event-id': id })).next()).name, 'reset')
 })

@@ -2,9 +2,10 @@ import type { Readable } from 'node:stream'
 import type { Database } from '@playtherapy/schema'
 import { createShares, errors, whenOver } from '@playtherapy/service-kit'
 import type { FastifyBaseLogger, FastifyReply, FastifyRequest } from 'fastify'
+import { type Member, send } from './members.ts'
 import type { NewsRepository } from './repository.ts'
-import { createRounds, type Member, mostSessions } from './rounds.ts'
-import { createStream, type EventStream, numberIn } from './stream.ts'
+import { createRounds, mostSessions } from './rounds.ts'
+import { createStream, numberIn } from './stream.ts'
 import { readTexts, resetText } from './texts.ts'
 
 /** Streams of one process, and the parts of them that one therapist may have: 10. */
@@ -42,24 +43,27 @@ export function createNews({ listen, repository, log, heartbeatMs = 15_000 }: Ne
   }, heartbeatMs).unref()
 
   /** Begins a stream with what its client has missed. Returns the number of the newest change that it tells. */
-  async function fill(stream: EventStream, { userId, caseId, lastEventId }: Subscription): Promise<number> {
+  async function fill(member: Member, lastEventId: string | undefined): Promise<number> {
+    const { userId, caseId, stream } = member
     const seen = lastEventId === undefined ? undefined : numberIn(lastEventId)
     const { newest, oldest, changed } = await beginning(userId, caseId, seen ?? 0, mostSessions + 1)
     const isKnown = seen !== undefined && seen >= oldest && seen <= newest
-    const missed = isKnown ? changed : []
-    const isReset = (lastEventId !== undefined && !isKnown) || missed.length > mostSessions
-    const wanted = missed.map((each) => ({
+    const isReset = lastEventId !== undefined && (!isKnown || changed.length > mostSessions)
+    const wanted = (isKnown && !isReset ? changed : []).map((each) => ({
       userId,
       caseId: each.case_id,
       sessionId: each.session_id,
       first: 0,
       last: 0,
     }))
-    const texts = isReset ? [resetText] : [...(await readTexts(read, wanted)).values()]
+    const texts = await readTexts(read, wanted, (each, error) =>
+      log.error({ err: error, session_id: each.sessionId }, 'a session could not be read for an event stream'),
+    )
     // A client that comes back knows what is newest only when it has been told.
-    const known = isKnown && texts.length > 0 ? 0 : newest
-    stream.open(known, randomRetryMs(), isKnown ? lastEventId : undefined)
-    if (texts.length > 0) stream.send(texts, newest)
+    const isTold = wanted.length === 0 && !isReset
+    stream.open(isKnown && !isTold ? 0 : newest, randomRetryMs(), isKnown ? lastEventId : undefined)
+    if (isReset) stream.send(resetText, newest)
+    send(member, wanted, texts, newest)
     return newest
   }
 
@@ -83,7 +87,7 @@ export function createNews({ listen, repository, log, heartbeatMs = 15_000 }: Ne
         leave()
       })
       await rounds.ready()
-      member.told = await fill(stream, subscription)
+      member.told = await fill(member, subscription.lastEventId)
       member.isOpen = true
       if (member.missed.size > 0) rounds.wake()
       return stream.body

@@ -1,32 +1,21 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Database } from '@playtherapy/schema'
 import type { FastifyBaseLogger } from 'fastify'
-import { add, type Due, keyOf } from './due.ts'
+import { createDue, type Due } from './due.ts'
+import { createMembers, type Member } from './members.ts'
 import type { Change, NewsRepository } from './repository.ts'
-import type { EventStream } from './stream.ts'
-import { readTexts, resetText } from './texts.ts'
+import { readTexts } from './texts.ts'
 
-/** Shortest pause between two rounds, and between two events of one session. */
-const [roundMs, sessionMs] = [50, 500]
+/** Shortest pause between two rounds. */
+const roundMs = 50
 /** Pause until changes are looked for although no notice came, and after a failure. */
 const [pollMs, retryMs] = [5_000, 1_000]
+/** When nothing could be read for so long, streams end, because their clients would take an old state for the current one. */
+const blindMs = 60_000
 /** One statement reads this many changes. */
 const changesAtOnce = 1_000
 /** If more sessions have changed, a client reads them anew instead. */
 export const mostSessions = 100
-
-/** A stream, and what its client knows. */
-export interface Member {
-  userId: number
-  /** Tells of this case alone. */
-  caseId: number | undefined
-  stream: EventStream
-  /** Changes up to this number were told when the stream was opened. */
-  told: number
-  isOpen: boolean
-  /** What came while the stream was being opened, or was full, by session. */
-  missed: Map<string, Due>
-}
 
 /**
  * Tells the streams of a process what changes. One connection listens for all; a notice begins a round, which reads what has
@@ -38,10 +27,8 @@ export function createRounds(
   { newest, changesAfter, read }: Pick<NewsRepository, 'newest' | 'changesAfter' | 'read'>,
   log: FastifyBaseLogger,
 ) {
-  const members = new Map<number, Set<Member>>()
-  const due = new Map<string, Due>()
-  /** When sessions were read last, in milliseconds. */
-  const readAt = new Map<string, number>()
+  const members = createMembers()
+  const due = createDue()
   /** Cases that do not belong to a therapist any more, whose streams have to end. */
   let lost: Pick<Change, 'userId' | 'caseId'>[] = []
   /** All changes up to this number have been read. */
@@ -56,15 +43,13 @@ export function createRounds(
   /** Resolves when they have ended. */
   let running: Promise<void> | undefined
 
-  const all = () => [...members.values()].flatMap((own) => [...own])
-
   function wake(): void {
     isWoken = true
     nap.abort()
   }
 
   function mark(change: Due): void {
-    if (members.has(change.userId)) add(due, change)
+    if (members.has(change.userId)) due.add(change)
   }
 
   /** A notice is empty, or names therapist, case and session of some progress. */
@@ -88,56 +73,18 @@ export function createRounds(
     }
   }
 
-  /** Marks what streams have missed, once they can take it. Returns whether one of them cannot yet. */
-  function catchUp(): boolean {
-    let isBehind = false
-    for (const { stream, isOpen, missed } of all()) {
-      if (missed.size === 0) continue
-      if (!isOpen || stream.isFull) isBehind = true
-      else {
-        for (const each of missed.values()) mark(each)
-        missed.clear()
-      }
-    }
-    return isBehind
-  }
-
-  /** Takes the sessions that may be told now out of those that are due, by therapist and in the order of their changes. */
-  function takeDue(): Map<number, Due[]> {
-    const now = Date.now()
-    for (const [key, at] of readAt) if (at + sessionMs <= now) readAt.delete(key)
-    const taken = [...due].filter(([key]) => !readAt.has(key)).sort(([, a], [, b]) => a.first - b.first)
-    const byTherapist = new Map<number, Due[]>()
-    for (const [key, each] of taken) {
-      due.delete(key)
-      readAt.set(key, now)
-      const own = byTherapist.get(each.userId) ?? []
-      own.push(each)
-      byTherapist.set(each.userId, own)
-    }
-    return byTherapist
-  }
-
-  function tell(userId: number, own: Due[], texts: Map<Due, string>, known: number): void {
-    for (const { caseId, stream, isOpen, missed, told } of members.get(userId) ?? []) {
-      const mine = own.filter((each) => each.last > told && (caseId === undefined || each.caseId === caseId))
-      if (mine.length === 0) continue
-      if (!isOpen || missed.size > 0 || stream.isFull) for (const each of mine) add(missed, each)
-      else if (own.length > mostSessions) stream.send([resetText], known)
-      else
-        stream.send(
-          mine.map((each) => texts.get(each) ?? resetText),
-          known,
-        )
-    }
+  /** Ends all streams if the numbers begin again, as they do in a backup that is restored. Their clients come back for `reset`. */
+  async function checkPosition(): Promise<void> {
+    const last = await newest()
+    if (last < position) members.endAll()
+    position = Math.min(position, last)
   }
 
   /** Ends streams whose case is lost, once they have been told of its sessions. */
   function endLost(): void {
-    const waiting = [...due.values()]
     lost = lost.filter(({ userId, caseId }) => {
-      if (waiting.some((each) => each.userId === userId && each.caseId === caseId)) return true
-      for (const member of members.get(userId) ?? []) if (member.caseId === caseId) member.stream.end()
+      if (due.hasCase(userId, caseId)) return true
+      members.endCase(userId, caseId)
       return false
     })
   }
@@ -145,19 +92,21 @@ export function createRounds(
   /** Reads what has changed, and tells it. After a failure it may be called again. */
   async function round(): Promise<void> {
     if (hasChanges) await readChanges()
-    const taken = takeDue()
+    const taken = due.take()
     const sessions = [...taken.values()]
     const wanted = sessions.filter((own) => own.length <= mostSessions).flat()
-    const texts = await readTexts(read, wanted).catch((error: unknown) => {
-      for (const each of sessions.flat()) {
-        mark(each)
-        readAt.delete(keyOf(each))
-      }
+    const texts = await readTexts(read, wanted, (each, error) => {
+      due.postpone(each)
+      log.error({ err: error, session_id: each.sessionId }, 'a session could not be read for its event streams')
+    }).catch((error: unknown) => {
+      due.putBack(sessions.flat())
       throw error
     })
     // What waits for its turn has not been told yet.
-    const known = [...due.values()].reduce((least, { first }) => Math.min(least, first - 1), position)
-    for (const [userId, own] of taken) tell(userId, own, texts, known)
+    const waiting = due.firstWaiting()
+    for (const [userId, own] of taken) {
+      members.tell(userId, own, texts, Math.min(position, (waiting.get(userId) ?? Number.POSITIVE_INFINITY) - 1))
+    }
     endLost()
   }
 
@@ -165,20 +114,24 @@ export function createRounds(
   async function run(): Promise<void> {
     let hasFailed = false
     let pollAt = 0
-    while (members.size > 0 && !isClosing) {
+    let readAt = Date.now()
+    while (!members.isEmpty() && !isClosing) {
       isWoken = false
-      if (Date.now() >= pollAt) {
-        hasChanges = true
-        pollAt = Date.now() + pollMs
-      }
-      const isBehind = catchUp()
+      const isBehind = members.catchUp(mark)
       try {
+        if (Date.now() >= pollAt) {
+          hasChanges = true
+          await checkPosition()
+          pollAt = Date.now() + pollMs
+        }
         await round()
         hasFailed = false
+        readAt = Date.now()
       } catch (error) {
         if (!hasFailed) log.warn({ err: error }, 'the changes of sessions could not be read')
         hasFailed = true
         hasChanges = true
+        if (Date.now() - readAt > blindMs) members.endAll()
       }
       await sleep(hasFailed ? retryMs : roundMs)
       nap = new AbortController()
@@ -202,19 +155,16 @@ export function createRounds(
   }
 
   return {
-    all,
+    all: members.all,
     wake,
 
     /** Adds a stream. Returns a function that removes it. */
     join(member: Member): () => void {
-      const { userId } = member
-      const own = members.get(userId) ?? new Set()
-      members.set(userId, own.add(member))
+      members.add(member)
       if (isClosing) member.stream.end()
       return () => {
-        own.delete(member)
-        if (own.size === 0 && members.get(userId) === own) members.delete(userId)
-        if (members.size === 0) wake()
+        members.remove(member)
+        if (members.isEmpty()) wake()
       }
     },
 
@@ -230,7 +180,7 @@ export function createRounds(
     /** Ends all streams. */
     end(): void {
       isClosing = true
-      for (const { stream } of all()) stream.end()
+      members.endAll()
       wake()
     },
 

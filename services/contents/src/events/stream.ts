@@ -1,7 +1,10 @@
 import type { ServerResponse } from 'node:http'
 import { Readable } from 'node:stream'
 
-/** While so much waits to be read by the client, nothing is sent to it. */
+/**
+ * While more than this waits to be read by the client, nothing is sent to it. On top of it come the events of one round, of a
+ * hundred sessions at most, whose texts the routes bound to some 3 KB.
+ */
 const mostWaitingBytes = 65_536
 
 /**
@@ -26,8 +29,8 @@ export interface EventStream {
    * `number`, and those up to the id `given`.
    */
   open(number: number, retryMs: number, given?: string): void
-  /** Sends events. When the last one has arrived, the client knows all changes up to `number`. */
-  send(events: string[], number: number): void
+  /** Sends an event. When it has arrived, the client knows all changes up to `number`, 0 for no more than before. */
+  send(event: string, number: number): void
   /** Whether the client has to read first. */
   readonly isFull: boolean
   /**
@@ -63,9 +66,8 @@ export function createStream(response: ServerResponse): EventStream {
       id = Math.max(number * idsPerChange, Number(given))
       write(`retry: ${retryMs}\nid: ${id}\n\n`)
     },
-    send(events, number) {
-      const last = events.length - 1
-      write(events.map((event, index) => `id: ${nextId(index === last ? number : 0)}\n${event}`).join(''))
+    send(event, number) {
+      write(`id: ${nextId(number)}\n${event}`)
     },
     get isFull() {
       return isFull()
