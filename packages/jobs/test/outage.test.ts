@@ -16,6 +16,9 @@ import t, { type Test } from 'tap'
 import type { RunningWorker } from '../src/index.ts'
 import { placeAt, scratchFolder } from './support.ts'
 
+// Each has servers of its own, and waits most of its time.
+t.jobs = 3
+
 const resolves = (promise: Promise<unknown>) =>
   promise.then(
     () => true,

@@ -28,7 +28,7 @@ async function prepare(t: Test, backend: QueueBackend) {
     '-f',
     'lavfi',
     '-i',
-    'testsrc2=size=1920x1080:rate=60:duration=12',
+    'testsrc2=size=1280x720:rate=60:duration=8',
     '-c:v',
     'libx264',
     '-preset',
@@ -102,7 +102,7 @@ async function survives(t: Test, backend: QueueBackend, signal: 'SIGKILL' | 'SIG
   t.equal((await job.state())?.state, 'encoded', label)
   const [session] = await job.db.select().from(sessions)
   const [rendition] = await job.db.select().from(renditions)
-  t.match(session, { encodingStateId: 3, renditionId: rendition?.id, videoLength: '00:00:12' }, label)
+  t.match(session, { encodingStateId: 3, renditionId: rendition?.id, videoLength: '00:00:08' }, label)
   const [still] = await job.db.select().from(previews)
   const made = (await job.db.select().from(rungs)).map(({ path }) => path)
   const paths = [job.path, rendition?.path, still?.posterPath, still?.storyboardPath, ...made]
