@@ -33,12 +33,12 @@ const exceptions: { at: string; why: string }[] = [
     at: `packages/intake/src/${place}`,
     why: 'The row is the one that `claim` found.',
   })),
-  ...['find', 'claim', 'removeOpen', 'forget'].map((name) => ({
-    at: `packages/intake/src/tus/repository.ts ${name}`,
+  ...['repository.ts find', 'repository.ts removeOpen', 'repository.ts forget', 'lease.ts claim'].map((place) => ({
+    at: `packages/intake/src/tus/${place}`,
     why: 'The guard found its session to be the caller’s.',
   })),
   ...['prepareSave', 'partsOf', 'release'].map((name) => ({
-    at: `packages/intake/src/tus/repository.ts ${name}`,
+    at: `packages/intake/src/tus/lease.ts ${name}`,
     why: 'The upload is the one that `claim` found.',
   })),
   ...['receiveOriginal', 'renew', 'discard'].map((place) => ({

@@ -7,8 +7,10 @@ import { linkRoutes } from './links/routes.ts'
 import { playbackRoutes } from './playback/routes.ts'
 import { createSender, type SenderOptions } from './playback/send.ts'
 import { recordingRoutes } from './recording/routes.ts'
+import { discoveryRoutes } from './tus/discovery.ts'
+import type { TusRouteOptions } from './tus/handlers.ts'
 import { holdUpload, nameTusVersion } from './tus/headers.ts'
-import { discoveryRoutes, type TusRouteOptions, tusRoutes } from './tus/routes.ts'
+import { tusRoutes } from './tus/routes.ts'
 import { type UploadOptions, uploadRoutes } from './upload/routes.ts'
 
 /** One process accepts this many uploads at once, however they come, which bounds the memory of their part buffers. */

@@ -10,8 +10,9 @@ import {
   UploadMissingError,
   UploadRefusedError,
 } from './errors.ts'
-import { createHolding } from './holding.ts'
-import { find, type Held, type OfSession, offsetOf, prepareSave, removeOpen } from './repository.ts'
+import { type Held, prepareSave } from './lease.ts'
+import { createQueues } from './queues.ts'
+import { find, type OfSession, offsetOf, removeOpen } from './repository.ts'
 import { startSaving } from './saving.ts'
 import { type Arriving, begin, write } from './write.ts'
 
@@ -29,7 +30,7 @@ async function* nothing() {}
 /** What writes uploads: the requests of a process, or the worker that completes what they left. */
 export function createAppends({ db, store, limit }: { db: Database; store: ObjectStore; limit: number }) {
   const save = prepareSave(db)
-  const { hold, enter, giveWay, stop, stopWriter } = createHolding(db)
+  const { takeLease, enter, giveWay, stop, stopWriter } = createQueues(db)
 
   /**
    * Removes an upload that is not complete, with its bytes, if `holder` still writes it or is not given. What an outage keeps
@@ -67,7 +68,7 @@ export function createAppends({ db, store, limit }: { db: Database; store: Objec
    * ChecksumError, after which the upload can be continued, UploadRefusedError and SessionDeletedError.
    */
   async function append(upload: OfSession, arriving: Arriving): Promise<Appended> {
-    const held = await hold(upload, arriving.signal)
+    const held = await takeLease(upload, arriving.signal)
     if (!held) {
       const { size } = (await find(db, upload)) ?? {}
       if (!size) throw new UploadMissingError()

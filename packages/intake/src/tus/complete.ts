@@ -3,7 +3,8 @@ import { type Database, outlastOutage } from '@playtherapy/schema'
 import { deletion, isRegistered, registerOriginal } from '../register-original.ts'
 import { explain, sniff } from '../sniff.ts'
 import { UploadExpiredError } from './errors.ts'
-import { find, type Held, partsOf, release } from './repository.ts'
+import { type Held, partsOf, release } from './lease.ts'
+import { find } from './repository.ts'
 import type { Saving } from './saving.ts'
 
 /**

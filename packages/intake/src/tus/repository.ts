@@ -1,4 +1,4 @@
-import type { StoredPart, Tail } from '@playtherapy/object-store'
+import type { Tail } from '@playtherapy/object-store'
 import {
   type Container,
   cases,
@@ -6,13 +6,11 @@ import {
   lockBeginnings,
   ownCases,
   sessions,
-  statement,
   type Transaction,
-  tusParts,
   tusUploads,
   videos,
 } from '@playtherapy/schema'
-import { and, asc, eq, gt, inArray, isNull, lt, or, type SQL, sql } from 'drizzle-orm'
+import { and, eq, gt, inArray, isNull, lt, or, type SQL, sql } from 'drizzle-orm'
 
 /** An upload of a session; the guard found the session to be the caller's. */
 export interface OfSession {
@@ -32,29 +30,17 @@ export interface Progress {
   container: Container | null
 }
 
-/** An upload that this process writes, as long as it renews its lease; `progress` is what the next save writes. */
-export interface Held extends OfSession {
-  videoId: number
-  path: string
-  fileName: string
-  holder: string
-  progress: Progress
-  expiresAt: Date
-}
-
 /** Bytes that are durable. */
 export const offsetOf = ({ partsBytes, tail }: Pick<Progress, 'partsBytes' | 'tail'>) => partsBytes + (tail?.size ?? 0)
 
-/** A request that writes counts as dead when it has not renewed its lease for so long. */
-const leaseSeconds = 5
-const lease = sql`now() + make_interval(secs => ${sql.raw(String(leaseSeconds))})`
 /** Matches an upload of this session, with its video. */
-const isWanted = ({ sessionId, uploadId }: OfSession): SQL | undefined =>
+export const isUpload = ({ sessionId, uploadId }: OfSession): SQL | undefined =>
   and(eq(tusUploads.id, uploadId), eq(videos.id, tusUploads.videoId), eq(videos.sessionId, sessionId))
 
-const isFree = or(isNull(tusUploads.holder), lt(tusUploads.heldUntil, sql`now()`))
+/** Matches an upload that no request writes. */
+export const isFree = or(isNull(tusUploads.holder), lt(tusUploads.heldUntil, sql`now()`))
 
-const progressColumns = {
+export const progressColumns = {
   length: tusUploads.length,
   storeId: tusUploads.storeId,
   partsBytes: tusUploads.partsBytes,
@@ -70,13 +56,13 @@ interface Row extends Omit<Progress, 'tail'> {
   tailBytes: number
 }
 
-const progressOf = ({ tailName, tailBytes, ...known }: Row): Progress => ({
+export const progressOf = ({ tailName, tailBytes, ...known }: Row): Progress => ({
   ...known,
   tail: tailName ? { name: tailName, size: tailBytes } : undefined,
 })
 
 /** What is known of an upload; undefined when the session has no such upload. */
-export async function find(db: Database, wanted: OfSession) {
+export async function find(db: Database, upload: OfSession) {
   const [row] = await db
     .select({
       ...progressColumns,
@@ -89,108 +75,8 @@ export async function find(db: Database, wanted: OfSession) {
     })
     .from(tusUploads)
     .innerJoin(videos, eq(videos.id, tusUploads.videoId))
-    .where(isWanted(wanted))
+    .where(isUpload(upload))
   return row && { ...row, progress: progressOf(row) }
-}
-
-/**
- * Takes the right to write an upload, if it can still be written and nobody has that right; undefined otherwise. Then whoever
- * has it is asked to end.
- */
-export async function claim(db: Database, wanted: OfSession, holder: string): Promise<Held | undefined> {
-  const open = and(isWanted(wanted), eq(videos.state, 'receiving'), gt(tusUploads.expiresAt, sql`now()`))
-  const [row] = await db
-    .update(tusUploads)
-    .set({
-      holder,
-      heldUntil: lease,
-      isWanted: false,
-    })
-    .from(videos)
-    .where(and(open, isFree))
-    .returning({
-      ...progressColumns,
-      videoId: videos.id,
-      path: videos.path,
-      fileName: videos.fileName,
-      expiresAt: tusUploads.expiresAt,
-    })
-  if (!row) {
-    await db
-      .update(tusUploads)
-      .set({ isWanted: true })
-      .from(videos)
-      .where(and(open, eq(tusUploads.isWanted, false)))
-    return undefined
-  }
-  const { videoId, path, fileName, expiresAt, ...known } = row
-  return { ...wanted, videoId, path, fileName: fileName ?? '', holder, expiresAt, progress: progressOf(known) }
-}
-
-/**
- * Returns a function that saves how far an upload has come, with parts that are new, and renews its lease or, with `isLast`, ends
- * it. It returns whether another request waits for that end, and undefined, having saved nothing, if the lease is another's or
- * the video was deleted. Saving the same again changes nothing. Locks the video first, as its deletion does.
- */
-export function prepareSave(db: Database) {
-  const { placeholder } = sql
-  const save = statement<{ is_wanted: boolean }>(
-    db,
-    sql`with video as (
-      update ${videos} set received = ${placeholder('received')}::bigint from ${tusUploads}
-      where ${tusUploads.id} = ${placeholder('id')}::uuid and ${tusUploads.holder} = ${placeholder('holder')}::uuid
-        and ${videos.id} = ${tusUploads.videoId} and ${videos.state} = 'receiving'
-      returning ${videos.id}
-    ), upload as (
-      update ${tusUploads} set length = ${placeholder('length')}::bigint, store_id = ${placeholder('storeId')}::text,
-        parts_bytes = ${placeholder('partsBytes')}::bigint, next_part = ${placeholder('nextPart')}::int,
-        tail = ${placeholder('tail')}::text, tail_bytes = ${placeholder('tailBytes')}::int,
-        start = ${placeholder('start')}::text, container = ${placeholder('container')}::container,
-        holder = ${placeholder('next')}::uuid,
-        held_until = case when ${placeholder('next')}::uuid is not null then ${lease} end
-      from video
-      where ${tusUploads.id} = ${placeholder('id')}::uuid and ${tusUploads.holder} = ${placeholder('holder')}::uuid
-        and ${tusUploads.videoId} = video.id
-      returning ${tusUploads.id}, ${tusUploads.isWanted}
-    ), parts as (
-      insert into ${tusParts} (upload_id, number, size, etag)
-      select upload.id, part.number, part.size, part.etag
-      from upload, jsonb_to_recordset(${placeholder('parts')}::jsonb) as part (number int, size int, etag text)
-      on conflict do nothing
-    )
-    select is_wanted from upload`,
-  )
-  return async (
-    { uploadId, holder, progress }: Held,
-    { parts, received, isLast = false }: { parts: StoredPart[]; received: number; isLast?: boolean },
-  ): Promise<{ isWanted: boolean } | undefined> => {
-    const { tail, ...known } = progress
-    const [row] = await save({
-      ...known,
-      id: uploadId,
-      holder,
-      received,
-      tail: tail?.name ?? null,
-      tailBytes: tail?.size ?? 0,
-      next: isLast ? null : holder,
-      parts: JSON.stringify(parts),
-    })
-    return row && { isWanted: row.is_wanted }
-  }
-}
-
-/** All parts of an upload, in their order. */
-export const partsOf = (db: Database, uploadId: string): Promise<StoredPart[]> =>
-  db
-    .select({ number: tusParts.number, size: tusParts.size, etag: tusParts.etag })
-    .from(tusParts)
-    .where(eq(tusParts.uploadId, uploadId))
-    .orderBy(asc(tusParts.number))
-
-/** Ends the right to write an upload that is complete. */
-export async function release(db: Database, { uploadId, holder }: Held): Promise<void> {
-  const mine = and(eq(tusUploads.id, uploadId), eq(tusUploads.holder, holder))
-  await db.update(tusUploads).set({ holder: null, heldUntil: null }).where(mine)
 }
 
 /** Counts the uploads of this therapist that can be continued. Waits for others of the same therapist that are just begun. */
@@ -228,13 +114,11 @@ export async function removeOpen(
 }
 
 /** Forgets an upload that is complete; its recording stays. Returns whether there was one. */
-export async function forget(db: Database, wanted: OfSession): Promise<boolean> {
-  const ofSession = db.select({ id: videos.id }).from(videos).where(eq(videos.sessionId, wanted.sessionId))
+export async function forget(db: Database, upload: OfSession): Promise<boolean> {
+  const ofSession = db.select({ id: videos.id }).from(videos).where(eq(videos.sessionId, upload.sessionId))
   const rows = await db
     .delete(tusUploads)
-    .where(and(eq(tusUploads.id, wanted.uploadId), inArray(tusUploads.videoId, ofSession)))
+    .where(and(eq(tusUploads.id, upload.uploadId), inArray(tusUploads.videoId, ofSession)))
     .returning({ id: tusUploads.id })
   return rows.length > 0
 }
-
-export type Save = ReturnType<typeof prepareSave>

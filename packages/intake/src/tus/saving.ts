@@ -1,7 +1,8 @@
 import type { StoredPart } from '@playtherapy/object-store'
 import { type Database, outlastOutage } from '@playtherapy/schema'
 import { UploadHeldError } from './errors.ts'
-import { find, type Held, offsetOf, type Save } from './repository.ts'
+import type { Held, Save } from './lease.ts'
+import { find, offsetOf } from './repository.ts'
 
 /** Pause between two renewals, which also write how many bytes have arrived. */
 const renewMs = 1_000

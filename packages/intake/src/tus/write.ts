@@ -11,7 +11,8 @@ import { explain, sniffBytes } from '../sniff.ts'
 import { complete } from './complete.ts'
 import { BeyondLengthError, ChecksumError, OtherLengthError, OtherOffsetError, UploadHeldError } from './errors.ts'
 import { type Checksum, type Incoming, readIncoming } from './incoming.ts'
-import { type Held, offsetOf } from './repository.ts'
+import type { Held } from './lease.ts'
+import { offsetOf } from './repository.ts'
 import type { Saving } from './saving.ts'
 
 /** What comes in one request. */
@@ -35,12 +36,12 @@ export interface Arriving {
  */
 export function begin(
   { progress }: Held,
-  { offset: wanted, length, body, bodyBytes = 0, checksum }: Arriving,
+  { offset: from, length, body, bodyBytes = 0, checksum }: Arriving,
   limit: number,
   stop: AbortSignal,
 ): Incoming {
   const offset = offsetOf(progress)
-  if (wanted !== undefined && wanted !== offset) throw new OtherOffsetError(offset)
+  if (from !== undefined && from !== offset) throw new OtherOffsetError(offset)
   if (length !== undefined) {
     if (length < offset || (progress.length ?? length) !== length) throw new OtherLengthError()
     if (length > limit) throw new TooLargeError(limit)

@@ -7,6 +7,8 @@ import { cleaned } from '../upload/file-part.ts'
 export const tusVersion = '1.0.0'
 /** The content type of a body whose bytes belong to an upload. */
 export const tusType = 'application/offset+octet-stream'
+/** The path of the routes, below that of a session. */
+export const tusPath = '/video/tus'
 export const checksumAlgorithms = ['sha1', 'sha256', 'md5'] as const
 export const tusExtensions =
   'creation,creation-with-upload,creation-defer-length,expiration,checksum,termination' as const

@@ -2,7 +2,8 @@ import { randomUUID } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Database } from '@playtherapy/schema'
 import { UploadExpiredError, UploadHeldError, UploadMissingError } from './errors.ts'
-import { claim, find, type Held, type OfSession } from './repository.ts'
+import { claim, type Held } from './lease.ts'
+import { find, type OfSession } from './repository.ts'
 
 /** Pauses before the database is asked again whether an upload is free: each is twice the last one, up to the longest. */
 const [firstPauseMs, longestPauseMs] = [100, 1_000]
@@ -21,7 +22,7 @@ interface Writer {
 }
 
 /** The uploads that requests of this process write, and those that wait for them. */
-export function createHolding(db: Database) {
+export function createQueues(db: Database) {
   const writers = new Map<string, Writer & { left: AbortController }>()
   const queues = new Map<string, { length: number; last: Promise<unknown> }>()
 
@@ -32,7 +33,7 @@ export function createHolding(db: Database) {
   }
 
   /** Takes the lease; undefined if the recording is durable already. Asks as long as another request has it. */
-  async function takeLease(upload: OfSession, end: number, over: AbortSignal): Promise<Held | undefined> {
+  async function askForLease(upload: OfSession, end: number, over: AbortSignal): Promise<Held | undefined> {
     for (let pauseMs = firstPauseMs; ; pauseMs = Math.min(2 * pauseMs, longestPauseMs)) {
       const held = await claim(db, upload, randomUUID())
       if (held) return held
@@ -73,13 +74,13 @@ export function createHolding(db: Database) {
      * Takes the right to write an upload; undefined if the recording is durable already. Waits while another request has it, and
      * throws UploadHeldError when that goes on; also UploadMissingError and UploadExpiredError.
      */
-    async hold(upload: OfSession, over: AbortSignal): Promise<Held | undefined> {
+    async takeLease(upload: OfSession, over: AbortSignal): Promise<Held | undefined> {
       const end = Date.now() + waitMs
       const queue = queues.get(upload.uploadId) ?? { length: 0, last: Promise.resolve() }
       if (queue.length === mostWaiting) throw new UploadHeldError()
       queues.set(upload.uploadId, queue)
       queue.length++
-      const turn = queue.last.then(() => takeLease(upload, end, over))
+      const turn = queue.last.then(() => askForLease(upload, end, over))
       queue.last = turn.catch(() => {})
       return turn.finally(() => {
         queue.length--
