@@ -87,7 +87,7 @@ export function fileAppends({ unfinished, fileOf, etagOf, syncName }: Folder): A
   }
 }
 
-/** Copies the first `size` bytes of a file to a new one, by way of `copy`; without moving bytes where the file system can do that. */
+/** Copies the first `size` bytes of a file to a new one, by way of `copy`; as a reflink where the file system has them. */
 async function copyTo(file: string, from: string, { copy, size }: { copy: string; size: number }): Promise<void> {
   try {
     await copyFile(from, copy, constants.COPYFILE_FICLONE)

@@ -31,8 +31,8 @@ export interface Arriving {
 }
 
 /**
- * Begins to read what comes for an upload. Throws OtherOffsetError, OtherLengthError, BeyondLengthError and TooLargeError before anything of the
- * body is read.
+ * Begins to read what comes for an upload. Throws OtherOffsetError, OtherLengthError, BeyondLengthError and TooLargeError
+ * before anything of the body is read.
  */
 export function begin(
   { progress }: Held,
