@@ -60,7 +60,10 @@ export async function receiveOriginal(
 
   const pathOf = (videoId: number) => originalPath(phase, caseId, sessionId, videoId)
   const video = await nextVideo({ db, store }, pathOf)
-  await db.transaction((tx) => reserveVideo(tx, video, { sessionId, state: 'receiving', fileName, leaseUntil }))
+  const received = start.length
+  await db.transaction((tx) =>
+    reserveVideo(tx, video, { sessionId, state: 'receiving', fileName, leaseUntil, received }),
+  )
   const key = inFolder('video', video.path)
 
   const incoming = countedBody(start, source, limit)

@@ -13,6 +13,8 @@ interface NewVideo {
   state: 'receiving' | 'presigned'
   fileName?: string | null
   leaseUntil?: SQL
+  /** Bytes that have arrived; null while there are none. */
+  received?: number
 }
 
 /**
@@ -36,10 +38,12 @@ export async function nextVideo(
 export async function reserveVideo(
   tx: Transaction,
   video: NamedVideo,
-  { sessionId, state, fileName = null, leaseUntil }: NewVideo,
+  { sessionId, state, fileName = null, leaseUntil, received }: NewVideo,
 ): Promise<void> {
   const session = eq(sessions.id, sessionId)
   const [found] = await tx.select({ id: sessions.id }).from(sessions).where(session).for('key share')
   if (!found) throw new SessionDeletedError()
-  await tx.insert(videos).values({ ...video, sessionId, state, fileName, leaseUntil: leaseUntil ?? null })
+  await tx
+    .insert(videos)
+    .values({ ...video, sessionId, state, fileName, leaseUntil: leaseUntil ?? null, received: received ?? null })
 }

@@ -1,6 +1,6 @@
 import { type Column, type SQL, sql } from 'drizzle-orm'
 import { chunks, encodePlans, rungs } from './encode-tables.ts'
-import { renditions, videos } from './tables.ts'
+import { renditions, sessions, videos } from './tables.ts'
 
 /** Whether the beginning of a video's sound, if it has any, and of its picture are encoded. */
 export const isBegun = (
@@ -16,8 +16,10 @@ const slowestPace = 10
 
 /**
  * A subquery with the state of the newest recording of a session, as `VideoState` of service-kit describes it, or without a
- * row. Presigned URLs without an announced upload are no recordings yet. Its statement must have chosen the session by its
- * therapist.
+ * row. Presigned URLs without an announced upload are no recordings yet, and uploads that have brought nothing are shown only where
+ * there is no other recording. Its statement must have chosen the session by its therapist.
+ *
+ * It is playable where `POST …/playback` gives links for it: an encoded recording of the session takes the place of one that failed.
  *
  * A recording that is encoded in chunks is ready up to the first one that is not encoded. What is left takes as long for each
  * second as what was done since the encode was planned, on however many workers, and a second at least until all is joined.
@@ -26,9 +28,12 @@ export const newestRecording = (sessionId: SQL | Column): SQL => sql`(
   with video as (
     select ${videos.id}, ${videos.state}, ${videos.progress}, ${videos.failure}, ${videos.fileName}, ${videos.size},
       ${videos.received}, duration_ms, extract(epoch from now() - ${encodePlans.createdAt}) as elapsed,
-      duration_ms is not null or ${isBegun(videos.id)} as playable, made.*
+      (duration_ms is not null or ${isBegun(videos.id)}) and not (${videos.state} = 'failed' and exists (
+        select from ${sessions} s join ${renditions} other on other.id = s.rendition_id
+        where s.id = ${sessionId} and other.video_id <> ${videos.id})) as playable, made.*
     from (
-      select * from ${videos} where session_id = ${sessionId} and state <> 'presigned' order by id desc limit 1
+      select * from ${videos} where session_id = ${sessionId} and state <> 'presigned'
+      order by coalesce(size, received, 0) > 0 desc, id desc limit 1
     ) as ${videos}
     left join ${encodePlans} on ${encodePlans.videoId} = ${videos.id}
     left join ${renditions} on ${renditions.videoId} = ${videos.id}

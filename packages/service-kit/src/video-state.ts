@@ -27,7 +27,7 @@ export const VideoState = Type.Object(
     progress: Type.Integer({ minimum: 0, maximum: 100, description: 'Percent of the encode' }),
     playable: Type.Boolean({
       description:
-        'Whether it can be played: by HLS from its first encoded seconds on, also where its encode failed after them',
+        'Whether links play it: by HLS from its first encoded seconds on, also where its encode failed after them and the session has no encoded recording',
     }),
     seconds_ready: Type.Number({ description: 'It can be played from its beginning to this second' }),
     seconds_left: Type.Union([Type.Number(), Type.Null()], {

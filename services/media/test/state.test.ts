@@ -4,8 +4,9 @@ import { encodeChunk, planVideo, storeBackends, testStore, until } from '@playth
 import { and, eq, sql } from 'drizzle-orm'
 import t from 'tap'
 import { Value } from 'typebox/value'
-import { testFile } from './hls-support.ts'
+import { linksOf, testFile } from './hls-support.ts'
 import { addRendition, clip, closing, form, partOf, testMedia } from './support.ts'
+import { tusClient } from './tus-support.ts'
 
 /** The state of the session's newest recording; undefined if it has none. */
 async function stateOf({ url, auth }: { url: string; auth: { authorization: string } }) {
@@ -90,6 +91,47 @@ t.test('the state tells how much of an encode in chunks is done, and when it can
 
   await media.db.update(videos).set({ state: 'failed', failure: 'Why' }).where(eq(videos.id, videoId))
   t.match(await state(), { state: 'failed', failure: 'Why', playable: true, seconds_ready: 40, seconds_left: null })
+})
+
+t.test('the newest recording is called playable where links are for it', async (t) => {
+  const media = await testMedia(t, { store: await testStore(t, 'file') })
+  const older = clip()
+  await addRendition(media, older)
+  const videoId = await planVideo(media, [['picture', 2]], 10)
+  await encodeChunk(media, videoId, ['picture', 0], { upper: testFile(Buffer.from('header'), 1) })
+  t.match(await stateOf(media), { state: 'encoding', playable: true, seconds_ready: 10 })
+  t.match(await linksOf(media), { mp4: null, hls: String })
+
+  await media.db.update(videos).set({ state: 'failed', failure: 'Why' }).where(eq(videos.id, videoId))
+  const failed = { state: 'failed', failure: 'Why', playable: false, seconds_ready: 0 }
+  t.match(await stateOf(media), failed, 'the older recording takes its place')
+  t.match(await linksOf(media), { mp4: String, hls: null })
+  const played = await fetch(media.url, { headers: media.auth })
+  t.equal(Buffer.from(await played.arrayBuffer()).compare(older), 0)
+})
+
+t.test('a resumable upload that has brought nothing hides no other recording', async (t) => {
+  const media = await testMedia(t, { store: await testStore(t, 'file') })
+  const tus = tusClient(media)
+  const bytes = clip()
+  const create = () => tus.create({ 'upload-length': String(bytes.length) })
+  await create()
+  t.match(await stateOf(media), { state: 'receiving', received: null, playable: false }, 'there is no other')
+  const { id } = await addRendition(media, clip())
+  await media.db.update(renditions).set({ durationMs: 61_500 }).where(eq(renditions.id, id))
+  const encoded = { state: 'encoded', playable: true, seconds_ready: 61.5 }
+  t.match(await stateOf(media), encoded)
+  const { upload } = await create()
+  t.match(await stateOf(media), encoded)
+  t.match(await tus.patch(upload, 0, bytes.subarray(0, 50_000)), { status: 204 })
+  t.match(await stateOf(media), { state: 'receiving', received: 50_000, playable: false })
+
+  await create()
+  await media.db
+    .update(videos)
+    .set({ state: 'failed', failure: 'It has expired.' })
+    .where(eq(videos.state, 'receiving'))
+  t.match(await stateOf(media), { state: 'failed', received: 50_000 }, 'nor does one that has expired')
 })
 
 t.test('a recording whose plan has no length has a state', async (t) => {
