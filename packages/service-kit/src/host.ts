@@ -108,7 +108,12 @@ export async function createHost(options: HostOptions): Promise<FastifyInstance>
     connectionTimeout: idleMs,
     keepAliveTimeout: 65_000,
     // Every 5 s Node looks for connections that have sent nothing, or whose headers are incomplete for too long.
-    http: { headersTimeout: 10_000, connectionsCheckingInterval: 5_000, maxHeaderSize: 16_384 },
+    http: {
+      headersTimeout: 10_000,
+      connectionsCheckingInterval: 5_000,
+      maxHeaderSize: 16_384,
+      requireHostHeader: false,
+    },
     bodyLimit: 1_048_576,
     serializerOpts: { ajv: { meta: false } },
     // A closing host answers with `errors.unavailable`, see below.
@@ -141,9 +146,12 @@ export async function createHost(options: HostOptions): Promise<FastifyInstance>
     closing = true
   })
   host.addHook('onRequest', (request, reply, next) => {
+    // Node would refuse it with an empty body (RFC 9112, section 3.2).
+    const lacksHost = request.raw.httpVersion === '1.1' && request.headers.host === undefined
     reply.header('x-request-id', request.id).header('cache-control', 'no-store')
     // The body of a request to a route that does not exist is not read.
-    next(closing ? errors.unavailable() : request.is404 ? errors.routeNotFound() : undefined)
+    if (lacksHost) next(errors.unreadable(400))
+    else next(closing ? errors.unavailable() : request.is404 ? errors.routeNotFound() : undefined)
   })
   // A connection that stays open would keep the process from ending.
   host.addHook('onSend', (_request, reply, _payload, next) => {

@@ -40,6 +40,15 @@ t.test('every answer says that it is what it is declared to be, and no page', as
   for (const [name, value] of Object.entries(protective)) t.match(unreadable, `\r\n${name}: ${value}\r\n`)
 })
 
+t.test('a request of HTTP/1.1 that names no host is refused with a body', async (t) => {
+  const { url } = await startHost(t, {})
+  const refused = await rawExchange(url, 'GET /health/live HTTP/1.1\r\nConnection: close\r\n\r\n')
+  t.match(refused, /^HTTP\/1\.1 400 /)
+  t.match(refused, '"error_code":8')
+  const older = await rawExchange(url, 'GET /health/live HTTP/1.0\r\n\r\n')
+  t.match(older, /^HTTP\/1\.1 200 /)
+})
+
 t.test('the API page may run our scripts, and nobody else’s', async (t) => {
   const { url } = await startHost(t, {})
   const page = await fetch(`${url}/documentation`)
