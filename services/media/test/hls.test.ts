@@ -238,6 +238,28 @@ t.test('a recording that is removed while its bytes are asked for is not found',
   t.match(await answer.json(), { error_code: 404 })
 })
 
+t.test('bytes are read where they are, also when they have moved since they were found', async (t) => {
+  const store = await testStore(t, 'file')
+  let move = async () => {}
+  const get: typeof store.get = async (key, options) => {
+    await move()
+    return store.get(key, options)
+  }
+  const media = await testMedia(t, { store: { ...store, get } })
+  const videoId = await planVideo(media, [['copy', 1]])
+  const upper = testFile(headers().upper, 2)
+  await encodeChunk(media, videoId, ['copy', 0], { upper })
+  const rung = new URL('upper.mp4', await linkOf(media))
+  move = async () => {
+    move = async () => {}
+    await finishRung(media, videoId, 'upper', [upper])
+    await forgetChunks(media, videoId)
+  }
+  const answer = await fetch(rung, { headers: { range: 'bytes=10-99' } })
+  t.equal(answer.status, 206)
+  t.equal(Buffer.from(await answer.arrayBuffer()).compare(upper.bytes.subarray(10, 100)), 0)
+})
+
 t.test('what was encoded of a recording before its encode failed plays to a clear end', async (t) => {
   const media = await testMedia(t, { store: await testStore(t, 'file') })
   const header = headers()

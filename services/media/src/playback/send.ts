@@ -12,6 +12,9 @@ const playbackParts = 16
 /** At most this many reads of the store run at once; with more, a store serves each of them only more slowly. */
 const mostReads = 32
 
+/** A gateway sets it where the store did not have what it was to send: we look again, and send it ourselves. */
+const againHeader = 'x-playback-again'
+
 /** Some consecutive bytes of what is played, in an object of the store. */
 export interface Piece {
   key: string
@@ -69,45 +72,54 @@ export function createSender({ store, gateway }: SenderOptions): Sender {
   const turns = createTurns(mostReads)
   return {
     async get(request, reply, find) {
-      // A gateway that sends the bytes bounds how many recordings one therapist has open.
+      // A gateway that sends the bytes bounds how many recordings one therapist has open. What it did not find it asks for again.
+      const offload = request.headers[againHeader] === undefined ? gateway : undefined
       const hold = () => whenOver(request, reply, playbacks.take(request.userId))
-      if (!gateway) hold()
-      const playable = await find()
-      const { size } = playable
-      const outcome = evaluateConditions(request.headers, playable)
-      if (outcome.status === 304) return describe(reply, playable).code(304).send()
-      if (outcome.status === 416) {
-        reply.header('content-range', `bytes */${size}`)
-        throw errors.rangeNotSatisfiable(size)
-      }
-      const { status, start, end } = outcome
-      const [first, ...rest] = readsOf(playable, start, end)
-      if (!first) throw new Error('nothing of this range was found')
-      if (status === 206) reply.header('content-range', `bytes ${start}-${end}/${size}`)
-      if (gateway && rest.length === 0) {
-        // The store's response carries status and length.
-        const place = await gateway.findPlace(first.key, first.ifMatch)
-        reply.header('x-accel-redirect', gateway.prefix + place.slice(1)).header('x-playback-version', first.ifMatch)
-        if (status === 206) reply.header('x-playback-range', `bytes=${first.start}-${first.end}`)
-        reply.header('x-playback-therapist', request.userId).header('x-playback-name', playable.name)
-        return describe(reply, playable).type(playable.type).send()
-      }
-      if (gateway) hold()
+      if (!offload) hold()
       const disconnected = new AbortController()
-      whenOver(request, reply, () => disconnected.abort())
       const turn = () => turns.take(request.userId)
       const open = ({ key, ...range }: Read) => store.get(key, { ...range, turn, signal: disconnected.signal })
-      const stream = await open(first).catch(async (error: unknown) => {
-        // What was replaced or deleted since it was found is answered as what was never there.
-        if (error instanceof ObjectMissingError) await find()
-        if (!disconnected.signal.aborted) request.log.error({ err: error }, 'a rendition could not be read')
-        throw errors.downloadFailed(playable.name, error)
-      })
-      return describe(reply, playable)
-        .code(status)
-        .type(playable.type)
-        .header('content-length', end - start + 1)
-        .send(rest.length > 0 ? Readable.from(inOrder(stream, rest, open), { objectMode: false }) : stream)
+
+      const send = async (isAgain: boolean): Promise<FastifyReply> => {
+        const playable = await find()
+        const { size } = playable
+        const outcome = evaluateConditions(request.headers, playable)
+        if (outcome.status === 304) return describe(reply, playable).code(304).send()
+        if (outcome.status === 416) {
+          reply.header('content-range', `bytes */${size}`)
+          throw errors.rangeNotSatisfiable(size)
+        }
+        const { status, start, end } = outcome
+        const [first, ...rest] = readsOf(playable, start, end)
+        if (!first) throw new Error('nothing of this range was found')
+        const range = status === 206 ? { 'content-range': `bytes ${start}-${end}/${size}` } : {}
+        if (offload && rest.length === 0) {
+          // The store's response carries status and length.
+          const place = await offload.findPlace(first.key, first.ifMatch)
+          reply.header('x-accel-redirect', offload.prefix + place.slice(1)).header('x-playback-version', first.ifMatch)
+          if (status === 206) reply.header('x-playback-range', `bytes=${first.start}-${first.end}`)
+          reply.header('x-playback-therapist', request.userId).header('x-playback-name', playable.name)
+          return describe(reply, playable).headers(range).type(playable.type).send()
+        }
+        if (offload && !isAgain) hold()
+        if (!isAgain) whenOver(request, reply, () => disconnected.abort())
+        let stream: Readable
+        try {
+          stream = await open(first)
+        } catch (error) {
+          // An object can be replaced after it was found, by one that joins several, or by a newer recording.
+          if (error instanceof ObjectMissingError && !isAgain) return send(true)
+          if (!disconnected.signal.aborted) request.log.error({ err: error }, 'a rendition could not be read')
+          throw errors.downloadFailed(playable.name, error)
+        }
+        return describe(reply, playable)
+          .code(status)
+          .headers(range)
+          .type(playable.type)
+          .header('content-length', end - start + 1)
+          .send(rest.length > 0 ? Readable.from(inOrder(stream, rest, open), { objectMode: false }) : stream)
+      }
+      return send(false)
     },
 
     async head(request, reply, find) {
