@@ -3,15 +3,15 @@ import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import t, { type Test } from 'tap'
-import { encoded, folder, h264, make } from './encode-support.ts'
+import { encoded, folder, h264, make, packetsOf } from './encode-support.ts'
 
 const run = promisify(execFile)
 
 /** A white picture of five frames a second, with a key frame every two seconds, which browsers play. */
 const white = (name: string, size: string, seconds: number, ...options: string[]) => {
-  const source = ['-f', 'lavfi', '-i', `color=white:size=${size}:rate=5:duration=${seconds}`, ...options]
+  const source = ['-f', 'lavfi', '-i', `color=white:size=${size}:rate=5:duration=${seconds}`]
   const tags = '-g 10 -color_primaries bt709 -color_trc bt709 -colorspace bt709 -color_range tv'.split(' ')
-  return make(name, ...source, '-vf', 'scale=out_color_matrix=bt709:out_range=tv', ...h264, ...tags)
+  return make(name, ...source, '-vf', 'scale=out_color_matrix=bt709:out_range=tv', ...h264, ...tags, ...options)
 }
 
 const list = join(folder, 'changing.txt')
@@ -94,6 +94,14 @@ t.test('where a picture changes its size, no frame is lost', async (t) => {
   const { file, video } = await encoded(t, await joined('changed.mkv', ...parts, ...parts), 'matroska')
   t.match(video, { width: 320, height: 320 })
   t.equal((await look(file, 0)).times.length, 100)
+})
+
+t.test('a picture whose level and stated frame rate change is copied', async (t) => {
+  const parts = [white('low.ts', '320x180', 4, '-level', '3.1'), white('high.ts', '320x180', 4, '-level', '4')]
+  const recording = await joined('levels.mkv', ...(await Promise.all(parts)))
+  const { bytes } = await encoded(t, recording, 'matroska')
+  const hashes = async (file: Buffer) => (await packetsOf(file)).map((packet) => packet.split(',').at(-1))
+  t.strictSame(await hashes(bytes), await hashes(await readFile(recording)))
 })
 
 t.test('a late picture that changes its size is shown from the beginning on', async (t) => {

@@ -107,8 +107,10 @@ const copiedFragments = [
   ...`-use_editlist 1 -min_frag_duration ${copiedFragmentSeconds * 1e6} -f mp4`.split(' '),
 ]
 
+/** Gives all parameter sets the same level and frame rate, which do not change what is shown. */
+const sameTiming = 'h264_metadata=level=5.1:tick_rate=60:fixed_frame_rate_flag=0'
 /** Lists the sequence parameter set of each key frame (H.264, 7.3.2.1), which states its format. */
-const formatList = '-c copy -bsf:v h264_mp4toannexb,filter_units=pass_types=7 -f framecrc'.split(' ')
+const formatList = `-c copy -bsf:v h264_mp4toannexb,filter_units=pass_types=7,${sameTiming} -f framecrc`.split(' ')
 
 /** Samples of a packet of AAC, and samples in a second of the sound of a rung. */
 const [packetSamples, soundRate] = [1_024, 48_000]

@@ -1,4 +1,4 @@
-import { type JobContext, PermanentError } from '@playtherapy/jobs'
+import type { JobContext } from '@playtherapy/jobs'
 import { audioPath, chunkPath, inFolder } from '@playtherapy/object-store'
 import type { Database, Rung, Segments } from '@playtherapy/schema'
 import { runFfmpeg } from '../ffmpeg/ffmpeg.ts'
@@ -17,11 +17,14 @@ import {
   type NewChunkFile,
   replacePicture,
 } from './chunk-repository.ts'
-import { judged, unreadable } from './faults.ts'
+import { judged, UnreadableRecordingError } from './faults.ts'
 import { underLease } from './lease.ts'
 import { chunksOf, toEncodePlan } from './plan.ts'
 import { discard, type EncodeResources, putAll, withScratch } from './resources.ts'
 import { fail, giveWay } from './video-repository.ts'
+
+/** A picture cannot be copied as one, because its key frames state several formats. */
+class SeveralFormatsError extends Error {}
 
 type Payload = { video_id: number; chunk_id: number }
 type Progress = (percent: number) => void
@@ -50,7 +53,7 @@ export function createEncodeChunk(resources: EncodeResources) {
         await keep(resources, claim, made, signal)
       })
       await encoding.catch((error: unknown) => {
-        if (!(error instanceof PermanentError) || error.message !== unreadable) throw error
+        if (!(error instanceof SeveralFormatsError) && !(error instanceof UnreadableRecordingError)) throw error
         const other = simpler(plan, claim.kind)
         if (!other) throw error
         return replacePicture(
@@ -115,7 +118,7 @@ async function encode(
       }
       if (of === 'formats') {
         // Only an encode can show them all in one size.
-        if (!(await areSame(file.handle))) throw new PermanentError(unreadable)
+        if (!(await areSame(file.handle))) throw new SeveralFormatsError()
         continue
       }
       const { fragments, frames, firstSeconds, endSeconds, ...described } = await readFragments(file.handle)
@@ -129,7 +132,7 @@ async function encode(
       })
     }
     if (source.readError()) throw source.readError()
-    if (kind !== 'sound' && made.frames === 0) throw new PermanentError(unreadable)
+    if (kind !== 'sound' && made.frames === 0) throw new UnreadableRecordingError()
     return made
   } catch (error) {
     throw judged(error, source, settings.maxSeconds, signal)

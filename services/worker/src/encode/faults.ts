@@ -4,7 +4,13 @@ import { UnreadableError } from '../ffmpeg/probe.ts'
 import type { OpenSource } from '../ffmpeg/source-server.ts'
 import { FfmpegError } from '../ffmpeg/supervised.ts'
 
-export const unreadable = 'The file cannot be read as a video. It may be damaged or incomplete.'
+/** Nothing of the recording, or of a part of it, can be read in the way that was tried. */
+export class UnreadableRecordingError extends PermanentError {
+  constructor() {
+    super('The file cannot be read as a video. It may be damaged or incomplete.')
+  }
+}
+
 export const tooLarge = 'The encoded video would be larger than this installation allows.'
 const tooMuchMemory = 'The recording takes more memory to convert than this installation allows.'
 const tooMuchWork = 'The recording takes far longer to convert than its size explains.'
@@ -23,14 +29,14 @@ export function judged(error: unknown, source: OpenSource, maxSeconds: number, s
     return new PermanentError(changed, { fault: 'ours' })
   // Half a file looks like a broken one, so ffmpeg's error means nothing.
   if (source.readError()) return cause
-  return error instanceof UnreadableError ? new PermanentError(unreadable) : refused(error, maxSeconds)
+  return error instanceof UnreadableError ? new UnreadableRecordingError() : refused(error, maxSeconds)
 }
 
 /** The error to throw of a run of ffmpeg: a PermanentError if it ended because of its input. */
 export function refused(error: unknown, maxSeconds: number): unknown {
   if (!(error instanceof FfmpegError)) return error
+  if (error.why === 'unreadable') return new UnreadableRecordingError()
   const refusals: { [Why in FfmpegError['why']]?: string } = {
-    unreadable,
     'too large': tooLarge,
     'too long': tooLong(maxSeconds),
     'too much memory': tooMuchMemory,

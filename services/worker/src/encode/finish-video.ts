@@ -6,7 +6,7 @@ import { runFfmpeg } from '../ffmpeg/ffmpeg.ts'
 import { type Probe, probe } from '../ffmpeg/probe.ts'
 import { openSource } from '../ffmpeg/source-server.ts'
 import { FfmpegError } from '../ffmpeg/supervised.ts'
-import { refused, tooLarge, tooLong, unreadable } from './faults.ts'
+import { refused, tooLarge, tooLong, UnreadableRecordingError } from './faults.ts'
 import { mp4Run } from './finish.ts'
 import { finishPreviews } from './finish-previews.ts'
 import {
@@ -69,7 +69,7 @@ async function finishRung(
   const joined = joinChunks(files)
   const [first] = files
   const withPicture = files.find(({ segments }) => segments.length > 0)
-  if (!first || !withPicture) throw new PermanentError(unreadable)
+  if (!first || !withPicture) throw new UnreadableRecordingError()
   const { codec, width, height } = withPicture
   const parts = joined.map(({ part }) => part).filter(({ segments }) => segments.length > 0)
   const described = { rung, codec, width, height, parts }
@@ -146,7 +146,7 @@ async function finishRendition(
 function check({ pictures, sounds, seconds }: Probe, maxSeconds: number) {
   const [video] = pictures
   const isPlayable = video?.codec === 'h264' && video.statedSeconds && sounds.every(({ codec }) => codec === 'aac')
-  if (!isPlayable || seconds === undefined) throw new PermanentError(unreadable)
+  if (!isPlayable || seconds === undefined) throw new UnreadableRecordingError()
   if (seconds > maxSeconds) throw new PermanentError(tooLong(maxSeconds))
   return { seconds, width: video.width, height: video.height }
 }
