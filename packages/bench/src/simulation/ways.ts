@@ -25,8 +25,10 @@ interface Chunk {
   seconds: number
 }
 
-/** Lengths of the first chunks of a picture in seconds, and of all others. */
-const [firstLengths, length] = [[4, 8, 16], 30]
+/** Lengths of the chunks of a picture in seconds, see services/worker/src/encode/cut.ts. */
+const [firstLengths, mostLength, leastLength] = [[4, 8, 16], 30, 6]
+const lengthOf = (index: number, left: number) =>
+  Math.min(firstLengths[index] ?? mostLength, Math.max(leastLength, left / 3), left)
 /** The sound has a chunk of so many seconds before the rest, which comes after three of the picture. */
 const [beginningSeconds, beforeRest] = [60, 3]
 
@@ -36,7 +38,7 @@ function chunksOf({ seconds, isPlayable }: Recording): Chunk[] {
   const kind = isPlayable ? 'lower' : 'picture'
   for (let from = 0; from < seconds; ) {
     const index = pieces.length
-    const piece = Math.min(firstLengths[index] ?? length, seconds - from)
+    const piece = lengthOf(index, seconds - from)
     pieces.push({ kind, index, seconds: piece })
     from += piece
   }

@@ -2,8 +2,9 @@ import { Readable } from 'node:stream'
 import { type JobContext, PermanentError } from '@playtherapy/jobs'
 import { inFolder, type ObjectStore, renditionPath, rungPath } from '@playtherapy/object-store'
 import { announce, joinChunks, type Rung } from '@playtherapy/schema'
+import type { Input } from '../ffmpeg/bounded.ts'
 import { runFfmpeg } from '../ffmpeg/ffmpeg.ts'
-import { type Probe, probe } from '../ffmpeg/probe.ts'
+import { probe } from '../ffmpeg/probe.ts'
 import { openSource } from '../ffmpeg/source-server.ts'
 import { FfmpegError } from '../ffmpeg/supervised.ts'
 import { refused, tooLarge, tooLong, UnreadableRecordingError } from './faults.ts'
@@ -22,7 +23,7 @@ import {
   spareObjects,
 } from './finish-repository.ts'
 import { OvertakenError, underLease } from './lease.ts'
-import { discard, type EncodeResources, putAll, withScratch } from './resources.ts'
+import { discard, type EncodeResources, type EncodeSettings, putAll, withScratch } from './resources.ts'
 import { claimVideo, giveWay, leaseOfVideo, type VideoClaim } from './video-repository.ts'
 
 /** For so long objects of chunks are kept for those who began to read them before the finished rung took their place. */
@@ -40,9 +41,7 @@ export function createFinishVideo(resources: EncodeResources) {
     const isMine = await underLease(leaseOfVideo(db, claim), signal, async (signal) => {
       const made = await readMade(db, video_id)
       if (!made) return
-      for (const [rung, files] of made.complete) {
-        made.rungs.push(await finishRung(resources, claim, rung, files, signal))
-      }
+      made.rungs.push(...(await finishRungs(resources, claim, made, signal)))
       made.hasRendition ||= await finishRendition(resources, claim, made, signal)
       if (!made.isWhole) await announceRest(db, claim)
       if (!made.hasPreviews) await finishPreviews(resources, claim, made, signal)
@@ -56,6 +55,18 @@ export function createFinishVideo(resources: EncodeResources) {
     })
     if (!isMine) await giveWay(db, video_id)
   }
+}
+
+/** Finishes all rungs whose chunks are complete, at once, because the store takes most of the time. */
+async function finishRungs(
+  resources: EncodeResources,
+  claim: VideoClaim,
+  { complete }: Made,
+  signal: AbortSignal,
+): Promise<FinishedRung[]> {
+  const finishing = [...complete].map(([rung, files]) => finishRung(resources, claim, rung, files, signal))
+  await Promise.allSettled(finishing)
+  return await Promise.all(finishing)
 }
 
 /** Makes one object of the chunks of a rung, and returns it. That of a single chunk is taken over. */
@@ -127,23 +138,28 @@ async function finishRendition(
     } finally {
       await source.close()
     }
-    // If ffmpeg reported no error but its result cannot be read, the cause is our disk and not the original.
     const made = { path: file.pathFor(3), files: [file.handle] }
-    const result = await probe(made, 'mp4', { ...settings, signal }).catch(() => {
-      throw new FfmpegError('disk full')
-    })
-    const described = check(result, settings.maxSeconds)
     const path = renditionPath(claim.original.path, claim.attempt)
-    const [object] = await putAll(store, [{ path, contentType: 'video/mp4', file }], signal)
-    if (!object || (await commitRendition(db, claim, { ...object, ...described }))) return
+    const [stored, checked] = await Promise.allSettled([
+      putAll(store, [{ path, contentType: 'video/mp4', file }], signal),
+      check(made, { ...settings, signal }),
+    ])
+    if (stored.status === 'rejected') throw stored.reason
+    const [object] = stored.value
+    const isGood = object && checked.status === 'fulfilled'
+    if (isGood && (await commitRendition(db, claim, { ...object, ...checked.value }))) return
     await discard(store, [path])
-    throw new OvertakenError()
+    throw checked.status === 'rejected' ? checked.reason : new OvertakenError()
   })
   return true
 }
 
-/** Checks that the result is playable and shows a picture. Throws PermanentError. */
-function check({ pictures, sounds, seconds }: Probe, maxSeconds: number) {
+/** Checks that the result is playable and shows a picture. Throws PermanentError, and FfmpegError because of our disk. */
+async function check(made: Input, { maxSeconds, ...settings }: EncodeSettings & { signal: AbortSignal }) {
+  // If ffmpeg reported no error but its result cannot be read, the cause is our disk and not the original.
+  const { pictures, sounds, seconds } = await probe(made, 'mp4', settings).catch(() => {
+    throw new FfmpegError('disk full')
+  })
   const [video] = pictures
   const isPlayable = video?.codec === 'h264' && video.statedSeconds && sounds.every(({ codec }) => codec === 'aac')
   if (!isPlayable || seconds === undefined) throw new UnreadableRecordingError()
