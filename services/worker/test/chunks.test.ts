@@ -1,3 +1,5 @@
+import { chmod, readFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { PermanentError, PostponedError } from '@playtherapy/jobs'
 import {
   audioRenditions,
@@ -264,6 +266,7 @@ t.test('a picture that plays is copied first, and its lower rung comes after the
     planned.map(({ kind }) => kind),
     ['sound', 'copy', 'lower'],
   )
+  t.equal(planned[1]?.state, 'encoded', 'by the job of the plan, while that of the sound begins')
   await encodeChunks(job, video_id, planned.slice(0, 2))
   await job.finish({ video_id }, { signal: never })
   t.match(await job.state(), { encoding: 3, videos: [{ state: 'encoded' }] })
@@ -278,6 +281,18 @@ t.test('a picture that plays is copied first, and its lower rung comes after the
       { rung: 'sound', width: 0, height: 0 },
     ],
   )
+})
+
+t.test('ffmpeg reads the rungs of an MP4 in turn, and never sleeps', async (t) => {
+  const folder = t.testdir({ ffmpeg: '#!/bin/sh\necho "$@" >> "$0.log"\nexec ffmpeg "$@"\n' })
+  await chmod(join(folder, 'ffmpeg'), 0o755)
+  const job = await prepare(t, playable, 'mp4', { ffmpegPath: join(folder, 'ffmpeg') })
+  await job.encode(await job.upload(), { signal: never })
+  const commands = (await readFile(join(folder, 'ffmpeg.log'), 'utf8')).trim().split('\n')
+  const inputsOf = (command: string) => command.split(' -i ').slice(0, -1)
+  const joins = commands.map(inputsOf).filter(({ length }) => length === 2)
+  t.equal(joins.length, 1)
+  t.ok(joins.flat().every((input) => input.includes('-thread_queue_size 0')))
 })
 
 t.test('a recording stays as it is when its lower rung fails', async (t) => {

@@ -9,19 +9,24 @@ import { openSource } from '../ffmpeg/source-server.ts'
 import { choosePicture } from './choose-picture.ts'
 import { type EncodePlan, encodePlan } from './chunk-options.ts'
 import { chooseCuts } from './cut.ts'
+import { createEncodeChunk } from './encode-chunk.ts'
 import { changed, insistOnLength, judged, tooLong } from './faults.ts'
+import { announceRest } from './finish-repository.ts'
 import { underLease } from './lease.ts'
 import { longestSegmentSeconds } from './longest-segment.ts'
 import { chunksOf, toEncodePlan } from './plan.ts'
-import { commitPlan, findPlan, resume } from './plan-repository.ts'
+import { commitPlan, findCopy, findPlan, resume } from './plan-repository.ts'
 import type { EncodeResources, EncodeSettings } from './resources.ts'
 import { claimVideo, fail, giveWay, leaseOfVideo, type Original } from './video-repository.ts'
 
 /**
  * The job that plans the encode of a stored original: it reads it once, and announces its chunks. Where there is a plan
- * already, it announces what is left of it. It may run twice at once: one attempt commits.
+ * already, it announces what is left of it. It may run twice at once: one attempt commits. A picture that needs no encode is
+ * copied at once, while the job of the sound begins.
  */
-export function createEncodeVideo({ db, store, settings }: EncodeResources) {
+export function createEncodeVideo(resources: EncodeResources) {
+  const { db, store, settings } = resources
+  const encodeChunk = createEncodeChunk(resources)
   return async ({ video_id }: { video_id: number }, { signal }: Pick<JobContext, 'signal'>): Promise<void> => {
     const claim = await claimVideo(db, video_id)
     if (!claim) return
@@ -32,7 +37,11 @@ export function createEncodeVideo({ db, store, settings }: EncodeResources) {
       const targetSeconds = Math.ceil(longestSeconds)
       await commitPlan(db, claim, { plan, seconds: plan.seconds, targetSeconds, chunks: chunksOf(plan) })
     })
-    if (!isMine) await giveWay(db, video_id)
+    if (!isMine) return giveWay(db, video_id)
+    const chunk_id = await findCopy(db, video_id)
+    if (chunk_id === undefined) return
+    // If this fails, a job of this chunk does it again, and reports why.
+    await encodeChunk({ video_id, chunk_id }, { signal }).catch(() => announceRest(db, claim))
   }
 }
 

@@ -39,6 +39,16 @@ export async function findPlan(db: Database, videoId: number): Promise<unknown> 
   return row?.plan
 }
 
+/** The chunk that copies the picture of a video; undefined where none waits. */
+export async function findCopy(db: Database, videoId: number): Promise<number | undefined> {
+  const waiting = and(eq(chunks.kind, 'copy'), eq(chunks.state, 'waiting'))
+  const [row] = await db
+    .select({ id: chunks.id })
+    .from(chunks)
+    .where(and(eq(chunks.videoId, videoId), waiting))
+  return row?.id
+}
+
 /**
  * Records what is to be encoded, and announces a job for each chunk. A transcript of an older video is no longer awaited.
  * False when another attempt or a newer video has replaced this one, or the session was deleted. Locks the session and then
@@ -67,8 +77,8 @@ export const commitPlan = (db: Database, claim: VideoClaim, { chunks: parts, ...
   })
 
 /**
- * Inserts chunks and announces their jobs, in this order. Those of a lower rung beside a copy are announced at the end of the
- * encode, so that they do not slow down what makes the rendition.
+ * Inserts chunks and announces their jobs, in this order. A copy needs none, because the job of the plan makes it. Those of a
+ * lower rung beside it are announced at the end of the encode, so that they do not slow down what makes the rendition.
  */
 export async function insertChunks(tx: Transaction, videoId: number, parts: NewChunk[]): Promise<void> {
   for (let first = 0; first < parts.length; first += batchRows) {
@@ -77,7 +87,7 @@ export async function insertChunks(tx: Transaction, videoId: number, parts: NewC
     await announceChunks(
       tx,
       videoId,
-      rows.filter(({ kind }) => kind !== 'lower'),
+      rows.filter(({ kind }) => kind !== 'lower' && kind !== 'copy'),
     )
   }
 }
