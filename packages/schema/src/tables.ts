@@ -431,9 +431,9 @@ export const idempotencyKeys = pgTable(
 export const changeSeconds = 86_400
 
 /**
- * Changes of sessions, for event streams. The triggers of `migrations/0021_session-changes.sql` insert a row when a transaction
- * commits, whatever code or hand changed the session. The numbers become visible in their order. It has no foreign keys,
- * because it tells of deletions, too. The newest row is always kept.
+ * The last change of each session, for event streams. The triggers of `migrations/0021_session-changes.sql` and
+ * `0022_last-changes.sql` replace its row when a transaction commits, whatever code or hand changed the session. The numbers become
+ * visible in their order. It has no foreign keys, because it tells of deletions, too.
  */
 export const sessionChanges = pgTable(
   'session_changes',
@@ -446,11 +446,20 @@ export const sessionChanges = pgTable(
     /** The clock when the number was taken, so that it rises with the numbers. */
     createdAt: instant().notNull().default(sql`clock_timestamp()`),
   },
-  (t) => [index('session_changes_user_id_id_index').on(t.userId, t.id)],
+  (t) => [
+    index('session_changes_user_id_id_index').on(t.userId, t.id),
+    index('session_changes_session_id_index').on(t.sessionId),
+  ],
 )
 
 /** The one row that names this installation; the bucket that belongs to it carries the same name. */
-export const installation = pgTable('installation', { id: uuid().primaryKey().defaultRandom() })
+export const installation = pgTable('installation', {
+  id: uuid().primaryKey().defaultRandom(),
+  /** Of changes of sessions up to this number, those that were old are forgotten. */
+  changesForgotten: bigint({ mode: 'number' }).notNull().default(0),
+  /** When a process last had event streams. Without any, progress is not notified. */
+  streamsSeenAt: instant().notNull().default(sql`'-infinity'`),
+})
 
 /**
  * A deleted case, session or video whose objects must be removed. It has no foreign keys, because those rows are deleted.

@@ -82,3 +82,50 @@ t.test('a case that another therapist takes over is logged for both', async (t) 
     ].sort(),
   )
 })
+
+t.test('a session has one row, that of its last change', async (t) => {
+  const { sql, first, second, logged } = await twoSessions(t)
+  for (const name of ['a', 'b', 'c']) await sql`update sessions set name = ${name}`
+  t.same(
+    (await logged()).sort(),
+    [
+      [7, first.caseId, first.sessionId],
+      [7, second.caseId, second.sessionId],
+    ].sort(),
+  )
+  await sql`delete from sessions where id = ${first.sessionId}`
+  t.same((await logged()).at(-1), [7, first.caseId, first.sessionId])
+  t.equal((await logged()).length, 2)
+})
+
+t.test('writers of the same sessions in another order do not stop each other', async (t) => {
+  const { sql, first, second, logged } = await twoSessions(t)
+  const third = await sql`insert into sessions (case_id, name) values (${first.caseId}, 'x') returning id`
+  const write = async (ids: number[]) => {
+    for (let n = 0; n < 30; n++)
+      for (const id of ids) await sql`update sessions set name = ${`${id} ${n}`} where id = ${id}`
+  }
+  const ids = [first.sessionId, second.sessionId, Number(third[0]?.id)]
+  await Promise.all([write(ids), write(ids.toReversed()), write(ids)])
+  t.equal((await logged()).length, 3)
+})
+
+t.test('progress is notified while there are event streams, and otherwise costs no notice', async (t) => {
+  const { sql, first } = await twoSessions(t)
+  const heard: string[] = []
+  await sql.listen('session_changes', (notice) => heard.push(notice))
+  const [video] =
+    await sql`insert into videos (session_id, state, path) values (${first.sessionId}, 'receiving', 'p') returning id`
+  const progress = async (received: number) => {
+    await sql`update videos set received = ${received} where id = ${video?.id}`
+    // A notice of a later transaction comes after all earlier ones.
+    await sql`select pg_notify('session_changes', ${`end ${received}`})`
+    while (heard.at(-1) !== `end ${received}`) await new Promise((resolve) => setTimeout(resolve, 5))
+    return heard.splice(0).slice(0, -1).filter(Boolean)
+  }
+  t.same(await progress(1), [])
+  await sql`update installation set streams_seen_at = now()`
+  t.same(await progress(2), [`7:${first.caseId}:${first.sessionId}`])
+  await sql`update installation set streams_seen_at = now() - interval '3 minutes'`
+  t.same(await progress(3), [])
+})
