@@ -11,8 +11,8 @@ export interface Due {
   last: number
 }
 
-/** Sessions by therapist, case and id; one that is moved to another case is due for both. */
-const keyOf = ({ userId, caseId, sessionId }: Due) => `${userId}:${caseId}:${sessionId}`
+/** Sessions by therapist and id. A session stays in its case, as the database demands. */
+export const keyOf = ({ userId, sessionId }: Pick<Due, 'userId' | 'sessionId'>) => `${userId}:${sessionId}`
 
 /** Adds a change to those of the same session. */
 export function add(changes: Map<string, Due>, change: Due): void {

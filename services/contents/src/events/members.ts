@@ -1,6 +1,6 @@
 import { add, type Due } from './due.ts'
 import type { EventStream } from './stream.ts'
-import type { Texts } from './texts.ts'
+import { resetText, type Texts } from './texts.ts'
 
 /** A stream, and what its client knows. */
 export interface Member {
@@ -16,9 +16,9 @@ export interface Member {
 }
 
 /** Sends the events of some sessions. When the last one has arrived, the client knows all changes up to `known`. */
-export function send({ stream, caseId }: Member, sessions: Due[], texts: Texts, known: number): void {
+export function send({ stream }: Member, sessions: Due[], texts: Texts, known: number): void {
   // Many sessions that are to be read anew have one text.
-  const events = new Set(sessions.map((each) => texts.of(each, caseId)))
+  const events = new Set(sessions.map((each) => texts.get(each) ?? resetText))
   let left = events.size
   for (const event of events) stream.send(event, --left === 0 ? known : 0)
 }

@@ -46,7 +46,10 @@ export function createNews({ listen, repository, log, heartbeatMs = 15_000 }: Ne
   async function fill(member: Member, lastEventId: string | undefined): Promise<number> {
     const { userId, caseId, stream } = member
     const seen = lastEventId === undefined ? undefined : numberIn(lastEventId)
-    const { newest, oldest, changed } = await beginning(userId, caseId, seen ?? 0, mostSessions + 1)
+    const { newest, oldest, changed } =
+      seen === undefined
+        ? { newest: await repository.newest(), oldest: 0, changed: [] }
+        : await beginning(userId, caseId, seen, mostSessions + 1)
     const isKnown = seen !== undefined && seen >= oldest && seen <= newest
     const isReset = lastEventId !== undefined && (!isKnown || changed.length > mostSessions)
     const wanted = (isKnown && !isReset ? changed : []).map((each) => ({

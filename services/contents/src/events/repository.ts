@@ -1,6 +1,7 @@
 import {
   cases,
   type Database,
+  installation,
   newestRecording,
   ownCase,
   ownCases,
@@ -48,9 +49,8 @@ const instantText = (column: SQL | Column) =>
 /** Reads changes of sessions, and what streams tell of them. `timeZone` decides on which day a moment falls. */
 export function newsRepository(db: Database, timeZone: string) {
   const { placeholder } = sql
-  const bounds = sql`
-    coalesce((select max(id) from ${sessionChanges}), 0)::float8 as newest,
-    coalesce((select min(id) from ${sessionChanges}) - 1, 0)::float8 as oldest`
+  const forgotten = sql`(select ${installation.changesForgotten} from ${installation})`
+  const newest = sql`greatest((select max(id) from ${sessionChanges}), ${forgotten})::float8 as newest`
   const after = statement<{ number: number; user_id: number; case_id: number; session_id: number | null }>(
     db,
     sql`select id::float8 as number, user_id, case_id, session_id from ${sessionChanges}
@@ -58,17 +58,19 @@ export function newsRepository(db: Database, timeZone: string) {
   )
   const begin = statement<{ newest: number; oldest: number; changed: Beginning['changed'] | null }>(
     db,
-    sql`select ${bounds}, (
+    // Each part ends at its limit, so that nobody's history is read to its end.
+    sql`select ${newest}, ${forgotten}::float8 as oldest, (
         select json_agg(found) from (
-          select case_id, session_id from ${sessionChanges}
-          where user_id = ${placeholder('userId')} and id > ${placeholder('number')}::int8 and session_id is not null
-            and ${placeholder('caseId')}::int in (0, case_id)
+          (select case_id, session_id from ${sessionChanges}
+            where user_id = ${placeholder('userId')} and id > ${placeholder('number')}::int8 and session_id is not null
+              and ${placeholder('caseId')}::int in (0, case_id)
+            order by id limit ${placeholder('limit')})
           union
-          select ${sessions.caseId}, ${sessions.id} from ${videos}
-          join ${sessions} on ${sessions.id} = ${videos.sessionId} join ${cases} on ${cases.id} = ${sessions.caseId}
-          where ${ownCases(placeholder('userId'))} and ${videos.state} in ('receiving', 'encoding')
-            and ${placeholder('caseId')}::int in (0, ${cases.id})
-          limit ${placeholder('limit')}
+          (select ${sessions.caseId}, ${sessions.id} from ${videos}
+            join ${sessions} on ${sessions.id} = ${videos.sessionId} join ${cases} on ${cases.id} = ${sessions.caseId}
+            where ${ownCases(placeholder('userId'))} and ${videos.state} in ('receiving', 'encoding')
+              and ${placeholder('caseId')}::int in (0, ${cases.id})
+            limit ${placeholder('limit')})
         ) found
       ) as changed`,
   )
@@ -88,10 +90,16 @@ export function newsRepository(db: Database, timeZone: string) {
   )
 
   return {
-    /** The number of the newest change, 0 if there is none. */
+    /** Returns the number of the newest change, 0 if there is none. */
     async newest(): Promise<number> {
-      const [row] = await db.execute<{ newest: number }>(sql`select ${bounds}`)
+      const [row] = await db.execute<{ newest: number }>(sql`select ${newest}`)
       return row?.newest ?? 0
+    },
+
+    /** Says that this process has streams: for two minutes progress is notified. */
+    async stayAwake(): Promise<void> {
+      await db.execute(sql`update ${installation} set streams_seen_at = now()
+        where streams_seen_at < now() - interval '30 seconds'`)
     },
 
     /** Selects changes after this number, in order. */

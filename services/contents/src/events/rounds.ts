@@ -24,7 +24,7 @@ export const mostSessions = 100
  */
 export function createRounds(
   listen: Database['$client']['listen'],
-  { newest, changesAfter, read }: Pick<NewsRepository, 'newest' | 'changesAfter' | 'read'>,
+  { newest, stayAwake, changesAfter, read }: Pick<NewsRepository, 'newest' | 'stayAwake' | 'changesAfter' | 'read'>,
   log: FastifyBaseLogger,
 ) {
   const members = createMembers()
@@ -121,6 +121,7 @@ export function createRounds(
       try {
         if (Date.now() >= pollAt) {
           hasChanges = true
+          await stayAwake()
           await checkPosition()
           pollAt = Date.now() + pollMs
         }
@@ -150,6 +151,7 @@ export function createRounds(
       listening = undefined
       throw error
     }
+    await stayAwake()
     position = await newest()
     running = run()
   }

@@ -1,21 +1,28 @@
-import { changeSeconds, type Database, sessionChanges } from '@playtherapy/schema'
+import { changeSeconds, type Database, installation, sessionChanges } from '@playtherapy/schema'
 import { sql } from 'drizzle-orm'
 
 /** Changes removed in one round. */
 const batchRows = 10_000
+/** A number beyond all. */
+const longAfter = Number.MAX_SAFE_INTEGER
 
 /**
- * Removes changes of sessions that are older than `changeSeconds`, from the oldest on and without the newest; returns their
- * number. An event stream asks whether what follows its last event is still there by the smallest number.
+ * Removes changes of sessions that are older than `changeSeconds`, from the oldest on, and remembers up to which number; returns how
+ * many were removed. An event stream whose client knows less is told to read anew. A row that is just being replaced is left out.
  */
 export async function forgetChanges(db: Database): Promise<number> {
-  const removed = await db.execute(sql`
-    delete from ${sessionChanges} where id in (
-      select id from ${sessionChanges} where id < coalesce(
-        (select id from ${sessionChanges}
-          where created_at > now() - make_interval(secs => ${changeSeconds}) order by id limit 1),
-        (select max(id) from ${sessionChanges}))
-      order by id limit ${batchRows}
-    ) returning id`)
-  return removed.length
+  const [row] = await db.execute<{ removed: number }>(sql`
+    with removed as (
+      delete from ${sessionChanges} where id in (
+        select id from ${sessionChanges} where id < coalesce(
+          (select id from ${sessionChanges}
+            where created_at > now() - make_interval(secs => ${changeSeconds}) order by id limit 1), ${longAfter})
+        order by id limit ${batchRows} for update skip locked
+      ) returning id
+    ), remembered as (
+      update ${installation} set changes_forgotten = (select max(id) from removed)
+      where changes_forgotten < (select max(id) from removed)
+    )
+    select count(*)::int as removed from removed`)
+  return row?.removed ?? 0
 }
