@@ -6,7 +6,17 @@ import { contentsApp } from '@playtherapy/contents/app'
 import { startPostgres } from '@playtherapy/embedded-postgres'
 import { openDatabase, sessions } from '@playtherapy/schema'
 import { migrate } from '@playtherapy/schema/migrate'
-import { hasNginx, seedSession, startNginx, type Teardown, testHost, testStore, until } from '@playtherapy/testing'
+import {
+  flakyLink,
+  hasNginx,
+  seedSession,
+  startNginx,
+  type Teardown,
+  testDatabase,
+  testHost,
+  testStore,
+  until,
+} from '@playtherapy/testing'
 import { eq } from 'drizzle-orm'
 import t from 'tap'
 import { openEvents } from '../../../services/contents/test/event-client.ts'
@@ -89,6 +99,26 @@ t.test('the gateway passes events on as they come', { skip: hasNginx() ? false :
   }
   t.equal(streams[1]?.headers['access-control-allow-origin'], 'http://localhost:3000')
   const left = async () => (await fetch(`${services.url}/metrics`)).text()
+  t.match(await left(), /^event_streams 2$/m)
   for (const stream of streams) stream.close()
-  await until('the gateway tells that they have gone', left, (text) => !/event_streams [1-9]/.test(text))
+  await until('the gateway tells that they have gone', left, (text) => /^event_streams 0$/m.test(text))
+})
+
+t.test('a database that hangs keeps no stream waiting, and streams open when it responds again', async (t) => {
+  const { url, db: direct } = await testDatabase(t)
+  const link = await flakyLink(t, url)
+  const { db, close } = openDatabase({ url: link.url, max: 4, applicationName: 'test' })
+  t.teardown(() => close())
+  const store = await testStore(t, 'file')
+  const options = { db, store, phase: 'LOCAL', timeZone: 'UTC', uploadLimit: 1, openMs: 500 } as const
+  const host = await testHost(t, contentsApp(options))
+  const { caseId, sessionId } = await seedSession(direct, 7)
+  const open = (query = '') => openEvents(t, host.url + path + query, host.as(7))
+  link.freeze()
+  t.equal((await open()).status, 503)
+  t.equal((await open(`?case_id=${caseId}`)).status, 503)
+  link.thaw()
+  const stream = await until('a stream', open, ({ status }) => status === 200)
+  await direct.update(sessions).set({ name: 'thawed' }).where(eq(sessions.id, sessionId))
+  await stream.nextWith(({ session }) => session?.name === 'thawed')
 })

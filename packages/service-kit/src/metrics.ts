@@ -1,6 +1,13 @@
 import type { FastifyInstance } from 'fastify'
 import { collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
 
+declare module 'fastify' {
+  interface FastifyInstance {
+    /** Adds numbers of an app to `/metrics`. */
+    addMetrics(source: MetricSource): void
+  }
+}
+
 /** Memory, CPU, event loop and garbage collection: one registry for the process, however many hosts it has. */
 let ofProcess: Registry | undefined
 
@@ -9,9 +16,13 @@ export type MetricSource = () => Promise<Record<string, number>>
 
 /**
  * Adds `/metrics` for Prometheus: the process, its requests by method, route pattern and status, and the numbers of
- * `sources`. Labels never hold an id. The gateway does not pass this path on.
+ * `ofHost` and of its apps. Labels never hold an id. The gateway does not pass this path on.
  */
-export function installMetrics(host: FastifyInstance, sources: MetricSource[] = []): void {
+export function installMetrics(host: FastifyInstance, ofHost: MetricSource[] = []): void {
+  const sources = [...ofHost]
+  host.decorate('addMetrics', (source) => {
+    sources.push(source)
+  })
   if (!ofProcess) {
     ofProcess = new Registry()
     collectDefaultMetrics({ register: ofProcess })

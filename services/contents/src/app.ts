@@ -20,6 +20,8 @@ export interface ContentsOptions {
   announceMs?: number
   /** Pause between two comments to each event stream, in milliseconds; 15 s by default. */
   heartbeatMs?: number
+  /** The longest wait of an event stream for the database, in milliseconds; 10 s by default. */
+  openMs?: number
 }
 
 /** The contents service: cases, sessions and analysis reports, and news of them. */

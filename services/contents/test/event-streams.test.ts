@@ -75,7 +75,11 @@ t.test('eleven streams of a therapist are one too many, and each that ends makes
   t.ok(streams.every(({ status }) => status === 200))
   const eleventh = await open()
   t.equal(eleventh.status, 429)
+  await eleventh.ended
   t.ok(Number(eleventh.headers['retry-after']) > 0)
+  t.match(eleventh.text(), /10 open event streams/)
+  const metrics = async () => (await fetch(`${host.url}/metrics`)).text()
+  t.match(await metrics(), /^event_streams 10$/m)
   t.equal((await open(8)).status, 200)
   streams[0]?.close()
   await until('a place', async () => (await open()).status === 200)

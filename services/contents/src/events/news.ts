@@ -31,12 +31,23 @@ interface NewsOptions {
   repository: NewsRepository
   log: FastifyBaseLogger
   heartbeatMs?: number | undefined
+  /** Longest time of each step of an opening, in milliseconds. */
+  openMs?: number | undefined
+}
+
+/** Awaits `work`. Rejects with `errors.unavailable` when it takes longer than `ms`. */
+async function withinMs<T>(ms: number, work: Promise<T>): Promise<T> {
+  let timer: NodeJS.Timeout | undefined
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(errors.unavailable()), ms)
+  })
+  return Promise.race([work, late]).finally(() => clearTimeout(timer))
 }
 
 /** The event streams of a process. */
-export function createNews({ listen, repository, log, heartbeatMs = 15_000 }: NewsOptions) {
+export function createNews({ listen, repository, log, heartbeatMs = 15_000, openMs = 10_000 }: NewsOptions) {
   const { beginning, read, hasCase } = repository
-  const shares = createShares(mostStreams, parts)
+  const shares = createShares(mostStreams, parts, errors.tooManyStreams)
   const rounds = createRounds(listen, repository, log)
   const heartbeat = setInterval(() => {
     for (const { stream, isOpen } of rounds.all()) if (isOpen) stream.beat()
@@ -71,14 +82,20 @@ export function createNews({ listen, repository, log, heartbeatMs = 15_000 }: Ne
   }
 
   return {
+    /** How many streams are open. */
+    get held() {
+      return shares.held
+    },
+
     /**
      * Opens a stream, and returns the body of its response: what the client has missed, and then what changes. It ends with the
      * connection, with the token, when the process closes, and when its case is no longer this therapist's. Throws
-     * `errors.caseNotFound`, and `errors.tooManyRequests` and `errors.unavailable` where there are too many.
+     * `errors.caseNotFound`, `errors.tooManyStreams` (429), and `errors.unavailable` (503) where this process has too many or the
+     * database does not respond in time.
      */
     async open(request: FastifyRequest, reply: FastifyReply, subscription: Subscription): Promise<Readable> {
       const { userId, caseId, endsAt } = subscription
-      if (caseId !== undefined && !(await hasCase(userId, caseId))) throw errors.caseNotFound(caseId)
+      if (caseId !== undefined && !(await withinMs(openMs, hasCase(userId, caseId)))) throw errors.caseNotFound(caseId)
       const giveBack = shares.take(userId)
       const stream = createStream(reply.raw)
       const member: Member = { userId, caseId, stream, told: 0, isOpen: false, missed: new Map() }
@@ -89,8 +106,11 @@ export function createNews({ listen, repository, log, heartbeatMs = 15_000 }: Ne
         giveBack()
         leave()
       })
-      await rounds.ready()
-      member.told = await fill(member, subscription.lastEventId)
+      const begin = async () => {
+        await rounds.ready()
+        return fill(member, subscription.lastEventId)
+      }
+      member.told = await withinMs(openMs, begin())
       member.isOpen = true
       if (member.missed.size > 0) rounds.wake()
       return stream.body

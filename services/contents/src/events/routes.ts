@@ -22,16 +22,23 @@ export interface EventOptions {
   timeZone: string
   /** Pause between two comments to each stream, in milliseconds; 15 s by default. */
   heartbeatMs?: number
+  /** Longest time of each step of an opening, in milliseconds; 10 s by default. */
+  openMs?: number
 }
 
 /** The routes that tell a therapist what changes, as server-sent events. */
-export const eventRoutes: FastifyPluginAsyncTypebox<EventOptions> = async (app, { db, timeZone, heartbeatMs }) => {
+export const eventRoutes: FastifyPluginAsyncTypebox<EventOptions> = async (
+  app,
+  { db, timeZone, heartbeatMs, openMs },
+) => {
   const news = createNews({
     listen: db.$client.listen,
     repository: newsRepository(db, timeZone),
     log: app.log,
     heartbeatMs,
+    openMs,
   })
+  app.addMetrics(async () => ({ event_streams: news.held }))
   app.addHook('preClose', async () => news.end())
   app.addHook('onClose', () => news.close())
 
