@@ -12,6 +12,7 @@ import { resumable, resumables } from './resumable.ts'
 import { script } from './script.ts'
 import { hlsSegments } from './segments.ts'
 import { tenMinutes } from './ten-minutes.ts'
+import { unheardProgress } from './unheard-progress.ts'
 import { upload, uploads } from './upload.ts'
 import { workers } from './workers.ts'
 
@@ -28,6 +29,7 @@ export const rows: Row[] = [
   cases,
   script,
   events,
+  unheardProgress,
   encode,
   tenMinutes,
   killedWorker,
