@@ -395,6 +395,10 @@ export const outbox = pgTable(
     index('outbox_analyse_script_index')
       .on(sql`(${t.payload} ->> 'script_version_id')`)
       .where(sql`${t.name} = 'analyse-script'`),
+    // For the removal of webhooks that were given up.
+    index('outbox_dead_webhooks_index')
+      .on(t.failedAt)
+      .where(sql`${t.name} = 'send-webhook' and ${t.failedAt} is not null`),
     check('outbox_failed_says_why', sql`(${t.failedAt} is null) = (${t.failure} is null)`),
   ],
 )
