@@ -9,9 +9,11 @@ import { forgetKeys } from './reconcile/forget-keys.ts'
 import { forgetUploads } from './reconcile/forget-uploads.ts'
 import { sweepOrphansAlone } from './reconcile/orphans.ts'
 import { createReaper } from './reconcile/reap.ts'
+import { announceWebhooks, forgetDeadWebhooks, forgetPosition } from './webhook/repository.ts'
 
 /** Longest pauses between two rounds. */
 const announceMs = 5_000
+const announceWebhooksMs = 1_000
 const reapMs = 30_000
 const sweepScratchMs = 30_000
 /** It is long, because each sweep lists the whole bucket. */
@@ -21,17 +23,18 @@ interface BackgroundResources extends Announcing {
   db: Database
   store: ObjectStore
   phase: Phase
+  sendsWebhooks: boolean
   scratchDirectory: string
   /** Age in seconds at which an object without a row is removed. */
   orphanGraceSeconds: number
 }
 
 /**
- * Starts the background loops of a worker: they announce transcripts and analyses, complete uploads and remove rows, objects and
- * scratch files of dead processes, and forget idempotency keys, complete uploads and old changes of sessions.
+ * Starts the background loops of a worker: they announce transcripts, analyses and webhooks, complete uploads and remove rows,
+ * objects and scratch files of dead processes, and forget idempotency keys, complete uploads and old changes of sessions.
  */
 export function startBackground(resources: BackgroundResources, log: Log): Background {
-  const { db, store, scratchDirectory, orphanGraceSeconds } = resources
+  const { db, store, sendsWebhooks, scratchDirectory, orphanGraceSeconds } = resources
   const reap = createReaper({ db, store, log })
   const loops = [
     repeat({ name: 'announcer', everyMs: announceMs, log, round: () => announceDue(db, resources) }),
@@ -40,6 +43,10 @@ export function startBackground(resources: BackgroundResources, log: Log): Backg
     repeat({ name: 'whole uploads', everyMs: reapMs, log, round: createCompleter({ db, store }) }),
     repeat({ name: 'complete uploads', everyMs: reapMs, log, round: () => forgetUploads({ db, store }) }),
     repeat({ name: 'old changes', everyMs: reapMs, log, round: () => forgetChanges(db) }),
+    sendsWebhooks
+      ? repeat({ name: 'webhooks', everyMs: announceWebhooksMs, log, round: () => announceWebhooks(db) })
+      : repeat({ name: 'webhooks', everyMs: reapMs, log, round: () => forgetPosition(db) }),
+    repeat({ name: 'dead webhooks', everyMs: reapMs, log, round: () => forgetDeadWebhooks(db) }),
     repeat({ name: 'scratch sweep', everyMs: sweepScratchMs, log, round: () => sweepScratch(scratchDirectory) }),
     repeat({
       name: 'orphan sweep',

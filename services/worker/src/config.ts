@@ -14,6 +14,8 @@ import {
 } from '@playtherapy/service-kit'
 import { type Static, Type } from 'typebox'
 import type { Provider } from './provider/provider.ts'
+import { allowedAddresses } from './webhook/address.ts'
+import type { Receiver } from './webhook/post.ts'
 
 const mebibyte = 1024 ** 2
 const gibibyte = 1024 ** 3
@@ -24,6 +26,8 @@ export const ReconcileSettings = {
 }
 
 const url = { pattern: '^https?://[^\\s?#@]*[^\\s?#@/]$' }
+
+const webhookSecret = 'whsec_([A-Za-z0-9+/]{4}){8,21}([A-Za-z0-9+/]{3}=|[A-Za-z0-9+/]{2}==)?'
 
 export const WorkerConfig = Type.Object({
   ...DatabaseSettings,
@@ -47,6 +51,17 @@ export const WorkerConfig = Type.Object({
   ),
   ANALYSER_API_KEY: optionalText('Its bearer token'),
   ANALYSER_MODEL: optionalText('The model to ask for; required with `ANALYSER_URL`'),
+  WEBHOOK_URL: optionalText(
+    'Where the webhooks of all sessions are sent to; without it none are written. Plain `http` only to `WEBHOOK_INTERNAL_ADDRESSES`. The same in all workers',
+    { pattern: '^https?://[^\\s/?#@]+(/[^\\s#]*)?$' },
+  ),
+  WEBHOOK_SECRET: optionalText(
+    'Secret of the signatures, `whsec_` and 24 to 64 bytes in base64; up to four, separated by commas, while a new one is introduced: each signs every webhook',
+    { pattern: `^${webhookSecret}(,${webhookSecret}){0,3}$`, requiredWith: 'WEBHOOK_URL' },
+  ),
+  WEBHOOK_INTERNAL_ADDRESSES: optionalText(
+    'Addresses that are not of the internet to which webhooks may be sent all the same, such as `10.1.2.3,172.18.0.0/16`',
+  ),
   HOST: Type.String({ default: '0.0.0.0', description: 'Address of the health routes' }),
   PORT: integer(8080, 'Port of the health routes', { minimum: 0, maximum: 65_535 }),
   ENCODE_CONCURRENCY: integer(1, 'Chunks that one worker encodes at once; one already uses every core', {
@@ -88,6 +103,23 @@ export function providerFrom(config: ProviderSettings, role: 'transcriber' | 'an
   if (!url) return undefined
   if (!model) throw refuse('MODEL', 'URL')
   return { role, url, model, ...(apiKey && { apiKey }) }
+}
+
+type WebhookSettings = Pick<Static<typeof WorkerConfig>, `WEBHOOK_${'URL' | 'SECRET' | 'INTERNAL_ADDRESSES'}`>
+
+/** The receiver of webhooks, if one is configured. Throws ConfigError when its address or an internal one is not valid. */
+export function receiverFrom(config: WebhookSettings): Receiver | undefined {
+  const { WEBHOOK_URL: url, WEBHOOK_SECRET: secret, WEBHOOK_INTERNAL_ADDRESSES: internal } = config
+  if (!url || !secret) return undefined
+  const refuse = (name: string) => new ConfigError(`The configuration is not valid:\n  WEBHOOK_${name} is not valid`)
+  if (!URL.canParse(url)) throw refuse('URL')
+  const internalAddresses = internal ? internal.split(/, */) : []
+  try {
+    allowedAddresses(internalAddresses, true)
+  } catch {
+    throw refuse('INTERNAL_ADDRESSES')
+  }
+  return { url: new URL(url), secrets: secret.split(','), internalAddresses }
 }
 
 /**

@@ -13,7 +13,7 @@ import {
 import { Type } from 'typebox'
 import { createAnalyseFailed, createAnalyseScript } from './analyse/analyse-script.ts'
 import { startBackground } from './background.ts'
-import { openWorkerStore, providerFrom, sharesServer, WorkerConfig } from './config.ts'
+import { openWorkerStore, providerFrom, receiverFrom, sharesServer, WorkerConfig } from './config.ts'
 import { createDeleteSuperseded } from './encode/delete-superseded.ts'
 import { createChunkFailed, createEncodeChunk } from './encode/encode-chunk.ts'
 import { createEncodeFailed, createEncodeVideo } from './encode/encode-video.ts'
@@ -25,6 +25,7 @@ import { checkScratch, prepareScratch } from './ffmpeg/scratch.ts'
 import { assertOwnBucket, installationId } from './reconcile/installation.ts'
 import { createStartScript } from './transcribe/start-script.ts'
 import { createTranscribeFailed, createTranscribeVideo } from './transcribe/transcribe-video.ts'
+import { createSendWebhook, createWebhookFailed } from './webhook/send-webhook.ts'
 
 const { config } = beginProgram({
   name: 'worker',
@@ -34,6 +35,7 @@ const { config } = beginProgram({
 })
 const analyser = providerFrom(config, 'analyser')
 const transcriber = providerFrom(config, 'transcriber')
+const receiver = receiverFrom(config)
 const log = createLogger('worker', config.LOG_LEVEL)
 const database = openDatabase({ url: config.DATABASE_URL, max: 4, applicationName: 'worker' })
 const store = openWorkerStore(process.env)
@@ -76,6 +78,7 @@ const starting = createWorker({
     'sweep-presigned': createSweepPresigned({ db, store }),
     erase: createErase({ db, store, phase }),
     'erase-video': createErase({ db, store, phase }),
+    'send-webhook': createSendWebhook({ db, receiver }),
   },
   onFailed: {
     'encode-video': createEncodeFailed(db),
@@ -83,12 +86,14 @@ const starting = createWorker({
     'finish-video': createEncodeFailed(db),
     'transcribe-video': createTranscribeFailed(db),
     'analyse-script': createAnalyseFailed(db),
+    'send-webhook': createWebhookFailed(db),
   },
 })
 const worker = await reach('The queue', config.QUEUE_URL, () => starting)
 const { SCRATCH_DIRECTORY: scratchDirectory, ORPHAN_GRACE_SECONDS: orphanGraceSeconds } = config
 const announcing = { transcribes: transcriber !== undefined, analyses: analyser !== undefined }
-const background = startBackground({ db, store, phase, ...announcing, scratchDirectory, orphanGraceSeconds }, log)
+const duties = { ...announcing, sendsWebhooks: receiver !== undefined, orphanGraceSeconds }
+const background = startBackground({ db, store, phase, ...duties, scratchDirectory }, log)
 const health = createHealthHost(
   {
     database: () => checkDatabase(db),

@@ -1,4 +1,4 @@
-import { announce, type Database, type JobName, outbox, State, sessions, videos } from '@playtherapy/schema'
+import { announce, type Database, type JobName, outbox, State, sessions, videos, webhooks } from '@playtherapy/schema'
 import { and, asc, eq, inArray, isNotNull } from 'drizzle-orm'
 
 /** Most dead letters shown or retried at once. */
@@ -26,7 +26,8 @@ const ofEncode: JobName[] = ['encode-video', 'encode-chunk', 'finish-video']
 
 /**
  * Announces a dead letter again, with all its attempts, and undoes its failure: a failed video becomes stored, and the
- * encoding of its session READY if it is still the current video. An encode goes on with what it lacks. False when there is
+ * encoding of its session READY if it is still the current video. An encode goes on with what it lacks, and a webhook tells the
+ * present state. False when there is
  * no such dead letter. Locks the dead letter, the session and the video.
  */
 export const retry = (db: Database, id: number): Promise<boolean> =>
@@ -57,6 +58,12 @@ export const retry = (db: Database, id: number): Promise<boolean> =>
           .where(and(eq(sessions.id, session.id), inArray(sessions.encodingStateId, [State.ERROR])))
       }
       await announce(tx, 'encode-video', { video_id: videoId }, cause)
-    } else await announce(tx, job.name, job.payload, cause)
+    } else {
+      if ('user_id' in job.payload) {
+        const { user_id: userId, case_id: caseId, session_id: sessionId } = job.payload
+        await tx.insert(webhooks).values({ userId, caseId, sessionId, change: 0 }).onConflictDoNothing()
+      }
+      await announce(tx, job.name, job.payload, cause)
+    }
     return true
   })

@@ -1,4 +1,4 @@
-import { changeSeconds, type Database, installation, sessionChanges } from '@playtherapy/schema'
+import { changeSeconds, type Database, installation, sessionChanges, webhookPosition } from '@playtherapy/schema'
 import { sql } from 'drizzle-orm'
 
 /** Changes removed in one round. */
@@ -8,7 +8,8 @@ const longAfter = Number.MAX_SAFE_INTEGER
 
 /**
  * Removes changes of sessions that are older than `changeSeconds`, from the oldest on, and remembers up to which number; returns how
- * many were removed. An event stream whose client knows less is told to read anew. A row that is just being replaced is left out.
+ * many were removed. An event stream whose client knows less is told to read anew. Left out are a row that is just being replaced,
+ * and those that webhooks are still to tell of.
  */
 export async function forgetChanges(db: Database): Promise<number> {
   const [row] = await db.execute<{ removed: number }>(sql`
@@ -17,6 +18,7 @@ export async function forgetChanges(db: Database): Promise<number> {
         select id from ${sessionChanges} where id < coalesce(
           (select id from ${sessionChanges}
             where created_at > now() - make_interval(secs => ${changeSeconds}) order by id limit 1), ${longAfter})
+          and id <= coalesce((select change from ${webhookPosition}), ${longAfter})
         order by id limit ${batchRows} for update skip locked
       ) returning id
     ), remembered as (

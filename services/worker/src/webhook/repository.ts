@@ -1,0 +1,214 @@
+import { randomUUID } from 'node:crypto'
+import {
+  announce,
+  announceEach,
+  cases,
+  type Database,
+  type JobPayloads,
+  outbox,
+  ownCases,
+  reportVersions,
+  scriptVersions,
+  sessionChanges,
+  sessions,
+  type Transaction,
+  videos,
+  webhookPosition,
+  webhooks,
+} from '@playtherapy/schema'
+import { and, eq, sql } from 'drizzle-orm'
+import { bodyOf, type SessionState } from './body.ts'
+
+type Whose = JobPayloads['send-webhook']
+
+/** Changes read in one round. */
+const batchRows = 1_000
+/** Longest time for which an attempt counts as alive; it ends long before. */
+const leaseSeconds = 30
+/** A message that has not arrived so long after its first attempt is given up. */
+const patienceSeconds = 86_400
+/** Pause between two messages about one session. Changes in between are told together. */
+const pauseSeconds = 1
+/** For how long operators can see what was given up. */
+const deadLetterSeconds = 7 * 86_400
+
+/** The row of a session and therapist. */
+const ofSession = (whose: Whose) => and(eq(webhooks.userId, whose.user_id), eq(webhooks.sessionId, whose.session_id))
+
+/**
+ * Reads the changes since the last round, and announces a job for each session that has none. The first round begins with what changes
+ * from then on. One process at a time does it; it holds the row of the position. Returns the number of jobs.
+ */
+export const announceWebhooks = (db: Database): Promise<number> =>
+  db.transaction(async (tx) => {
+    const [position] = await tx.select().from(webhookPosition).for('update', { skipLocked: true })
+    if (!position) {
+      const newest = sql`(select coalesce(max(id), 0) from ${sessionChanges})`
+      await tx.insert(webhookPosition).values({ change: newest }).onConflictDoNothing()
+      return 0
+    }
+    const found = await tx.execute<{ change: number; whose: Whose[] | null }>(sql`
+      with changes as (
+        select * from ${sessionChanges} where id > ${position.change} order by id limit ${batchRows}),
+      noted as (
+        insert into ${webhooks} (user_id, case_id, session_id, change)
+        select user_id, max(case_id), session_id, max(id) from changes where session_id is not null
+        group by user_id, session_id order by user_id, session_id
+        on conflict (user_id, session_id) do update set change = excluded.change
+        returning user_id, case_id, session_id, xmax = 0 as is_new)
+      select (select max(id) from changes)::float8 as change,
+        (select json_agg(json_build_object('user_id', user_id, 'case_id', case_id, 'session_id', session_id))
+          from noted where is_new) as whose`)
+    const { change, whose } = found[0] ?? {}
+    if (!change) return 0
+    await tx.update(webhookPosition).set({ change })
+    await announceEach(tx, 'send-webhook', whose ?? [])
+    return whose?.length ?? 0
+  })
+
+/** Forgets how far changes were read, once webhooks are off. */
+export const forgetPosition = (db: Database) => db.delete(webhookPosition)
+
+/** Removes what was given up a week ago. */
+export const forgetDeadWebhooks = (db: Database) =>
+  db.delete(outbox).where(
+    // The name is a literal, because it must match that of the partial index.
+    sql`${outbox.name} = 'send-webhook' and ${outbox.failedAt} < now() - make_interval(secs => ${deadLetterSeconds})`,
+  )
+
+/** Removes the row of a session, once webhooks are off. */
+export const forgetWebhook = (db: Database, whose: Whose) => db.delete(webhooks).where(ofSession(whose))
+
+/** A message that this process may send. */
+export interface ClaimedMessage {
+  messageId: string
+  body: string
+  /** Attempts before this one. */
+  attempts: number
+  /** Milliseconds until it is given up. */
+  leftMs: number
+}
+
+/**
+ * Begins an attempt: takes the lease of the row, and writes the message if there is none. Returns undefined when nothing is due, and
+ * the milliseconds to wait while another attempt may be alive. Locks the row.
+ */
+export const claimMessage = (db: Database, whose: Whose): Promise<ClaimedMessage | { heldMs: number } | undefined> =>
+  db.transaction(async (tx) => {
+    const [row] = await tx
+      .select({
+        messageId: webhooks.messageId,
+        body: webhooks.body,
+        change: webhooks.change,
+        attempts: webhooks.attempts,
+        isDue: sql<boolean>`${webhooks.nextAt} <= now()`,
+        heldMs: sql<number>`coalesce(extract(epoch from ${webhooks.heldUntil} - now()), 0)::float8 * 1000`,
+        leftMs: sql<number>`extract(epoch from coalesce(${webhooks.firstAt}, now()) - now() +
+          make_interval(secs => ${patienceSeconds}))::float8 * 1000`,
+      })
+      .from(webhooks)
+      .where(ofSession(whose))
+      .for('update')
+    // A job that comes too early has a later one behind it, which was announced together with that time.
+    if (!row?.isDue) return undefined
+    if (row.heldMs > 0) return { heldMs: Math.ceil(row.heldMs) }
+    const { attempts, leftMs } = row
+    const heldUntil = sql`now() + make_interval(secs => ${leaseSeconds})`
+    if (row.messageId !== null && row.body !== null) {
+      await tx.update(webhooks).set({ heldUntil }).where(ofSession(whose))
+      return { messageId: row.messageId, body: row.body, attempts, leftMs }
+    }
+    const messageId = randomUUID()
+    const body = bodyOf(whose, await readState(tx, whose))
+    const message = { messageId, body, told: row.change, firstAt: sql`now()` }
+    await tx
+      .update(webhooks)
+      .set({ ...message, heldUntil })
+      .where(ofSession(whose))
+    return { messageId, body, attempts, leftMs }
+  })
+
+/** Reads the state of a session for its therapist; undefined when it does not exist, or belongs to another one. */
+async function readState(tx: Transaction, { user_id, case_id, session_id }: Whose): Promise<SessionState | undefined> {
+  const newestVideo = tx
+    .select({ state: videos.state })
+    .from(videos)
+    .where(sql`${videos.sessionId} = ${session_id} and ${videos.state} <> 'presigned'`)
+    .orderBy(sql`${videos.id} desc`)
+    .limit(1)
+    .as('newest')
+  const [state] = await tx
+    .select({
+      session_state_id: sessions.sessionStateId,
+      encoding_state_id: sessions.encodingStateId,
+      script_state_id: sessions.scriptStateId,
+      analyze_state_id: sessions.analyzeStateId,
+      video_state: newestVideo.state,
+      script_version: scriptVersions.version,
+      report_version: reportVersions.version,
+    })
+    .from(sessions)
+    .innerJoin(cases, and(eq(cases.id, sessions.caseId), ownCases(user_id)))
+    .leftJoin(newestVideo, sql`true`)
+    .leftJoin(scriptVersions, eq(scriptVersions.id, sessions.scriptVersionId))
+    .leftJoin(reportVersions, eq(reportVersions.id, sessions.reportVersionId))
+    .where(and(eq(sessions.id, session_id), eq(sessions.caseId, case_id)))
+  return state
+}
+
+/** The row, as long as it is at this message. */
+const ofMessage = (messageId: string) => eq(webhooks.messageId, messageId)
+
+const withoutMessage = { messageId: null, body: null, told: null, firstAt: null, attempts: 0, heldUntil: null }
+
+/** Ends a message: removes its row, or announces the next one if the session has changed since it was written. */
+async function endMessage(tx: Transaction, whose: Whose, messageId: string): Promise<void> {
+  const removed = await tx
+    .delete(webhooks)
+    .where(and(ofMessage(messageId), eq(webhooks.told, webhooks.change)))
+    .returning({ id: webhooks.id })
+  if (removed.length > 0) return
+  const nextAt = sql`now() + make_interval(secs => ${pauseSeconds})`
+  const next = await tx
+    .update(webhooks)
+    .set({ ...withoutMessage, nextAt })
+    .where(ofMessage(messageId))
+    .returning({ id: webhooks.id })
+  if (next.length > 0) await announce(tx, 'send-webhook', whose, { delaySeconds: pauseSeconds })
+}
+
+/** Ends a message that has arrived. */
+export const endArrived = (db: Database, whose: Whose, messageId: string): Promise<void> =>
+  db.transaction((tx) => endMessage(tx, whose, messageId))
+
+/** Announces the next attempt at a message that has not arrived. */
+export const tryAgain = (db: Database, whose: Whose, messageId: string, delaySeconds: number): Promise<void> =>
+  db.transaction(async (tx) => {
+    const later = await tx
+      .update(webhooks)
+      .set({
+        attempts: sql`${webhooks.attempts} + 1`,
+        nextAt: sql`now() + make_interval(secs => ${delaySeconds})`,
+        heldUntil: null,
+      })
+      .where(ofMessage(messageId))
+      .returning({ id: webhooks.id })
+    if (later.length > 0) await announce(tx, 'send-webhook', whose, { delaySeconds })
+  })
+
+/**
+ * Ends a message that was given up. Of earlier dead letters of the session nothing is left, because the new one, when it is tried
+ * again, tells the state of that time.
+ */
+export const endGivenUp = (db: Database, whose: Whose): Promise<void> =>
+  db.transaction(async (tx) => {
+    const [row] = await tx
+      .select({ messageId: webhooks.messageId })
+      .from(webhooks)
+      .where(ofSession(whose))
+      .for('update')
+    if (row?.messageId) await endMessage(tx, whose, row.messageId)
+    else if (row) await tx.delete(webhooks).where(ofSession(whose))
+    const ofSame = sql`${outbox.payload} @> ${JSON.stringify(whose)}::jsonb`
+    await tx.delete(outbox).where(and(sql`${outbox.name} = 'send-webhook' and ${outbox.failedAt} is not null`, ofSame))
+  })

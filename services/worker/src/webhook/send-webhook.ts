@@ -1,0 +1,67 @@
+import { type JobContext, PermanentError, PostponedError } from '@playtherapy/jobs'
+import type { Database, JobPayloads } from '@playtherapy/schema'
+import { reasonOf } from '@playtherapy/service-kit'
+import { AddressError } from './address.ts'
+import { type Answer, post, type Receiver } from './post.ts'
+import { claimMessage, endArrived, endGivenUp, forgetWebhook, tryAgain } from './repository.ts'
+
+/** Pause after the first attempt, which triples with each further one, and the longest pause. */
+const [firstPauseMs, longestPauseMs] = [5_000, 4 * 3_600_000]
+
+type Payload = JobPayloads['send-webhook']
+
+interface WebhookResources {
+  db: Database
+  /** Undefined when webhooks are off. */
+  receiver: Receiver | undefined
+}
+
+/**
+ * The job that makes one attempt to tell the receiver of a session. A message that does not arrive is tried again for a day, by a
+ * job of its own for each attempt. The receiver ends that with 410 or a redirect: then the job becomes a dead letter at once. The next
+ * change of the session is a new message in any case. Without a receiver the job ends without an error.
+ */
+export function createSendWebhook({ db, receiver }: WebhookResources) {
+  return async (whose: Payload, { signal, log }: Pick<JobContext, 'signal' | 'log'>): Promise<void> => {
+    if (!receiver) return void (await forgetWebhook(db, whose))
+    const claimed = await claimMessage(db, whose)
+    if (!claimed) return
+    if ('heldMs' in claimed) throw new PostponedError(claimed.heldMs)
+    const { messageId, body, attempts, leftMs } = claimed
+    const result = await post(receiver, { id: messageId, body }, signal).catch((error: unknown) => ({ error }))
+    // The process stops. Another one makes this attempt again.
+    if (signal.aborted) throw signal.reason
+    if ('status' in result && isReceived(result)) return endArrived(db, whose, messageId)
+    const problem = 'status' in result ? `it answered ${result.status}` : wordsFor(result.error)
+    if ('status' in result && isEnd(result)) {
+      throw new PermanentError(`The receiver of webhooks wants no such message: ${problem}.`, { fault: 'ours' })
+    }
+    if (leftMs <= 0) {
+      throw new PermanentError(`The receiver of webhooks took no message for a day: ${problem}.`, { fault: 'ours' })
+    }
+    const asked = 'status' in result ? result.retryAfterMs : undefined
+    const pauseMs = Math.min(pauseAfter(attempts + 1, asked), leftMs)
+    log.warn({ webhook_id: messageId, problem, pauseMs: Math.round(pauseMs) }, 'a webhook did not arrive')
+    await tryAgain(db, whose, messageId, pauseMs / 1_000)
+  }
+}
+
+/** Ends a message that was given up. It stays as a dead letter. */
+export const createWebhookFailed =
+  (db: Database) =>
+  async (whose: Payload): Promise<boolean> => {
+    await endGivenUp(db, whose)
+    return true
+  }
+
+const isReceived = ({ status }: Answer) => status >= 200 && status < 300
+
+const isEnd = ({ status }: Answer) => status === 410 || (status >= 300 && status < 400)
+
+/** The pause after so many attempts, half of it random, or the longer one that the receiver asks for; never more than the longest. */
+function pauseAfter(attempts: number, askedMs = 0): number {
+  const pauseMs = Math.min(firstPauseMs * 3 ** (attempts - 1), longestPauseMs)
+  return Math.min(Math.max(pauseMs * (0.5 + Math.random() / 2), askedMs), longestPauseMs)
+}
+
+const wordsFor = (error: unknown): string => (error instanceof AddressError ? error.message : reasonOf(error))
