@@ -14,7 +14,7 @@ import {
 } from '@playtherapy/service-kit'
 import { type Static, Type } from 'typebox'
 import type { Provider } from './provider/provider.ts'
-import { allowedAddresses } from './webhook/address.ts'
+import { allowedAddresses, isAllowedHost } from './webhook/address.ts'
 import type { Receiver } from './webhook/post.ts'
 
 const mebibyte = 1024 ** 2
@@ -107,19 +107,26 @@ export function providerFrom(config: ProviderSettings, role: 'transcriber' | 'an
 
 type WebhookSettings = Pick<Static<typeof WorkerConfig>, `WEBHOOK_${'URL' | 'SECRET' | 'INTERNAL_ADDRESSES'}`>
 
-/** The receiver of webhooks, if one is configured. Throws ConfigError when its address or an internal one is not valid. */
+/**
+ * The receiver of webhooks, if one is configured. Throws ConfigError when its address or an internal one is not valid, and when
+ * nothing could ever be sent to it.
+ */
 export function receiverFrom(config: WebhookSettings): Receiver | undefined {
   const { WEBHOOK_URL: url, WEBHOOK_SECRET: secret, WEBHOOK_INTERNAL_ADDRESSES: internal } = config
   if (!url || !secret) return undefined
-  const refuse = (name: string) => new ConfigError(`The configuration is not valid:\n  WEBHOOK_${name} is not valid`)
-  if (!URL.canParse(url)) throw refuse('URL')
+  const refuse = (fault: string) => new ConfigError(`The configuration is not valid:\n  ${fault}`)
+  if (!URL.canParse(url)) throw refuse('WEBHOOK_URL is not valid')
+  const { protocol, hostname } = new URL(url)
   const internalAddresses = internal ? internal.split(/, */) : []
+  if (protocol === 'http:' && !internal) throw refuse('WEBHOOK_INTERNAL_ADDRESSES is required with plain http')
   try {
-    allowedAddresses(internalAddresses, true)
+    if (isAllowedHost(hostname, allowedAddresses(internalAddresses, protocol === 'http:'))) {
+      return { url: new URL(url), secrets: secret.split(','), internalAddresses }
+    }
   } catch {
-    throw refuse('INTERNAL_ADDRESSES')
+    throw refuse('WEBHOOK_INTERNAL_ADDRESSES is not valid')
   }
-  return { url: new URL(url), secrets: secret.split(','), internalAddresses }
+  throw refuse('WEBHOOK_URL is an address that WEBHOOK_INTERNAL_ADDRESSES does not name')
 }
 
 /**

@@ -1,8 +1,11 @@
 import { lookup } from 'node:dns/promises'
 import { once } from 'node:events'
 import { createServer } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import { type AddressInfo, createServer as createTcpServer } from 'node:net'
+import { loadConfig } from '@playtherapy/service-kit'
 import t from 'tap'
+import { Type } from 'typebox'
+import { receiverFrom, WorkerConfig } from '../src/config.ts'
 import { allowedAddresses } from '../src/webhook/address.ts'
 import { post } from '../src/webhook/post.ts'
 import { secret } from './webhook-support.ts'
@@ -67,4 +70,73 @@ t.test('what a name resolves to is what counts, when it is connected to', async 
   for (const host of ['localhost', '127.0.0.1', '[::ffff:127.0.0.1]']) {
     t.match(await send(`http://${host}:${port}/`, ['127.0.0.1']), { status: 200 }, host)
   }
+})
+
+t.test('whatever a receiver answers, an attempt ends in time and breaks nothing', async (t) => {
+  let answer = ''
+  const server = createTcpServer((socket) => {
+    socket.on('error', () => {}).once('data', () => socket.end(answer))
+  }).listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  t.teardown(() => server.close())
+  const { port } = server.address() as AddressInfo
+  const send = () =>
+    post(
+      {
+        url: new URL(`http://127.0.0.1:${port}/`),
+        secrets: [secret],
+        internalAddresses: ['127.0.0.1'],
+        attemptMs: 1_000,
+      },
+      { id: 'a', body: '{}' },
+      new AbortController().signal,
+    )
+  const early = 'HTTP/1.1 103 Early Hints\r\nlink: x\r\n\r\n'
+  for (const [name, bytes] of [
+    ['nothing', ''],
+    ['no HTTP', 'SSH-2.0-x\r\n'],
+    ['an upgrade', 'HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: x\r\n\r\n'],
+    ['only hints', early.repeat(1_000)],
+    ['endless headers', `HTTP/1.1 200 OK\r\n${'x: yyyyyyyyyyyyyyyyyyyyyyyyyyyyyy\r\n'.repeat(10_000)}`],
+  ] as const) {
+    answer = bytes
+    await t.rejects(send(), name)
+  }
+  for (const [name, bytes] of [
+    ['hints first', `${early}HTTP/1.1 204 No Content\r\n\r\n`],
+    ['a body that breaks off', 'HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\nx'],
+    ['chunks that are none', 'HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\nzz\r\n'],
+  ] as const) {
+    answer = bytes
+    t.match(await send(), { status: name === 'hints first' ? 204 : 200 }, name)
+  }
+})
+
+t.test('a worker does not start with a receiver to which nothing could be sent', async (t) => {
+  const { WEBHOOK_URL, WEBHOOK_SECRET, WEBHOOK_INTERNAL_ADDRESSES } = WorkerConfig.properties
+  const schema = Type.Object({ WEBHOOK_URL, WEBHOOK_SECRET, WEBHOOK_INTERNAL_ADDRESSES })
+  const read = (url: string, internal = '', secrets = secret) =>
+    receiverFrom(
+      loadConfig(schema, { WEBHOOK_URL: url, WEBHOOK_SECRET: secrets, WEBHOOK_INTERNAL_ADDRESSES: internal }),
+    )
+  t.equal(read(''), undefined, 'it is off by default')
+  t.match(read('https://hooks.example/a?b=c', '', `${secret},${secret}`), { secrets: [secret, secret] })
+  t.match(read('http://receiver:8080/', '10.0.0.0/8, 127.0.0.1'), { internalAddresses: ['10.0.0.0/8', '127.0.0.1'] })
+  for (const [url, internal, secrets] of [
+    ['https://name:word@hooks.example/'],
+    ['ftp://hooks.example/'],
+    ['https://'],
+    ['https://hooks.example:99999/'],
+    ['http://hooks.example/'],
+    ['https://10.0.0.1/'],
+    ['https://[::ffff:169.254.169.254]/'],
+    ['http://1.1.1.1/', '10.0.0.0/8'],
+    ['https://hooks.example/', 'intranet'],
+    ['https://hooks.example/', '10.0.0.0/33'],
+    ['https://hooks.example/', '', 'whsec_short'],
+    ['https://hooks.example/', '', 'a secret'],
+  ] as const) {
+    t.throws(() => read(url, internal, secrets), { name: 'ConfigError' }, `${url} ${internal}`)
+  }
+  t.throws(() => read('https://hooks.example/', '', ''), /WEBHOOK_SECRET is required with WEBHOOK_URL/)
 })

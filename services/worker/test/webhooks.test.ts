@@ -5,7 +5,7 @@ import { eq, sql } from 'drizzle-orm'
 import { Webhook } from 'standardwebhooks'
 import t, { type Test } from 'tap'
 import { deadLetters, retry } from '../src/commands/dead-letters.ts'
-import { announceWebhooks, forgetPosition } from '../src/webhook/repository.ts'
+import { announceWebhooks, forgetDeadWebhooks, forgetPosition } from '../src/webhook/repository.ts'
 import { createSendWebhook, createWebhookFailed } from '../src/webhook/send-webhook.ts'
 import { nextSecret, type Received, secret, startReceiver } from './webhook-support.ts'
 
@@ -201,4 +201,19 @@ t.test('without a receiver nothing remains', async (t) => {
   await forgetPosition(db)
   t.equal(await announceWebhooks(db), 0, 'it begins with what changes from then on')
   t.equal(await announceWebhooks(db), 0)
+})
+
+t.test('of a session one dead letter is kept, for a week', async (t) => {
+  const { db, whose, run } = await prepare(t, (response) => response.writeHead(410).end())
+  const dead = { name: 'send-webhook', failedAt: sql`now()`, failure: 'x' } as const
+  await db.insert(outbox).values([whose, { ...whose, session_id: 99 }].map((payload) => ({ ...dead, payload })))
+  await announceWebhooks(db)
+  await t.rejects(run())
+  await createWebhookFailed(db)(whose)
+  t.match(await deadLetters(db), [{ payload: { session_id: 99 } }], 'that of another session stays')
+  await forgetDeadWebhooks(db)
+  t.equal((await deadLetters(db)).length, 1)
+  await db.update(outbox).set({ failedAt: sql`now() - interval '8 days'` }).where(eq(outbox.failure, 'x'))
+  await forgetDeadWebhooks(db)
+  t.equal((await deadLetters(db)).length, 0)
 })

@@ -30,7 +30,7 @@ export interface Answer {
 
 /** Most bytes of a response that are read. They have no meaning, but some receivers want them to be taken. */
 const responseBytes = 16_384
-export const defaultAttemptMs = 15_000
+const defaultAttemptMs = 15_000
 
 /**
  * Sends a message once, on a connection of its own, and returns the answer. Neither redirects nor a proxy of the environment are
@@ -60,6 +60,8 @@ export async function post(receiver: Receiver, { id, body }: Message, signal: Ab
     request.end(body)
     const [response]: IncomingMessage[] = await answered
     if (!response) throw new Error('there is no response')
+    // What goes wrong with the body after it was read as far as it is has no meaning.
+    response.on('error', () => {})
     await drain(response)
     return { status: response.statusCode ?? 0, retryAfterMs: pauseOf(response.headers['retry-after']) }
   } finally {

@@ -29,9 +29,9 @@ export function createSendWebhook({ db, receiver }: WebhookResources) {
     if ('heldMs' in claimed) throw new PostponedError(claimed.heldMs)
     const { messageId, body, attempts, leftMs } = claimed
     const result = await post(receiver, { id: messageId, body }, signal).catch((error: unknown) => ({ error }))
+    if ('status' in result && isReceived(result)) return endArrived(db, whose, messageId)
     // The process stops. Another one makes this attempt again.
     if (signal.aborted) throw signal.reason
-    if ('status' in result && isReceived(result)) return endArrived(db, whose, messageId)
     const problem = 'status' in result ? `it answered ${result.status}` : wordsFor(result.error)
     if ('status' in result && isEnd(result)) {
       throw new PermanentError(`The receiver of webhooks wants no such message: ${problem}.`, { fault: 'ours' })
