@@ -42,7 +42,18 @@ async function status(answering: Promise<Response>): Promise<number> {
 async function behindGateway(t: Teardown, limits: { playbacks?: number; waiting?: number } = {}) {
   const settings = await testBucket()
   const store = createS3Store(settings)
-  const gateway = { prefix: '/objects/', findPlace: createFindPlace(settings) }
+  const findPlace = createFindPlace(settings)
+  /** Runs once, between the answer of media and the read of the store. */
+  const next: { before?: () => Promise<unknown> } = {}
+  const gateway = {
+    prefix: '/objects/',
+    findPlace: async (key: string, etag: string) => {
+      const { before } = next
+      delete next.before
+      await before?.()
+      return findPlace(key, etag)
+    },
+  }
   const media = await testMedia(t, { store, gateway })
   const directory = await mkdtemp(join(tmpdir(), 'playtherapy-nginx-'))
   const script = createServer((_, answer) => answer.end('script')).listen(0, '127.0.0.1')
@@ -61,7 +72,7 @@ async function behindGateway(t: Teardown, limits: { playbacks?: number; waiting?
   })
   const play = (headers = {}, as = media.auth) =>
     fetch(nginx.url + media.path, { headers: { ...as, origin, ...headers } })
-  return { media, nginx, settings, play }
+  return { media, nginx, settings, play, next }
 }
 
 t.test('the gateway plays what the media service allows, whole and in ranges', { skip }, async (t) => {
@@ -205,7 +216,7 @@ t.test('a missing or replaced object is not played, and nothing bypasses the med
 
   const place = await createFindPlace(settings)(`video/${path}`, etag)
   const outside = await fetch(`${nginx.url}/objects${place}`, { headers: { 'if-match': etag } })
-  t.match([outside.status, await outside.json()], [400, { error_code: 1001 }], 'the location is internal')
+  t.match([outside.status, await outside.json()], [404, { error_code: 404 }], 'the location is internal')
   const direct = (headers = {}) => fetch(settings.endpoint + place, { headers })
   t.equal(await status(direct({ 'if-match': etag })), 200)
   t.equal(await status(direct()), 403, 'the signature covers the version')
@@ -216,6 +227,56 @@ t.test('a missing or replaced object is not played, and nothing bypasses the med
   const { mp4 } = await linksOf(media, nginx.url)
   const message = 'File [video.mp4] Download failed.'
   t.match(await answerOf(await fetch(nginx.url + mp4, { headers: { origin } })), [400, { message, error_code: 1001 }])
+})
+
+t.test('what was replaced after media had found it is played from its new place', { skip }, async (t) => {
+  const { media, nginx, play, next } = await behindGateway(t)
+  const [bytes, newer] = [clip(), clip()]
+  const { id, path } = await addRendition(media, bytes)
+  const { etag } = await media.store.put(
+    `video/${path}.newer`,
+    (async function* () {
+      yield newer
+    })(),
+    { contentType: 'video/mp4' },
+  )
+  next.before = async () => {
+    await media.db
+      .update(renditions)
+      .set({ path: `${path}.newer`, etag })
+      .where(eq(renditions.id, id))
+    await media.store.delete([`video/${path}`])
+  }
+  const some = await play({ range: 'bytes=5-99' })
+  t.equal(Buffer.from(await some.arrayBuffer()).compare(newer.subarray(5, 100)), 0)
+  t.match(
+    [some.status, Object.fromEntries(some.headers)],
+    [
+      206,
+      {
+        etag,
+        'content-length': '95',
+        'content-range': `bytes 5-99/${newer.length}`,
+        'cache-control': 'private, no-store',
+        'content-disposition': 'inline',
+        'accept-ranges': 'bytes',
+        'access-control-allow-origin': origin,
+        'x-content-type-options': 'nosniff',
+      },
+    ],
+  )
+
+  const upper = testFile(randomBytes(900), 2)
+  const videoId = await planVideo(media, [['copy', 1]])
+  await encodeChunk(media, videoId, ['copy', 0], { upper })
+  const rung = new URL('upper.mp4', await linkOf(media, nginx.url))
+  next.before = async () => {
+    await finishRung(media, videoId, 'upper', [upper])
+    await forgetChunks(media, videoId)
+  }
+  const part = await fetch(rung, { headers: { range: 'bytes=10-99' } })
+  t.equal(part.status, 206)
+  t.equal(Buffer.from(await part.arrayBuffer()).compare(upper.bytes.subarray(10, 100)), 0)
 })
 
 t.test('what the gateway refuses by itself is refused by the contract', { skip }, async (t) => {
@@ -242,6 +303,8 @@ t.test('what the gateway refuses by itself is refused by the contract', { skip }
     [`GET /playtherapy ${host}\r\n`]: noRoute,
     [`GET / ${host}\r\n`]: noRoute,
     [`TRACE /contents/api/case ${host}\r\n`]: unreadable,
+    [`TRACE /playtherapy/a ${host}\r\n`]: unreadable,
+    [`PUT /playtherapy/a ${host}\r\n`]: { status: 403, body: { message: 'Only uploads', error_code: 0 } },
   }
   for (const [head, wanted] of Object.entries(refused)) {
     const socket = connect(Number(port), hostname)
