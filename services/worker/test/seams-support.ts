@@ -180,6 +180,9 @@ export async function seamless(t: Test, file: string, container: Container) {
     made.reduce((sum, { frames }) => sum + frames, 0),
     wanted.length,
   )
+  const fragments = (files: MadeFile[]) =>
+    files.flatMap((file) => file.fragments.map(([seconds]) => seconds.toFixed(3)))
+  t.strictSame(fragments(made), fragments([whole]), 'the fragments of one pass, none of them cut in two')
   const least = await likeness(all, whole.file)
   t.ok(least > 20, `the least likeness of two frames is ${least} dB`)
   const longest = Math.max(...made.flatMap(({ fragments }) => toSegments(fragments).map(([seconds]) => seconds)))

@@ -4,7 +4,7 @@ import { accessTo, type Probe } from '../ffmpeg/probe.ts'
 import type { Scan, ScanRun } from '../ffmpeg/scan.ts'
 import { FfmpegError, runSupervised } from '../ffmpeg/supervised.ts'
 import type { Picture } from './choose-picture.ts'
-import { leastPause } from './picture.ts'
+import { keySeconds, leastPause } from './picture.ts'
 
 /** Seconds of the first chunks at most. They are short, so that a player can begin soon. */
 const firstSeconds = [4, 8, 16]
@@ -47,14 +47,18 @@ export function* keptOf(shown: Float64Array, scan: Scan): Generator<number> {
 
 /**
  * The boundaries at which to cut a picture, in seconds on the clock of the file. Each is right before a frame that is also
- * kept of the whole recording, and as near behind a key frame as it can be, so that little is decoded twice.
+ * kept of the whole recording and would be a key frame of its encode in one pass, so that no fragment is shorter than there.
+ * It is as near behind a key frame of the original as it can be, so that little is decoded twice.
  */
 function boundaries({ shown, keys }: FrameTimes, scan: Scan, seekBack: number): number[] {
   const end = shown.at(-1) ?? 0
   const found: number[] = []
   let [from, key] = [shown[0] ?? 0, 0]
+  let fragment = from
   let best: { time: number; cost: number } | undefined
   for (const time of keptOf(shown, scan)) {
+    if (time - fragment < keySeconds - beforeFrameSeconds) continue
+    fragment = time
     if (best && time > from + lengthOf(found.length, end - from) * (1 + freedom)) {
       from = best.time
       best = undefined
