@@ -79,8 +79,6 @@ export const errors = {
     new ApiError(429, 10, `You have ${most} unfinished uploads: please finish or cancel one of them`, {
       retryAfter: retryUploadSeconds,
     }),
-  tooManyStreams: (most: number) =>
-    new ApiError(429, 10, `You have ${most} open event streams: please close one of them`, { retryAfter: 60 }),
   uploadsUnsafe: () =>
     new ApiError(503, 10, 'Uploads straight to the object store are off here, please upload through the service', {
       retryAfter: 60,

@@ -13,9 +13,9 @@ export interface Shares {
   readonly isFull: boolean
   /**
    * Takes `amount` for this therapist, 1 by default. Returns a function that gives it back; calling it again does
-   * nothing. Throws what `refuse` makes, `errors.tooManyRequests` (429) by default, when the therapist would hold more than a share, unless it is all
-   * that the therapist holds: one thing is possible for everybody, however large. Throws
-   * `errors.unavailable` (503) when all therapists together would hold more than `most`.
+   * nothing. Throws `errors.tooManyRequests` (429) when the therapist would hold more than a share, unless it is all that the
+   * therapist holds: one thing is possible for everybody, however large. Throws `errors.unavailable` (503) when all
+   * therapists together would hold more than `most`.
    */
   take(userId: number, amount?: number): () => void
 }
@@ -24,11 +24,7 @@ export interface Shares {
  * A bound of `most` units (requests, connections, bytes) for a process. One therapist may hold one of `parts` parts of
  * them, a quarter by default, and at least one unit, so that nobody can take what the others need.
  */
-export function createShares(
-  most: number,
-  parts = 4,
-  refuse = (_share: number) => errors.tooManyRequests(retryAfterSeconds),
-): Shares {
+export function createShares(most: number, parts = 4): Shares {
   const share = Math.max(1, Math.floor(most / parts))
   const holdings = new Map<number, number>()
   let held = 0
@@ -42,7 +38,7 @@ export function createShares(
     },
     take(userId, amount = 1) {
       const before = holdings.get(userId) ?? 0
-      if (before > 0 && before + amount > share) throw refuse(share)
+      if (before > 0 && before + amount > share) throw errors.tooManyRequests(retryAfterSeconds)
       if (held + amount > most) throw errors.unavailable()
       holdings.set(userId, before + amount)
       held += amount

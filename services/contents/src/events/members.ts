@@ -13,6 +13,8 @@ export interface Member {
   isOpen: boolean
   /** What came while the stream was being opened, or was full, by session. */
   missed: Map<string, Due>
+  /** Gives back the place of the stream, and tells it nothing more. */
+  leave: () => void
 }
 
 /** Sends the events of some sessions. When the last one has arrived, the client knows all changes up to `known`. */
@@ -36,6 +38,16 @@ export function createMembers() {
 
     add(member: Member): void {
       byTherapist.set(member.userId, of(member.userId).add(member))
+    },
+
+    /** Replaces the oldest streams of a therapist until there are fewer than `most`. */
+    makeRoom(userId: number, most: number): void {
+      const own = of(userId)
+      for (const { leave, stream } of own) {
+        if (own.size < most) return
+        leave()
+        stream.replace()
+      }
     },
 
     remove(member: Member): void {

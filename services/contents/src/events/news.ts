@@ -47,7 +47,7 @@ async function withinMs<T>(ms: number, work: Promise<T>): Promise<T> {
 /** The event streams of a process. */
 export function createNews({ listen, repository, log, heartbeatMs = 15_000, openMs = 10_000 }: NewsOptions) {
   const { beginning, read, hasCase } = repository
-  const shares = createShares(mostStreams, parts, errors.tooManyStreams)
+  const shares = createShares(mostStreams, parts)
   const rounds = createRounds(listen, repository, log)
   const heartbeat = setInterval(() => {
     for (const { stream, isOpen } of rounds.all()) if (isOpen) stream.beat()
@@ -89,23 +89,26 @@ export function createNews({ listen, repository, log, heartbeatMs = 15_000, open
 
     /**
      * Opens a stream, and returns the body of its response: what the client has missed, and then what changes. It ends with the
-     * connection, with the token, when the process closes, and when its case is no longer this therapist's. Throws
-     * `errors.caseNotFound`, `errors.tooManyStreams` (429), and `errors.unavailable` (503) where this process has too many or the
-     * database does not respond in time.
+     * connection, with the token, when the process closes, when its case is no longer this therapist's, and when the therapist
+     * opens one too many after it: the connection of a tablet that has changed its network looks alive for a quarter of an hour,
+     * so refusing the newest would lock its therapist out. Throws `errors.caseNotFound`, and `errors.unavailable` (503) where this
+     * process has too many or the database does not respond in time.
      */
     async open(request: FastifyRequest, reply: FastifyReply, subscription: Subscription): Promise<Readable> {
       const { userId, caseId, endsAt } = subscription
       if (caseId !== undefined && !(await withinMs(openMs, hasCase(userId, caseId)))) throw errors.caseNotFound(caseId)
+      rounds.makeRoom(userId, shares.share)
       const giveBack = shares.take(userId)
       const stream = createStream(reply.raw)
-      const member: Member = { userId, caseId, stream, told: 0, isOpen: false, missed: new Map() }
-      const leave = rounds.join(member)
       const timer = setTimeout(() => stream.end(), Math.min(endsAt * 1_000 - Date.now(), longestMs)).unref()
-      whenOver(request, reply, () => {
+      const leave = () => {
         clearTimeout(timer)
         giveBack()
-        leave()
-      })
+        rounds.leave(member)
+      }
+      const member: Member = { userId, caseId, stream, told: 0, isOpen: false, missed: new Map(), leave }
+      rounds.join(member)
+      whenOver(request, reply, leave)
       const begin = async () => {
         await rounds.ready()
         return fill(member, subscription.lastEventId)

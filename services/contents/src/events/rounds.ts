@@ -158,16 +158,17 @@ export function createRounds(
 
   return {
     all: members.all,
+    makeRoom: members.makeRoom,
     wake,
 
-    /** Adds a stream. Returns a function that removes it. */
-    join(member: Member): () => void {
+    join(member: Member): void {
       members.add(member)
       if (isClosing) member.stream.end()
-      return () => {
-        members.remove(member)
-        if (members.isEmpty()) wake()
-      }
+    },
+
+    leave(member: Member): void {
+      members.remove(member)
+      if (members.isEmpty()) wake()
     },
 
     /** Resolves when every change from now on is told to the streams that have joined. Rejects without the database. */

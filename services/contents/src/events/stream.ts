@@ -13,6 +13,9 @@ const mostWaitingBytes = 65_536
  */
 const idsPerChange = 1_000_000
 
+/** So that streams which replace each other do not do so all the time. A ticket ends within this time, too. */
+const replacedRetryMs = 60_000
+
 /** The number of the change that an id names; undefined for a text that is none of our ids. */
 export const numberIn = (id: string): number | undefined =>
   /^\d{1,16}$/.test(id) ? Math.floor(Number(id) / idsPerChange) : undefined
@@ -40,6 +43,8 @@ export interface EventStream {
   beat(): void
   /** Ends the response. Nothing is sent afterwards. */
   end(): void
+  /** Ends the response in favour of a newer one; a client that is still there comes back after a minute at the earliest. */
+  replace(): void
 }
 
 export function createStream(response: ServerResponse): EventStream {
@@ -47,7 +52,8 @@ export function createStream(response: ServerResponse): EventStream {
   let id = 0
   let hasEnded = false
   let wasFull = false
-  const isFull = () => body.readableLength + response.writableLength > mostWaitingBytes
+  const waitingBytes = () => body.readableLength + response.writableLength
+  const isFull = () => waitingBytes() > mostWaitingBytes
 
   function write(text: string): void {
     if (!hasEnded && !response.destroyed) body.push(text)
@@ -58,6 +64,12 @@ export function createStream(response: ServerResponse): EventStream {
     const last = (Math.floor(id / idsPerChange) + 1) * idsPerChange - 1
     id = Math.max(Math.min(id + 1, last), number * idsPerChange)
     return id
+  }
+
+  function end(): void {
+    if (hasEnded) return
+    hasEnded = true
+    body.push(null)
   }
 
   return {
@@ -78,10 +90,12 @@ export function createStream(response: ServerResponse): EventStream {
       else if (wasFull) response.socket?.resetAndDestroy()
       wasFull = isFull()
     },
-    end() {
-      if (hasEnded) return
-      hasEnded = true
-      body.push(null)
+    end,
+    replace() {
+      // The operating system takes no more, as for a client that has vanished: the end would wait for it, too.
+      if (waitingBytes() > 0) return response.socket?.resetAndDestroy()
+      write(`retry: ${replacedRetryMs}\n\n`)
+      end()
     },
   }
 }
