@@ -32,7 +32,8 @@ export function installTickets(host: FastifyInstance, auth: AuthSettings): void 
   const signer = createSigner(auth)
   host.decorate('tickets', {
     issue(userId, tokenEndsAt) {
-      const end = Math.floor(Date.now() / 1000) + ticketSeconds
+      // A stream of a token that has ended would end at once, and EventSource would come back again and again.
+      const end = Math.min(Math.floor(Date.now() / 1000) + ticketSeconds, Math.floor(tokenEndsAt))
       return {
         ticket: signer.begin()('events', userId, Math.floor(tokenEndsAt), end),
         expiresAt: new Date(end * 1000),
