@@ -13,7 +13,7 @@ export const logWords = new Set(
   client clients clock close closed closing cluster code column columns command commands complete completed concurrent
   configuration configured conflict connect connected connecting connection connections constraint contains content
   continue convert converted copies copy corrupt corrupted could crash crashed create created credentials current
-  cyclic damaged data database databases date deadlock decode decoded defined delete deleted denied describe
+  cyclic damaged data database databases date day deadlock decode decoded defined delete deleted denied describe
   destination destroyed detected device did didn't differ difference different directory disabled disconnected disk
   document does doesn't done down driver due during each early either element elements empty encode encoded encoding
   encrypted encryption end ended endpoint ends enough entity entry error errors etag etags every exceed exceeded
@@ -33,9 +33,9 @@ export const logWords = new Set(
   passwords path payload peer pending per permanent permission permissions permitted phase picture pipe pipes pixels
   place please policy pool port position postgres postgresql prefix premature prepared presigned primary private probe
   process processes processing promise properties property protocol provided provider public publish published query
-  queue quota radius ran range rate reach reached read reading ready reason received record recorded recording
+  queue quota radius ran range rate reach reached read reading ready reason received receiver record recorded recording
   recordings records recovery redirect redis refused region rejected relation release released remote removed
-  rendition renditions repeated replica reply report reports request requested requests require required requires
+  rendition renditions repeated replaced replica reply report reports request requested requests require required requires
   reset resource resources respond response restore result retries retry retryable return returned returns right role
   room round routines row rows run running runs s3 same saved schema scratch script scripts second seconds secret
   secure select self send sending sent server servers service session sessions set setting settings several shape
@@ -48,7 +48,7 @@ export const logWords = new Set(
   unable unauthorized unavailable undefined under unexpected unexpectedly unfinished unique unit unknown unreachable
   unreadable unsafe unsupported until update upload uploaded uploads url urls usable use used user username uses using
   usually utf valid value values verification verify version versions via video videos violates violation wait waited
-  waiting was watch what when where whether which while whole with within without work worker workers working world
+  waiting wants was watch webhooks what when where whether which while whole with within without work worker workers working world
   would write writeable writes writing written wrong yet you your zero zone
   A API AWS CA CPU DNS ETag FATAL GET HEAD HELLO HTTP HTTPS ID IO IP ISO JSON JWT LISTEN NOT NULL OOM PATH POST PUT S3
   SASL SCRAM SHA SHA-256 SQL SSL TCP TLS URI URL URLs UTF UTC XML ffmpeg ffprobe maxmemory nginx readonly sslmode
