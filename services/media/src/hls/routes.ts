@@ -63,7 +63,7 @@ export async function hlsRoutes(app: FastifyInstance, { db, sender }: { db: Data
     const isWhole = upper.isComplete && (sound?.isComplete ?? true)
     const progressOf = (isComplete: boolean): Progress => {
       if (outline.state === 'encoded' && isComplete) return 'final'
-      return outline.state === 'failed' || isComplete ? 'ended' : 'growing'
+      return isComplete || ['failed', 'superseded'].includes(outline.state) ? 'ended' : 'growing'
     }
     return { ...outline, upper, sound, isWhole, progressOf }
   }
