@@ -279,6 +279,35 @@ t.test('what was replaced after media had found it is played from its new place'
   t.equal(Buffer.from(await part.arrayBuffer()).compare(upper.bytes.subarray(10, 100)), 0)
 })
 
+t.test('media is away when it is asked again, or all of it is', { skip }, async (t) => {
+  const { media, nginx, play, next } = await behindGateway(t)
+  const { path } = await addRendition(media, clip())
+  const away = { 'content-type': 'application/json', 'x-content-type-options': 'nosniff', 'retry-after': '5' }
+  const check = async (answer: Response, what: string) => {
+    t.match([answer.status, Object.fromEntries(answer.headers)], [503, away], what)
+    t.same(await answer.json(), { message: 'Try again later', error_code: 10 }, what)
+  }
+  let closing: Promise<void> | undefined
+  // A request that has begun is still answered, so that only the second question finds nobody.
+  next.before = async () => {
+    await media.store.delete([`video/${path}`])
+    closing = media.host.close()
+  }
+  const again = await play({ range: 'bytes=5-99' })
+  t.equal(again.headers.get('access-control-allow-origin'), origin)
+  await check(again, 'between its answer and the read')
+  await closing
+  await check(await play(), 'all of it')
+  await check(await fetch(`${nginx.url}/contents/api/case`, { headers: media.auth }), 'another service')
+  await check(await fetch(`${nginx.url}/contents/api/events`, { headers: media.auth }), 'events by a token')
+  const ended = await fetch(`${nginx.url}/contents/api/events/a.${'b'.repeat(43)}`, { headers: { origin } })
+  t.match(
+    [ended.status, await ended.text(), Object.fromEntries(ended.headers)],
+    [200, /^retry: \d+\n\n$/, { 'content-type': 'text/event-stream', 'access-control-allow-origin': '*' }],
+    'events by a ticket: EventSource comes back where a stream has ended',
+  )
+})
+
 t.test('what the gateway refuses by itself is refused by the contract', { skip }, async (t) => {
   const { nginx } = await behindGateway(t)
   const { port, hostname } = new URL(nginx.url)
