@@ -51,6 +51,12 @@ export async function issuePresigned(
   return { presigned_url: url, file_path: video.path }
 }
 
+/** Whether what is uploaded under this key of the object store can still be announced. */
+export async function isAwaited(db: Database, key: string): Promise<boolean> {
+  const path = key.slice(inFolder('video', '').length)
+  return (await db.$count(videos, and(eq(videos.path, path), eq(videos.state, 'presigned')))) > 0
+}
+
 interface FinishedUpload {
   sessionId: number
   /** The key that issuePresigned() returned to the client. */

@@ -84,7 +84,7 @@ export async function startStack(options: StackOptions, env: Settings, programs:
 
     const url = `http://localhost:${options.port}`
     const corsOrigins = env.CORS_ORIGINS.split(',').map((origin) => origin.trim())
-    const { store, what, routes } = await openStore(env, data, { publicUrl: url, corsOrigins })
+    const { store, what, routes } = await openStore(env, data, { db: database.db, publicUrl: url, corsOrigins })
     closers.push(async () => store.close())
 
     const { db } = database

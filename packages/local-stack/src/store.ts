@@ -1,4 +1,6 @@
+import { isAwaited } from '@playtherapy/intake'
 import { createFileStore, createS3Store, fileRoutes, type ObjectStore, prepareBucket } from '@playtherapy/object-store'
+import type { Database } from '@playtherapy/schema'
 import { admitUploads } from './admit-upload.ts'
 import { keptSecret } from './data-directory.ts'
 import { reach } from './reach.ts'
@@ -16,7 +18,7 @@ interface OpenStore {
 export async function openStore(
   { s3 }: Settings,
   data: { path: string; objects: string },
-  { publicUrl, corsOrigins }: { publicUrl: string; corsOrigins: string[] },
+  { db, publicUrl, corsOrigins }: { db: Database; publicUrl: string; corsOrigins: string[] },
 ): Promise<OpenStore> {
   if (s3) {
     const address = s3.endpoint ?? 'https://s3.amazonaws.com'
@@ -26,5 +28,9 @@ export async function openStore(
   }
   const secret = await keptSecret(data.path, 'url-secret')
   const store = createFileStore({ directory: data.objects, publicUrl, secret })
-  return { store, what: 'a folder', routes: fileRoutes({ store, admit: admitUploads() }) }
+  return {
+    store,
+    what: 'a folder',
+    routes: fileRoutes({ store, admit: admitUploads(), isAwaited: (key) => isAwaited(db, key) }),
+  }
 }

@@ -21,6 +21,8 @@ export interface FileRoutesOptions {
    * that ends it. Its error is the response. By default every upload is admitted.
    */
   admit?: (request: IncomingMessage, sessionId: number) => () => void
+  /** Whether an upload under this key may still be announced: one that was deleted has left no trace in the folder. */
+  isAwaited?: (key: string) => Promise<boolean>
 }
 
 const text = Type.Optional(Type.String())
@@ -32,10 +34,15 @@ const gibibyte = 1024 ** 3
 /**
  * The PUT of a presigned URL of the file store: `PUT /objects/<key>?type&expires&signature`. It is public, because the URL
  * is the permission: like S3, it returns 403 unless path, content type and time are the signed ones, and also once the
- * upload was announced. It returns exactly 200 when the body is durable. Only the start of the transfer must be in time.
+ * upload was announced or deleted. It returns exactly 200 when the body is durable. Only the start of the transfer must be in time.
  */
 export const fileRoutes =
-  ({ store, limit = 5 * gibibyte, admit = () => () => {} }: FileRoutesOptions): FastifyPluginAsync =>
+  ({
+    store,
+    limit = 5 * gibibyte,
+    admit = () => () => {},
+    isAwaited = async () => true,
+  }: FileRoutesOptions): FastifyPluginAsync =>
   async (app: FastifyInstance) => {
     app.removeAllContentTypeParsers()
     // The handler reads the request itself.
@@ -66,7 +73,7 @@ export const fileRoutes =
       },
       async (request, reply) => {
         const key = request.params['*']
-        if (store.hasEnded(key)) throw new ObjectExistsError(key)
+        if (store.hasEnded(key) || !(await isAwaited(key))) throw new ObjectExistsError(key)
         if (Number(request.headers['content-length']) > limit) throw new TooLarge(limit)
 
         // The key names the session, for which the upload is admitted.

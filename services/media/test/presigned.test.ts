@@ -1,4 +1,4 @@
-import { announceOriginal } from '@playtherapy/intake'
+import { announceOriginal, isAwaited } from '@playtherapy/intake'
 import { createFileStore, fileRoutes, inFolder, type ObjectStore } from '@playtherapy/object-store'
 import { outbox, sessions, videos } from '@playtherapy/schema'
 import { storeBackends, testHost, testStore } from '@playtherapy/testing'
@@ -66,6 +66,31 @@ for (const backend of storeBackends) {
     )
   })
 }
+
+t.test('the URL of a recording that was deleted takes no other', async (t) => {
+  const directory = t.testdir()
+  const secret = 'signs the URLs of tests'
+  const folder = createFileStore({ directory, secret, publicUrl: 'http://-' })
+  const media = await testMedia(t, { store: folder })
+  const { db, sessionId } = media
+  const served = await testHost(t, fileRoutes({ store: folder, isAwaited: (key) => isAwaited(db, key) }))
+  const issued = await fetch(`${media.url}/presigned-url`, { headers: media.auth })
+  const { presigned_url, file_path } = Value.Parse(Presigned, await issued.json())
+  const { pathname, search } = new URL(presigned_url)
+  const put = async () => {
+    const headers = { 'content-type': 'video/mp4' }
+    const { status } = await fetch(served.url + pathname + search, { method: 'PUT', headers, body: clip() })
+    return status
+  }
+  t.equal(await put(), 200)
+  t.equal(await put(), 200, 'it may be repeated until it is announced')
+  t.equal(await announceOriginal({ db, store: folder }, { sessionId, path: file_path, limit: 1_000_000 }), true)
+  t.equal(await put(), 403)
+  t.equal((await fetch(media.url, { method: 'DELETE', headers: media.auth })).status, 200)
+  t.equal(await put(), 403)
+  await folder.delete([`video/${file_path}`])
+  t.equal(await put(), 403, 'nor when it has been erased')
+})
 
 t.test('an announcement whose session is deleted meanwhile leaves no object', async (t) => {
   const store = await reachable(t, 'file')
