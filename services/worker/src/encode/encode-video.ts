@@ -10,7 +10,7 @@ import { choosePicture } from './choose-picture.ts'
 import { type EncodePlan, encodePlan } from './chunk-options.ts'
 import { chooseCuts } from './cut.ts'
 import { createEncodeChunk } from './encode-chunk.ts'
-import { changed, insistOnLength, judged, tooLong } from './faults.ts'
+import { insistOnLength, judged, tooLong } from './faults.ts'
 import { announceRest } from './finish-repository.ts'
 import { underLease } from './lease.ts'
 import { longestSegmentSeconds } from './longest-segment.ts'
@@ -59,8 +59,6 @@ async function inspect(
   signal: AbortSignal,
 ): Promise<{ plan: EncodePlan; longestSeconds: number }> {
   const key = inFolder('video', path)
-  const head = await store.head(key)
-  if (!head || head.etag !== etag || head.size !== size) throw new PermanentError(changed, { fault: 'ours' })
   const source = await openSource(store, { key, size, etag })
   const { maxSeconds } = settings
   try {
