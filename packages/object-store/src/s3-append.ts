@@ -43,11 +43,18 @@ const tailOf = (pieces: Piece[]): Tail => ({
   size: sizeOf(pieces),
 })
 
-const piecesOf = (tail: Tail | undefined): Piece[] =>
-  (tail?.name.split(',') ?? []).map((text) => {
-    const [name = '', size] = text.split(':')
+/** The pieces of a tail. Throws unless their sizes are those of its bytes: a wrong one would let a part have bytes of other uploads. */
+function piecesOf(tail: Tail | undefined): Piece[] {
+  if (!tail) return []
+  const pieces = tail.name.split(',').map((text) => {
+    // An earlier version stored each tail in one object, and wrote only the name of it.
+    const [name = '', size = tail.size] = text.split(':')
     return { name, size: Number(size) }
   })
+  const areRight = pieces.every(({ name, size }) => name && Number.isSafeInteger(size) && size > 0)
+  if (!areRight || sizeOf(pieces) !== tail.size) throw new Error('the name of a tail does not list its bytes')
+  return pieces
+}
 
 /**
  * The pieces that stay when bytes follow them: each has at least twice the size of the next one. So a tail has 23 pieces at most, and
@@ -69,24 +76,30 @@ export function bucketAppends({ s3, bucket, pool, put, get, remove }: Bucket): A
 
   async function append(key: string, begun: Begun, body: AsyncIterable<Uint8Array>, options: AppendOptions) {
     const { length, onPart } = options
+    let pieces = piecesOf(begun.tail)
     const buffers = pool.open()
     const stop = new AbortController()
     const signal = AbortSignal.any([options.signal, stop.signal])
-    let pieces = piecesOf(begun.tail)
     const parts = partsOf(abortable(body, options.signal), buffers, begun.nextPart, sizeOf(pieces))
     const sending: Promise<unknown>[] = []
     let reported = Promise.resolve()
     let number = begun.nextPart
     let end = begun.partsBytes
     let rest: Uint8Array | undefined
-    /** Reads pieces of the tail into the room that was left for them. */
+    /**
+     * Reads pieces of the tail into the room that was left for them. Throws unless they fill it: what an earlier upload left in this
+     * buffer must not be stored.
+     */
     const read = async (from: Piece[], part: Uint8Array, start: number) => {
       let at = start
-      for (const { name } of from) {
+      for (const { name, size } of from) {
+        const to = at + size
         for await (const chunk of await get(tailKey(key, name), { signal })) {
+          if (chunk.length > to - at) throw new Error('a piece of a tail has more bytes than it should have')
           part.set(chunk, at)
           at += chunk.length
         }
+        if (at < to) throw new Error('a piece of a tail has fewer bytes than it should have')
       }
     }
     const begin = (part: Uint8Array) => {
@@ -142,10 +155,10 @@ export function bucketAppends({ s3, bucket, pool, put, get, remove }: Bucket): A
 
     appendUpload: (...asked) => append(...asked).catch(unlessLost),
 
-    removeTail: (key, tail, kept) => {
+    async removeTail(key, tail, kept) {
       const names = new Set(piecesOf(kept).map(({ name }) => name))
       const unused = piecesOf(tail).filter(({ name }) => !names.has(name))
-      return remove(unused.map(({ name }) => tailKey(key, name)))
+      await remove(unused.map(({ name }) => tailKey(key, name)))
     },
 
     async finishUpload(key, id, parts) {

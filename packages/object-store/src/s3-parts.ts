@@ -88,7 +88,8 @@ export function createPartPool(): PartPool {
 
 /**
  * Splits a body into parts from this number on, each in a buffer that the caller gives back. Only the last may be smaller. The
- * first one begins with so many bytes of `room`, which the caller fills.
+ * first one begins with so many bytes of `room`, all of which the caller fills. No part has more bytes than were written into its
+ * buffer, because what follows them is of other uploads: throws when `room` is no number of bytes of the first part.
  */
 export async function* partsOf(
   body: AsyncIterable<Uint8Array>,
@@ -96,6 +97,8 @@ export async function* partsOf(
   first = 1,
   room = 0,
 ): AsyncGenerator<Uint8Array> {
+  if (!Number.isSafeInteger(room) || room < 0 || room > partBytes(first))
+    throw new RangeError(`a room of ${room} bytes`)
   let number = first
   let filling = await buffers.take(partBytes(number))
   let filled = room

@@ -1,3 +1,4 @@
+import { Readable } from 'node:stream'
 import { setImmediate as turn } from 'node:timers/promises'
 import t from 'tap'
 import { createPartPool, type PartBuffers, partBytes, partsOf } from '../src/s3-parts.ts'
@@ -81,4 +82,17 @@ t.test('a body is split into parts of one size and a last one', async (t) => {
     [partBytes(1), partBytes(2), 7],
   )
   t.ok(Buffer.concat(parts).equals(bytes))
+})
+
+t.test('no part has bytes that nothing was written into', async (t) => {
+  const pool = createPartPool()
+  const used = pool.open()
+  const secret = (await used.take(partBytes(1))).fill(7)
+  used.give(secret)
+  for (const room of [Number.NaN, -1, 0.5, partBytes(1) + 1, Number.POSITIVE_INFINITY]) {
+    for (const bytes of [0, 3]) {
+      const body = Readable.from([Buffer.alloc(bytes)])
+      await t.rejects(partsOf(body, pool.open(), 1, room).next(), RangeError, `a room of ${room} bytes`)
+    }
+  }
 })

@@ -2,9 +2,10 @@ import { createHash, randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { connect, createServer, type Socket } from 'node:net'
 import { Readable } from 'node:stream'
+import { buffer } from 'node:stream/consumers'
 import { objectStoreSuite, storeBackends, testBucket } from '@playtherapy/testing'
 import t, { type Test } from 'tap'
-import { createS3Store, ObjectChangedError, prepareBucket, type Tail } from '../src/index.ts'
+import { createS3Store, ObjectChangedError, prepareBucket, type StoredPart, type Tail } from '../src/index.ts'
 
 const skip = storeBackends.includes('s3') ? false : 'there is no S3 server here'
 
@@ -109,6 +110,45 @@ t.test('a call that brings one byte does not move the megabytes before it', { sk
   t.equal(tail?.size, 4_000_030)
   t.ok(passed.bytes < 400_000, `${passed.bytes} bytes, mostly headers`)
   await store.abortUploads('1.mp4')
+})
+
+t.test('no call stores bytes that did not come, whatever is known of the tail', { skip }, async (t) => {
+  const store = createS3Store(await testBucket())
+  t.teardown(() => store.close())
+  const { signal } = new AbortController()
+  const bytes = randomBytes(6_000_000)
+  const id = await store.beginUpload('1.mp4')
+  const parts: StoredPart[] = []
+  const append = (tail: Tail | undefined, body: Buffer) => {
+    const options = { length: bytes.length, onPart: (part: StoredPart) => parts.push(part), signal }
+    return store.appendUpload('1.mp4', { id, partsBytes: 0, nextPart: 1, tail }, Readable.from([body]), options)
+  }
+  const [before, after] = [bytes.subarray(0, 1_000), bytes.subarray(1_000)]
+  const tail = await append(undefined, before)
+  const [name = '', size] = tail?.name.split(':') ?? []
+  t.equal(size, '1000')
+  const wrong = [
+    { name: `${name}:1001`, size: 1_001 },
+    { name: `${name}:999`, size: 999 },
+    { name, size: 1_001 },
+    { name: `${name}:1000`, size: 1_001 },
+    { name: `${name}:-1000`, size: -1_000 },
+    { name: `${name}:1000.5`, size: 1_000.5 },
+    { name: `${name}:NaN`, size: 1_000 },
+    { name: `${name}:`, size: 1_000 },
+    { name: `${name},${name}`, size: 1_000 },
+    { name: ':1000', size: 1_000 },
+  ]
+  for (const tail of wrong) await t.rejects(append(tail, after), JSON.stringify(tail))
+  t.same(parts, [])
+
+  const old = { name, size: 1_000 }
+  t.match(await append(old, Buffer.alloc(0)), { size: 1_000 }, 'a tail of an earlier version is kept')
+  t.equal(await append(old, after), undefined)
+  const { etag } = await store.finishUpload('1.mp4', id, parts)
+  t.equal((await buffer(await store.get('1.mp4', { ifMatch: etag }))).compare(bytes), 0)
+  await store.removeTail('1.mp4', old, undefined)
+  for await (const { key } of store.list('')) t.equal(key, '1.mp4', 'nothing else is left')
 })
 
 t.test('a read continues where its connection broke', { skip }, async (t) => {
