@@ -6,7 +6,8 @@ interface Repeated {
   name: string
   /** Longest pause between two rounds, in milliseconds. */
   everyMs: number
-  round(): Promise<unknown>
+  /** The signal fires when the loop is closed: a long round begins nothing more then. */
+  round(signal: AbortSignal): Promise<unknown>
   log: Pick<Log, 'warn'>
 }
 
@@ -24,7 +25,9 @@ export function repeat({ name, everyMs, round, log }: Repeated): Background {
   const stop = new AbortController()
   const run = async () => {
     while (!stop.signal.aborted) {
-      await round().catch((error: unknown) => log.warn({ err: error, loop: name }, 'a background round failed'))
+      await round(stop.signal).catch((error: unknown) =>
+        log.warn({ err: error, loop: name }, 'a background round failed'),
+      )
       const pauseMs = (everyMs * (2 + Math.random())) / 3
       await setTimeout(pauseMs, undefined, { signal: stop.signal }).catch(() => undefined)
     }

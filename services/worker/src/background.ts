@@ -40,8 +40,8 @@ export function startBackground(resources: BackgroundResources, log: Log): Backg
     repeat({ name: 'announcer', everyMs: announceMs, log, round: () => announceDue(db, resources) }),
     repeat({ name: 'reaper', everyMs: reapMs, log, round: reap }),
     repeat({ name: 'idempotency keys', everyMs: reapMs, log, round: () => forgetKeys(db) }),
-    repeat({ name: 'whole uploads', everyMs: reapMs, log, round: createCompleter({ db, store }) }),
-    repeat({ name: 'complete uploads', everyMs: reapMs, log, round: () => forgetUploads({ db, store }) }),
+    repeat({ name: 'uploads to complete', everyMs: reapMs, log, round: createCompleter({ db, store }) }),
+    repeat({ name: 'uploads to forget', everyMs: reapMs, log, round: () => forgetUploads({ db, store }) }),
     repeat({ name: 'old changes', everyMs: reapMs, log, round: () => forgetChanges(db) }),
     sendsWebhooks
       ? repeat({ name: 'webhooks', everyMs: announceWebhooksMs, log, round: () => announceWebhooks(db) })

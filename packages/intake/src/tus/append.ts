@@ -121,12 +121,12 @@ export function createAppends({ db, store, limit }: { db: Database; store: Objec
 
 /**
  * Returns a function that completes an upload of which every byte is durable, for a worker: no request does it when its client
- * does not come back. Throws like `append`.
+ * does not come back. When the signal fires, it waits for no other process that writes the upload. Throws like `append`.
  */
 export function createCompletion(resources: { db: Database; store: ObjectStore }) {
   // Nothing more is received.
   const { finish } = createAppends({ ...resources, limit: 0 })
-  return async (upload: OfSession): Promise<void> => {
-    await finish(upload, new AbortController().signal)
+  return async (upload: OfSession, signal: AbortSignal): Promise<void> => {
+    await finish(upload, signal)
   }
 }
