@@ -1,3 +1,11 @@
+-- The tables that this migration and later ones lock, in the order in which the services lock them: otherwise a transaction
+-- that holds one and waits for another could end in a deadlock with an upgrade. Triggers write to session_changes at COMMIT, so it comes
+-- after all others. Requests that come meanwhile have to wait, so an upgrade that meets a long transaction fails after a while, and is
+-- to be repeated.
+SET LOCAL lock_timeout = '10s';
+--> statement-breakpoint
+LOCK TABLE cases, sessions, videos, chunks, outbox, session_changes IN SHARE ROW EXCLUSIVE MODE;
+--> statement-breakpoint
 ALTER TABLE "installation" ADD COLUMN "changes_forgotten" bigint DEFAULT 0 NOT NULL;--> statement-breakpoint
 ALTER TABLE "installation" ADD COLUMN "streams_seen_at" timestamp with time zone DEFAULT '-infinity' NOT NULL;--> statement-breakpoint
 CREATE INDEX "session_changes_session_id_index" ON "session_changes" USING btree ("session_id");--> statement-breakpoint

@@ -74,9 +74,9 @@ async function migrateTo(t: Test, url: string, last: number): Promise<void> {
   await client.end()
 }
 
-for (const last of [17, 19]) {
+for (const last of [17, 19, 21]) {
   t.test(
-    `an upgrade from migration ${last} and a request that locks a session before its video both end`,
+    `an upgrade from migration ${last} and a request that changes a session, announces a job and changes its video both end`,
     async (t) => {
       const url = await emptyDatabase(t)
       await migrateTo(t, url, last)
@@ -87,6 +87,7 @@ for (const last of [17, 19]) {
       let upgrade: Promise<void> | undefined
       await sql.begin(async (request) => {
         await request`update sessions set name = 'y'`
+        await request`insert into outbox (name, payload) values ('encode-video', '{}')`
         upgrade = migrate(url)
         upgrade.catch(() => {})
         await until(
