@@ -205,7 +205,7 @@ t.test('an upload that expires while its bytes come ends as expired', async (t) 
   const { upload } = await tus.create(length)
   const running = tus.open(upload, 0, { 'content-length': '100000' })
   await running.write(clip().subarray(0, 50_000))
-  await arrival()
+  await arrival(media, 50_000)
   // As the reaper does it.
   await media.db.update(tusUploads).set({ expiresAt: sql`now()` })
   await media.db.update(videos).set({ state: 'failed', failure: 'x', leaseUntil: sql`now()` })

@@ -1,8 +1,8 @@
 import { once } from 'node:events'
 import { type IncomingMessage, request as openRequest } from 'node:http'
 import { buffer, text } from 'node:stream/consumers'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { videos } from '@playtherapy/schema'
+import { until } from '@playtherapy/testing'
 import { desc } from 'drizzle-orm'
 import type { testMedia } from './support.ts'
 
@@ -72,5 +72,10 @@ export async function everythingIn({ store }: Media): Promise<string[]> {
   return keys
 }
 
-/** Waits until bytes that were written have reached the other side; there is nothing to ask for. */
-export const arrival = () => sleep(100)
+/** Waits until the service has received so many bytes of the newest recording; it writes down their number each second. */
+export const arrival = ({ db }: Media, bytes: number) =>
+  until(
+    `${bytes} bytes have arrived`,
+    () => db.select({ received: videos.received }).from(videos).orderBy(desc(videos.id)).limit(1),
+    ([video]) => video?.received === bytes,
+  )

@@ -79,7 +79,7 @@ for (const backend of storeBackends) {
     for (const to of [3 * mebibyte, 9 * mebibyte + 5, 13 * mebibyte]) {
       const open = tus.open(upload, offset, { 'content-length': String(bytes.length - offset) })
       await open.write(bytes.subarray(offset, to))
-      await arrival()
+      await arrival(media, to)
       open.request.destroy()
       const head = await tus.head(upload)
       t.match(head, { status: 200, offset: to }, 'every byte that arrived')
@@ -145,7 +145,7 @@ for (const backend of storeBackends) {
       t.match(await tus.patch(upload, offset, piece, other), { status: 460 }, algorithm)
       const open = tus.open(upload, offset, { ...checksum(algorithm, piece), 'content-length': String(piece.length) })
       await open.write(piece.subarray(0, -1))
-      await arrival()
+      await arrival(media, to - 1)
       open.request.destroy()
       t.match(await tus.head(upload), { offset }, 'bytes before a cut cannot be verified')
       t.match(await tus.patch(upload, offset, piece, checksum(algorithm, piece)), { status: 204, offset: to })
