@@ -1,8 +1,8 @@
 import { changeSeconds, type Database, installation, sessionChanges, webhookPosition } from '@playtherapy/schema'
 import { sql } from 'drizzle-orm'
 
-/** Changes removed in one round. */
-const batchRows = 10_000
+/** Changes removed in one round. A transaction that replaces one of them waits for all, and others that change a session wait for it. */
+const batchRows = 1_000
 /** A number beyond all. */
 const longAfter = Number.MAX_SAFE_INTEGER
 
