@@ -121,8 +121,8 @@ export interface ObjectStore {
   /**
    * Stores the next bytes of an object, with bounded memory. Resolves when all are durable, to the tail if they do not fill
    * the last part: then the caller removes the earlier one with `removeTail`. One call at a time may write an upload; one that was
-   * thought dead and goes on does no harm if its bytes are the same.
-   * Rejects with ObjectMissingError when the upload was aborted, and with what `body` throws.
+   * thought dead and goes on does no harm if its bytes are the same. Rejects with ObjectMissingError when the upload was aborted, and
+   * with what `body` throws.
    */
   appendUpload(
     key: string,

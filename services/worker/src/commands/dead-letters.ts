@@ -27,8 +27,7 @@ const ofEncode: JobName[] = ['encode-video', 'encode-chunk', 'finish-video']
 /**
  * Announces a dead letter again, with all its attempts, and undoes its failure: a failed video becomes stored, and the
  * encoding of its session READY if it is still the current video. An encode goes on with what it lacks, and a webhook tells the
- * present state. False when there is
- * no such dead letter. Locks the dead letter, the session and the video.
+ * present state. False when there is no such dead letter. Locks the dead letter, the session and the video.
  */
 export const retry = (db: Database, id: number): Promise<boolean> =>
   db.transaction(async (tx) => {

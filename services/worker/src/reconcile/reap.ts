@@ -48,10 +48,9 @@ export function createReaper({ db, store, log }: Resources & { log: Log }) {
 }
 
 /**
- * Makes rows and objects agree again after a process died: it ends uploads with an expired lease or
- * a newer recording, removes saves that never
- * ended, announces encodes without a job, and forgets failed uploads after an hour. Several processes may do it at once.
- * The row is changed or removed before its object is: otherwise an upload that only seemed dead could commit in between
+ * Makes rows and objects agree again after a process died: it ends uploads with an expired lease or a newer recording, removes
+ * saves that never ended, announces encodes without a job, and forgets failed uploads after an hour. Several processes may do it at
+ * once. The row is changed or removed before its object is: otherwise an upload that only seemed dead could commit in between
  * and lose its object. The orphan sweep removes an object that cannot be removed now. Returns the number of each.
  */
 export async function reap({ db, store }: Resources) {
