@@ -9,7 +9,7 @@ import { forgetKeys } from './reconcile/forget-keys.ts'
 import { forgetUploads } from './reconcile/forget-uploads.ts'
 import { sweepOrphansAlone } from './reconcile/orphans.ts'
 import { createReaper } from './reconcile/reap.ts'
-import { announceWebhooks, forgetDeadWebhooks, forgetPosition } from './webhook/repository.ts'
+import { announceWebhooks, forgetDeadWebhooks, forgetPosition } from './webhook/changes.ts'
 
 /** Longest pauses between two rounds. */
 const announceMs = 5_000

@@ -7,7 +7,7 @@ import { outbox, sessions, webhooks } from '@playtherapy/schema'
 import { forkWorker, queueBackends, seedSession, testDatabase, testQueue, until } from '@playtherapy/testing'
 import { eq } from 'drizzle-orm'
 import t from 'tap'
-import { announceWebhooks } from '../src/webhook/repository.ts'
+import { announceWebhooks } from '../src/webhook/changes.ts'
 import { nextSecret, secret, startReceiver } from './webhook-support.ts'
 
 // Each waits until the lease of the killed worker has expired.

@@ -5,7 +5,7 @@ import { eq, sql } from 'drizzle-orm'
 import { Webhook } from 'standardwebhooks'
 import t, { type Test } from 'tap'
 import { deadLetters, retry } from '../src/commands/dead-letters.ts'
-import { announceWebhooks, forgetDeadWebhooks, forgetPosition } from '../src/webhook/repository.ts'
+import { announceWebhooks, forgetDeadWebhooks, forgetPosition } from '../src/webhook/changes.ts'
 import { createSendWebhook, createWebhookFailed } from '../src/webhook/send-webhook.ts'
 import { nextSecret, type Received, secret, startReceiver } from './webhook-support.ts'
 
