@@ -1,6 +1,7 @@
 CREATE TABLE "webhook_position" (
 	"is_only" boolean PRIMARY KEY DEFAULT true NOT NULL,
 	"change" bigint NOT NULL,
+	"seen_at" timestamp with time zone DEFAULT now() NOT NULL,
 	CONSTRAINT "webhook_position_is_one_row" CHECK ("webhook_position"."is_only")
 );
 --> statement-breakpoint

@@ -34,12 +34,14 @@ export const webhooks = pgTable(
   ],
 )
 
-/** How far `session_changes` has been read for webhooks. Its one row exists while webhooks are on. */
+/** How far `session_changes` has been read for webhooks. Its one row exists while webhooks are on in any worker. */
 export const webhookPosition = pgTable(
   'webhook_position',
   {
     isOnly: boolean().primaryKey().default(true),
     change: bigint({ mode: 'number' }).notNull(),
+    /** When a worker that has a receiver was last seen, to a minute or so. */
+    seenAt: instant().notNull().defaultNow(),
   },
   (t) => [check('webhook_position_is_one_row', sql`${t.isOnly}`)],
 )
