@@ -1,11 +1,11 @@
 import type { ServerResponse } from 'node:http'
-import { cases, outbox, sessions, webhooks } from '@playtherapy/schema'
+import { cases, outbox, sessions, videos, webhookPosition, webhooks } from '@playtherapy/schema'
 import { seedSession, testDatabase } from '@playtherapy/testing'
 import { eq, sql } from 'drizzle-orm'
 import { Webhook } from 'standardwebhooks'
 import t, { type Test } from 'tap'
 import { deadLetters, retry } from '../src/commands/dead-letters.ts'
-import { announceWebhooks, forgetDeadWebhooks, forgetPosition } from '../src/webhook/changes.ts'
+import { announceWebhooks, endWebhooks, forgetDeadWebhooks } from '../src/webhook/changes.ts'
 import { createSendWebhook, createWebhookFailed } from '../src/webhook/send-webhook.ts'
 import { nextSecret, type Received, secret, startReceiver } from './webhook-support.ts'
 
@@ -181,6 +181,22 @@ t.test('slow and endless responses are bounded', async (t) => {
   t.equal(received.length, 3)
 })
 
+t.test('the newest recording is the one that the media service names', async (t) => {
+  const { db, whose, run, received } = await prepare(t, ok)
+  const { session_id: sessionId } = whose
+  await db.insert(videos).values({
+    ...{ sessionId, state: 'encoded', path: 'a.mp4', container: 'mp4', size: 5, etag: '"1"', storedAt: sql`now()` },
+  })
+  await db.insert(videos).values({ sessionId, state: 'receiving', path: 'b.mp4', received: 0 })
+  await announceWebhooks(db)
+  await run()
+  t.strictSame(received[0]?.data.video, { state: 'encoded' }, 'an upload that has brought nothing hides no recording')
+  await db.insert(videos).values({ sessionId, state: 'receiving', path: 'c.mp4', received: 1 })
+  await announceWebhooks(db)
+  await run()
+  t.strictSame(received[1]?.data.video, { state: 'receiving' })
+})
+
 t.test('a deleted session is told of, and so is one that was given to another therapist', async (t) => {
   const { db, run, caseId, whose, received } = await prepare(t, ok)
   await db.update(cases).set({ userId: 8 }).where(eq(cases.id, caseId))
@@ -193,14 +209,34 @@ t.test('a deleted session is told of, and so is one that was given to another th
   t.same(left, [{ userId: 8 }])
 })
 
-t.test('without a receiver nothing remains', async (t) => {
-  const { db, whose } = await prepare(t, ok)
+t.test('a worker without a receiver takes nothing from those that have one', async (t) => {
+  const { db, whose, run, received } = await prepare(t, ok)
   await announceWebhooks(db)
+  const sendNothing = createSendWebhook({ db, receiver: undefined })
+  await t.rejects(sendNothing(whose, { signal, log: silent }), { name: 'PostponedError' })
+  t.strictSame(await endWebhooks(db), { areOn: true, removed: 0 })
+  await run()
+  t.equal(received.length, 1)
+  await sendNothing(whose, { signal, log: silent })
+})
+
+t.test('when no worker has a receiver any more nothing remains', async (t) => {
+  const { db, whose, setState } = await prepare(t, ok)
+  await announceWebhooks(db)
+  const notSeenFor = (time: string) => db.update(webhookPosition).set({ seenAt: sql`now() - ${time}::interval` })
+  await notSeenFor('11 minutes')
+  t.equal(await announceWebhooks(db), 0)
+  t.strictSame(await endWebhooks(db), { areOn: true, removed: 0 }, 'a worker that has nothing to send is seen, too')
+  await notSeenFor('9 minutes')
+  t.strictSame(await endWebhooks(db), { areOn: true, removed: 0 })
+  await notSeenFor('11 minutes')
+  t.strictSame(await endWebhooks(db), { areOn: false, removed: 1 })
   await createSendWebhook({ db, receiver: undefined })(whose, { signal, log: silent })
-  t.equal(await db.$count(webhooks), 0)
-  await forgetPosition(db)
+  await setState(1)
   t.equal(await announceWebhooks(db), 0, 'it begins with what changes from then on')
   t.equal(await announceWebhooks(db), 0)
+  await setState(3)
+  t.equal(await announceWebhooks(db), 1)
 })
 
 t.test('of a session one dead letter is kept, for a week', async (t) => {

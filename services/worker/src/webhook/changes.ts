@@ -13,21 +13,35 @@ type Whose = JobPayloads['send-webhook']
 
 /** Changes read in one round. */
 const batchRows = 1_000
+/** A worker that has a receiver is noted again after so long. */
+const seenSeconds = 60
+/** Webhooks are off when no such worker was seen for so long. */
+const goneSeconds = 600
 /** For how long operators can see what was given up. */
 const deadLetterSeconds = 7 * 86_400
 
 /**
  * Reads the changes since the last round, and announces a job for each session that has none. The first round begins with what changes
- * from then on. One process at a time does it; it holds the row of the position. Returns the number of jobs.
+ * from then on. One process at a time does it; it locks the row of the position, but only where there is something to do. Returns
+ * the number of jobs.
  */
-export const announceWebhooks = (db: Database): Promise<number> =>
+export async function announceWebhooks(db: Database): Promise<number> {
+  const newest = sql`(select coalesce(max(id), 0) from ${sessionChanges})`
+  const [known] = await db
+    .select({
+      isBehind: sql<boolean>`${webhookPosition.change} < ${newest}`,
+      isUnseen: sql<boolean>`${webhookPosition.seenAt} < now() - make_interval(secs => ${seenSeconds})`,
+    })
+    .from(webhookPosition)
+  if (!known) await db.insert(webhookPosition).values({ change: newest }).onConflictDoNothing()
+  if (known?.isUnseen) await db.update(webhookPosition).set({ seenAt: sql`now()` })
+  return known?.isBehind ? announceBatch(db) : 0
+}
+
+const announceBatch = (db: Database): Promise<number> =>
   db.transaction(async (tx) => {
     const [position] = await tx.select().from(webhookPosition).for('update', { skipLocked: true })
-    if (!position) {
-      const newest = sql`(select coalesce(max(id), 0) from ${sessionChanges})`
-      await tx.insert(webhookPosition).values({ change: newest }).onConflictDoNothing()
-      return 0
-    }
+    if (!position) return 0
     const found = await tx.execute<{ change: number; whose: Whose[] | null }>(sql`
       with changes as (
         select * from ${sessionChanges} where id > ${position.change} order by id limit ${batchRows}),
@@ -47,8 +61,27 @@ export const announceWebhooks = (db: Database): Promise<number> =>
     return whose?.length ?? 0
   })
 
-/** Forgets how far changes were read, once webhooks are off. */
-export const forgetPosition = (db: Database) => db.delete(webhookPosition)
+/** What a worker without a receiver found. */
+interface Ended {
+  /** Whether another worker still sends webhooks. */
+  areOn: boolean
+  /** Webhooks that were removed before they arrived. */
+  removed: number
+}
+
+/**
+ * Ends webhooks, if no worker that has a receiver was seen lately: forgets how far changes were read, and removes what waits. Locks
+ * the row of the position, then rows of `webhooks`.
+ */
+export const endWebhooks = (db: Database): Promise<Ended> =>
+  db.transaction(async (tx) => {
+    const isOld = sql`${webhookPosition.seenAt} < now() - make_interval(secs => ${goneSeconds})`
+    await tx.delete(webhookPosition).where(isOld)
+    const [row] = await tx.execute<{ are_on: boolean; removed: number }>(sql`
+      with removed as (delete from ${webhooks} where not exists (select from ${webhookPosition}) returning id)
+      select exists (select from ${webhookPosition}) as are_on, (select count(*) from removed)::int as removed`)
+    return { areOn: row?.are_on ?? false, removed: row?.removed ?? 0 }
+  })
 
 /** Removes what was given up a week ago. */
 export const forgetDeadWebhooks = (db: Database) =>

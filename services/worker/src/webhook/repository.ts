@@ -4,13 +4,13 @@ import {
   cases,
   type Database,
   type JobPayloads,
+  newestRecording,
   outbox,
   ownCases,
   reportVersions,
   scriptVersions,
   sessions,
   type Transaction,
-  videos,
   webhooks,
 } from '@playtherapy/schema'
 import { and, eq, sql } from 'drizzle-orm'
@@ -28,8 +28,9 @@ const pauseSeconds = 1
 /** The row of a session and therapist. */
 const ofSession = (whose: Whose) => and(eq(webhooks.userId, whose.user_id), eq(webhooks.sessionId, whose.session_id))
 
-/** Removes the row of a session, once webhooks are off. */
-export const forgetWebhook = (db: Database, whose: Whose) => db.delete(webhooks).where(ofSession(whose))
+/** Whether the receiver is still to be told of a session. */
+export const isWaiting = async (db: Database, whose: Whose): Promise<boolean> =>
+  (await db.$count(webhooks, ofSession(whose))) > 0
 
 /** A message that this process may send. */
 export interface ClaimedMessage {
@@ -82,26 +83,19 @@ export const claimMessage = (db: Database, whose: Whose): Promise<ClaimedMessage
 
 /** Reads the state of a session for its therapist; undefined when it does not exist, or belongs to another one. */
 async function readState(tx: Transaction, { user_id, case_id, session_id }: Whose): Promise<SessionState | undefined> {
-  const newestVideo = tx
-    .select({ state: videos.state })
-    .from(videos)
-    .where(sql`${videos.sessionId} = ${session_id} and ${videos.state} <> 'presigned'`)
-    .orderBy(sql`${videos.id} desc`)
-    .limit(1)
-    .as('newest')
   const [state] = await tx
     .select({
       session_state_id: sessions.sessionStateId,
       encoding_state_id: sessions.encodingStateId,
       script_state_id: sessions.scriptStateId,
       analyze_state_id: sessions.analyzeStateId,
-      video_state: newestVideo.state,
+      video_state: sql<string | null>`recording.state`,
       script_version: scriptVersions.version,
       report_version: reportVersions.version,
     })
     .from(sessions)
     .innerJoin(cases, and(eq(cases.id, sessions.caseId), ownCases(user_id)))
-    .leftJoin(newestVideo, sql`true`)
+    .leftJoinLateral(sql`${newestRecording(sessions.id)} as recording`, sql`true`)
     .leftJoin(scriptVersions, eq(scriptVersions.id, sessions.scriptVersionId))
     .leftJoin(reportVersions, eq(reportVersions.id, sessions.reportVersionId))
     .where(and(eq(sessions.id, session_id), eq(sessions.caseId, case_id)))

@@ -3,27 +3,33 @@ import type { Database, JobPayloads } from '@playtherapy/schema'
 import { reasonOf } from '@playtherapy/service-kit'
 import { AddressError } from './address.ts'
 import { type Answer, post, type Receiver } from './post.ts'
-import { claimMessage, endArrived, endGivenUp, forgetWebhook, tryAgain } from './repository.ts'
+import { claimMessage, endArrived, endGivenUp, isWaiting, tryAgain } from './repository.ts'
 
 /** Pause after the first attempt, which triples with each further one, and the longest pause. */
 const [firstPauseMs, longestPauseMs] = [5_000, 4 * 3_600_000]
+
+/** After so long another worker, which has a receiver, may get a job of one that has none. */
+const otherWorkerMs = 10_000
 
 type Payload = JobPayloads['send-webhook']
 
 interface WebhookResources {
   db: Database
-  /** Undefined when webhooks are off. */
+  /** Undefined in a worker without one. */
   receiver: Receiver | undefined
 }
 
 /**
  * The job that makes one attempt to tell the receiver of a session. A message that does not arrive is tried again for a day, by a
  * job of its own for each attempt. The receiver ends that with 410 or a redirect: then the job becomes a dead letter at once. The next
- * change of the session is a new message in any case. Without a receiver the job ends without an error.
+ * change of the session is a new message in any case. A worker without a receiver leaves it to others, until `endWebhooks` has ended it.
  */
 export function createSendWebhook({ db, receiver }: WebhookResources) {
   return async (whose: Payload, { signal, log }: Pick<JobContext, 'signal' | 'log'>): Promise<void> => {
-    if (!receiver) return void (await forgetWebhook(db, whose))
+    if (!receiver) {
+      if (await isWaiting(db, whose)) throw new PostponedError(otherWorkerMs)
+      return
+    }
     const claimed = await claimMessage(db, whose)
     if (!claimed) return
     if ('heldMs' in claimed) throw new PostponedError(claimed.heldMs)
