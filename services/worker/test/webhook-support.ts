@@ -50,6 +50,7 @@ export interface Received {
   id: string
   headers: IncomingHttpHeaders
   text: string
+  timestamp: string
   data: ReturnType<typeof Value.Parse<typeof Body>>['data']
 }
 
@@ -60,11 +61,13 @@ export async function startReceiver(t: Teardown, answer: (response: ServerRespon
     const body = await text(request)
     const headers = Object.fromEntries(Object.entries(request.headers).map(([name, value]) => [name, String(value)]))
     new Webhook(secret).verify(body, headers)
+    const { timestamp, data } = Value.Parse(Body, JSON.parse(body))
     const one = {
       id: headers['webhook-id'] ?? '',
       headers: request.headers,
       text: body,
-      data: Value.Parse(Body, JSON.parse(body)).data,
+      timestamp,
+      data,
     }
     received.push(one)
     answer(response, one)

@@ -1,7 +1,7 @@
 import type { ServerResponse } from 'node:http'
 import { cases, outbox, sessions, videos, webhookPosition, webhooks } from '@playtherapy/schema'
 import { seedSession, testDatabase } from '@playtherapy/testing'
-import { eq, sql } from 'drizzle-orm'
+import { eq, isNotNull, sql } from 'drizzle-orm'
 import { Webhook } from 'standardwebhooks'
 import t, { type Test } from 'tap'
 import { deadLetters, retry } from '../src/commands/dead-letters.ts'
@@ -69,6 +69,8 @@ t.test('each attempt has the same id and body, and the next message waits for it
   await announceWebhooks(db)
   await run()
   t.equal(await jobs(), 2, 'the next attempt is announced')
+  const [written] = await db.select().from(webhooks)
+  t.equal(received[0]?.timestamp, written?.firstAt?.toISOString(), 'the time is that of the database')
   const [row] = await db
     .select({ s: sql<number>`extract(epoch from ${webhooks.nextAt} - now())::float8` })
     .from(webhooks)
@@ -123,10 +125,10 @@ for (const status of [410, 302, 304, 308]) {
       message: `The receiver of webhooks wants no such message: it answered ${status}.`,
     })
     t.equal(received.length, 1, 'nothing follows it')
-    await createWebhookFailed(db)(whose)
+    t.notOk(await createWebhookFailed(db)(whose, 'it answered'), 'the worker needs to write no dead letter')
     t.equal(await db.$count(webhooks), 0)
-    await db.update(outbox).set({ failedAt: sql`now()`, failure: 'x' }).where(eq(outbox.name, 'send-webhook'))
     const [letter] = await deadLetters(db)
+    t.match(letter, { payload: whose, attempts: 1, failure: 'it answered', isRefused: false }, 'for it is written')
     t.ok(await retry(db, letter?.id ?? 0))
     await setState(3)
     await t.rejects(run())
@@ -144,8 +146,9 @@ t.test('after a day a message is given up, and what changed meanwhile is tried',
   await db.update(webhooks).set({ firstAt: sql`now() - interval '1 day'` })
   await t.rejects(run(), { message: 'The receiver of webhooks took no message for a day: it answered 404.' })
   const before = await jobs()
-  await createWebhookFailed(db)(whose)
-  t.equal(await jobs(), before + 1)
+  await createWebhookFailed(db)(whose, 'x')
+  t.equal(await jobs(), before + 2, 'the next message, and the dead letter of this one')
+  t.match(await deadLetters(db), [{ attempts: 2 }])
   await run()
   t.equal(received.at(-1)?.data.session?.script_state_id, 3)
   t.not(received.at(-1)?.id, received[0]?.id)
@@ -239,17 +242,32 @@ t.test('when no worker has a receiver any more nothing remains', async (t) => {
   t.equal(await announceWebhooks(db), 1)
 })
 
+t.test('an operator may repeat a webhook while it is given up once more', async (t) => {
+  const { db, whose, run } = await prepare(t, (response) => response.writeHead(410).end())
+  await announceWebhooks(db)
+  await t.rejects(run())
+  await createWebhookFailed(db)(whose, 'x')
+  for (let round = 0; round < 20; round++) {
+    const [letter] = await deadLetters(db)
+    await db.insert(webhooks).values({ userId: 7, caseId: whose.case_id, sessionId: whose.session_id, change: 0 })
+    await t.resolves(Promise.all([retry(db, letter?.id ?? 0), createWebhookFailed(db)(whose, 'x')]))
+    t.equal((await deadLetters(db)).length, 1)
+    await db.delete(webhooks)
+  }
+})
+
 t.test('of a session one dead letter is kept, for a week', async (t) => {
   const { db, whose, run } = await prepare(t, (response) => response.writeHead(410).end())
   const dead = { name: 'send-webhook', failedAt: sql`now()`, failure: 'x' } as const
   await db.insert(outbox).values([whose, { ...whose, session_id: 99 }].map((payload) => ({ ...dead, payload })))
   await announceWebhooks(db)
   await t.rejects(run())
-  await createWebhookFailed(db)(whose)
-  t.match(await deadLetters(db), [{ payload: { session_id: 99 } }], 'that of another session stays')
+  await createWebhookFailed(db)(whose, 'new')
+  const letters = [{ payload: { session_id: 99 } }, { payload: whose, failure: 'new' }]
+  t.match(await deadLetters(db), letters, 'that of another session stays')
   await forgetDeadWebhooks(db)
-  t.equal((await deadLetters(db)).length, 1)
-  await db.update(outbox).set({ failedAt: sql`now() - interval '8 days'` }).where(eq(outbox.failure, 'x'))
+  t.equal((await deadLetters(db)).length, 2)
+  await db.update(outbox).set({ failedAt: sql`now() - interval '8 days'` }).where(isNotNull(outbox.failedAt))
   await forgetDeadWebhooks(db)
   t.equal((await deadLetters(db)).length, 0)
 })

@@ -16,9 +16,9 @@ export interface SessionState {
 
 /**
  * The body of a message: the event `session` of event streams, without all that is a name or a text. `state` is undefined for a
- * session that was deleted, or given to another therapist.
+ * session that was deleted, or given to another therapist. `at` is by the clock of the database, which all workers share.
  */
-export function bodyOf(whose: JobPayloads['send-webhook'], state: SessionState | undefined): string {
+export function bodyOf(whose: JobPayloads['send-webhook'], state: SessionState | undefined, at: Date): string {
   const { video_state, script_version, report_version, ...session } = state ?? {}
   const data = {
     ...whose,
@@ -28,5 +28,5 @@ export function bodyOf(whose: JobPayloads['send-webhook'], state: SessionState |
     script: script_version ? { version: script_version } : null,
     report: report_version ? { version: report_version } : null,
   }
-  return JSON.stringify({ type: 'session', timestamp: new Date().toISOString(), data })
+  return JSON.stringify({ type: 'session', timestamp: at.toISOString(), data })
 }

@@ -54,6 +54,7 @@ export const claimMessage = (db: Database, whose: Whose): Promise<ClaimedMessage
         body: webhooks.body,
         change: webhooks.change,
         attempts: webhooks.attempts,
+        nowMs: sql<number>`extract(epoch from now())::float8 * 1000`,
         isDue: sql<boolean>`${webhooks.nextAt} <= now()`,
         heldMs: sql<number>`coalesce(extract(epoch from ${webhooks.heldUntil} - now()), 0)::float8 * 1000`,
         leftMs: sql<number>`extract(epoch from coalesce(${webhooks.firstAt}, now()) - now() +
@@ -72,7 +73,7 @@ export const claimMessage = (db: Database, whose: Whose): Promise<ClaimedMessage
       return { messageId: row.messageId, body: row.body, attempts, leftMs }
     }
     const messageId = randomUUID()
-    const body = bodyOf(whose, await readState(tx, whose))
+    const body = bodyOf(whose, await readState(tx, whose), new Date(row.nowMs))
     const message = { messageId, body, told: row.change, firstAt: sql`now()` }
     await tx
       .update(webhooks)
@@ -143,18 +144,21 @@ export const tryAgain = (db: Database, whose: Whose, messageId: string, delaySec
   })
 
 /**
- * Ends a message that was given up. Of earlier dead letters of the session nothing is left, because the new one, when it is tried
- * again, tells the state of that time.
+ * Ends a message that was given up, and writes its dead letter in the same transaction, so that neither is lost when the process is
+ * killed. Of earlier dead letters of the session nothing is left, because the new one, when it is tried again, tells the state
+ * of that time. Locks those, and then the row, as `retry` does.
  */
-export const endGivenUp = (db: Database, whose: Whose): Promise<void> =>
+export const endGivenUp = (db: Database, whose: Whose, failure: string): Promise<void> =>
   db.transaction(async (tx) => {
+    const ofSame = sql`${outbox.payload} @> ${JSON.stringify(whose)}::jsonb`
+    await tx.delete(outbox).where(and(sql`${outbox.name} = 'send-webhook' and ${outbox.failedAt} is not null`, ofSame))
     const [row] = await tx
-      .select({ messageId: webhooks.messageId })
+      .select({ messageId: webhooks.messageId, attempts: webhooks.attempts })
       .from(webhooks)
       .where(ofSession(whose))
       .for('update')
     if (row?.messageId) await endMessage(tx, whose, row.messageId)
     else if (row) await tx.delete(webhooks).where(ofSession(whose))
-    const ofSame = sql`${outbox.payload} @> ${JSON.stringify(whose)}::jsonb`
-    await tx.delete(outbox).where(and(sql`${outbox.name} = 'send-webhook' and ${outbox.failedAt} is not null`, ofSame))
+    const attempts = (row?.attempts ?? 0) + 1
+    await tx.insert(outbox).values({ name: 'send-webhook', payload: whose, attempts, failedAt: sql`now()`, failure })
   })

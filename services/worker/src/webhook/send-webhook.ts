@@ -52,12 +52,12 @@ export function createSendWebhook({ db, receiver }: WebhookResources) {
   }
 }
 
-/** Ends a message that was given up. It stays as a dead letter. */
+/** Ends a message that was given up. It returns false, because `endGivenUp` has written the dead letter. */
 export const createWebhookFailed =
   (db: Database) =>
-  async (whose: Payload): Promise<boolean> => {
-    await endGivenUp(db, whose)
-    return true
+  async (whose: Payload, reason: string): Promise<boolean> => {
+    await endGivenUp(db, whose, reason)
+    return false
   }
 
 const isReceived = ({ status }: Answer) => status >= 200 && status < 300
