@@ -148,40 +148,44 @@ t.test(
   },
 )
 
-t.test('where an encode fails, a player plays as far as both picture and sound are there', { skip: absent }, async (t) => {
-  const services = await testServices(t)
-  const ids = await seedSession(services.db, 7)
-  const place = { ...services, ...ids }
-  const rungs = await makeRungs(16, 8)
-  const [sound] = rungs.sound
-  const videoId = await planVideo(place, [
-    ['sound', 2],
-    ['picture', 6],
-  ])
-  for (const index of [0, 1]) {
-    const upper = rungs.upper[index]
-    await encodeChunk(place, videoId, ['picture', index], upper ? { upper } : {})
-  }
-  // The sound ends 8 s before the picture.
-  const segments = sound?.segments.slice(0, 2) ?? []
-  const bytes = sound?.bytes.subarray(0, sound.header.length + segments.reduce((sum, [, length]) => sum + length, 0))
-  await encodeChunk(place, videoId, ['sound', 0], sound && bytes ? { sound: { ...sound, segments, bytes } } : {})
-  const session = `${services.url}/contents/api/case/${ids.caseId}/session/${ids.sessionId}`
-  const answer = await fetch(`${session}/playback`, { method: 'POST', headers: services.as(7) })
-  const { hls } = Object(await answer.json())
+t.test(
+  'where an encode fails, a player plays as far as both picture and sound are there',
+  { skip: absent },
+  async (t) => {
+    const services = await testServices(t)
+    const ids = await seedSession(services.db, 7)
+    const place = { ...services, ...ids }
+    const rungs = await makeRungs(16, 8)
+    const [sound] = rungs.sound
+    const videoId = await planVideo(place, [
+      ['sound', 2],
+      ['picture', 6],
+    ])
+    for (const index of [0, 1]) {
+      const upper = rungs.upper[index]
+      await encodeChunk(place, videoId, ['picture', index], upper ? { upper } : {})
+    }
+    // The sound ends 8 s before the picture.
+    const segments = sound?.segments.slice(0, 2) ?? []
+    const bytes = sound?.bytes.subarray(0, sound.header.length + segments.reduce((sum, [, length]) => sum + length, 0))
+    await encodeChunk(place, videoId, ['sound', 0], sound && bytes ? { sound: { ...sound, segments, bytes } } : {})
+    const session = `${services.url}/contents/api/case/${ids.caseId}/session/${ids.sessionId}`
+    const answer = await fetch(`${session}/playback`, { method: 'POST', headers: services.as(7) })
+    const { hls } = Object(await answer.json())
 
-  const page = await openPlayer(t)
-  await page.evaluate(`player.open(${JSON.stringify(services.url + hls)})`)
-  const before = await shows(page, 'the first frames', ({ seconds }) => seconds > 4)
-  t.equal(before.isLive, true)
-  await services.db.update(videos).set({ state: 'failed', failure: 'Why' }).where(eq(videos.id, videoId))
-  const ended = await shows(page, 'the end', ({ hasEnded }) => hasEnded)
-  t.ok(Math.abs(ended.seconds - 8) < 0.3, `it ended after ${ended.seconds} s`)
-  t.same(
-    ended.errors.filter(({ fatal, status }) => fatal || status >= 400),
-    [],
-  )
-})
+    const page = await openPlayer(t)
+    await page.evaluate(`player.open(${JSON.stringify(services.url + hls)})`)
+    const before = await shows(page, 'the first frames', ({ seconds }) => seconds > 4)
+    t.equal(before.isLive, true)
+    await services.db.update(videos).set({ state: 'failed', failure: 'Why' }).where(eq(videos.id, videoId))
+    const ended = await shows(page, 'the end', ({ hasEnded }) => hasEnded)
+    t.ok(Math.abs(ended.seconds - 8) < 0.3, `it ended after ${ended.seconds} s`)
+    t.same(
+      ended.errors.filter(({ fatal, status }) => fatal || status >= 400),
+      [],
+    )
+  },
+)
 
 /** Recordings that the worker encodes, or copies, where frames are not shown in the order of the file. */
 const films = { encoded: '-c:v mpeg4 -q:v 4 -g 10', copied: '-c:v libx264 -bf 2 -g 30 -pix_fmt yuv420p' }
