@@ -14,7 +14,7 @@ export class UnreadableRecordingError extends PermanentError {
 export const tooLarge = 'The encoded video would be larger than this installation allows.'
 const tooMuchMemory = 'The recording takes more memory to convert than this installation allows.'
 const tooMuchWork = 'The recording takes far longer to convert than its size explains.'
-export const changed = 'The uploaded file was changed or removed after it was announced.'
+const changed = 'The uploaded file was changed or removed after it was announced.'
 
 export const tooLong = (maxSeconds: number) => {
   const most = maxSeconds < 7_200 ? `${Math.floor(maxSeconds / 60)} minutes` : `${Math.floor(maxSeconds / 3600)} hours`
