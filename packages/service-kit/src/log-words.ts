@@ -18,7 +18,7 @@ export const logWords = new Set(
   document does doesn't done down driver due during each early either element elements empty encode encoded encoding
   encrypted encryption end ended endpoint ends enough entity entry error errors etag etags every exceed exceeded
   exceeds exchange exist existing exists expected expecting expects expired expires extend extra fail failed failing
-  fails failure failures fatal fell fetch field fields file files first folder follow following for forbidden foreign
+  fails failure failures fatal fell fetch fewer field fields file files first folder follow following for forbidden foreign
   form format found fragment from full function gap garage gateway gave get give given gives gone got had handle
   handler handlers handshake has hash have head header headers heavy held hello higher hit host hostname hosts however
   http https id identifier if ignored in incomplete incorrect index initialised initialized initializing input insert
@@ -30,7 +30,7 @@ export const logWords = new Set(
   needed needs negative network never new newer no nobody node none nor not nothing now null number numbers object
   objects of off old older on once one ones only open opened operation option options or order other others our out
   outbox output outside overflow owner packet packets page pair parameter parameters parse parsed part parts password
-  passwords path payload peer pending per permanent permission permissions permitted phase picture pipe pipes pixels
+  passwords path payload peer pending per permanent permission permissions permitted phase picture piece pipe pipes pixels
   place please policy pool port position postgres postgresql prefix premature prepared presigned primary private probe
   process processes processing promise properties property protocol provided provider public publish published query
   queue quota radius ran range rate reach reached read reading ready reason received receiver record recorded recording
@@ -42,7 +42,7 @@ export const logWords = new Set(
   short shorter should shutdown shutting sign signal signature signed signing silent since size skewed slot slow small
   so socket some something sort sound source space spawn specified specify stall stalled start started starting starts
   state statement statements status step still storage store stored stream streams string succeeded such supply
-  support supported supports syntax system table tables take taken takes temporarily temporary terminated terminating
+  support supported supports syntax system table tables tail take taken takes temporarily temporary terminated terminating
   text than that the their them then therapist there these they this those thread threads time timed timeout timestamp
   to token tokens too took transaction transactions transcriber transfer tried truncated trust trusted try two type
   unable unauthorized unavailable undefined under unexpected unexpectedly unfinished unique unit unknown unreachable
