@@ -2,7 +2,7 @@ import { announce, encodePlans, outbox, sessions, videos } from '@playtherapy/sc
 import { seedSession, testDatabase } from '@playtherapy/testing'
 import { eq, sql } from 'drizzle-orm'
 import t from 'tap'
-import { deadLetters, retry } from '../src/commands/dead-letters.ts'
+import { deadLetters, failedJobs, retry } from '../src/commands/dead-letters.ts'
 import { encodeAgain } from '../src/commands/encode-again.ts'
 import { createEncodeFailed } from '../src/encode/encode-video.ts'
 
@@ -67,6 +67,21 @@ t.test('a retry changes nothing for a recording that a newer one replaced, or th
   await db.delete(videos).where(eq(videos.id, first?.id ?? 0))
   t.ok(await retry(db, again?.id ?? 0))
   t.notOk(await retry(db, 999_999), 'no such job')
+})
+
+t.test('a failed encode is shown however many webhooks were given up before it, and all are retried', async (t) => {
+  const { db } = await testDatabase(t)
+  const dead = { failedAt: new Date(), failure: 'x' }
+  const name = 'send-webhook' as const
+  const webhook = (n: number) => ({ user_id: 1, case_id: 1, session_id: n })
+  await db.insert(outbox).values(Array.from({ length: 1_000 }, (_, n) => ({ ...dead, name, payload: webhook(n + 1) })))
+  await db.insert(outbox).values({ ...dead, name: 'encode-video', payload: { video_id: 1 }, isRefused: true })
+  await db.insert(outbox).values({ ...dead, name: 'encode-video', payload: { video_id: 2 } })
+  const encodes = [{ payload: { video_id: 2 } }, { payload: { video_id: 1 } }, { payload: webhook(1) }]
+  t.match((await deadLetters(db)).slice(0, 3), encodes)
+  const failed = await failedJobs(db)
+  t.equal(failed.length, 1_001)
+  t.equal(failed[0], (await deadLetters(db))[0]?.id)
 })
 
 t.test('a failed job is shown however many recordings were refused before it', async (t) => {

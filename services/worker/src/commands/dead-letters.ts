@@ -1,10 +1,13 @@
 import { announce, type Database, type JobName, outbox, State, sessions, videos, webhooks } from '@playtherapy/schema'
-import { and, asc, eq, inArray, isNotNull } from 'drizzle-orm'
+import { and, asc, eq, inArray, isNotNull, sql } from 'drizzle-orm'
 
-/** Most dead letters shown or retried at once. */
+/** Most dead letters shown. */
 const mostLetters = 1_000
 
-/** The jobs that were given up, oldest first; those that failed come before any number of refused ones. */
+/** Webhooks come last, because a receiver that is down leaves one for each session. */
+const isWebhook = sql`${outbox.name} = 'send-webhook'`
+
+/** The jobs that were given up, oldest first; refused ones come after those that failed, and webhooks after all. */
 export const deadLetters = (db: Database) =>
   db
     .select({
@@ -18,8 +21,18 @@ export const deadLetters = (db: Database) =>
     })
     .from(outbox)
     .where(isNotNull(outbox.failedAt))
-    .orderBy(asc(outbox.isRefused), asc(outbox.id))
+    .orderBy(isWebhook, asc(outbox.isRefused), asc(outbox.id))
     .limit(mostLetters)
+
+/** The ids of all jobs that failed, without those that were refused, in the same order. */
+export async function failedJobs(db: Database): Promise<number[]> {
+  const rows = await db
+    .select({ id: outbox.id })
+    .from(outbox)
+    .where(and(isNotNull(outbox.failedAt), eq(outbox.isRefused, false)))
+    .orderBy(isWebhook, asc(outbox.id))
+  return rows.map(({ id }) => id)
+}
 
 /** The jobs of an encode. The first one announces what of the others is still to be done. */
 const ofEncode: JobName[] = ['encode-video', 'encode-chunk', 'finish-video']
@@ -27,7 +40,7 @@ const ofEncode: JobName[] = ['encode-video', 'encode-chunk', 'finish-video']
 /**
  * Announces a dead letter again, with all its attempts, and undoes its failure: a failed video becomes stored, and the
  * encoding of its session READY if it is still the current video. An encode goes on with what it lacks, and a webhook tells the
- * present state. False when there is no such dead letter. Locks the dead letter, the session and the video.
+ * present state. False when there is no such dead letter. Locks the dead letter, the session and the video, or the row of the webhook.
  */
 export const retry = (db: Database, id: number): Promise<boolean> =>
   db.transaction(async (tx) => {

@@ -1,7 +1,7 @@
 import { type Database, openDatabase } from '@playtherapy/schema'
 import { beginProgram, DatabaseSettings, reach, UsageError } from '@playtherapy/service-kit'
 import { Type } from 'typebox'
-import { deadLetters, retry } from './dead-letters.ts'
+import { deadLetters, failedJobs, retry } from './dead-letters.ts'
 import { encodeAgain } from './encode-again.ts'
 
 const { config, words } = beginProgram({
@@ -33,11 +33,8 @@ async function show(letters: Awaited<ReturnType<typeof deadLetters>>) {
   )
 }
 
-async function retryAll(db: Database) {
-  const ids = names.includes('all')
-    ? (await deadLetters(db)).flatMap(({ id, isRefused }) => (isRefused ? [] : [id]))
-    : names.map(Number)
-  for (const id of ids) {
+async function retryNamed(db: Database) {
+  for (const id of names.map(Number)) {
     const isKnown = Number.isSafeInteger(id) && (await retry(db, id))
     if (isKnown) console.log(`${id}  announced again`)
     else {
@@ -47,9 +44,16 @@ async function retryAll(db: Database) {
   }
 }
 
+/** What fails again meanwhile has a new id, and is left. */
+async function retryAll(db: Database) {
+  for (const id of await failedJobs(db)) {
+    if (await retry(db, id)) console.log(`${id}  announced again`)
+  }
+}
+
 await reach('The database', config.DATABASE_URL, async () => {
   const { db, close } = openDatabase({ url: config.DATABASE_URL, max: 1, applicationName: 'jobs' })
-  if (isRetry) await retryAll(db)
+  if (isRetry) await (names.includes('all') ? retryAll(db) : retryNamed(db))
   else if (isEncodeAgain) {
     const announced = await encodeAgain(db, (count) => console.log(`${count} announced`))
     if (announced === 0) console.log('Every recording has been encoded by this release, or has a job already.')
