@@ -1,4 +1,5 @@
-import { lookup } from 'node:dns'
+import type { LookupAddress } from 'node:dns'
+import { lookup } from 'node:dns/promises'
 import { isIP, type LookupFunction } from 'node:net'
 import ipaddr from 'ipaddr.js'
 
@@ -45,6 +46,16 @@ export function isAllowedHost(hostname: string, isAllowed: IsAllowed): boolean {
   return isIP(host) === 0 || isAllowed(host)
 }
 
+/** Lookups that are under way. Each occupies a thread, of which the process has few, and cannot be aborted. */
+const underWay = new Map<string, Promise<LookupAddress[]>>()
+
+/** Finds the addresses of a name. Calls while a lookup of it is under way share that one. */
+function find(hostname: string): Promise<LookupAddress[]> {
+  const finding = underWay.get(hostname) ?? lookup(hostname, { all: true }).finally(() => underWay.delete(hostname))
+  underWay.set(hostname, finding)
+  return finding
+}
+
 /**
  * A lookup for one connection, which finds only addresses that are allowed. The socket connects to what it returns, so a name that
  * leads elsewhere the next moment gains nothing.
@@ -52,12 +63,12 @@ export function isAllowedHost(hostname: string, isAllowed: IsAllowed): boolean {
 export const guardedLookup =
   (isAllowed: IsAllowed): LookupFunction =>
   (hostname, options, callback) => {
-    lookup(hostname, { ...options, all: true }, (error, found) => {
-      if (error) return callback(error, [])
+    const pass = (found: LookupAddress[]) => {
       const allowed = found.filter(({ address }) => isAllowed(address))
       const [first] = allowed
       if (!first) callback(new AddressError(), [])
       else if (options.all) callback(null, allowed)
       else callback(null, first.address, first.family)
-    })
+    }
+    find(hostname).then(pass, (error: NodeJS.ErrnoException) => callback(error, []))
   }
