@@ -6,7 +6,7 @@ import { loadConfig } from '@playtherapy/service-kit'
 import t from 'tap'
 import { Type } from 'typebox'
 import { receiverFrom, WorkerConfig } from '../src/config.ts'
-import { allowedAddresses } from '../src/webhook/address.ts'
+import { allowedAddresses, guardedLookup } from '../src/webhook/address.ts'
 import { post } from '../src/webhook/post.ts'
 import { secret } from './webhook-support.ts'
 
@@ -69,6 +69,19 @@ t.test('what a name resolves to is what counts, when it is connected to', async 
   t.equal(requests, 0)
   for (const host of ['localhost', '127.0.0.1', '[::ffff:127.0.0.1]']) {
     t.match(await send(`http://${host}:${port}/`, ['127.0.0.1']), { status: 200 }, host)
+  }
+})
+
+t.test('lookups of one name at the same time are one', async (t) => {
+  // Node counts those that have ended, too, until their memory is freed.
+  const lookups = () => process.getActiveResourcesInfo().filter((name) => name === 'GetAddrInfoReqWrap').length
+  const look = () =>
+    new Promise((resolve) => guardedLookup(() => true)('localhost', { all: true }, (...found) => resolve(found)))
+  for (const times of [5, 1]) {
+    const before = lookups()
+    const all = Array.from({ length: times }, look)
+    t.equal(lookups() - before, 1, `of ${times}`)
+    for (const found of await Promise.all(all)) t.match(found, [null, [{ family: Number }]])
   }
 })
 
