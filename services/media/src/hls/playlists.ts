@@ -114,10 +114,8 @@ const mediaPlaylist = ({ targetSeconds, progress, entries }: MediaPlaylist) =>
     `#EXT-X-PLAYLIST-TYPE:${progress === 'final' ? 'VOD' : 'EVENT'}`,
     '#EXT-X-START:TIME-OFFSET=0',
     ...entries,
-    ...(progress === 'growing' ? [] : [end]),
+    ...(progress === 'growing' ? [] : ['#EXT-X-ENDLIST']),
   ])
-
-const end = '#EXT-X-ENDLIST'
 
 export interface SegmentList {
   rung: Rung
@@ -152,6 +150,10 @@ export function rungPlaylist({ rung, targetSeconds, parts, progress, until }: Se
  * while the recording grows, so that players neither load it again nor take it for a broadcast.
  */
 export function captionsPlaylist({ seconds, progress }: { seconds: number; progress: Progress }): string {
-  const entries = [`#EXTINF:${seconds.toFixed(6)},`, 'captions.vtt', ...(progress === 'growing' ? [end] : [])]
-  return mediaPlaylist({ targetSeconds: Math.ceil(seconds), progress, entries })
+  const entries = [`#EXTINF:${seconds.toFixed(6)},`, 'captions.vtt']
+  return mediaPlaylist({
+    targetSeconds: Math.ceil(seconds),
+    progress: progress === 'growing' ? 'ended' : progress,
+    entries,
+  })
 }
