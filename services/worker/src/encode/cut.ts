@@ -10,7 +10,10 @@ import { keySeconds, leastPause } from './picture.ts'
 const firstSeconds = [4, 8, 16]
 /** Seconds of a later chunk at most. */
 const mostSeconds = 30
-/** At most this part of the rest of a recording becomes one chunk, so that all workers end at about the same time. */
+/**
+ * A chunk is at most this part of the rest of a recording, so that all workers end at about the same time, unless it would be
+ * shorter than `leastRestSeconds`.
+ */
 const partOfRest = 1 / 3
 /** Seconds of a chunk of the rest at least, because each one starts an ffmpeg. */
 const leastRestSeconds = 6
