@@ -1,10 +1,11 @@
 import { EventEmitter, once } from 'node:events'
-import { chmod } from 'node:fs/promises'
+import { chmod, copyFile, open } from 'node:fs/promises'
 import { join } from 'node:path'
-import { chunks, outbox, rungs, sessions } from '@playtherapy/schema'
+import { PermanentError } from '@playtherapy/jobs'
+import { chunks, outbox, rungs, sessions, videos } from '@playtherapy/schema'
 import { asc, eq } from 'drizzle-orm'
 import t, { type Test } from 'tap'
-import { aac, h264, make, never, prepare } from './encode-support.ts'
+import { aac, folder, h264, make, never, prepare } from './encode-support.ts'
 
 const bt709 = '-color_primaries bt709 -color_trc bt709 -colorspace bt709'.split(' ')
 /** Its picture can be copied, and needs no lower rung. */
@@ -14,11 +15,14 @@ const playable = await make(
   ...['-f', 'lavfi', '-i', 'sine=d=3', ...h264, ...bt709, ...aac],
 )
 
+/** Its picture can be copied, and is high enough for a lower rung. */
+const high = await make('high.mp4', '-f', 'lavfi', '-i', 'testsrc2=size=1280x720:rate=10:duration=1', ...h264, ...bt709)
+
 type Job = Awaited<ReturnType<typeof prepare>>
 
 /** The jobs over a store that waits for `before` before it stores a copy in the job of the plan. */
-async function prepareCopy(t: Test, before: (job: Job) => Promise<void>): Promise<Job> {
-  const job: Job = await prepare(t, playable, 'mp4', {
+async function prepareCopy(t: Test, before: (job: Job) => Promise<void>, file = playable): Promise<Job> {
+  const job: Job = await prepare(t, file, 'mp4', {
     around: (store) => ({
       ...store,
       async put(key, ...rest) {
@@ -51,10 +55,53 @@ t.test('a copy that fails in the job of the plan is made by a job of its own', a
   const [, ofCopy, ...others] = await announced(job)
   t.match(ofCopy, { video_id, chunk_id: copy?.id })
   t.strictSame(others, [], 'once')
+  t.match(job.warnings, [{ err: { message: 'the store is away' }, chunk_id: copy?.id }])
   await job.encode({ video_id }, { signal: never })
   t.match(await job.state(), { encoding: 3, videos: [{ state: 'encoded' }] })
   t.match(await copyOf(job), { state: 'encoded', attempt: 2 })
   t.strictSame(await leftovers(job), [])
+})
+
+t.test('the lower rung beside a copy that fails comes at the end all the same', async (t) => {
+  const job = await prepareCopy(t, () => Promise.reject(new Error('the store is away')), high)
+  const { video_id } = await job.upload()
+  await job.plan({ video_id }, { signal: never })
+  t.equal(await job.db.$count(chunks, eq(chunks.kind, 'lower')), 1)
+  t.strictSame(await announced(job), [{ video_id, chunk_id: (await copyOf(job))?.id }])
+})
+
+t.test('a copy that cannot succeed is not tried again', async (t) => {
+  const job = await prepareCopy(t, () => Promise.reject(new PermanentError('too large')))
+  const { video_id } = await job.upload()
+  await t.rejects(job.plan({ video_id }, { signal: never }), PermanentError)
+  t.equal((await announced(job)).length, 1, 'that of the sound')
+  await job.fail({ video_id }, 'too large')
+  t.match(await job.state(), { encoding: 4, videos: [{ state: 'failed', failure: 'too large' }] })
+})
+
+t.test('a copy beside an old rendition that cannot succeed is given up by its own job', async (t) => {
+  const job = await prepareCopy(t, () => Promise.reject(new PermanentError('too large')))
+  const { video_id } = await job.upload()
+  for (const state of ['encoding', 'encoded'] as const) await job.db.update(videos).set({ state })
+  await job.plan({ video_id }, { signal: never })
+  t.match((await announced(job))[1], { video_id, chunk_id: (await copyOf(job))?.id })
+})
+
+t.test('a large copy has a job of its own, so that the next plan does not wait for it', async (t) => {
+  const large = join(folder, 'large.mp4')
+  await copyFile(playable, large)
+  const file = await open(large, 'a')
+  const box = Buffer.from('\0\0\0\0free', 'latin1')
+  box.writeUInt32BE(256 * 1024 ** 2)
+  await file.write(box)
+  await file.truncate((await file.stat()).size + 256 * 1024 ** 2 - box.length)
+  await file.close()
+  const job = await prepare(t, large, 'mp4')
+  const { video_id } = await job.upload()
+  await job.plan({ video_id }, { signal: never })
+  const copy = await copyOf(job)
+  t.match(copy, { state: 'waiting' })
+  t.match((await announced(job))[1], { video_id, chunk_id: copy?.id })
 })
 
 t.test('a picture that cannot be copied after all is encoded', async (t) => {

@@ -85,7 +85,15 @@ async function nextJob(db: Database, videoId: number) {
 
 /** The jobs of an encode, alone and one after the other: the plan, each chunk, and the end. */
 function encodeJobs(resources: EncodeResources) {
-  const plan = createEncodeVideo(resources)
+  const planVideo = createEncodeVideo(resources)
+  const warnings: object[] = []
+  const log: JobContext['log'] = {
+    ...{ debug() {}, info() {}, error() {} },
+    warn: (fields) => void warnings.push(fields),
+    child: () => log,
+  }
+  const plan = (payload: { video_id: number }, { signal }: Pick<JobContext, 'signal'>) =>
+    planVideo(payload, { signal, log })
   const chunk = createEncodeChunk(resources)
   const finish = createFinishVideo(resources)
   const encode = async ({ video_id }: { video_id: number }, context: Pick<JobContext, 'signal'>): Promise<void> => {
@@ -97,7 +105,7 @@ function encodeJobs(resources: EncodeResources) {
       else await finish({ video_id }, context)
     }
   }
-  return { plan, chunk, finish, encode }
+  return { plan, chunk, finish, encode, warnings }
 }
 
 /** A session whose recording is this file, and the jobs over real database and store. */

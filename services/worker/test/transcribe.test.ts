@@ -285,7 +285,7 @@ t.test('a newer recording ends the making of a script of an older one', async (t
       await db.update(sessions).set({ videoId: claim.videoId, encodingStateId: 1 })
       await db.update(sessions).set({ encodingStateId: 2 })
       const chunk = { kind: audible ? ('sound' as const) : ('copy' as const), index: 0, fromSeconds: 0, toSeconds: 4 }
-      t.ok(await commitPlan(db, claim, { plan: {}, seconds: 4, targetSeconds: 6, chunks: [chunk] }))
+      t.ok(await commitPlan(db, claim, { plan: {}, seconds: 4, targetSeconds: 6, chunks: [chunk], copiesHere: true }))
       const [row] = await db.select({ id: chunks.id }).from(chunks).where(eq(chunks.videoId, claim.videoId))
       const taken = await claimChunk(db, claim.videoId, row?.id ?? 0)
       const audio = { path: 'newer sound', size: 5, etag: '"a"' }

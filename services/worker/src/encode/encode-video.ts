@@ -11,37 +11,49 @@ import { type EncodePlan, encodePlan } from './chunk-options.ts'
 import { chooseCuts } from './cut.ts'
 import { createEncodeChunk } from './encode-chunk.ts'
 import { insistOnLength, judged, tooLong } from './faults.ts'
-import { announceRest } from './finish-repository.ts'
 import { underLease } from './lease.ts'
 import { longestSegmentSeconds } from './longest-segment.ts'
 import { chunksOf, toEncodePlan } from './plan.ts'
-import { commitPlan, findCopy, findPlan, resume } from './plan-repository.ts'
+import { announceCopy, commitPlan, findCopy, findPlan, resume } from './plan-repository.ts'
 import type { EncodeResources, EncodeSettings } from './resources.ts'
 import { claimVideo, fail, giveWay, leaseOfVideo, type Original } from './video-repository.ts'
+
+/** Bytes of the largest original that is copied by the job of its plan, because the next plan waits until that has ended. */
+const mostCopiedBytes = 256 * 1024 ** 2
 
 /**
  * The job that plans the encode of a stored original: it reads it once, and announces its chunks. Where there is a plan
  * already, it announces what is left of it. It may run twice at once: one attempt commits. A picture that needs no encode is
- * copied at once, while the job of the sound begins.
+ * copied at once, while the job of the sound begins, unless it is large.
  */
 export function createEncodeVideo(resources: EncodeResources) {
   const { db, store, settings } = resources
   const encodeChunk = createEncodeChunk(resources)
-  return async ({ video_id }: { video_id: number }, { signal }: Pick<JobContext, 'signal'>): Promise<void> => {
+  return async (
+    { video_id }: { video_id: number },
+    { signal, log }: Pick<JobContext, 'signal' | 'log'>,
+  ): Promise<void> => {
     const claim = await claimVideo(db, video_id)
     if (!claim) return
     const planned = await findPlan(db, video_id)
     if (planned !== undefined) return resume(db, claim, chunksOf(await toEncodePlan(planned)))
+    const copiesHere = claim.original.size <= mostCopiedBytes
     const isMine = await underLease(leaseOfVideo(db, claim), signal, async (signal) => {
       const { plan, longestSeconds } = await inspect(store, claim.original, settings, signal)
       const targetSeconds = Math.ceil(longestSeconds)
-      await commitPlan(db, claim, { plan, seconds: plan.seconds, targetSeconds, chunks: chunksOf(plan) })
+      await commitPlan(db, claim, { plan, seconds: plan.seconds, targetSeconds, chunks: chunksOf(plan), copiesHere })
     })
     if (!isMine) return giveWay(db, video_id)
-    const chunk_id = await findCopy(db, video_id)
+    const chunk_id = copiesHere ? await findCopy(db, video_id) : undefined
     if (chunk_id === undefined) return
-    // If this fails, a job of this chunk does it again, and reports why.
-    await encodeChunk({ video_id, chunk_id }, { signal }).catch(() => announceRest(db, claim))
+    try {
+      await encodeChunk({ video_id, chunk_id }, { signal })
+    } catch (error) {
+      // A retry would fail, too. The failure of a chunk, other than that of a plan, leaves a recording that plays as it was.
+      if (error instanceof PermanentError && !claim.isEncoded) throw error
+      log.warn({ err: error, chunk_id }, 'the copy in the job of the plan failed, a job of its own does it again')
+      await announceCopy(db, video_id)
+    }
   }
 }
 

@@ -12,7 +12,7 @@ import {
   type Transaction,
   videos,
 } from '@playtherapy/schema'
-import { and, asc, eq, inArray, isNull, ne, notExists, sql } from 'drizzle-orm'
+import { and, asc, eq, inArray, isNull, ne, notExists, type SQL, sql } from 'drizzle-orm'
 import { lockCurrent, lockVideo } from './lock.ts'
 import { type VideoClaim, whileVideoClaimed } from './video-repository.ts'
 
@@ -31,6 +31,8 @@ export interface NewPlan {
   seconds: number
   targetSeconds: number
   chunks: NewChunk[]
+  /** Whether the job of the plan copies the picture, so that the copy needs no job of its own. */
+  copiesHere: boolean
 }
 
 /** The plan of a video's encode; undefined where there is none. */
@@ -54,7 +56,11 @@ export async function findCopy(db: Database, videoId: number): Promise<number | 
  * False when another attempt or a newer video has replaced this one, or the session was deleted. Locks the session and then
  * the video.
  */
-export const commitPlan = (db: Database, claim: VideoClaim, { chunks: parts, ...plan }: NewPlan): Promise<boolean> =>
+export const commitPlan = (
+  db: Database,
+  claim: VideoClaim,
+  { chunks: parts, copiesHere, ...plan }: NewPlan,
+): Promise<boolean> =>
   db.transaction(async (tx) => {
     const { videoId } = claim
     const locked = await lockCurrent(tx, videoId)
@@ -66,7 +72,7 @@ export const commitPlan = (db: Database, claim: VideoClaim, { chunks: parts, ...
       .returning({ id: videos.id })
     if (mine.length === 0) return false
     await tx.insert(encodePlans).values({ videoId, ...plan })
-    await insertChunks(tx, videoId, parts)
+    await insertChunks(tx, videoId, parts, copiesHere)
     if (claim.isEncoded) return true
     const awaited = inArray(sessions.scriptStateId, [State.READY, State.START])
     await tx
@@ -77,17 +83,23 @@ export const commitPlan = (db: Database, claim: VideoClaim, { chunks: parts, ...
   })
 
 /**
- * Inserts chunks and announces their jobs, in this order. A copy needs none, because the job of the plan makes it. Those of a
- * lower rung beside it are announced at the end of the encode, so that they do not slow down what makes the rendition.
+ * Inserts chunks and announces their jobs, in this order, that of a copy only where the job of the plan does not make it.
+ * Those of a lower rung beside it are announced at the end of the encode, so that they do not slow down what makes the
+ * rendition.
  */
-export async function insertChunks(tx: Transaction, videoId: number, parts: NewChunk[]): Promise<void> {
+export async function insertChunks(
+  tx: Transaction,
+  videoId: number,
+  parts: NewChunk[],
+  copiesHere = false,
+): Promise<void> {
   for (let first = 0; first < parts.length; first += batchRows) {
     const batch = parts.slice(first, first + batchRows).map((part) => ({ ...part, videoId }))
     const rows = await tx.insert(chunks).values(batch).returning({ id: chunks.id, kind: chunks.kind })
     await announceChunks(
       tx,
       videoId,
-      rows.filter(({ kind }) => kind !== 'lower' && kind !== 'copy'),
+      rows.filter(({ kind }) => kind !== 'lower' && !(kind === 'copy' && copiesHere)),
     )
   }
 }
@@ -102,8 +114,8 @@ const announceChunks = (tx: Transaction, videoId: number, rows: { id: number }[]
 /** Selects the chunks of a video that are not encoded. */
 const isOpen = (videoId: number) => and(eq(chunks.videoId, videoId), ne(chunks.state, 'encoded'))
 
-/** Announces the chunks of a video that are not encoded and that no job does. The video must be locked. */
-export async function announceOpen(tx: Transaction, videoId: number): Promise<void> {
+/** Announces the chunks of a video, or those of them, that are not encoded and that no job does. The video must be locked. */
+export async function announceOpen(tx: Transaction, videoId: number, those?: SQL): Promise<void> {
   const ofChunk = tx
     .select({ id: outbox.id })
     .from(outbox)
@@ -117,10 +129,16 @@ export async function announceOpen(tx: Transaction, videoId: number): Promise<vo
   const forgotten = await tx
     .select({ id: chunks.id })
     .from(chunks)
-    .where(and(isOpen(videoId), notExists(ofChunk)))
+    .where(and(isOpen(videoId), those, notExists(ofChunk)))
     .orderBy(asc(chunks.id))
   await announceChunks(tx, videoId, forgotten)
 }
+
+/** Announces the copy of a picture that the job of the plan could not make. Locks the video. */
+export const announceCopy = (db: Database, videoId: number): Promise<void> =>
+  db.transaction(async (tx) => {
+    if (await lockVideo(tx, videoId)) await announceOpen(tx, videoId, eq(chunks.kind, 'copy'))
+  })
 
 /**
  * Announces what a planned encode still needs and no job does: chunks that are not encoded, or its end. It brings a video
