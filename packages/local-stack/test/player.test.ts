@@ -212,8 +212,10 @@ t.test('what the worker makes is shown at its time, with a tile for each', { ski
     await shows(page, 'the end of the encode', ({ isLive }) => isLive === false)
     for (const wanted of [1, 13, 31, 61]) {
       await page.evaluate(`player.seek(${wanted})`)
-      const { colour } = await shows(page, `second ${wanted}`, ({ isSeeking, colour }) => !isSeeking && colour !== null)
-      t.equal(colour && secondOf(colour), wanted - 1, `${kind}: the picture at ${wanted} s`)
+      // A frame is painted some time after the seek has ended.
+      const isThere = ({ isSeeking, colour }: Shown) => !isSeeking && colour !== null && secondOf(colour) === wanted - 1
+      await shows(page, `the picture at ${wanted} s`, isThere)
+      t.pass(`${kind}: the picture at ${wanted} s`)
     }
     const { duration, errors } = await now(page)
     t.ok(Math.abs(duration - 64) < 0.2, `${kind}: it lasts ${duration} s`)

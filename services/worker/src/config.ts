@@ -64,10 +64,11 @@ export const WorkerConfig = Type.Object({
   ),
   HOST: Type.String({ default: '0.0.0.0', description: 'Address of the health routes' }),
   PORT: integer(8080, 'Port of the health routes', { minimum: 0, maximum: 65_535 }),
-  ENCODE_CONCURRENCY: integer(1, 'Chunks that one worker encodes at once; one already uses every core', {
-    minimum: 1,
-    maximum: availableParallelism(),
-  }),
+  ENCODE_CONCURRENCY: integer(
+    1,
+    'Chunks that one worker encodes at once; one already uses every core. Beside them it plans one recording, and copies its picture where that needs no encode and the original has at most 256 MiB',
+    { minimum: 1, maximum: availableParallelism() },
+  ),
   ENCODE_STALL_SECONDS: integer(120, 'An ffmpeg without progress for so long is killed', { minimum: 5 }),
   ENCODE_MEMORY_BYTES: integer(
     768 * mebibyte,
@@ -81,7 +82,7 @@ export const WorkerConfig = Type.Object({
   SCRATCH_DIRECTORY: Type.String({
     default: join(tmpdir(), 'playtherapy-scratch'),
     description:
-      'Where what is encoded lies until it is stored; on a disk, not in memory. The end of an encode takes the size of its rendition',
+      'Where what is encoded lies until it is stored; on a disk, not in memory. The end of an encode takes the size of its rendition, each chunk that is encoded at the same time its own size, which for a copied picture is about that of its original, and a plan up to 256 MiB where it copies',
   }),
   SCRATCH_MAX_BYTES: integer(10 * gibibyte, 'Largest rendition', { minimum: 1 }),
   FFMPEG_PATH: Type.String({ default: 'ffmpeg', description: 'The ffmpeg program' }),
