@@ -214,8 +214,8 @@ t.test('what the worker makes is shown at its time, with a tile for each', { ski
       await page.evaluate(`player.seek(${wanted})`)
       // A frame is painted some time after the seek has ended.
       const isThere = ({ isSeeking, colour }: Shown) => !isSeeking && colour !== null && secondOf(colour) === wanted - 1
-      await shows(page, `the picture at ${wanted} s`, isThere)
-      t.pass(`${kind}: the picture at ${wanted} s`)
+      const { colour } = await shows(page, `the picture at ${wanted} s`, isThere)
+      t.equal(colour && secondOf(colour), wanted - 1, `${kind}: the picture at ${wanted} s`)
     }
     const { duration, errors } = await now(page)
     t.ok(Math.abs(duration - 64) < 0.2, `${kind}: it lasts ${duration} s`)

@@ -9,7 +9,7 @@ import { forgetKeys } from './reconcile/forget-keys.ts'
 import { forgetUploads } from './reconcile/forget-uploads.ts'
 import { sweepOrphansAlone } from './reconcile/orphans.ts'
 import { createReaper } from './reconcile/reap.ts'
-import { announceWebhooks, endWebhooks, forgetDeadWebhooks } from './webhook/changes.ts'
+import { announceWebhooks, createWebhookEnder, forgetDeadWebhooks } from './webhook/changes.ts'
 
 /** Longest pauses between two rounds. */
 const announceMs = 5_000
@@ -45,17 +45,7 @@ export function startBackground(resources: BackgroundResources, log: Log): Backg
     repeat({ name: 'old changes', everyMs: reapMs, log, round: () => forgetChanges(db) }),
     sendsWebhooks
       ? repeat({ name: 'webhooks', everyMs: announceWebhooksMs, log, round: () => announceWebhooks(db) })
-      : repeat({
-          name: 'webhooks',
-          everyMs: reapMs,
-          log,
-          round: async () => {
-            const { areOn, removed } = await endWebhooks(db)
-            if (areOn) log.warn({}, 'this worker has no WEBHOOK_URL, and leaves webhooks to the workers that have one')
-            if (removed > 0)
-              log.warn({ webhooks: removed }, 'webhooks that had not arrived were removed, as they are off')
-          },
-        }),
+      : repeat({ name: 'webhooks', everyMs: reapMs, log, round: createWebhookEnder({ db, log }) }),
     repeat({ name: 'dead webhooks', everyMs: reapMs, log, round: () => forgetDeadWebhooks(db) }),
     repeat({ name: 'scratch sweep', everyMs: sweepScratchMs, log, round: () => sweepScratch(scratchDirectory) }),
     repeat({

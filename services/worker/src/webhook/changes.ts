@@ -1,3 +1,4 @@
+import type { Log } from '@playtherapy/jobs'
 import {
   announceEach,
   type Database,
@@ -82,6 +83,15 @@ export const endWebhooks = (db: Database): Promise<Ended> =>
       select exists (select from ${webhookPosition}) as are_on, (select count(*) from removed)::int as removed`)
     return { areOn: row?.are_on ?? false, removed: row?.removed ?? 0 }
   })
+
+/** Returns the round of a worker without a receiver: it ends webhooks, and logs what the operator has to know of that. */
+export function createWebhookEnder({ db, log }: { db: Database; log: Pick<Log, 'warn'> }) {
+  return async (): Promise<void> => {
+    const { areOn, removed } = await endWebhooks(db)
+    if (areOn) log.warn({}, 'this worker has no WEBHOOK_URL, and leaves webhooks to the workers that have one')
+    if (removed > 0) log.warn({ webhooks: removed }, 'webhooks that had not arrived were removed, as they are off')
+  }
+}
 
 /** Removes what was given up a week ago. */
 export const forgetDeadWebhooks = (db: Database) =>
