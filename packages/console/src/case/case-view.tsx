@@ -1,0 +1,3 @@
+export function CaseView({ caseId }: { caseId: number }) {
+  return <main>Case {caseId}</main>
+}

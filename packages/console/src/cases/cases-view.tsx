@@ -1,0 +1,3 @@
+export function CasesView() {
+  return <main>Cases</main>
+}

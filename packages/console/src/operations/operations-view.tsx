@@ -1,0 +1,3 @@
+export function OperationsView() {
+  return <main>Operations</main>
+}

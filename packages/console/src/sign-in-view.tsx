@@ -1,0 +1,3 @@
+export function SignInView() {
+  return <main>Sign in</main>
+}
