@@ -1,12 +1,69 @@
-import { signal } from '@preact/signals'
+import { computed, signal } from '@preact/signals'
+
+/** What the page reads in a token. The server alone decides whether it is valid. */
+interface Claims {
+  user_id: number
+  user_name?: unknown
+  user_email?: unknown
+  /** Seconds since 1970. */
+  exp?: unknown
+}
 
 /** The token of who uses the page, kept in memory alone; null when nobody is signed in. */
 export const token = signal<string | null>(null)
+
+/** Why the server has refused the token, null while it has not. What the page shows, and what was typed, stays behind. */
+export const refused = signal<'expired' | 'refused' | null>(null)
+
+/** The claims of the token, undefined where it has none that can be read. */
+export const claims = computed(() => (token.value === null ? undefined : readClaims(token.value)))
+
+/** How the token names who uses the page. */
+export const person = computed(() => {
+  const { user_name: name, user_email: email } = claims.value ?? {}
+  return [name, email].find((text) => typeof text === 'string' && text !== '')?.toString()
+})
+
+/** Reads the claims of a token, whatever somebody has pasted. */
+export function readClaims(text: string): Claims | undefined {
+  try {
+    const part = (text.split('.')[1] ?? '').replaceAll('-', '+').replaceAll('_', '/')
+    const bytes = Uint8Array.from(atob(part), (character) => character.charCodeAt(0))
+    const claims: unknown = JSON.parse(new TextDecoder().decode(bytes))
+    return isClaims(claims) ? claims : undefined
+  } catch {
+    return undefined
+  }
+}
+
+const isClaims = (claims: unknown): claims is Claims =>
+  typeof claims === 'object' && claims !== null && 'user_id' in claims && Number.isSafeInteger(claims.user_id)
+
+/** To be called when the server has answered 401. */
+export function refuse(): void {
+  if (token.value === null) return
+  const { exp } = claims.value ?? {}
+  refused.value = typeof exp === 'number' && exp * 1000 <= Date.now() + 60_000 ? 'expired' : 'refused'
+}
+
+/** Goes on with this token. */
+export function signIn(given: string): void {
+  token.value = given
+  refused.value = null
+}
+
+/** Forgets the token and everything that the page shows. */
+export function signOut(): void {
+  token.value = null
+  refused.value = null
+  history.replaceState(null, '', `${location.pathname}${location.search}`)
+  dispatchEvent(new HashChangeEvent('hashchange'))
+}
 
 /** Takes the token out of the address, `#token=…`, and removes it there, so that it is in no history. */
 export function takeToken(): void {
   const given = /^#token=([\w-]+\.[\w-]+\.[\w-]+)$/.exec(location.hash)?.[1]
   if (!given) return
-  token.value = given
+  signIn(given)
   history.replaceState(null, '', `${location.pathname}${location.search}`)
 }

@@ -1,14 +1,32 @@
-import { token } from './account.ts'
+import { claims, refused, token } from './account.ts'
 import { CaseView } from './case/case-view.tsx'
 import { CasesView } from './cases/cases-view.tsx'
+import { Header } from './header.tsx'
 import { OperationsView } from './operations/operations-view.tsx'
+import { Dialog } from './parts/dialog.tsx'
 import { route } from './route.ts'
 import { SessionView } from './session/session-view.tsx'
-import { SignInView } from './sign-in-view.tsx'
+import { SignInForm, SignInView } from './sign-in-view.tsx'
+import { texts } from './texts/shell.ts'
 
 /** The whole page: what the address names, for who is signed in. */
 export function App() {
-  if (!token.value) return <SignInView />
+  if (token.value === null) return <SignInView />
+  return (
+    <>
+      <Header />
+      {/* Nothing of what one therapist has opened or typed is left to the next. */}
+      <View key={claims.value?.user_id} />
+      {refused.value && (
+        <Dialog title={texts.ended} class="ended">
+          <SignInForm reason={refused.value} />
+        </Dialog>
+      )}
+    </>
+  )
+}
+
+function View() {
   const shown = route.value
   switch (shown.view) {
     case 'cases':

@@ -41,6 +41,7 @@ export const wantedSecond = computed(() => {
   return Number.isFinite(second) ? second : undefined
 })
 
+export const casesPath = '#cases'
 export const casePath = (caseId: number) => `#case/${caseId}`
 export const sessionPath = (caseId: number, sessionId: number, second?: number) =>
   `#case/${caseId}/session/${sessionId}${second === undefined ? '' : `?at=${second}`}`
