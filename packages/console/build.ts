@@ -2,6 +2,8 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { build } from 'esbuild'
 
+export { consoleHeaders } from './headers.ts'
+
 const folder = fileURLToPath(new URL('./src/', import.meta.url))
 
 /** Files of the page by their names; all but `index.html` have a hash of their content in it. */

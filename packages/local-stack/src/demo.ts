@@ -70,7 +70,7 @@ async function findSession({ json }: DemoClient): Promise<string> {
  * prove all of it. Throws at the first step that fails. Without workers the encode is left out.
  */
 export async function runDemo(stack: Stack, programs: Programs, { once, workers }: StackOptions): Promise<Demo> {
-  const token = stack.mintDemoToken()
+  const token = stack.mintDemoToken(1)
   const client = demoClient(stack.url, token)
   say(`\n${bold('The main job, on a real clip')}`)
   const session = await findSession(client)

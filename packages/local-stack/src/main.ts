@@ -80,12 +80,14 @@ async function main() {
 /** Prints links that open as they are, and requests that may be pasted; the token has a line of its own. */
 function sayWhatToTry({ url, mintDemoToken }: Stack, { session, link }: Partial<Demo> = {}) {
   say(`
-${bold('Yours to try')}
-  page      ${url}
+${bold('Open this link')}, which signs you in for an hour
+  ${url}/#token=${mintDemoToken(1)}
+
+${bold('Or try')}
   API page  ${url}/documentation
   sign in   ${demoAccount.email}, password ${demoAccount.password}${link ? `\n  watch     ${link}` : ''}
 
-TOKEN=${mintDemoToken()}
+TOKEN=${mintDemoToken(24)}
 curl -H "Authorization: Bearer $TOKEN" ${url}${session ?? '/contents/api/case'}`)
   if (session) say(`curl -H "Authorization: Bearer $TOKEN" -o recording.mp4 ${url}${session}/video`)
 }

@@ -12,11 +12,11 @@ import { createHost } from '@playtherapy/service-kit/host'
 import { keptSecret, openDataDirectory } from './data-directory.ts'
 import type { Programs } from './ffmpeg.ts'
 import type { StackOptions } from './options.ts'
-import { frontPage } from './page.ts'
+import { consolePage } from './page.ts'
 import { reach } from './reach.ts'
 import type { Settings } from './settings.ts'
 import { signInApp } from './sign-in/app.ts'
-import { openAccounts } from './sign-in/demo-account.ts'
+import { demoAccount, openAccounts } from './sign-in/demo-account.ts'
 import { openStore } from './store.ts'
 import { tokenSigner } from './tokens.ts'
 import { endWorker, startWorker, takesJobs } from './workers.ts'
@@ -28,8 +28,8 @@ export interface Stack {
   demoDirectory: string
   /** A description of each part, to be printed. */
   parts: Record<string, string>
-  /** Returns a token of the demo account, valid for a day. */
-  mintDemoToken(): string
+  /** Returns a token of the demo account, valid for so many hours. */
+  mintDemoToken(hours: number): string
   /** Rejects, with the reason, as soon as a part that is needed has ended. */
   broken: Promise<never>
   /** Finishes running requests and jobs and ends all parts, each before those it depends on. */
@@ -112,7 +112,7 @@ export async function startStack(options: StackOptions, env: Settings, programs:
         await root.register(mediaApp({ db, store, phase, uploadLimit }))
         await root.register(scriptApp({ db, store, phase }))
         await root.register(signInApp, { prefix: '/auth/api', db, sign })
-        await root.register(frontPage, { url, parts })
+        await root.register(consolePage)
         if (routes) await root.register(routes)
       },
     })
@@ -140,7 +140,7 @@ export async function startStack(options: StackOptions, env: Settings, programs:
       url,
       demoDirectory: data.demo,
       parts,
-      mintDemoToken: () => sign({ user_id: demoId }, 24),
+      mintDemoToken: (hours) => sign({ user_id: demoId, user_email: demoAccount.email }, hours),
       broken,
       close,
     }
