@@ -1,6 +1,7 @@
 export { checkDatabase } from './check.ts'
 export { captionTime, clockTime } from './clock.ts'
 export { type Database, type OpenDatabase, openDatabase, type Pool, type Transaction } from './database.ts'
+export { deadLetters, failedJobs, retry } from './dead-letters.ts'
 export * from './encode-tables.ts'
 export { announceErasure } from './erasure.ts'
 export { compose, fold } from './fold.ts'

@@ -1,8 +1,7 @@
-import { announce, encodePlans, outbox, sessions, videos } from '@playtherapy/schema'
+import { announce, deadLetters, encodePlans, failedJobs, outbox, retry, sessions, videos } from '@playtherapy/schema'
 import { seedSession, testDatabase } from '@playtherapy/testing'
 import { eq, sql } from 'drizzle-orm'
 import t from 'tap'
-import { deadLetters, failedJobs, retry } from '../src/commands/dead-letters.ts'
 import { encodeAgain } from '../src/commands/encode-again.ts'
 import { createEncodeFailed } from '../src/encode/encode-video.ts'
 

@@ -1,7 +1,6 @@
-import { chunks, outbox } from '@playtherapy/schema'
+import { chunks, deadLetters, outbox, retry } from '@playtherapy/schema'
 import { eq } from 'drizzle-orm'
 import t from 'tap'
-import { deadLetters, retry } from '../src/commands/dead-letters.ts'
 import { createChunkFailed } from '../src/encode/encode-chunk.ts'
 import { make, never, picture, prepare } from './encode-support.ts'
 

@@ -1,7 +1,6 @@
-import { type Database, openDatabase } from '@playtherapy/schema'
+import { type Database, deadLetters, failedJobs, openDatabase, retry } from '@playtherapy/schema'
 import { beginProgram, DatabaseSettings, reach, UsageError } from '@playtherapy/service-kit'
 import { Type } from 'typebox'
-import { deadLetters, failedJobs, retry } from './dead-letters.ts'
 import { encodeAgain } from './encode-again.ts'
 
 const { config, words } = beginProgram({

@@ -1,5 +1,9 @@
-import { announce, type Database, type JobName, outbox, State, sessions, videos, webhooks } from '@playtherapy/schema'
 import { and, asc, eq, inArray, isNotNull, sql } from 'drizzle-orm'
+import type { Database } from './database.ts'
+import type { JobName } from './jobs.ts'
+import { announce } from './outbox.ts'
+import { outbox, State, sessions, videos } from './tables.ts'
+import { webhooks } from './webhook-tables.ts'
 
 /** Most dead letters shown. */
 const mostLetters = 1_000
