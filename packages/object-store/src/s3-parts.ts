@@ -1,3 +1,5 @@
+import { ownTurn } from './own-turn.ts'
+
 /**
  * Bytes of a part. S3 accepts 10,000 parts of at least 5 MiB, which are 48 GiB; the parts after 20 GiB are larger, so the
  * limit is 89 GiB.
@@ -49,6 +51,9 @@ export function createPartPool(): PartPool {
       let held = 0
       let failure: { error: unknown } | undefined
       uploads += 1
+      const throwFailure = () => {
+        if (failure) throw failure.error
+      }
       const letGo = (count: number) => {
         spare += Math.max(0, held - 1) - Math.max(0, held - count - 1)
         held -= count
@@ -59,11 +64,16 @@ export function createPartPool(): PartPool {
           while (!failure && held > 0 && (held === mostOfUpload || spare === 0)) {
             await new Promise<void>((resolve) => waiting.add(resolve))
           }
-          if (failure) throw failure.error
+          throwFailure()
           if (held > 0) spare -= 1
           held += 1
           const at = idle.findIndex(({ length }) => length === bytes)
-          return idle.splice(at, at < 0 ? 0 : 1)[0] ?? Buffer.allocUnsafeSlow(bytes)
+          const [used] = idle.splice(at, at < 0 ? 0 : 1)
+          if (used) return used
+          // Fresh memory of this size mostly makes V8 collect garbage first.
+          await ownTurn()
+          throwFailure()
+          return Buffer.allocUnsafeSlow(bytes)
         },
         give(buffer) {
           // The last part is a view of a buffer that was not filled; it is not reused.

@@ -1,5 +1,5 @@
 import { createHash, randomUUID } from 'node:crypto'
-import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises'
+import { setTimeout as sleep } from 'node:timers/promises'
 import {
   AbortMultipartUploadCommand,
   CompleteMultipartUploadCommand,
@@ -124,12 +124,7 @@ export async function conclude(
   return etag.startsWith('"') ? etag : `"${etag}"`
 }
 
-let turn = Promise.resolve()
-
-/**
- * Sends one part of an upload. The SDK hashes it at once, which takes milliseconds; where many uploads fill a part at the same time,
- * one is hashed in each turn of the event loop, so that other requests come between.
- */
+/** Sends one part of an upload. */
 export async function sendPart(
   put: Pick<Put, 's3' | 'place' | 'signal'>,
   UploadId: string | undefined,
@@ -137,8 +132,6 @@ export async function sendPart(
   Body: Uint8Array,
 ) {
   const request = new UploadPartCommand({ ...put.place, UploadId, PartNumber, Body })
-  turn = turn.then(() => nextTurn())
-  await turn
   const { ETag } = await put.s3.send(request, { ...(put.signal && { abortSignal: put.signal }) })
   return { PartNumber, ETag, bytes: Body.length }
 }
