@@ -59,7 +59,10 @@ export async function request(url: string, init: RequestInit = {}): Promise<Answ
   }
 }
 
-/** Opens a connection and sends the head of a request. The response is read and discarded, except for its status. */
+/**
+ * Opens a connection, which ends with the response, and sends the head of a request. The response is read and discarded, except for
+ * its status.
+ */
 export function openRequest(method: string, url: string, headers: Record<string, string | number>): RawRequest {
   const { hostname, port, host, pathname, search } = new URL(url)
   const socket = connect(Number(port), hostname)
@@ -68,7 +71,9 @@ export function openRequest(method: string, url: string, headers: Record<string,
   socket.on('data', (bytes) => {
     status ||= Number(/^HTTP\/1.1 (\d+)/.exec(bytes.toString('latin1'))?.[1] ?? 0)
   })
-  const lines = Object.entries({ host, ...headers }).map(([name, value]) => `${name}: ${value}\r\n`)
+  const lines = Object.entries({ host, connection: 'close', ...headers }).map(
+    ([name, value]) => `${name}: ${value}\r\n`,
+  )
   socket.write(`${method} ${pathname}${search} HTTP/1.1\r\n${lines.join('')}\r\n`)
   return { socket, status: () => status, isOpen: () => !socket.destroyed && !socket.readableEnded }
 }
