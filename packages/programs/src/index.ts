@@ -1,8 +1,10 @@
 import { execFile } from 'node:child_process'
-import { cp, readFile } from 'node:fs/promises'
+import { cp, mkdir, readFile, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
+import { gzipSync } from 'node:zlib'
+import { buildConsole } from '@playtherapy/console'
 import { build, type Plugin } from 'esbuild'
 
 const root = fileURLToPath(new URL('../../../', import.meta.url))
@@ -120,4 +122,14 @@ export async function buildPrograms(): Promise<void> {
   const page = dirname(fileURLToPath(import.meta.resolve('@fastify/swagger-ui')))
   await cp(join(page, 'static'), join(folder, 'static'), { recursive: true })
   await cp(join(root, 'packages/schema/migrations'), join(folder, 'migrations'), { recursive: true })
+  await writeConsole(join(folder, 'console'))
+}
+
+/** Writes the files of the console for the gateway, each beside a compressed copy. */
+export async function writeConsole(into: string): Promise<void> {
+  await mkdir(into, { recursive: true })
+  for (const [name, bytes] of await buildConsole()) {
+    await writeFile(join(into, name), bytes)
+    await writeFile(join(into, `${name}.gz`), gzipSync(bytes, { level: 9 }))
+  }
 }

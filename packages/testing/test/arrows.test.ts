@@ -5,8 +5,9 @@ import { type Source, sources } from './sources.ts'
 
 /** The rooms from the bottom to the top. A source may import from rooms below its own, and from no other. */
 const rooms = [
-  ['embedded-postgres', 'object-store', 'programs', 'schema'],
-  ['intake', 'jobs', 'service-kit', 'versions'],
+  ['client', 'embedded-postgres', 'object-store', 'schema'],
+  ['console', 'intake', 'jobs', 'service-kit', 'versions'],
+  ['programs'],
   ['contents', 'media', 'script', 'worker'],
   ['testing'],
   ['bench', 'local-stack'],

@@ -7,6 +7,8 @@ import { fileURLToPath } from 'node:url'
 import { freePort } from '@playtherapy/embedded-postgres'
 
 const gateway = fileURLToPath(new URL('../../../../.docker/nginx.conf', import.meta.url))
+const consoleOf = (state: 'on' | 'off') =>
+  readFile(fileURLToPath(new URL(`../../../../.docker/console-${state}.conf`, import.meta.url)), 'utf8')
 const nowhere = 'http://127.0.0.1:9'
 
 export interface RunningNginx {
@@ -31,6 +33,8 @@ export interface Upstreams {
 export interface NginxOptions {
   /** Path of the gateway's configuration; this repository's own by default. */
   file?: string
+  /** The folder in which there is a folder `console` with the files of the console, which is off without it. */
+  consoleIn?: string
   /** A free port; any by default. */
   port?: number
   /** Returns the program and arguments that run nginx inside something else, such as a cgroup. */
@@ -62,7 +66,7 @@ export async function startNginx(
     playbacks = 64,
     waiting = 1000,
   }: Upstreams,
-  { file: source = gateway, port: wanted, inside = (program, args) => [program, args] }: NginxOptions = {},
+  { file: source = gateway, consoleIn, port: wanted, inside = (program, args) => [program, args] }: NginxOptions = {},
 ): Promise<RunningNginx> {
   await mkdir(directory, { recursive: true })
   const port = wanted ?? (await freePort())
@@ -81,6 +85,8 @@ export async function startNginx(
     .replaceAll('script:8080', new URL(script).host)
   const file = join(directory, 'nginx.conf')
   await writeFile(file, configuration)
+  const part = consoleIn ? (await consoleOf('on')).replaceAll('/usr/share/nginx', consoleIn) : await consoleOf('off')
+  await writeFile(join(directory, 'console.conf'), part)
   const child = spawn(...inside('nginx', ['-c', file, '-p', directory, '-g', 'daemon off;']), {
     stdio: ['ignore', 'ignore', 'inherit'],
   })
