@@ -86,12 +86,12 @@ t.test('a link whose object is lost tells its own name, and not that of the obje
 
 t.test('what is not there has no link, and what comes has one', async (t) => {
   const media = await testMedia(t, { store: await testStore(t, 'file') })
-  const none = { mp4: null, hls: null, poster: null, storyboard: null, captions: null }
+  const none = { mp4: null, hls: null, poster: null, storyboard: null, captions: null, video_id: null }
   const { status, body } = await linksOf(media)
   t.match({ status, body }, { status: 200, body: none })
   const seconds = (Date.parse(body.expires_at) - Date.now()) / 1000
   t.ok(seconds > 21_500 && seconds <= 21_600, 'six hours')
-  await addRendition(media, clip())
+  const { videoId } = await addRendition(media, clip())
   const [version] = await media.db
     .insert(scriptVersions)
     .values({ sessionId: media.sessionId, version: 1, state: 'stored', path: 'p', size: 1, etag: '"e"', userId: 7 })
@@ -101,6 +101,7 @@ t.test('what is not there has no link, and what comes has one', async (t) => {
     ...none,
     mp4: /^\/contents\/api\/playback\/[\w-]+\.[\w-]{43}\/video\.mp4$/,
     captions: /^\/contents\/api\/playback\/[\w-]+\.[\w-]{43}\/captions\.vtt$/,
+    video_id: videoId,
   })
 })
 

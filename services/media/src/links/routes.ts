@@ -14,6 +14,9 @@ const Playback = Type.Object(
     poster: path('A picture of the recording, JPEG'),
     storyboard: path('WebVTT that names a small picture for each moment'),
     captions: path('The newest script as captions, WebVTT'),
+    video_id: Type.Union([Type.Integer(), Type.Null()], {
+      description: 'Which recording the links are for: another number says that another one is shown',
+    }),
     expires_at: Type.String({ format: 'date-time', description: 'When these links end' }),
   },
   {
@@ -24,6 +27,7 @@ const Playback = Type.Object(
         poster: `${example}/poster.jpg`,
         storyboard: `${example}/storyboard.vtt`,
         captions: `${example}/captions.vtt`,
+        video_id: 77,
         expires_at: '2026-11-26T18:00:00.000Z',
       },
     ],
@@ -69,6 +73,7 @@ export async function linkRoutes(app: FastifyInstance, { db }: { db: Database })
         poster: shown?.has_previews ? pathOf('poster', 'poster.jpg') : null,
         storyboard: shown?.has_previews ? pathOf('storyboard', 'storyboard.vtt') : null,
         captions: has_script ? pathOf('captions', 'captions.vtt') : null,
+        video_id: shown?.id ?? null,
         expires_at: expiresAt.toISOString(),
       }
     },
