@@ -395,6 +395,10 @@ export const outbox = pgTable(
     index('outbox_analyse_script_index')
       .on(sql`(${t.payload} ->> 'script_version_id')`)
       .where(sql`${t.name} = 'analyse-script'`),
+    // The order of the list of jobs that were given up, from its end on.
+    index('outbox_dead_letters_index')
+      .on(sql`(${t.name} <> 'send-webhook')`, sql`(not ${t.isRefused})`, t.id)
+      .where(sql`${t.failedAt} is not null`),
     // For the removal of webhooks that were given up.
     index('outbox_dead_webhooks_index')
       .on(t.failedAt)
