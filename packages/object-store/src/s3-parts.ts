@@ -12,6 +12,8 @@ const mostOfUpload = 5
 const mostSpare = 4
 /** Most buffers that are kept for reuse: the first use of fresh memory is slower than the copy into it. */
 const mostIdle = 8
+/** They are kept for so long after the last upload: a resumable one comes in several requests. */
+const idleMs = 10_000
 
 /** The part buffers of all uploads of a store. */
 export interface PartPool {
@@ -33,13 +35,14 @@ export interface PartBuffers {
 
 /**
  * Bounds the memory of uploads. Every upload has one buffer of its own, so that it can begin at once, and up to four more
- * of those that all share. While there are uploads, buffers are reused.
+ * of those that all share. Buffers are reused.
  */
 export function createPartPool(): PartPool {
   const idle: Uint8Array[] = []
   const waiting = new Set<() => void>()
   let spare = mostSpare
   let uploads = 0
+  let forgetting: NodeJS.Timeout | undefined
 
   function wakeAll(): void {
     for (const wake of waiting) wake()
@@ -51,6 +54,7 @@ export function createPartPool(): PartPool {
       let held = 0
       let failure: { error: unknown } | undefined
       uploads += 1
+      clearTimeout(forgetting)
       const throwFailure = () => {
         if (failure) throw failure.error
       }
@@ -89,7 +93,10 @@ export function createPartPool(): PartPool {
           failure ??= { error: new Error('the upload has ended') }
           letGo(held)
           uploads -= 1
-          if (uploads === 0) idle.length = 0
+          const forget = () => {
+            idle.length = 0
+          }
+          if (uploads === 0) forgetting = setTimeout(forget, idleMs).unref()
         },
       }
     },
