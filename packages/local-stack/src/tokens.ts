@@ -1,6 +1,8 @@
+import { secretsIn } from '@playtherapy/service-kit'
 import { createSigner } from 'fast-jwt'
 
 export interface TokenSettings {
+  /** Of several secrets the first one signs. */
   JWT_SECRET: string
   /** Claims `aud` and `iss`, where they are set. */
   JWT_AUDIENCE?: string
@@ -17,9 +19,10 @@ export interface TherapistClaims {
 
 /** Returns a function that signs tokens as the sign-in service does: HS256, valid for so many hours. */
 export function tokenSigner({ JWT_SECRET, JWT_AUDIENCE, JWT_ISSUER }: TokenSettings) {
+  const [key = ''] = secretsIn(JWT_SECRET)
   return (claims: TherapistClaims, hours: number): string => {
     const sign = createSigner({
-      key: JWT_SECRET,
+      key,
       algorithm: 'HS256',
       expiresIn: hours * 3_600_000,
       ...(JWT_AUDIENCE && { aud: JWT_AUDIENCE }),

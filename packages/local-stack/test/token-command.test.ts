@@ -31,6 +31,12 @@ t.test('a token is printed alone, for this therapist and so many hours', async (
   t.equal(claims.exp - claims.iat, 8 * 3_600)
 })
 
+t.test('the first of several secrets signs', async (t) => {
+  const [first, second] = ['a'.repeat(32), 'b'.repeat(32)]
+  const { out } = await run([], { JWT_SECRET: `${first},${second}` })
+  t.match(createVerifier({ key: first, algorithms: ['HS256'] })(out.trim()), { user_id: 1 })
+})
+
 t.test('the secret is that of npm start, or of a file of settings', async (t) => {
   t.match(await run([]), { code: 1, out: '', said: /no secret in .*: run npm start once/ })
   await writeFile(join(folder, 'settings'), `JWT_SECRET=${jwtSecret}\nJWT_ISSUER="sign-in"\n`)

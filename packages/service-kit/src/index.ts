@@ -1,5 +1,6 @@
 export { CaseParams, guardAccess, guardExistence, guardSession, SessionParams } from './access.ts'
-export { type AuthSettings, requireReportWriter, requireTherapist } from './auth.ts'
+export { requireReportWriter, requireTherapist } from './auth.ts'
+export { type AuthSettings, secretsIn } from './auth-settings.ts'
 export { ConfigError, loadConfig } from './config.ts'
 export { savedAs } from './download.ts'
 export { bodyFailures, ErrorBody, failures, linkFailures } from './error-handler.ts'

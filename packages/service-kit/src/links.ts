@@ -1,7 +1,7 @@
 import type { SessionOfCaller } from '@playtherapy/schema'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { Type } from 'typebox'
-import type { AuthSettings } from './auth.ts'
+import type { AuthSettings } from './auth-settings.ts'
 import { errors } from './errors.ts'
 import { createSigner } from './signer.ts'
 

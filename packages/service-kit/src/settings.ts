@@ -1,5 +1,5 @@
 import { type Static, type TObject, Type } from 'typebox'
-import type { AuthSettings } from './auth.ts'
+import { type AuthSettings, secretCharacters } from './auth-settings.ts'
 import { ConfigError } from './config.ts'
 import { defaultLinkSeconds } from './links.ts'
 
@@ -62,7 +62,10 @@ const origin = 'https?://[^/*,;\\s]+'
 export const HttpSettings = {
   HOST: Type.String({ default: '0.0.0.0', description: 'The address on which the process listens' }),
   PORT: integer(8080, 'The port on which the process listens', { minimum: 0, maximum: 65_535 }),
-  JWT_SECRET: optionalText('HS256 secret, at least 32 characters', { minLength: 32, unless: 'JWT_PUBLIC_KEY' }),
+  JWT_SECRET: optionalText(
+    'HS256 secret that the sign-in service signs its tokens with, at least 32 characters. While another one takes its place several, `secret,secret`: tokens of each are accepted, and the first signs what is signed here. A new one comes to the end, then, once the sign-in service signs with it, to the front, and the old one away when its last token and link have ended',
+    { minLength: secretCharacters, unless: 'JWT_PUBLIC_KEY' },
+  ),
   JWT_PUBLIC_KEY: optionalText('PEM public key of the sign-in service; `JWT_SECRET` is then ignored', {
     pattern: '^-----BEGIN (RSA )?PUBLIC KEY-----',
   }),
@@ -84,7 +87,7 @@ const linkKey = '[\\w-]{1,32}:[^,\\s]{32,}'
 
 export const LinkSettings = {
   LINK_KEYS: optionalText(
-    'Keys of signed links and tickets, `id:secret,id:secret`, the same in all services: the first signs, all verify. A new one comes to the end, then to the front, and the old one away after `LINK_SECONDS`. Ids differ, secrets have at least 32 characters. Without it a key is derived from `JWT_SECRET`',
+    'Keys of signed links and tickets, `id:secret,id:secret`, the same in all services: the first signs, all verify. A new one comes to the end, then to the front, and the old one away after `LINK_SECONDS`. Ids differ, secrets have at least 32 characters. Without it they are derived from `JWT_SECRET`',
     // The first part refuses an id that comes twice.
     { pattern: `^(?!(.*,)?([\\w-]+):.*,\\2:)${linkKey}(,${linkKey})*$`, requiredWith: 'JWT_PUBLIC_KEY' },
   ),

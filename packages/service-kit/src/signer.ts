@@ -1,5 +1,5 @@
 import { createHmac, hkdfSync, timingSafeEqual } from 'node:crypto'
-import type { AuthSettings } from './auth.ts'
+import { type AuthSettings, secretsOf } from './auth-settings.ts'
 
 /**
  * The key of a secret. It is derived also where the secret is set for links alone, so that no signature made with the same
@@ -7,16 +7,13 @@ import type { AuthSettings } from './auth.ts'
  */
 const keyFrom = (secret: string) => Buffer.from(hkdfSync('sha256', secret, '', 'playtherapy signed links', 32))
 
-/** The keys by id; the first one signs. The id `jwt` names the key that is derived from the secret of JWTs. */
-function keysFrom({ linkKeys, jwtSecret, jwtPublicKey }: AuthSettings): Map<string, Buffer> {
-  const derived = jwtSecret && !jwtPublicKey ? `jwt:${jwtSecret}` : ''
-  const pairs = linkKeys?.split(',') ?? [derived]
-  return new Map(
-    pairs.filter(Boolean).map((pair) => {
-      const end = pair.indexOf(':')
-      return [pair.slice(0, end), keyFrom(pair.slice(end + 1))]
-    }),
-  )
+/** The keys with their ids; the first one signs. The id `jwt` names each key that is derived from a secret of JWTs. */
+function keysFrom(auth: AuthSettings): { id: string; key: Buffer }[] {
+  const pairs = auth.linkKeys?.split(',') ?? secretsOf(auth).map((secret) => `jwt:${secret}`)
+  return pairs.map((pair) => {
+    const end = pair.indexOf(':')
+    return { id: pair.slice(0, end), key: keyFrom(pair.slice(end + 1)) }
+  })
 }
 
 /** The signature of a payload, as text. */
@@ -48,7 +45,7 @@ export function createSigner(auth: AuthSettings): Signer {
   return {
     begin() {
       if (!signing) throw new Error('no key for a link is set')
-      const [id, key] = signing
+      const { id, key } = signing
       return (...parts) => {
         const payload = Buffer.from([id, ...parts].join(':')).toString('base64url')
         return `${payload}.${signatureOf(payload, key)}`
@@ -57,8 +54,8 @@ export function createSigner(auth: AuthSettings): Signer {
     read(token) {
       const [, payload = '', signature = ''] = tokenPattern.exec(token) ?? []
       const [, id = '', text] = payloadPattern.exec(Buffer.from(payload, 'base64url').toString('latin1')) ?? []
-      const key = keys.get(id)
-      return key && isSame(signature, signatureOf(payload, key)) ? text : undefined
+      const isOurs = keys.some((own) => own.id === id && isSame(signature, signatureOf(payload, own.key)))
+      return isOurs ? text : undefined
     },
   }
 }

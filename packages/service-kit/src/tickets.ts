@@ -1,6 +1,6 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { Type } from 'typebox'
-import type { AuthSettings } from './auth.ts'
+import type { AuthSettings } from './auth-settings.ts'
 import { errors } from './errors.ts'
 import { createSigner } from './signer.ts'
 

@@ -153,6 +153,20 @@ t.test('keys are rotated by their ids: the first signs, all verify', async (t) =
   t.match(Buffer.from(tokenOf(keyed(1, 0)), 'base64url').toString('latin1'), /^k1:/)
 })
 
+t.test('a link of the secret of JWTs outlives the change of that secret', async (t) => {
+  const [older = '', newer = ''] = secrets
+  const before = tokenOf({ jwtSecret: older })
+  const changing = { jwtSecret: `${newer},${older}` }
+  const open = await linkHost(t, changing)
+  t.match(await open(before), opened, 'made before')
+  t.match(await open(tokenOf({ jwtSecret: `${older},${newer}` })), opened, 'made where the old secret still signs')
+  t.match(await open(tokenOf({ jwtSecret: newer })), opened, 'made where the new one is alone already')
+  t.equal(tokenOf(changing), tokenOf({ jwtSecret: newer }), 'the first one signs')
+  const after = await linkHost(t, { jwtSecret: newer })
+  t.match(await after(before), refused)
+  t.match(await after(tokenOf(changing)), opened)
+})
+
 t.test('with a public key for JWTs and no keys of links there are none', async (t) => {
   const links = createLinks({ jwtPublicKey: 'x', jwtSecret })
   t.throws(() => links.begin(target), /no key/)

@@ -232,6 +232,34 @@ t.test('with a public key, and a secret that opens nothing any more', async (t) 
   }
 })
 
+t.test('with several secrets while one takes the place of another', async (t) => {
+  const newer = 'a newer secret for tests only of fifty characters'
+  const older = newer.replace('newer', 'older')
+  const user = { user_id: 7 }
+  const opens = { status: 200, body: { userId: 7 } }
+  for (const secrets of [`${newer},${older}`, `${newer}, ${older}`]) {
+    const get = await tokenHost(t, { jwtSecret: secrets })
+    t.same(await get('/therapist', bearer(hs256, user, hmac('sha256', newer))), opens, 'the new one')
+    t.same(await get('/therapist', bearer(hs256, user, hmac('sha256', older))), opens, 'the old one')
+    for (const other of [secrets, `${newer},`, `,${older}`, ` ${older}`, ',', '', newer.slice(1)]) {
+      t.same(await get('/therapist', bearer(hs256, user, hmac('sha256', other))), refused, other)
+    }
+    const past = { ...user, exp: Math.floor(Date.now() / 1000) - 60 }
+    t.same(await get('/therapist', bearer(hs256, past, hmac('sha256', older))), refused, 'expired, of the old one')
+    t.same(await get('/therapist', bearer({ alg: 'none' }, user, unsigned)), refused)
+  }
+})
+
+t.test('a comma does not part what was one secret before there could be several', async (t) => {
+  for (const secret of [jwtSecret, `${'x'.repeat(40)},`, `,${'x'.repeat(40)}`, `${'x'.repeat(40)},short`]) {
+    t.match(secret, /,/)
+    const get = await tokenHost(t, { jwtSecret: secret })
+    const ask = (key: string) => get('/therapist', bearer(hs256, { user_id: 7 }, hmac('sha256', key)))
+    t.match(await ask(secret), { status: 200 })
+    for (const part of secret.split(',')) t.same(await ask(part), refused)
+  }
+})
+
 t.test('keys that are none stop the boot', async (t) => {
   await t.rejects(startHost(t, { auth: {} }))
   await t.rejects(
