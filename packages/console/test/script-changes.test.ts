@@ -1,6 +1,7 @@
 import t from 'tap'
-import { applyChange, inverse, laterRows, newRow, type Row, toPatch } from '../src/script/change.ts'
+import { applyChange, insisting, inverse, laterRows, newRow, type Row, toPatch } from '../src/script/change.ts'
 import { betweenCharacters, editRow, insertRow, mergeRows, removeRow, splitRow } from '../src/script/edits.ts'
+import { createOpenScript } from '../src/script/open-script.ts'
 import { type ScriptRecord, secondsOf, timeOf, typedTime } from '../src/script/records.ts'
 
 const record = (text: string, more: Partial<ScriptRecord> = {}): ScriptRecord => ({
@@ -134,4 +135,70 @@ t.test('times are read as the service reads them, and typed as people type them'
     ['soon', 'soon'],
   ] as const)
     t.equal(typedTime(typed), time)
+})
+
+t.test('who insists keeps of the other what was not typed here', async (t) => {
+  const rows = script('a', 'b')
+  const mine = edit(rows, 0, { text: 'mine' })
+  const theirs = withRecord(rows, 0, { text: 'theirs', speaker: 'C' })
+  t.match(applyChange(theirs, insisting(theirs, mine))?.[0]?.record, { text: 'mine', speaker: 'C' })
+  const gone = rows.slice(1)
+  t.same(textsOf(applyChange(gone, insisting(gone, mine))), ['mine', 'b'], 'a removed record comes back')
+  const removal = removeRow(rows, 0, rowAt(rows, 0))
+  t.same(textsOf(applyChange(theirs, insisting(theirs, removal))), ['b'])
+})
+
+t.test('changes of ours go on where somebody else saved, and what meets is kept for a decision', async (t) => {
+  const open = createOpenScript()
+  const rows = script('a', 'b', 'c')
+  open.overtaken(1, rows)
+  open.commit(edit(rows, 0, { text: 'A' }))
+  open.commit(edit(rows, 2, { text: 'C' }))
+  open.commit(edit(open.rows.value, 2, { text: 'CC' }))
+  const theirs = [
+    newRow(record('new')),
+    rowAt(rows, 0),
+    rowAt(rows, 1),
+    { ...rowAt(rows, 2), record: record('theirs') },
+  ]
+  open.overtaken(2, theirs)
+  t.same(textsOf(open.rows.value), ['new', 'A', 'b', 'theirs'])
+  t.equal(open.pending.value.length, 1)
+  t.same(
+    open.conflicts.value.map(({ change }) => textsOf(change.after)),
+    [['CC']],
+    'two edits of one record are one conflict',
+  )
+  const [conflict] = open.conflicts.value
+  if (conflict) open.settle(conflict, 'mine')
+  t.same(textsOf(open.rows.value), ['new', 'A', 'b', 'CC'])
+  t.ok(open.undo())
+  t.same(textsOf(open.rows.value), ['new', 'A', 'b', 'theirs'])
+  t.ok(open.redo())
+  t.same(textsOf(open.rows.value), ['new', 'A', 'b', 'CC'])
+})
+
+t.test('undo leaves alone what somebody else has changed since', async (t) => {
+  const open = createOpenScript()
+  const rows = script('a', 'b')
+  open.overtaken(1, rows)
+  open.commit(edit(rows, 0, { text: 'A' }))
+  open.saved(2, open.rows.value)
+  open.overtaken(3, withRecord(open.rows.value, 0, { text: 'theirs' }))
+  t.notOk(open.undo())
+  t.same(textsOf(open.rows.value), ['theirs', 'b'])
+  t.equal(open.pending.value.length, 0)
+  t.notOk(open.canUndo.value)
+})
+
+t.test('what the service refuses is kept, and the other changes go on', async (t) => {
+  const open = createOpenScript()
+  const rows = script('a', 'b')
+  open.overtaken(1, rows)
+  open.commit(edit(rows, 0, { text: 'too long' }))
+  open.commit(edit(rows, 1, { text: 'B' }))
+  open.refused('why')
+  t.same(textsOf(open.rows.value), ['a', 'B'])
+  t.match(open.conflicts.value, [{ failure: 'why' }])
+  t.equal(open.pending.value.length, 1)
 })

@@ -43,11 +43,16 @@ function edits(before: ScriptRecord, after: ScriptRecord): [string, unknown][] {
 }
 
 /** `current` with what changed from `before` to `after`; undefined where somebody else changed the same member. */
-function merged(current: ScriptRecord, before: ScriptRecord, after: ScriptRecord): ScriptRecord | undefined {
+function merged(
+  current: ScriptRecord,
+  before: ScriptRecord,
+  after: ScriptRecord,
+  insists = false,
+): ScriptRecord | undefined {
   const changed = edits(before, after)
   for (const [name, value] of changed) {
     const now = own(current, name)
-    if (!same(now, own(before, name)) && !same(now, value)) return undefined
+    if (!insists && !same(now, own(before, name)) && !same(now, value)) return undefined
   }
   const result: ScriptRecord = { ...current, ...Object.fromEntries(changed) }
   for (const [name, value] of changed) if (value === undefined) delete result[name]
@@ -84,6 +89,18 @@ export function applyChange(rows: readonly Row[], { above, at, before, after }: 
     else next.splice(place++, 0, row)
   }
   return next
+}
+
+/** A change to these rows that keeps all of `change`, and of what somebody else changed whatever it does not touch. */
+export function insisting(rows: readonly Row[], change: Change): Change {
+  const [before, after] = [change.before, change.after].map((some) => new Map(some.map((row) => [row.key, row.record])))
+  const theirs = rows.filter(({ key }) => before?.has(key) || after?.has(key))
+  const now = new Map(theirs.map(({ key, record }) => [key, record]))
+  const mine = change.after.map(({ key, record }) => {
+    const [current, first] = [now.get(key), before?.get(key)]
+    return { key, record: (current && first && merged(current, first, record, true)) ?? record }
+  })
+  return { ...change, before: theirs, after: mine }
 }
 
 /** The change that takes this one back. */
