@@ -59,7 +59,12 @@ export const fileRoutes =
       {
         bodyLimit: limit,
         config: { streams: true },
-        schema: { tags: ['objects'], summary: 'A presigned upload of the local stack', querystring: Query },
+        schema: {
+          tags: ['objects'],
+          operationId: 'objects.put',
+          summary: 'A presigned upload of the local stack',
+          querystring: Query,
+        },
         // Before the framework looks at the content type, which may be anything.
         onRequest: async ({ params, query, headers }, reply) => {
           const { type = '', expires, signature = '' } = query

@@ -3,6 +3,7 @@ import { eq, type SQL, sql } from 'drizzle-orm'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { Type } from 'typebox'
 import { errors, fault } from './errors.ts'
+import { int32, numberText } from './openapi.ts'
 
 declare module 'fastify' {
   interface FastifyRequest {
@@ -13,7 +14,7 @@ declare module 'fastify' {
   }
 }
 
-const id = (description: string) => Type.String({ pattern: '^-?[0-9]{1,10}$', description })
+const id = (description: string) => numberText('^-?[0-9]{1,10}$', description, int32)
 
 /** Path parameters for the OpenAPI document; the guards below are what reads and checks them. */
 export const CaseParams = Type.Object({ case_id: id('A case of the caller') })

@@ -22,7 +22,7 @@ export const ErrorBody = Type.Object(
     request_id: Type.Optional(Type.String()),
     current_version: Type.Optional(Type.Integer({ description: 'The newest version, with code 11; 0 for none' })),
   },
-  { $id: 'Error', examples: [{ message: 'Case 12 not found', error_code: 2 }] },
+  { title: 'Failure', examples: [{ message: 'Case 12 not found', error_code: 2 }] },
 )
 
 /** The refusals that every route behind the guard may answer with, for its schema. */

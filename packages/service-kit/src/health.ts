@@ -52,10 +52,10 @@ function watchParts(checks: ReadyChecks, within: PartsWithin) {
   }
 }
 
-const Ready = Type.Object({ status: Type.Literal('ok') }, { examples: [{ status: 'ok' }] })
+const Ready = Type.Object({ status: Type.Literal('ok') }, { title: 'Ready', examples: [{ status: 'ok' }] })
 const Alive = Type.Object(
   { status: Type.Literal('ok'), version: Type.String(), commit: Type.String() },
-  { examples: [{ status: 'ok', version: '1.2.3', commit: '1151704' }] },
+  { title: 'Alive', examples: [{ status: 'ok', version: '1.2.3', commit: '1151704' }] },
 )
 
 /**
@@ -70,7 +70,14 @@ export function installHealth(
 ): void {
   host.get(
     '/health/live',
-    { schema: { tags: ['health'], summary: 'The process answers, and which version it is', response: { 200: Alive } } },
+    {
+      schema: {
+        tags: ['health'],
+        operationId: 'health.live',
+        summary: 'The process answers, and which version it is',
+        response: { 200: Alive },
+      },
+    },
     () => ({ status: 'ok', ...build }),
   )
   const check = watchParts(checks, within)
@@ -78,7 +85,12 @@ export function installHealth(
   host.get(
     '/health/ready',
     {
-      schema: { tags: ['health'], summary: 'The process can do its work', response: { 200: Ready, 503: ErrorBody } },
+      schema: {
+        tags: ['health'],
+        operationId: 'health.ready',
+        summary: 'The process can do its work',
+        response: { 200: Ready, 503: ErrorBody },
+      },
     },
     async (request, reply) => {
       const refuse = (why: string) =>

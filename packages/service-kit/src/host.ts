@@ -20,6 +20,7 @@ import { installLinks } from './links.ts'
 import { createLogger, installRequestLog, type LogLevel, quietLog } from './log.ts'
 import { installMethods } from './methods.ts'
 import { installMetrics } from './metrics.ts'
+import { nameSchemas } from './openapi.ts'
 import { createShares } from './shares.ts'
 import { installTickets } from './tickets.ts'
 import { refuseUnreadable } from './unreadable.ts'
@@ -169,6 +170,7 @@ export async function createHost(options: HostOptions): Promise<FastifyInstance>
       info: { title: options.name, description: options.description, version: `${build.version}+${build.commit}` },
       components: { securitySchemes: { token: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT' } } },
     },
+    transformObject: (document) => ('openapiObject' in document ? nameSchemas(document.openapiObject) : {}),
   })
   await host.register(swaggerUi, {
     routePrefix: '/documentation',

@@ -43,6 +43,7 @@ export const VideoState = Type.Object(
     }),
   },
   {
+    title: 'VideoState',
     examples: [videoStateExample],
   },
 )

@@ -1,4 +1,4 @@
-import { errors } from '@playtherapy/service-kit'
+import { errors, numberText } from '@playtherapy/service-kit'
 import { type Static, Type } from 'typebox'
 
 /** The client shows a list in pages of ten. */
@@ -6,7 +6,7 @@ const entriesPerPage = 10
 const largestInt4 = 2_147_483_647
 
 /** A whole number of any length. One out of range is refused later, with `errors.invalidRange` and not as invalid. */
-const wholeNumber = (description: string) => Type.String({ pattern: '^[+-]?[0-9]+$', description })
+const wholeNumber = (description: string) => numberText('^[+-]?[0-9]+$', description)
 
 export const KeywordQuery = Type.Object({
   keyword: Type.Optional(

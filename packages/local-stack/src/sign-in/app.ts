@@ -75,7 +75,14 @@ const tokenRoutes: FastifyPluginAsyncTypebox<SignInOptions> = async (app, { db, 
 
   app.post(
     '/verify',
-    { schema: { ...withToken, summary: 'Read the claims of a token', response: { 200: Claims, ...failures } } },
+    {
+      schema: {
+        ...withToken,
+        operationId: 'auth.verify',
+        summary: 'Read the claims of a token',
+        response: { 200: Claims, ...failures },
+      },
+    },
     claimsOf,
   )
 
@@ -84,6 +91,7 @@ const tokenRoutes: FastifyPluginAsyncTypebox<SignInOptions> = async (app, { db, 
     {
       schema: {
         ...withToken,
+        operationId: 'auth.refresh',
         summary: 'Get a new token, valid for a day',
         response: { 200: Type.String(), ...failures },
       },
@@ -97,7 +105,14 @@ const tokenRoutes: FastifyPluginAsyncTypebox<SignInOptions> = async (app, { db, 
 
   app.get(
     '/user',
-    { schema: { ...withToken, summary: 'Read the account of a token', response: { 200: User, ...failures } } },
+    {
+      schema: {
+        ...withToken,
+        operationId: 'auth.getAccount',
+        summary: 'Read the account of a token',
+        response: { 200: User, ...failures },
+      },
+    },
     async ({ userId }) => {
       const account = await accounts(db).withId(userId)
       // A minted token may name a therapist without an account.
@@ -122,7 +137,14 @@ export const signInApp: FastifyPluginAsyncTypebox<SignInOptions> = async (app, {
 
   app.get(
     '/config',
-    { schema: { ...route, summary: 'What the sign-up form offers', response: { 200: Choices } } },
+    {
+      schema: {
+        ...route,
+        operationId: 'auth.listChoices',
+        summary: 'What the sign-up form offers',
+        response: { 200: Choices },
+      },
+    },
     () => choices,
   )
 
@@ -131,7 +153,13 @@ export const signInApp: FastifyPluginAsyncTypebox<SignInOptions> = async (app, {
     {
       bodyLimit: formBytes,
       config: { rateLimit: { max: mostSignUps } },
-      schema: { ...route, summary: 'Make an account', body: SignUp, response: { 200: User, ...bodyFailures } },
+      schema: {
+        ...route,
+        operationId: 'auth.signUp',
+        summary: 'Make an account',
+        body: SignUp,
+        response: { 200: User, ...bodyFailures },
+      },
     },
     async ({ body }) => {
       const email = body.email.trim()
@@ -149,6 +177,7 @@ export const signInApp: FastifyPluginAsyncTypebox<SignInOptions> = async (app, {
       config: { rateLimit: { hook: 'preHandler', max: mostAttempts, keyGenerator: emailOf } },
       schema: {
         ...route,
+        operationId: 'auth.signIn',
         summary: 'Get a token, valid for a day',
         consumes: ['application/x-www-form-urlencoded'],
         body: SignIn,

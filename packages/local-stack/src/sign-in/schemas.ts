@@ -28,12 +28,15 @@ export const profileOf = (given: Profile) => ({
 const text = (maxLength: number, description?: string) =>
   Type.String({ minLength: 1, maxLength, ...(description && { description }) })
 
-export const SignUp = Type.Object({
-  email: Type.String({ maxLength: 254 }),
-  name: text(255),
-  hashed_password: text(1_024, 'The password itself; the name is the old one'),
-  ...profile,
-})
+export const SignUp = Type.Object(
+  {
+    email: Type.String({ maxLength: 254 }),
+    name: text(255),
+    hashed_password: text(1_024, 'The password itself; the name is the old one'),
+    ...profile,
+  },
+  { title: 'SignUp' },
+)
 
 export const User = Type.Object(
   {
@@ -45,6 +48,7 @@ export const User = Type.Object(
     created_time: Type.String({ format: 'date-time' }),
   },
   {
+    title: 'Account',
     examples: [
       {
         id: 2,
@@ -64,27 +68,33 @@ export const User = Type.Object(
 )
 
 /** The form of OAuth 2 (RFC 6749, section 4.3.2), without its constants. */
-export const SignIn = Type.Object({
-  username: Type.String({ maxLength: 254 }),
-  password: Type.String({ maxLength: 1_024 }),
-})
+export const SignIn = Type.Object(
+  {
+    username: Type.String({ maxLength: 254 }),
+    password: Type.String({ maxLength: 1_024 }),
+  },
+  { title: 'SignIn' },
+)
 
-export const AccessToken = Type.Object({ access_token: Type.String() })
+export const AccessToken = Type.Object({ access_token: Type.String() }, { title: 'AccessToken' })
 
 /** The claims of a token; a minted one has no email and no name. */
-export const Claims = Type.Object({
-  user_id: Type.Integer(),
-  user_email: Type.Optional(Type.String()),
-  user_name: Type.Optional(Type.String()),
-  user_type: Type.Optional(Type.Union([Type.Integer(), Type.Null()])),
-  iat: Type.Optional(Type.Integer()),
-  exp: Type.Integer(),
-})
+export const Claims = Type.Object(
+  {
+    user_id: Type.Integer(),
+    user_email: Type.Optional(Type.String()),
+    user_name: Type.Optional(Type.String()),
+    user_type: Type.Optional(Type.Union([Type.Integer(), Type.Null()])),
+    iat: Type.Optional(Type.Integer()),
+    exp: Type.Integer(),
+  },
+  { title: 'Claims' },
+)
 export type Claims = Static<typeof Claims>
 
 const Named = Type.Array(Type.Object({ id: Type.Integer(), name: Type.String() }))
 
-export const Choices = Type.Object({ orgs: Named, userTypes: Named })
+export const Choices = Type.Object({ orgs: Named, userTypes: Named }, { title: 'SignUpChoices' })
 
 /** What the sign-up form offers. The client leaves out the first type of user. */
 export const choices: Static<typeof Choices> = {

@@ -44,6 +44,7 @@ export const caseRoutes: FastifyPluginAsyncTypebox<{ repository: ReturnType<type
     {
       schema: {
         ...route,
+        operationId: 'cases.list',
         summary: 'List cases, newest first',
         querystring: ListQuery,
         response: { 200: Cases, ...bodyFailures },
@@ -66,6 +67,7 @@ export const caseRoutes: FastifyPluginAsyncTypebox<{ repository: ReturnType<type
     {
       schema: {
         ...route,
+        operationId: 'cases.countPages',
         summary: 'Number of pages of ten',
         querystring: KeywordQuery,
         response: { 200: Type.Integer({ examples: [3] }), ...bodyFailures },
@@ -79,6 +81,7 @@ export const caseRoutes: FastifyPluginAsyncTypebox<{ repository: ReturnType<type
     {
       schema: {
         ...route,
+        operationId: 'cases.create',
         summary: 'Create a case',
         headers: IdempotencyHeader,
         body: CaseBody,
@@ -93,7 +96,15 @@ export const caseRoutes: FastifyPluginAsyncTypebox<{ repository: ReturnType<type
 
   app.get(
     '/case/:case_id',
-    { schema: { ...route, summary: 'Read a case', params: CaseParams, response: { 200: Case, ...bodyFailures } } },
+    {
+      schema: {
+        ...route,
+        operationId: 'cases.get',
+        summary: 'Read a case',
+        params: CaseParams,
+        response: { 200: Case, ...bodyFailures },
+      },
+    },
     async ({ userId, caseId }) => read(userId, caseId),
   )
 
@@ -102,6 +113,7 @@ export const caseRoutes: FastifyPluginAsyncTypebox<{ repository: ReturnType<type
     {
       schema: {
         ...route,
+        operationId: 'cases.replace',
         summary: 'Replace the writable fields of a case',
         params: CaseParams,
         body: CaseBody,
@@ -120,6 +132,7 @@ export const caseRoutes: FastifyPluginAsyncTypebox<{ repository: ReturnType<type
     {
       schema: {
         ...route,
+        operationId: 'cases.delete',
         summary: 'Delete a case, its sessions and everything stored for them',
         params: CaseParams,
         response: { 200: Type.Boolean({ examples: [true] }), ...bodyFailures },

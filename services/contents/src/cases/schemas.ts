@@ -36,6 +36,7 @@ export const Case = Type.Object(
     case_state_id: Type.Integer({ minimum: 1, maximum: 3, description: '1 before, 2 running, 3 finished' }),
   },
   {
+    title: 'Case',
     examples: [example],
   },
 )
@@ -52,7 +53,10 @@ export const CaseBody = Type.Object(
     ),
     case_state_id: Type.Optional(nullable(Type.Integer({ minimum: 1, maximum: 3 }))),
   },
-  { examples: [{ given_name: '지우', family_name: '김', description: { age: 7, gender: 'F' }, case_state_id: null }] },
+  {
+    title: 'CaseFields',
+    examples: [{ given_name: '지우', family_name: '김', description: { age: 7, gender: 'F' }, case_state_id: null }],
+  },
 )
 
 export type Case = Static<typeof Case>

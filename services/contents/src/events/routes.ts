@@ -77,6 +77,7 @@ export const eventRoutes: FastifyPluginAsyncTypebox<EventOptions> = async (
       schema: {
         ...about,
         security: [{ token: [] }],
+        operationId: 'events.stream',
         summary: 'Follow what changes',
         response: { 200: stream, ...failures },
       },
@@ -90,6 +91,7 @@ export const eventRoutes: FastifyPluginAsyncTypebox<EventOptions> = async (
       schema: {
         tags: about.tags,
         security: [{ token: [] }],
+        operationId: 'events.createTicket',
         summary: 'Get an address for EventSource, which sends no token',
         description:
           'Whoever has it can follow what changes: keep it as secret as a token. It opens streams for a minute.',
@@ -110,6 +112,7 @@ export const eventRoutes: FastifyPluginAsyncTypebox<EventOptions> = async (
       schema: {
         ...about,
         params: TicketParams,
+        operationId: 'events.streamByTicket',
         summary: 'Follow what changes, by an address of events/ticket',
         response: { 200: stream, ...linkFailures },
       },

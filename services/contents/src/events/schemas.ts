@@ -1,4 +1,4 @@
-import { VideoState, videoStateExample } from '@playtherapy/service-kit'
+import { int32, numberText, VideoState, videoStateExample } from '@playtherapy/service-kit'
 import { type Static, Type } from 'typebox'
 import { Session, sessionExample } from '../sessions/schemas.ts'
 
@@ -30,6 +30,7 @@ export const SessionNews = Type.Object(
     ),
   },
   {
+    title: 'SessionNews',
     examples: [
       {
         case_id: 12,
@@ -47,9 +48,7 @@ export const SessionNews = Type.Object(
 export type SessionNews = Static<typeof SessionNews>
 
 export const EventsQuery = Type.Object({
-  case_id: Type.Optional(
-    Type.String({ pattern: '^(0|-?[1-9][0-9]{0,9})$', description: 'Tells of this case of the caller alone' }),
-  ),
+  case_id: Type.Optional(numberText('^(0|-?[1-9][0-9]{0,9})$', 'Tells of this case of the caller alone', int32)),
   last_event_id: Type.Optional(
     Type.String({ description: 'As the header `Last-Event-ID`, for a new EventSource, which can send none' }),
   ),
@@ -67,6 +66,7 @@ export const Ticket = Type.Object(
     expires_at: Type.String({ format: 'date-time', description: 'A stream has to be opened before' }),
   },
   {
+    title: 'EventTicket',
     examples: [
       {
         url: '/contents/api/events/and6ZXZlbnRzOjc6MTc5NTcxOTYwMDoxNzk1NzE5NjYw.Zk7l…',

@@ -77,6 +77,7 @@ export const reportRoutes: FastifyPluginAsyncTypebox<ReportOptions> = async (app
     {
       schema: {
         ...route,
+        operationId: 'reports.get',
         summary: 'Read the newest analysis report',
         description,
         response: reportResponses,
@@ -90,6 +91,7 @@ export const reportRoutes: FastifyPluginAsyncTypebox<ReportOptions> = async (app
     {
       schema: {
         ...route,
+        operationId: 'reports.listVersions',
         summary: 'List the versions of the analysis report',
         querystring: VersionsQuery,
         response: { 200: ReportVersions, ...bodyFailures },
@@ -113,6 +115,7 @@ export const reportRoutes: FastifyPluginAsyncTypebox<ReportOptions> = async (app
     {
       schema: {
         ...route,
+        operationId: 'reports.getVersion',
         summary: 'Read one version of the analysis report',
         description,
         params: ReportVersionParams,
@@ -127,6 +130,7 @@ export const reportRoutes: FastifyPluginAsyncTypebox<ReportOptions> = async (app
     {
       schema: {
         ...route,
+        operationId: 'reports.trend',
         summary: 'Levels of each category over the sessions of a case',
         description: `From the newest report of each session; of the ${mostSessions} latest sessions that have one, and of the first ${mostCategories} categories found in them, latest session first.`,
         params: CaseParams,
@@ -162,6 +166,7 @@ export const reportDeliveryRoutes: FastifyPluginAsyncTypebox<ReportOptions> = as
       bodyLimit: reportBytes,
       schema: {
         ...route,
+        operationId: 'reports.store',
         summary: 'Deliver an analysis report',
         description:
           'For the analysis system: a token with the scope `reports:write` and no user. Each is a new version.',

@@ -1,20 +1,24 @@
-import { SessionParams } from '@playtherapy/service-kit'
+import { int32, numberText, SessionParams } from '@playtherapy/service-kit'
 import { Type } from 'typebox'
 
-const Report = Type.Object({
-  category: Type.String({ maxLength: 200 }),
-  descriptions: Type.String({ maxLength: 20_000 }),
-  interactions: Type.Array(
-    Type.Object({}, { minProperties: 2, additionalProperties: true, description: 'The client shows the first two' }),
-    { maxItems: 10_000 },
-  ),
-  level: Type.Integer({ minimum: -1, maximum: 4, description: '0 to 4; -1 for failed' }),
-})
+const Report = Type.Object(
+  {
+    category: Type.String({ maxLength: 200 }),
+    descriptions: Type.String({ maxLength: 20_000 }),
+    interactions: Type.Array(
+      Type.Object({}, { minProperties: 2, additionalProperties: true, description: 'The client shows the first two' }),
+      { maxItems: 10_000 },
+    ),
+    level: Type.Integer({ minimum: -1, maximum: 4, description: '0 to 4; -1 for failed' }),
+  },
+  { title: 'CategoryReport' },
+)
 
 /** What the analysis system delivers and the client draws; other keys are stored, too. */
 export const ReportBody = Type.Object(
   { reports: Type.Record(Type.String({ maxLength: 200 }), Report, { maxProperties: 100 }) },
   {
+    title: 'AnalysisReport',
     examples: [
       {
         reports: {
@@ -30,38 +34,43 @@ export const ReportBody = Type.Object(
   },
 )
 
-export const Accepted = Type.Object({ msg: Type.String() }, { examples: [{ msg: 'analyze report upload success!' }] })
+export const Accepted = Type.Object(
+  { msg: Type.String() },
+  { title: 'Accepted', examples: [{ msg: 'analyze report upload success!' }] },
+)
 
-const versionNumber = Type.String({ pattern: '^[1-9][0-9]{0,8}$' })
+const version = (description: string) => numberText('^[1-9][0-9]{0,8}$', description, int32)
 
 export const DeliveryQuery = Type.Object({
-  script_version: Type.Optional({
-    ...versionNumber,
-    description: 'Version of the script that the report was scored from; the newest one by default',
-  }),
+  script_version: Type.Optional(
+    version('Version of the script that the report was scored from; the newest one by default'),
+  ),
 })
 
 export const ReportVersionParams = Type.Object({
   ...SessionParams.properties,
-  version: { ...versionNumber, description: 'A version of the report' },
+  version: version('A version of the report'),
 })
 
 export const VersionsQuery = Type.Object({
-  before: Type.Optional({ ...versionNumber, description: 'Only versions before this one, for the next page' }),
+  before: Type.Optional(version('Only versions before this one, for the next page')),
 })
 
 export const ReportVersions = Type.Array(
-  Type.Object({
-    version: Type.Integer(),
-    created_at: Type.String({ format: 'date-time' }),
-    size: Type.Integer({ description: 'Bytes' }),
-    script_version: Type.Union([Type.Integer(), Type.Null()], {
-      description: 'Version of the script that the report was scored from; null when that is not known',
-    }),
-    stale: Type.Union([Type.Boolean(), Type.Null()], {
-      description: 'Whether there is a newer script; null when that is not known',
-    }),
-  }),
+  Type.Object(
+    {
+      version: Type.Integer(),
+      created_at: Type.String({ format: 'date-time' }),
+      size: Type.Integer({ description: 'Bytes' }),
+      script_version: Type.Union([Type.Integer(), Type.Null()], {
+        description: 'Version of the script that the report was scored from; null when that is not known',
+      }),
+      stale: Type.Union([Type.Boolean(), Type.Null()], {
+        description: 'Whether there is a newer script; null when that is not known',
+      }),
+    },
+    { title: 'ReportVersion' },
+  ),
   {
     description: 'Newest first, at most 1,000; pass the last version as `before` for the next page',
     examples: [

@@ -31,6 +31,7 @@ export const Trend = Type.Object(
     ),
   },
   {
+    title: 'ReportTrend',
     examples: [
       {
         sessions: [

@@ -48,6 +48,7 @@ export const sessionRoutes: FastifyPluginAsyncTypebox<SessionOptions> = async (
     {
       schema: {
         ...route,
+        operationId: 'sessions.list',
         summary: 'List the sessions of a case, newest first',
         params: CaseParams,
         querystring: ListQuery,
@@ -71,6 +72,7 @@ export const sessionRoutes: FastifyPluginAsyncTypebox<SessionOptions> = async (
     {
       schema: {
         ...route,
+        operationId: 'sessions.countPages',
         summary: 'Number of pages of ten',
         params: CaseParams,
         querystring: KeywordQuery,
@@ -85,6 +87,7 @@ export const sessionRoutes: FastifyPluginAsyncTypebox<SessionOptions> = async (
     {
       schema: {
         ...route,
+        operationId: 'sessions.create',
         summary: 'Create a session',
         params: CaseParams,
         headers: IdempotencyHeader,
@@ -106,6 +109,7 @@ export const sessionRoutes: FastifyPluginAsyncTypebox<SessionOptions> = async (
     {
       schema: {
         ...route,
+        operationId: 'sessions.get',
         summary: 'Read a session',
         params: SessionParams,
         response: { 200: Session, ...bodyFailures },
@@ -119,6 +123,7 @@ export const sessionRoutes: FastifyPluginAsyncTypebox<SessionOptions> = async (
     {
       schema: {
         ...route,
+        operationId: 'sessions.replace',
         summary: 'Replace the writable fields of a session',
         description:
           'If `origin_video_url` is a key from presigned-url and its PUT has succeeded, the recording becomes that of the session and its encode starts.',
@@ -159,6 +164,7 @@ export const sessionRoutes: FastifyPluginAsyncTypebox<SessionOptions> = async (
     {
       schema: {
         ...route,
+        operationId: 'sessions.delete',
         summary: 'Delete a session and everything stored for it',
         params: SessionParams,
         response: { 200: Type.Boolean({ examples: [true] }), ...bodyFailures },

@@ -39,6 +39,7 @@ export const Session = Type.Object(
     analyze_url: textOrNull('Key of the newest analysis report'),
   },
   {
+    title: 'Session',
     examples: [sessionExample],
   },
 )
@@ -53,7 +54,7 @@ const videoLength = Type.Optional(
 /** The writable fields of a session; all others in the body are ignored (services/contract.md, "Sessions"). */
 export const NewSessionBody = Type.Object(
   { data: Type.Object({ name, video_length: videoLength }) },
-  { examples: [{ data: { name: 'First meeting', video_length: null } }] },
+  { title: 'NewSession', examples: [{ data: { name: 'First meeting', video_length: null } }] },
 )
 
 export const SessionBody = Type.Object(
@@ -70,6 +71,7 @@ export const SessionBody = Type.Object(
     }),
   },
   {
+    title: 'SessionFields',
     examples: [{ data: { name: 'First meeting', video_length: '00:42:10', origin_video_url: 'RELEASE/12/31/77.mp4' } }],
   },
 )

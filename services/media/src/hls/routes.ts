@@ -100,7 +100,7 @@ export async function hlsRoutes(app: FastifyInstance, { db, sender }: { db: Data
 
   app.get(
     '/master.m3u8',
-    { schema: { ...base, ...playlist, summary: 'The main playlist of HLS' } },
+    { schema: { ...base, ...playlist, operationId: 'playback.getMaster', summary: 'The main playlist of HLS' } },
     async (request, reply) => {
       const outline = await find(request)
       const { targetSeconds, hasScript: hasCaptions, extents, upper } = outline
@@ -121,7 +121,14 @@ export async function hlsRoutes(app: FastifyInstance, { db, sender }: { db: Data
 
   app.get(
     '/captions.m3u8',
-    { schema: { ...base, ...playlist, summary: 'The playlist of the captions' } },
+    {
+      schema: {
+        ...base,
+        ...playlist,
+        operationId: 'playback.captionsPlaylist',
+        summary: 'The playlist of the captions',
+      },
+    },
     async (request, reply) => {
       const outline = await find(request)
       const { hasScript, upper, sound, isWhole } = outline
@@ -138,7 +145,14 @@ export async function hlsRoutes(app: FastifyInstance, { db, sender }: { db: Data
   for (const rung of rungName.enumValues) {
     app.get(
       `/${rung}.m3u8`,
-      { schema: { ...base, ...playlist, summary: `The playlist of the rung ${rung}` } },
+      {
+        schema: {
+          ...base,
+          ...playlist,
+          operationId: `playback.${rung}Playlist`,
+          summary: `The playlist of the rung ${rung}`,
+        },
+      },
       async (request, reply) => {
         const outline = await find(request)
         const { targetSeconds, extents, upper, sound, isWhole, progressOf } = outline
@@ -165,7 +179,10 @@ export async function hlsRoutes(app: FastifyInstance, { db, sender }: { db: Data
     }
     app.get(
       `/${rung}.mp4`,
-      { exposeHeadRoute: false, schema: { ...schema, summary: `The segments of the rung ${rung}` } },
+      {
+        exposeHeadRoute: false,
+        schema: { ...schema, operationId: `playback.${rung}Media`, summary: `The segments of the rung ${rung}` },
+      },
       (request, reply) => sender.get(request, reply, file(request)),
     )
     app.head(

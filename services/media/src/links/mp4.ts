@@ -31,12 +31,15 @@ export async function mp4Routes(app: FastifyInstance, { db, sender }: { db: Data
 
   app.get(
     '/video.mp4',
-    { exposeHeadRoute: false, schema: { ...schema, summary: 'Play the recording of a link' } },
+    {
+      exposeHeadRoute: false,
+      schema: { ...schema, operationId: 'playback.getMp4', summary: 'Play the recording of a link' },
+    },
     (request, reply) => sender.get(request, reply, find(request)),
   )
   app.head(
     '/video.mp4',
-    { schema: { ...schema, summary: 'Size and ETag of the recording of a link' } },
+    { schema: { ...schema, operationId: 'playback.headMp4', summary: 'Size and ETag of the recording of a link' } },
     (request, reply) => sender.head(request, reply, find(request)),
   )
 }

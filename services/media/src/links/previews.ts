@@ -19,6 +19,7 @@ const vtt = { 'text/vtt': { schema: { type: 'string', format: 'binary', examples
 export async function posterRoutes(app: FastifyInstance, { db, sender }: Resources): Promise<void> {
   app.addHook('onRequest', requireLink('poster'))
   imageRoutes(app, '/poster.jpg', 'a picture of the recording', {
+    operationId: 'playback.getPoster',
     sender,
     find: finder(db),
     of: ({ poster }) => poster,
@@ -29,13 +30,19 @@ export async function posterRoutes(app: FastifyInstance, { db, sender }: Resourc
 export async function storyboardRoutes(app: FastifyInstance, { db, sender }: Resources): Promise<void> {
   app.addHook('onRequest', requireLink('storyboard'))
   const find = finder(db)
-  imageRoutes(app, '/storyboard.jpg', 'all small pictures in one', { sender, find, of: ({ sprite }) => sprite })
+  imageRoutes(app, '/storyboard.jpg', 'all small pictures in one', {
+    operationId: 'playback.getStoryboardImage',
+    sender,
+    find,
+    of: ({ sprite }) => sprite,
+  })
 
   app.get(
     '/storyboard.vtt',
     {
       schema: {
         ...schema,
+        operationId: 'playback.getStoryboard',
         summary: 'Where the small picture of each moment is',
         description: 'WebVTT whose cues are parts of an image, such as `storyboard.jpg#xywh=160,90,160,90`.',
         response: {
@@ -68,12 +75,13 @@ function finder(db: Database) {
 }
 
 interface Image {
+  operationId: string
   sender: Sender
   find: (request: FastifyRequest) => Promise<Previews>
   of: (previews: Previews) => { path: string; size: number; etag: string }
 }
 
-function imageRoutes(app: FastifyInstance, file: string, what: string, { sender, find, of }: Image): void {
+function imageRoutes(app: FastifyInstance, file: string, what: string, { operationId, sender, find, of }: Image): void {
   const response = { ...playbackResponses('image/jpeg'), ...linkFailures }
   const playable = (request: FastifyRequest) => async (): Promise<Playable> => {
     const previews = await find(request)
@@ -83,7 +91,7 @@ function imageRoutes(app: FastifyInstance, file: string, what: string, { sender,
   }
   app.get(
     file,
-    { exposeHeadRoute: false, schema: { ...schema, summary: `JPEG: ${what}`, response } },
+    { exposeHeadRoute: false, schema: { ...schema, operationId, summary: `JPEG: ${what}`, response } },
     (request, reply) => sender.get(request, reply, playable(request)),
   )
   app.head(file, { schema: { ...schema, summary: `Size and ETag of ${what}`, response } }, (request, reply) =>

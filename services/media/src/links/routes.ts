@@ -20,6 +20,7 @@ const Playback = Type.Object(
     expires_at: Type.String({ format: 'date-time', description: 'When these links end' }),
   },
   {
+    title: 'PlaybackLinks',
     examples: [
       {
         mp4: `${example}/video.mp4`,
@@ -57,6 +58,7 @@ export async function linkRoutes(app: FastifyInstance, { db }: { db: Database })
         tags: ['video'],
         security: [{ token: [] }],
         params: SessionParams,
+        operationId: 'playback.createLinks',
         summary: 'Get links that play the recording',
         description:
           'Paths on this origin for `<video>`, `<track>`, players of HLS and downloads, which send no token: whoever has a link can open it. All are for the newest recording that can be played, and open no other. What is not there is null. A link ends at `expires_at`, and at once when what it opens is deleted.',

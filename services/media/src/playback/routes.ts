@@ -30,12 +30,18 @@ export async function playbackRoutes(
 
   app.get(
     '/video',
-    { exposeHeadRoute: false, schema: { ...schema, summary: 'Play the encoded recording', response } },
+    {
+      exposeHeadRoute: false,
+      schema: { ...schema, operationId: 'videos.get', summary: 'Play the encoded recording', response },
+    },
     (request, reply) => sender.get(request, reply, find(request)),
   )
   app.head(
     '/video',
-    { schema: { ...schema, summary: 'Size and ETag of the encoded recording', response } },
+    {
+      config: { swagger: { exposeHeadRoute: true } },
+      schema: { ...schema, operationId: 'videos.head', summary: 'Size and ETag of the encoded recording', response },
+    },
     (request, reply) => sender.head(request, reply, find(request)),
   )
 }

@@ -14,6 +14,7 @@ export async function recordingRoutes(app: FastifyInstance, { db }: { db: Databa
     {
       schema: {
         ...route,
+        operationId: 'videos.getState',
         summary: 'Read the state of the newest recording',
         response: { 200: VideoState, ...failures },
       },
@@ -30,6 +31,7 @@ export async function recordingRoutes(app: FastifyInstance, { db }: { db: Databa
     {
       schema: {
         ...route,
+        operationId: 'videos.delete',
         summary: 'Delete the recording of a session',
         description:
           'Deletes every recording of the session, also one that is being uploaded or encoded. Script and report stay.',

@@ -14,6 +14,7 @@ export async function discoveryRoutes(app: FastifyInstance, { uploadLimit }: { u
           hide: url !== tusPath,
           tags: ['video'],
           params: url.endsWith('id') ? schemas.UploadParams : schemas.SessionParams,
+          operationId: 'uploads.discover',
           summary: 'Ask what the server knows of resumable uploads',
           response: { 204: schemas.Discovered },
         },

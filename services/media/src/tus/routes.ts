@@ -28,6 +28,7 @@ export async function tusRoutes(app: FastifyInstance, options: TusRouteOptions &
           headers: schemas.CreationHeaders,
           consumes: [tusType],
           body: schemas.Bytes,
+          operationId: 'uploads.create',
           summary: 'Begin a resumable upload',
           description:
             'The protocol is tus 1.0 (https://tus.io), for which there are clients. The response names the path of the upload; a body is its first bytes.',
@@ -48,6 +49,7 @@ export async function tusRoutes(app: FastifyInstance, options: TusRouteOptions &
         headers: schemas.PatchHeaders,
         consumes: [tusType],
         body: schemas.Bytes,
+        operationId: 'uploads.append',
         summary: 'Go on with a resumable upload',
         description:
           'Bytes that came before a request was cut are kept, unless it has a checksum. The last byte is answered when the recording is durable.',
@@ -62,6 +64,7 @@ export async function tusRoutes(app: FastifyInstance, options: TusRouteOptions &
       config: { swagger: { exposeHeadRoute: true } },
       schema: {
         ...upload,
+        operationId: 'uploads.head',
         summary: 'Ask how far a resumable upload has come',
         description: 'A request that sends bytes, but has been silent for a second, ends then.',
         response: { 200: schemas.Known, ...schemas.uploadFailures },
@@ -74,6 +77,7 @@ export async function tusRoutes(app: FastifyInstance, options: TusRouteOptions &
     {
       schema: {
         ...upload,
+        operationId: 'uploads.delete',
         summary: 'Cancel a resumable upload',
         description: 'The recording of an upload that is complete stays.',
         response: { 204: schemas.Removed, ...schemas.uploadFailures },

@@ -50,6 +50,7 @@ export async function uploadRoutes(
       config: { streams: true },
       schema: {
         ...route,
+        operationId: 'videos.upload',
         summary: 'Upload a recording',
         description:
           'Multipart with one file in the part `file`. 201 means that the original is durable and its encode is announced.',
@@ -82,6 +83,7 @@ export async function uploadRoutes(
       exposeHeadRoute: false,
       schema: {
         ...route,
+        operationId: 'videos.presign',
         summary: 'Issue a URL to upload a recording straight to the object store',
         description:
           'Each call returns a new key. After the upload, a PUT of the session with `origin_video_url` set to the key starts the encode.',

@@ -2,10 +2,13 @@ import { Type } from 'typebox'
 
 export const UploadForm = Type.Object(
   { file: Type.String({ format: 'binary', description: 'MP4, QuickTime, Matroska, WebM or MPEG-TS' }) },
-  { examples: [{ file: '(the file)' }] },
+  { title: 'UploadForm', examples: [{ file: '(the file)' }] },
 )
 
-export const Uploaded = Type.Object({ msg: Type.String() }, { examples: [{ msg: 's3 upload start!' }] })
+export const Uploaded = Type.Object(
+  { msg: Type.String() },
+  { title: 'Uploaded', examples: [{ msg: 's3 upload start!' }] },
+)
 
 export const Presigned = Type.Object(
   {
@@ -15,6 +18,7 @@ export const Presigned = Type.Object(
     file_path: Type.String({ description: 'To be sent as origin_video_url once the PUT has returned 200' }),
   },
   {
+    title: 'PresignedUpload',
     examples: [
       {
         presigned_url:

@@ -14,6 +14,7 @@ export async function captionRoutes(app: FastifyInstance, options: ExportOptions
       schema: {
         tags: ['playback'],
         params: LinkParams,
+        operationId: 'playback.getCaptions',
         summary: 'The newest script as captions',
         description: 'Cues do not overlap: where people talk at once, a cue has the lines of all of them.',
         headers: KnownVersion,

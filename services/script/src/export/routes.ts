@@ -1,7 +1,7 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { KnownVersion, readResponses, route, VersionParams } from '../scripts/schemas.ts'
 import { findScript } from '../scripts/service.ts'
-import { anyContent, contentOf, type ExportOptions, formats, preferredFormat, sendScript } from './send.ts'
+import { anyContent, contentOf, type ExportOptions, type Format, formats, preferredFormat, sendScript } from './send.ts'
 
 const names = {
   json: 'JSON, as it was sent',
@@ -12,6 +12,9 @@ const names = {
   xlsx: 'an Excel workbook',
 }
 
+/** The name of an export's operation in its group, such as `exportVtt`. */
+const operationOf = (format: Format) => `export${format.charAt(0).toUpperCase()}${format.slice(1)}`
+
 /** Reads of a script: the newest or any version, in the format that `Accept` or the path's suffix names. */
 export const exportRoutes: FastifyPluginAsyncTypebox<ExportOptions> = async (app, options) => {
   app.get(
@@ -19,6 +22,7 @@ export const exportRoutes: FastifyPluginAsyncTypebox<ExportOptions> = async (app
     {
       schema: {
         ...route,
+        operationId: 'scripts.get',
         summary: 'Read the newest script',
         description:
           'As it was sent, or as `Accept` asks: WebVTT, SubRip, text, CSV or XLSX. Its ETag is for `If-Match` and `If-None-Match`.',
@@ -37,6 +41,7 @@ export const exportRoutes: FastifyPluginAsyncTypebox<ExportOptions> = async (app
     {
       schema: {
         ...route,
+        operationId: 'scriptVersions.get',
         summary: 'Read one version of the script',
         description: 'As it was sent, or as `Accept` asks: WebVTT, SubRip, text, CSV or XLSX.',
         params: VersionParams,
@@ -55,7 +60,14 @@ export const exportRoutes: FastifyPluginAsyncTypebox<ExportOptions> = async (app
     const common = { headers: KnownVersion, response: readResponses('The file', contentOf(format)) }
     app.get(
       `/script.${format}`,
-      { schema: { ...route, summary: `The newest script as ${names[format]}`, ...common } },
+      {
+        schema: {
+          ...route,
+          operationId: `scripts.${operationOf(format)}`,
+          summary: `The newest script as ${names[format]}`,
+          ...common,
+        },
+      },
       async (request, reply) => {
         const script = await findScript(options, request, 'current')
         return sendScript(options, request, reply, { script, format, asFile: true })
@@ -63,7 +75,15 @@ export const exportRoutes: FastifyPluginAsyncTypebox<ExportOptions> = async (app
     )
     app.get(
       `/script/versions/:version.${format}`,
-      { schema: { ...route, params: VersionParams, summary: `A version as ${names[format]}`, ...common } },
+      {
+        schema: {
+          ...route,
+          params: VersionParams,
+          operationId: `scriptVersions.${operationOf(format)}`,
+          summary: `A version as ${names[format]}`,
+          ...common,
+        },
+      },
       async (request, reply) => {
         const script = await findScript(options, request, Number(request.params.version))
         return sendScript(options, request, reply, { script, format, asFile: true })

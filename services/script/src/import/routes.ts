@@ -19,11 +19,12 @@ export async function importRoutes(instance: FastifyInstance, options: ImportOpt
     {
       schema: {
         ...route,
+        operationId: 'scripts.import',
         summary: 'Save captions as a new version of the script',
         description: `Multipart, one WebVTT or SubRip file of at most 20 MiB in the part \`script\`; which one is seen by its content. It is UTF-8, or UTF-16 with a byte order mark. Voice tags, or \`T: \` before a text, name the speakers. What is not understood is refused with its line. ${conditions}`,
         consumes: ['multipart/form-data'],
         headers: Conditions,
-        body: form('One WebVTT or SubRip file'),
+        body: form('CaptionsForm', 'One WebVTT or SubRip file'),
         response: { 200: SavedVersion, ...saveFailures },
       },
       validatorCompiler: formIsParsed,

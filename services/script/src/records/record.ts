@@ -22,11 +22,11 @@ export const Script = Type.Object(
           speaker: Type.String({ description: 'Its first letter counts: T therapist, C child' }),
           text: Type.String(),
         },
-        { additionalProperties: true },
+        { title: 'ScriptRecord', additionalProperties: true },
       ),
     ),
   },
-  { additionalProperties: true, examples: [example] },
+  { title: 'Script', additionalProperties: true, examples: [example] },
 )
 
 /** One record of a script; its times are as they were sent. */

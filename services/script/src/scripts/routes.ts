@@ -19,11 +19,12 @@ export async function scriptRoutes(instance: FastifyInstance, options: SaveOptio
     {
       schema: {
         ...route,
+        operationId: 'scripts.save',
         summary: 'Save a script as a new version',
         description: `Multipart, one JSON document of at most 20 MiB in the part \`script\`. 200 means that it is durable and current. Odd times are kept as sent. The bytes of the newest version, saved again, make no version. ${conditions}`,
         consumes: ['multipart/form-data'],
         headers: Conditions,
-        body: form('One JSON document, UTF-8'),
+        body: form('ScriptForm', 'One JSON document, UTF-8'),
         response: { 200: Saved, ...saveFailures },
       },
       validatorCompiler: formIsParsed,

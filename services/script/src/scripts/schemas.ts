@@ -1,4 +1,4 @@
-import { bodyFailures, ErrorBody, failures, SessionParams } from '@playtherapy/service-kit'
+import { bodyFailures, ErrorBody, failures, int32, numberText, SessionParams } from '@playtherapy/service-kit'
 import { Type } from 'typebox'
 
 /** Common parts of the schemas of all routes of a script. */
@@ -6,11 +6,9 @@ export const route = { tags: ['script'], security: [{ token: [] }], params: Sess
 /** Failures of a save. */
 export const saveFailures = { ...bodyFailures, 412: ErrorBody }
 
-const versionNumber = Type.String({ pattern: '^[1-9][0-9]{0,8}$', description: 'A version of the script' })
+export const versionIn = (description: string) => numberText('^[1-9][0-9]{0,8}$', description, int32)
 
-export const versionIn = (description: string) => ({ ...versionNumber, description })
-
-export const VersionParams = Type.Object({ ...SessionParams.properties, version: versionNumber })
+export const VersionParams = Type.Object({ ...SessionParams.properties, version: versionIn('A version of the script') })
 
 /** Headers of a save. */
 export const Conditions = Type.Object({
@@ -47,13 +45,19 @@ export const readResponses = (description: string, content: object, refusals: ob
   ...refusals,
 })
 
-export const Saved = Type.Object({ msg: Type.String() }, { headers, examples: [{ msg: 'script upload success!' }] })
+export const Saved = Type.Object(
+  { msg: Type.String() },
+  { title: 'ScriptSaved', headers, examples: [{ msg: 'script upload success!' }] },
+)
 
 /** A multipart form with one file in the part `script`. */
-export const form = (description: string) =>
-  Type.Object({ script: Type.String({ format: 'binary', description }) }, { examples: [{ script: '(the file)' }] })
+export const form = (title: string, description: string) =>
+  Type.Object(
+    { script: Type.String({ format: 'binary', description }) },
+    { title, examples: [{ script: '(the file)' }] },
+  )
 
 export const SavedVersion = Type.Object(
   { version: Type.Integer({ description: 'The version that holds it; an older one when nothing changed' }) },
-  { headers, examples: [{ version: 4 }] },
+  { title: 'SavedVersion', headers, examples: [{ version: 4 }] },
 )

@@ -16,6 +16,7 @@ export const searchRoutes: FastifyPluginAsyncTypebox<SearchOptions> = async (app
       schema: {
         tags: ['script'],
         security: [{ token: [] }],
+        operationId: 'scripts.search',
         summary: "Search the newest script of each of a case's sessions",
         params: CaseParams,
         querystring: SearchQuery,

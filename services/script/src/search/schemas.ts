@@ -1,6 +1,7 @@
+import { numberText } from '@playtherapy/service-kit'
 import { Type } from 'typebox'
 
-const whole = (description: string) => Type.Optional(Type.String({ pattern: '^[+-]?[0-9]{1,9}$', description }))
+const whole = (description: string) => Type.Optional(numberText('^[+-]?[0-9]{1,9}$', description))
 
 export const SearchQuery = Type.Object({
   keyword: Type.String({
@@ -17,17 +18,20 @@ export const SearchQuery = Type.Object({
 const time = Type.Union([Type.String(), Type.Null()], { description: 'As it was sent' })
 const offset = Type.Integer({ minimum: 0, description: 'In UTF-16 units, as browsers count' })
 
-const Hit = Type.Object({
-  session_id: Type.Integer(),
-  session_name: Type.String(),
-  version: Type.Integer({ description: 'Of the script: the newest one' }),
-  record: Type.Integer({ minimum: 0, description: 'Its index in `scripts`' }),
-  start_time: time,
-  end_time: time,
-  speaker: Type.String(),
-  snippet: Type.String({ description: 'The text around the first place of the keyword' }),
-  matches: Type.Array(Type.Object({ start: offset, end: offset }), { description: 'Its places in the snippet' }),
-})
+const Hit = Type.Object(
+  {
+    session_id: Type.Integer(),
+    session_name: Type.String(),
+    version: Type.Integer({ description: 'Of the script: the newest one' }),
+    record: Type.Integer({ minimum: 0, description: 'Its index in `scripts`' }),
+    start_time: time,
+    end_time: time,
+    speaker: Type.String(),
+    snippet: Type.String({ description: 'The text around the first place of the keyword' }),
+    matches: Type.Array(Type.Object({ start: offset, end: offset }), { description: 'Its places in the snippet' }),
+  },
+  { title: 'SearchHit' },
+)
 
 export const SearchResult = Type.Object(
   {
@@ -39,6 +43,7 @@ export const SearchResult = Type.Object(
     }),
   },
   {
+    title: 'SearchResult',
     examples: [
       {
         hits: [

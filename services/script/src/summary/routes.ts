@@ -14,6 +14,7 @@ export const summaryRoutes: FastifyPluginAsyncTypebox<SummaryOptions> = async (a
     {
       schema: {
         ...route,
+        operationId: 'scripts.summarize',
         summary: 'How the talk of the newest script was shared',
         description: 'Counted from the script alone; the same script gives the same figures.',
         response: { 200: Summary, ...failures },

@@ -5,26 +5,29 @@ const orNull = <T extends Parameters<typeof Type.Union>[0][number]>(type: T) => 
 const share = (description: string) => orNull(Type.Number({ minimum: 0, maximum: 1, description }))
 const milliseconds = (description: string) => orNull(Type.Integer({ minimum: 0, description }))
 
-const Speaker = Type.Object({
-  speaker: Type.String({ description: 'As the script first names them' }),
-  role: Type.Union([Type.Literal('therapist'), Type.Literal('child'), Type.Literal('other')], {
-    description: 'By the first letter: T, C, or any other',
-  }),
-  utterances: count('Records with words'),
-  words: count('Runs without whitespace that hold a letter or a digit; in Korean, eojeol'),
-  mean_length: Type.Number({ minimum: 0, description: 'Words of an utterance, on average' }),
-  questions: count('Utterances with a question mark'),
-  turns: count('Runs of utterances that no other speaker interrupts'),
-  talk_ms: count('Milliseconds of the utterances whose times are known'),
-  time_share: share('Part of all talk_ms; null where no time is known'),
-  word_share: share('Part of all words'),
-  responses: Type.Object({
-    count: count('Turns that began in the silence after another speaker'),
-    mean_ms: milliseconds('How long that silence was, on average'),
-    median_ms: milliseconds('Half of these silences were no longer'),
-    overlaps: count('Turns that began while another speaker talked'),
-  }),
-})
+const Speaker = Type.Object(
+  {
+    speaker: Type.String({ description: 'As the script first names them' }),
+    role: Type.Union([Type.Literal('therapist'), Type.Literal('child'), Type.Literal('other')], {
+      description: 'By the first letter: T, C, or any other',
+    }),
+    utterances: count('Records with words'),
+    words: count('Runs without whitespace that hold a letter or a digit; in Korean, eojeol'),
+    mean_length: Type.Number({ minimum: 0, description: 'Words of an utterance, on average' }),
+    questions: count('Utterances with a question mark'),
+    turns: count('Runs of utterances that no other speaker interrupts'),
+    talk_ms: count('Milliseconds of the utterances whose times are known'),
+    time_share: share('Part of all talk_ms; null where no time is known'),
+    word_share: share('Part of all words'),
+    responses: Type.Object({
+      count: count('Turns that began in the silence after another speaker'),
+      mean_ms: milliseconds('How long that silence was, on average'),
+      median_ms: milliseconds('Half of these silences were no longer'),
+      overlaps: count('Turns that began while another speaker talked'),
+    }),
+  },
+  { title: 'SpeakerSummary' },
+)
 
 export const Summary = Type.Object(
   {
@@ -39,6 +42,7 @@ export const Summary = Type.Object(
     }),
   },
   {
+    title: 'ScriptSummary',
     examples: [
       {
         utterances: 2,

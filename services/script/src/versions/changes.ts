@@ -40,6 +40,7 @@ export const Changes = Type.Object(
     ),
   },
   {
+    title: 'ScriptChanges',
     examples: [
       {
         counts: { same: 1, added: 0, removed: 0, text: 1, time: 0, speaker: 1, other: 0 },

@@ -24,6 +24,7 @@ export const Patch = Type.Array(
     Type.Object({ op: Type.Literal('test'), path, value: Type.Unknown() }),
   ]),
   {
+    title: 'ScriptPatch',
     maxItems: mostOperations,
     examples: [
       [

@@ -21,6 +21,7 @@ export const versionRoutes: FastifyPluginAsyncTypebox<VersionOptions> = async (a
     {
       schema: {
         ...route,
+        operationId: 'scriptVersions.list',
         summary: 'List the versions of the script',
         querystring: VersionsQuery,
         response: { 200: ScriptVersions, ...failures },
@@ -46,6 +47,7 @@ export const versionRoutes: FastifyPluginAsyncTypebox<VersionOptions> = async (a
     {
       schema: {
         ...route,
+        operationId: 'scriptVersions.restore',
         summary: 'Bring a version back, as a new one',
         description: conditions,
         params: VersionParams,
@@ -73,6 +75,7 @@ export const versionRoutes: FastifyPluginAsyncTypebox<VersionOptions> = async (a
     {
       schema: {
         ...route,
+        operationId: 'scriptVersions.compare',
         summary: 'What changed from one version of the script to another',
         querystring: ChangesQuery,
         response: { 200: Changes, ...failures },
@@ -101,6 +104,7 @@ export const patchRoutes: FastifyPluginAsyncTypebox<VersionOptions> = async (app
     {
       schema: {
         ...route,
+        operationId: 'scripts.patch',
         summary: 'Change a part of the newest script',
         description:
           'A JSON Patch (RFC 6902) of at most 1,000 operations, all of them or none. The result is a new version. `If-Match` must name the version it was made for: otherwise 428, and 412 with `current_version` when that is not the newest.',

@@ -11,29 +11,32 @@ export const VersionsQuery = Type.Object({
 })
 
 export const ScriptVersions = Type.Array(
-  Type.Object({
-    version: Type.Integer(),
-    user_id: Type.Integer({ description: 'The therapist who saved it, or whose session it is' }),
-    made_by: Type.Union([Type.Literal('therapist'), Type.Literal('transcriber'), Type.Literal('starter')], {
-      description: 'starter: the empty first version that a worker makes where `STARTER_SCRIPT` is set',
-    }),
-    created_at: Type.String({ format: 'date-time' }),
-    size: Type.Integer({ description: 'Bytes' }),
-    checksum: Type.Union([Type.String(), Type.Null()], {
-      description: 'SHA-256 of the bytes, in hex; null for versions of before it was kept',
-    }),
-    warnings: Type.Array(
-      Type.Object({
-        record: Type.Integer({ description: 'Its index in `scripts`' }),
-        field: Type.Union([Type.Literal('start_time'), Type.Literal('end_time')]),
-        kind: Type.Union([Type.Literal('odd'), Type.Literal('order'), Type.Literal('beyond')], {
-          description:
-            'odd: no time · order: before the record above, or ends before it starts · beyond: after the end of the video',
-        }),
+  Type.Object(
+    {
+      version: Type.Integer(),
+      user_id: Type.Integer({ description: 'The therapist who saved it, or whose session it is' }),
+      made_by: Type.Union([Type.Literal('therapist'), Type.Literal('transcriber'), Type.Literal('starter')], {
+        description: 'starter: the empty first version that a worker makes where `STARTER_SCRIPT` is set',
       }),
-      { description: 'Doubtful times, the first hundred; they are kept as sent' },
-    ),
-  }),
+      created_at: Type.String({ format: 'date-time' }),
+      size: Type.Integer({ description: 'Bytes' }),
+      checksum: Type.Union([Type.String(), Type.Null()], {
+        description: 'SHA-256 of the bytes, in hex; null for versions of before it was kept',
+      }),
+      warnings: Type.Array(
+        Type.Object({
+          record: Type.Integer({ description: 'Its index in `scripts`' }),
+          field: Type.Union([Type.Literal('start_time'), Type.Literal('end_time')]),
+          kind: Type.Union([Type.Literal('odd'), Type.Literal('order'), Type.Literal('beyond')], {
+            description:
+              'odd: no time · order: before the record above, or ends before it starts · beyond: after the end of the video',
+          }),
+        }),
+        { description: 'Doubtful times, the first hundred; they are kept as sent' },
+      ),
+    },
+    { title: 'ScriptVersion' },
+  ),
   {
     description: 'Newest first, at most 1,000; `before` the last of them come the next',
     examples: [

@@ -1,0 +1,106 @@
+import { type Static, Type } from 'typebox'
+import { Value } from 'typebox/value'
+
+const Named = Type.Object({ name: Type.String(), in: Type.String(), required: Type.Optional(Type.Boolean()) })
+const Content = Type.Record(Type.String(), Type.Object({ schema: Type.Optional(Type.Unknown()) }))
+const Response = Type.Object({
+  content: Type.Optional(Content),
+  headers: Type.Optional(Type.Record(Type.String(), Type.Object({ schema: Type.Object({ type: Type.String() }) }))),
+})
+const Operation = Type.Object({
+  operationId: Type.String(),
+  summary: Type.String(),
+  security: Type.Optional(Type.Unknown()),
+  parameters: Type.Optional(Type.Array(Named)),
+  requestBody: Type.Optional(Type.Object({ content: Content })),
+  responses: Type.Record(Type.String(), Response),
+})
+type Operation = Static<typeof Operation>
+const Document = Type.Object({ paths: Type.Record(Type.String(), Type.Record(Type.String(), Operation)) })
+
+const capital = (text: string) => text.charAt(0).toUpperCase() + text.slice(1)
+/** `script-version` becomes `scriptVersion`. */
+const camel = (header: string) => header.toLowerCase().replace(/-(\w)/g, (_, letter: string) => letter.toUpperCase())
+const jsTypes: Record<string, string> = { integer: 'number' }
+
+/** How a body is sent or an answer is read, by its content type. */
+function kindOf(content: Record<string, unknown> | undefined): 'json' | 'form' | 'text' | 'bytes' | 'none' {
+  const [type] = Object.keys(content ?? {})
+  if (type === undefined) return 'none'
+  if (type.endsWith('json')) return 'json'
+  if (type === 'multipart/form-data' || type === 'application/x-www-form-urlencoded') return 'form'
+  return type.startsWith('text/') && type !== 'text/event-stream' ? 'text' : type.endsWith('mpegurl') ? 'text' : 'bytes'
+}
+
+/** A row of the table, and the line of the interface, of one operation. */
+function describe(path: string, method: string, operation: Operation) {
+  const { operationId, summary, parameters = [], requestBody, responses, security } = operation
+  const [, name = ''] = operationId.split('.')
+  const type = operationId.split('.').map(capital).join('')
+  const [status = '', success = {}] = Object.entries(responses).find(([code]) => code.startsWith('2')) ?? []
+  const names = (place: string) => parameters.filter((parameter) => parameter.in === place).map(({ name }) => name)
+  const headers = Object.entries(success.headers ?? {})
+  const gives = kindOf(success.content)
+  const row = {
+    method: method.toUpperCase(),
+    path,
+    ...(security === undefined && { open: true }),
+    ...(names('query').length > 0 && { query: names('query') }),
+    ...(names('header').length > 0 && { headers: names('header') }),
+    ...(requestBody && { body: Object.keys(requestBody.content)[0] }),
+    gives,
+    ...(headers.length > 0 && { answers: headers.map(([header]) => header.toLowerCase()) }),
+  }
+  const data =
+    gives === 'bytes'
+      ? 'Response'
+      : gives === 'text'
+        ? 'string'
+        : gives === 'none'
+          ? 'void'
+          : `types.${type}Responses[${status}]`
+  const told = headers.map(([header, { schema }]) => `${camel(header)}: ${jsTypes[schema.type] ?? 'string'}`)
+  const answer = gives === 'bytes' || told.length === 0 ? data : `{ data: ${data}; ${told.join('; ')} }`
+  const isNeeded = requestBody !== undefined || parameters.some(({ required }) => required)
+  return {
+    group: operationId.split('.')[0] ?? '',
+    row: `    ${name}: ${JSON.stringify(row)},`,
+    line: `    /** ${summary} */\n    ${name}(request${isNeeded ? '' : '?'}: Request<types.${type}Data>, options?: CallOptions): Promise<${answer}>`,
+  }
+}
+
+/** Writes operations.gen.ts: what is to be sent for each operation, and the interface of the client, by groups. */
+export function operationsOf(document: object): string {
+  const { paths } = Value.Parse(Document, document)
+  const all = Object.entries(paths).flatMap(([path, methods]) =>
+    Object.entries(methods).map(([method, operation]) => describe(path, method, operation)),
+  )
+  const groups = [...new Set(all.map(({ group }) => group))]
+  const grouped = (part: 'row' | 'line') =>
+    groups.map(
+      (group) =>
+        [
+          group,
+          all
+            .filter((one) => one.group === group)
+            .map((one) => one[part])
+            .join('\n'),
+        ] as const,
+    )
+  return `// Made from the OpenAPI document by \`npm run generate-client\`: change the routes, not this file.
+import type { CallOptions, Request } from '../call.ts'
+import type * as types from './types.gen.ts'
+
+export interface Api {
+${grouped('line')
+  .map(([group, lines]) => `  ${group}: {\n${lines}\n  }`)
+  .join('\n')}
+}
+
+export const operations = {
+${grouped('row')
+  .map(([group, rows]) => `  ${group}: {\n${rows}\n  },`)
+  .join('\n')}
+}
+`
+}

@@ -1,0 +1,5 @@
+export type { CallOptions, ClientOptions, Token } from './call.ts'
+export { createClient } from './client.ts'
+export { ApiFailure, type Fault, NetworkFailure } from './failures.ts'
+export type { Api } from './generated/operations.gen.ts'
+export type * from './generated/types.gen.ts'
