@@ -1,4 +1,8 @@
+import { ApiFailure } from '@playtherapy/client'
 import { computed, signal } from '@preact/signals'
+
+/** The clock of a tablet may be wrong by so much. */
+const clockMs = 60_000
 
 /** What the page reads in a token. The server alone decides whether it is valid. */
 interface Claims {
@@ -39,11 +43,11 @@ export function readClaims(text: string): Claims | undefined {
 const isClaims = (claims: unknown): claims is Claims =>
   typeof claims === 'object' && claims !== null && 'user_id' in claims && Number.isSafeInteger(claims.user_id)
 
-/** To be called when the server has answered 401. */
-export function refuse(): void {
-  if (token.value === null) return
+/** Looks whether a failure is that the server refused the token, and lets the page ask for another one then. */
+export function noteRefusal(failure: unknown): void {
+  if (token.value === null || !(failure instanceof ApiFailure) || failure.status !== 401) return
   const { exp } = claims.value ?? {}
-  refused.value = typeof exp === 'number' && exp * 1000 <= Date.now() + 60_000 ? 'expired' : 'refused'
+  refused.value = typeof exp === 'number' && exp * 1_000 <= Date.now() + clockMs ? 'expired' : 'refused'
 }
 
 /** Goes on with this token. */

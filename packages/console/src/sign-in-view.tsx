@@ -24,7 +24,7 @@ export function SignInForm({ reason }: { reason?: 'expired' | 'refused' }) {
   const [text, setText] = useState('')
   const [isWrong, setWrong] = useState(false)
   // A token that is copied out of a terminal or a mail comes with line breaks and spaces in it.
-  const given = text.replace(/\s+|^Bearer\s/g, '')
+  const given = text.replace(/\s+/g, '').replace(/^bearer/i, '')
   return (
     <form
       class="stack"

@@ -36,12 +36,10 @@ export async function startStack(t: Teardown, { workers = 0 }: { workers?: numbe
   await until('the start of the stack', () => output.includes('Ctrl-C') || child.exitCode !== null)
   const url = `http://localhost:${port}`
 
-  /** A token of this therapist, valid for so many seconds. */
+  const sign = createSigner({ key: jwtSecret, algorithm: 'HS256' })
+  /** A token of this therapist that ends after so many seconds; the services bear ten more. */
   const mintToken = (userId = 7, seconds = 3_600) =>
-    createSigner({ key: jwtSecret, algorithm: 'HS256', expiresIn: seconds * 1_000 })({
-      user_id: userId,
-      user_name: '박하늘',
-    })
+    sign({ user_id: userId, user_name: '박하늘', exp: Math.floor(Date.now() / 1_000) + seconds })
 
   return {
     url,
@@ -113,7 +111,7 @@ export async function startBrowser(t: Teardown, stack: Pick<TestStack, 'url'> & 
     const complaints: string[] = []
     page.on('pageerror', (error) => complaints.push(`${error}`))
     page.on('console', (message) => message.type() === 'error' && complaints.push(message.text()))
-    page.setDefaultTimeout(60_000)
+    page.setDefaultTimeout(process.env.CI ? 60_000 : 10_000)
     const go = (to: string) => page.evaluate(`location.hash = ${JSON.stringify(to)}`).then(() => {})
     await page.goto(token === null ? `${stack.url}/#${path}` : `${stack.url}/#token=${token}`)
     if (token !== null && path) await go(path)

@@ -34,7 +34,8 @@ export function DeleteDialog({
           else setMissing(true)
         }}
       >
-        {children}
+        {/* An element of its own: what changes in it must not move the field, which would lose its focus. */}
+        <div>{children}</div>
         <p>
           <strong>{texts.forever}</strong>
         </p>

@@ -1,25 +1,14 @@
+import { ApiFailure, NetworkFailure } from '@playtherapy/client'
 import { texts } from '../texts/parts.ts'
-
-/** What a refusal of the API tells, as far as it is shown. */
-interface Refusal {
-  status: number
-  error_code?: number
-  /** Seconds. */
-  retryAfter?: number
-  detail?: { loc: (string | number)[]; msg: string; type?: string }[]
-  request_id?: string
-}
-
-const isRefusal = (failure: unknown): failure is Refusal =>
-  typeof failure === 'object' && failure !== null && 'status' in failure && typeof failure.status === 'number'
 
 /** Seconds to wait where the server does not say. */
 const waitSeconds = 5
 
 /** Says in plain words what has failed and what to do. */
 export function explain(failure: unknown): string {
-  if (!isRefusal(failure)) return isUnreached(failure) ? texts.notReached : texts.unknown
-  const { status, error_code: code, retryAfter = waitSeconds, detail = [], request_id: id = '' } = failure
+  if (failure instanceof NetworkFailure) return texts.notReached
+  if (!(failure instanceof ApiFailure)) return texts.unknown
+  const { status, error_code: code, retryAfter = waitSeconds, detail, requestId = '' } = failure
   const type = detail[0]?.type
   if (type === 'not_a_video') return texts.notAVideo
   if (status === 401) return texts.signInAgain
@@ -38,9 +27,5 @@ export function explain(failure: unknown): string {
   if (code === 11) return texts.overtaken
   if (code === 1000) return texts.uploadFailed
   if (code === 1001) return texts.downloadFailed
-  return status >= 500 ? texts.ours(id) : texts.unknown
+  return status >= 500 ? texts.ours(requestId) : texts.unknown
 }
-
-/** No answer came at all. */
-const isUnreached = (failure: unknown) =>
-  failure instanceof TypeError || (failure instanceof Error && failure.name === 'NetworkFailure')

@@ -1,4 +1,5 @@
 import { useCallback, useEffect, useState } from 'preact/hooks'
+import { noteRefusal, token } from '../account.ts'
 import { followed, resets } from '../live.ts'
 
 interface Loaded<T> {
@@ -8,7 +9,8 @@ interface Loaded<T> {
 }
 
 /**
- * Loads what a view shows, and loads it anew when `deps` change, after `reload()`, and where events were missed. What was
+ * Loads what a view shows, and loads it anew when `deps` change, after `reload()`, where events were missed, and when
+ * somebody has signed in again. What was
  * loaded last stays until then, beside the failure of a later attempt. The signal is aborted when nobody waits any more.
  */
 export function useLoad<T>(load: (signal: AbortSignal) => Promise<T>, deps: readonly unknown[]) {
@@ -25,11 +27,13 @@ export function useLoad<T>(load: (signal: AbortSignal) => Promise<T>, deps: read
       .then(() => load(signal))
       .then(
         (data) => signal.aborted || setLoaded({ data, isLoading: false }),
-        (failure: unknown) =>
-          signal.aborted ||
-          setLoaded(({ data }) => ({ ...(data !== undefined && { data }), failure, isLoading: false })),
+        (failure: unknown) => {
+          if (signal.aborted) return
+          noteRefusal(failure)
+          setLoaded(({ data }) => ({ ...(data !== undefined && { data }), failure, isLoading: false }))
+        },
       )
     return () => ended.abort()
-  }, [...deps, attempt, reset])
+  }, [...deps, attempt, reset, token.value])
   return { ...loaded, reload }
 }

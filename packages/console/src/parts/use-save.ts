@@ -1,4 +1,5 @@
 import { useEffect, useRef, useState } from 'preact/hooks'
+import { noteRefusal } from '../account.ts'
 
 /** Runs one attempt to save at a time. The failure of the last one stays until the next begins. */
 export function useSave(work: () => Promise<void>) {
@@ -21,6 +22,7 @@ export function useSave(work: () => Promise<void>) {
     try {
       await work()
     } catch (error) {
+      noteRefusal(error)
       if (!isGone.current) setFailure(error)
     } finally {
       isRunning.current = false

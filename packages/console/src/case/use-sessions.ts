@@ -1,0 +1,33 @@
+import type { Session, SessionNews } from '@playtherapy/client'
+import { useEffect, useState } from 'preact/hooks'
+import { api } from '../api.ts'
+import { onNews } from '../live.ts'
+import { useLoad } from '../parts/use-load.ts'
+
+type Told = Pick<SessionNews, 'session' | 'video'>
+
+/** The sessions of a case, newest first, each as it now is: first as the list has them, then as events tell. */
+export function useSessions(caseId: number) {
+  const { data, ...rest } = useLoad((signal) => api.sessions.list({ case_id: caseId }, { signal }), [caseId])
+  const [told, setTold] = useState<ReadonlyMap<number, Told>>(new Map())
+  const tell = (id: number, news: Told) => setTold((before) => new Map(before).set(id, news))
+  useEffect(
+    () =>
+      onNews(({ case_id, session_id, session, video }) => {
+        if (case_id === caseId) tell(session_id, { session, video })
+      }),
+    [caseId],
+  )
+  const now = new Map<number, Told>(data?.map((session) => [session.id, { session, video: null }]))
+  for (const [id, news] of told) now.set(id, news)
+  const sessions = [...now.values()]
+    .flatMap(({ session, video }) => (session ? [{ session, video }] : []))
+    .sort((a, b) => b.session.id - a.session.id)
+  return {
+    ...rest,
+    sessions: data && sessions,
+    /** Shows what a request has just answered, before its event comes. */
+    show: (session: Session) => tell(session.id, { session, video: told.get(session.id)?.video ?? null }),
+    hide: (id: number) => tell(id, { session: null, video: null }),
+  }
+}
