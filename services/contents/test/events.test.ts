@@ -1,4 +1,4 @@
-import { sessions, videos } from '@playtherapy/schema'
+import { previews, sessions, videos } from '@playtherapy/schema'
 import { until } from '@playtherapy/testing'
 import { eq, sql } from 'drizzle-orm'
 import t from 'tap'
@@ -62,6 +62,22 @@ t.test('a stream tells the state of each session that changes, as it then is', a
   t.same(await service.call(therapist, 'DELETE', `/${caseId}/session/${sessionId}`), [200, true])
   const gone = { case_id: caseId, session_id: sessionId, deleted: true, session: null, video: null }
   t.match((await stream.next()).data, gone)
+})
+
+t.test('still pictures are told of when they come, some time after the end of the encode', async (t) => {
+  const service = await place(t)
+  const { db, sessionId, open } = service
+  await newVideo(service, sessionId)
+  const [video] = await db.select({ id: videos.id }).from(videos)
+  const stream = await open()
+  await until('its first id', stream.lastId)
+  await db.insert(previews).values({
+    videoId: video?.id ?? 0,
+    ...{ posterPath: 'p', posterSize: 5, posterEtag: '"1"' },
+    ...{ storyboardPath: 's', storyboardSize: 5, storyboardEtag: '"1"' },
+    storyboard: { columns: 2, rows: 1, width: 160, height: 90, seconds: 2, tiles: 2 },
+  })
+  t.match((await stream.next()).data, { session_id: sessionId })
 })
 
 t.test('ids rise with every event', async (t) => {

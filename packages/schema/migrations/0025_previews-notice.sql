@@ -1,0 +1,2 @@
+-- Poster and storyboard come some seconds after the end of an encode. Players that are open then hear of them.
+CREATE TRIGGER notify_progress AFTER INSERT ON previews FOR EACH ROW EXECUTE FUNCTION notify_chunk_progress();
