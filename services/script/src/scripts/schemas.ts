@@ -15,6 +15,12 @@ export const Conditions = Type.Object({
   'if-match': Type.Optional(
     Type.String({ description: 'ETag of the version that must be the newest', examples: ['"3"'] }),
   ),
+  'if-none-match': Type.Optional(
+    Type.String({
+      description: '`*`: only if there is no script yet, but for an empty one of a worker',
+      examples: ['*'],
+    }),
+  ),
 })
 
 /** Describes `If-Match` for routes that save. */
