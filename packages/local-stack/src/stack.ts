@@ -7,7 +7,7 @@ import { mediaApp } from '@playtherapy/media/app'
 import { checkDatabase, openDatabase } from '@playtherapy/schema'
 import { migrate } from '@playtherapy/schema/migrate'
 import { scriptApp } from '@playtherapy/script/app'
-import { authFrom, drain } from '@playtherapy/service-kit'
+import { authFrom, drain, startHeartbeat } from '@playtherapy/service-kit'
 import { createHost } from '@playtherapy/service-kit/host'
 import { keptSecret, openDataDirectory } from './data-directory.ts'
 import type { Programs } from './ffmpeg.ts'
@@ -117,7 +117,8 @@ export async function startStack(options: StackOptions, env: Settings, programs:
       },
     })
     await host.listen({ host: 'localhost', port: options.port })
-    closers.push(() => drain(host))
+    const heartbeat = startHeartbeat({ db, kind: 'services', log: host.log })
+    closers.push(() => Promise.all([drain(host), heartbeat.close()]))
 
     const settings = {
       ...process.env,
@@ -140,7 +141,7 @@ export async function startStack(options: StackOptions, env: Settings, programs:
       url,
       demoDirectory: data.demo,
       parts,
-      mintDemoToken: (hours) => sign({ user_id: demoId, user_email: demoAccount.email }, hours),
+      mintDemoToken: (hours) => sign({ user_id: demoId, user_email: demoAccount.email, scope: 'operations' }, hours),
       broken,
       close,
     }

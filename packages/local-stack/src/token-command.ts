@@ -1,4 +1,4 @@
-/** `npm run token`: prints a token of a therapist. */
+/** `npm run token`: prints a token of a therapist, or of whom else a scope names. */
 import { readFile } from 'node:fs/promises'
 import { join, relative } from 'node:path'
 import { loadEnvFile } from 'node:process'
@@ -21,7 +21,7 @@ const Settings = Type.Object({ JWT_SECRET, JWT_AUDIENCE, JWT_ISSUER })
 async function main(): Promise<void> {
   const options = readTokenOptions(process.argv.slice(2))
   if (options === 'help') return console.log(tokenUsage)
-  const { userId, hours, dataDirectory, settingsFile } = options
+  const { claims, hours, dataDirectory, settingsFile } = options
   if (settingsFile !== undefined) loadFile(settingsFile)
   if (process.env.JWT_PUBLIC_KEY) {
     throw new ConfigError(
@@ -37,7 +37,7 @@ async function main(): Promise<void> {
       `There is no secret in ${where}: run npm start once, set JWT_SECRET, or name a file by --settings.`,
     )
   }
-  console.log(tokenSigner({ ...settings, JWT_SECRET: secret })({ user_id: userId }, hours))
+  console.log(tokenSigner({ ...settings, JWT_SECRET: secret })(claims, hours))
 }
 
 main().catch((error: unknown) => {

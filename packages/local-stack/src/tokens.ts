@@ -9,7 +9,7 @@ export interface TokenSettings {
   JWT_ISSUER?: string
 }
 
-/** Claims beside `iat` and `exp`; the services read `user_id` alone. */
+/** Claims of a therapist beside `iat` and `exp`; the services read `user_id` alone. */
 export interface TherapistClaims {
   user_id: number
   user_email?: string
@@ -17,10 +17,13 @@ export interface TherapistClaims {
   user_type?: number | null
 }
 
+/** Claims of a therapist, or of whom else a scope names. */
+export type TokenClaims = Partial<TherapistClaims> & { scope?: string }
+
 /** Returns a function that signs tokens as the sign-in service does: HS256, valid for so many hours. */
 export function tokenSigner({ JWT_SECRET, JWT_AUDIENCE, JWT_ISSUER }: TokenSettings) {
   const [key = ''] = secretsIn(JWT_SECRET)
-  return (claims: TherapistClaims, hours: number): string => {
+  return (claims: TokenClaims, hours: number): string => {
     const sign = createSigner({
       key,
       algorithm: 'HS256',

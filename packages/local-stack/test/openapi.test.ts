@@ -36,7 +36,7 @@ t.test('every route is described, with an example of each body and each response
       if (!operation.tags?.length) gap('tag')
       for (const { name, description } of operation.parameters ?? []) if (!description) gap(`parameter ${name}`)
       const takesNothing =
-        ['get', 'head', 'delete', 'options'].includes(method) || /\/(restore|playback|ticket)$/.test(path)
+        ['get', 'head', 'delete', 'options'].includes(method) || /\/(restore|playback|ticket|retry)$/.test(path)
       if (!takesNothing && !operation.requestBody) gap('body')
       const contents = Object.entries(operation.responses).map(([status, { content }]) => [status, content] as const)
       for (const [where, content] of [['body', operation.requestBody?.content] as const, ...contents]) {

@@ -89,8 +89,16 @@ export interface Operation {
   method: string
   /** With `{case_id}` and `{session_id}`. */
   path: string
-  /** Only the analysis system may. */
-  service: boolean
+  opensTo: 'therapist' | 'analysis' | 'operator'
+}
+
+/** Claims of a token that opens an operation: of this therapist, or of who else it is for. */
+export const claimsFor = ({ opensTo }: Operation, userId: number): object =>
+  opensTo === 'therapist' ? { user_id: userId } : { scope: opensTo === 'analysis' ? 'reports:write' : 'operations' }
+
+const whoOpens = (method: string, path: string): Operation['opensTo'] => {
+  if (path.startsWith('/contents/api/operations')) return 'operator'
+  return method === 'post' && path.endsWith('/analyze-report') ? 'analysis' : 'therapist'
 }
 
 /** Every operation that needs a token, as the OpenAPI document has them: a new route cannot be forgotten. */
@@ -103,7 +111,7 @@ export async function operations(url: string): Promise<Operation[]> {
       .map(([method]) => ({
         method: method.toUpperCase(),
         path,
-        service: method === 'post' && path.endsWith('/analyze-report'),
+        opensTo: whoOpens(method, path),
       })),
   )
 }
@@ -113,6 +121,7 @@ export const at = ({ path }: Operation, caseId: number | string, sessionId: numb
     .replace('{case_id}', String(caseId))
     .replace('{session_id}', String(sessionId))
     .replace('{version}', '1')
+    .replace('{id}', '1')
     // What it cannot do without.
     .replace(/script-search$/, '$&?keyword=x')
     .replace(/script\/changes$/, '$&?from=1')

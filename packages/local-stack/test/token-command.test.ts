@@ -47,6 +47,18 @@ t.test('the secret is that of npm start, or of a file of settings', async (t) =>
   t.match(await run(['--settings', join(folder, 'none')]), { code: 1, out: '', said: /cannot be read/ })
 })
 
+t.test('a token has a scope, with or without a therapist', (t) => {
+  const claimsOf = (...args: string[]) => {
+    const options = readTokenOptions(args)
+    return options === 'help' ? undefined : options.claims
+  }
+  t.strictSame(claimsOf(), { user_id: 1 })
+  t.strictSame(claimsOf('--scope', 'operations'), { scope: 'operations' })
+  t.strictSame(claimsOf('--scope', 'operations', '--user', '7'), { user_id: 7, scope: 'operations' })
+  t.strictSame(claimsOf('--scope', 'reports:write'), { scope: 'reports:write' })
+  t.end()
+})
+
 t.test('numbers that no token may have are refused in words', async (t) => {
   const refused: [args: string[], words: RegExp][] = [
     [['--user', '0'], /--user takes a number from 1 to 2147483647/],
@@ -57,6 +69,10 @@ t.test('numbers that no token may have are refused in words', async (t) => {
     [['--hours', '0'], /--hours takes a number from 1 to 8784/],
     [['--hours', '1e3'], /--hours takes a number/],
     [['--hours', '8785'], /--hours takes a number/],
+    [['--scope', 'cases'], /--scope takes one of: operations, reports:write/],
+    [['--scope', 'operations reports:write'], /--scope takes one of/],
+    [['--scope='], /--scope takes one of/],
+    [['--scope', 'reports:write', '--user', '7'], /takes no --user/],
     [['7'], /Unexpected argument '7'/],
     [['--for', '7'], /Unknown option '--for'/],
   ]

@@ -70,6 +70,21 @@ const wrong: Record<string, string | undefined> = {
   'a scope and no user': `Bearer ${token({ scope: 'reports:write', exp: soon })}`,
 }
 
+/** Authorization headers that open nothing for operators. */
+const notOperators = Object.fromEntries(
+  [
+    good,
+    { ...good, scope: 'operation' },
+    { ...good, scope: 'operations:read Operations' },
+    { ...good, scope: ['cases', 'operations '] },
+    { ...good, scope: { operations: true } },
+    { ...good, scopes: 'operations' },
+    { user_id: '7', scope: 'operations', exp: soon },
+    { user_id: null, scope: 'operations', exp: soon },
+    { user_id: 0, scope: 'operations', exp: soon },
+  ].map((claims) => [JSON.stringify(claims), `Bearer ${token(claims)}`]),
+)
+
 t.test('no wrong token opens any route, and none is repeated', async (t) => {
   const services = await testServices(t)
   const { caseId, sessionId } = await seedSession(services.db, 7)
@@ -77,9 +92,12 @@ t.test('no wrong token opens any route, and none is repeated', async (t) => {
   t.ok(all.length >= 17, `${all.length} routes`)
   let sent = 0
   for (const operation of all) {
-    const cases = Object.entries(wrong).filter(([name]) => !(operation.service && name === 'a scope and no user'))
-    if (operation.service)
+    const { opensTo } = operation
+    const cases = Object.entries(wrong).filter(([name]) => !(opensTo === 'analysis' && name === 'a scope and no user'))
+    if (opensTo === 'analysis')
       cases.push(['a user', `Bearer ${token(good)}`], ['both', `Bearer ${token({ ...good, scope: 'reports:write' })}`])
+    else if (opensTo === 'operator') cases.push(...Object.entries(notOperators))
+    else cases.push(['an operator', `Bearer ${token({ scope: 'operations', exp: soon })}`])
     for (const [name, authorization] of cases) {
       const response = await fetch(services.url + at(operation, caseId, sessionId), {
         method: operation.method,

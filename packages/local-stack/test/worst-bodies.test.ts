@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 import { seedSession, testDatabase, testHost } from '@playtherapy/testing'
 import t from 'tap'
-import { at, type Operation, operations } from './support.ts'
+import { at, claimsFor, type Operation, operations } from './support.ts'
 
 /** Longest turn of the event loop, in milliseconds of a core. */
 const mostMs = 100
@@ -96,6 +96,7 @@ const worst: Record<string, () => Sent[]> = {
     patches.map((body) => ({ body, headers: { 'content-type': 'application/json-patch+json', 'if-match': '*' } })),
   'POST /playback': () => arrays(mebibyte - 100).map(json),
   'POST /restore': () => [{}],
+  'POST /retry': () => [{}],
   'POST /ticket': () => [{}],
 }
 
@@ -110,7 +111,7 @@ function bodiesOf({ method, path }: Operation): Sent[] | undefined {
 
 t.test('no operation keeps the event loop, whatever it is sent', async (t) => {
   const { url: databaseUrl, db } = await testDatabase(t)
-  const { as, withClaims } = await testHost(t, async () => {})
+  const { withClaims } = await testHost(t, async () => {})
   const file = fileURLToPath(new URL('./all-services.ts', import.meta.url))
   const services = fork(file, [databaseUrl, t.testdir()])
   t.teardown(async () => {
@@ -127,7 +128,7 @@ t.test('no operation keeps the event loop, whatever it is sent', async (t) => {
   const send = async (operation: Operation, { body, headers }: Sent) => {
     const response = await fetch(url + at(operation, caseId, sessionId), {
       method: operation.method,
-      headers: { ...(operation.service ? withClaims({ scope: 'reports:write' }) : as(7)), ...headers },
+      headers: { ...withClaims(claimsFor(operation, 7)), ...headers },
       ...(body !== undefined && { body }),
     })
     // An event stream has no end.

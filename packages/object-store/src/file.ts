@@ -101,6 +101,12 @@ export function createFileStore({ directory, publicUrl, secret }: FileStoreOptio
     }
   }
 
+  const room = async () => {
+    await makeFolder(unfinished)
+    const { bavail, blocks, bsize } = await statfs(unfinished)
+    return { freeBytes: bavail * bsize, totalBytes: blocks * bsize }
+  }
+
   /** Makes the new name of a file, and those of its folders, survive a power failure. */
   async function syncName(file: string): Promise<void> {
     for (let folder = dirname(file); folder !== dirname(root); folder = dirname(folder)) await syncDirectory(folder)
@@ -252,10 +258,11 @@ export function createFileStore({ directory, publicUrl, secret }: FileStoreOptio
       return given.length === expected.length && timingSafeEqual(given, expected) && expires > Date.now() / 1000
     },
 
+    room,
+
     async check() {
-      await makeFolder(unfinished)
-      const { bavail, bsize } = await statfs(unfinished)
-      if (bavail * bsize < leastFreeBytes) throw new Error('the disk is full')
+      const { freeBytes } = await room()
+      if (freeBytes < leastFreeBytes) throw new Error('the disk is full')
       // Only a write finds an exceeded quota, a lack of inodes, or a read-only disk.
       const file = join(unfinished, temporaryName('check'))
       try {

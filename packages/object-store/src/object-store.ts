@@ -174,6 +174,8 @@ export interface ObjectStore {
    * response is exactly 200. Rejects with UnsafeUploadsError if `judgeUploads` finds that it would allow more.
    */
   presignPut(key: string, options: PresignPutOptions): Promise<string>
+  /** Bytes of the store's disk; undefined where the store cannot tell, as S3. */
+  room(): Promise<{ freeBytes: number; totalBytes: number } | undefined>
   /** For readiness: rejects while the store cannot be used. */
   check(): Promise<void>
   /** Frees connections. */

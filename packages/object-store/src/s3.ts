@@ -165,6 +165,9 @@ export function createS3Store(settings: S3Settings, patience: Patience = patienc
       return presign(addresses[0] ?? own, uploadKey(key), options)
     },
 
+    // Nothing in S3 tells how much room there is.
+    room: async () => undefined,
+
     async check() {
       await s3.send(new HeadBucketCommand({ Bucket }), { abortSignal: AbortSignal.timeout(checkMs) })
     },

@@ -66,23 +66,40 @@ function verify(request: FastifyRequest): Claims {
 export async function requireTherapist(request: FastifyRequest, reply: FastifyReply): Promise<void> {
   const { user_id, exp = 0 } = verify(request)
   if (user_id === undefined) throw errors.invalidToken('the claim user_id is missing')
-  if (typeof user_id !== 'number' || !Number.isInteger(user_id) || user_id < 1 || user_id > largestUserId) {
-    throw errors.invalidToken('the claim user_id is not a positive integer')
-  }
-  request.userId = user_id
+  request.userId = therapist(user_id)
   request.tokenEndsAt = exp
+  request.server.admit(request, reply)
+}
+
+/** The id of a therapist that a claim names. Throws `errors.invalidToken` (401) for anything else. */
+function therapist(claim: unknown): number {
+  if (typeof claim === 'number' && Number.isInteger(claim) && claim >= 1 && claim <= largestUserId) return claim
+  throw errors.invalidToken('the claim user_id is not a positive integer')
+}
+
+/** Whether a claim `scope` holds this one: in a list, or as a word of one text as in RFC 8693. */
+const holds = (scope: unknown, wanted: string): boolean =>
+  Array.isArray(scope) ? scope.includes(wanted) : typeof scope === 'string' && scope.split(' ').includes(wanted)
+
+/**
+ * The onRequest hook of the routes for operators. Requires a token that has the scope `operations`; throws
+ * `errors.invalidToken` (401) otherwise. With a `user_id` the same token is that of a therapist, too, whose share the request
+ * counts to; all tokens without one have the share of one therapist.
+ */
+export async function requireOperator(request: FastifyRequest, reply: FastifyReply): Promise<void> {
+  const { user_id, scope } = verify(request)
+  if (!holds(scope, 'operations')) throw errors.invalidToken('only a token with the scope operations opens this')
+  if (user_id !== undefined) request.userId = therapist(user_id)
   request.server.admit(request, reply)
 }
 
 /**
  * The onRequest hook of the route to which the analysis system delivers reports. Requires a token that has the scope
- * `reports:write` (in a list, or as a word of one text as in RFC 8693) and no `user_id`; throws `errors.invalidToken`
- * (401) otherwise. The analysis system has the share of one therapist.
+ * `reports:write` and no `user_id`; throws `errors.invalidToken` (401) otherwise. The analysis system has the share of one therapist.
  */
 export async function requireReportWriter(request: FastifyRequest, reply: FastifyReply): Promise<void> {
   const { user_id, scope } = verify(request)
-  const scopes = Array.isArray(scope) ? scope : typeof scope === 'string' ? scope.split(' ') : []
-  if (user_id !== undefined || !scopes.includes('reports:write')) {
+  if (user_id !== undefined || !holds(scope, 'reports:write')) {
     throw errors.invalidToken('only a token with the scope reports:write and without user_id opens this')
   }
   request.server.admit(request, reply)

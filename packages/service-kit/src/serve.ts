@@ -2,6 +2,7 @@ import type { ObjectStore } from '@playtherapy/object-store'
 import { checkDatabase, type Database, openDatabase } from '@playtherapy/schema'
 import type { FastifyPluginAsync } from 'fastify'
 import type { Static, TObject } from 'typebox'
+import { startHeartbeat } from './heartbeat.ts'
 import { createHost } from './host.ts'
 import { closeOnSignals, drain } from './lifecycle.ts'
 import { authFrom, type DatabaseSettings, type HttpSettings, type LogSettings } from './settings.ts'
@@ -41,10 +42,11 @@ export async function serve({
     apps: app(db),
   })
   await host.listen({ host: config.HOST, port: config.PORT })
+  const heartbeat = startHeartbeat({ db, kind: name, log: host.log })
   closeOnSignals({
     name,
     async close() {
-      await drain(host)
+      await Promise.all([drain(host), heartbeat.close()])
       store.close()
       await database.close()
     },

@@ -1,10 +1,17 @@
 import type { ObjectStore, Phase } from '@playtherapy/object-store'
 import type { Database } from '@playtherapy/schema'
-import { guardAccess, guardExistence, requireReportWriter, requireTherapist } from '@playtherapy/service-kit'
+import {
+  guardAccess,
+  guardExistence,
+  requireOperator,
+  requireReportWriter,
+  requireTherapist,
+} from '@playtherapy/service-kit'
 import type { FastifyPluginAsync } from 'fastify'
 import { caseRepository } from './cases/repository.ts'
 import { caseRoutes } from './cases/routes.ts'
 import { eventRoutes } from './events/routes.ts'
+import { operationRoutes } from './operations/routes.ts'
 import { reportDeliveryRoutes, reportRoutes } from './reports/routes.ts'
 import { sessionRoutes } from './sessions/routes.ts'
 
@@ -24,7 +31,7 @@ export interface ContentsOptions {
   openMs?: number
 }
 
-/** The contents service: cases, sessions and analysis reports, and news of them. */
+/** The contents service: cases, sessions and analysis reports, news of them, and what operators see of jobs and processes. */
 export const contentsApp =
   (options: ContentsOptions): FastifyPluginAsync =>
   async (app) => {
@@ -38,6 +45,10 @@ export const contentsApp =
       await therapist.register(reportRoutes, { prefix, ...options })
     })
     await app.register(eventRoutes, { prefix, ...options })
+    await app.register(async (operator) => {
+      operator.addHook('onRequest', requireOperator)
+      await operator.register(operationRoutes, { prefix, ...options })
+    })
     await app.register(async (analysis) => {
       analysis.addHook('onRequest', requireReportWriter)
       analysis.addHook('onRequest', guardExistence(db))

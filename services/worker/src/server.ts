@@ -9,6 +9,7 @@ import {
   reach,
   reasonOf,
   StoreSettings,
+  startHeartbeat,
 } from '@playtherapy/service-kit'
 import { Type } from 'typebox'
 import { createAnalyseFailed, createAnalyseScript } from './analyse/analyse-script.ts'
@@ -21,7 +22,7 @@ import { createFinishVideo } from './encode/finish-video.ts'
 import { createErase } from './erase/erase.ts'
 import { createSweepPresigned } from './erase/sweep-presigned.ts'
 import { checkPrograms } from './ffmpeg/check.ts'
-import { checkScratch, prepareScratch } from './ffmpeg/scratch.ts'
+import { checkScratch, prepareScratch, scratchRoom } from './ffmpeg/scratch.ts'
 import { assertOwnBucket, installationId } from './reconcile/installation.ts'
 import { createStartScript } from './transcribe/start-script.ts'
 import { createTranscribeFailed, createTranscribeVideo } from './transcribe/transcribe-video.ts'
@@ -108,6 +109,7 @@ const health = createHealthHost(
   { outbox: 'database', ...(sharesServer(config.QUEUE_URL, config.DATABASE_URL) && { queue: 'database' }) },
 )
 await health.listen({ host: config.HOST, port: config.PORT })
+const heartbeat = startHeartbeat({ db, kind: 'worker', log, scratch: () => scratchRoom(scratchDirectory) })
 
 // `npm start` waits for this; another parent has no channel to us.
 if (process.connected) process.send?.('ready')
@@ -115,7 +117,7 @@ if (process.connected) process.send?.('ready')
 closeOnSignals({
   name: 'worker',
   async close() {
-    await Promise.all([worker.close(), background.close()])
+    await Promise.all([worker.close(), background.close(), heartbeat.close()])
     await health.close()
     store.close()
     await database.close()

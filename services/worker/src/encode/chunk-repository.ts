@@ -7,6 +7,7 @@ import {
   chunks,
   type Database,
   encodePlans,
+  recentEncodes,
   rungs,
   sessions,
   videos,
@@ -30,6 +31,8 @@ export interface ChunkClaim {
 
 /** The kinds of chunks without which there is no rendition. */
 const needed: ChunkKind[] = ['sound', 'copy', 'picture']
+/** The kinds whose pictures are encoded; those of a copy are not, and each second of a recording is in one of these chunks at most. */
+const encodesPicture: ChunkKind[] = ['picture', 'lower']
 
 /** Matches a chunk, while this is its current attempt. */
 const whileChunkClaimed = ({ chunkId, attempt }: Pick<ChunkClaim, 'chunkId' | 'attempt'>) =>
@@ -96,7 +99,7 @@ export const commitChunk = (
   { files, frames, audio }: NewChunkResult,
 ): Promise<string[]> =>
   db.transaction(async (tx) => {
-    const { videoId, chunkId, kind } = claim
+    const { videoId, chunkId, kind, fromSeconds, toSeconds } = claim
     const all = [...files, ...(audio ? [audio] : [])].map(({ path }) => path)
     const locked = await lockCurrent(tx, videoId)
     if (!locked || !['encoding', 'encoded'].includes(locked.video.state)) return all
@@ -106,6 +109,7 @@ export const commitChunk = (
       .where(whileChunkClaimed(claim))
       .returning({ id: chunks.id })
     if (mine.length === 0) return all
+    if (encodesPicture.includes(kind)) await tx.insert(recentEncodes).values({ seconds: toSeconds - fromSeconds })
     if (files.length > 0) await tx.insert(chunkFiles).values(files.map((file) => ({ ...file, chunkId })))
     const isFresh = locked.video.state === 'encoding'
     const kept = audio

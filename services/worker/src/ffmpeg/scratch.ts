@@ -69,9 +69,15 @@ export async function sweepScratch(directory: string): Promise<void> {
   }
 }
 
+/** Measures the disk of the scratch folder. */
+export async function scratchRoom(directory: string): Promise<{ freeBytes: number; totalBytes: number }> {
+  const { bavail, blocks, bsize } = await statfs(directory)
+  return { freeBytes: bavail * bsize, totalBytes: blocks * bsize }
+}
+
 /** For readiness: rejects when the scratch folder cannot be written to, or its disk is full. */
 export async function checkScratch(directory: string): Promise<void> {
   await access(directory, constants.W_OK)
-  const { bavail, bsize } = await statfs(directory)
-  if (bavail * bsize < leastFreeBytes) throw new Error('the scratch disk is full')
+  const { freeBytes } = await scratchRoom(directory)
+  if (freeBytes < leastFreeBytes) throw new Error('the scratch disk is full')
 }

@@ -1,0 +1,71 @@
+import type { ObjectStore } from '@playtherapy/object-store'
+import type { Database, Pool } from '@playtherapy/schema'
+import type { FastifyBaseLogger } from 'fastify'
+import { type Renewed, renewed } from './renewed.ts'
+import { bytesHeld, countJobs, encodedSeconds, givenUpJobs, type Mark, runningProcesses } from './repository.ts'
+import type { Operations } from './schemas.ts'
+
+const overviewMs = 1_000
+const bytesMs = 60_000
+
+/** Returns a page of given-up jobs after a mark, or the first one. */
+export const pageOf = (db: Database, after: Mark | undefined) => db.heavy(0, (pool) => readPage(pool, after))
+
+async function readPage(pool: Pool, after: Mark | undefined): Promise<Pick<Operations, 'given_up' | 'next'>> {
+  const { page, next } = await givenUpJobs(pool, after)
+  return {
+    given_up: page.map(({ id, name, ids, attempts, at, reason, isRefused }) => ({
+      ...{ id, name, ids: { ...ids }, attempts, at: at.toISOString(), reason },
+      how: isRefused ? 'refused' : 'failed',
+    })),
+    next: next ? `${Number(next[0])}-${Number(next[1])}-${next[2]}` : null,
+  }
+}
+
+const roomOf = (freeBytes: number | null | undefined, totalBytes: number | null | undefined) =>
+  freeBytes != null && totalBytes != null ? { free_bytes: freeBytes, total_bytes: totalBytes } : null
+
+/** What operators see, read anew when it is a second old. A part that only the disk can tell is left out when that fails. */
+export function createOverview(
+  db: Database,
+  store: Pick<ObjectStore, 'room'>,
+  log: Pick<FastifyBaseLogger, 'warn'>,
+): Renewed<Operations> {
+  const bytes = renewed(() => bytesHeld(db), bytesMs)
+  const orNull = async <T>(reading: Promise<T>): Promise<T | null> =>
+    reading.catch((error: unknown) => {
+      log.warn({ err: error }, 'a part of the operations could not be read')
+      return null
+    })
+  const ofDatabase = async (pool: Pool) => {
+    const counts = await countJobs(pool)
+    const running = await runningProcesses(pool)
+    const ages = counts.flatMap(({ oldest_seconds }) => oldest_seconds ?? [])
+    return {
+      jobs: counts.map(({ oldest_seconds: _, ...job }) => job),
+      queue: {
+        depth: counts.reduce((sum, { waiting }) => sum + waiting, 0),
+        oldest_seconds: ages.length > 0 ? Math.max(...ages) : null,
+      },
+      ...(await readPage(pool, undefined)),
+      processes: running.map(({ startedAt, seenAt, isAlive, scratchFreeBytes, scratchBytes, ...process }) => ({
+        ...process,
+        started_at: startedAt.toISOString(),
+        seen_at: seenAt.toISOString(),
+        alive: isAlive,
+        scratch: roomOf(scratchFreeBytes, scratchBytes),
+      })),
+      encoded_seconds: await encodedSeconds(pool),
+    }
+  }
+  return renewed(async () => {
+    const found = await db.heavy(0, ofDatabase)
+    const room = await orNull(store.room())
+    return {
+      at: new Date().toISOString(),
+      ...found,
+      bytes: await orNull(bytes.get()),
+      disk: roomOf(room?.freeBytes, room?.totalBytes),
+    }
+  }, overviewMs)
+}

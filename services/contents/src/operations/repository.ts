@@ -1,0 +1,129 @@
+import {
+  audioRenditions,
+  chunkFiles,
+  type Database,
+  outbox,
+  type Pool,
+  previews,
+  processes,
+  recentEncodes,
+  renditions,
+  reportVersions,
+  rungs,
+  scriptVersions,
+  videos,
+} from '@playtherapy/schema'
+import { desc, isNotNull, isNull, type SQL, sql } from 'drizzle-orm'
+
+/** The minutes of the view of the pace. */
+export const minutesShown = 60
+/** Given-up jobs on one page. */
+const lettersPerPage = 50
+/** Most processes shown. */
+const mostProcesses = 200
+/** A process whose last heartbeat is older counts as dead; they come every ten seconds. */
+const aliveSeconds = 30
+
+const isOpen = isNull(outbox.failedAt)
+const isDue = sql`${outbox.availableAt} <= now()`
+/** Attempts are counted from their beginning, but for first ones of less than 50 ms. */
+const isBegun = sql`(${outbox.publishedAt} is not null and ${outbox.attempts} > 0)`
+const countOf = (condition: SQL) => sql<number>`(count(*) filter (where ${condition}))::int`
+
+/** Counts the jobs of each name by their state, and the seconds for which the oldest one that has not begun has been due. */
+export const countJobs = (pool: Pool) =>
+  pool
+    .select({
+      name: sql<string>`${outbox.name}`,
+      later: countOf(sql`${isOpen} and not ${isDue}`),
+      waiting: countOf(sql`${isOpen} and ${isDue} and not ${isBegun}`),
+      begun: countOf(sql`${isOpen} and ${isDue} and ${isBegun}`),
+      failed: countOf(sql`not ${isOpen} and not ${outbox.isRefused}`),
+      refused: countOf(sql`not ${isOpen} and ${outbox.isRefused}`),
+      oldest_seconds: sql<number | null>`extract(epoch from
+        now() - min(${outbox.availableAt}) filter (where ${isOpen} and ${isDue} and not ${isBegun}))::float8`,
+    })
+    .from(outbox)
+    .groupBy(outbox.name)
+    .orderBy(outbox.name)
+
+/** The order of given-up jobs, all descending: that of the index `outbox_dead_letters_index`. */
+const isNoWebhook = sql<boolean>`(${outbox.name} <> 'send-webhook')`
+const hasFailed = sql<boolean>`(not ${outbox.isRefused})`
+
+/** Where the page before ended: `isNoWebhook`, `hasFailed` and the id of its last job. */
+export type Mark = [isNoWebhook: boolean, hasFailed: boolean, id: number]
+
+/**
+ * Selects given-up jobs after a mark, or the first ones: first those that failed, then those that were refused, then webhooks, of which
+ * a receiver that is down leaves many; the newest of each first. Returns the mark for the next page, if there is one.
+ */
+export async function givenUpJobs(pool: Pool, after: Mark | undefined) {
+  const rows = await pool
+    .select({
+      id: outbox.id,
+      name: sql<string>`${outbox.name}`,
+      ids: outbox.payload,
+      attempts: outbox.attempts,
+      at: sql<Date>`${outbox.failedAt}`.mapWith(outbox.failedAt),
+      reason: sql<string>`${outbox.failure}`,
+      isRefused: outbox.isRefused,
+      isNoWebhook,
+    })
+    .from(outbox)
+    .where(
+      sql`${isNotNull(outbox.failedAt)} and ${
+        after ? sql`(${isNoWebhook}, ${hasFailed}, ${outbox.id}) < (${after[0]}, ${after[1]}, ${after[2]})` : sql`true`
+      }`,
+    )
+    .orderBy(desc(isNoWebhook), desc(hasFailed), desc(outbox.id))
+    .limit(lettersPerPage + 1)
+  const page = rows.slice(0, lettersPerPage)
+  const last = rows.length > page.length ? page.at(-1) : undefined
+  const next: Mark | undefined = last && [last.isNoWebhook, !last.isRefused, last.id]
+  return { page, next }
+}
+
+/** The processes that run or have run lately, workers first. */
+export const runningProcesses = (pool: Pool) =>
+  pool
+    .select({
+      id: processes.id,
+      kind: processes.kind,
+      version: processes.version,
+      commit: processes.commit,
+      startedAt: processes.startedAt,
+      seenAt: processes.seenAt,
+      isAlive: sql<boolean>`${processes.seenAt} > now() - make_interval(secs => ${aliveSeconds})`,
+      scratchFreeBytes: processes.scratchFreeBytes,
+      scratchBytes: processes.scratchBytes,
+    })
+    .from(processes)
+    .orderBy(sql`${processes.kind} <> 'worker'`, processes.kind, processes.startedAt, processes.id)
+    .limit(mostProcesses)
+
+/** Seconds of recordings that were encoded in each of the last minutes, the oldest first. */
+export async function encodedSeconds(pool: Pool): Promise<number[]> {
+  const age = sql`floor(extract(epoch from now() - ${recentEncodes.at}) / 60)`
+  const rows = await pool
+    .select({ minutesAgo: sql<number>`greatest(${age}, 0)::int`, seconds: sql<number>`sum(${recentEncodes.seconds})` })
+    .from(recentEncodes)
+    .where(sql`${recentEncodes.at} > now() - make_interval(mins => ${minutesShown})`)
+    .groupBy(sql`1`)
+  const seconds = Array<number>(minutesShown).fill(0)
+  for (const row of rows) seconds[minutesShown - 1 - row.minutesAgo] = row.seconds
+  return seconds
+}
+
+/** Bytes of all objects that rows name. It reads whole tables. */
+export async function bytesHeld(db: Database) {
+  const sum = (table: SQL) => sql`(select coalesce(sum(size), 0)::float8 from ${table})`
+  const [row] = await db.heavy(0, (pool) =>
+    pool.execute<{ originals: number; encoded: number; scripts: number; reports: number }>(sql`select
+      (select coalesce(sum(size), 0)::float8 from ${videos} where stored_at is not null) as originals,
+      ${sum(sql`${renditions}`)} + ${sum(sql`${rungs}`)} + ${sum(sql`${chunkFiles}`)} + ${sum(sql`${audioRenditions}`)}
+        + (select coalesce(sum(poster_size + storyboard_size), 0)::float8 from ${previews}) as encoded,
+      ${sum(sql`${scriptVersions}`)} as scripts, ${sum(sql`${reportVersions}`)} as reports`),
+  )
+  return row ?? null
+}

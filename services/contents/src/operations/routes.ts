@@ -1,0 +1,63 @@
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import type { ObjectStore } from '@playtherapy/object-store'
+import { type Database, retry } from '@playtherapy/schema'
+import { ErrorBody, errors, failures } from '@playtherapy/service-kit'
+import { createOverview, pageOf } from './overview.ts'
+import type { Mark } from './repository.ts'
+import { Announced, JobParams, Operations, OperationsQuery } from './schemas.ts'
+
+export interface OperationOptions {
+  db: Database
+  store: Pick<ObjectStore, 'room'>
+}
+
+const route = { tags: ['operations'], security: [{ token: [] }] }
+const description = 'For operators: a token with the scope `operations`.'
+
+/** The mark of a text that `OperationsQuery` allows. */
+const markOf = (text: string): Mark => {
+  const [isNoWebhook, hasFailed, id] = text.split('-')
+  return [isNoWebhook === '1', hasFailed === '1', Number(id)]
+}
+
+/** The routes by which operators see jobs and processes of all therapists; nothing of a case is in them but ids. */
+export const operationRoutes: FastifyPluginAsyncTypebox<OperationOptions> = async (app, { db, store }) => {
+  const overview = createOverview(db, store, app.log)
+
+  app.get(
+    '/operations',
+    {
+      schema: {
+        ...route,
+        operationId: 'operations.get',
+        summary: 'See jobs, processes, pace and room',
+        description,
+        querystring: OperationsQuery,
+        response: { 200: Operations, ...failures },
+      },
+    },
+    async ({ query }) => {
+      const seen = await overview.get()
+      return query.after === undefined ? seen : { ...seen, ...(await pageOf(db, markOf(query.after))) }
+    },
+  )
+
+  app.post(
+    '/operations/jobs/:id/retry',
+    {
+      schema: {
+        ...route,
+        operationId: 'operations.retry',
+        summary: 'Announce a job again that was given up',
+        description: `${description} What its failure left is undone: a failed recording is to be encoded again.`,
+        params: JobParams,
+        response: { 200: Announced, ...failures, 404: ErrorBody },
+      },
+    },
+    async ({ params }) => {
+      if (!(await retry(db, Number(params.id)))) throw errors.jobNotFound()
+      overview.forget()
+      return true
+    },
+  )
+}
