@@ -57,6 +57,12 @@ export interface Api {
     /** Follow what changes, by an address of events/ticket */
     streamByTicket(request: Request<types.EventsStreamByTicketData>, options?: CallOptions): Promise<Response>
   }
+  operations: {
+    /** See jobs, processes, pace and room */
+    get(request?: Request<types.OperationsGetData>, options?: CallOptions): Promise<types.OperationsGetResponses[200]>
+    /** Announce a job again that was given up */
+    retry(request: Request<types.OperationsRetryData>, options?: CallOptions): Promise<types.OperationsRetryResponses[200]>
+  }
   videos: {
     /** Upload a recording */
     upload(request: Request<types.VideosUploadData>, options?: CallOptions): Promise<types.VideosUploadResponses[201]>
@@ -214,6 +220,10 @@ export const operations = {
     createTicket: {"method":"POST","path":"/contents/api/events/ticket","gives":"json"},
     streamByTicket: {"method":"GET","path":"/contents/api/events/{ticket}","open":true,"query":["case_id","last_event_id"],"headers":["last-event-id"],"gives":"bytes"},
   },
+  operations: {
+    get: {"method":"GET","path":"/contents/api/operations","query":["after"],"gives":"json"},
+    retry: {"method":"POST","path":"/contents/api/operations/jobs/{id}/retry","gives":"json"},
+  },
   videos: {
     upload: {"method":"POST","path":"/contents/api/case/{case_id}/session/{session_id}/video","body":"multipart/form-data","gives":"json"},
     get: {"method":"GET","path":"/contents/api/case/{case_id}/session/{session_id}/video","gives":"bytes"},
@@ -246,10 +256,10 @@ export const operations = {
     getCaptions: {"method":"GET","path":"/contents/api/playback/{token}/captions.vtt","open":true,"headers":["if-match","if-none-match"],"gives":"text","answers":["etag","script-version"]},
   },
   scripts: {
-    save: {"method":"POST","path":"/contents/api/case/{case_id}/session/{session_id}/script","headers":["if-match"],"body":"multipart/form-data","gives":"json","answers":["etag","script-version"]},
+    save: {"method":"POST","path":"/contents/api/case/{case_id}/session/{session_id}/script","headers":["if-match","if-none-match"],"body":"multipart/form-data","gives":"json","answers":["etag","script-version"]},
     get: {"method":"GET","path":"/contents/api/case/{case_id}/session/{session_id}/script","headers":["if-match","if-none-match"],"gives":"json","answers":["etag","script-version"]},
-    patch: {"method":"PATCH","path":"/contents/api/case/{case_id}/session/{session_id}/script","headers":["if-match"],"body":"application/json-patch+json","gives":"json","answers":["etag","script-version"]},
-    import: {"method":"POST","path":"/contents/api/case/{case_id}/session/{session_id}/script/import","headers":["if-match"],"body":"multipart/form-data","gives":"json","answers":["etag","script-version"]},
+    patch: {"method":"PATCH","path":"/contents/api/case/{case_id}/session/{session_id}/script","headers":["if-match","if-none-match"],"body":"application/json-patch+json","gives":"json","answers":["etag","script-version"]},
+    import: {"method":"POST","path":"/contents/api/case/{case_id}/session/{session_id}/script/import","headers":["if-match","if-none-match"],"body":"multipart/form-data","gives":"json","answers":["etag","script-version"]},
     exportJson: {"method":"GET","path":"/contents/api/case/{case_id}/session/{session_id}/script.json","headers":["if-match","if-none-match"],"gives":"json","answers":["etag","script-version"]},
     exportVtt: {"method":"GET","path":"/contents/api/case/{case_id}/session/{session_id}/script.vtt","headers":["if-match","if-none-match"],"gives":"text","answers":["etag","script-version"]},
     exportSrt: {"method":"GET","path":"/contents/api/case/{case_id}/session/{session_id}/script.srt","headers":["if-match","if-none-match"],"gives":"bytes","answers":["etag","script-version"]},
@@ -268,7 +278,7 @@ export const operations = {
     exportCsv: {"method":"GET","path":"/contents/api/case/{case_id}/session/{session_id}/script/versions/{version}.csv","headers":["if-match","if-none-match"],"gives":"text","answers":["etag","script-version"]},
     exportXlsx: {"method":"GET","path":"/contents/api/case/{case_id}/session/{session_id}/script/versions/{version}.xlsx","headers":["if-match","if-none-match"],"gives":"bytes","answers":["etag","script-version"]},
     list: {"method":"GET","path":"/contents/api/case/{case_id}/session/{session_id}/script/versions","query":["before"],"gives":"json"},
-    restore: {"method":"POST","path":"/contents/api/case/{case_id}/session/{session_id}/script/versions/{version}/restore","headers":["if-match"],"gives":"json","answers":["etag","script-version"]},
+    restore: {"method":"POST","path":"/contents/api/case/{case_id}/session/{session_id}/script/versions/{version}/restore","headers":["if-match","if-none-match"],"gives":"json","answers":["etag","script-version"]},
     compare: {"method":"GET","path":"/contents/api/case/{case_id}/session/{session_id}/script/changes","query":["from","to"],"gives":"json"},
   },
   auth: {

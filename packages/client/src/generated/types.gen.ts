@@ -158,6 +158,10 @@ export type PlaybackLinks = {
      */
     captions: string | null;
     /**
+     * Which recording the links are for: another number says that another one is shown
+     */
+    video_id: number | null;
+    /**
      * When these links end
      */
     expires_at: string;
@@ -1803,6 +1807,215 @@ export type EventsStreamByTicketResponses = {
 
 export type EventsStreamByTicketResponse = EventsStreamByTicketResponses[keyof EventsStreamByTicketResponses];
 
+export type OperationsGetData = {
+    body?: never;
+    path?: never;
+    query?: {
+        /**
+         * The `next` of the page of `given_up` before
+         */
+        after?: string;
+    };
+    url: '/contents/api/operations';
+};
+
+export type OperationsGetErrors = {
+    /**
+     * Default Response
+     */
+    400: Failure;
+    /**
+     * Default Response
+     */
+    401: Failure;
+    /**
+     * Default Response
+     */
+    422: Failure;
+    /**
+     * Default Response
+     */
+    429: Failure;
+    /**
+     * Default Response
+     */
+    503: Failure;
+};
+
+export type OperationsGetError = OperationsGetErrors[keyof OperationsGetErrors];
+
+export type OperationsGetResponses = {
+    /**
+     * Default Response
+     */
+    200: {
+        /**
+         * When this was read; it may be some seconds old
+         */
+        at: string;
+        /**
+         * Every job that has not ended, by its name
+         */
+        jobs: Array<{
+            name: string;
+            /**
+             * Are not due yet
+             */
+            later: number;
+            /**
+             * Are due, and have not begun
+             */
+            waiting: number;
+            /**
+             * Have begun: they run, or will be tried again
+             */
+            begun: number;
+            /**
+             * Were given up
+             */
+            failed: number;
+            /**
+             * Were given up because of the recording or script itself
+             */
+            refused: number;
+        }>;
+        queue: {
+            /**
+             * Jobs that are due and have not begun
+             */
+            depth: number;
+            /**
+             * How long the oldest of them has been due; null without one
+             */
+            oldest_seconds: number | null;
+        };
+        /**
+         * First those that failed, then those that were refused, then webhooks; the newest of each first
+         */
+        given_up: Array<{
+            id: number;
+            name: string;
+            /**
+             * What it is about
+             */
+            ids: {
+                [key: string]: number;
+            };
+            attempts: number;
+            at: string;
+            reason: string;
+            /**
+             * refused: because of the recording or script itself, so that a retry fails again
+             */
+            how: 'failed' | 'refused';
+        }>;
+        /**
+         * Pass it as `after` for the next page of `given_up`; null at its end
+         */
+        next: string | null;
+        /**
+         * Processes that run, or ended without a word within the last hour; workers first, at most 200
+         */
+        processes: Array<{
+            id: string;
+            /**
+             * Such as `worker` or `media`
+             */
+            kind: string;
+            version: string;
+            commit: string;
+            started_at: string;
+            /**
+             * Its last heartbeat; they come every ten seconds
+             */
+            seen_at: string;
+            /**
+             * False when it has been silent for half a minute
+             */
+            alive: boolean;
+            /**
+             * The disk of its scratch files, of a worker
+             */
+            scratch: {
+                free_bytes: number;
+                total_bytes: number;
+            } | null;
+        }>;
+        /**
+         * Seconds of recordings whose picture was encoded in each of the last 60 minutes, the oldest minute first. Copied pictures do not count
+         */
+        encoded_seconds: Array<number>;
+        /**
+         * Bytes of all objects, counted every minute at most; null when that takes too long
+         */
+        bytes: {
+            originals: number;
+            encoded: number;
+            scripts: number;
+            reports: number;
+        } | null;
+        /**
+         * The disk of the object store; null where the store cannot tell, as S3
+         */
+        disk: {
+            free_bytes: number;
+            total_bytes: number;
+        } | null;
+    };
+};
+
+export type OperationsGetResponse = OperationsGetResponses[keyof OperationsGetResponses];
+
+export type OperationsRetryData = {
+    body?: never;
+    path: {
+        /**
+         * A job of `given_up`
+         */
+        id: string;
+    };
+    query?: never;
+    url: '/contents/api/operations/jobs/{id}/retry';
+};
+
+export type OperationsRetryErrors = {
+    /**
+     * Default Response
+     */
+    400: Failure;
+    /**
+     * Default Response
+     */
+    401: Failure;
+    /**
+     * Default Response
+     */
+    404: Failure;
+    /**
+     * Default Response
+     */
+    422: Failure;
+    /**
+     * Default Response
+     */
+    429: Failure;
+    /**
+     * Default Response
+     */
+    503: Failure;
+};
+
+export type OperationsRetryError = OperationsRetryErrors[keyof OperationsRetryErrors];
+
+export type OperationsRetryResponses = {
+    /**
+     * Default Response
+     */
+    200: boolean;
+};
+
+export type OperationsRetryResponse = OperationsRetryResponses[keyof OperationsRetryResponses];
+
 export type VideosDeleteData = {
     body?: never;
     path: {
@@ -3280,6 +3493,10 @@ export type ScriptsPatchData = {
          * ETag of the version that must be the newest
          */
         'if-match'?: string;
+        /**
+         * `*`: only if there is no script yet, but for an empty one of a worker
+         */
+        'if-none-match'?: string;
     };
     path: {
         /**
@@ -3348,6 +3565,10 @@ export type ScriptsSaveData = {
          * ETag of the version that must be the newest
          */
         'if-match'?: string;
+        /**
+         * `*`: only if there is no script yet, but for an empty one of a worker
+         */
+        'if-none-match'?: string;
     };
     path: {
         /**
@@ -3412,6 +3633,10 @@ export type ScriptsImportData = {
          * ETag of the version that must be the newest
          */
         'if-match'?: string;
+        /**
+         * `*`: only if there is no script yet, but for an empty one of a worker
+         */
+        'if-none-match'?: string;
     };
     path: {
         /**
@@ -4391,6 +4616,10 @@ export type ScriptVersionsRestoreData = {
          * ETag of the version that must be the newest
          */
         'if-match'?: string;
+        /**
+         * `*`: only if there is no script yet, but for an empty one of a worker
+         */
+        'if-none-match'?: string;
     };
     path: {
         /**
