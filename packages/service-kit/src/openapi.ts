@@ -31,10 +31,13 @@ export function nameSchemas<Document extends object>(document: Document): Docume
     const copy = Object.fromEntries(
       Object.entries(rest).map(([key, child]) => [key, data.has(key) ? child : visit(child)]),
     )
+    if (isObject(rest.schema) && typeof rest.schema.title === 'string' && Array.isArray(rest.schema.examples)) {
+      copy.example ??= rest.schema.examples[0]
+    }
     // The library appends this to the name of a HEAD, in case it was given to GET and HEAD alike.
     if (typeof copy.operationId === 'string') copy.operationId = copy.operationId.replace(/-head$/, '')
     if (typeof title !== 'string') return title === undefined ? copy : { ...copy, title: visit(title) }
-    // The library moves the examples of a schema that is a whole body to the body.
+    // The library moves the examples of some schemas to the bodies that they describe, and this function those of the others.
     const { examples, ...schema } = copy
     const text = JSON.stringify(schema)
     const known = named.get(title)
