@@ -191,6 +191,8 @@ export const tusUploads = pgTable(
     metadata: text(),
     /** The object store's id of the upload, once it has bytes. */
     storeId: text(),
+    /** Bytes of the first request: of a client that sends pieces, all but the last have as many, and parts end with them. */
+    requestBytes: bigint({ mode: 'number' }),
     /** Bytes of all parts. With those of the tail they are the offset: bytes that are never asked for again. */
     partsBytes: bigint({ mode: 'number' }).notNull().default(0),
     nextPart: integer().notNull().default(1),
