@@ -56,6 +56,8 @@ export interface Begun {
   nextPart: number
   /** Bytes after those of the parts. */
   tail: Tail | undefined
+  /** Bytes of each call, if all but the last bring as many: parts end with them. It is the same for all calls of an upload. */
+  requestBytes?: number | undefined
 }
 
 export interface AppendOptions {

@@ -37,9 +37,12 @@ interface Piece {
 
 const sizeOf = (pieces: Piece[]) => pieces.reduce((sum, { size }) => sum + size, 0)
 
-/** The name of a tail lists its pieces, in their order, as `name:size,name:size`. */
+/**
+ * The name of a tail lists its pieces, in their order, as `name:size,name:size`. A single one is only named, as in the release before
+ * this one, whose processes read it during an upgrade.
+ */
 const tailOf = (pieces: Piece[]): Tail => ({
-  name: pieces.map(({ name, size }) => `${name}:${size}`).join(','),
+  name: pieces.map(({ name, size }) => (pieces.length === 1 ? name : `${name}:${size}`)).join(','),
   size: sizeOf(pieces),
 })
 
@@ -47,7 +50,6 @@ const tailOf = (pieces: Piece[]): Tail => ({
 function piecesOf(tail: Tail | undefined): Piece[] {
   if (!tail) return []
   const pieces = tail.name.split(',').map((text) => {
-    // An earlier version stored each tail in one object, and wrote only the name of it.
     const [name = '', size = tail.size] = text.split(':')
     return { name, size: Number(size) }
   })
@@ -76,11 +78,13 @@ export function bucketAppends({ s3, bucket, pool, put, get, remove }: Bucket): A
 
   async function append(key: string, begun: Begun, body: AsyncIterable<Uint8Array>, options: AppendOptions) {
     const { length, onPart } = options
+    const sizeOfPart = (number: number) => partBytes(number, begun.requestBytes)
     let pieces = piecesOf(begun.tail)
     const buffers = pool.open()
     const stop = new AbortController()
     const signal = AbortSignal.any([options.signal, stop.signal])
-    const parts = partsOf(abortable(body, options.signal), buffers, begun.nextPart, sizeOf(pieces))
+    const first = { number: begun.nextPart, room: sizeOf(pieces), sizeOfPart }
+    const parts = partsOf(abortable(body, options.signal), buffers, first)
     const sending: Promise<unknown>[] = []
     let reported = Promise.resolve()
     let number = begun.nextPart
@@ -126,7 +130,7 @@ export function bucketAppends({ s3, bucket, pool, put, get, remove }: Bucket): A
     try {
       for await (const part of parts) {
         end += part.length
-        if (part.length < partBytes(number) && end !== length) {
+        if (part.length < sizeOfPart(number) && end !== length) {
           rest = part
           continue
         }
@@ -134,11 +138,13 @@ export function bucketAppends({ s3, bucket, pool, put, get, remove }: Bucket): A
         pieces = []
         begin(part)
       }
-      await reported
-      return rest && (await leave(rest))
+      const tail = rest && leave(rest)
+      if (tail) sending.push(tail)
+      const [left] = await Promise.all([tail, reported])
+      return left
     } catch (error) {
       stop.abort()
-      await Promise.allSettled(sending)
+      await Promise.allSettled([...sending, reported])
       throw options.signal.aborted ? options.signal.reason : error
     } finally {
       await parts.return(undefined)

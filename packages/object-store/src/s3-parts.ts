@@ -1,10 +1,23 @@
 import { ownTurn } from './own-turn.ts'
 
+const mebibyte = 1024 ** 2
+/** S3 accepts no smaller part but the last one. Larger ones than `mostBytes` would take too much memory. */
+const [leastBytes, mostBytes] = [5 * mebibyte, 8 * mebibyte]
+
 /**
  * Bytes of a part. S3 accepts 10,000 parts of at least 5 MiB, which are 48 GiB; the parts after 20 GiB are larger, so the
- * limit is 89 GiB.
+ * limit is 89 GiB. Where a client sends an object in requests of `requestBytes`, parts are as much larger as it takes to end the
+ * last part of each request with it.
  */
-export const partBytes = (number: number) => (number <= 4_096 ? 5 : 12) * 1024 ** 2
+export function partBytes(number: number, requestBytes = 0): number {
+  if (number > 4_096) return 12 * mebibyte
+  const ofRequest = Math.floor(requestBytes / leastBytes)
+  const bytes = Math.floor(requestBytes / ofRequest)
+  const lastBytes = requestBytes - (ofRequest - 1) * bytes
+  // Also where the request is smaller than any part.
+  if (!(lastBytes <= mostBytes)) return leastBytes
+  return number % ofRequest === 0 ? lastBytes : bytes
+}
 
 /** Most buffers of one upload: while several parts are sent, the store never waits for the next one. */
 const mostOfUpload = 5
@@ -104,20 +117,19 @@ export function createPartPool(): PartPool {
 }
 
 /**
- * Splits a body into parts from this number on, each in a buffer that the caller gives back. Only the last may be smaller. The
+ * Splits a body into parts from `number` on, each in a buffer that the caller gives back. Only the last may be smaller. The
  * first one begins with so many bytes of `room`, all of which the caller fills. No part has more bytes than were written into its
  * buffer, because what follows them is of other uploads: throws when `room` is no number of bytes of the first part.
  */
 export async function* partsOf(
   body: AsyncIterable<Uint8Array>,
   buffers: PartBuffers,
-  first = 1,
-  room = 0,
+  { number = 1, room = 0, sizeOfPart = (at: number) => partBytes(at) } = {},
 ): AsyncGenerator<Uint8Array> {
-  if (!Number.isSafeInteger(room) || room < 0 || room > partBytes(first))
+  if (!Number.isSafeInteger(room) || room < 0 || room > sizeOfPart(number))
     throw new RangeError(`a room of ${room} bytes`)
-  let number = first
-  let filling = await buffers.take(partBytes(number))
+  let next = number
+  let filling = await buffers.take(sizeOfPart(next))
   let filled = room
   for await (const chunk of body) {
     for (let copied = 0; copied < chunk.length; ) {
@@ -127,7 +139,7 @@ export async function* partsOf(
       filled += piece.length
       if (filled < filling.length) continue
       yield filling
-      filling = await buffers.take(partBytes(++number))
+      filling = await buffers.take(sizeOfPart(++next))
       filled = 0
     }
   }

@@ -97,7 +97,36 @@ t.test('no part has bytes that nothing was written into', async (t) => {
   for (const room of [Number.NaN, -1, 0.5, partBytes(1) + 1, Number.POSITIVE_INFINITY]) {
     for (const bytes of [0, 3]) {
       const body = Readable.from([Buffer.alloc(bytes)])
-      await t.rejects(partsOf(body, pool.open(), 1, room).next(), RangeError, `a room of ${room} bytes`)
+      await t.rejects(partsOf(body, pool.open(), { room }).next(), RangeError, `a room of ${room} bytes`)
     }
   }
+})
+
+t.test('parts end with the requests that bring them, where each has at least 5 MiB and at most 8', (t) => {
+  const least = partBytes(1)
+  for (const requestBytes of [
+    least,
+    8 * 1024 ** 2,
+    2 * least - 1,
+    2 * least + 1,
+    33_554_432,
+    50_000_000,
+    2 ** 30,
+    2 ** 33 + 7,
+  ]) {
+    let bytes = 0
+    const sizes = new Set<number>()
+    for (let number = 1; number <= Math.floor(requestBytes / least) && number <= 4_096; number++) {
+      const size = partBytes(number, requestBytes)
+      sizes.add(size)
+      bytes += size
+    }
+    const [smallest, largest] = [Math.min(...sizes), Math.max(...sizes)]
+    t.ok(smallest >= least && largest <= 8 * 1024 ** 2, `${requestBytes}: ${[...sizes]}`)
+    if (requestBytes !== 2 * least - 1) t.equal(bytes, requestBytes)
+    t.ok(sizes.size <= 2, 'buffers can be reused')
+  }
+  for (const requestBytes of [undefined, 0, 1, least - 1, 9 * 1024 ** 2]) t.equal(partBytes(3, requestBytes), least)
+  t.equal(partBytes(4_097, 33_554_432), partBytes(4_097), 'and so that 10,000 are enough')
+  t.end()
 })

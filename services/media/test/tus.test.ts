@@ -1,6 +1,6 @@
 /** Resumable uploads: what a client of tus 1.0 does, and what becomes of it. */
 import { createHash } from 'node:crypto'
-import { outbox, sessions, videos } from '@playtherapy/schema'
+import { outbox, sessions, tusUploads, videos } from '@playtherapy/schema'
 import { storeBackends, testStore } from '@playtherapy/testing'
 import t from 'tap'
 import { clip, testMedia } from './support.ts'
@@ -53,6 +53,29 @@ for (const backend of storeBackends) {
     t.match(await tus.head(created.upload), { status: 404 })
     t.equal((await newestRecording(media)).bytes.length, bytes.length, 'and the recording stays')
     t.equal((await media.db.select().from(outbox)).length, 1, 'nothing is made twice')
+  })
+
+  t.test(`${backend}: requests of one size leave no tail, and one that was cut goes on`, async (t) => {
+    const media = await testMedia(t, { store: await testStore(t, backend) })
+    const tus = tusClient(media)
+    const piece = 7 * mebibyte
+    const bytes = clip(2 * piece + 10)
+    const { upload } = await tus.create({ 'upload-length': String(bytes.length) })
+    const cut = tus.open(upload, 0, { 'content-length': String(piece) })
+    await cut.write(bytes.subarray(0, 6 * mebibyte))
+    await arrival(media, 6 * mebibyte)
+    cut.request.destroy()
+    const { offset } = await tus.head(upload)
+    t.equal(offset, 6 * mebibyte)
+    t.match(await tus.patch(upload, offset, bytes.subarray(offset, piece)), { status: 204, offset: piece })
+    t.match(await tus.patch(upload, piece, bytes.subarray(piece, 2 * piece)), { status: 204, offset: 2 * piece })
+    const [row] = await media.db.select().from(tusUploads)
+    t.match(row, { requestBytes: piece })
+    if (backend === 's3') t.match(row, { partsBytes: 2 * piece, tail: null })
+    t.match(await tus.patch(upload, 2 * piece, bytes.subarray(2 * piece)), { status: 204, offset: bytes.length })
+    const { video, bytes: kept } = await newestRecording(media)
+    t.equal(kept.compare(bytes), 0)
+    t.same(await everythingIn(media), [`video/${video.path}`])
   })
 
   t.test(`${backend}: the creation may bring the first bytes, or all`, async (t) => {

@@ -67,7 +67,7 @@ export function prepareSave(db: Database) {
       returning ${videos.id}
     ), upload as (
       update ${tusUploads} set length = ${placeholder('length')}::bigint, store_id = ${placeholder('storeId')}::text,
-        parts_bytes = ${placeholder('partsBytes')}::bigint, next_part = ${placeholder('nextPart')}::int,
+        request_bytes = ${placeholder('requestBytes')}::bigint, parts_bytes = ${placeholder('partsBytes')}::bigint, next_part = ${placeholder('nextPart')}::int,
         tail = ${placeholder('tail')}::text, tail_bytes = ${placeholder('tailBytes')}::int,
         start = ${placeholder('start')}::text, container = ${placeholder('container')}::container,
         holder = ${placeholder('next')}::uuid,

@@ -22,6 +22,8 @@ export interface OfSession {
 export interface Progress {
   length: number | null
   storeId: string | null
+  /** Bytes of the first request, if that told them: of a client that sends pieces, the others have as many. */
+  requestBytes: number | null
   partsBytes: number
   nextPart: number
   tail: Tail | undefined
@@ -43,6 +45,7 @@ export const isFree = or(isNull(tusUploads.holder), lt(tusUploads.heldUntil, sql
 export const progressColumns = {
   length: tusUploads.length,
   storeId: tusUploads.storeId,
+  requestBytes: tusUploads.requestBytes,
   partsBytes: tusUploads.partsBytes,
   nextPart: tusUploads.nextPart,
   tailName: tusUploads.tail,

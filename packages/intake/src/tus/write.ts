@@ -51,6 +51,8 @@ export function begin(
   const excess = end === null ? new TooLargeError(limit) : new BeyondLengthError(end)
   if (bodyBytes > most) throw excess
   progress.length = end
+  // Once there is an upload, its parts have ends, also those of a request that was cut before any part was reported.
+  if (!progress.storeId) progress.requestBytes = bodyBytes || null
   const start = Buffer.from(progress.start, 'base64')
   const isComplete = (received: number) => offset + received === end
   return readIncoming(body, { start, container: progress.container, most, excess, isComplete, checksum, stop })
@@ -94,7 +96,8 @@ export async function write(
   let tail = earlier
   if (!first.done || (earlier && isWhole())) {
     progress.storeId ??= await store.beginUpload(key).catch(failStore)
-    const begun = { id: progress.storeId, partsBytes: progress.partsBytes, nextPart: progress.nextPart, tail: earlier }
+    const { storeId: id, partsBytes, nextPart, requestBytes } = progress
+    const begun = { id, partsBytes, nextPart, tail: earlier, requestBytes: requestBytes ?? undefined }
     const onPart = checksum ? (part: StoredPart) => unverified.push(part) : keep
     const options = { length: progress.length ?? undefined, onPart, signal: saving.lost }
     tail = await store.appendUpload(key, begun, bytes(), options).catch(failStore)
