@@ -1,0 +1,89 @@
+import { Component } from 'preact'
+import { texts } from '../texts/script.ts'
+import { type ScriptRecord, secondsOf, shown } from './records.ts'
+import type { Doubt } from './timing.ts'
+
+/** Most characters of a text that a row shows: a megabyte would be as high as thousands of rows. */
+const mostCharacters = 2_000
+
+interface RowProps {
+  record: ScriptRecord
+  doubts: Set<Doubt> | undefined
+  isActive: boolean
+  /** What is searched for, folded; empty for nothing. */
+  wanted: string
+}
+
+/** A record as it is read. It is drawn again only when something of it changes, because a list scrolls past it. */
+export class RecordCells extends Component<RowProps> {
+  override shouldComponentUpdate(next: RowProps): boolean {
+    const { record, doubts, isActive, wanted } = this.props
+    return (
+      record !== next.record ||
+      isActive !== next.isActive ||
+      wanted !== next.wanted ||
+      [...(doubts ?? [])].join() !== [...(next.doubts ?? [])].join()
+    )
+  }
+
+  override render({ record, doubts, isActive, wanted }: RowProps) {
+    const start = shown(record, 'start_time')
+    const end = shown(record, 'end_time')
+    const second = secondsOf(record.start_time)
+    return (
+      <>
+        <td class="times">
+          {second === undefined ? (
+            <span class="time">{start || '–'}</span>
+          ) : (
+            <button
+              type="button"
+              class="time"
+              data-second={second}
+              tabIndex={isActive ? 0 : -1}
+              aria-label={texts.playFrom(start)}
+            >
+              {start}
+            </button>
+          )}
+          {end && <span class="end">{end}</span>}
+        </td>
+        <td class="speaker" dir="auto">
+          {record.speaker}
+        </td>
+        <td class="text" dir="auto">
+          <Marked text={readable(record.text)} wanted={wanted} />
+          {doubts && <Doubts doubts={doubts} />}
+        </td>
+      </>
+    )
+  }
+}
+
+/** What fits of a text; a cut leaves no half of a character. */
+function readable(text: string): string {
+  if (text.length <= mostCharacters) return text
+  return `${text.slice(0, mostCharacters).replace(/[\uD800-\uDBFF]$/, '')} … ${texts.more}`
+}
+
+function Marked({ text, wanted }: { text: string; wanted: string }) {
+  const at = wanted ? text.toLowerCase().indexOf(wanted) : -1
+  if (at < 0) return <p>{text}</p>
+  return (
+    <p>
+      {text.slice(0, at)}
+      <mark>{text.slice(at, at + wanted.length)}</mark>
+      {text.slice(at + wanted.length)}
+    </p>
+  )
+}
+
+function Doubts({ doubts }: { doubts: Set<Doubt> }) {
+  return (
+    <ul class="doubts">
+      {[...doubts].map((doubt) => (
+        <li key={doubt}>{texts[doubt]}</li>
+      ))}
+    </ul>
+  )
+}

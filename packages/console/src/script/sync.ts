@@ -1,0 +1,172 @@
+import { ApiFailure } from '@playtherapy/client'
+import { effect, type ReadonlySignal, signal } from '@preact/signals'
+import { claims, noteRefusal, token } from '../account.ts'
+import { api } from '../api.ts'
+import { newsOf, resets } from '../live.ts'
+import { applyChange, type Change, laterRows, newRow, type Row, same, toPatch } from './change.ts'
+import type { OpenScript } from './open-script.ts'
+
+/** Pauses between attempts while the service cannot save. */
+const [shortestPauseMs, longestPauseMs] = [1_000, 30_000]
+
+export interface Sync {
+  /** Why nothing is loaded or saved at the moment; undefined while all is well. */
+  failure: ReadonlySignal<unknown>
+  /** Tries again at once. */
+  retry(): void
+  /** The service has made this version for us, by an import for example. */
+  learn(version: number): void
+  end(): void
+}
+
+/** Refusals that another attempt may overcome: the sign-in, a full or failing service. */
+const mayPass = ({ status, error_code: code }: ApiFailure) =>
+  status === 401 || status === 408 || status === 429 || status >= 500 || code === 1000 || code === 1001
+
+const hasNoScript = (failure: unknown) => failure instanceof ApiFailure && failure.error_code === 6
+
+const recordsOf = (rows: readonly Row[]) => rows.map(({ record }) => record)
+
+/** Keeps an open script and that of the service together: saves change after change, and takes in what others save. */
+export function syncScript(script: OpenScript, session: { case_id: number; session_id: number }): Sync {
+  const failure = signal<unknown>(undefined)
+  const userId = claims.peek()?.user_id
+  const ended = new AbortController()
+  const call = { signal: ended.signal }
+  /** The highest version that was heard of. */
+  let newest = 0
+  let isRunning = false
+  let isAsked = false
+  /** A change whose answer was lost: it may be saved. */
+  let uncertain: Change | undefined
+  let pauseMs = shortestPauseMs
+  let timer: ReturnType<typeof setTimeout> | undefined
+
+  /** Takes in a version: that of somebody else, or what a change of ours has made whose answer was lost. */
+  function take(version: number, later: readonly Row[]) {
+    const first = script.pending.value[0]
+    const ours = first && first === uncertain && applyChange(script.stored.value, first)
+    uncertain = undefined
+    if (ours && same(recordsOf(ours), recordsOf(later))) script.saved(version, ours)
+    else script.overtaken(version, later)
+  }
+
+  async function load() {
+    try {
+      const { data, scriptVersion } = await api.scripts.get(session, call)
+      take(scriptVersion, data.scripts.map(newRow))
+    } catch (error) {
+      if (!hasNoScript(error)) throw error
+      script.overtaken(0, [])
+    }
+  }
+
+  /** Takes in the newest version; where the answer to a save was lost, at first the one that came next. */
+  async function pull(from: number, to: number) {
+    let version = to
+    if (uncertain && uncertain === script.pending.value[0]) {
+      const versions = await api.scriptVersions.list(session, call)
+      version = versions.findLast((one) => one.version > from)?.version ?? to
+    }
+    const later = laterRows(script.stored.value, await compare(from, version))
+    if (later) take(version, later)
+    else await load()
+  }
+
+  const compare = (from: number, to: number) =>
+    api.scriptVersions.compare({ ...session, from, to }, call).catch((error: unknown) => {
+      // Two large scripts without anything in common are more than the service compares.
+      if (error instanceof ApiFailure && error.status === 413) return { counts: { same: -1 }, changes: [] }
+      throw error
+    })
+
+  async function save(version: number, change: Change) {
+    const stored = script.stored.value
+    const next = applyChange(stored, change) ?? stored
+    const body = toPatch(stored, change, next)
+    try {
+      const { scriptVersion } =
+        version === 0
+          ? await api.scripts.save({ ...session, 'if-none-match': '*', body: { script: fileOf(next) } }, call)
+          : await api.scripts.patch({ ...session, 'if-match': `"${version}"`, body }, call)
+      script.saved(scriptVersion, next)
+    } catch (error) {
+      if (!(error instanceof ApiFailure)) uncertain = change
+      if (error instanceof ApiFailure && error.currentVersion !== undefined) newest = error.currentVersion
+      else if (error instanceof ApiFailure && !mayPass(error)) script.refused(error)
+      else throw error
+    }
+  }
+
+  /** One step towards the service; false when there is nothing to do. */
+  async function step(): Promise<boolean> {
+    const version = script.version.value
+    const change = script.pending.value[0]
+    if (version === undefined || (version === 0 && newest > 0)) await load()
+    else if (newest > version) await pull(version, newest)
+    else if (change) await save(version, change)
+    else return false
+    return true
+  }
+
+  async function run() {
+    // What somebody typed is not saved in the name of somebody else.
+    if (ended.signal.aborted || claims.peek()?.user_id !== userId) return
+    isAsked = true
+    if (isRunning) return
+    isRunning = true
+    clearTimeout(timer)
+    try {
+      while (isAsked) {
+        isAsked = false
+        while (await step());
+      }
+      failure.value = undefined
+      pauseMs = shortestPauseMs
+    } catch (error) {
+      if (ended.signal.aborted) return
+      failure.value = error
+      noteRefusal(error)
+      const told = error instanceof ApiFailure ? (error.retryAfter ?? 0) * 1000 : 0
+      if (!(error instanceof ApiFailure) || mayPass(error)) timer = setTimeout(run, Math.max(told, pauseMs))
+      pauseMs = Math.min(2 * pauseMs, longestPauseMs)
+    } finally {
+      isRunning = false
+    }
+  }
+
+  /** Outside of the effect that asks for it, which would else depend on all that a step reads. */
+  const soon = () => queueMicrotask(run)
+  const learn = (version: number) => {
+    newest = Math.max(newest, version)
+    soon()
+  }
+  addEventListener('online', run, { signal: ended.signal })
+  const effects = [
+    effect(() => learn(newsOf(session.session_id).value?.script?.version ?? 0)),
+    effect(() => {
+      if (script.pending.value.length > 0 && token.value !== null) soon()
+    }),
+    effect(() => {
+      // Where events were missed, a version may have been, too.
+      if (resets.value > 0)
+        api.scriptVersions.list(session, call).then(
+          ([last]) => learn(last?.version ?? 0),
+          () => {},
+        )
+    }),
+  ]
+  return {
+    failure,
+    retry: run,
+    learn,
+    end() {
+      ended.abort()
+      clearTimeout(timer)
+      for (const stop of effects) stop()
+    },
+  }
+}
+
+const fileOf = (rows: readonly Row[]) =>
+  new Blob([JSON.stringify({ scripts: recordsOf(rows) })], { type: 'application/json' })

@@ -1,0 +1,66 @@
+import { effect } from '@preact/signals'
+import { useEffect, useMemo } from 'preact/hooks'
+import { claims } from '../account.ts'
+import { createDrafts, type Drafts } from './draft.ts'
+import { createOpenScript, type OpenScript } from './open-script.ts'
+import { type Sync, syncScript } from './sync.ts'
+
+/** A script that is open, with what somebody types in it, and what keeps it together with the service. */
+export interface Opened {
+  script: OpenScript
+  drafts: Drafts
+  sync: Sync
+}
+
+/**
+ * Scripts by therapist and session. One whose view is left stays until all is saved: nothing typed is lost by a step to
+ * another view, by a sign-in that ended, or while the service cannot be reached.
+ */
+const opened = new Map<string, Opened & { isLeft: boolean }>()
+
+const hasUnsaved = ({ script, drafts }: Opened) =>
+  script.pending.value.length > 0 || script.conflicts.value.length > 0 || drafts.isTouched()
+
+// A browser asks before it closes the tab.
+addEventListener('beforeunload', (event) => {
+  if ([...opened.values()].some(hasUnsaved)) event.preventDefault()
+})
+
+function openScript(name: string, session: { case_id: number; session_id: number }) {
+  const found = opened.get(name)
+  if (found) return found
+  const script = createOpenScript()
+  const made = { script, drafts: createDrafts(script), sync: syncScript(script, session), isLeft: false }
+  opened.set(name, made)
+  const stop = effect(() => {
+    if (script.pending.value.length + script.conflicts.value.length === 0) queueMicrotask(() => close(name))
+  })
+  const { end } = made.sync
+  made.sync.end = () => {
+    stop()
+    end()
+  }
+  return made
+}
+
+function close(name: string) {
+  const found = opened.get(name)
+  if (!found?.isLeft || hasUnsaved(found)) return
+  opened.delete(name)
+  found.sync.end()
+}
+
+/** The script of a session while a view shows it. */
+export function useScript(caseId: number, sessionId: number): Opened {
+  const name = `${claims.peek()?.user_id}/${sessionId}`
+  const found = useMemo(() => openScript(name, { case_id: caseId, session_id: sessionId }), [name])
+  useEffect(() => {
+    found.isLeft = false
+    return () => {
+      found.drafts.save()
+      found.isLeft = true
+      close(name)
+    }
+  }, [found])
+  return found
+}
