@@ -1,0 +1,131 @@
+import { useSignal } from '@preact/signals'
+import { useEffect, useId, useRef } from 'preact/hooks'
+import { Dialog } from '../../parts/dialog.tsx'
+import { Notice } from '../../parts/notice.tsx'
+import { texts } from '../../texts/session.ts'
+import { bytes, day } from '../amounts.ts'
+import { forgetUpload, knownUpload, markOf } from './known-upload.ts'
+import { discardUpload } from './upload.ts'
+import { beginUpload } from './uploads.ts'
+import type { Refusal } from './verdict.ts'
+
+/** Kinds of files that are offered first; what is a video is for the server to say. */
+const accept = 'video/*,.mp4,.mov,.m4v,.3gp,.mkv,.webm,.avi,.ts,.mts,.m2ts,.mpg,.mpeg,.vob'
+
+/**
+ * Takes files that are dropped on `zone`. One that is dropped beside it would take the place of the page, with all that is typed
+ * in it, and is not taken. Returns the zone, and whether something is above it.
+ */
+function useDrop(take: (files: FileList | undefined) => void) {
+  const zone = useRef<HTMLDivElement>(null)
+  const isOver = useSignal(false)
+  const taken = useRef(take)
+  taken.current = take
+  useEffect(() => {
+    const listen = (event: DragEvent) => {
+      event.preventDefault()
+      const isInside = event.target instanceof Node && zone.current?.contains(event.target) === true
+      isOver.value = isInside && event.type === 'dragover'
+      if (isInside && event.type === 'drop') taken.current(event.dataTransfer?.files)
+      else if (event.dataTransfer && !isInside) event.dataTransfer.dropEffect = 'none'
+    }
+    addEventListener('dragover', listen)
+    addEventListener('drop', listen)
+    return () => {
+      removeEventListener('dragover', listen)
+      removeEventListener('drop', listen)
+    }
+  }, [isOver])
+  return { zone, isOver }
+}
+
+/** Takes the file of a recording and begins to upload it. `isReplacing` says that there is a recording already. */
+export function ChooseFile({
+  caseId,
+  sessionId,
+  isReplacing,
+}: {
+  caseId: number
+  sessionId: number
+  isReplacing: boolean
+}) {
+  const id = useId()
+  const refusal = useSignal<Refusal | undefined>(undefined)
+  const asked = useSignal<File | undefined>(undefined)
+  const known = useSignal(knownUpload(sessionId))
+
+  function begin(file: File) {
+    asked.value = undefined
+    const { value } = known
+    if (value && value.mark !== markOf(file)) discardUpload(sessionId, value.url)
+    beginUpload(caseId, sessionId, file)
+  }
+  function take(files: FileList | null | undefined) {
+    const [file, ...more] = files ?? []
+    if (!file) return
+    refusal.value = more.length > 0 ? 'several' : file.size === 0 ? 'empty' : undefined
+    if (refusal.value) return
+    const isOther = known.value !== undefined && known.value.mark !== markOf(file)
+    if (isOther || (isReplacing && !known.value)) asked.value = file
+    else begin(file)
+  }
+
+  const { zone, isOver } = useDrop(take)
+
+  return (
+    <>
+      {known.value && (
+        <Notice>
+          <p>{texts.known(bytes(known.value.size), day(known.value.begunAt))}</p>
+          <button
+            type="button"
+            onClick={() => {
+              if (known.value) discardUpload(sessionId, known.value.url)
+              forgetUpload(sessionId)
+              known.value = undefined
+            }}
+          >
+            {texts.discard}
+          </button>
+        </Notice>
+      )}
+      {refusal.value && (
+        <Notice tone="alert">
+          <p>{texts.refusal[refusal.value]}</p>
+        </Notice>
+      )}
+      <div class={isOver.value ? 'drop over' : 'drop'} ref={zone}>
+        <p>{texts.drop}</p>
+        <input
+          id={id}
+          class="unseen"
+          type="file"
+          accept={accept}
+          onChange={({ currentTarget }) => {
+            take(currentTarget.files)
+            // The same file may be chosen again.
+            currentTarget.value = ''
+          }}
+        />
+        <label for={id} class="button primary">
+          {texts.choose}
+        </label>
+        <p class="hint">{texts.accepted}</p>
+      </div>
+      {asked.value && (
+        <Dialog title={isReplacing ? texts.replaceTitle : texts.otherFile} onClose={() => (asked.value = undefined)}>
+          <p>{isReplacing ? texts.replaceMeans : texts.otherFileMeans}</p>
+          <p class="quiet">{texts.file(asked.value.name, bytes(asked.value.size))}</p>
+          <div class="actions">
+            <button type="button" onClick={() => (asked.value = undefined)}>
+              {texts.cancel}
+            </button>
+            <button type="button" class="primary" onClick={() => asked.value && begin(asked.value)}>
+              {isReplacing ? texts.replaceIt : texts.uploadIt}
+            </button>
+          </div>
+        </Dialog>
+      )}
+    </>
+  )
+}
