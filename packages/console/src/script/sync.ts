@@ -52,6 +52,9 @@ export function syncScript(script: OpenScript, session: { case_id: number; sessi
   }
 
   async function load() {
+    // Where there is none, the answer would be a refusal, which browsers write down as an error of the page.
+    const { source_script_url: stored } = await api.sessions.get(session, call)
+    if (stored === null) return script.overtaken(0, [])
     try {
       const { data, scriptVersion } = await api.scripts.get(session, call)
       take(scriptVersion, data.scripts.map(newRow))
