@@ -98,10 +98,10 @@ export async function encoded({ json }: DemoClient, session: string): Promise<{ 
   }
 }
 
-const Links = Type.Record(Type.String(), Type.Union([Type.String(), Type.Null()]))
+const Links = Type.Record(Type.String(), Type.Union([Type.String(), Type.Integer(), Type.Null()]))
 
 /** The paths of signed links to the recording, by what they open. */
 export async function linksOf({ call }: DemoClient, session: string): Promise<Map<string, string>> {
   const { expires_at, ...links } = Value.Parse(Links, await (await call('POST', `${session}/playback`)).json())
-  return new Map(Object.entries(links).flatMap(([name, path]) => (path ? [[name, path] as const] : [])))
+  return new Map(Object.entries(links).flatMap(([name, path]) => (typeof path === 'string' ? [[name, path] as const] : [])))
 }

@@ -95,7 +95,7 @@ t.test('the demo does the main job, on Redis and S3 where they run, and leaves n
     }),
   })
   t.equal(await code(stack.child), 0, stack.output())
-  t.notMatch(stack.output(), /Yours to try|TOKEN=|http:\/\/localhost/, 'nothing that is closed by now')
+  t.notMatch(stack.output(), /Open this link|TOKEN=|http:\/\/localhost/, 'nothing that is closed by now')
   for (const step of steps) t.match(stack.output(), step)
   if (queue) t.match(stack.output(), 'BullMQ on redis')
   if (bucket) t.match(stack.output(), 'objects    S3')
@@ -122,13 +122,16 @@ t.test('links that are printed open, and requests work as they are printed', asy
   const args = ['--no-demo', '--ephemeral', '--workers', '0', '--port', `${port}`]
   const stack = start(t, args, { JWT_AUDIENCE: 'clinic', JWT_ISSUER: 'sign-in' })
   await stack.says('Ctrl-C stops everything')
-  const links = stack.output().match(/(?<=page +)http\S+/gi) ?? []
-  t.strictSame(links, [url, `${url}/documentation`])
-  for (const link of links) {
-    const page = await fetch(link)
-    t.match(page, { status: 200 })
-    t.match(page.headers.get('content-type'), 'text/html')
+  const signIn = /^ +(http\S+)\/#token=(\S+)$/m.exec(stack.output()) ?? []
+  const page = /(?<=API page +)http\S+/.exec(stack.output())?.[0]
+  t.strictSame([signIn[1], page], [url, `${url}/documentation`])
+  for (const link of [url, `${url}/documentation`]) {
+    const opened = await fetch(link)
+    t.match(opened, { status: 200 })
+    t.match(opened.headers.get('content-type'), 'text/html')
   }
+  const { exp, iat } = JSON.parse(`${Buffer.from(signIn[2]?.split('.')[1] ?? '', 'base64url')}`)
+  t.equal(exp - iat, 3_600, 'the link signs in for an hour')
   const token = /^TOKEN=(\S+)$/m.exec(stack.output())?.[1] ?? ''
   const request = /^curl -H "Authorization: Bearer \$TOKEN" (\S+)$/m.exec(stack.output())?.[1] ?? ''
   t.match(await fetch(request, { headers: { authorization: `Bearer ${token}` } }), { status: 200 })
