@@ -23,7 +23,7 @@ export async function sources(): Promise<Source[]> {
       // A folder of documents has no sources.
       if (!existsSync(folder)) continue
       for (const entry of await readdir(folder, { withFileTypes: true, recursive: true })) {
-        if (!entry.isFile() || !entry.name.endsWith('.ts')) continue
+        if (!entry.isFile() || !/\.tsx?$/.test(entry.name)) continue
         const file = join(entry.parentPath, entry.name)
         const text = readFileSync(file, 'utf8')
         found.push({ path: relative(root, file), text, parsed: parseSync(file, text) })

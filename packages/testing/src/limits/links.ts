@@ -5,7 +5,7 @@ import { scriptOf, sessionWithVideo } from './attack.ts'
 import { type Answer, exchange, parse, type Therapist } from './client.ts'
 import type { Stage } from './place.ts'
 
-const Links = Type.Record(Type.String(), Type.Union([Type.String(), Type.Null()]))
+const Links = Type.Record(Type.String(), Type.Union([Type.String(), Type.Integer(), Type.Null()]))
 
 /** The paths of a session's links, by purpose; only those that are there. */
 export async function linksOf(therapist: Therapist, session: string): Promise<Map<string, string>> {
@@ -13,7 +13,7 @@ export async function linksOf(therapist: Therapist, session: string): Promise<Ma
   if (answer.status !== 200) throw new Error(`there are no links: ${answer.status} ${answer.body}`)
   const { expires_at, ...links } = Value.Parse(Links, parse(answer))
   const found = Object.entries(links)
-  return new Map(found.flatMap(([purpose, link]) => (link === null ? [] : [[purpose, link] as const])))
+  return new Map(found.flatMap(([purpose, link]) => (typeof link === 'string' ? [[purpose, link] as const] : [])))
 }
 
 /** The token of a link and the name of its file. */
