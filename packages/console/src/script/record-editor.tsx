@@ -82,10 +82,11 @@ export function RecordEditor({
       <button
         type="button"
         class="bare"
-        aria-label={texts.takeTime(name)}
+        title={texts.takeTime(name)}
         onClick={() => put(field, timeOf(Math.floor(playback.seconds.peek() * 10) / 10))}
       >
         {texts.now}
+        <span class="unseen"> ({name})</span>
       </button>
     </div>
   )

@@ -6,6 +6,7 @@ import type { Playback } from '../session/playback.ts'
 import { texts } from '../texts/script.ts'
 import { Conflicts } from './conflicts.tsx'
 import { Find } from './find.tsx'
+import { Panels } from './panels.tsx'
 import { createReading, type Reading } from './reading.ts'
 import { RecordList } from './record-list.tsx'
 import { type Opened, useScript } from './use-script.ts'
@@ -38,6 +39,7 @@ export function ScriptView({ caseId, sessionId, playback }: { caseId: number; se
           )}
           <Conflicts script={script} />
           {drafts.rows.value.length > 0 && <RecordList reading={reading} />}
+          <Panels opened={opened} playback={playback} caseId={caseId} sessionId={sessionId} />
         </div>
       )}
     </section>

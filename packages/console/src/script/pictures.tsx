@@ -1,0 +1,167 @@
+import type { SpeakerSummary } from '@playtherapy/client'
+import { useEffect, useRef } from 'preact/hooks'
+import { api } from '../api.ts'
+import { Busy } from '../parts/busy.tsx'
+import { Notice } from '../parts/notice.tsx'
+import { useLoad } from '../parts/use-load.ts'
+import type { Playback } from '../session/playback.ts'
+import { language } from '../texts/language.ts'
+import { texts } from '../texts/script.ts'
+import type { Row } from './change.ts'
+import { secondsOf } from './records.ts'
+import type { Turn } from './turns-plot.ts'
+import type { Opened } from './use-script.ts'
+
+/** Speakers with a line of their own in the picture of turns. */
+const mostLanes = 8
+
+/** The talk of each record with known times, by the lines of the speakers. */
+function turnsOf(rows: readonly Row[]): { turns: Turn[]; names: string[] } {
+  const names: string[] = []
+  const turns: Turn[] = []
+  for (const { record } of rows) {
+    const [start, end] = [secondsOf(record.start_time), secondsOf(record.end_time)]
+    if (start === undefined || end === undefined || end < start) continue
+    const speaker = record.speaker.trim()
+    if (!names.includes(speaker) && names.length < mostLanes) names.push(speaker)
+    const lane = names.indexOf(speaker)
+    if (lane >= 0) turns.push({ start, end, lane })
+  }
+  return { turns, names }
+}
+
+/** Who talked when, how much, and how fast they answered. */
+export function Pictures({
+  opened: { script },
+  playback,
+  caseId,
+  sessionId,
+}: {
+  opened: Opened
+  playback: Playback
+  caseId: number
+  sessionId: number
+}) {
+  const version = script.version.value ?? 0
+  const { data, failure, reload } = useLoad(
+    (signal) => api.scripts.summarize({ case_id: caseId, session_id: sessionId }, { signal }),
+    [version],
+  )
+  if (!data) return failure === undefined ? <Busy /> : <Notice failure={failure} onRetry={reload} />
+  if (data.speakers.length === 0) return <p>{texts.noFigures}</p>
+  const { silences, speakers } = data
+  return (
+    <div class="stack">
+      <Turns rows={script.stored.value} playback={playback} />
+      <div class="scrolls">
+        <table>
+          <caption class="unseen">{texts.speakers}</caption>
+          <thead>
+            <tr>
+              <th scope="col">{texts.speaker}</th>
+              <th scope="col">{texts.talkShare}</th>
+              <th scope="col">{texts.wordShare}</th>
+              <th scope="col">{texts.latency}</th>
+              <th scope="col">{texts.turnCount}</th>
+              <th scope="col">{texts.words}</th>
+              <th scope="col">{texts.meanLength}</th>
+              <th scope="col">{texts.questions}</th>
+              <th scope="col">{texts.overlaps}</th>
+            </tr>
+          </thead>
+          <tbody>
+            {speakers.map((speaker) => (
+              <SpeakerRow
+                key={`${speaker.role} ${speaker.speaker}`}
+                speaker={speaker}
+                longestMs={Math.max(...speakers.map(({ responses }) => responses.median_ms ?? 0), 1)}
+              />
+            ))}
+          </tbody>
+        </table>
+      </div>
+      <p class="hint">{texts.latencyHint}</p>
+      <p class="quiet">
+        {texts.silences(silences.count, secondsText(silences.total_ms), secondsText(silences.longest_ms ?? 0))}
+      </p>
+    </div>
+  )
+}
+
+const secondsText = (ms: number) =>
+  texts.seconds(new Intl.NumberFormat(language.value, { maximumFractionDigits: 1 }).format(ms / 1000))
+
+function SpeakerRow({
+  speaker: { speaker, responses, ...figures },
+  longestMs,
+}: {
+  speaker: SpeakerSummary
+  longestMs: number
+}) {
+  const share = new Intl.NumberFormat(language.value, { style: 'percent', maximumFractionDigits: 1 })
+  const { median_ms: median, mean_ms: mean } = responses
+  const part = (value: number | null) => (value === null ? undefined : { part: value, label: share.format(value) })
+  return (
+    <tr>
+      <th scope="row" dir="auto">
+        {speaker}
+      </th>
+      <Bar {...part(figures.time_share)} />
+      <Bar {...part(figures.word_share)} />
+      <Bar
+        {...(median !== null && {
+          part: median / longestMs,
+          label: `${secondsText(median)} (${texts.latencyMean} ${secondsText(mean ?? 0)})`,
+        })}
+      />
+      <td>{figures.turns}</td>
+      <td>{figures.words}</td>
+      <td>{figures.mean_length}</td>
+      <td>{figures.questions}</td>
+      <td>{responses.overlaps}</td>
+    </tr>
+  )
+}
+
+function Bar({ part = 0, label = texts.unknown }: { part?: number; label?: string }) {
+  return (
+    <td class="bar">
+      <span>{label}</span>
+      <span class="measure" aria-hidden="true" style={{ width: `${part * 100}%` }} />
+    </td>
+  )
+}
+
+function Turns({ rows, playback }: { rows: readonly Row[]; playback: Playback }) {
+  const place = useRef<HTMLDivElement>(null)
+  const { turns, names } = turnsOf(rows)
+  useEffect(() => {
+    const element = place.current
+    if (!element || turns.length === 0) return
+    let end = () => {}
+    let isOver = false
+    import('./turns-plot.ts').then(({ plotTurns }) => {
+      if (isOver) return
+      const plot = plotTurns(element, turns, names, playback.seek)
+      const observer = new ResizeObserver(() => plot.show(element.clientWidth))
+      observer.observe(element)
+      end = () => {
+        observer.disconnect()
+        plot.end()
+      }
+    })
+    return () => {
+      isOver = true
+      end()
+    }
+  }, [rows, language.value])
+  return (
+    <figure class="turns">
+      <figcaption>
+        {texts.turns}. <span class="quiet">{texts.turnsHint}</span>
+      </figcaption>
+      {/* Each turn is a record of the list above, with a button that plays it. */}
+      <div ref={place} aria-hidden="true" />
+    </figure>
+  )
+}
