@@ -103,5 +103,7 @@ const Links = Type.Record(Type.String(), Type.Union([Type.String(), Type.Integer
 /** The paths of signed links to the recording, by what they open. */
 export async function linksOf({ call }: DemoClient, session: string): Promise<Map<string, string>> {
   const { expires_at, ...links } = Value.Parse(Links, await (await call('POST', `${session}/playback`)).json())
-  return new Map(Object.entries(links).flatMap(([name, path]) => (typeof path === 'string' ? [[name, path] as const] : [])))
+  return new Map(
+    Object.entries(links).flatMap(([name, path]) => (typeof path === 'string' ? [[name, path] as const] : [])),
+  )
 }

@@ -37,13 +37,13 @@ export const logWords = new Set(
   recordings records recovery redirect redis refused region rejected relation release released remote removed
   rendition renditions repeated replaced replica reply report reports request requested requests require required requires
   reset resource resources respond response restore result retries retry retryable return returned returns right role
-  room round routines row rows run running runs s3 same saved schema scratch script scripts second seconds secret
+  room round routines row rows run running runs s3 same saved schema schemas scratch script scripts second seconds secret
   secure select self send sending sent server servers service session sessions set setting settings several shape
   short shorter should shutdown shutting sign signal signature signed signing silent since size skewed slot slow small
   so socket some something sort sound source space spawn specified specify stall stalled start started starting starts
   state statement statements status step still storage store stored stream streams string succeeded such supply
   support supported supports syntax system table tables tail take taken takes temporarily temporary terminated terminating
-  text than that the their them then therapist there these they this those thread threads time timed timeout timestamp
+  text than that the their them then therapist there these they this those thread threads time timed timeout timestamp title
   to token tokens too took transaction transactions transcriber transfer tried truncated trust trusted try two type
   unable unauthorized unavailable undefined under unexpected unexpectedly unfinished unique unit unknown unreachable
   unreadable unsafe unsupported until update upload uploaded uploads url urls usable use used user username uses using
