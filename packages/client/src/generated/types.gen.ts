@@ -1972,7 +1972,7 @@ export type OperationsRetryData = {
         /**
          * A job of `given_up`
          */
-        id: string;
+        id: number;
     };
     query?: never;
     url: '/contents/api/operations/jobs/{id}/retry';

@@ -1,3 +1,4 @@
+import { numberText } from '@playtherapy/service-kit'
 import { type Static, Type } from 'typebox'
 import { minutesShown } from './repository.ts'
 
@@ -112,7 +113,7 @@ export const OperationsQuery = Type.Object({
 })
 
 export const JobParams = Type.Object({
-  id: Type.String({ pattern: '^[0-9]{1,15}$', description: 'A job of `given_up`' }),
+  id: numberText('^[0-9]{1,15}$', 'A job of `given_up`'),
 })
 
 export const Announced = Type.Boolean({ examples: [true] })
