@@ -6,11 +6,13 @@ const clockMs = 60_000
 
 /** What the page reads in a token. The server alone decides whether it is valid. */
 interface Claims {
-  user_id: number
+  /** Absent in the token of an operator who is no therapist. */
+  user_id?: number
   user_name?: unknown
   user_email?: unknown
   /** Seconds since 1970. */
   exp?: unknown
+  scope?: unknown
 }
 
 /** The token of who uses the page, kept in memory alone; null when nobody is signed in. */
@@ -41,7 +43,19 @@ export function readClaims(text: string): Claims | undefined {
 }
 
 const isClaims = (claims: unknown): claims is Claims =>
-  typeof claims === 'object' && claims !== null && 'user_id' in claims && Number.isSafeInteger(claims.user_id)
+  typeof claims === 'object' &&
+  claims !== null &&
+  ('user_id' in claims ? Number.isSafeInteger(claims.user_id) : 'scope' in claims && holds(claims.scope))
+
+/** Whether a scope opens the view of operators: in a list, or as a word of one text. */
+const holds = (scope: unknown): boolean =>
+  Array.isArray(scope)
+    ? scope.includes('operations')
+    : typeof scope === 'string' && scope.split(' ').includes('operations')
+
+/** Whether who uses the page sees operations, beside cases or alone. */
+export const isOperator = computed(() => holds(claims.value?.scope))
+export const isOnlyOperator = computed(() => isOperator.value && claims.value?.user_id === undefined)
 
 /** Looks whether a failure is that the server refused the token, and lets the page ask for another one then. */
 export function noteRefusal(failure: unknown): void {

@@ -1,4 +1,4 @@
-import { claims, refused, token } from './account.ts'
+import { claims, isOnlyOperator, refused, token } from './account.ts'
 import { CaseView } from './case/case-view.tsx'
 import { CasesView } from './cases/cases-view.tsx'
 import { Header } from './header.tsx'
@@ -27,6 +27,7 @@ export function App() {
 }
 
 function View() {
+  if (isOnlyOperator.value) return <OperationsView />
   const shown = route.value
   switch (shown.view) {
     case 'cases':

@@ -1,7 +1,7 @@
 import { signal } from '@preact/signals'
-import { person, signOut } from './account.ts'
+import { isOnlyOperator, isOperator, person, signOut } from './account.ts'
 import { connection } from './live.ts'
-import { casesPath } from './route.ts'
+import { casesPath, operationsPath } from './route.ts'
 import { choose, language } from './texts/language.ts'
 import { texts } from './texts/shell.ts'
 
@@ -22,6 +22,7 @@ export function Header() {
         <a class="brand" href={casesPath}>
           {texts.name}
         </a>
+        {isOperator.value && !isOnlyOperator.value && <a href={operationsPath}>{texts.operations}</a>}
         <LanguageChoice />
         <span class="person">{person.value}</span>
         <button type="button" class="bare" onClick={signOut}>

@@ -1,6 +1,6 @@
 import { ApiFailure, type SessionNews } from '@playtherapy/client'
 import { effect, type ReadonlySignal, type Signal, signal } from '@preact/signals'
-import { claims, noteRefusal, refused, token } from './account.ts'
+import { claims, isOnlyOperator, noteRefusal, refused, token } from './account.ts'
 import { api } from './api.ts'
 import { readBlocks } from './event-lines.ts'
 
@@ -143,7 +143,7 @@ document.addEventListener('visibilitychange', () => {
 // Who is signed in next knows nothing of what was told before.
 let follower: number | undefined
 effect(() => {
-  if (token.value === null || refused.value !== null || !isSeen.value) return
+  if (token.value === null || isOnlyOperator.value || refused.value !== null || !isSeen.value) return
   const userId = claims.value?.user_id
   if (userId !== follower) {
     follower = userId

@@ -42,6 +42,7 @@ export const wantedSecond = computed(() => {
 })
 
 export const casesPath = '#cases'
+export const operationsPath = '#operations'
 export const casePath = (caseId: number) => `#case/${caseId}`
 export const sessionPath = (caseId: number, sessionId: number, second?: number) =>
   `#case/${caseId}/session/${sessionId}${second === undefined ? '' : `?at=${second}`}`

@@ -5,6 +5,7 @@ export const texts = words({
     name: 'PlayTherapy',
     where: 'Where you are',
     skip: 'Skip to the content',
+    operations: 'Operations',
     signOut: 'Sign out',
     offline:
       'This device is offline. What you see may be old; what you typed is kept, and can be saved when it is back.',
@@ -27,6 +28,7 @@ export const texts = words({
     name: '놀이치료',
     where: '현재 위치',
     skip: '본문으로 건너뛰기',
+    operations: '운영',
     signOut: '로그아웃',
     offline:
       '기기가 오프라인입니다. 화면의 내용이 오래되었을 수 있습니다. 입력하신 내용은 그대로 있으며, 다시 연결되면 저장할 수 있습니다.',

@@ -1,0 +1,37 @@
+interface Piece {
+  /** Where it begins in the text. */
+  at: number
+  text: string
+  isMatch: boolean
+}
+
+/**
+ * Cuts a text where matches begin and end, in UTF-16 units. A match that lies outside of the text or over another one is cut to what
+ * is left of it, and none parts what is one character to its reader.
+ */
+export function marked(text: string, matches: readonly { start: number; end: number }[]): Piece[] {
+  const edges = new Set([0, text.length])
+  for (const { index } of new Intl.Segmenter().segment(text)) edges.add(index)
+  const back = (at: number) => {
+    let edge = Math.min(at, text.length)
+    while (!edges.has(edge)) edge--
+    return edge
+  }
+  const forth = (at: number) => {
+    let edge = Math.max(at, 0)
+    while (edge < text.length && !edges.has(edge)) edge++
+    return Math.min(edge, text.length)
+  }
+  const pieces: Piece[] = []
+  let done = 0
+  const add = (end: number, isMatch: boolean) => {
+    if (end > done) pieces.push({ at: done, text: text.slice(done, end), isMatch })
+    done = Math.max(done, end)
+  }
+  for (const { start, end } of matches.toSorted((a, b) => a.start - b.start)) {
+    add(back(Math.max(0, start)), false)
+    add(forth(end), true)
+  }
+  add(text.length, false)
+  return pieces
+}

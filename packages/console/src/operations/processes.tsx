@@ -1,0 +1,46 @@
+import { Wide } from '../parts/wide.tsx'
+import { texts } from '../texts/operations.ts'
+import { bytes, moment } from './amounts.ts'
+import type { Operations } from './use-operations.ts'
+
+/** The processes that run, or died lately, each with its release. */
+export function Processes({ of: processes }: { of: Operations['processes'] }) {
+  const releases = new Set(processes.filter(({ alive }) => alive).map(({ version, commit }) => `${version} ${commit}`))
+  return (
+    <section class="stack" aria-labelledby="processes">
+      <h2 id="processes">{texts.processes}</h2>
+      {processes.length === 0 && <p class="quiet">{texts.noProcesses}</p>}
+      {releases.size > 1 && <p>{texts.severalReleases}</p>}
+      {processes.length > 0 && (
+        <Wide label={texts.processes}>
+          <thead>
+            <tr>
+              {[texts.process, texts.state, texts.release, texts.since, texts.scratch].map((name) => (
+                <th key={name} scope="col">
+                  {name}
+                </th>
+              ))}
+            </tr>
+          </thead>
+          <tbody>
+            {processes.map(({ id, kind, version, commit, alive, started_at: since, seen_at: seen, scratch }) => (
+              <tr key={id}>
+                <th scope="row">{kind}</th>
+                <td>
+                  <span class={alive ? 'state done' : 'state error'}>
+                    {alive ? texts.runs : texts.silentSince(moment(seen))}
+                  </span>
+                </td>
+                <td>
+                  {version} <code class="quiet">{commit}</code>
+                </td>
+                <td>{moment(since)}</td>
+                <td>{scratch ? texts.free(bytes(scratch.free_bytes), bytes(scratch.total_bytes)) : '—'}</td>
+              </tr>
+            ))}
+          </tbody>
+        </Wide>
+      )}
+    </section>
+  )
+}

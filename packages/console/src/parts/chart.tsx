@@ -1,0 +1,95 @@
+import { useEffect, useRef, useState } from 'preact/hooks'
+import type uPlot from 'uplot'
+import { texts } from '../texts/chart.ts'
+
+/** Colours of the page by the names of their variables. */
+export type Colours = (name: 'ink' | 'quiet' | 'line' | 'accent') => string
+
+/** What a chart shows, without its size. It is asked for again when the colours of the page change. */
+export type ChartOptions = (colours: Colours, plot: typeof uPlot) => Omit<uPlot.Options, 'width' | 'height'>
+
+/**
+ * A picture of numbers, drawn by uPlot, which is loaded when the first one is shown. A screen reader hears `label`; the numbers
+ * themselves have to be in a table beside it. Keep `options` and `data` the same while they have not changed.
+ */
+export function Chart({
+  label,
+  options,
+  data,
+  height = 220,
+  onPick,
+}: {
+  label: string
+  options: ChartOptions
+  data: uPlot.AlignedData
+  height?: number
+  /** Called with the index of what was clicked. */
+  onPick?: (index: number) => void
+}) {
+  const place = useRef<HTMLDivElement>(null)
+  const chart = useRef<uPlot>(null)
+  const pick = useRef(onPick)
+  pick.current = onPick
+  const latest = useRef(data)
+  latest.current = data
+  const [isMissing, setMissing] = useState(false)
+
+  useEffect(() => {
+    const element = place.current
+    if (!element) return
+    const ended = new AbortController()
+    const { signal } = ended
+    const remove = () => {
+      chart.current?.destroy()
+      chart.current = null
+    }
+    const draw = (plot: typeof uPlot) => {
+      remove()
+      const width = element.clientWidth
+      // A part of the page that is hidden has no width; it is drawn when it is seen.
+      if (width === 0) return
+      const described = options((name) => colourOf(element, name), plot)
+      const drawn = new plot({ ...described, width, height }, latest.current, element)
+      drawn.over.addEventListener('click', () => {
+        const { idx } = drawn.cursor
+        if (typeof idx === 'number') pick.current?.(idx)
+      })
+      chart.current = drawn
+    }
+    import('uplot').then(
+      ({ default: plot }) => {
+        if (signal.aborted) return
+        const sized = new ResizeObserver(() => {
+          const width = element.clientWidth
+          if (!chart.current) draw(plot)
+          else if (width > 0 && width !== chart.current.width) chart.current.setSize({ width, height })
+        })
+        sized.observe(element)
+        signal.addEventListener('abort', () => sized.disconnect())
+        matchMedia('(prefers-color-scheme: dark)').addEventListener('change', () => draw(plot), { signal })
+      },
+      () => signal.aborted || setMissing(true),
+    )
+    return () => {
+      ended.abort()
+      remove()
+    }
+  }, [options, height])
+
+  useEffect(() => chart.current?.setData(data), [data])
+
+  return (
+    <>
+      <div ref={place} class="chart" role="img" aria-label={label} />
+      {isMissing && <p class="quiet">{texts.missing}</p>}
+    </>
+  )
+}
+
+/** The colour of a variable as a canvas takes it: a variable itself may be one of two colours. */
+function colourOf(element: HTMLElement, name: string): string {
+  element.style.color = `var(--${name})`
+  const { color } = getComputedStyle(element)
+  element.style.color = ''
+  return color
+}
