@@ -35,7 +35,7 @@ interface Shown {
 async function shown(page: Page): Promise<Shown> {
   return JSON.parse(
     await page.evaluate(`(() => {
-      const video = document.querySelector('video')
+      const video = document.querySelector('video') ?? document.createElement('video')
       const { currentSrc: src, currentTime: seconds, paused, playbackRate: rate } = video
       const showing = [...video.textTracks].filter(({ kind, mode }) => kind === 'captions' && mode === 'showing')
       const captions = showing.flatMap(({ activeCues }) => [...(activeCues ?? [])].map(({ text }) => text))
@@ -71,7 +71,14 @@ t.test('a session and its recording', { skip, timeout: 180_000 }, async (t) => {
   const { link, openTab, signIn, addSession } = place
   const folder = t.testdir()
   const file = join(folder, '놀이 1.mp4')
-  await makeRecording(file, 90)
+  const short = join(folder, 'short.mp4')
+  await Promise.all([makeRecording(file, 90), makeRecording(short, 4)])
+  const upload = async (path: string, name: string) => {
+    const body = new FormData()
+    body.set('file', new Blob([await readFile(name)]), 'a.mp4')
+    const headers = { authorization: `Bearer ${place.mintToken()}` }
+    await fetch(`${place.url}/contents/api/${path}/video`, { method: 'POST', headers, body })
+  }
 
   t.test('an upload goes on after a cut, a pause and a new start of the page; then it is watched', async (t) => {
     const { path } = await addSession()
@@ -135,5 +142,73 @@ t.test('a session and its recording', { skip, timeout: 180_000 }, async (t) => {
     await page.locator('.look .tile').waitFor()
     t.strictSame(await tab.faults(), [])
     t.strictSame(complaintsOf(tab), [])
+  })
+
+  t.test(
+    'keys work the player, and not where somebody writes; a link that opens nothing is renewed at its place',
+    async (t) => {
+      const { path } = await addSession()
+      await upload(path, file)
+      await until('the encode', async () => Object(await place.call('GET', `/${path}`)).encoding_state_id === 3)
+      const tab = await openTab({ path: `${path}?at=12.5` })
+      const { page } = tab
+      await shows(page, 'the second of the link', ({ src, seconds }) => src.endsWith('/video.mp4') && seconds === 12.5)
+      const press = async (key: string, what: string, isSo: (now: Shown) => boolean) => {
+        await page.keyboard.press(key)
+        await shows(page, `${key}: ${what}`, isSo)
+      }
+      await press('l', 'ahead', ({ seconds }) => seconds === 17.5)
+      await press('ArrowLeft', 'back', ({ seconds }) => seconds === 12.5)
+      await press('5', 'the middle', ({ seconds }) => Math.abs(seconds - 45) < 0.1)
+      await press('k', 'plays', ({ paused, seconds }) => !paused && seconds > 45.5)
+      await press(' ', 'stands', ({ paused }) => paused)
+      const before = (await shown(page)).seconds
+      await press('.', 'the next frame', ({ seconds }) => seconds > before && seconds < before + 0.1)
+      await page.getByRole('combobox', { name: 'Speed' }).selectOption('1.5')
+
+      await page.evaluate(`document.body.append(Object.assign(document.createElement('textarea'), { id: 'typed' }))`)
+      await page.locator('#typed').pressSequentially('k 5,')
+      t.equal(await page.locator('#typed').inputValue(), 'k 5,')
+      const { src: old, seconds: at } = await shown(page)
+      await page.evaluate(`document.querySelector('#typed').remove()`)
+
+      await page.route(old, (route) => route.fulfill({ status: 404 }))
+      await page.evaluate(`document.querySelector('video').src += ''`)
+      const again = await shows(page, 'a new link', ({ src, seconds }) => src !== old && seconds > 0)
+      t.match(again, { rate: 1.5, paused: true })
+      t.ok(Math.abs(again.seconds - at) < 0.1, `${again.seconds} is ${at}`)
+    },
+  )
+
+  t.test('a file that is no video is refused; a recording is replaced while it is watched, and deleted', async (t) => {
+    const { path } = await addSession()
+    const tab = await openTab({ path })
+    const { page } = tab
+    const text = join(folder, 'large.mp4')
+    await writeFile(text, Buffer.alloc(20 * mebibyte, 'no video '))
+    await page.getByLabel('Choose a file').setInputFiles(text)
+    await page.getByText('not a video that can be read').waitFor()
+    t.strictSame(await tab.faults(), [])
+    await page.getByRole('button', { name: 'Choose another file' }).click()
+    await page.getByLabel('Choose a file').setInputFiles(short)
+    await page.getByRole('button', { name: 'Close this message' }).click()
+    const { src: first } = await shows(page, 'the MP4', ({ src }) => src.endsWith('/video.mp4'))
+    await page.keyboard.press('.')
+
+    await page.getByText('Replace or delete the recording').click()
+    await page.getByLabel('Choose a file').setInputFiles(file)
+    await page.getByRole('button', { name: 'Replace the recording' }).click()
+    await page.getByText('A newer recording of this session can be watched now').waitFor()
+    t.equal((await shown(page)).src, first, 'the older one stays until somebody wants the newer one')
+    await page.getByRole('button', { name: 'Show the newer one' }).click()
+    await shows(page, 'the newer one', ({ src, seconds }) => src !== first && seconds === 0)
+
+    await page.getByRole('button', { name: 'Close this message' }).click()
+    const { isOpen } = Object(await page.evaluate(`({ isOpen: document.querySelector('details').open })`))
+    if (!isOpen) await page.getByText('Replace or delete the recording').click()
+    await page.getByRole('button', { name: 'Delete the recording' }).click()
+    t.strictSame(await tab.faults(), [])
+    await page.getByRole('button', { name: 'Delete for good' }).click()
+    await page.getByText('This session has no recording yet').waitFor()
   })
 })

@@ -41,6 +41,8 @@ export function RecordingPart({
   const upload = uploadOf(sessionId)
   const shown = current.value?.video_id ?? null
   const hasRecording = video !== null && !(video.state === 'failed' && video.size === null)
+  // An upload that is under way elsewhere, or has just ended here, is nothing that could be lost.
+  const isReplacing = shown !== null || state === 'stored' || state === 'encoding'
   return (
     <>
       {shown !== null && (
@@ -68,7 +70,7 @@ export function RecordingPart({
             {video?.file_name && (
               <p class="quiet">{texts.file(video.file_name, video.size === null ? '' : bytes(video.size))}</p>
             )}
-            <ChooseFile caseId={caseId} sessionId={sessionId} isReplacing={hasRecording && state !== 'failed'} />
+            <ChooseFile caseId={caseId} sessionId={sessionId} isReplacing={isReplacing} />
             <div>
               <DeleteRecording caseId={caseId} sessionId={sessionId} />
             </div>
