@@ -193,7 +193,9 @@ t.test('a session and its recording', { skip, timeout: 180_000 }, async (t) => {
     await page.getByLabel('Choose a file').setInputFiles(short)
     await page.getByRole('button', { name: 'Close this message' }).click()
     const { src: first } = await shows(page, 'the MP4', ({ src }) => src.endsWith('/video.mp4'))
-    await page.keyboard.press('.')
+    await page.getByRole('button', { name: 'Play', exact: true }).click()
+    await shows(page, 'that it is watched', ({ seconds }) => seconds > 0)
+    await page.getByRole('button', { name: /^(Play|Pause)$/ }).click()
 
     await page.getByText('Replace or delete the recording').click()
     await page.getByLabel('Choose a file').setInputFiles(file)

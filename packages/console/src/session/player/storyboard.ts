@@ -1,5 +1,5 @@
 /** A small picture of a moment: a part of a larger one. */
-export interface Tile {
+interface Tile {
   url: string
   x: number
   y: number

@@ -7,7 +7,7 @@ import { createSpeedometer } from './speed.ts'
 import { judge, type Refusal, type Waiting } from './verdict.ts'
 
 /** How far an upload is. */
-export interface UploadState {
+interface UploadState {
   step: 'sending' | 'paused' | 'waiting' | 'done' | 'refused' | 'cancelled'
   file: { name: string; size: number }
   sent: number
