@@ -207,6 +207,7 @@ t.test('the script beside the player', { skip, timeout: 120_000 }, async (t) => 
     await isSaved(page)
     await page.getByRole('heading', { name: 'Versions' }).click()
     await page.getByRole('button', { name: 'What changed Version 2' }).click()
+    await page.locator('.differences del').waitFor()
     t.strictSame(
       [await page.locator('.differences del').allInnerTexts(), await page.locator('.differences ins').allInnerTexts()],
       [['dear'], ['good']],

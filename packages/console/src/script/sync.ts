@@ -23,8 +23,6 @@ export interface Sync {
 const mayPass = ({ status, error_code: code }: ApiFailure) =>
   status === 401 || status === 408 || status === 429 || status >= 500 || code === 1000 || code === 1001
 
-/** The script's state of a session that has none and awaits none. */
-const noScript = 5
 const hasNoScript = (failure: unknown) => failure instanceof ApiFailure && failure.error_code === 6
 
 const recordsOf = (rows: readonly Row[]) => rows.map(({ record }) => record)
@@ -54,13 +52,10 @@ export function syncScript(script: OpenScript, session: { case_id: number; sessi
   }
 
   async function load() {
-    // Where there is none, the answer would be a refusal, which browsers write down as an error of the page.
-    const { source_script_url: stored } = await api.sessions.get(session, call)
-    if (stored === null) return script.overtaken(0, [])
+    // Asked first, because a browser writes each refusal to its console.
+    const { source_script_url: place } = await api.sessions.get(session, call)
+    if (place === null && newest === 0) return script.overtaken(0, [])
     try {
-      // Where there is none, the answer would be a refusal, which browsers write down as an error of the page.
-      const { script_state_id: state } = await api.sessions.get(session, call)
-      if (state === noScript) return script.overtaken(0, [])
       const { data, scriptVersion } = await api.scripts.get(session, call)
       take(scriptVersion, data.scripts.map(newRow))
     } catch (error) {
