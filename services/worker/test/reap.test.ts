@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto'
 import { outbox, scriptVersions, sessions, tusUploads, videos } from '@playtherapy/schema'
 import { seedSession, storeBackends, testDatabase, testStore } from '@playtherapy/testing'
 import { eq, type SQL, sql } from 'drizzle-orm'
@@ -159,3 +160,25 @@ for (const backend of storeBackends) {
     t.equal(await db.$count(videos), 6)
   })
 }
+
+t.test('an upload that the store cannot remove keeps no other one', async (t) => {
+  const { db } = await testDatabase(t)
+  const store = await testStore(t, 'file')
+  const { sessionId } = await seedSession(db)
+  const past = sql`now() - interval '1 day'`
+  for (const path of ['a.mp4', 'b.mp4', 'c.mp4']) {
+    const described = { container: 'mp4', size: 5, etag: '"1"', storedAt: new Date() } as const
+    const [video] = await db
+      .insert(videos)
+      .values({ sessionId, state: 'stored', path, ...described })
+      .returning()
+    await db.insert(tusUploads).values({ id: randomUUID(), videoId: video?.id ?? 0, length: 5, expiresAt: past })
+  }
+  const abortUploads = async (key: string) => {
+    if (key === 'video/b.mp4') throw new Error('refused')
+    return store.abortUploads(key)
+  }
+  await t.rejects(forgetUploads({ db, store: { ...store, abortUploads } }), { message: 'refused' })
+  t.equal(await db.$count(tusUploads), 1)
+  t.equal(await forgetUploads({ db, store }), 1, 'it is tried again')
+})

@@ -7,7 +7,8 @@ const batchRows = 100
 
 /**
  * Removes complete uploads by tus that have expired, and what requests left in the store that failed or came late; their recordings
- * stay. Several processes may do it at once. Returns their number.
+ * stay. Several processes may do it at once. Returns their number; rejects with the first failure of the store after it has tried
+ * all. What failed is tried again in a later round.
  */
 export async function forgetUploads({ db, store }: { db: Database; store: ObjectStore }): Promise<number> {
   const complete = await db
@@ -15,9 +16,18 @@ export async function forgetUploads({ db, store }: { db: Database; store: Object
     .from(tusUploads)
     .innerJoin(videos, eq(videos.id, tusUploads.videoId))
     .where(and(sql`${tusUploads.expiresAt} <= now()`, isNotNull(videos.storedAt)))
+    // Uploads that fail again and again must not keep the others from being removed.
+    .orderBy(sql`random()`)
     .limit(batchRows)
-  for (const { path } of complete) await store.abortUploads(inFolder('video', path))
-  const ids = complete.map(({ id }) => id)
+  const failures: unknown[] = []
+  const ids: string[] = []
+  for (const { id, path } of complete) {
+    await store.abortUploads(inFolder('video', path)).then(
+      () => ids.push(id),
+      (error: unknown) => failures.push(error),
+    )
+  }
   const removed = await db.delete(tusUploads).where(inArray(tusUploads.id, ids)).returning({ id: tusUploads.id })
+  if (failures.length > 0) throw failures[0]
   return removed.length
 }
