@@ -9,6 +9,7 @@ import { language } from '../texts/language.ts'
 import { texts } from '../texts/script.ts'
 import type { Row } from './change.ts'
 import { secondsOf } from './records.ts'
+import { Scrolls } from './scrolls.tsx'
 import type { Turn } from './turns-plot.ts'
 import type { Opened } from './use-script.ts'
 
@@ -53,7 +54,7 @@ export function Pictures({
   return (
     <div class="stack">
       <Turns rows={script.stored.value} playback={playback} />
-      <div class="scrolls">
+      <Scrolls name={texts.speakers}>
         <table>
           <caption class="unseen">{texts.speakers}</caption>
           <thead>
@@ -79,7 +80,7 @@ export function Pictures({
             ))}
           </tbody>
         </table>
-      </div>
+      </Scrolls>
       <p class="hint">{texts.latencyHint}</p>
       <p class="quiet">
         {texts.silences(silences.count, secondsText(silences.total_ms), secondsText(silences.longest_ms ?? 0))}

@@ -37,7 +37,7 @@ export function syncScript(script: OpenScript, session: { case_id: number; sessi
   let newest = 0
   let isRunning = false
   let isAsked = false
-  /** A change whose answer was lost: it may be saved. */
+  /** A change that may be saved, although its answer was lost or a refusal. */
   let uncertain: Change | undefined
   let pauseMs = shortestPauseMs
   let timer: ReturnType<typeof setTimeout> | undefined
@@ -94,7 +94,8 @@ export function syncScript(script: OpenScript, session: { case_id: number; sessi
           : await api.scripts.patch({ ...session, 'if-match': `"${version}"`, body }, call)
       script.saved(scriptVersion, next)
     } catch (error) {
-      if (!(error instanceof ApiFailure)) uncertain = change
+      // A browser or proxy may have sent it twice, and the second one is refused because of the first.
+      if (!(error instanceof ApiFailure) || error.currentVersion !== undefined) uncertain = change
       if (error instanceof ApiFailure && error.currentVersion !== undefined) newest = error.currentVersion
       else if (error instanceof ApiFailure && !mayPass(error)) script.refused(error)
       else throw error

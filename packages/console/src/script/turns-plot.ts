@@ -24,7 +24,15 @@ export function plotTurns(
   names: readonly string[],
   onSeek: (second: number) => void,
 ): TurnsPlot {
-  const color = (name: string) => getComputedStyle(place).getPropertyValue(name)
+  /** A colour of the page as a canvas reads it: of the theme that is on. */
+  const color = (name: string) => {
+    place.style.color = `var(${name})`
+    const { color: read } = getComputedStyle(place)
+    place.style.color = ''
+    return read
+  }
+  const [axis, line, ink] = [color('--quiet'), color('--line'), color('--ink')]
+  const lanes = [color('--accent'), color('--caution')]
   const last = turns.reduce((most, { end }) => Math.max(most, end), 1)
   const height = names.length * laneHeight + axisHeight
   const plot = new uPlot(
@@ -33,15 +41,21 @@ export function plotTurns(
       height,
       legend: { show: false },
       cursor: { y: false, drag: { x: false, y: false } },
-      scales: { x: { time: false, range: [0, last] }, y: { range: [names.length - 0.5, -0.5] } },
+      scales: { x: { time: false, range: [0, last] }, y: { dir: -1, range: [-0.5, names.length - 0.5] } },
       axes: [
-        { stroke: color('--quiet'), grid: { stroke: color('--line') }, values: (_, seconds) => seconds.map(clock) },
         {
-          stroke: color('--ink'),
+          stroke: axis,
+          grid: { stroke: line },
+          ticks: { stroke: line },
+          space: 70,
+          values: (_, seconds) => seconds.map(clock),
+        },
+        {
+          stroke: ink,
           size: 90,
           grid: { show: false },
           ticks: { show: false },
-          splits: names.map((_, lane) => lane),
+          splits: () => names.map((_, lane) => lane),
           values: () => names.map((name) => (name.length > 10 ? `${[...name].slice(0, 9).join('')}…` : name)),
         },
       ],
@@ -52,7 +66,7 @@ export function plotTurns(
             const bar = laneHeight * 0.6 * devicePixelRatio
             for (const { start, end, lane } of turns) {
               const [left, right] = [valToPos(start, 'x', true), valToPos(end, 'x', true)]
-              ctx.fillStyle = color(lane % 2 === 0 ? '--accent' : '--caution')
+              ctx.fillStyle = lanes[lane % lanes.length] ?? ''
               ctx.fillRect(left, valToPos(lane, 'y', true) - bar / 2, Math.max(right - left, devicePixelRatio), bar)
             }
           },

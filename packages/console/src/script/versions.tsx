@@ -10,6 +10,7 @@ import { texts as common } from '../texts/parts.ts'
 import { texts } from '../texts/script.ts'
 import { Difference } from './difference.tsx'
 import { Exports } from './exports.tsx'
+import { Scrolls } from './scrolls.tsx'
 import type { Opened } from './use-script.ts'
 
 /** Rows that are listed at once. */
@@ -60,7 +61,7 @@ export function Versions({ opened, caseId, sessionId }: { opened: Opened; caseId
           <p>{texts.restored(told.value.version, told.value.as)}</p>
         </Notice>
       )}
-      <div class="scrolls">
+      <Scrolls name={texts.versionList}>
         <table>
           <caption class="unseen">{texts.versionList}</caption>
           <thead>
@@ -82,35 +83,37 @@ export function Versions({ opened, caseId, sessionId }: { opened: Opened; caseId
                 <td>{date.format(new Date(created_at))}</td>
                 <td>{makers[made_by]}</td>
                 <td>{texts.warningCount(warnings.length)}</td>
-                <td class="tools">
-                  {data[index + 1] && (
-                    <button
-                      type="button"
-                      onClick={() => {
-                        compared.value = { from: data[index + 1]?.version ?? version, to: version }
-                      }}
-                    >
-                      {texts.compareBefore}
-                      <span class="unseen"> {texts.version(version)}</span>
-                    </button>
-                  )}
-                  {version !== current && (
-                    <button
-                      type="button"
-                      onClick={() => {
-                        wanted.value = version
-                      }}
-                    >
-                      {texts.restore}
-                      <span class="unseen"> {texts.version(version)}</span>
-                    </button>
-                  )}
+                <td>
+                  <div class="tools">
+                    {data[index + 1] && (
+                      <button
+                        type="button"
+                        onClick={() => {
+                          compared.value = { from: data[index + 1]?.version ?? version, to: version }
+                        }}
+                      >
+                        {texts.compareBefore}
+                        <span class="unseen"> {texts.version(version)}</span>
+                      </button>
+                    )}
+                    {version !== current && (
+                      <button
+                        type="button"
+                        onClick={() => {
+                          wanted.value = version
+                        }}
+                      >
+                        {texts.restore}
+                        <span class="unseen"> {texts.version(version)}</span>
+                      </button>
+                    )}
+                  </div>
                 </td>
               </tr>
             ))}
           </tbody>
         </table>
-      </div>
+      </Scrolls>
       {data.length > length.value && (
         <button type="button" onClick={() => (length.value += pageRows)}>
           {texts.olderVersions}
