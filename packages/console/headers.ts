@@ -1,5 +1,5 @@
 /** What the page may load: only its own files, and what the services of its origin send. No code or style stands in it. */
-export const consolePolicy = [
+const consolePolicy = [
   "default-src 'none'",
   "script-src 'self'",
   "style-src 'self'",

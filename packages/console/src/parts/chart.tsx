@@ -3,7 +3,7 @@ import type uPlot from 'uplot'
 import { texts } from '../texts/chart.ts'
 
 /** Colours of the page by the names of their variables. */
-export type Colours = (name: 'ink' | 'quiet' | 'line' | 'accent') => string
+type Colours = (name: 'ink' | 'quiet' | 'line' | 'accent') => string
 
 /** What a chart shows, without its size. It is asked for again when the colours of the page change. */
 export type ChartOptions = (colours: Colours, plot: typeof uPlot) => Omit<uPlot.Options, 'width' | 'height'>

@@ -6,7 +6,7 @@ const mostCharacters = 2_000
 const mostPlaces = 500
 
 /** A text without what two people write differently: composition, case, white space, signs, and what nobody sees. */
-export const folded = (text: string) =>
+const folded = (text: string) =>
   text
     .slice(0, mostCharacters)
     .normalize('NFKC')

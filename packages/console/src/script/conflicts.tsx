@@ -56,7 +56,7 @@ function Side({ name, rows }: { name: string; rows: readonly Row[] }) {
   )
 }
 
-export function RecordText({ record }: { record: ScriptRecord }) {
+function RecordText({ record }: { record: ScriptRecord }) {
   const times = [shown(record, 'start_time'), shown(record, 'end_time')].filter((time) => time !== '')
   return (
     <div class="record-text">
