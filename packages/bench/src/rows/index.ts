@@ -1,6 +1,7 @@
 import type { Row } from '../row.ts'
 import { cases } from './cases.ts'
 import { coldStart } from './cold-start.ts'
+import { consoleScroll } from './console-scroll.ts'
 import { encode } from './encode.ts'
 import { events } from './events.ts'
 import { killedWorker } from './killed-worker.ts'
@@ -28,6 +29,7 @@ export const rows: Row[] = [
   links,
   cases,
   script,
+  consoleScroll,
   events,
   unheardProgress,
   encode,
