@@ -102,6 +102,7 @@ const describe =
       axes: [
         {
           ...axis,
+          size: 30,
           space: 90,
           incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500],
           values: (_, ticks) => ticks.map((tick) => sessions[tick]?.created_date ?? ''),

@@ -8,8 +8,8 @@ const states = ['waiting', 'later', 'begun', 'failed', 'refused'] as const
 /** How many jobs of each name are in each state. */
 export function Jobs({ of: { jobs } }: { of: Operations }) {
   return (
-    <section class="stack" aria-labelledby="jobs">
-      <h2 id="jobs">{texts.jobs}</h2>
+    <div class="stack">
+      <h2>{texts.jobs}</h2>
       {jobs.length === 0 && <p class="quiet">{texts.noJobs}</p>}
       {jobs.length > 0 && (
         <Wide label={texts.jobs}>
@@ -39,6 +39,6 @@ export function Jobs({ of: { jobs } }: { of: Operations }) {
           </tbody>
         </Wide>
       )}
-    </section>
+    </div>
   )
 }

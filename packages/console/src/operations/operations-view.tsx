@@ -28,7 +28,7 @@ function Shown() {
   const [after, setAfter] = useState<string>()
   const { data, failure, reload } = useOperations(after)
   return (
-    <div class="stack">
+    <div class="stack operations">
       {failure !== undefined && (
         <Notice failure={failure} onRetry={reload}>
           {data && <p>{texts.old(moment(data.at))}</p>}
@@ -62,7 +62,8 @@ function Facts({ of: { queue, jobs, processes, disk, bytes: held } }: { of: Oper
   ]
   if (held) {
     const { originals, encoded, scripts, reports } = held
-    facts.push([texts.held, texts.heldOf(bytes(originals), bytes(encoded), bytes(scripts + reports))])
+    facts.push([texts.originals, bytes(originals)], [texts.encoded, bytes(encoded)])
+    facts.push([texts.documents, bytes(scripts + reports)])
   }
   return (
     <dl class="facts-grid">

@@ -63,13 +63,13 @@ const describe: ChartOptions = (colours, plot) => {
       y: { range: (_, _min, max) => [0, Math.max(1, max * 1.1)] },
     },
     axes: [
-      { ...axis, values: (_, ticks) => ticks.map((tick) => texts.minute(tick)) },
+      { ...axis, size: 30, values: (_, ticks) => ticks.map((tick) => texts.minute(tick)) },
       { ...axis, size: 44, values: (_, ticks) => ticks.map((tick) => `${number(tick, 1)}×`) },
     ],
     series: [
       {},
       {
-        stroke: colours('accent'),
+        width: 0,
         fill: colours('accent'),
         points: { show: false },
         ...(bars && { paths: bars({ size: [0.8, 24] }) }),

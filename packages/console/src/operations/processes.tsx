@@ -7,8 +7,8 @@ import type { Operations } from './use-operations.ts'
 export function Processes({ of: processes }: { of: Operations['processes'] }) {
   const releases = new Set(processes.filter(({ alive }) => alive).map(({ version, commit }) => `${version} ${commit}`))
   return (
-    <section class="stack" aria-labelledby="processes">
-      <h2 id="processes">{texts.processes}</h2>
+    <div class="stack">
+      <h2>{texts.processes}</h2>
       {processes.length === 0 && <p class="quiet">{texts.noProcesses}</p>}
       {releases.size > 1 && <p>{texts.severalReleases}</p>}
       {processes.length > 0 && (
@@ -41,6 +41,6 @@ export function Processes({ of: processes }: { of: Operations['processes'] }) {
           </tbody>
         </Wide>
       )}
-    </section>
+    </div>
   )
 }

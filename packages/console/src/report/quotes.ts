@@ -52,17 +52,17 @@ export function findQuotes(records: readonly ScriptRecord[]): Quotes {
       if (first === undefined) return quotes.map(() => undefined)
       const anchor =
         rarest.length === 1 ? first : rarest.reduce((best, at) => (farness(at) < farness(best) ? at : best), first)
-      return all.map((places) => {
-        const at = places.length > 0 ? nearest(places, anchor) : undefined
+      const anchored = all.indexOf(rarest)
+      return all.map((places, order) => {
+        const at = places.length > 0 ? nearest(places, anchor, order < anchored) : undefined
         return at === undefined ? undefined : secondsOf(records[at]?.start_time)
       })
     },
   }
 }
 
-/** The place that is nearest to another one; of two, the later. */
-function nearest(places: readonly number[], to: number): number {
-  let best = places[0] ?? 0
-  for (const place of places) if (Math.abs(place - to) <= Math.abs(best - to)) best = place
-  return best
+/** The place that is nearest to another one; of two, the later, or the earlier of what is said before. */
+function nearest(places: readonly number[], to: number, isBefore = false): number {
+  const farness = (place: number) => Math.abs(place - to) + (place > to === isBefore ? 0.5 : 0)
+  return places.reduce((best, place) => (farness(place) < farness(best) ? place : best), places[0] ?? to)
 }

@@ -44,7 +44,7 @@ export function ReportView({ caseId, sessionId, playback }: { caseId: number; se
             </Field>
           )}
           <Provenance of={shown} isNewest={shown === versions[0]} />
-          <Report key={shown.version} ids={ids} version={shown.version} playback={playback} />
+          <Scores key={shown.version} ids={ids} of={shown} playback={playback} />
         </>
       ) : (
         <NoReport ids={ids} state={news?.session?.analyze_state_id} />
@@ -75,7 +75,10 @@ function NoReport({ ids, state: told }: { ids: Ids; state: number | undefined })
   return <Notice>{<p>{state === 1 || state === 2 ? texts.coming : state === 4 ? texts.failed : texts.none}</p>}</Notice>
 }
 
-function Report({ ids, version, playback }: { ids: Ids; version: number; playback: Playback }) {
+function Scores({ ids, of, playback }: { ids: Ids; of: ReportVersion; playback: Playback }) {
+  const { version } = of
+  const newest = newsOf(ids.session_id).value?.script?.version
+  const hasScript = newest !== undefined || of.script_version !== null
   const {
     data: report,
     failure,
@@ -83,8 +86,8 @@ function Report({ ids, version, playback }: { ids: Ids; version: number; playbac
   } = useLoad((signal) => api.reports.getVersion({ ...ids, version }, { signal }), [version])
   // Without a script there are no jumps; the script's own view says what is wrong with it.
   const { data: script } = useLoad(
-    (signal) => api.scripts.get(ids, { signal }).catch(() => null),
-    [ids.session_id, newsOf(ids.session_id).value?.script?.version],
+    async (signal) => (hasScript ? api.scripts.get(ids, { signal }).catch(() => null) : null),
+    [ids.session_id, newest, hasScript],
   )
   const records = script?.data.scripts
   const quotes = useMemo(() => findQuotes(Array.isArray(records) ? records : []), [records])
