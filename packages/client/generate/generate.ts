@@ -18,7 +18,8 @@ export async function generate(document: object): Promise<Record<string, string>
       logs: { level: 'silent' },
     })
     const types = await readFile(join(directory, 'types.gen.ts'), 'utf8')
-    return { 'types.gen.ts': types, 'operations.gen.ts': operationsOf(document) }
+    const { operations, codes } = operationsOf(document)
+    return { 'types.gen.ts': types, 'operations.gen.ts': operations, 'codes.gen.ts': codes }
   } finally {
     await rm(directory, { recursive: true, force: true })
   }

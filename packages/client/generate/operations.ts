@@ -2,7 +2,11 @@ import { type Static, Type } from 'typebox'
 import { Value } from 'typebox/value'
 
 const Named = Type.Object({ name: Type.String(), in: Type.String(), required: Type.Optional(Type.Boolean()) })
-const Content = Type.Record(Type.String(), Type.Object({ schema: Type.Optional(Type.Unknown()) }))
+const Example = Type.Object({ value: Type.Unknown() })
+const Content = Type.Record(
+  Type.String(),
+  Type.Object({ schema: Type.Optional(Type.Unknown()), examples: Type.Optional(Type.Record(Type.String(), Example)) }),
+)
 const Response = Type.Object({
   content: Type.Optional(Content),
   headers: Type.Optional(Type.Record(Type.String(), Type.Object({ schema: Type.Object({ type: Type.String() }) }))),
@@ -10,11 +14,12 @@ const Response = Type.Object({
 const Operation = Type.Object({
   operationId: Type.String(),
   summary: Type.String(),
-  security: Type.Optional(Type.Unknown()),
+  security: Type.Array(Type.Unknown()),
   parameters: Type.Optional(Type.Array(Named)),
-  requestBody: Type.Optional(Type.Object({ content: Content })),
+  requestBody: Type.Optional(Type.Object({ content: Content, required: Type.Optional(Type.Boolean()) })),
   responses: Type.Record(Type.String(), Response),
 })
+const Refused = Type.Object({ error_code: Type.Integer() })
 type Operation = Static<typeof Operation>
 const Document = Type.Object({ paths: Type.Record(Type.String(), Type.Record(Type.String(), Operation)) })
 
@@ -44,12 +49,16 @@ function describe(path: string, method: string, operation: Operation) {
   const row = {
     method: method.toUpperCase(),
     path,
-    ...(security === undefined && { open: true }),
+    ...(security.length === 0 && { open: true }),
     ...(names('query').length > 0 && { query: names('query') }),
     ...(names('header').length > 0 && { headers: names('header') }),
     ...(requestBody && { body: Object.keys(requestBody.content)[0] }),
     gives,
-    ...(headers.length > 0 && { answers: headers.map(([header]) => header.toLowerCase()) }),
+    ...(headers.length > 0 && {
+      answers: Object.fromEntries(
+        headers.map(([header, { schema }]) => [header.toLowerCase(), jsTypes[schema.type] ?? 'string']),
+      ),
+    }),
   }
   const data =
     gives === 'bytes'
@@ -61,16 +70,39 @@ function describe(path: string, method: string, operation: Operation) {
           : `types.${type}Responses[${status}]`
   const told = headers.map(([header, { schema }]) => `${camel(header)}: ${jsTypes[schema.type] ?? 'string'}`)
   const answer = gives === 'bytes' || told.length === 0 ? data : `{ data: ${data}; ${told.join('; ')} }`
-  const isNeeded = requestBody !== undefined || parameters.some(({ required }) => required)
+  const codes = Object.values(responses).flatMap(({ content }) =>
+    Object.values(content?.['application/json']?.examples ?? {}).flatMap(({ value }) =>
+      Value.Check(Refused, value) ? [value.error_code] : [],
+    ),
+  )
+  const isNeeded = requestBody?.required || parameters.some(({ required }) => required)
+  const call = (takes: string, returns: string) =>
+    `    ${name}(request${isNeeded ? '' : '?'}: ${takes}, options?: CallOptions): Promise<${returns}>`
   return {
     group: operationId.split('.')[0] ?? '',
     row: `    ${name}: ${JSON.stringify(row)},`,
-    line: `    /** ${summary} */\n    ${name}(request${isNeeded ? '' : '?'}: Request<types.${type}Data>, options?: CallOptions): Promise<${answer}>`,
+    codes: `  '${operationId}': ${[...new Set(codes)].sort((a, b) => a - b).join(' | ') || 'never'}`,
+    line: [
+      `    /** ${summary} */`,
+      // Only who names a copy at hand is answered that it is still right.
+      ...(responses['304'] && names('header').includes('if-none-match') && gives !== 'bytes'
+        ? [
+            call(
+              `Request<types.${type}Data> & { 'if-none-match': string }`,
+              answer.replace('data: ', 'data: undefined | '),
+            ),
+          ]
+        : []),
+      call(`Request<types.${type}Data>`, answer),
+    ].join('\n'),
   }
 }
 
-/** Writes operations.gen.ts: what is to be sent for each operation, and the interface of the client, by groups. */
-export function operationsOf(document: object): string {
+/**
+ * Writes operations.gen.ts, what is to be sent for each operation and the interface of the client, by groups; and codes.gen.ts, what
+ * each operation may be refused with.
+ */
+export function operationsOf(document: object): { operations: string; codes: string } {
   const { paths } = Value.Parse(Document, document)
   const all = Object.entries(paths).flatMap(([path, methods]) =>
     Object.entries(methods).map(([method, operation]) => describe(path, method, operation)),
@@ -87,7 +119,14 @@ export function operationsOf(document: object): string {
             .join('\n'),
         ] as const,
     )
-  return `// Made from the OpenAPI document by \`npm run generate-client\`: change the routes, not this file.
+  const made = '// Made from the OpenAPI document by `npm run generate-client`: change the routes, not this file.'
+  const codes = `${made}
+/** The codes of services/contract.md, "Errors", that each operation may be refused with. */
+export interface ErrorCodes {
+${all.map((one) => one.codes).join('\n')}
+}
+`
+  const operations = `${made}
 import type { CallOptions, Request } from '../call.ts'
 import type * as types from './types.gen.ts'
 
@@ -103,4 +142,5 @@ ${grouped('row')
   .join('\n')}
 }
 `
+  return { operations, codes }
 }

@@ -20,7 +20,15 @@ type Part<Data, Name extends string> = Data extends { [key in Name]?: infer Valu
     ? unknown
     : NonNullable<Values>
   : unknown
-type Body<Data> = Data extends { body: infer Body } ? { body: Body } : unknown
+/** Bytes go as what `fetch` sends as they are. */
+type Bytes = Blob | ReadableStream<Uint8Array>
+type Body<Data> = Data extends { body: infer Body }
+  ? { body: Body extends Blob ? Bytes : Body }
+  : Data extends { body?: infer Body }
+    ? [NonNullable<Body>] extends [never]
+      ? unknown
+      : { body?: NonNullable<Body> extends Blob ? Bytes : Body }
+    : unknown
 
 /** How an operation is sent and read. */
 export interface Operation {
@@ -33,28 +41,36 @@ export interface Operation {
   /** The content type of its body. */
   body?: string
   gives: string
-  /** Headers of the response that are returned. */
-  answers?: string[]
+  /** Headers of the response that are returned, and their types. */
+  answers?: Record<string, string>
 }
 
 /** Calls one operation. Throws `ApiFailure`, `NetworkFailure`, or the reason of the signal. */
 export async function call(
-  { url, token = '' }: ClientOptions,
+  client: ClientOptions,
   operation: Operation,
   request: Record<string, unknown> = {},
   { signal }: CallOptions = {},
 ): Promise<unknown> {
   const headers = new Headers()
-  const bearer = operation.open ? '' : typeof token === 'function' ? await token() : token
+  const bearer = operation.open ? '' : await bearerOf(client)
   if (bearer) headers.set('authorization', `Bearer ${bearer}`)
   for (const name of operation.headers ?? []) {
     if (request[name] !== undefined) headers.set(name, String(request[name]))
   }
   const body = bodyOf(operation.body, request.body)
-  if (operation.body && typeof body === 'string') headers.set('content-type', operation.body)
-  const init = { method: operation.method, headers, ...(body !== undefined && { body }), ...(signal && { signal }) }
+  if (operation.body && body !== undefined && !(body instanceof FormData)) headers.set('content-type', operation.body)
+  const address = client.url.replace(/\/$/, '') + pathOf(operation, request)
+  const init = {
+    method: operation.method,
+    headers,
+    ...(body !== undefined && { body }),
+    // Without this a stream is refused.
+    ...(body instanceof ReadableStream && { duplex: 'half' as const }),
+    ...(signal && { signal }),
+  }
   try {
-    const response = await fetch(url.replace(/\/$/, '') + pathOf(operation, request), init)
+    const response = await fetch(address, init)
     if (!response.ok && response.status !== 304) throw new ApiFailure(response, await readJson(response))
     return await read(operation, response)
   } catch (error) {
@@ -63,6 +79,10 @@ export async function call(
     throw new NetworkFailure('No answer came from the service', { cause: error })
   }
 }
+
+/** The token of the moment. */
+export const bearerOf = async ({ token = '' }: ClientOptions): Promise<string> =>
+  typeof token === 'function' ? token() : token
 
 function pathOf({ path, query = [] }: Operation, request: Record<string, unknown>): string {
   const filled = path.replace(/\{([^}]+)\}/g, (_, name: string) => {
@@ -76,8 +96,10 @@ function pathOf({ path, query = [] }: Operation, request: Record<string, unknown
   return search.size > 0 ? `${filled}?${search}` : filled
 }
 
+type Sent = string | FormData | Bytes
+
 /** A form is made of an object: files and texts by the names of its parts. */
-function bodyOf(type: string | undefined, body: unknown): NonNullable<RequestInit['body']> | undefined {
+function bodyOf(type: string | undefined, body: unknown): Sent | undefined {
   if (type === undefined || body === undefined) return undefined
   if (type.endsWith('json')) return JSON.stringify(body)
   const parts: [string, unknown][] = Object.entries(Object(body))
@@ -92,8 +114,12 @@ function bodyOf(type: string | undefined, body: unknown): NonNullable<RequestIni
     }
     return form
   }
-  return body instanceof Blob ? body : undefined
+  if (body instanceof Blob || body instanceof ReadableStream) return body
+  throw new TypeError('The body must be a Blob or a stream')
 }
+
+/** `script-version` is returned as `scriptVersion`. */
+const camel = (header: string) => header.replace(/-(\w)/g, (_, letter: string) => letter.toUpperCase())
 
 async function readJson(response: Response): Promise<unknown> {
   const text = await response.text()
@@ -106,13 +132,14 @@ async function readJson(response: Response): Promise<unknown> {
 
 async function read({ gives, answers }: Operation, response: Response): Promise<unknown> {
   if (gives === 'bytes') return response
-  const text = gives === 'none' ? undefined : await response.text()
+  // A body that nobody reads would hold its connection.
+  if (gives === 'none' || response.status === 304) await response.body?.cancel()
+  const text = gives === 'none' || response.status === 304 ? undefined : await response.text()
   const data = gives === 'json' && text ? JSON.parse(text) : text
   if (!answers) return data
-  const told = answers.map((name) => {
-    const value = response.headers.get(name)
-    const isNumber = name.endsWith('version') && value !== null && /^\d+$/.test(value)
-    return [name.replace(/-(\w)/g, (_, letter: string) => letter.toUpperCase()), isNumber ? Number(value) : value]
+  const told = Object.entries(answers).map(([name, type]) => {
+    const value = response.headers.get(name) ?? undefined
+    return [camel(name), type === 'number' && value !== undefined ? Number(value) : value]
   })
   return { data, ...Object.fromEntries(told) }
 }

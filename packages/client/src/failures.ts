@@ -1,10 +1,8 @@
-/** One fault of an input: where it is, what is wrong, and which rule found it. */
-export interface Fault {
-  /** Part of the request, then the path inside it: `['body', 'data', 'name']`. */
-  loc: (string | number)[]
-  msg: string
-  type: string
-}
+import type { ErrorCodes } from './generated/codes.gen.ts'
+import type { Fault } from './generated/types.gen.ts'
+
+/** The codes of refusals that a gateway answers itself, without a body of ours. */
+const codesOfStatuses: Record<number, number> = { 401: 0, 413: 9, 429: 10, 502: 10, 503: 10, 504: 10 }
 
 /** The service has refused a request. `message` may be shown to people. */
 export class ApiFailure extends Error {
@@ -19,25 +17,46 @@ export class ApiFailure extends Error {
   /** The newest version of the script, with code 11; 0 for none. */
   readonly currentVersion: number | undefined
   readonly requestId: string | undefined
-  /** Of the response, such as `upload-offset`. */
+  /** The headers of the response, such as `upload-offset`. */
   readonly headers: Headers
 
   constructor(response: Response, body: unknown) {
     const told: Record<string, unknown> = typeof body === 'object' && body !== null ? { ...body } : {}
     super(typeof told.message === 'string' ? told.message : `The service answered ${response.status}`)
-    this.status = response.status
-    // A gateway that answers itself knows no codes.
-    this.error_code = typeof told.error_code === 'number' ? told.error_code : response.status
+    const { status, headers } = response
+    this.status = status
+    this.error_code = typeof told.error_code === 'number' ? told.error_code : (codesOfStatuses[status] ?? status)
     this.detail = Array.isArray(told.detail) ? told.detail : []
-    const retryAfter = Number(response.headers.get('retry-after') ?? Number.NaN)
-    this.retryAfter = Number.isFinite(retryAfter) ? retryAfter : undefined
+    this.retryAfter = secondsOf(headers.get('retry-after'))
     this.currentVersion = typeof told.current_version === 'number' ? told.current_version : undefined
-    this.requestId = response.headers.get('x-request-id') ?? undefined
-    this.headers = response.headers
+    this.requestId = headers.get('x-request-id') ?? undefined
+    this.headers = headers
   }
 }
 
-/** No response came, or it broke off: offline, a lost connection, or an address where nobody answers. */
+/** Retry-After: seconds, or a date (RFC 9110, section 10.2.3). */
+function secondsOf(text: string | null): number | undefined {
+  if (text === null) return undefined
+  if (/^\d+$/.test(text)) return Number(text)
+  const seconds = Math.ceil((Date.parse(text) - Date.now()) / 1000)
+  return Number.isNaN(seconds) ? undefined : Math.max(0, seconds)
+}
+
+/** A refusal with one of these codes: a `switch` over `error_code` narrows it. */
+type Refusal<Code extends number> = Code extends 11
+  ? ApiFailure & { error_code: 11; currentVersion: number | undefined }
+  : ApiFailure & { error_code: Code }
+
+/** What an operation may be refused with: `FailureOf<'scripts.patch'>`. */
+export type FailureOf<Operation extends keyof ErrorCodes> = Refusal<ErrorCodes[Operation]>
+
+/** Whether a call of this operation was refused, as the OpenAPI document says that it may be. */
+export const isRefusalOf = <Operation extends keyof ErrorCodes>(
+  _operation: Operation,
+  error: unknown,
+): error is FailureOf<Operation> => error instanceof ApiFailure
+
+/** No response came, it broke off, or it was not one of the services': offline, a lost connection, a page of a hotel's network. */
 export class NetworkFailure extends Error {
   override name = 'NetworkFailure'
 }

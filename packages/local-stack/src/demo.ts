@@ -1,28 +1,11 @@
-import { Type } from 'typebox'
+import { type Api, createClient } from '@playtherapy/client'
 import { clipSeconds, makeClip } from './clip.ts'
-import { type DemoClient, demoClient, encoded, linksOf, upload } from './demo-client.ts'
+import { encoded, linksOf, type SessionIds, upload } from './demo-client.ts'
 import type { Programs } from './ffmpeg.ts'
 import type { StackOptions } from './options.ts'
 import { probePlayback } from './probe.ts'
 import type { Stack } from './stack.ts'
 import { bold, dim, done, say } from './terminal.ts'
-
-const Created = Type.Object({ id: Type.Integer() })
-const Session = Type.Object({ encoding_state_id: Type.Integer(), script_state_id: Type.Integer() })
-const Summary = Type.Object({
-  utterances: Type.Integer(),
-  words: Type.Integer(),
-  turns: Type.Integer(),
-  speakers: Type.Array(
-    Type.Object({
-      role: Type.String(),
-      words: Type.Integer(),
-      word_share: Type.Union([Type.Number(), Type.Null()]),
-      mean_length: Type.Number(),
-      questions: Type.Integer(),
-    }),
-  ),
-})
 
 /** The state of what is finished, in the contract. */
 const finished = 3
@@ -45,23 +28,23 @@ export interface Demo {
   link: string | undefined
 }
 
-/** Returns the path of the demo's session: that of an earlier start, or a new one of a new case. */
-async function findSession({ json }: DemoClient): Promise<string> {
-  const cases = '/contents/api/case'
-  const [known] = await json(Type.Array(Created), `${cases}?keyword=${encodeURIComponent(note)}`)
-  const named = `session?keyword=${encodeURIComponent(sessionName)}`
-  const session = known && (await json(Type.Array(Created), `${cases}/${known.id}/${named}`)).at(-1)
+const pathOf = ({ case_id, session_id }: SessionIds) => `/contents/api/case/${case_id}/session/${session_id}`
+
+/** Returns the demo's session: that of an earlier start, or a new one of a new case. */
+async function findSession({ cases, sessions }: Api): Promise<SessionIds> {
+  const [known] = await cases.list({ keyword: note })
+  const session = known && (await sessions.list({ case_id: known.id, keyword: sessionName })).at(-1)
   if (known && session) {
-    const path = `${cases}/${known.id}/session/${session.id}`
-    done('case and session of an earlier start', path)
-    return path
+    const ids = { case_id: known.id, session_id: session.id }
+    done('case and session of an earlier start', pathOf(ids))
+    return ids
   }
   const description = { age: 7, gender: 'F', note }
-  const caseId = known?.id ?? (await json(Created, cases, { given_name: '지우', family_name: '김', description })).id
-  const { id } = await json(Created, `${cases}/${caseId}/session`, { data: { name: sessionName } })
-  const path = `${cases}/${caseId}/session/${id}`
-  done('case and session created', path)
-  return path
+  const { id: case_id } =
+    known ?? (await cases.create({ body: { given_name: '지우', family_name: '김', description } }))
+  const { id: session_id } = await sessions.create({ case_id, body: { data: { name: sessionName } } })
+  done('case and session created', pathOf({ case_id, session_id }))
+  return { case_id, session_id }
 }
 
 /**
@@ -71,14 +54,14 @@ async function findSession({ json }: DemoClient): Promise<string> {
  */
 export async function runDemo(stack: Stack, programs: Programs, { once, workers }: StackOptions): Promise<Demo> {
   const token = stack.mintDemoToken(1)
-  const client = demoClient(stack.url, token)
+  const client = createClient({ url: stack.url, token })
   say(`\n${bold('The main job, on a real clip')}`)
   const session = await findSession(client)
-  const before = await client.json(Session, session)
+  const before = await client.sessions.get(session)
 
   if (once || before.encoding_state_id !== finished) {
     const clip = await makeClip(stack.demoDirectory, programs)
-    const { bytes, at } = await upload(client, `${session}/video`, clip)
+    const { bytes, at } = await upload(client, session, clip)
     const megabytes = (count: number) => `${(count / 1e6).toFixed(1)} MB`
     done('upload cut in the middle', `went on at ${megabytes(at)} of ${megabytes(bytes)}`)
     done('original stored', `${megabytes(bytes)}, 1080p, held upright`)
@@ -98,18 +81,18 @@ export async function runDemo(stack: Stack, programs: Programs, { once, workers 
   if (once || before.script_state_id !== finished) await saveScript(client, session)
   await readScript(client, session)
 
-  const read = await client.json(Session, session)
-  const list = await client.json(Type.Array(Created), '/contents/api/case?skip=0&keyword=')
+  const read = await client.sessions.get(session)
+  const list = await client.cases.list({ skip: 0, keyword: '' })
   const lists = `${list.length} ${list.length === 1 ? 'case' : 'cases'}`
   done(
     'everything read again',
     `${lists}; encoding ${read.encoding_state_id}, script ${read.script_state_id} (3 is done)`,
   )
-  return { session, link: await openLinks(stack.url, client, session) }
+  return { session: pathOf(session), link: await openLinks(stack.url, client, session) }
 }
 
 /** Opens the links of a recording without a token, as a browser does. Returns that of the MP4. */
-async function openLinks(url: string, client: DemoClient, session: string): Promise<string | undefined> {
+async function openLinks(url: string, client: Api, session: SessionIds): Promise<string | undefined> {
   const links = await linksOf(client, session)
   for (const path of links.values()) {
     const response = await fetch(url + path)
@@ -129,37 +112,36 @@ interface Playing {
 }
 
 /** Plays the video as a therapist gets it, whole and in part. Returns what is in it. */
-async function playBack(url: string, { call }: DemoClient, session: string, { token, programs, took }: Playing) {
+async function playBack(url: string, { videos }: Api, session: SessionIds, { token, programs, took }: Playing) {
   // A statically linked ffprobe cannot resolve names, not even `localhost`.
-  const seen = await probePlayback(`${url.replace('localhost', '127.0.0.1')}${session}/video`, token, programs)
+  const seen = await probePlayback(`${url.replace('localhost', '127.0.0.1')}${pathOf(session)}/video`, token, programs)
   const { video, audio, width, height, seconds } = seen
   if (video !== 'h264' || (audio ?? 'aac') !== 'aac') throw new Error(`the video is ${video}/${audio}`)
   done('encoded and playing', `${width}×${height} H.264/AAC, ${seconds.toFixed(1)} s, ${took}`)
-  const part = await call('GET', `${session}/video`, { headers: { range: 'bytes=0-1023' } })
+  const part = await videos.get({ ...session, range: 'bytes=0-1023' })
   const got = (await part.arrayBuffer()).byteLength
   if (part.status !== 206 || got !== 1024) throw new Error(`a range answered ${part.status} with ${got} bytes`)
   done('a range played back', part.headers.get('content-range') ?? '')
   return seen
 }
 
-async function saveScript({ call }: DemoClient, session: string): Promise<void> {
-  const form = new FormData()
+async function saveScript({ scripts }: Api, session: SessionIds): Promise<void> {
   const text = JSON.stringify(script)
-  form.set('script', new Blob([text], { type: 'application/json' }), 'script.json')
-  await call('POST', `${session}/script`, { body: form })
-  const back = await (await call('GET', `${session}/script`)).text()
-  if (back !== text) throw new Error('the script did not come back as it was sent')
+  const file = new File([text], 'script.json', { type: 'application/json' })
+  await scripts.save({ ...session, body: { script: file } })
+  const { data } = await scripts.get(session)
+  if (JSON.stringify(data) !== text) throw new Error('the script did not come back as it was sent')
   done('script saved and read back', `${script.scripts.length} records`)
 }
 
 /** Prints the captions and the interaction summary of the newest script. */
-async function readScript({ call, json }: DemoClient, session: string): Promise<void> {
-  const captions = (await (await call('GET', `${session}/script.vtt`)).text()).trim()
+async function readScript({ scripts }: Api, session: SessionIds): Promise<void> {
+  const captions = (await scripts.exportVtt(session)).data.trim()
   if (!captions.startsWith('WEBVTT')) throw new Error(`no captions: ${captions}`)
-  done('captions for the video', `${session}/script.vtt`)
+  done('captions for the video', `${pathOf(session)}/script.vtt`)
   for (const line of captions.split('\n').slice(0, captionLines)) say(dim(`      ${line}`))
 
-  const summary = await json(Summary, `${session}/script/summary`)
+  const summary = await scripts.summarize(session)
   done('interaction summary', `${summary.utterances} utterances, ${summary.words} words, ${summary.turns} turns`)
   for (const { role, words, word_share, questions, mean_length } of summary.speakers) {
     const share = `${Math.round((word_share ?? 0) * 100)} % of all words`

@@ -79,10 +79,7 @@ export async function seedVideo(
 }
 
 const Document = Type.Object({
-  paths: Type.Record(
-    Type.String(),
-    Type.Record(Type.String(), Type.Object({ security: Type.Optional(Type.Unknown()) })),
-  ),
+  paths: Type.Record(Type.String(), Type.Record(Type.String(), Type.Object({ security: Type.Array(Type.Unknown()) }))),
 })
 
 export interface Operation {
@@ -107,7 +104,7 @@ export async function operations(url: string): Promise<Operation[]> {
   const { paths } = Value.Parse(Document, await response.json())
   return Object.entries(paths).flatMap(([path, methods]) =>
     Object.entries(methods)
-      .filter(([, { security }]) => security !== undefined)
+      .filter(([, { security }]) => security.length > 0)
       .map(([method]) => ({
         method: method.toUpperCase(),
         path,

@@ -59,12 +59,8 @@ export const fileRoutes =
       {
         bodyLimit: limit,
         config: { streams: true },
-        schema: {
-          tags: ['objects'],
-          operationId: 'objects.put',
-          summary: 'A presigned upload of the local stack',
-          querystring: Query,
-        },
+        // Its URL is an answer of the media service, and not for clients to compose.
+        schema: { hide: true, querystring: Query },
         // Before the framework looks at the content type, which may be anything.
         onRequest: async ({ params, query, headers }, reply) => {
           const { type = '', expires, signature = '' } = query

@@ -1,38 +1,8 @@
 import { databaseCode } from '@playtherapy/schema'
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest, FastifySchemaValidationError } from 'fastify'
-import { Type } from 'typebox'
 import { fromDatabaseError } from './database-errors.ts'
 import { ApiError, errors, fault } from './errors.ts'
 import { protectiveHeaders } from './headers.ts'
-
-/** The body of every response that is not a success. */
-export const ErrorBody = Type.Object(
-  {
-    message: Type.String(),
-    error_code: Type.Integer(),
-    detail: Type.Optional(
-      Type.Array(
-        Type.Object({
-          loc: Type.Array(Type.Union([Type.String(), Type.Integer()])),
-          msg: Type.String(),
-          type: Type.String(),
-        }),
-      ),
-    ),
-    request_id: Type.Optional(Type.String()),
-    current_version: Type.Optional(Type.Integer({ description: 'The newest version, with code 11; 0 for none' })),
-  },
-  { title: 'Failure', examples: [{ message: 'Case 12 not found', error_code: 2 }] },
-)
-
-/** The refusals that every route behind the guard may answer with, for its schema. */
-export const failures = { 400: ErrorBody, 401: ErrorBody, 422: ErrorBody, 429: ErrorBody, 503: ErrorBody }
-
-/** The refusals of routes of signed links. */
-export const linkFailures = { 400: ErrorBody, 404: ErrorBody, 422: ErrorBody, 429: ErrorBody, 503: ErrorBody }
-
-/** The same where the request has a body. */
-export const bodyFailures = { ...failures, 413: ErrorBody }
 
 /** The names of a request's parts in `loc`, which the old backend used. */
 const parts: Record<string, string> = { params: 'path', querystring: 'query', headers: 'header', body: 'body' }

@@ -1,12 +1,13 @@
 import Fastify, { type FastifyBaseLogger, type FastifyInstance } from 'fastify'
 import { Type } from 'typebox'
-import { answer, ErrorBody, installErrorHandler } from './error-handler.ts'
+import { answer, installErrorHandler } from './error-handler.ts'
 import { ApiError } from './errors.ts'
 import { installHeaders } from './headers.ts'
 import { quietLog } from './log.ts'
 import { reasonOf } from './loggable.ts'
 import { installMethods } from './methods.ts'
 import { installMetrics, type MetricSource } from './metrics.ts'
+import { refusals } from './refusals.ts'
 import { build } from './version.ts'
 
 /** One check for each part that a process needs, by name. A check rejects while its part cannot be used. */
@@ -75,7 +76,7 @@ export function installHealth(
         tags: ['health'],
         operationId: 'health.live',
         summary: 'The process answers, and which version it is',
-        response: { 200: Alive },
+        response: { 200: Alive, ...refusals('unreadable') },
       },
     },
     () => ({ status: 'ok', ...build }),
@@ -89,7 +90,7 @@ export function installHealth(
         tags: ['health'],
         operationId: 'health.ready',
         summary: 'The process can do its work',
-        response: { 200: Ready, 503: ErrorBody },
+        response: { 200: Ready, ...refusals('unreadable', 'unavailable') },
       },
     },
     async (request, reply) => {

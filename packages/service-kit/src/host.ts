@@ -53,6 +53,20 @@ const exposedHeaders = [
   'X-Request-Id',
 ]
 
+/** The groups of the API page. */
+const tags = [
+  { name: 'case', description: 'The cases of a therapist: a child each' },
+  { name: 'session', description: 'The sessions of a case' },
+  { name: 'video', description: 'The recording of a session: upload, state, playback' },
+  { name: 'playback', description: 'What signed links open, without a token' },
+  { name: 'script', description: 'What was said in a session, and its versions' },
+  { name: 'report', description: 'Analysis reports of sessions' },
+  { name: 'events', description: 'What changes, as server-sent events' },
+  { name: 'operations', description: 'The installation, for its operators' },
+  { name: 'auth', description: 'The stand-in for the sign-in service; only `npm start` has it' },
+  { name: 'health', description: 'For load balancers and orchestrators' },
+]
+
 /** The logo of the API page. The library's own is a file beside its code, which a bundle does not find. */
 const logo = {
   type: 'image/svg+xml',
@@ -167,10 +181,19 @@ export async function createHost(options: HostOptions): Promise<FastifyInstance>
   await host.register(swagger, {
     openapi: {
       openapi: '3.1.0',
-      info: { title: options.name, description: options.description, version: `${build.version}+${build.commit}` },
+      info: {
+        title: options.name,
+        description: options.description,
+        version: `${build.version}+${build.commit}`,
+        license: { name: 'MIT', identifier: 'MIT' },
+        contact: { name: 'PlayTherapy' },
+      },
+      tags,
       components: { securitySchemes: { token: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT' } } },
     },
-    transformObject: (document) => ('openapiObject' in document ? nameSchemas(document.openapiObject) : {}),
+    // The library would cut this address off the paths.
+    transformObject: (document) =>
+      'openapiObject' in document ? { servers: [{ url: '/' }], ...nameSchemas(document.openapiObject) } : {},
   })
   await host.register(swaggerUi, {
     routePrefix: '/documentation',

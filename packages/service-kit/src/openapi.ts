@@ -16,6 +16,18 @@ const data = new Set(['example', 'examples', 'default', 'const', 'enum', 'x-exam
 const isObject = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value)
 
+/** Whether a request may go without this body. */
+const isOptional = (media: unknown) => isObject(media) && isObject(media.schema) && media.schema.isOptional === true
+
+/** What the document says of an operation that its route leaves out. */
+function finishOperation(operation: Record<string, unknown>): void {
+  // The library appends this to the name of a HEAD, in case it was given to GET and HEAD alike.
+  operation.operationId = String(operation.operationId).replace(/-head$/, '')
+  operation.description ??= `${operation.summary}.`
+  // It takes no token.
+  operation.security ??= []
+}
+
 /**
  * Gives names to the nouns of an OpenAPI document: a schema with a `title` becomes a component of that name, wherever it
  * stands, and a reference takes its place. Throws when two different schemas have one title. It leaves `document` as it is.
@@ -27,15 +39,21 @@ export function nameSchemas<Document extends object>(document: Document): Docume
     if (Array.isArray(value)) return value.map(visit)
     if (!isObject(value)) return value
     if ('describedAs' in value) return value.describedAs
-    const { title, ...rest } = value
+    // Errors are one noun, with the codes that it may have here.
+    if (Array.isArray(value.errorCodes)) {
+      const { errorCodes, ...noun } = value
+      const code = { type: 'object', required: ['error_code'], properties: { error_code: { enum: errorCodes } } }
+      return { allOf: [visit(noun), code] }
+    }
+    const { title, isOptional: _, ...rest } = value
     const copy = Object.fromEntries(
       Object.entries(rest).map(([key, child]) => [key, data.has(key) ? child : visit(child)]),
     )
     if (isObject(rest.schema) && typeof rest.schema.title === 'string' && Array.isArray(rest.schema.examples)) {
       copy.example ??= rest.schema.examples[0]
     }
-    // The library appends this to the name of a HEAD, in case it was given to GET and HEAD alike.
-    if (typeof copy.operationId === 'string') copy.operationId = copy.operationId.replace(/-head$/, '')
+    if (typeof copy.operationId === 'string') finishOperation(copy)
+    if (isObject(rest.content) && Object.values(rest.content).some(isOptional)) copy.required = false
     if (typeof title !== 'string') return title === undefined ? copy : { ...copy, title: visit(title) }
     // The library moves the examples of some schemas to the bodies that they describe, and this function those of the others.
     const { examples, ...schema } = copy

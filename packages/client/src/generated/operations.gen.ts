@@ -79,13 +79,13 @@ export interface Api {
   }
   uploads: {
     /** Ask what the server knows of resumable uploads */
-    discover(request: Request<types.UploadsDiscoverData>, options?: CallOptions): Promise<{ data: void; tusVersion: string; tusExtension: string; tusMaxSize: string; tusChecksumAlgorithm: string }>
+    discover(request: Request<types.UploadsDiscoverData>, options?: CallOptions): Promise<{ data: void; tusVersion: string; tusExtension: string; tusMaxSize: number; tusChecksumAlgorithm: string }>
     /** Begin a resumable upload */
-    create(request: Request<types.UploadsCreateData>, options?: CallOptions): Promise<{ data: void; location: string; uploadOffset: string; uploadExpires: string }>
+    create(request: Request<types.UploadsCreateData>, options?: CallOptions): Promise<{ data: void; location: string; uploadOffset: number; uploadExpires: string }>
     /** Go on with a resumable upload */
-    append(request: Request<types.UploadsAppendData>, options?: CallOptions): Promise<{ data: void; uploadOffset: string; uploadExpires: string }>
+    append(request: Request<types.UploadsAppendData>, options?: CallOptions): Promise<{ data: void; uploadOffset: number; uploadExpires: string }>
     /** Ask how far a resumable upload has come */
-    head(request: Request<types.UploadsHeadData>, options?: CallOptions): Promise<{ data: void; uploadOffset: string; uploadLength: string; uploadDeferLength: string; uploadMetadata: string; uploadExpires: string }>
+    head(request: Request<types.UploadsHeadData>, options?: CallOptions): Promise<{ data: void; uploadOffset: number; uploadLength: number; uploadDeferLength: string; uploadMetadata: string; uploadExpires: string }>
     /** Cancel a resumable upload */
     delete(request: Request<types.UploadsDeleteData>, options?: CallOptions): Promise<void>
   }
@@ -117,26 +117,32 @@ export interface Api {
     /** Where the small picture of each moment is */
     getStoryboard(request: Request<types.PlaybackGetStoryboardData>, options?: CallOptions): Promise<string>
     /** The newest script as captions */
+    getCaptions(request: Request<types.PlaybackGetCaptionsData> & { 'if-none-match': string }, options?: CallOptions): Promise<{ data: undefined | string; etag: string; scriptVersion: number }>
     getCaptions(request: Request<types.PlaybackGetCaptionsData>, options?: CallOptions): Promise<{ data: string; etag: string; scriptVersion: number }>
   }
   scripts: {
     /** Save a script as a new version */
     save(request: Request<types.ScriptsSaveData>, options?: CallOptions): Promise<{ data: types.ScriptsSaveResponses[200]; etag: string; scriptVersion: number }>
     /** Read the newest script */
+    get(request: Request<types.ScriptsGetData> & { 'if-none-match': string }, options?: CallOptions): Promise<{ data: undefined | types.ScriptsGetResponses[200]; etag: string; scriptVersion: number }>
     get(request: Request<types.ScriptsGetData>, options?: CallOptions): Promise<{ data: types.ScriptsGetResponses[200]; etag: string; scriptVersion: number }>
     /** Change a part of the newest script */
     patch(request: Request<types.ScriptsPatchData>, options?: CallOptions): Promise<{ data: types.ScriptsPatchResponses[200]; etag: string; scriptVersion: number }>
     /** Save captions as a new version of the script */
     import(request: Request<types.ScriptsImportData>, options?: CallOptions): Promise<{ data: types.ScriptsImportResponses[200]; etag: string; scriptVersion: number }>
     /** The newest script as JSON, as it was sent */
+    exportJson(request: Request<types.ScriptsExportJsonData> & { 'if-none-match': string }, options?: CallOptions): Promise<{ data: undefined | types.ScriptsExportJsonResponses[200]; etag: string; scriptVersion: number }>
     exportJson(request: Request<types.ScriptsExportJsonData>, options?: CallOptions): Promise<{ data: types.ScriptsExportJsonResponses[200]; etag: string; scriptVersion: number }>
     /** The newest script as WebVTT, for the video's captions track */
+    exportVtt(request: Request<types.ScriptsExportVttData> & { 'if-none-match': string }, options?: CallOptions): Promise<{ data: undefined | string; etag: string; scriptVersion: number }>
     exportVtt(request: Request<types.ScriptsExportVttData>, options?: CallOptions): Promise<{ data: string; etag: string; scriptVersion: number }>
     /** The newest script as SubRip */
     exportSrt(request: Request<types.ScriptsExportSrtData>, options?: CallOptions): Promise<Response>
     /** The newest script as text to paste */
+    exportTxt(request: Request<types.ScriptsExportTxtData> & { 'if-none-match': string }, options?: CallOptions): Promise<{ data: undefined | string; etag: string; scriptVersion: number }>
     exportTxt(request: Request<types.ScriptsExportTxtData>, options?: CallOptions): Promise<{ data: string; etag: string; scriptVersion: number }>
     /** The newest script as CSV */
+    exportCsv(request: Request<types.ScriptsExportCsvData> & { 'if-none-match': string }, options?: CallOptions): Promise<{ data: undefined | string; etag: string; scriptVersion: number }>
     exportCsv(request: Request<types.ScriptsExportCsvData>, options?: CallOptions): Promise<{ data: string; etag: string; scriptVersion: number }>
     /** The newest script as an Excel workbook */
     exportXlsx(request: Request<types.ScriptsExportXlsxData>, options?: CallOptions): Promise<Response>
@@ -147,16 +153,21 @@ export interface Api {
   }
   scriptVersions: {
     /** Read one version of the script */
+    get(request: Request<types.ScriptVersionsGetData> & { 'if-none-match': string }, options?: CallOptions): Promise<{ data: undefined | types.ScriptVersionsGetResponses[200]; etag: string; scriptVersion: number }>
     get(request: Request<types.ScriptVersionsGetData>, options?: CallOptions): Promise<{ data: types.ScriptVersionsGetResponses[200]; etag: string; scriptVersion: number }>
     /** A version as JSON, as it was sent */
+    exportJson(request: Request<types.ScriptVersionsExportJsonData> & { 'if-none-match': string }, options?: CallOptions): Promise<{ data: undefined | types.ScriptVersionsExportJsonResponses[200]; etag: string; scriptVersion: number }>
     exportJson(request: Request<types.ScriptVersionsExportJsonData>, options?: CallOptions): Promise<{ data: types.ScriptVersionsExportJsonResponses[200]; etag: string; scriptVersion: number }>
     /** A version as WebVTT, for the video's captions track */
+    exportVtt(request: Request<types.ScriptVersionsExportVttData> & { 'if-none-match': string }, options?: CallOptions): Promise<{ data: undefined | string; etag: string; scriptVersion: number }>
     exportVtt(request: Request<types.ScriptVersionsExportVttData>, options?: CallOptions): Promise<{ data: string; etag: string; scriptVersion: number }>
     /** A version as SubRip */
     exportSrt(request: Request<types.ScriptVersionsExportSrtData>, options?: CallOptions): Promise<Response>
     /** A version as text to paste */
+    exportTxt(request: Request<types.ScriptVersionsExportTxtData> & { 'if-none-match': string }, options?: CallOptions): Promise<{ data: undefined | string; etag: string; scriptVersion: number }>
     exportTxt(request: Request<types.ScriptVersionsExportTxtData>, options?: CallOptions): Promise<{ data: string; etag: string; scriptVersion: number }>
     /** A version as CSV */
+    exportCsv(request: Request<types.ScriptVersionsExportCsvData> & { 'if-none-match': string }, options?: CallOptions): Promise<{ data: undefined | string; etag: string; scriptVersion: number }>
     exportCsv(request: Request<types.ScriptVersionsExportCsvData>, options?: CallOptions): Promise<{ data: string; etag: string; scriptVersion: number }>
     /** A version as an Excel workbook */
     exportXlsx(request: Request<types.ScriptVersionsExportXlsxData>, options?: CallOptions): Promise<Response>
@@ -180,10 +191,6 @@ export interface Api {
     refresh(request?: Request<types.AuthRefreshData>, options?: CallOptions): Promise<types.AuthRefreshResponses[200]>
     /** Read the account of a token */
     getAccount(request?: Request<types.AuthGetAccountData>, options?: CallOptions): Promise<types.AuthGetAccountResponses[200]>
-  }
-  objects: {
-    /** A presigned upload of the local stack */
-    put(request: Request<types.ObjectsPutData>, options?: CallOptions): Promise<void>
   }
 }
 
@@ -226,59 +233,59 @@ export const operations = {
   },
   videos: {
     upload: {"method":"POST","path":"/contents/api/case/{case_id}/session/{session_id}/video","body":"multipart/form-data","gives":"json"},
-    get: {"method":"GET","path":"/contents/api/case/{case_id}/session/{session_id}/video","gives":"bytes"},
-    head: {"method":"HEAD","path":"/contents/api/case/{case_id}/session/{session_id}/video","gives":"bytes"},
+    get: {"method":"GET","path":"/contents/api/case/{case_id}/session/{session_id}/video","headers":["range","if-range","if-match","if-none-match"],"gives":"bytes"},
+    head: {"method":"HEAD","path":"/contents/api/case/{case_id}/session/{session_id}/video","headers":["range","if-range","if-match","if-none-match"],"gives":"bytes"},
     delete: {"method":"DELETE","path":"/contents/api/case/{case_id}/session/{session_id}/video","gives":"json"},
     presign: {"method":"GET","path":"/contents/api/case/{case_id}/session/{session_id}/video/presigned-url","gives":"json"},
     getState: {"method":"GET","path":"/contents/api/case/{case_id}/session/{session_id}/video/state","gives":"json"},
   },
   uploads: {
-    discover: {"method":"OPTIONS","path":"/contents/api/case/{case_id}/session/{session_id}/video/tus","open":true,"gives":"none","answers":["tus-version","tus-extension","tus-max-size","tus-checksum-algorithm"]},
-    create: {"method":"POST","path":"/contents/api/case/{case_id}/session/{session_id}/video/tus","headers":["tus-resumable","upload-length","upload-defer-length","upload-metadata","content-type","upload-checksum"],"body":"application/offset+octet-stream","gives":"none","answers":["location","upload-offset","upload-expires"]},
-    append: {"method":"PATCH","path":"/contents/api/case/{case_id}/session/{session_id}/video/tus/{upload_id}","headers":["tus-resumable","upload-offset","upload-length","content-type","upload-checksum"],"body":"application/offset+octet-stream","gives":"none","answers":["upload-offset","upload-expires"]},
-    head: {"method":"HEAD","path":"/contents/api/case/{case_id}/session/{session_id}/video/tus/{upload_id}","headers":["tus-resumable"],"gives":"none","answers":["upload-offset","upload-length","upload-defer-length","upload-metadata","upload-expires"]},
+    discover: {"method":"OPTIONS","path":"/contents/api/case/{case_id}/session/{session_id}/video/tus","open":true,"gives":"none","answers":{"tus-version":"string","tus-extension":"string","tus-max-size":"number","tus-checksum-algorithm":"string"}},
+    create: {"method":"POST","path":"/contents/api/case/{case_id}/session/{session_id}/video/tus","headers":["tus-resumable","upload-length","upload-defer-length","upload-metadata","content-type","upload-checksum"],"body":"application/offset+octet-stream","gives":"none","answers":{"location":"string","upload-offset":"number","upload-expires":"string"}},
+    append: {"method":"PATCH","path":"/contents/api/case/{case_id}/session/{session_id}/video/tus/{upload_id}","headers":["tus-resumable","upload-offset","upload-length","content-type","upload-checksum"],"body":"application/offset+octet-stream","gives":"none","answers":{"upload-offset":"number","upload-expires":"string"}},
+    head: {"method":"HEAD","path":"/contents/api/case/{case_id}/session/{session_id}/video/tus/{upload_id}","headers":["tus-resumable"],"gives":"none","answers":{"upload-offset":"number","upload-length":"number","upload-defer-length":"string","upload-metadata":"string","upload-expires":"string"}},
     delete: {"method":"DELETE","path":"/contents/api/case/{case_id}/session/{session_id}/video/tus/{upload_id}","headers":["tus-resumable"],"gives":"none"},
   },
   playback: {
     createLinks: {"method":"POST","path":"/contents/api/case/{case_id}/session/{session_id}/playback","gives":"json"},
-    getMp4: {"method":"GET","path":"/contents/api/playback/{token}/video.mp4","open":true,"query":["download"],"gives":"bytes"},
+    getMp4: {"method":"GET","path":"/contents/api/playback/{token}/video.mp4","open":true,"query":["download"],"headers":["range","if-range","if-match","if-none-match"],"gives":"bytes"},
     getMaster: {"method":"GET","path":"/contents/api/playback/{token}/master.m3u8","open":true,"gives":"text"},
     captionsPlaylist: {"method":"GET","path":"/contents/api/playback/{token}/captions.m3u8","open":true,"gives":"text"},
     upperPlaylist: {"method":"GET","path":"/contents/api/playback/{token}/upper.m3u8","open":true,"gives":"text"},
-    upperMedia: {"method":"GET","path":"/contents/api/playback/{token}/upper.mp4","open":true,"gives":"bytes"},
+    upperMedia: {"method":"GET","path":"/contents/api/playback/{token}/upper.mp4","open":true,"headers":["range","if-range","if-match","if-none-match"],"gives":"bytes"},
     lowerPlaylist: {"method":"GET","path":"/contents/api/playback/{token}/lower.m3u8","open":true,"gives":"text"},
-    lowerMedia: {"method":"GET","path":"/contents/api/playback/{token}/lower.mp4","open":true,"gives":"bytes"},
+    lowerMedia: {"method":"GET","path":"/contents/api/playback/{token}/lower.mp4","open":true,"headers":["range","if-range","if-match","if-none-match"],"gives":"bytes"},
     soundPlaylist: {"method":"GET","path":"/contents/api/playback/{token}/sound.m3u8","open":true,"gives":"text"},
-    soundMedia: {"method":"GET","path":"/contents/api/playback/{token}/sound.mp4","open":true,"gives":"bytes"},
+    soundMedia: {"method":"GET","path":"/contents/api/playback/{token}/sound.mp4","open":true,"headers":["range","if-range","if-match","if-none-match"],"gives":"bytes"},
     getPoster: {"method":"GET","path":"/contents/api/playback/{token}/poster.jpg","open":true,"gives":"bytes"},
     getStoryboardImage: {"method":"GET","path":"/contents/api/playback/{token}/storyboard.jpg","open":true,"gives":"bytes"},
     getStoryboard: {"method":"GET","path":"/contents/api/playback/{token}/storyboard.vtt","open":true,"gives":"text"},
-    getCaptions: {"method":"GET","path":"/contents/api/playback/{token}/captions.vtt","open":true,"headers":["if-match","if-none-match"],"gives":"text","answers":["etag","script-version"]},
+    getCaptions: {"method":"GET","path":"/contents/api/playback/{token}/captions.vtt","open":true,"headers":["if-match","if-none-match"],"gives":"text","answers":{"etag":"string","script-version":"number"}},
   },
   scripts: {
-    save: {"method":"POST","path":"/contents/api/case/{case_id}/session/{session_id}/script","headers":["if-match","if-none-match"],"body":"multipart/form-data","gives":"json","answers":["etag","script-version"]},
-    get: {"method":"GET","path":"/contents/api/case/{case_id}/session/{session_id}/script","headers":["if-match","if-none-match"],"gives":"json","answers":["etag","script-version"]},
-    patch: {"method":"PATCH","path":"/contents/api/case/{case_id}/session/{session_id}/script","headers":["if-match","if-none-match"],"body":"application/json-patch+json","gives":"json","answers":["etag","script-version"]},
-    import: {"method":"POST","path":"/contents/api/case/{case_id}/session/{session_id}/script/import","headers":["if-match","if-none-match"],"body":"multipart/form-data","gives":"json","answers":["etag","script-version"]},
-    exportJson: {"method":"GET","path":"/contents/api/case/{case_id}/session/{session_id}/script.json","headers":["if-match","if-none-match"],"gives":"json","answers":["etag","script-version"]},
-    exportVtt: {"method":"GET","path":"/contents/api/case/{case_id}/session/{session_id}/script.vtt","headers":["if-match","if-none-match"],"gives":"text","answers":["etag","script-version"]},
-    exportSrt: {"method":"GET","path":"/contents/api/case/{case_id}/session/{session_id}/script.srt","headers":["if-match","if-none-match"],"gives":"bytes","answers":["etag","script-version"]},
-    exportTxt: {"method":"GET","path":"/contents/api/case/{case_id}/session/{session_id}/script.txt","headers":["if-match","if-none-match"],"gives":"text","answers":["etag","script-version"]},
-    exportCsv: {"method":"GET","path":"/contents/api/case/{case_id}/session/{session_id}/script.csv","headers":["if-match","if-none-match"],"gives":"text","answers":["etag","script-version"]},
-    exportXlsx: {"method":"GET","path":"/contents/api/case/{case_id}/session/{session_id}/script.xlsx","headers":["if-match","if-none-match"],"gives":"bytes","answers":["etag","script-version"]},
+    save: {"method":"POST","path":"/contents/api/case/{case_id}/session/{session_id}/script","headers":["if-match","if-none-match"],"body":"multipart/form-data","gives":"json","answers":{"etag":"string","script-version":"number"}},
+    get: {"method":"GET","path":"/contents/api/case/{case_id}/session/{session_id}/script","headers":["if-match","if-none-match"],"gives":"json","answers":{"etag":"string","script-version":"number"}},
+    patch: {"method":"PATCH","path":"/contents/api/case/{case_id}/session/{session_id}/script","headers":["if-match","if-none-match"],"body":"application/json-patch+json","gives":"json","answers":{"etag":"string","script-version":"number"}},
+    import: {"method":"POST","path":"/contents/api/case/{case_id}/session/{session_id}/script/import","headers":["if-match","if-none-match"],"body":"multipart/form-data","gives":"json","answers":{"etag":"string","script-version":"number"}},
+    exportJson: {"method":"GET","path":"/contents/api/case/{case_id}/session/{session_id}/script.json","headers":["if-match","if-none-match"],"gives":"json","answers":{"etag":"string","script-version":"number"}},
+    exportVtt: {"method":"GET","path":"/contents/api/case/{case_id}/session/{session_id}/script.vtt","headers":["if-match","if-none-match"],"gives":"text","answers":{"etag":"string","script-version":"number"}},
+    exportSrt: {"method":"GET","path":"/contents/api/case/{case_id}/session/{session_id}/script.srt","headers":["if-match","if-none-match"],"gives":"bytes","answers":{"etag":"string","script-version":"number"}},
+    exportTxt: {"method":"GET","path":"/contents/api/case/{case_id}/session/{session_id}/script.txt","headers":["if-match","if-none-match"],"gives":"text","answers":{"etag":"string","script-version":"number"}},
+    exportCsv: {"method":"GET","path":"/contents/api/case/{case_id}/session/{session_id}/script.csv","headers":["if-match","if-none-match"],"gives":"text","answers":{"etag":"string","script-version":"number"}},
+    exportXlsx: {"method":"GET","path":"/contents/api/case/{case_id}/session/{session_id}/script.xlsx","headers":["if-match","if-none-match"],"gives":"bytes","answers":{"etag":"string","script-version":"number"}},
     summarize: {"method":"GET","path":"/contents/api/case/{case_id}/session/{session_id}/script/summary","gives":"json"},
     search: {"method":"GET","path":"/contents/api/case/{case_id}/script-search","query":["keyword","skip","limit"],"gives":"json"},
   },
   scriptVersions: {
-    get: {"method":"GET","path":"/contents/api/case/{case_id}/session/{session_id}/script/versions/{version}","headers":["if-match","if-none-match"],"gives":"json","answers":["etag","script-version"]},
-    exportJson: {"method":"GET","path":"/contents/api/case/{case_id}/session/{session_id}/script/versions/{version}.json","headers":["if-match","if-none-match"],"gives":"json","answers":["etag","script-version"]},
-    exportVtt: {"method":"GET","path":"/contents/api/case/{case_id}/session/{session_id}/script/versions/{version}.vtt","headers":["if-match","if-none-match"],"gives":"text","answers":["etag","script-version"]},
-    exportSrt: {"method":"GET","path":"/contents/api/case/{case_id}/session/{session_id}/script/versions/{version}.srt","headers":["if-match","if-none-match"],"gives":"bytes","answers":["etag","script-version"]},
-    exportTxt: {"method":"GET","path":"/contents/api/case/{case_id}/session/{session_id}/script/versions/{version}.txt","headers":["if-match","if-none-match"],"gives":"text","answers":["etag","script-version"]},
-    exportCsv: {"method":"GET","path":"/contents/api/case/{case_id}/session/{session_id}/script/versions/{version}.csv","headers":["if-match","if-none-match"],"gives":"text","answers":["etag","script-version"]},
-    exportXlsx: {"method":"GET","path":"/contents/api/case/{case_id}/session/{session_id}/script/versions/{version}.xlsx","headers":["if-match","if-none-match"],"gives":"bytes","answers":["etag","script-version"]},
+    get: {"method":"GET","path":"/contents/api/case/{case_id}/session/{session_id}/script/versions/{version}","headers":["if-match","if-none-match"],"gives":"json","answers":{"etag":"string","script-version":"number"}},
+    exportJson: {"method":"GET","path":"/contents/api/case/{case_id}/session/{session_id}/script/versions/{version}.json","headers":["if-match","if-none-match"],"gives":"json","answers":{"etag":"string","script-version":"number"}},
+    exportVtt: {"method":"GET","path":"/contents/api/case/{case_id}/session/{session_id}/script/versions/{version}.vtt","headers":["if-match","if-none-match"],"gives":"text","answers":{"etag":"string","script-version":"number"}},
+    exportSrt: {"method":"GET","path":"/contents/api/case/{case_id}/session/{session_id}/script/versions/{version}.srt","headers":["if-match","if-none-match"],"gives":"bytes","answers":{"etag":"string","script-version":"number"}},
+    exportTxt: {"method":"GET","path":"/contents/api/case/{case_id}/session/{session_id}/script/versions/{version}.txt","headers":["if-match","if-none-match"],"gives":"text","answers":{"etag":"string","script-version":"number"}},
+    exportCsv: {"method":"GET","path":"/contents/api/case/{case_id}/session/{session_id}/script/versions/{version}.csv","headers":["if-match","if-none-match"],"gives":"text","answers":{"etag":"string","script-version":"number"}},
+    exportXlsx: {"method":"GET","path":"/contents/api/case/{case_id}/session/{session_id}/script/versions/{version}.xlsx","headers":["if-match","if-none-match"],"gives":"bytes","answers":{"etag":"string","script-version":"number"}},
     list: {"method":"GET","path":"/contents/api/case/{case_id}/session/{session_id}/script/versions","query":["before"],"gives":"json"},
-    restore: {"method":"POST","path":"/contents/api/case/{case_id}/session/{session_id}/script/versions/{version}/restore","headers":["if-match","if-none-match"],"gives":"json","answers":["etag","script-version"]},
+    restore: {"method":"POST","path":"/contents/api/case/{case_id}/session/{session_id}/script/versions/{version}/restore","headers":["if-match","if-none-match"],"gives":"json","answers":{"etag":"string","script-version":"number"}},
     compare: {"method":"GET","path":"/contents/api/case/{case_id}/session/{session_id}/script/changes","query":["from","to"],"gives":"json"},
   },
   auth: {
@@ -288,8 +295,5 @@ export const operations = {
     verify: {"method":"POST","path":"/auth/api/verify","gives":"json"},
     refresh: {"method":"POST","path":"/auth/api/refresh","gives":"json"},
     getAccount: {"method":"GET","path":"/auth/api/user","gives":"json"},
-  },
-  objects: {
-    put: {"method":"PUT","path":"/objects/{*}","open":true,"query":["type","expires","signature"],"gives":"none"},
   },
 }

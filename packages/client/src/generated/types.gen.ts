@@ -115,13 +115,15 @@ export type EventTicket = {
 };
 
 export type Failure = {
+    /**
+     * May be shown to the therapist
+     */
     message: string;
+    /**
+     * See "Errors" in services/contract.md
+     */
     error_code: number;
-    detail?: Array<{
-        loc: Array<string | number>;
-        msg: string;
-        type: string;
-    }>;
+    detail?: Array<Fault>;
     request_id?: string;
     /**
      * The newest version, with code 11; 0 for none
@@ -129,11 +131,135 @@ export type Failure = {
     current_version?: number;
 };
 
+export type Fault = {
+    /**
+     * Part of the request, then the path inside it
+     */
+    loc: Array<string | number>;
+    msg: string;
+    type: string;
+};
+
 export type NewSession = {
     data: {
         name: string;
         video_length?: string | null;
     };
+};
+
+export type Operations = {
+    /**
+     * When this was read; it may be some seconds old
+     */
+    at: string;
+    /**
+     * Every job that has not ended, by its name
+     */
+    jobs: Array<{
+        name: string;
+        /**
+         * Are not due yet
+         */
+        later: number;
+        /**
+         * Are due, and have not begun
+         */
+        waiting: number;
+        /**
+         * Have begun: they run, or will be tried again
+         */
+        begun: number;
+        /**
+         * Were given up
+         */
+        failed: number;
+        /**
+         * Were given up because of the recording or script itself
+         */
+        refused: number;
+    }>;
+    queue: {
+        /**
+         * Jobs that are due and have not begun
+         */
+        depth: number;
+        /**
+         * How long the oldest of them has been due; null without one
+         */
+        oldest_seconds: number | null;
+    };
+    /**
+     * First those that failed, then those that were refused, then webhooks; the newest of each first
+     */
+    given_up: Array<{
+        id: number;
+        name: string;
+        /**
+         * What it is about
+         */
+        ids: {
+            [key: string]: number;
+        };
+        attempts: number;
+        at: string;
+        reason: string;
+        /**
+         * refused: because of the recording or script itself, so that a retry fails again
+         */
+        how: 'failed' | 'refused';
+    }>;
+    /**
+     * Pass it as `after` for the next page of `given_up`; null at its end
+     */
+    next: string | null;
+    /**
+     * Processes that run, or ended without a word within the last hour; workers first, at most 200
+     */
+    processes: Array<{
+        id: string;
+        /**
+         * Such as `worker` or `media`
+         */
+        kind: string;
+        version: string;
+        commit: string;
+        started_at: string;
+        /**
+         * Its last heartbeat; they come every ten seconds
+         */
+        seen_at: string;
+        /**
+         * False when it has been silent for half a minute
+         */
+        alive: boolean;
+        /**
+         * The disk of its scratch files, of a worker
+         */
+        scratch: {
+            free_bytes: number;
+            total_bytes: number;
+        } | null;
+    }>;
+    /**
+     * Seconds of recordings whose picture was encoded in each of the last 60 minutes, the oldest minute first. Copied pictures do not count
+     */
+    encoded_seconds: Array<number>;
+    /**
+     * Bytes of all objects, counted every minute at most; null when that takes too long
+     */
+    bytes: {
+        originals: number;
+        encoded: number;
+        scripts: number;
+        reports: number;
+    } | null;
+    /**
+     * The disk of the object store; null where the store cannot tell, as S3
+     */
+    disk: {
+        free_bytes: number;
+        total_bytes: number;
+    } | null;
 };
 
 export type PlaybackLinks = {
@@ -682,6 +808,17 @@ export type HealthLiveData = {
     url: '/health/live';
 };
 
+export type HealthLiveErrors = {
+    /**
+     * The request is not readable
+     */
+    400: Failure & {
+        error_code: 8;
+    };
+};
+
+export type HealthLiveError = HealthLiveErrors[keyof HealthLiveErrors];
+
 export type HealthLiveResponses = {
     /**
      * Default Response
@@ -700,9 +837,17 @@ export type HealthReadyData = {
 
 export type HealthReadyErrors = {
     /**
-     * Default Response
+     * The request is not readable
      */
-    503: Failure;
+    400: Failure & {
+        error_code: 8;
+    };
+    /**
+     * The service is too busy or a part of it is down, please try again
+     */
+    503: Failure & {
+        error_code: 10;
+    };
 };
 
 export type HealthReadyError = HealthReadyErrors[keyof HealthReadyErrors];
@@ -738,29 +883,41 @@ export type CasesListData = {
 
 export type CasesListErrors = {
     /**
-     * Default Response
+     * Invalid range 20 to 29
      */
-    400: Failure;
+    400: Failure & {
+        error_code: 4;
+    };
     /**
-     * Default Response
+     * access token is invalid
      */
-    401: Failure;
+    401: Failure & {
+        error_code: 0;
+    };
     /**
-     * Default Response
+     * The request is not valid
      */
-    413: Failure;
+    422: Failure & {
+        error_code: 8;
+    };
     /**
-     * Default Response
+     * Too many requests, please slow down
      */
-    422: Failure;
+    429: Failure & {
+        error_code: 10;
+    };
     /**
-     * Default Response
+     * Something went wrong on our side
      */
-    429: Failure;
+    500: Failure & {
+        error_code: 500;
+    };
     /**
-     * Default Response
+     * The service is too busy or a part of it is down, please try again
      */
-    503: Failure;
+    503: Failure & {
+        error_code: 10;
+    };
 };
 
 export type CasesListError = CasesListErrors[keyof CasesListErrors];
@@ -789,29 +946,41 @@ export type CasesCreateData = {
 
 export type CasesCreateErrors = {
     /**
-     * Default Response
+     * access token is invalid
      */
-    400: Failure;
+    401: Failure & {
+        error_code: 0;
+    };
     /**
-     * Default Response
+     * The request is larger than the limit of 1048576 bytes
      */
-    401: Failure;
+    413: Failure & {
+        error_code: 9;
+    };
     /**
-     * Default Response
+     * The request is not valid
      */
-    413: Failure;
+    422: Failure & {
+        error_code: 8;
+    };
     /**
-     * Default Response
+     * Too many requests, please slow down
      */
-    422: Failure;
+    429: Failure & {
+        error_code: 10;
+    };
     /**
-     * Default Response
+     * Something went wrong on our side
      */
-    429: Failure;
+    500: Failure & {
+        error_code: 500;
+    };
     /**
-     * Default Response
+     * The service is too busy or a part of it is down, please try again
      */
-    503: Failure;
+    503: Failure & {
+        error_code: 10;
+    };
 };
 
 export type CasesCreateError = CasesCreateErrors[keyof CasesCreateErrors];
@@ -839,29 +1008,35 @@ export type CasesCountPagesData = {
 
 export type CasesCountPagesErrors = {
     /**
-     * Default Response
+     * access token is invalid
      */
-    400: Failure;
+    401: Failure & {
+        error_code: 0;
+    };
     /**
-     * Default Response
+     * The request is not valid
      */
-    401: Failure;
+    422: Failure & {
+        error_code: 8;
+    };
     /**
-     * Default Response
+     * Too many requests, please slow down
      */
-    413: Failure;
+    429: Failure & {
+        error_code: 10;
+    };
     /**
-     * Default Response
+     * Something went wrong on our side
      */
-    422: Failure;
+    500: Failure & {
+        error_code: 500;
+    };
     /**
-     * Default Response
+     * The service is too busy or a part of it is down, please try again
      */
-    429: Failure;
-    /**
-     * Default Response
-     */
-    503: Failure;
+    503: Failure & {
+        error_code: 10;
+    };
 };
 
 export type CasesCountPagesError = CasesCountPagesErrors[keyof CasesCountPagesErrors];
@@ -889,29 +1064,41 @@ export type CasesDeleteData = {
 
 export type CasesDeleteErrors = {
     /**
-     * Default Response
+     * Case 12 not found
      */
-    400: Failure;
+    400: Failure & {
+        error_code: 2;
+    };
     /**
-     * Default Response
+     * access token is invalid
      */
-    401: Failure;
+    401: Failure & {
+        error_code: 0;
+    };
     /**
-     * Default Response
+     * The request is not valid
      */
-    413: Failure;
+    422: Failure & {
+        error_code: 8;
+    };
     /**
-     * Default Response
+     * Too many requests, please slow down
      */
-    422: Failure;
+    429: Failure & {
+        error_code: 10;
+    };
     /**
-     * Default Response
+     * Something went wrong on our side
      */
-    429: Failure;
+    500: Failure & {
+        error_code: 500;
+    };
     /**
-     * Default Response
+     * The service is too busy or a part of it is down, please try again
      */
-    503: Failure;
+    503: Failure & {
+        error_code: 10;
+    };
 };
 
 export type CasesDeleteError = CasesDeleteErrors[keyof CasesDeleteErrors];
@@ -939,29 +1126,41 @@ export type CasesGetData = {
 
 export type CasesGetErrors = {
     /**
-     * Default Response
+     * Case 12 not found
      */
-    400: Failure;
+    400: Failure & {
+        error_code: 2;
+    };
     /**
-     * Default Response
+     * access token is invalid
      */
-    401: Failure;
+    401: Failure & {
+        error_code: 0;
+    };
     /**
-     * Default Response
+     * The request is not valid
      */
-    413: Failure;
+    422: Failure & {
+        error_code: 8;
+    };
     /**
-     * Default Response
+     * Too many requests, please slow down
      */
-    422: Failure;
+    429: Failure & {
+        error_code: 10;
+    };
     /**
-     * Default Response
+     * Something went wrong on our side
      */
-    429: Failure;
+    500: Failure & {
+        error_code: 500;
+    };
     /**
-     * Default Response
+     * The service is too busy or a part of it is down, please try again
      */
-    503: Failure;
+    503: Failure & {
+        error_code: 10;
+    };
 };
 
 export type CasesGetError = CasesGetErrors[keyof CasesGetErrors];
@@ -989,29 +1188,47 @@ export type CasesReplaceData = {
 
 export type CasesReplaceErrors = {
     /**
-     * Default Response
+     * Case 12 not found
      */
-    400: Failure;
+    400: Failure & {
+        error_code: 2;
+    };
     /**
-     * Default Response
+     * access token is invalid
      */
-    401: Failure;
+    401: Failure & {
+        error_code: 0;
+    };
     /**
-     * Default Response
+     * The request is larger than the limit of 1048576 bytes
      */
-    413: Failure;
+    413: Failure & {
+        error_code: 9;
+    };
     /**
-     * Default Response
+     * The request is not valid
      */
-    422: Failure;
+    422: Failure & {
+        error_code: 8;
+    };
     /**
-     * Default Response
+     * Too many requests, please slow down
      */
-    429: Failure;
+    429: Failure & {
+        error_code: 10;
+    };
     /**
-     * Default Response
+     * Something went wrong on our side
      */
-    503: Failure;
+    500: Failure & {
+        error_code: 500;
+    };
+    /**
+     * The service is too busy or a part of it is down, please try again
+     */
+    503: Failure & {
+        error_code: 10;
+    };
 };
 
 export type CasesReplaceError = CasesReplaceErrors[keyof CasesReplaceErrors];
@@ -1052,29 +1269,41 @@ export type SessionsListData = {
 
 export type SessionsListErrors = {
     /**
-     * Default Response
+     * Case 12 not found · Invalid range 20 to 29
      */
-    400: Failure;
+    400: Failure & {
+        error_code: 2 | 4;
+    };
     /**
-     * Default Response
+     * access token is invalid
      */
-    401: Failure;
+    401: Failure & {
+        error_code: 0;
+    };
     /**
-     * Default Response
+     * The request is not valid
      */
-    413: Failure;
+    422: Failure & {
+        error_code: 8;
+    };
     /**
-     * Default Response
+     * Too many requests, please slow down
      */
-    422: Failure;
+    429: Failure & {
+        error_code: 10;
+    };
     /**
-     * Default Response
+     * Something went wrong on our side
      */
-    429: Failure;
+    500: Failure & {
+        error_code: 500;
+    };
     /**
-     * Default Response
+     * The service is too busy or a part of it is down, please try again
      */
-    503: Failure;
+    503: Failure & {
+        error_code: 10;
+    };
 };
 
 export type SessionsListError = SessionsListErrors[keyof SessionsListErrors];
@@ -1108,29 +1337,47 @@ export type SessionsCreateData = {
 
 export type SessionsCreateErrors = {
     /**
-     * Default Response
+     * Case 12 not found
      */
-    400: Failure;
+    400: Failure & {
+        error_code: 2;
+    };
     /**
-     * Default Response
+     * access token is invalid
      */
-    401: Failure;
+    401: Failure & {
+        error_code: 0;
+    };
     /**
-     * Default Response
+     * The request is larger than the limit of 1048576 bytes
      */
-    413: Failure;
+    413: Failure & {
+        error_code: 9;
+    };
     /**
-     * Default Response
+     * The request is not valid
      */
-    422: Failure;
+    422: Failure & {
+        error_code: 8;
+    };
     /**
-     * Default Response
+     * Too many requests, please slow down
      */
-    429: Failure;
+    429: Failure & {
+        error_code: 10;
+    };
     /**
-     * Default Response
+     * Something went wrong on our side
      */
-    503: Failure;
+    500: Failure & {
+        error_code: 500;
+    };
+    /**
+     * The service is too busy or a part of it is down, please try again
+     */
+    503: Failure & {
+        error_code: 10;
+    };
 };
 
 export type SessionsCreateError = SessionsCreateErrors[keyof SessionsCreateErrors];
@@ -1163,29 +1410,41 @@ export type SessionsCountPagesData = {
 
 export type SessionsCountPagesErrors = {
     /**
-     * Default Response
+     * Case 12 not found
      */
-    400: Failure;
+    400: Failure & {
+        error_code: 2;
+    };
     /**
-     * Default Response
+     * access token is invalid
      */
-    401: Failure;
+    401: Failure & {
+        error_code: 0;
+    };
     /**
-     * Default Response
+     * The request is not valid
      */
-    413: Failure;
+    422: Failure & {
+        error_code: 8;
+    };
     /**
-     * Default Response
+     * Too many requests, please slow down
      */
-    422: Failure;
+    429: Failure & {
+        error_code: 10;
+    };
     /**
-     * Default Response
+     * Something went wrong on our side
      */
-    429: Failure;
+    500: Failure & {
+        error_code: 500;
+    };
     /**
-     * Default Response
+     * The service is too busy or a part of it is down, please try again
      */
-    503: Failure;
+    503: Failure & {
+        error_code: 10;
+    };
 };
 
 export type SessionsCountPagesError = SessionsCountPagesErrors[keyof SessionsCountPagesErrors];
@@ -1217,29 +1476,41 @@ export type SessionsDeleteData = {
 
 export type SessionsDeleteErrors = {
     /**
-     * Default Response
+     * Case 12 not found · Session 31 not found
      */
-    400: Failure;
+    400: Failure & {
+        error_code: 2 | 3;
+    };
     /**
-     * Default Response
+     * access token is invalid
      */
-    401: Failure;
+    401: Failure & {
+        error_code: 0;
+    };
     /**
-     * Default Response
+     * The request is not valid
      */
-    413: Failure;
+    422: Failure & {
+        error_code: 8;
+    };
     /**
-     * Default Response
+     * Too many requests, please slow down
      */
-    422: Failure;
+    429: Failure & {
+        error_code: 10;
+    };
     /**
-     * Default Response
+     * Something went wrong on our side
      */
-    429: Failure;
+    500: Failure & {
+        error_code: 500;
+    };
     /**
-     * Default Response
+     * The service is too busy or a part of it is down, please try again
      */
-    503: Failure;
+    503: Failure & {
+        error_code: 10;
+    };
 };
 
 export type SessionsDeleteError = SessionsDeleteErrors[keyof SessionsDeleteErrors];
@@ -1271,29 +1542,41 @@ export type SessionsGetData = {
 
 export type SessionsGetErrors = {
     /**
-     * Default Response
+     * Case 12 not found · Session 31 not found
      */
-    400: Failure;
+    400: Failure & {
+        error_code: 2 | 3;
+    };
     /**
-     * Default Response
+     * access token is invalid
      */
-    401: Failure;
+    401: Failure & {
+        error_code: 0;
+    };
     /**
-     * Default Response
+     * The request is not valid
      */
-    413: Failure;
+    422: Failure & {
+        error_code: 8;
+    };
     /**
-     * Default Response
+     * Too many requests, please slow down
      */
-    422: Failure;
+    429: Failure & {
+        error_code: 10;
+    };
     /**
-     * Default Response
+     * Something went wrong on our side
      */
-    429: Failure;
+    500: Failure & {
+        error_code: 500;
+    };
     /**
-     * Default Response
+     * The service is too busy or a part of it is down, please try again
      */
-    503: Failure;
+    503: Failure & {
+        error_code: 10;
+    };
 };
 
 export type SessionsGetError = SessionsGetErrors[keyof SessionsGetErrors];
@@ -1325,29 +1608,47 @@ export type SessionsReplaceData = {
 
 export type SessionsReplaceErrors = {
     /**
-     * Default Response
+     * Case 12 not found · Session 31 not found · File [session 1.mp4] Upload failed.
      */
-    400: Failure;
+    400: Failure & {
+        error_code: 2 | 3 | 1000;
+    };
     /**
-     * Default Response
+     * access token is invalid
      */
-    401: Failure;
+    401: Failure & {
+        error_code: 0;
+    };
     /**
-     * Default Response
+     * The request is larger than the limit of 1048576 bytes
      */
-    413: Failure;
+    413: Failure & {
+        error_code: 9;
+    };
     /**
-     * Default Response
+     * The request is not valid
      */
-    422: Failure;
+    422: Failure & {
+        error_code: 8;
+    };
     /**
-     * Default Response
+     * Too many requests, please slow down
      */
-    429: Failure;
+    429: Failure & {
+        error_code: 10;
+    };
     /**
-     * Default Response
+     * Something went wrong on our side
      */
-    503: Failure;
+    500: Failure & {
+        error_code: 500;
+    };
+    /**
+     * The service is too busy or a part of it is down, please try again
+     */
+    503: Failure & {
+        error_code: 10;
+    };
 };
 
 export type SessionsReplaceError = SessionsReplaceErrors[keyof SessionsReplaceErrors];
@@ -1379,33 +1680,47 @@ export type ReportsGetData = {
 
 export type ReportsGetErrors = {
     /**
-     * Default Response
+     * Case 12 not found · Session 31 not found · No analyze report found for session ID 31 · File [script_v3.json] Download failed.
      */
-    400: Failure;
+    400: Failure & {
+        error_code: 2 | 3 | 7 | 1001;
+    };
     /**
-     * Default Response
+     * access token is invalid
      */
-    401: Failure;
+    401: Failure & {
+        error_code: 0;
+    };
     /**
-     * Default Response
+     * What is stored is another version than the request names
      */
-    412: Failure;
+    412: Failure & {
+        error_code: 11;
+    };
     /**
-     * Default Response
+     * The request is not valid
      */
-    413: Failure;
+    422: Failure & {
+        error_code: 8;
+    };
     /**
-     * Default Response
+     * Too many requests, please slow down
      */
-    422: Failure;
+    429: Failure & {
+        error_code: 10;
+    };
     /**
-     * Default Response
+     * Something went wrong on our side
      */
-    429: Failure;
+    500: Failure & {
+        error_code: 500;
+    };
     /**
-     * Default Response
+     * The service is too busy or a part of it is down, please try again
      */
-    503: Failure;
+    503: Failure & {
+        error_code: 10;
+    };
 };
 
 export type ReportsGetError = ReportsGetErrors[keyof ReportsGetErrors];
@@ -1442,29 +1757,47 @@ export type ReportsStoreData = {
 
 export type ReportsStoreErrors = {
     /**
-     * Default Response
+     * Case 12 not found · Session 31 not found · File [session 1.mp4] Upload failed.
      */
-    400: Failure;
+    400: Failure & {
+        error_code: 2 | 3 | 1000;
+    };
     /**
-     * Default Response
+     * access token is invalid
      */
-    401: Failure;
+    401: Failure & {
+        error_code: 0;
+    };
     /**
-     * Default Response
+     * The request is larger than the limit of 1048576 bytes
      */
-    413: Failure;
+    413: Failure & {
+        error_code: 9;
+    };
     /**
-     * Default Response
+     * The request is not valid
      */
-    422: Failure;
+    422: Failure & {
+        error_code: 8;
+    };
     /**
-     * Default Response
+     * Too many requests, please slow down
      */
-    429: Failure;
+    429: Failure & {
+        error_code: 10;
+    };
     /**
-     * Default Response
+     * Something went wrong on our side
      */
-    503: Failure;
+    500: Failure & {
+        error_code: 500;
+    };
+    /**
+     * The service is too busy or a part of it is down, please try again
+     */
+    503: Failure & {
+        error_code: 10;
+    };
 };
 
 export type ReportsStoreError = ReportsStoreErrors[keyof ReportsStoreErrors];
@@ -1501,29 +1834,41 @@ export type ReportsListVersionsData = {
 
 export type ReportsListVersionsErrors = {
     /**
-     * Default Response
+     * Case 12 not found · Session 31 not found
      */
-    400: Failure;
+    400: Failure & {
+        error_code: 2 | 3;
+    };
     /**
-     * Default Response
+     * access token is invalid
      */
-    401: Failure;
+    401: Failure & {
+        error_code: 0;
+    };
     /**
-     * Default Response
+     * The request is not valid
      */
-    413: Failure;
+    422: Failure & {
+        error_code: 8;
+    };
     /**
-     * Default Response
+     * Too many requests, please slow down
      */
-    422: Failure;
+    429: Failure & {
+        error_code: 10;
+    };
     /**
-     * Default Response
+     * Something went wrong on our side
      */
-    429: Failure;
+    500: Failure & {
+        error_code: 500;
+    };
     /**
-     * Default Response
+     * The service is too busy or a part of it is down, please try again
      */
-    503: Failure;
+    503: Failure & {
+        error_code: 10;
+    };
 };
 
 export type ReportsListVersionsError = ReportsListVersionsErrors[keyof ReportsListVersionsErrors];
@@ -1559,33 +1904,47 @@ export type ReportsGetVersionData = {
 
 export type ReportsGetVersionErrors = {
     /**
-     * Default Response
+     * Case 12 not found · Session 31 not found · No analyze report found for session ID 31 · File [script_v3.json] Download failed.
      */
-    400: Failure;
+    400: Failure & {
+        error_code: 2 | 3 | 7 | 1001;
+    };
     /**
-     * Default Response
+     * access token is invalid
      */
-    401: Failure;
+    401: Failure & {
+        error_code: 0;
+    };
     /**
-     * Default Response
+     * What is stored is another version than the request names
      */
-    412: Failure;
+    412: Failure & {
+        error_code: 11;
+    };
     /**
-     * Default Response
+     * The request is not valid
      */
-    413: Failure;
+    422: Failure & {
+        error_code: 8;
+    };
     /**
-     * Default Response
+     * Too many requests, please slow down
      */
-    422: Failure;
+    429: Failure & {
+        error_code: 10;
+    };
     /**
-     * Default Response
+     * Something went wrong on our side
      */
-    429: Failure;
+    500: Failure & {
+        error_code: 500;
+    };
     /**
-     * Default Response
+     * The service is too busy or a part of it is down, please try again
      */
-    503: Failure;
+    503: Failure & {
+        error_code: 10;
+    };
 };
 
 export type ReportsGetVersionError = ReportsGetVersionErrors[keyof ReportsGetVersionErrors];
@@ -1613,29 +1972,41 @@ export type ReportsTrendData = {
 
 export type ReportsTrendErrors = {
     /**
-     * Default Response
+     * Case 12 not found · File [script_v3.json] Download failed.
      */
-    400: Failure;
+    400: Failure & {
+        error_code: 2 | 1001;
+    };
     /**
-     * Default Response
+     * access token is invalid
      */
-    401: Failure;
+    401: Failure & {
+        error_code: 0;
+    };
     /**
-     * Default Response
+     * The request is not valid
      */
-    413: Failure;
+    422: Failure & {
+        error_code: 8;
+    };
     /**
-     * Default Response
+     * Too many requests, please slow down
      */
-    422: Failure;
+    429: Failure & {
+        error_code: 10;
+    };
     /**
-     * Default Response
+     * Something went wrong on our side
      */
-    429: Failure;
+    500: Failure & {
+        error_code: 500;
+    };
     /**
-     * Default Response
+     * The service is too busy or a part of it is down, please try again
      */
-    503: Failure;
+    503: Failure & {
+        error_code: 10;
+    };
 };
 
 export type ReportsTrendError = ReportsTrendErrors[keyof ReportsTrendErrors];
@@ -1673,25 +2044,41 @@ export type EventsStreamData = {
 
 export type EventsStreamErrors = {
     /**
-     * Default Response
+     * Case 12 not found
      */
-    400: Failure;
+    400: Failure & {
+        error_code: 2;
+    };
     /**
-     * Default Response
+     * access token is invalid
      */
-    401: Failure;
+    401: Failure & {
+        error_code: 0;
+    };
     /**
-     * Default Response
+     * The request is not valid
      */
-    422: Failure;
+    422: Failure & {
+        error_code: 8;
+    };
     /**
-     * Default Response
+     * Too many requests, please slow down
      */
-    429: Failure;
+    429: Failure & {
+        error_code: 10;
+    };
     /**
-     * Default Response
+     * Something went wrong on our side
      */
-    503: Failure;
+    500: Failure & {
+        error_code: 500;
+    };
+    /**
+     * The service is too busy or a part of it is down, please try again
+     */
+    503: Failure & {
+        error_code: 10;
+    };
 };
 
 export type EventsStreamError = EventsStreamErrors[keyof EventsStreamErrors];
@@ -1714,25 +2101,35 @@ export type EventsCreateTicketData = {
 
 export type EventsCreateTicketErrors = {
     /**
-     * Default Response
+     * access token is invalid
      */
-    400: Failure;
+    401: Failure & {
+        error_code: 0;
+    };
     /**
-     * Default Response
+     * The request is not valid
      */
-    401: Failure;
+    422: Failure & {
+        error_code: 8;
+    };
     /**
-     * Default Response
+     * Too many requests, please slow down
      */
-    422: Failure;
+    429: Failure & {
+        error_code: 10;
+    };
     /**
-     * Default Response
+     * Something went wrong on our side
      */
-    429: Failure;
+    500: Failure & {
+        error_code: 500;
+    };
     /**
-     * Default Response
+     * The service is too busy or a part of it is down, please try again
      */
-    503: Failure;
+    503: Failure & {
+        error_code: 10;
+    };
 };
 
 export type EventsCreateTicketError = EventsCreateTicketErrors[keyof EventsCreateTicketErrors];
@@ -1775,25 +2172,41 @@ export type EventsStreamByTicketData = {
 
 export type EventsStreamByTicketErrors = {
     /**
-     * Default Response
+     * Case 12 not found
      */
-    400: Failure;
+    400: Failure & {
+        error_code: 2;
+    };
     /**
-     * Default Response
+     * This link opens nothing, or nothing any more
      */
-    404: Failure;
+    404: Failure & {
+        error_code: 404;
+    };
     /**
-     * Default Response
+     * The request is not valid
      */
-    422: Failure;
+    422: Failure & {
+        error_code: 8;
+    };
     /**
-     * Default Response
+     * Too many requests, please slow down
      */
-    429: Failure;
+    429: Failure & {
+        error_code: 10;
+    };
     /**
-     * Default Response
+     * Something went wrong on our side
      */
-    503: Failure;
+    500: Failure & {
+        error_code: 500;
+    };
+    /**
+     * The service is too busy or a part of it is down, please try again
+     */
+    503: Failure & {
+        error_code: 10;
+    };
 };
 
 export type EventsStreamByTicketError = EventsStreamByTicketErrors[keyof EventsStreamByTicketErrors];
@@ -1821,25 +2234,35 @@ export type OperationsGetData = {
 
 export type OperationsGetErrors = {
     /**
-     * Default Response
+     * access token is invalid
      */
-    400: Failure;
+    401: Failure & {
+        error_code: 0;
+    };
     /**
-     * Default Response
+     * The request is not valid
      */
-    401: Failure;
+    422: Failure & {
+        error_code: 8;
+    };
     /**
-     * Default Response
+     * Too many requests, please slow down
      */
-    422: Failure;
+    429: Failure & {
+        error_code: 10;
+    };
     /**
-     * Default Response
+     * Something went wrong on our side
      */
-    429: Failure;
+    500: Failure & {
+        error_code: 500;
+    };
     /**
-     * Default Response
+     * The service is too busy or a part of it is down, please try again
      */
-    503: Failure;
+    503: Failure & {
+        error_code: 10;
+    };
 };
 
 export type OperationsGetError = OperationsGetErrors[keyof OperationsGetErrors];
@@ -1848,120 +2271,7 @@ export type OperationsGetResponses = {
     /**
      * Default Response
      */
-    200: {
-        /**
-         * When this was read; it may be some seconds old
-         */
-        at: string;
-        /**
-         * Every job that has not ended, by its name
-         */
-        jobs: Array<{
-            name: string;
-            /**
-             * Are not due yet
-             */
-            later: number;
-            /**
-             * Are due, and have not begun
-             */
-            waiting: number;
-            /**
-             * Have begun: they run, or will be tried again
-             */
-            begun: number;
-            /**
-             * Were given up
-             */
-            failed: number;
-            /**
-             * Were given up because of the recording or script itself
-             */
-            refused: number;
-        }>;
-        queue: {
-            /**
-             * Jobs that are due and have not begun
-             */
-            depth: number;
-            /**
-             * How long the oldest of them has been due; null without one
-             */
-            oldest_seconds: number | null;
-        };
-        /**
-         * First those that failed, then those that were refused, then webhooks; the newest of each first
-         */
-        given_up: Array<{
-            id: number;
-            name: string;
-            /**
-             * What it is about
-             */
-            ids: {
-                [key: string]: number;
-            };
-            attempts: number;
-            at: string;
-            reason: string;
-            /**
-             * refused: because of the recording or script itself, so that a retry fails again
-             */
-            how: 'failed' | 'refused';
-        }>;
-        /**
-         * Pass it as `after` for the next page of `given_up`; null at its end
-         */
-        next: string | null;
-        /**
-         * Processes that run, or ended without a word within the last hour; workers first, at most 200
-         */
-        processes: Array<{
-            id: string;
-            /**
-             * Such as `worker` or `media`
-             */
-            kind: string;
-            version: string;
-            commit: string;
-            started_at: string;
-            /**
-             * Its last heartbeat; they come every ten seconds
-             */
-            seen_at: string;
-            /**
-             * False when it has been silent for half a minute
-             */
-            alive: boolean;
-            /**
-             * The disk of its scratch files, of a worker
-             */
-            scratch: {
-                free_bytes: number;
-                total_bytes: number;
-            } | null;
-        }>;
-        /**
-         * Seconds of recordings whose picture was encoded in each of the last 60 minutes, the oldest minute first. Copied pictures do not count
-         */
-        encoded_seconds: Array<number>;
-        /**
-         * Bytes of all objects, counted every minute at most; null when that takes too long
-         */
-        bytes: {
-            originals: number;
-            encoded: number;
-            scripts: number;
-            reports: number;
-        } | null;
-        /**
-         * The disk of the object store; null where the store cannot tell, as S3
-         */
-        disk: {
-            free_bytes: number;
-            total_bytes: number;
-        } | null;
-    };
+    200: Operations;
 };
 
 export type OperationsGetResponse = OperationsGetResponses[keyof OperationsGetResponses];
@@ -1980,29 +2290,41 @@ export type OperationsRetryData = {
 
 export type OperationsRetryErrors = {
     /**
-     * Default Response
+     * access token is invalid
      */
-    400: Failure;
+    401: Failure & {
+        error_code: 0;
+    };
     /**
-     * Default Response
+     * There is no such job that was given up, or it was announced again
      */
-    401: Failure;
+    404: Failure & {
+        error_code: 404;
+    };
     /**
-     * Default Response
+     * The request is not valid
      */
-    404: Failure;
+    422: Failure & {
+        error_code: 8;
+    };
     /**
-     * Default Response
+     * Too many requests, please slow down
      */
-    422: Failure;
+    429: Failure & {
+        error_code: 10;
+    };
     /**
-     * Default Response
+     * Something went wrong on our side
      */
-    429: Failure;
+    500: Failure & {
+        error_code: 500;
+    };
     /**
-     * Default Response
+     * The service is too busy or a part of it is down, please try again
      */
-    503: Failure;
+    503: Failure & {
+        error_code: 10;
+    };
 };
 
 export type OperationsRetryError = OperationsRetryErrors[keyof OperationsRetryErrors];
@@ -2034,25 +2356,41 @@ export type VideosDeleteData = {
 
 export type VideosDeleteErrors = {
     /**
-     * Default Response
+     * Case 12 not found · Session 31 not found · No video found for session ID 31
      */
-    400: Failure;
+    400: Failure & {
+        error_code: 2 | 3 | 5;
+    };
     /**
-     * Default Response
+     * access token is invalid
      */
-    401: Failure;
+    401: Failure & {
+        error_code: 0;
+    };
     /**
-     * Default Response
+     * The request is not valid
      */
-    422: Failure;
+    422: Failure & {
+        error_code: 8;
+    };
     /**
-     * Default Response
+     * Too many requests, please slow down
      */
-    429: Failure;
+    429: Failure & {
+        error_code: 10;
+    };
     /**
-     * Default Response
+     * Something went wrong on our side
      */
-    503: Failure;
+    500: Failure & {
+        error_code: 500;
+    };
+    /**
+     * The service is too busy or a part of it is down, please try again
+     */
+    503: Failure & {
+        error_code: 10;
+    };
 };
 
 export type VideosDeleteError = VideosDeleteErrors[keyof VideosDeleteErrors];
@@ -2068,6 +2406,24 @@ export type VideosDeleteResponse = VideosDeleteResponses[keyof VideosDeleteRespo
 
 export type VideosGetData = {
     body?: never;
+    headers?: {
+        /**
+         * `bytes=0-1048575`; the answer is 206
+         */
+        range?: string;
+        /**
+         * ETag of the file of which the range is to be a part; otherwise all of it is sent
+         */
+        'if-range'?: string;
+        /**
+         * ETag that the file must have; otherwise 412
+         */
+        'if-match'?: string;
+        /**
+         * ETag of the copy at hand; 304 while that is right
+         */
+        'if-none-match'?: string;
+    };
     path: {
         /**
          * A case of the caller
@@ -2084,33 +2440,53 @@ export type VideosGetData = {
 
 export type VideosGetErrors = {
     /**
-     * Default Response
+     * Case 12 not found · Session 31 not found · No video found for session ID 31 · File [script_v3.json] Download failed.
      */
-    400: Failure;
+    400: Failure & {
+        error_code: 2 | 3 | 5 | 1001;
+    };
     /**
-     * Default Response
+     * access token is invalid
      */
-    401: Failure;
+    401: Failure & {
+        error_code: 0;
+    };
     /**
-     * Default Response
+     * What is stored is another version than the request names
      */
-    412: Failure;
+    412: Failure & {
+        error_code: 11;
+    };
     /**
-     * Default Response
+     * Invalid range: the video has 73400320 bytes
      */
-    416: Failure;
+    416: Failure & {
+        error_code: 4;
+    };
     /**
-     * Default Response
+     * The request is not valid
      */
-    422: Failure;
+    422: Failure & {
+        error_code: 8;
+    };
     /**
-     * Default Response
+     * Too many requests, please slow down
      */
-    429: Failure;
+    429: Failure & {
+        error_code: 10;
+    };
     /**
-     * Default Response
+     * Something went wrong on our side
      */
-    503: Failure;
+    500: Failure & {
+        error_code: 500;
+    };
+    /**
+     * The service is too busy or a part of it is down, please try again
+     */
+    503: Failure & {
+        error_code: 10;
+    };
 };
 
 export type VideosGetError = VideosGetErrors[keyof VideosGetErrors];
@@ -2130,6 +2506,24 @@ export type VideosGetResponse = VideosGetResponses[keyof VideosGetResponses];
 
 export type VideosHeadData = {
     body?: never;
+    headers?: {
+        /**
+         * `bytes=0-1048575`; the answer is 206
+         */
+        range?: string;
+        /**
+         * ETag of the file of which the range is to be a part; otherwise all of it is sent
+         */
+        'if-range'?: string;
+        /**
+         * ETag that the file must have; otherwise 412
+         */
+        'if-match'?: string;
+        /**
+         * ETag of the copy at hand; 304 while that is right
+         */
+        'if-none-match'?: string;
+    };
     path: {
         /**
          * A case of the caller
@@ -2146,33 +2540,53 @@ export type VideosHeadData = {
 
 export type VideosHeadErrors = {
     /**
-     * Default Response
+     * Case 12 not found · Session 31 not found · No video found for session ID 31 · File [script_v3.json] Download failed.
      */
-    400: Failure;
+    400: Failure & {
+        error_code: 2 | 3 | 5 | 1001;
+    };
     /**
-     * Default Response
+     * access token is invalid
      */
-    401: Failure;
+    401: Failure & {
+        error_code: 0;
+    };
     /**
-     * Default Response
+     * What is stored is another version than the request names
      */
-    412: Failure;
+    412: Failure & {
+        error_code: 11;
+    };
     /**
-     * Default Response
+     * Invalid range: the video has 73400320 bytes
      */
-    416: Failure;
+    416: Failure & {
+        error_code: 4;
+    };
     /**
-     * Default Response
+     * The request is not valid
      */
-    422: Failure;
+    422: Failure & {
+        error_code: 8;
+    };
     /**
-     * Default Response
+     * Too many requests, please slow down
      */
-    429: Failure;
+    429: Failure & {
+        error_code: 10;
+    };
     /**
-     * Default Response
+     * Something went wrong on our side
      */
-    503: Failure;
+    500: Failure & {
+        error_code: 500;
+    };
+    /**
+     * The service is too busy or a part of it is down, please try again
+     */
+    503: Failure & {
+        error_code: 10;
+    };
 };
 
 export type VideosHeadError = VideosHeadErrors[keyof VideosHeadErrors];
@@ -2208,29 +2622,47 @@ export type VideosUploadData = {
 
 export type VideosUploadErrors = {
     /**
-     * Default Response
+     * Case 12 not found · Session 31 not found · File [session 1.mp4] Upload failed.
      */
-    400: Failure;
+    400: Failure & {
+        error_code: 2 | 3 | 1000;
+    };
     /**
-     * Default Response
+     * access token is invalid
      */
-    401: Failure;
+    401: Failure & {
+        error_code: 0;
+    };
     /**
-     * Default Response
+     * The request is larger than the limit of 1048576 bytes
      */
-    413: Failure;
+    413: Failure & {
+        error_code: 9;
+    };
     /**
-     * Default Response
+     * The request is not valid
      */
-    422: Failure;
+    422: Failure & {
+        error_code: 8;
+    };
     /**
-     * Default Response
+     * Too many requests, please slow down
      */
-    429: Failure;
+    429: Failure & {
+        error_code: 10;
+    };
     /**
-     * Default Response
+     * Something went wrong on our side
      */
-    503: Failure;
+    500: Failure & {
+        error_code: 500;
+    };
+    /**
+     * The service is too busy or a part of it is down, please try again
+     */
+    503: Failure & {
+        error_code: 10;
+    };
 };
 
 export type VideosUploadError = VideosUploadErrors[keyof VideosUploadErrors];
@@ -2262,25 +2694,41 @@ export type VideosPresignData = {
 
 export type VideosPresignErrors = {
     /**
-     * Default Response
+     * Case 12 not found · Session 31 not found
      */
-    400: Failure;
+    400: Failure & {
+        error_code: 2 | 3;
+    };
     /**
-     * Default Response
+     * access token is invalid
      */
-    401: Failure;
+    401: Failure & {
+        error_code: 0;
+    };
     /**
-     * Default Response
+     * The request is not valid
      */
-    422: Failure;
+    422: Failure & {
+        error_code: 8;
+    };
     /**
-     * Default Response
+     * Too many requests, please slow down
      */
-    429: Failure;
+    429: Failure & {
+        error_code: 10;
+    };
     /**
-     * Default Response
+     * Something went wrong on our side
      */
-    503: Failure;
+    500: Failure & {
+        error_code: 500;
+    };
+    /**
+     * The service is too busy or a part of it is down, please try again · Uploads straight to the object store are off here, please upload through the service
+     */
+    503: Failure & {
+        error_code: 10;
+    };
 };
 
 export type VideosPresignError = VideosPresignErrors[keyof VideosPresignErrors];
@@ -2312,25 +2760,41 @@ export type VideosGetStateData = {
 
 export type VideosGetStateErrors = {
     /**
-     * Default Response
+     * Case 12 not found · Session 31 not found · No video found for session ID 31
      */
-    400: Failure;
+    400: Failure & {
+        error_code: 2 | 3 | 5;
+    };
     /**
-     * Default Response
+     * access token is invalid
      */
-    401: Failure;
+    401: Failure & {
+        error_code: 0;
+    };
     /**
-     * Default Response
+     * The request is not valid
      */
-    422: Failure;
+    422: Failure & {
+        error_code: 8;
+    };
     /**
-     * Default Response
+     * Too many requests, please slow down
      */
-    429: Failure;
+    429: Failure & {
+        error_code: 10;
+    };
     /**
-     * Default Response
+     * Something went wrong on our side
      */
-    503: Failure;
+    500: Failure & {
+        error_code: 500;
+    };
+    /**
+     * The service is too busy or a part of it is down, please try again
+     */
+    503: Failure & {
+        error_code: 10;
+    };
 };
 
 export type VideosGetStateError = VideosGetStateErrors[keyof VideosGetStateErrors];
@@ -2360,6 +2824,17 @@ export type UploadsDiscoverData = {
     url: '/contents/api/case/{case_id}/session/{session_id}/video/tus';
 };
 
+export type UploadsDiscoverErrors = {
+    /**
+     * The request is not readable
+     */
+    400: Failure & {
+        error_code: 8;
+    };
+};
+
+export type UploadsDiscoverError = UploadsDiscoverErrors[keyof UploadsDiscoverErrors];
+
 export type UploadsDiscoverResponses = {
     /**
      * What the server knows of the protocol
@@ -2373,7 +2848,7 @@ export type UploadsCreateData = {
     /**
      * Bytes of the recording
      */
-    body: Blob | File;
+    body?: Blob | File;
     headers: {
         /**
          * The version of the protocol, 1.0.0
@@ -2416,57 +2891,65 @@ export type UploadsCreateData = {
 
 export type UploadsCreateErrors = {
     /**
-     * Default Response
+     * Case 12 not found · Session 31 not found · The request is not valid · File [session 1.mp4] Upload failed.
      */
-    400: Failure;
+    400: Failure & {
+        error_code: 2 | 3 | 8 | 1000;
+    };
     /**
-     * Default Response
+     * access token is invalid
      */
-    401: Failure;
+    401: Failure & {
+        error_code: 0;
+    };
     /**
-     * Default Response
+     * Tus-Resumable must be 1.0.0
      */
-    404: Failure;
+    412: Failure & {
+        error_code: 412;
+    };
     /**
-     * Default Response
+     * The request is larger than the limit of 1048576 bytes
      */
-    409: Failure;
+    413: Failure & {
+        error_code: 9;
+    };
     /**
-     * Default Response
+     * The content type must be application/offset+octet-stream · The body must have no Content-Encoding
      */
-    410: Failure;
+    415: Failure & {
+        error_code: 415;
+    };
     /**
-     * Default Response
+     * The request is not valid
      */
-    412: Failure;
+    422: Failure & {
+        error_code: 8;
+    };
     /**
-     * Default Response
+     * Too many requests, please slow down · You have 8 unfinished uploads: please finish or cancel one of them
      */
-    413: Failure;
+    429: Failure & {
+        error_code: 10;
+    };
     /**
-     * Default Response
+     * The bytes do not have their checksum, please send them again
      */
-    415: Failure;
+    460: Failure & {
+        error_code: 460;
+    };
     /**
-     * Default Response
+     * Something went wrong on our side
      */
-    422: Failure;
+    500: Failure & {
+        error_code: 500;
+    };
     /**
-     * Default Response
+     * The service is too busy or a part of it is down, please try again
      */
-    423: Failure;
-    /**
-     * Default Response
-     */
-    429: Failure;
-    /**
-     * Default Response
-     */
-    460: Failure;
-    /**
-     * Default Response
-     */
-    503: Failure;
+    503: Failure & {
+        error_code: 10;
+    };
 };
 
 export type UploadsCreateError = UploadsCreateErrors[keyof UploadsCreateErrors];
@@ -2506,41 +2989,65 @@ export type UploadsDeleteData = {
 
 export type UploadsDeleteErrors = {
     /**
-     * Default Response
+     * Case 12 not found · Session 31 not found · The request is not valid
      */
-    400: Failure;
+    400: Failure & {
+        error_code: 2 | 3 | 8;
+    };
     /**
-     * Default Response
+     * access token is invalid
      */
-    401: Failure;
+    401: Failure & {
+        error_code: 0;
+    };
     /**
-     * Default Response
+     * There is no such upload
      */
-    404: Failure;
+    404: Failure & {
+        error_code: 404;
+    };
     /**
-     * Default Response
+     * The upload has expired, please begin it again
      */
-    410: Failure;
+    410: Failure & {
+        error_code: 410;
+    };
     /**
-     * Default Response
+     * Tus-Resumable must be 1.0.0
      */
-    412: Failure;
+    412: Failure & {
+        error_code: 412;
+    };
     /**
-     * Default Response
+     * The request is not valid
      */
-    422: Failure;
+    422: Failure & {
+        error_code: 8;
+    };
     /**
-     * Default Response
+     * Another request writes this upload, please try again
      */
-    423: Failure;
+    423: Failure & {
+        error_code: 423;
+    };
     /**
-     * Default Response
+     * Too many requests, please slow down
      */
-    429: Failure;
+    429: Failure & {
+        error_code: 10;
+    };
     /**
-     * Default Response
+     * Something went wrong on our side
      */
-    503: Failure;
+    500: Failure & {
+        error_code: 500;
+    };
+    /**
+     * The service is too busy or a part of it is down, please try again
+     */
+    503: Failure & {
+        error_code: 10;
+    };
 };
 
 export type UploadsDeleteError = UploadsDeleteErrors[keyof UploadsDeleteErrors];
@@ -2582,41 +3089,65 @@ export type UploadsHeadData = {
 
 export type UploadsHeadErrors = {
     /**
-     * Default Response
+     * Case 12 not found · Session 31 not found · The request is not valid
      */
-    400: Failure;
+    400: Failure & {
+        error_code: 2 | 3 | 8;
+    };
     /**
-     * Default Response
+     * access token is invalid
      */
-    401: Failure;
+    401: Failure & {
+        error_code: 0;
+    };
     /**
-     * Default Response
+     * There is no such upload
      */
-    404: Failure;
+    404: Failure & {
+        error_code: 404;
+    };
     /**
-     * Default Response
+     * The upload has expired, please begin it again
      */
-    410: Failure;
+    410: Failure & {
+        error_code: 410;
+    };
     /**
-     * Default Response
+     * Tus-Resumable must be 1.0.0
      */
-    412: Failure;
+    412: Failure & {
+        error_code: 412;
+    };
     /**
-     * Default Response
+     * The request is not valid
      */
-    422: Failure;
+    422: Failure & {
+        error_code: 8;
+    };
     /**
-     * Default Response
+     * Another request writes this upload, please try again
      */
-    423: Failure;
+    423: Failure & {
+        error_code: 423;
+    };
     /**
-     * Default Response
+     * Too many requests, please slow down
      */
-    429: Failure;
+    429: Failure & {
+        error_code: 10;
+    };
     /**
-     * Default Response
+     * Something went wrong on our side
      */
-    503: Failure;
+    500: Failure & {
+        error_code: 500;
+    };
+    /**
+     * The service is too busy or a part of it is down, please try again
+     */
+    503: Failure & {
+        error_code: 10;
+    };
 };
 
 export type UploadsHeadError = UploadsHeadErrors[keyof UploadsHeadErrors];
@@ -2675,57 +3206,89 @@ export type UploadsAppendData = {
 
 export type UploadsAppendErrors = {
     /**
-     * Default Response
+     * Case 12 not found · Session 31 not found · The request is not valid · File [session 1.mp4] Upload failed.
      */
-    400: Failure;
+    400: Failure & {
+        error_code: 2 | 3 | 8 | 1000;
+    };
     /**
-     * Default Response
+     * access token is invalid
      */
-    401: Failure;
+    401: Failure & {
+        error_code: 0;
+    };
     /**
-     * Default Response
+     * There is no such upload
      */
-    404: Failure;
+    404: Failure & {
+        error_code: 404;
+    };
     /**
-     * Default Response
+     * The upload goes on at byte 52428800
      */
-    409: Failure;
+    409: Failure & {
+        error_code: 409;
+    };
     /**
-     * Default Response
+     * The upload has expired, please begin it again
      */
-    410: Failure;
+    410: Failure & {
+        error_code: 410;
+    };
     /**
-     * Default Response
+     * Tus-Resumable must be 1.0.0
      */
-    412: Failure;
+    412: Failure & {
+        error_code: 412;
+    };
     /**
-     * Default Response
+     * The upload has 73400320 bytes and no more · The request is larger than the limit of 1048576 bytes
      */
-    413: Failure;
+    413: Failure & {
+        error_code: 9;
+    };
     /**
-     * Default Response
+     * The content type must be application/offset+octet-stream · The body must have no Content-Encoding
      */
-    415: Failure;
+    415: Failure & {
+        error_code: 415;
+    };
     /**
-     * Default Response
+     * The request is not valid
      */
-    422: Failure;
+    422: Failure & {
+        error_code: 8;
+    };
     /**
-     * Default Response
+     * Another request writes this upload, please try again
      */
-    423: Failure;
+    423: Failure & {
+        error_code: 423;
+    };
     /**
-     * Default Response
+     * Too many requests, please slow down
      */
-    429: Failure;
+    429: Failure & {
+        error_code: 10;
+    };
     /**
-     * Default Response
+     * The bytes do not have their checksum, please send them again
      */
-    460: Failure;
+    460: Failure & {
+        error_code: 460;
+    };
     /**
-     * Default Response
+     * Something went wrong on our side
      */
-    503: Failure;
+    500: Failure & {
+        error_code: 500;
+    };
+    /**
+     * The service is too busy or a part of it is down, please try again
+     */
+    503: Failure & {
+        error_code: 10;
+    };
 };
 
 export type UploadsAppendError = UploadsAppendErrors[keyof UploadsAppendErrors];
@@ -2757,25 +3320,41 @@ export type PlaybackCreateLinksData = {
 
 export type PlaybackCreateLinksErrors = {
     /**
-     * Default Response
+     * Case 12 not found · Session 31 not found
      */
-    400: Failure;
+    400: Failure & {
+        error_code: 2 | 3;
+    };
     /**
-     * Default Response
+     * access token is invalid
      */
-    401: Failure;
+    401: Failure & {
+        error_code: 0;
+    };
     /**
-     * Default Response
+     * The request is not valid
      */
-    422: Failure;
+    422: Failure & {
+        error_code: 8;
+    };
     /**
-     * Default Response
+     * Too many requests, please slow down
      */
-    429: Failure;
+    429: Failure & {
+        error_code: 10;
+    };
     /**
-     * Default Response
+     * Something went wrong on our side
      */
-    503: Failure;
+    500: Failure & {
+        error_code: 500;
+    };
+    /**
+     * The service is too busy or a part of it is down, please try again
+     */
+    503: Failure & {
+        error_code: 10;
+    };
 };
 
 export type PlaybackCreateLinksError = PlaybackCreateLinksErrors[keyof PlaybackCreateLinksErrors];
@@ -2791,6 +3370,24 @@ export type PlaybackCreateLinksResponse = PlaybackCreateLinksResponses[keyof Pla
 
 export type PlaybackGetMp4Data = {
     body?: never;
+    headers?: {
+        /**
+         * `bytes=0-1048575`; the answer is 206
+         */
+        range?: string;
+        /**
+         * ETag of the file of which the range is to be a part; otherwise all of it is sent
+         */
+        'if-range'?: string;
+        /**
+         * ETag that the file must have; otherwise 412
+         */
+        'if-match'?: string;
+        /**
+         * ETag of the copy at hand; 304 while that is right
+         */
+        'if-none-match'?: string;
+    };
     path: {
         /**
          * The signed part of the link
@@ -2808,33 +3405,47 @@ export type PlaybackGetMp4Data = {
 
 export type PlaybackGetMp4Errors = {
     /**
-     * Default Response
+     * File [script_v3.json] Download failed.
      */
-    400: Failure;
+    400: Failure & {
+        error_code: 1001;
+    };
     /**
-     * Default Response
+     * This link opens nothing, or nothing any more
      */
-    404: Failure;
+    404: Failure & {
+        error_code: 404;
+    };
     /**
-     * Default Response
+     * What is stored is another version than the request names
      */
-    412: Failure;
+    412: Failure & {
+        error_code: 11;
+    };
     /**
-     * Default Response
+     * Invalid range: the video has 73400320 bytes
      */
-    416: Failure;
+    416: Failure & {
+        error_code: 4;
+    };
     /**
-     * Default Response
+     * Too many requests, please slow down
      */
-    422: Failure;
+    429: Failure & {
+        error_code: 10;
+    };
     /**
-     * Default Response
+     * Something went wrong on our side
      */
-    429: Failure;
+    500: Failure & {
+        error_code: 500;
+    };
     /**
-     * Default Response
+     * The service is too busy or a part of it is down, please try again
      */
-    503: Failure;
+    503: Failure & {
+        error_code: 10;
+    };
 };
 
 export type PlaybackGetMp4Error = PlaybackGetMp4Errors[keyof PlaybackGetMp4Errors];
@@ -2866,25 +3477,29 @@ export type PlaybackGetMasterData = {
 
 export type PlaybackGetMasterErrors = {
     /**
-     * Default Response
+     * This link opens nothing, or nothing any more
      */
-    400: Failure;
+    404: Failure & {
+        error_code: 404;
+    };
     /**
-     * Default Response
+     * Too many requests, please slow down
      */
-    404: Failure;
+    429: Failure & {
+        error_code: 10;
+    };
     /**
-     * Default Response
+     * Something went wrong on our side
      */
-    422: Failure;
+    500: Failure & {
+        error_code: 500;
+    };
     /**
-     * Default Response
+     * The service is too busy or a part of it is down, please try again
      */
-    429: Failure;
-    /**
-     * Default Response
-     */
-    503: Failure;
+    503: Failure & {
+        error_code: 10;
+    };
 };
 
 export type PlaybackGetMasterError = PlaybackGetMasterErrors[keyof PlaybackGetMasterErrors];
@@ -2912,25 +3527,29 @@ export type PlaybackCaptionsPlaylistData = {
 
 export type PlaybackCaptionsPlaylistErrors = {
     /**
-     * Default Response
+     * This link opens nothing, or nothing any more
      */
-    400: Failure;
+    404: Failure & {
+        error_code: 404;
+    };
     /**
-     * Default Response
+     * Too many requests, please slow down
      */
-    404: Failure;
+    429: Failure & {
+        error_code: 10;
+    };
     /**
-     * Default Response
+     * Something went wrong on our side
      */
-    422: Failure;
+    500: Failure & {
+        error_code: 500;
+    };
     /**
-     * Default Response
+     * The service is too busy or a part of it is down, please try again
      */
-    429: Failure;
-    /**
-     * Default Response
-     */
-    503: Failure;
+    503: Failure & {
+        error_code: 10;
+    };
 };
 
 export type PlaybackCaptionsPlaylistError = PlaybackCaptionsPlaylistErrors[keyof PlaybackCaptionsPlaylistErrors];
@@ -2958,25 +3577,29 @@ export type PlaybackUpperPlaylistData = {
 
 export type PlaybackUpperPlaylistErrors = {
     /**
-     * Default Response
+     * This link opens nothing, or nothing any more
      */
-    400: Failure;
+    404: Failure & {
+        error_code: 404;
+    };
     /**
-     * Default Response
+     * Too many requests, please slow down
      */
-    404: Failure;
+    429: Failure & {
+        error_code: 10;
+    };
     /**
-     * Default Response
+     * Something went wrong on our side
      */
-    422: Failure;
+    500: Failure & {
+        error_code: 500;
+    };
     /**
-     * Default Response
+     * The service is too busy or a part of it is down, please try again
      */
-    429: Failure;
-    /**
-     * Default Response
-     */
-    503: Failure;
+    503: Failure & {
+        error_code: 10;
+    };
 };
 
 export type PlaybackUpperPlaylistError = PlaybackUpperPlaylistErrors[keyof PlaybackUpperPlaylistErrors];
@@ -2992,6 +3615,24 @@ export type PlaybackUpperPlaylistResponse = PlaybackUpperPlaylistResponses[keyof
 
 export type PlaybackUpperMediaData = {
     body?: never;
+    headers?: {
+        /**
+         * `bytes=0-1048575`; the answer is 206
+         */
+        range?: string;
+        /**
+         * ETag of the file of which the range is to be a part; otherwise all of it is sent
+         */
+        'if-range'?: string;
+        /**
+         * ETag that the file must have; otherwise 412
+         */
+        'if-match'?: string;
+        /**
+         * ETag of the copy at hand; 304 while that is right
+         */
+        'if-none-match'?: string;
+    };
     path: {
         /**
          * The signed part of the link
@@ -3004,33 +3645,47 @@ export type PlaybackUpperMediaData = {
 
 export type PlaybackUpperMediaErrors = {
     /**
-     * Default Response
+     * File [script_v3.json] Download failed.
      */
-    400: Failure;
+    400: Failure & {
+        error_code: 1001;
+    };
     /**
-     * Default Response
+     * This link opens nothing, or nothing any more
      */
-    404: Failure;
+    404: Failure & {
+        error_code: 404;
+    };
     /**
-     * Default Response
+     * What is stored is another version than the request names
      */
-    412: Failure;
+    412: Failure & {
+        error_code: 11;
+    };
     /**
-     * Default Response
+     * Invalid range: the video has 73400320 bytes
      */
-    416: Failure;
+    416: Failure & {
+        error_code: 4;
+    };
     /**
-     * Default Response
+     * Too many requests, please slow down
      */
-    422: Failure;
+    429: Failure & {
+        error_code: 10;
+    };
     /**
-     * Default Response
+     * Something went wrong on our side
      */
-    429: Failure;
+    500: Failure & {
+        error_code: 500;
+    };
     /**
-     * Default Response
+     * The service is too busy or a part of it is down, please try again
      */
-    503: Failure;
+    503: Failure & {
+        error_code: 10;
+    };
 };
 
 export type PlaybackUpperMediaError = PlaybackUpperMediaErrors[keyof PlaybackUpperMediaErrors];
@@ -3062,25 +3717,29 @@ export type PlaybackLowerPlaylistData = {
 
 export type PlaybackLowerPlaylistErrors = {
     /**
-     * Default Response
+     * This link opens nothing, or nothing any more
      */
-    400: Failure;
+    404: Failure & {
+        error_code: 404;
+    };
     /**
-     * Default Response
+     * Too many requests, please slow down
      */
-    404: Failure;
+    429: Failure & {
+        error_code: 10;
+    };
     /**
-     * Default Response
+     * Something went wrong on our side
      */
-    422: Failure;
+    500: Failure & {
+        error_code: 500;
+    };
     /**
-     * Default Response
+     * The service is too busy or a part of it is down, please try again
      */
-    429: Failure;
-    /**
-     * Default Response
-     */
-    503: Failure;
+    503: Failure & {
+        error_code: 10;
+    };
 };
 
 export type PlaybackLowerPlaylistError = PlaybackLowerPlaylistErrors[keyof PlaybackLowerPlaylistErrors];
@@ -3096,6 +3755,24 @@ export type PlaybackLowerPlaylistResponse = PlaybackLowerPlaylistResponses[keyof
 
 export type PlaybackLowerMediaData = {
     body?: never;
+    headers?: {
+        /**
+         * `bytes=0-1048575`; the answer is 206
+         */
+        range?: string;
+        /**
+         * ETag of the file of which the range is to be a part; otherwise all of it is sent
+         */
+        'if-range'?: string;
+        /**
+         * ETag that the file must have; otherwise 412
+         */
+        'if-match'?: string;
+        /**
+         * ETag of the copy at hand; 304 while that is right
+         */
+        'if-none-match'?: string;
+    };
     path: {
         /**
          * The signed part of the link
@@ -3108,33 +3785,47 @@ export type PlaybackLowerMediaData = {
 
 export type PlaybackLowerMediaErrors = {
     /**
-     * Default Response
+     * File [script_v3.json] Download failed.
      */
-    400: Failure;
+    400: Failure & {
+        error_code: 1001;
+    };
     /**
-     * Default Response
+     * This link opens nothing, or nothing any more
      */
-    404: Failure;
+    404: Failure & {
+        error_code: 404;
+    };
     /**
-     * Default Response
+     * What is stored is another version than the request names
      */
-    412: Failure;
+    412: Failure & {
+        error_code: 11;
+    };
     /**
-     * Default Response
+     * Invalid range: the video has 73400320 bytes
      */
-    416: Failure;
+    416: Failure & {
+        error_code: 4;
+    };
     /**
-     * Default Response
+     * Too many requests, please slow down
      */
-    422: Failure;
+    429: Failure & {
+        error_code: 10;
+    };
     /**
-     * Default Response
+     * Something went wrong on our side
      */
-    429: Failure;
+    500: Failure & {
+        error_code: 500;
+    };
     /**
-     * Default Response
+     * The service is too busy or a part of it is down, please try again
      */
-    503: Failure;
+    503: Failure & {
+        error_code: 10;
+    };
 };
 
 export type PlaybackLowerMediaError = PlaybackLowerMediaErrors[keyof PlaybackLowerMediaErrors];
@@ -3166,25 +3857,29 @@ export type PlaybackSoundPlaylistData = {
 
 export type PlaybackSoundPlaylistErrors = {
     /**
-     * Default Response
+     * This link opens nothing, or nothing any more
      */
-    400: Failure;
+    404: Failure & {
+        error_code: 404;
+    };
     /**
-     * Default Response
+     * Too many requests, please slow down
      */
-    404: Failure;
+    429: Failure & {
+        error_code: 10;
+    };
     /**
-     * Default Response
+     * Something went wrong on our side
      */
-    422: Failure;
+    500: Failure & {
+        error_code: 500;
+    };
     /**
-     * Default Response
+     * The service is too busy or a part of it is down, please try again
      */
-    429: Failure;
-    /**
-     * Default Response
-     */
-    503: Failure;
+    503: Failure & {
+        error_code: 10;
+    };
 };
 
 export type PlaybackSoundPlaylistError = PlaybackSoundPlaylistErrors[keyof PlaybackSoundPlaylistErrors];
@@ -3200,6 +3895,24 @@ export type PlaybackSoundPlaylistResponse = PlaybackSoundPlaylistResponses[keyof
 
 export type PlaybackSoundMediaData = {
     body?: never;
+    headers?: {
+        /**
+         * `bytes=0-1048575`; the answer is 206
+         */
+        range?: string;
+        /**
+         * ETag of the file of which the range is to be a part; otherwise all of it is sent
+         */
+        'if-range'?: string;
+        /**
+         * ETag that the file must have; otherwise 412
+         */
+        'if-match'?: string;
+        /**
+         * ETag of the copy at hand; 304 while that is right
+         */
+        'if-none-match'?: string;
+    };
     path: {
         /**
          * The signed part of the link
@@ -3212,33 +3925,47 @@ export type PlaybackSoundMediaData = {
 
 export type PlaybackSoundMediaErrors = {
     /**
-     * Default Response
+     * File [script_v3.json] Download failed.
      */
-    400: Failure;
+    400: Failure & {
+        error_code: 1001;
+    };
     /**
-     * Default Response
+     * This link opens nothing, or nothing any more
      */
-    404: Failure;
+    404: Failure & {
+        error_code: 404;
+    };
     /**
-     * Default Response
+     * What is stored is another version than the request names
      */
-    412: Failure;
+    412: Failure & {
+        error_code: 11;
+    };
     /**
-     * Default Response
+     * Invalid range: the video has 73400320 bytes
      */
-    416: Failure;
+    416: Failure & {
+        error_code: 4;
+    };
     /**
-     * Default Response
+     * Too many requests, please slow down
      */
-    422: Failure;
+    429: Failure & {
+        error_code: 10;
+    };
     /**
-     * Default Response
+     * Something went wrong on our side
      */
-    429: Failure;
+    500: Failure & {
+        error_code: 500;
+    };
     /**
-     * Default Response
+     * The service is too busy or a part of it is down, please try again
      */
-    503: Failure;
+    503: Failure & {
+        error_code: 10;
+    };
 };
 
 export type PlaybackSoundMediaError = PlaybackSoundMediaErrors[keyof PlaybackSoundMediaErrors];
@@ -3270,33 +3997,47 @@ export type PlaybackGetPosterData = {
 
 export type PlaybackGetPosterErrors = {
     /**
-     * Default Response
+     * File [script_v3.json] Download failed.
      */
-    400: Failure;
+    400: Failure & {
+        error_code: 1001;
+    };
     /**
-     * Default Response
+     * This link opens nothing, or nothing any more
      */
-    404: Failure;
+    404: Failure & {
+        error_code: 404;
+    };
     /**
-     * Default Response
+     * What is stored is another version than the request names
      */
-    412: Failure;
+    412: Failure & {
+        error_code: 11;
+    };
     /**
-     * Default Response
+     * Invalid range: the video has 73400320 bytes
      */
-    416: Failure;
+    416: Failure & {
+        error_code: 4;
+    };
     /**
-     * Default Response
+     * Too many requests, please slow down
      */
-    422: Failure;
+    429: Failure & {
+        error_code: 10;
+    };
     /**
-     * Default Response
+     * Something went wrong on our side
      */
-    429: Failure;
+    500: Failure & {
+        error_code: 500;
+    };
     /**
-     * Default Response
+     * The service is too busy or a part of it is down, please try again
      */
-    503: Failure;
+    503: Failure & {
+        error_code: 10;
+    };
 };
 
 export type PlaybackGetPosterError = PlaybackGetPosterErrors[keyof PlaybackGetPosterErrors];
@@ -3328,33 +4069,47 @@ export type PlaybackGetStoryboardImageData = {
 
 export type PlaybackGetStoryboardImageErrors = {
     /**
-     * Default Response
+     * File [script_v3.json] Download failed.
      */
-    400: Failure;
+    400: Failure & {
+        error_code: 1001;
+    };
     /**
-     * Default Response
+     * This link opens nothing, or nothing any more
      */
-    404: Failure;
+    404: Failure & {
+        error_code: 404;
+    };
     /**
-     * Default Response
+     * What is stored is another version than the request names
      */
-    412: Failure;
+    412: Failure & {
+        error_code: 11;
+    };
     /**
-     * Default Response
+     * Invalid range: the video has 73400320 bytes
      */
-    416: Failure;
+    416: Failure & {
+        error_code: 4;
+    };
     /**
-     * Default Response
+     * Too many requests, please slow down
      */
-    422: Failure;
+    429: Failure & {
+        error_code: 10;
+    };
     /**
-     * Default Response
+     * Something went wrong on our side
      */
-    429: Failure;
+    500: Failure & {
+        error_code: 500;
+    };
     /**
-     * Default Response
+     * The service is too busy or a part of it is down, please try again
      */
-    503: Failure;
+    503: Failure & {
+        error_code: 10;
+    };
 };
 
 export type PlaybackGetStoryboardImageError = PlaybackGetStoryboardImageErrors[keyof PlaybackGetStoryboardImageErrors];
@@ -3386,29 +4141,35 @@ export type PlaybackGetStoryboardData = {
 
 export type PlaybackGetStoryboardErrors = {
     /**
-     * Default Response
+     * This link opens nothing, or nothing any more
      */
-    400: Failure;
+    404: Failure & {
+        error_code: 404;
+    };
     /**
-     * Default Response
+     * What is stored is another version than the request names
      */
-    404: Failure;
+    412: Failure & {
+        error_code: 11;
+    };
     /**
-     * Default Response
+     * Too many requests, please slow down
      */
-    412: Failure;
+    429: Failure & {
+        error_code: 10;
+    };
     /**
-     * Default Response
+     * Something went wrong on our side
      */
-    422: Failure;
+    500: Failure & {
+        error_code: 500;
+    };
     /**
-     * Default Response
+     * The service is too busy or a part of it is down, please try again
      */
-    429: Failure;
-    /**
-     * Default Response
-     */
-    503: Failure;
+    503: Failure & {
+        error_code: 10;
+    };
 };
 
 export type PlaybackGetStoryboardError = PlaybackGetStoryboardErrors[keyof PlaybackGetStoryboardErrors];
@@ -3450,29 +4211,47 @@ export type ScriptsGetData = {
 
 export type ScriptsGetErrors = {
     /**
-     * Default Response
+     * Case 12 not found · Session 31 not found · No script found for session ID 31 · File [script_v3.json] Download failed.
      */
-    400: Failure;
+    400: Failure & {
+        error_code: 2 | 3 | 6 | 1001;
+    };
     /**
-     * Default Response
+     * access token is invalid
      */
-    401: Failure;
+    401: Failure & {
+        error_code: 0;
+    };
     /**
-     * Default Response
+     * What is stored is another version than the request names
      */
-    412: Failure;
+    412: Failure & {
+        error_code: 11;
+    };
     /**
-     * Default Response
+     * The request is not valid
      */
-    422: Failure;
+    422: Failure & {
+        error_code: 8;
+    };
     /**
-     * Default Response
+     * Too many requests, please slow down
      */
-    429: Failure;
+    429: Failure & {
+        error_code: 10;
+    };
     /**
-     * Default Response
+     * Something went wrong on our side
      */
-    503: Failure;
+    500: Failure & {
+        error_code: 500;
+    };
+    /**
+     * The service is too busy or a part of it is down, please try again
+     */
+    503: Failure & {
+        error_code: 10;
+    };
 };
 
 export type ScriptsGetError = ScriptsGetErrors[keyof ScriptsGetErrors];
@@ -3514,37 +4293,59 @@ export type ScriptsPatchData = {
 
 export type ScriptsPatchErrors = {
     /**
-     * Default Response
+     * Case 12 not found · Session 31 not found · File [session 1.mp4] Upload failed. · No script found for session ID 31 · File [script_v3.json] Download failed.
      */
-    400: Failure;
+    400: Failure & {
+        error_code: 2 | 3 | 6 | 1000 | 1001;
+    };
     /**
-     * Default Response
+     * access token is invalid
      */
-    401: Failure;
+    401: Failure & {
+        error_code: 0;
+    };
     /**
-     * Default Response
+     * The script has changed: version 4 is the newest
      */
-    412: Failure;
+    412: Failure & {
+        error_code: 11;
+    };
     /**
-     * Default Response
+     * The request is larger than the limit of 1048576 bytes
      */
-    413: Failure;
+    413: Failure & {
+        error_code: 9;
+    };
     /**
-     * Default Response
+     * The request is not valid
      */
-    422: Failure;
+    422: Failure & {
+        error_code: 8;
+    };
     /**
-     * Default Response
+     * If-Match must name the version that is to be changed
      */
-    428: Failure;
+    428: Failure & {
+        error_code: 12;
+    };
     /**
-     * Default Response
+     * Too many requests, please slow down
      */
-    429: Failure;
+    429: Failure & {
+        error_code: 10;
+    };
     /**
-     * Default Response
+     * Something went wrong on our side
      */
-    503: Failure;
+    500: Failure & {
+        error_code: 500;
+    };
+    /**
+     * The service is too busy or a part of it is down, please try again
+     */
+    503: Failure & {
+        error_code: 10;
+    };
 };
 
 export type ScriptsPatchError = ScriptsPatchErrors[keyof ScriptsPatchErrors];
@@ -3586,33 +4387,53 @@ export type ScriptsSaveData = {
 
 export type ScriptsSaveErrors = {
     /**
-     * Default Response
+     * Case 12 not found · Session 31 not found · File [session 1.mp4] Upload failed.
      */
-    400: Failure;
+    400: Failure & {
+        error_code: 2 | 3 | 1000;
+    };
     /**
-     * Default Response
+     * access token is invalid
      */
-    401: Failure;
+    401: Failure & {
+        error_code: 0;
+    };
     /**
-     * Default Response
+     * The script has changed: version 4 is the newest
      */
-    412: Failure;
+    412: Failure & {
+        error_code: 11;
+    };
     /**
-     * Default Response
+     * The request is larger than the limit of 1048576 bytes
      */
-    413: Failure;
+    413: Failure & {
+        error_code: 9;
+    };
     /**
-     * Default Response
+     * The request is not valid
      */
-    422: Failure;
+    422: Failure & {
+        error_code: 8;
+    };
     /**
-     * Default Response
+     * Too many requests, please slow down
      */
-    429: Failure;
+    429: Failure & {
+        error_code: 10;
+    };
     /**
-     * Default Response
+     * Something went wrong on our side
      */
-    503: Failure;
+    500: Failure & {
+        error_code: 500;
+    };
+    /**
+     * The service is too busy or a part of it is down, please try again
+     */
+    503: Failure & {
+        error_code: 10;
+    };
 };
 
 export type ScriptsSaveError = ScriptsSaveErrors[keyof ScriptsSaveErrors];
@@ -3654,33 +4475,53 @@ export type ScriptsImportData = {
 
 export type ScriptsImportErrors = {
     /**
-     * Default Response
+     * Case 12 not found · Session 31 not found · File [session 1.mp4] Upload failed.
      */
-    400: Failure;
+    400: Failure & {
+        error_code: 2 | 3 | 1000;
+    };
     /**
-     * Default Response
+     * access token is invalid
      */
-    401: Failure;
+    401: Failure & {
+        error_code: 0;
+    };
     /**
-     * Default Response
+     * The script has changed: version 4 is the newest
      */
-    412: Failure;
+    412: Failure & {
+        error_code: 11;
+    };
     /**
-     * Default Response
+     * The request is larger than the limit of 1048576 bytes
      */
-    413: Failure;
+    413: Failure & {
+        error_code: 9;
+    };
     /**
-     * Default Response
+     * The request is not valid
      */
-    422: Failure;
+    422: Failure & {
+        error_code: 8;
+    };
     /**
-     * Default Response
+     * Too many requests, please slow down
      */
-    429: Failure;
+    429: Failure & {
+        error_code: 10;
+    };
     /**
-     * Default Response
+     * Something went wrong on our side
      */
-    503: Failure;
+    500: Failure & {
+        error_code: 500;
+    };
+    /**
+     * The service is too busy or a part of it is down, please try again
+     */
+    503: Failure & {
+        error_code: 10;
+    };
 };
 
 export type ScriptsImportError = ScriptsImportErrors[keyof ScriptsImportErrors];
@@ -3726,29 +4567,47 @@ export type ScriptVersionsGetData = {
 
 export type ScriptVersionsGetErrors = {
     /**
-     * Default Response
+     * Case 12 not found · Session 31 not found · No script found for session ID 31 · File [script_v3.json] Download failed.
      */
-    400: Failure;
+    400: Failure & {
+        error_code: 2 | 3 | 6 | 1001;
+    };
     /**
-     * Default Response
+     * access token is invalid
      */
-    401: Failure;
+    401: Failure & {
+        error_code: 0;
+    };
     /**
-     * Default Response
+     * What is stored is another version than the request names
      */
-    412: Failure;
+    412: Failure & {
+        error_code: 11;
+    };
     /**
-     * Default Response
+     * The request is not valid
      */
-    422: Failure;
+    422: Failure & {
+        error_code: 8;
+    };
     /**
-     * Default Response
+     * Too many requests, please slow down
      */
-    429: Failure;
+    429: Failure & {
+        error_code: 10;
+    };
     /**
-     * Default Response
+     * Something went wrong on our side
      */
-    503: Failure;
+    500: Failure & {
+        error_code: 500;
+    };
+    /**
+     * The service is too busy or a part of it is down, please try again
+     */
+    503: Failure & {
+        error_code: 10;
+    };
 };
 
 export type ScriptVersionsGetError = ScriptVersionsGetErrors[keyof ScriptVersionsGetErrors];
@@ -3790,29 +4649,47 @@ export type ScriptsExportJsonData = {
 
 export type ScriptsExportJsonErrors = {
     /**
-     * Default Response
+     * Case 12 not found · Session 31 not found · No script found for session ID 31 · File [script_v3.json] Download failed.
      */
-    400: Failure;
+    400: Failure & {
+        error_code: 2 | 3 | 6 | 1001;
+    };
     /**
-     * Default Response
+     * access token is invalid
      */
-    401: Failure;
+    401: Failure & {
+        error_code: 0;
+    };
     /**
-     * Default Response
+     * What is stored is another version than the request names
      */
-    412: Failure;
+    412: Failure & {
+        error_code: 11;
+    };
     /**
-     * Default Response
+     * The request is not valid
      */
-    422: Failure;
+    422: Failure & {
+        error_code: 8;
+    };
     /**
-     * Default Response
+     * Too many requests, please slow down
      */
-    429: Failure;
+    429: Failure & {
+        error_code: 10;
+    };
     /**
-     * Default Response
+     * Something went wrong on our side
      */
-    503: Failure;
+    500: Failure & {
+        error_code: 500;
+    };
+    /**
+     * The service is too busy or a part of it is down, please try again
+     */
+    503: Failure & {
+        error_code: 10;
+    };
 };
 
 export type ScriptsExportJsonError = ScriptsExportJsonErrors[keyof ScriptsExportJsonErrors];
@@ -3858,29 +4735,47 @@ export type ScriptVersionsExportJsonData = {
 
 export type ScriptVersionsExportJsonErrors = {
     /**
-     * Default Response
+     * Case 12 not found · Session 31 not found · No script found for session ID 31 · File [script_v3.json] Download failed.
      */
-    400: Failure;
+    400: Failure & {
+        error_code: 2 | 3 | 6 | 1001;
+    };
     /**
-     * Default Response
+     * access token is invalid
      */
-    401: Failure;
+    401: Failure & {
+        error_code: 0;
+    };
     /**
-     * Default Response
+     * What is stored is another version than the request names
      */
-    412: Failure;
+    412: Failure & {
+        error_code: 11;
+    };
     /**
-     * Default Response
+     * The request is not valid
      */
-    422: Failure;
+    422: Failure & {
+        error_code: 8;
+    };
     /**
-     * Default Response
+     * Too many requests, please slow down
      */
-    429: Failure;
+    429: Failure & {
+        error_code: 10;
+    };
     /**
-     * Default Response
+     * Something went wrong on our side
      */
-    503: Failure;
+    500: Failure & {
+        error_code: 500;
+    };
+    /**
+     * The service is too busy or a part of it is down, please try again
+     */
+    503: Failure & {
+        error_code: 10;
+    };
 };
 
 export type ScriptVersionsExportJsonError = ScriptVersionsExportJsonErrors[keyof ScriptVersionsExportJsonErrors];
@@ -3922,29 +4817,47 @@ export type ScriptsExportVttData = {
 
 export type ScriptsExportVttErrors = {
     /**
-     * Default Response
+     * Case 12 not found · Session 31 not found · No script found for session ID 31 · File [script_v3.json] Download failed.
      */
-    400: Failure;
+    400: Failure & {
+        error_code: 2 | 3 | 6 | 1001;
+    };
     /**
-     * Default Response
+     * access token is invalid
      */
-    401: Failure;
+    401: Failure & {
+        error_code: 0;
+    };
     /**
-     * Default Response
+     * What is stored is another version than the request names
      */
-    412: Failure;
+    412: Failure & {
+        error_code: 11;
+    };
     /**
-     * Default Response
+     * The request is not valid
      */
-    422: Failure;
+    422: Failure & {
+        error_code: 8;
+    };
     /**
-     * Default Response
+     * Too many requests, please slow down
      */
-    429: Failure;
+    429: Failure & {
+        error_code: 10;
+    };
     /**
-     * Default Response
+     * Something went wrong on our side
      */
-    503: Failure;
+    500: Failure & {
+        error_code: 500;
+    };
+    /**
+     * The service is too busy or a part of it is down, please try again
+     */
+    503: Failure & {
+        error_code: 10;
+    };
 };
 
 export type ScriptsExportVttError = ScriptsExportVttErrors[keyof ScriptsExportVttErrors];
@@ -3990,29 +4903,47 @@ export type ScriptVersionsExportVttData = {
 
 export type ScriptVersionsExportVttErrors = {
     /**
-     * Default Response
+     * Case 12 not found · Session 31 not found · No script found for session ID 31 · File [script_v3.json] Download failed.
      */
-    400: Failure;
+    400: Failure & {
+        error_code: 2 | 3 | 6 | 1001;
+    };
     /**
-     * Default Response
+     * access token is invalid
      */
-    401: Failure;
+    401: Failure & {
+        error_code: 0;
+    };
     /**
-     * Default Response
+     * What is stored is another version than the request names
      */
-    412: Failure;
+    412: Failure & {
+        error_code: 11;
+    };
     /**
-     * Default Response
+     * The request is not valid
      */
-    422: Failure;
+    422: Failure & {
+        error_code: 8;
+    };
     /**
-     * Default Response
+     * Too many requests, please slow down
      */
-    429: Failure;
+    429: Failure & {
+        error_code: 10;
+    };
     /**
-     * Default Response
+     * Something went wrong on our side
      */
-    503: Failure;
+    500: Failure & {
+        error_code: 500;
+    };
+    /**
+     * The service is too busy or a part of it is down, please try again
+     */
+    503: Failure & {
+        error_code: 10;
+    };
 };
 
 export type ScriptVersionsExportVttError = ScriptVersionsExportVttErrors[keyof ScriptVersionsExportVttErrors];
@@ -4054,29 +4985,47 @@ export type ScriptsExportSrtData = {
 
 export type ScriptsExportSrtErrors = {
     /**
-     * Default Response
+     * Case 12 not found · Session 31 not found · No script found for session ID 31 · File [script_v3.json] Download failed.
      */
-    400: Failure;
+    400: Failure & {
+        error_code: 2 | 3 | 6 | 1001;
+    };
     /**
-     * Default Response
+     * access token is invalid
      */
-    401: Failure;
+    401: Failure & {
+        error_code: 0;
+    };
     /**
-     * Default Response
+     * What is stored is another version than the request names
      */
-    412: Failure;
+    412: Failure & {
+        error_code: 11;
+    };
     /**
-     * Default Response
+     * The request is not valid
      */
-    422: Failure;
+    422: Failure & {
+        error_code: 8;
+    };
     /**
-     * Default Response
+     * Too many requests, please slow down
      */
-    429: Failure;
+    429: Failure & {
+        error_code: 10;
+    };
     /**
-     * Default Response
+     * Something went wrong on our side
      */
-    503: Failure;
+    500: Failure & {
+        error_code: 500;
+    };
+    /**
+     * The service is too busy or a part of it is down, please try again
+     */
+    503: Failure & {
+        error_code: 10;
+    };
 };
 
 export type ScriptsExportSrtError = ScriptsExportSrtErrors[keyof ScriptsExportSrtErrors];
@@ -4122,29 +5071,47 @@ export type ScriptVersionsExportSrtData = {
 
 export type ScriptVersionsExportSrtErrors = {
     /**
-     * Default Response
+     * Case 12 not found · Session 31 not found · No script found for session ID 31 · File [script_v3.json] Download failed.
      */
-    400: Failure;
+    400: Failure & {
+        error_code: 2 | 3 | 6 | 1001;
+    };
     /**
-     * Default Response
+     * access token is invalid
      */
-    401: Failure;
+    401: Failure & {
+        error_code: 0;
+    };
     /**
-     * Default Response
+     * What is stored is another version than the request names
      */
-    412: Failure;
+    412: Failure & {
+        error_code: 11;
+    };
     /**
-     * Default Response
+     * The request is not valid
      */
-    422: Failure;
+    422: Failure & {
+        error_code: 8;
+    };
     /**
-     * Default Response
+     * Too many requests, please slow down
      */
-    429: Failure;
+    429: Failure & {
+        error_code: 10;
+    };
     /**
-     * Default Response
+     * Something went wrong on our side
      */
-    503: Failure;
+    500: Failure & {
+        error_code: 500;
+    };
+    /**
+     * The service is too busy or a part of it is down, please try again
+     */
+    503: Failure & {
+        error_code: 10;
+    };
 };
 
 export type ScriptVersionsExportSrtError = ScriptVersionsExportSrtErrors[keyof ScriptVersionsExportSrtErrors];
@@ -4186,29 +5153,47 @@ export type ScriptsExportTxtData = {
 
 export type ScriptsExportTxtErrors = {
     /**
-     * Default Response
+     * Case 12 not found · Session 31 not found · No script found for session ID 31 · File [script_v3.json] Download failed.
      */
-    400: Failure;
+    400: Failure & {
+        error_code: 2 | 3 | 6 | 1001;
+    };
     /**
-     * Default Response
+     * access token is invalid
      */
-    401: Failure;
+    401: Failure & {
+        error_code: 0;
+    };
     /**
-     * Default Response
+     * What is stored is another version than the request names
      */
-    412: Failure;
+    412: Failure & {
+        error_code: 11;
+    };
     /**
-     * Default Response
+     * The request is not valid
      */
-    422: Failure;
+    422: Failure & {
+        error_code: 8;
+    };
     /**
-     * Default Response
+     * Too many requests, please slow down
      */
-    429: Failure;
+    429: Failure & {
+        error_code: 10;
+    };
     /**
-     * Default Response
+     * Something went wrong on our side
      */
-    503: Failure;
+    500: Failure & {
+        error_code: 500;
+    };
+    /**
+     * The service is too busy or a part of it is down, please try again
+     */
+    503: Failure & {
+        error_code: 10;
+    };
 };
 
 export type ScriptsExportTxtError = ScriptsExportTxtErrors[keyof ScriptsExportTxtErrors];
@@ -4254,29 +5239,47 @@ export type ScriptVersionsExportTxtData = {
 
 export type ScriptVersionsExportTxtErrors = {
     /**
-     * Default Response
+     * Case 12 not found · Session 31 not found · No script found for session ID 31 · File [script_v3.json] Download failed.
      */
-    400: Failure;
+    400: Failure & {
+        error_code: 2 | 3 | 6 | 1001;
+    };
     /**
-     * Default Response
+     * access token is invalid
      */
-    401: Failure;
+    401: Failure & {
+        error_code: 0;
+    };
     /**
-     * Default Response
+     * What is stored is another version than the request names
      */
-    412: Failure;
+    412: Failure & {
+        error_code: 11;
+    };
     /**
-     * Default Response
+     * The request is not valid
      */
-    422: Failure;
+    422: Failure & {
+        error_code: 8;
+    };
     /**
-     * Default Response
+     * Too many requests, please slow down
      */
-    429: Failure;
+    429: Failure & {
+        error_code: 10;
+    };
     /**
-     * Default Response
+     * Something went wrong on our side
      */
-    503: Failure;
+    500: Failure & {
+        error_code: 500;
+    };
+    /**
+     * The service is too busy or a part of it is down, please try again
+     */
+    503: Failure & {
+        error_code: 10;
+    };
 };
 
 export type ScriptVersionsExportTxtError = ScriptVersionsExportTxtErrors[keyof ScriptVersionsExportTxtErrors];
@@ -4318,29 +5321,47 @@ export type ScriptsExportCsvData = {
 
 export type ScriptsExportCsvErrors = {
     /**
-     * Default Response
+     * Case 12 not found · Session 31 not found · No script found for session ID 31 · File [script_v3.json] Download failed.
      */
-    400: Failure;
+    400: Failure & {
+        error_code: 2 | 3 | 6 | 1001;
+    };
     /**
-     * Default Response
+     * access token is invalid
      */
-    401: Failure;
+    401: Failure & {
+        error_code: 0;
+    };
     /**
-     * Default Response
+     * What is stored is another version than the request names
      */
-    412: Failure;
+    412: Failure & {
+        error_code: 11;
+    };
     /**
-     * Default Response
+     * The request is not valid
      */
-    422: Failure;
+    422: Failure & {
+        error_code: 8;
+    };
     /**
-     * Default Response
+     * Too many requests, please slow down
      */
-    429: Failure;
+    429: Failure & {
+        error_code: 10;
+    };
     /**
-     * Default Response
+     * Something went wrong on our side
      */
-    503: Failure;
+    500: Failure & {
+        error_code: 500;
+    };
+    /**
+     * The service is too busy or a part of it is down, please try again
+     */
+    503: Failure & {
+        error_code: 10;
+    };
 };
 
 export type ScriptsExportCsvError = ScriptsExportCsvErrors[keyof ScriptsExportCsvErrors];
@@ -4386,29 +5407,47 @@ export type ScriptVersionsExportCsvData = {
 
 export type ScriptVersionsExportCsvErrors = {
     /**
-     * Default Response
+     * Case 12 not found · Session 31 not found · No script found for session ID 31 · File [script_v3.json] Download failed.
      */
-    400: Failure;
+    400: Failure & {
+        error_code: 2 | 3 | 6 | 1001;
+    };
     /**
-     * Default Response
+     * access token is invalid
      */
-    401: Failure;
+    401: Failure & {
+        error_code: 0;
+    };
     /**
-     * Default Response
+     * What is stored is another version than the request names
      */
-    412: Failure;
+    412: Failure & {
+        error_code: 11;
+    };
     /**
-     * Default Response
+     * The request is not valid
      */
-    422: Failure;
+    422: Failure & {
+        error_code: 8;
+    };
     /**
-     * Default Response
+     * Too many requests, please slow down
      */
-    429: Failure;
+    429: Failure & {
+        error_code: 10;
+    };
     /**
-     * Default Response
+     * Something went wrong on our side
      */
-    503: Failure;
+    500: Failure & {
+        error_code: 500;
+    };
+    /**
+     * The service is too busy or a part of it is down, please try again
+     */
+    503: Failure & {
+        error_code: 10;
+    };
 };
 
 export type ScriptVersionsExportCsvError = ScriptVersionsExportCsvErrors[keyof ScriptVersionsExportCsvErrors];
@@ -4450,29 +5489,47 @@ export type ScriptsExportXlsxData = {
 
 export type ScriptsExportXlsxErrors = {
     /**
-     * Default Response
+     * Case 12 not found · Session 31 not found · No script found for session ID 31 · File [script_v3.json] Download failed.
      */
-    400: Failure;
+    400: Failure & {
+        error_code: 2 | 3 | 6 | 1001;
+    };
     /**
-     * Default Response
+     * access token is invalid
      */
-    401: Failure;
+    401: Failure & {
+        error_code: 0;
+    };
     /**
-     * Default Response
+     * What is stored is another version than the request names
      */
-    412: Failure;
+    412: Failure & {
+        error_code: 11;
+    };
     /**
-     * Default Response
+     * The request is not valid
      */
-    422: Failure;
+    422: Failure & {
+        error_code: 8;
+    };
     /**
-     * Default Response
+     * Too many requests, please slow down
      */
-    429: Failure;
+    429: Failure & {
+        error_code: 10;
+    };
     /**
-     * Default Response
+     * Something went wrong on our side
      */
-    503: Failure;
+    500: Failure & {
+        error_code: 500;
+    };
+    /**
+     * The service is too busy or a part of it is down, please try again
+     */
+    503: Failure & {
+        error_code: 10;
+    };
 };
 
 export type ScriptsExportXlsxError = ScriptsExportXlsxErrors[keyof ScriptsExportXlsxErrors];
@@ -4518,29 +5575,47 @@ export type ScriptVersionsExportXlsxData = {
 
 export type ScriptVersionsExportXlsxErrors = {
     /**
-     * Default Response
+     * Case 12 not found · Session 31 not found · No script found for session ID 31 · File [script_v3.json] Download failed.
      */
-    400: Failure;
+    400: Failure & {
+        error_code: 2 | 3 | 6 | 1001;
+    };
     /**
-     * Default Response
+     * access token is invalid
      */
-    401: Failure;
+    401: Failure & {
+        error_code: 0;
+    };
     /**
-     * Default Response
+     * What is stored is another version than the request names
      */
-    412: Failure;
+    412: Failure & {
+        error_code: 11;
+    };
     /**
-     * Default Response
+     * The request is not valid
      */
-    422: Failure;
+    422: Failure & {
+        error_code: 8;
+    };
     /**
-     * Default Response
+     * Too many requests, please slow down
      */
-    429: Failure;
+    429: Failure & {
+        error_code: 10;
+    };
     /**
-     * Default Response
+     * Something went wrong on our side
      */
-    503: Failure;
+    500: Failure & {
+        error_code: 500;
+    };
+    /**
+     * The service is too busy or a part of it is down, please try again
+     */
+    503: Failure & {
+        error_code: 10;
+    };
 };
 
 export type ScriptVersionsExportXlsxError = ScriptVersionsExportXlsxErrors[keyof ScriptVersionsExportXlsxErrors];
@@ -4577,25 +5652,41 @@ export type ScriptVersionsListData = {
 
 export type ScriptVersionsListErrors = {
     /**
-     * Default Response
+     * Case 12 not found · Session 31 not found
      */
-    400: Failure;
+    400: Failure & {
+        error_code: 2 | 3;
+    };
     /**
-     * Default Response
+     * access token is invalid
      */
-    401: Failure;
+    401: Failure & {
+        error_code: 0;
+    };
     /**
-     * Default Response
+     * The request is not valid
      */
-    422: Failure;
+    422: Failure & {
+        error_code: 8;
+    };
     /**
-     * Default Response
+     * Too many requests, please slow down
      */
-    429: Failure;
+    429: Failure & {
+        error_code: 10;
+    };
     /**
-     * Default Response
+     * Something went wrong on our side
      */
-    503: Failure;
+    500: Failure & {
+        error_code: 500;
+    };
+    /**
+     * The service is too busy or a part of it is down, please try again
+     */
+    503: Failure & {
+        error_code: 10;
+    };
 };
 
 export type ScriptVersionsListError = ScriptVersionsListErrors[keyof ScriptVersionsListErrors];
@@ -4641,33 +5732,53 @@ export type ScriptVersionsRestoreData = {
 
 export type ScriptVersionsRestoreErrors = {
     /**
-     * Default Response
+     * Case 12 not found · Session 31 not found · File [session 1.mp4] Upload failed. · No script found for session ID 31 · File [script_v3.json] Download failed.
      */
-    400: Failure;
+    400: Failure & {
+        error_code: 2 | 3 | 6 | 1000 | 1001;
+    };
     /**
-     * Default Response
+     * access token is invalid
      */
-    401: Failure;
+    401: Failure & {
+        error_code: 0;
+    };
     /**
-     * Default Response
+     * The script has changed: version 4 is the newest
      */
-    412: Failure;
+    412: Failure & {
+        error_code: 11;
+    };
     /**
-     * Default Response
+     * The request is larger than the limit of 1048576 bytes
      */
-    413: Failure;
+    413: Failure & {
+        error_code: 9;
+    };
     /**
-     * Default Response
+     * The request is not valid
      */
-    422: Failure;
+    422: Failure & {
+        error_code: 8;
+    };
     /**
-     * Default Response
+     * Too many requests, please slow down
      */
-    429: Failure;
+    429: Failure & {
+        error_code: 10;
+    };
     /**
-     * Default Response
+     * Something went wrong on our side
      */
-    503: Failure;
+    500: Failure & {
+        error_code: 500;
+    };
+    /**
+     * The service is too busy or a part of it is down, please try again
+     */
+    503: Failure & {
+        error_code: 10;
+    };
 };
 
 export type ScriptVersionsRestoreError = ScriptVersionsRestoreErrors[keyof ScriptVersionsRestoreErrors];
@@ -4708,25 +5819,41 @@ export type ScriptVersionsCompareData = {
 
 export type ScriptVersionsCompareErrors = {
     /**
-     * Default Response
+     * Case 12 not found · Session 31 not found · No script found for session ID 31 · File [script_v3.json] Download failed.
      */
-    400: Failure;
+    400: Failure & {
+        error_code: 2 | 3 | 6 | 1001;
+    };
     /**
-     * Default Response
+     * access token is invalid
      */
-    401: Failure;
+    401: Failure & {
+        error_code: 0;
+    };
     /**
-     * Default Response
+     * The request is not valid
      */
-    422: Failure;
+    422: Failure & {
+        error_code: 8;
+    };
     /**
-     * Default Response
+     * Too many requests, please slow down
      */
-    429: Failure;
+    429: Failure & {
+        error_code: 10;
+    };
     /**
-     * Default Response
+     * Something went wrong on our side
      */
-    503: Failure;
+    500: Failure & {
+        error_code: 500;
+    };
+    /**
+     * The service is too busy or a part of it is down, please try again
+     */
+    503: Failure & {
+        error_code: 10;
+    };
 };
 
 export type ScriptVersionsCompareError = ScriptVersionsCompareErrors[keyof ScriptVersionsCompareErrors];
@@ -4758,25 +5885,41 @@ export type ScriptsSummarizeData = {
 
 export type ScriptsSummarizeErrors = {
     /**
-     * Default Response
+     * Case 12 not found · Session 31 not found · No script found for session ID 31 · File [script_v3.json] Download failed.
      */
-    400: Failure;
+    400: Failure & {
+        error_code: 2 | 3 | 6 | 1001;
+    };
     /**
-     * Default Response
+     * access token is invalid
      */
-    401: Failure;
+    401: Failure & {
+        error_code: 0;
+    };
     /**
-     * Default Response
+     * The request is not valid
      */
-    422: Failure;
+    422: Failure & {
+        error_code: 8;
+    };
     /**
-     * Default Response
+     * Too many requests, please slow down
      */
-    429: Failure;
+    429: Failure & {
+        error_code: 10;
+    };
     /**
-     * Default Response
+     * Something went wrong on our side
      */
-    503: Failure;
+    500: Failure & {
+        error_code: 500;
+    };
+    /**
+     * The service is too busy or a part of it is down, please try again
+     */
+    503: Failure & {
+        error_code: 10;
+    };
 };
 
 export type ScriptsSummarizeError = ScriptsSummarizeErrors[keyof ScriptsSummarizeErrors];
@@ -4817,25 +5960,41 @@ export type ScriptsSearchData = {
 
 export type ScriptsSearchErrors = {
     /**
-     * Default Response
+     * Case 12 not found · Invalid range 20 to 29
      */
-    400: Failure;
+    400: Failure & {
+        error_code: 2 | 4;
+    };
     /**
-     * Default Response
+     * access token is invalid
      */
-    401: Failure;
+    401: Failure & {
+        error_code: 0;
+    };
     /**
-     * Default Response
+     * The request is not valid
      */
-    422: Failure;
+    422: Failure & {
+        error_code: 8;
+    };
     /**
-     * Default Response
+     * Too many requests, please slow down
      */
-    429: Failure;
+    429: Failure & {
+        error_code: 10;
+    };
     /**
-     * Default Response
+     * Something went wrong on our side
      */
-    503: Failure;
+    500: Failure & {
+        error_code: 500;
+    };
+    /**
+     * The service is too busy or a part of it is down, please try again
+     */
+    503: Failure & {
+        error_code: 10;
+    };
 };
 
 export type ScriptsSearchError = ScriptsSearchErrors[keyof ScriptsSearchErrors];
@@ -4873,29 +6032,41 @@ export type PlaybackGetCaptionsData = {
 
 export type PlaybackGetCaptionsErrors = {
     /**
-     * Default Response
+     * File [script_v3.json] Download failed.
      */
-    400: Failure;
+    400: Failure & {
+        error_code: 1001;
+    };
     /**
-     * Default Response
+     * This link opens nothing, or nothing any more
      */
-    404: Failure;
+    404: Failure & {
+        error_code: 404;
+    };
     /**
-     * Default Response
+     * What is stored is another version than the request names
      */
-    412: Failure;
+    412: Failure & {
+        error_code: 11;
+    };
     /**
-     * Default Response
+     * Too many requests, please slow down
      */
-    422: Failure;
+    429: Failure & {
+        error_code: 10;
+    };
     /**
-     * Default Response
+     * Something went wrong on our side
      */
-    429: Failure;
+    500: Failure & {
+        error_code: 500;
+    };
     /**
-     * Default Response
+     * The service is too busy or a part of it is down, please try again
      */
-    503: Failure;
+    503: Failure & {
+        error_code: 10;
+    };
 };
 
 export type PlaybackGetCaptionsError = PlaybackGetCaptionsErrors[keyof PlaybackGetCaptionsErrors];
@@ -4916,6 +6087,17 @@ export type AuthListChoicesData = {
     url: '/auth/api/config';
 };
 
+export type AuthListChoicesErrors = {
+    /**
+     * Too many requests, please slow down
+     */
+    429: Failure & {
+        error_code: 10;
+    };
+};
+
+export type AuthListChoicesError = AuthListChoicesErrors[keyof AuthListChoicesErrors];
+
 export type AuthListChoicesResponses = {
     /**
      * Default Response
@@ -4934,29 +6116,41 @@ export type AuthSignUpData = {
 
 export type AuthSignUpErrors = {
     /**
-     * Default Response
+     * User email [mina@] is invalid · User email [mina@example.com] already exist
      */
-    400: Failure;
+    400: Failure & {
+        error_code: 0 | 1;
+    };
     /**
-     * Default Response
+     * The request is larger than the limit of 1048576 bytes
      */
-    401: Failure;
+    413: Failure & {
+        error_code: 9;
+    };
     /**
-     * Default Response
+     * The request is not valid
      */
-    413: Failure;
+    422: Failure & {
+        error_code: 8;
+    };
     /**
-     * Default Response
+     * Too many requests, please slow down
      */
-    422: Failure;
+    429: Failure & {
+        error_code: 10;
+    };
     /**
-     * Default Response
+     * Something went wrong on our side
      */
-    429: Failure;
+    500: Failure & {
+        error_code: 500;
+    };
     /**
-     * Default Response
+     * The service is too busy or a part of it is down, please try again
      */
-    503: Failure;
+    503: Failure & {
+        error_code: 10;
+    };
 };
 
 export type AuthSignUpError = AuthSignUpErrors[keyof AuthSignUpErrors];
@@ -4979,33 +6173,41 @@ export type AuthSignInData = {
 
 export type AuthSignInErrors = {
     /**
-     * Default Response
+     * There is no information matching the user's email [mina@example.com] and password.
      */
-    400: Failure;
+    404: Failure & {
+        error_code: 0;
+    };
     /**
-     * Default Response
+     * The request is larger than the limit of 1048576 bytes
      */
-    401: Failure;
+    413: Failure & {
+        error_code: 9;
+    };
     /**
-     * Default Response
+     * The request is not valid
      */
-    404: Failure;
+    422: Failure & {
+        error_code: 8;
+    };
     /**
-     * Default Response
+     * Too many requests, please slow down
      */
-    413: Failure;
+    429: Failure & {
+        error_code: 10;
+    };
     /**
-     * Default Response
+     * Something went wrong on our side
      */
-    422: Failure;
+    500: Failure & {
+        error_code: 500;
+    };
     /**
-     * Default Response
+     * The service is too busy or a part of it is down, please try again
      */
-    429: Failure;
-    /**
-     * Default Response
-     */
-    503: Failure;
+    503: Failure & {
+        error_code: 10;
+    };
 };
 
 export type AuthSignInError = AuthSignInErrors[keyof AuthSignInErrors];
@@ -5028,25 +6230,35 @@ export type AuthVerifyData = {
 
 export type AuthVerifyErrors = {
     /**
-     * Default Response
+     * access token is invalid
      */
-    400: Failure;
+    401: Failure & {
+        error_code: 0;
+    };
     /**
-     * Default Response
+     * The request is not valid
      */
-    401: Failure;
+    422: Failure & {
+        error_code: 8;
+    };
     /**
-     * Default Response
+     * Too many requests, please slow down
      */
-    422: Failure;
+    429: Failure & {
+        error_code: 10;
+    };
     /**
-     * Default Response
+     * Something went wrong on our side
      */
-    429: Failure;
+    500: Failure & {
+        error_code: 500;
+    };
     /**
-     * Default Response
+     * The service is too busy or a part of it is down, please try again
      */
-    503: Failure;
+    503: Failure & {
+        error_code: 10;
+    };
 };
 
 export type AuthVerifyError = AuthVerifyErrors[keyof AuthVerifyErrors];
@@ -5069,25 +6281,35 @@ export type AuthRefreshData = {
 
 export type AuthRefreshErrors = {
     /**
-     * Default Response
+     * access token is invalid
      */
-    400: Failure;
+    401: Failure & {
+        error_code: 0;
+    };
     /**
-     * Default Response
+     * The request is not valid
      */
-    401: Failure;
+    422: Failure & {
+        error_code: 8;
+    };
     /**
-     * Default Response
+     * Too many requests, please slow down
      */
-    422: Failure;
+    429: Failure & {
+        error_code: 10;
+    };
     /**
-     * Default Response
+     * Something went wrong on our side
      */
-    429: Failure;
+    500: Failure & {
+        error_code: 500;
+    };
     /**
-     * Default Response
+     * The service is too busy or a part of it is down, please try again
      */
-    503: Failure;
+    503: Failure & {
+        error_code: 10;
+    };
 };
 
 export type AuthRefreshError = AuthRefreshErrors[keyof AuthRefreshErrors];
@@ -5110,25 +6332,35 @@ export type AuthGetAccountData = {
 
 export type AuthGetAccountErrors = {
     /**
-     * Default Response
+     * access token is invalid
      */
-    400: Failure;
+    401: Failure & {
+        error_code: 0;
+    };
     /**
-     * Default Response
+     * The request is not valid
      */
-    401: Failure;
+    422: Failure & {
+        error_code: 8;
+    };
     /**
-     * Default Response
+     * Too many requests, please slow down
      */
-    422: Failure;
+    429: Failure & {
+        error_code: 10;
+    };
     /**
-     * Default Response
+     * Something went wrong on our side
      */
-    429: Failure;
+    500: Failure & {
+        error_code: 500;
+    };
     /**
-     * Default Response
+     * The service is too busy or a part of it is down, please try again
      */
-    503: Failure;
+    503: Failure & {
+        error_code: 10;
+    };
 };
 
 export type AuthGetAccountError = AuthGetAccountErrors[keyof AuthGetAccountErrors];
@@ -5141,23 +6373,3 @@ export type AuthGetAccountResponses = {
 };
 
 export type AuthGetAccountResponse = AuthGetAccountResponses[keyof AuthGetAccountResponses];
-
-export type ObjectsPutData = {
-    body?: never;
-    path: {
-        '*': string;
-    };
-    query?: {
-        type?: string;
-        expires?: string;
-        signature?: string;
-    };
-    url: '/objects/{*}';
-};
-
-export type ObjectsPutResponses = {
-    /**
-     * Default Response
-     */
-    200: unknown;
-};

@@ -2,12 +2,13 @@ import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import type { Database } from '@playtherapy/schema'
 import {
   ApiError,
-  bodyFailures,
   boundRate,
-  ErrorBody,
+  refusals as describe,
+  describeErrors,
   errors,
   failures,
   requireTherapist,
+  samples,
 } from '@playtherapy/service-kit'
 import type { FastifyRequest } from 'fastify'
 import { Type } from 'typebox'
@@ -32,6 +33,9 @@ const refusals = {
   invalid: (email: string) => new ApiError(400, 0, `User email [${email}] is invalid`),
   taken: (email: string) => new ApiError(400, 1, `User email [${email}] already exist`),
 }
+
+const { invalidInput, tooLarge, tooManyRequests, unavailable, unexpected } = samples
+const ofForms = { invalidInput, tooLarge, tooManyRequests, unavailable, unexpected }
 
 const isEmail = (text: string) => /^[^\s@\0]+@[^\s@\0]+$/.test(text)
 
@@ -80,7 +84,7 @@ const tokenRoutes: FastifyPluginAsyncTypebox<SignInOptions> = async (app, { db, 
         ...withToken,
         operationId: 'auth.verify',
         summary: 'Read the claims of a token',
-        response: { 200: Claims, ...failures },
+        response: { 200: Claims, ...failures() },
       },
     },
     claimsOf,
@@ -93,7 +97,7 @@ const tokenRoutes: FastifyPluginAsyncTypebox<SignInOptions> = async (app, { db, 
         ...withToken,
         operationId: 'auth.refresh',
         summary: 'Get a new token, valid for a day',
-        response: { 200: Type.String(), ...failures },
+        response: { 200: Type.String({ examples: ['eyJhbGciOiJIUzI1NiJ9…'] }), ...failures() },
       },
     },
     async (request, reply) => {
@@ -110,7 +114,7 @@ const tokenRoutes: FastifyPluginAsyncTypebox<SignInOptions> = async (app, { db, 
         ...withToken,
         operationId: 'auth.getAccount',
         summary: 'Read the account of a token',
-        response: { 200: User, ...failures },
+        response: { 200: User, ...failures() },
       },
     },
     async ({ userId }) => {
@@ -142,7 +146,7 @@ export const signInApp: FastifyPluginAsyncTypebox<SignInOptions> = async (app, {
         ...route,
         operationId: 'auth.listChoices',
         summary: 'What the sign-up form offers',
-        response: { 200: Choices },
+        response: { 200: Choices, ...describe('tooManyRequests') },
       },
     },
     () => choices,
@@ -158,7 +162,14 @@ export const signInApp: FastifyPluginAsyncTypebox<SignInOptions> = async (app, {
         operationId: 'auth.signUp',
         summary: 'Make an account',
         body: SignUp,
-        response: { 200: User, ...bodyFailures },
+        response: {
+          200: User,
+          ...describeErrors({
+            ...ofForms,
+            invalid: refusals.invalid('mina@'),
+            taken: refusals.taken('mina@example.com'),
+          }),
+        },
       },
     },
     async ({ body }) => {
@@ -181,7 +192,10 @@ export const signInApp: FastifyPluginAsyncTypebox<SignInOptions> = async (app, {
         summary: 'Get a token, valid for a day',
         consumes: ['application/x-www-form-urlencoded'],
         body: SignIn,
-        response: { 200: AccessToken, ...bodyFailures, 404: ErrorBody },
+        response: {
+          200: AccessToken,
+          ...describeErrors({ ...ofForms, unknown: refusals.unknown('mina@example.com') }),
+        },
       },
       preParsing: (request, _reply, _payload, next) => {
         boundRate(request.raw, formRate, () => request.raw.destroy())

@@ -35,7 +35,7 @@ export const SignUp = Type.Object(
     hashed_password: text(1_024, 'The password itself; the name is the old one'),
     ...profile,
   },
-  { title: 'SignUp' },
+  { title: 'SignUp', examples: [{ email: 'mina@example.com', name: 'Mina', hashed_password: 'a long password' }] },
 )
 
 export const User = Type.Object(
@@ -73,10 +73,13 @@ export const SignIn = Type.Object(
     username: Type.String({ maxLength: 254 }),
     password: Type.String({ maxLength: 1_024 }),
   },
-  { title: 'SignIn' },
+  { title: 'SignIn', examples: [{ username: 'mina@example.com', password: 'a long password' }] },
 )
 
-export const AccessToken = Type.Object({ access_token: Type.String() }, { title: 'AccessToken' })
+export const AccessToken = Type.Object(
+  { access_token: Type.String() },
+  { title: 'AccessToken', examples: [{ access_token: 'eyJhbGciOiJIUzI1NiJ9…' }] },
+)
 
 /** The claims of a token; a minted one has no email and no name. */
 export const Claims = Type.Object(
@@ -88,13 +91,24 @@ export const Claims = Type.Object(
     iat: Type.Optional(Type.Integer()),
     exp: Type.Integer(),
   },
-  { title: 'Claims' },
+  {
+    title: 'Claims',
+    examples: [
+      { user_id: 2, user_email: 'mina@example.com', user_name: 'Mina', user_type: 2, iat: 1795719600, exp: 1795806000 },
+    ],
+  },
 )
 export type Claims = Static<typeof Claims>
 
 const Named = Type.Array(Type.Object({ id: Type.Integer(), name: Type.String() }))
 
-export const Choices = Type.Object({ orgs: Named, userTypes: Named }, { title: 'SignUpChoices' })
+export const Choices = Type.Object(
+  { orgs: Named, userTypes: Named },
+  {
+    title: 'SignUpChoices',
+    examples: [{ orgs: [{ id: 1, name: 'Local clinic' }], userTypes: [{ id: 2, name: 'Therapist' }] }],
+  },
+)
 
 /** What the sign-up form offers. The client leaves out the first type of user. */
 export const choices: Static<typeof Choices> = {

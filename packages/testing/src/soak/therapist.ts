@@ -1,7 +1,6 @@
 import { createHash, createHmac, randomUUID } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { Type } from 'typebox'
-import { Value } from 'typebox/value'
+import { type Api, ApiFailure, type CallOptions, createClient } from '@playtherapy/client'
 import type { Place } from './place.ts'
 
 /** One upload or save, and its outcome as far as its sender knows. */
@@ -28,8 +27,6 @@ export interface Memory {
 
 export const emptyMemory = (): Memory => ({ uploads: [], scripts: [], deleted: new Map(), refused: {} })
 
-const Created = Type.Object({ id: Type.Integer() })
-const Presigned = Type.Object({ presigned_url: Type.String(), file_path: Type.String() })
 const pick = <T>(items: readonly T[]): T => {
   const item = items[Math.floor(Math.random() * items.length)]
   if (item === undefined) throw new Error('nothing to pick from')
@@ -49,28 +46,21 @@ function tokenOf(userId: number, secret: string): string {
  * to a random process of their service and are not retried. Everything sent is recorded in `memory`.
  */
 export async function work(userId: number, place: Place, clips: Uint8Array[], memory: Memory, signal: AbortSignal) {
-  const authorization = `Bearer ${tokenOf(userId, place.jwtSecret)}`
-  const call = async (service: keyof Place['urls'], method: string, path: string, init: RequestInit = {}) => {
-    const response = await fetch(`${pick(place.urls[service])}/contents/api${path}`, {
-      ...init,
-      method,
-      headers: { authorization, ...init.headers },
-      signal: AbortSignal.timeout(60_000),
-    }).catch(() => undefined)
-    if (response?.ok) return response
-    await response?.body?.cancel()
-    const route = path.replace(/tus\/.*/, 'tus/:id').replaceAll(/\d+/g, ':id')
-    const label = `${method} ${route} ${response?.status ?? 'no answer'}`
-    memory.refused[label] = (memory.refused[label] ?? 0) + 1
-    return undefined
-  }
-  const json = (value: unknown) => ({
-    headers: { 'content-type': 'application/json' },
-    body: JSON.stringify(value),
-  })
-  const create = async (path: string, value: unknown) => {
-    const response = await call('contents', 'POST', path, json(value))
-    return response && Value.Parse(Created, await response.json()).id
+  const token = tokenOf(userId, place.jwtSecret)
+  /** Calls a random process of a service. Counts a failure by the name of the call, and returns undefined then. */
+  const call = async <T>(
+    service: keyof Place['urls'],
+    name: string,
+    send: (client: Api, options: CallOptions) => Promise<T>,
+  ): Promise<T | undefined> => {
+    const client = createClient({ url: pick(place.urls[service]), token })
+    try {
+      return await send(client, { signal: AbortSignal.timeout(60_000) })
+    } catch (error) {
+      const label = `${name} ${error instanceof ApiFailure ? error.status : 'no answer'}`
+      memory.refused[label] = (memory.refused[label] ?? 0) + 1
+      return undefined
+    }
   }
   const remember = async (kind: Sent[], sent: Omit<Sent, 'ended' | 'acknowledged'>, send: () => Promise<unknown>) => {
     const entry = { ...sent, ended: Number.POSITIVE_INFINITY, acknowledged: false }
@@ -81,39 +71,45 @@ export async function work(userId: number, place: Place, clips: Uint8Array[], me
 
   let caseId: number | undefined
   while (!signal.aborted && caseId === undefined) {
-    caseId = await create('/case', { given_name: '지우' })
+    const body = { given_name: '지우' }
+    caseId = (await call('contents', 'cases.create', ({ cases }, options) => cases.create({ body }, options)))?.id
     if (caseId === undefined) await sleep(500)
   }
-  const pathOf = (session: number) => `/case/${caseId}/session/${session}`
+  const case_id = caseId ?? 0
+  const idsOf = (session_id: number) => ({ case_id, session_id })
   const sessions: number[] = []
 
   const uploadForm = (session: number) => {
     const bytes = pick(clips)
     const mark = `${randomUUID()}.mp4`
-    const form = new FormData()
-    form.set('file', new Blob([bytes], { type: 'video/mp4' }), mark)
+    const body = { file: new File([bytes], mark, { type: 'video/mp4' }) }
     const sent = { session, mark, sha256: hash(bytes), started: Date.now() }
-    return remember(memory.uploads, sent, () => call('media', 'POST', `${pathOf(session)}/video`, { body: form }))
+    return remember(memory.uploads, sent, () =>
+      call('media', 'videos.upload', ({ videos }, options) => videos.upload({ ...idsOf(session), body }, options)),
+    )
   }
   /** Sends halves to any process, and goes on where the upload is, until a question says that it is complete. */
   const uploadTus = (session: number) => {
     const bytes = pick(clips)
     const mark = `${randomUUID()}.mp4`
-    const version = { 'tus-resumable': '1.0.0' }
+    const version = { ...idsOf(session), 'tus-resumable': '1.0.0' }
     const send = async () => {
-      const metadata = `filename ${Buffer.from(mark).toString('base64')}`
-      const created = await call('media', 'POST', `${pathOf(session)}/video/tus`, {
-        headers: { ...version, 'upload-length': String(bytes.length), 'upload-metadata': metadata },
-      })
-      const place = created?.headers.get('location')?.replace('/contents/api', '')
-      for (let left = 30; place && left > 0; left--) {
-        const head = await call('media', 'HEAD', place, { headers: version })
-        const offset = Number(head?.headers.get('upload-offset'))
+      const request = {
+        ...version,
+        'upload-length': String(bytes.length),
+        'upload-metadata': `filename ${Buffer.from(mark).toString('base64')}`,
+      }
+      const created = await call('media', 'uploads.create', ({ uploads }, options) => uploads.create(request, options))
+      const upload = { ...version, upload_id: created?.location.split('/').at(-1) ?? '' }
+      for (let left = 30; created && left > 0; left--) {
+        const head = await call('media', 'uploads.head', ({ uploads }, options) => uploads.head(upload, options))
+        const offset = head?.uploadOffset ?? 0
         if (head && offset === bytes.length) return head
-        const type = { 'content-type': 'application/offset+octet-stream' }
-        const headers = { ...version, ...type, 'upload-offset': String(offset) }
-        const body = bytes.subarray(offset, offset + Math.ceil(bytes.length / 2))
-        if (!head || !(await call('media', 'PATCH', place, { headers, body }))) await sleep(500)
+        const body = new Blob([bytes.slice(offset, offset + Math.ceil(bytes.length / 2))])
+        const more = { ...upload, 'upload-offset': String(offset), body }
+        const sent =
+          head && (await call('media', 'uploads.append', ({ uploads }, options) => uploads.append(more, options)))
+        if (!sent) await sleep(500)
       }
       return undefined
     }
@@ -121,40 +117,51 @@ export async function work(userId: number, place: Place, clips: Uint8Array[], me
     return remember(memory.uploads, sent, send)
   }
   const uploadPresigned = async (session: number) => {
-    const answer = await call('media', 'GET', `${pathOf(session)}/video/presigned-url`)
+    const ids = idsOf(session)
+    const answer = await call('media', 'videos.presign', ({ videos }, options) => videos.presign(ids, options))
     if (!answer) return
-    const { presigned_url: url, file_path: mark } = Value.Parse(Presigned, await answer.json())
+    const { presigned_url: url, file_path: mark } = answer
     const started = Date.now()
     const bytes = pick(clips)
     const headers = { 'content-type': 'video/mp4' }
     const put = await fetch(url, { method: 'PUT', body: bytes, headers }).catch(() => undefined)
     if (!put?.ok) return
-    const data = { name: 'presigned', origin_video_url: mark }
+    const body = { data: { name: 'presigned', origin_video_url: mark } }
     const sent = { session, mark, sha256: hash(bytes), started }
-    await remember(memory.uploads, sent, () => call('contents', 'PUT', pathOf(session), json({ data })))
+    await remember(memory.uploads, sent, () =>
+      call('contents', 'sessions.replace', ({ sessions }, options) => sessions.replace({ ...ids, body }, options)),
+    )
   }
   const saveScript = (session: number) => {
     const text = JSON.stringify({
       scripts: [{ speaker: 'T', text: randomUUID(), start_time: '00:00:00', end_time: '00:00:01' }],
     })
-    const form = new FormData()
-    form.set('script', new Blob([text], { type: 'application/json' }), 'script.json')
+    const body = { script: new File([text], 'script.json', { type: 'application/json' }) }
     const sha256 = hash(Buffer.from(text))
     const sent = { session, mark: sha256, sha256, started: Date.now() }
-    return remember(memory.scripts, sent, () => call('script', 'POST', `${pathOf(session)}/script`, { body: form }))
+    return remember(memory.scripts, sent, () =>
+      call('script', 'scripts.save', ({ scripts }, options) => scripts.save({ ...idsOf(session), body }, options)),
+    )
   }
   const remove = async (session: number) => {
     sessions.splice(sessions.indexOf(session), 1)
     memory.deleted.set(session, false)
-    if (await call('contents', 'DELETE', pathOf(session))) memory.deleted.set(session, true)
+    const ids = idsOf(session)
+    const isDeleted = await call('contents', 'sessions.delete', ({ sessions }, options) =>
+      sessions.delete(ids, options),
+    )
+    if (isDeleted) memory.deleted.set(session, true)
   }
 
   while (!signal.aborted) {
     const session = sessions.length > 0 ? pick(sessions) : undefined
     const dice = Math.random()
     if (session === undefined || dice < 0.15) {
-      const made = await create(`/case/${caseId}/session`, { data: { name: 'soak' } })
-      if (made) sessions.push(made)
+      const body = { data: { name: 'soak' } }
+      const made = await call('contents', 'sessions.create', (client, options) =>
+        client.sessions.create({ case_id, body }, options),
+      )
+      if (made) sessions.push(made.id)
     } else if (dice < 0.25) await uploadForm(session)
     else if (dice < 0.35) await uploadTus(session)
     else if (dice < 0.45) await uploadPresigned(session)

@@ -1,5 +1,5 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
-import { bodyFailures, CaseParams, checkExact, errors, fault } from '@playtherapy/service-kit'
+import { CaseParams, caseFailures, checkExact, errors, failures, fault } from '@playtherapy/service-kit'
 import { Type } from 'typebox'
 import { IdempotencyHeader, keyedRequest } from '../idempotency.ts'
 import { sendList } from '../lists.ts'
@@ -47,7 +47,7 @@ export const caseRoutes: FastifyPluginAsyncTypebox<{ repository: ReturnType<type
         operationId: 'cases.list',
         summary: 'List cases, newest first',
         querystring: ListQuery,
-        response: { 200: Cases, ...bodyFailures },
+        response: { 200: Cases, ...failures('invalidRange') },
       },
     },
     async (request, reply) => {
@@ -70,7 +70,7 @@ export const caseRoutes: FastifyPluginAsyncTypebox<{ repository: ReturnType<type
         operationId: 'cases.countPages',
         summary: 'Number of pages of ten',
         querystring: KeywordQuery,
-        response: { 200: Type.Integer({ examples: [3] }), ...bodyFailures },
+        response: { 200: Type.Integer({ examples: [3] }), ...failures() },
       },
     },
     async ({ userId, query }) => pages(await repository.count(userId, query.keyword)),
@@ -85,7 +85,7 @@ export const caseRoutes: FastifyPluginAsyncTypebox<{ repository: ReturnType<type
         summary: 'Create a case',
         headers: IdempotencyHeader,
         body: CaseBody,
-        response: { 200: Case, ...bodyFailures },
+        response: { 200: Case, ...failures('tooLarge') },
       },
     },
     async (request) => {
@@ -102,7 +102,7 @@ export const caseRoutes: FastifyPluginAsyncTypebox<{ repository: ReturnType<type
         operationId: 'cases.get',
         summary: 'Read a case',
         params: CaseParams,
-        response: { 200: Case, ...bodyFailures },
+        response: { 200: Case, ...caseFailures() },
       },
     },
     async ({ userId, caseId }) => read(userId, caseId),
@@ -117,7 +117,7 @@ export const caseRoutes: FastifyPluginAsyncTypebox<{ repository: ReturnType<type
         summary: 'Replace the writable fields of a case',
         params: CaseParams,
         body: CaseBody,
-        response: { 200: Case, ...bodyFailures },
+        response: { 200: Case, ...caseFailures('tooLarge') },
       },
     },
     async (request) => {
@@ -135,7 +135,7 @@ export const caseRoutes: FastifyPluginAsyncTypebox<{ repository: ReturnType<type
         operationId: 'cases.delete',
         summary: 'Delete a case, its sessions and everything stored for them',
         params: CaseParams,
-        response: { 200: Type.Boolean({ examples: [true] }), ...bodyFailures },
+        response: { 200: Type.Boolean({ examples: [true] }), ...caseFailures() },
       },
     },
     async ({ userId, caseId, id }) => {

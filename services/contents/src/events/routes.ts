@@ -79,7 +79,7 @@ export const eventRoutes: FastifyPluginAsyncTypebox<EventOptions> = async (
         security: [{ token: [] }],
         operationId: 'events.stream',
         summary: 'Follow what changes',
-        response: { 200: stream, ...failures },
+        response: { 200: stream, ...failures('caseNotFound') },
       },
     },
     (request, reply) => send(request, reply, request.query, request.headers),
@@ -95,7 +95,7 @@ export const eventRoutes: FastifyPluginAsyncTypebox<EventOptions> = async (
         summary: 'Get an address for EventSource, which sends no token',
         description:
           'Whoever has it can follow what changes: keep it as secret as a token. It opens streams for a minute.',
-        response: { 200: Ticket, ...failures },
+        response: { 200: Ticket, ...failures() },
       },
     },
     async ({ userId, tokenEndsAt }) => {
@@ -114,7 +114,7 @@ export const eventRoutes: FastifyPluginAsyncTypebox<EventOptions> = async (
         params: TicketParams,
         operationId: 'events.streamByTicket',
         summary: 'Follow what changes, by an address of events/ticket',
-        response: { 200: stream, ...linkFailures },
+        response: { 200: stream, ...linkFailures('invalidInput', 'caseNotFound') },
       },
     },
     (request, reply) => send(request, reply, request.query, request.headers),

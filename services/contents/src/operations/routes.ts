@@ -1,7 +1,7 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import type { ObjectStore } from '@playtherapy/object-store'
 import { type Database, retry } from '@playtherapy/schema'
-import { ErrorBody, errors, failures } from '@playtherapy/service-kit'
+import { errors, failures } from '@playtherapy/service-kit'
 import { createOverview, pageOf } from './overview.ts'
 import type { Mark } from './repository.ts'
 import { Announced, JobParams, Operations, OperationsQuery } from './schemas.ts'
@@ -33,7 +33,7 @@ export const operationRoutes: FastifyPluginAsyncTypebox<OperationOptions> = asyn
         summary: 'See jobs, processes, pace and room',
         description,
         querystring: OperationsQuery,
-        response: { 200: Operations, ...failures },
+        response: { 200: Operations, ...failures() },
       },
     },
     async ({ query }) => {
@@ -51,7 +51,7 @@ export const operationRoutes: FastifyPluginAsyncTypebox<OperationOptions> = asyn
         summary: 'Announce a job again that was given up',
         description: `${description} What its failure left is undone: a failed recording is to be encoded again.`,
         params: JobParams,
-        response: { 200: Announced, ...failures, 404: ErrorBody },
+        response: { 200: Announced, ...failures('jobNotFound') },
       },
     },
     async ({ params }) => {

@@ -101,7 +101,7 @@ export const Operations = Type.Object(
     ),
     disk: orNull(Room, 'The disk of the object store; null where the store cannot tell, as S3'),
   },
-  { examples: [example] },
+  { title: 'Operations', examples: [example] },
 )
 
 export type Operations = Static<typeof Operations>

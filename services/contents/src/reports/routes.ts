@@ -2,14 +2,14 @@ import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { type ObjectStore, type Phase, StoreFailedError } from '@playtherapy/object-store'
 import type { Database } from '@playtherapy/schema'
 import {
-  bodyFailures,
   CaseParams,
-  ErrorBody,
+  caseFailures,
   errors,
   isKnown,
   listFirstFaultOnly,
   SessionParams,
   sendJsonObject,
+  sessionFailures,
 } from '@playtherapy/service-kit'
 import { reportSteps, saveVersion, type WhichVersions } from '@playtherapy/versions'
 import type { FastifyReply, FastifyRequest } from 'fastify'
@@ -57,8 +57,7 @@ const description =
 const reportResponses = {
   200: ReportBody,
   304: { description: 'The copy at hand is still right', type: 'null' },
-  ...bodyFailures,
-  412: ErrorBody,
+  ...sessionFailures('noReport', 'preconditionFailed', 'downloadFailed'),
 }
 
 /** The routes by which a therapist reads the analysis reports of a session, and their trend over a case. */
@@ -94,7 +93,7 @@ export const reportRoutes: FastifyPluginAsyncTypebox<ReportOptions> = async (app
         operationId: 'reports.listVersions',
         summary: 'List the versions of the analysis report',
         querystring: VersionsQuery,
-        response: { 200: ReportVersions, ...bodyFailures },
+        response: { 200: ReportVersions, ...sessionFailures() },
       },
     },
     async (request) => {
@@ -134,7 +133,7 @@ export const reportRoutes: FastifyPluginAsyncTypebox<ReportOptions> = async (app
         summary: 'Levels of each category over the sessions of a case',
         description: `From the newest report of each session; of the ${mostSessions} latest sessions that have one, and of the first ${mostCategories} categories found in them, latest session first.`,
         params: CaseParams,
-        response: { 200: Trend, ...bodyFailures },
+        response: { 200: Trend, ...caseFailures('downloadFailed') },
       },
     },
     async (request) => {
@@ -172,7 +171,7 @@ export const reportDeliveryRoutes: FastifyPluginAsyncTypebox<ReportOptions> = as
           'For the analysis system: a token with the scope `reports:write` and no user. Each is a new version.',
         querystring: DeliveryQuery,
         body: ReportBody,
-        response: { 200: Accepted, ...bodyFailures },
+        response: { 200: Accepted, ...sessionFailures('tooLarge', 'uploadFailed') },
       },
     },
     async ({ caseId, sessionId, rawBody, body, query }) => {

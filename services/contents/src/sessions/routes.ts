@@ -8,7 +8,7 @@ import {
 } from '@playtherapy/intake'
 import { type ObjectStore, StoreFailedError } from '@playtherapy/object-store'
 import type { Database, SessionOfCaller, Transaction } from '@playtherapy/schema'
-import { bodyFailures, CaseParams, errors, SessionParams, whenOver } from '@playtherapy/service-kit'
+import { CaseParams, caseFailures, errors, SessionParams, sessionFailures, whenOver } from '@playtherapy/service-kit'
 import { Type } from 'typebox'
 import { IdempotencyHeader, keyedRequest } from '../idempotency.ts'
 import { sendList } from '../lists.ts'
@@ -52,7 +52,7 @@ export const sessionRoutes: FastifyPluginAsyncTypebox<SessionOptions> = async (
         summary: 'List the sessions of a case, newest first',
         params: CaseParams,
         querystring: ListQuery,
-        response: { 200: Sessions, ...bodyFailures },
+        response: { 200: Sessions, ...caseFailures('invalidRange') },
       },
     },
     async (request, reply) => {
@@ -76,7 +76,7 @@ export const sessionRoutes: FastifyPluginAsyncTypebox<SessionOptions> = async (
         summary: 'Number of pages of ten',
         params: CaseParams,
         querystring: KeywordQuery,
-        response: { 200: Type.Integer({ examples: [3] }), ...bodyFailures },
+        response: { 200: Type.Integer({ examples: [3] }), ...caseFailures() },
       },
     },
     async (request) => pages(await repository.count(request, request.query.keyword)),
@@ -92,7 +92,7 @@ export const sessionRoutes: FastifyPluginAsyncTypebox<SessionOptions> = async (
         params: CaseParams,
         headers: IdempotencyHeader,
         body: NewSessionBody,
-        response: { 200: Session, ...bodyFailures },
+        response: { 200: Session, ...caseFailures('tooLarge') },
       },
     },
     async (request) => {
@@ -112,7 +112,7 @@ export const sessionRoutes: FastifyPluginAsyncTypebox<SessionOptions> = async (
         operationId: 'sessions.get',
         summary: 'Read a session',
         params: SessionParams,
-        response: { 200: Session, ...bodyFailures },
+        response: { 200: Session, ...sessionFailures() },
       },
     },
     async (request) => read(request),
@@ -129,7 +129,7 @@ export const sessionRoutes: FastifyPluginAsyncTypebox<SessionOptions> = async (
           'If `origin_video_url` is a key from presigned-url and its PUT has succeeded, the recording becomes that of the session and its encode starts.',
         params: SessionParams,
         body: SessionBody,
-        response: { 200: Session, ...bodyFailures },
+        response: { 200: Session, ...sessionFailures('tooLarge', 'uploadFailed') },
       },
     },
     async (request, reply) => {
@@ -167,7 +167,7 @@ export const sessionRoutes: FastifyPluginAsyncTypebox<SessionOptions> = async (
         operationId: 'sessions.delete',
         summary: 'Delete a session and everything stored for it',
         params: SessionParams,
-        response: { 200: Type.Boolean({ examples: [true] }), ...bodyFailures },
+        response: { 200: Type.Boolean({ examples: [true] }), ...sessionFailures() },
       },
     },
     async (request) => {

@@ -3,7 +3,7 @@ import { type Database, type Rung, rung as rungName } from '@playtherapy/schema'
 import { errors, isKnown, LinkParams, linkFailures, requireLink } from '@playtherapy/service-kit'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { LRUCache } from 'lru-cache'
-import { playbackResponses, type Sender } from '../playback/send.ts'
+import { PlaybackHeaders, playbackErrors, playbackResponses, type Sender } from '../playback/send.ts'
 import { captionsPlaylist, mainPlaylist, type Progress, type RungSoFar, rungPlaylist } from './playlists.ts'
 import { type Extent, findOutline, findPieces, type Outline, readRung } from './repository.ts'
 
@@ -20,12 +20,19 @@ const playlist = {
       content: { [playlistType]: { schema: { type: 'string', examples: [example] } } },
     },
     304: { description: 'The client’s copy is still current', type: 'null' },
-    ...linkFailures,
+    ...linkFailures(),
   },
 }
 const fileOf = (rung: Rung) => {
   const type = rung === 'sound' ? 'audio/mp4' : 'video/mp4'
-  return { type, schema: { ...base, response: { ...playbackResponses(type), ...linkFailures } } }
+  return {
+    type,
+    schema: {
+      ...base,
+      headers: PlaybackHeaders,
+      response: { ...playbackResponses(type), ...linkFailures(...playbackErrors) },
+    },
+  }
 }
 
 /**

@@ -3,18 +3,19 @@ import { errors, LinkParams, linkFailures, requireLink, savedAs } from '@playthe
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { Type } from 'typebox'
 import { findRendition } from '../playback/repository.ts'
-import { playbackResponses, type Sender } from '../playback/send.ts'
+import { PlaybackHeaders, playbackErrors, playbackResponses, type Sender } from '../playback/send.ts'
 
 const schema = {
   tags: ['playback'],
   params: LinkParams,
+  headers: PlaybackHeaders,
   querystring: Type.Object({
     download: Type.Optional(
       Type.String({ description: 'With this a browser saves the file, named after the session' }),
     ),
   }),
   description: 'The same bytes, headers and conditions as at the path `/video` of the session.',
-  response: { ...playbackResponses('video/mp4'), ...linkFailures },
+  response: { ...playbackResponses('video/mp4'), ...linkFailures(...playbackErrors) },
 }
 
 /** The routes that play an encoded recording for a signed link. */

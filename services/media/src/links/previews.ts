@@ -1,8 +1,8 @@
 import { inFolder } from '@playtherapy/object-store'
 import type { Database } from '@playtherapy/schema'
-import { ErrorBody, errors, isKnown, LinkParams, linkFailures, requireLink } from '@playtherapy/service-kit'
+import { errors, isKnown, LinkParams, linkFailures, requireLink } from '@playtherapy/service-kit'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
-import { type Playable, playbackResponses, type Sender } from '../playback/send.ts'
+import { type Playable, playbackErrors, playbackResponses, type Sender } from '../playback/send.ts'
 import { findPreviews, type Previews } from './repository.ts'
 import { toVtt } from './storyboard.ts'
 
@@ -48,8 +48,7 @@ export async function storyboardRoutes(app: FastifyInstance, { db, sender }: Res
         response: {
           200: { description: 'The cues', content: vtt },
           304: { description: 'The client’s copy is still current', type: 'null' },
-          412: ErrorBody,
-          ...linkFailures,
+          ...linkFailures('preconditionFailed'),
         },
       },
     },
@@ -82,7 +81,7 @@ interface Image {
 }
 
 function imageRoutes(app: FastifyInstance, file: string, what: string, { operationId, sender, find, of }: Image): void {
-  const response = { ...playbackResponses('image/jpeg'), ...linkFailures }
+  const response = { ...playbackResponses('image/jpeg'), ...linkFailures(...playbackErrors) }
   const playable = (request: FastifyRequest) => async (): Promise<Playable> => {
     const previews = await find(request)
     const { path, size, etag } = of(previews)

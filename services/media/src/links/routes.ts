@@ -1,5 +1,5 @@
 import type { Database } from '@playtherapy/schema'
-import { failures, requireTherapist, SessionParams } from '@playtherapy/service-kit'
+import { requireTherapist, SessionParams, sessionFailures } from '@playtherapy/service-kit'
 import type { FastifyInstance } from 'fastify'
 import { Type } from 'typebox'
 import { guardParts, type Parts } from './repository.ts'
@@ -62,7 +62,7 @@ export async function linkRoutes(app: FastifyInstance, { db }: { db: Database })
         summary: 'Get links that play the recording',
         description:
           'Paths on this origin for `<video>`, `<track>`, players of HLS and downloads, which send no token: whoever has a link can open it. All are for the newest recording that can be played, and open no other. What is not there is null. A link ends at `expires_at`, and at once when what it opens is deleted.',
-        response: { 200: Playback, ...failures },
+        response: { 200: Playback, ...sessionFailures() },
       },
     },
     async (request) => {

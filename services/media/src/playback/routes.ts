@@ -1,17 +1,18 @@
 import type { Database } from '@playtherapy/schema'
-import { errors, failures, SessionParams } from '@playtherapy/service-kit'
+import { errors, SessionParams, sessionFailures } from '@playtherapy/service-kit'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { findRendition } from './repository.ts'
-import { playbackResponses, type Sender } from './send.ts'
+import { PlaybackHeaders, playbackErrors, playbackResponses, type Sender } from './send.ts'
 
 const schema = {
   tags: ['video'],
   security: [{ token: [] }],
   params: SessionParams,
+  headers: PlaybackHeaders,
   description:
     'H.264/AAC in MP4. Supports Range, If-Range, If-Match, If-None-Match, If-Modified-Since and If-Unmodified-Since. The header Link names the captions if there is a script.',
 }
-const response = { ...playbackResponses('video/mp4'), ...failures }
+const response = { ...playbackResponses('video/mp4'), ...sessionFailures('noVideo', ...playbackErrors) }
 
 /** The captions of a recording: its newest script, served by the script service. Relative to the recording's URL. */
 const captions = { link: '<script.vtt>; rel="related"; type="text/vtt"; title="captions"' }

@@ -1,7 +1,8 @@
 import { Readable } from 'node:stream'
 import { type FindPlace, ObjectMissingError, type ObjectStore } from '@playtherapy/object-store'
-import { createShares, ErrorBody, errors, whenOver } from '@playtherapy/service-kit'
+import { createShares, errors, whenOver } from '@playtherapy/service-kit'
 import type { FastifyReply, FastifyRequest } from 'fastify'
+import { Type } from 'typebox'
 import { evaluateConditions, type Representation } from './conditions.ts'
 import { createTurns } from './turns.ts'
 
@@ -54,6 +55,19 @@ export interface SenderOptions {
   gateway?: { prefix: string; findPlace: FindPlace }
 }
 
+/** The refusals of these routes, beside those of their scope. */
+export const playbackErrors = ['preconditionFailed', 'rangeNotSatisfiable', 'downloadFailed'] as const
+
+const text = (description: string) => Type.Optional(Type.String({ description }))
+
+/** Their request headers, for the OpenAPI document; conditions.ts evaluates them. */
+export const PlaybackHeaders = Type.Object({
+  range: text('`bytes=0-1048575`; the answer is 206'),
+  'if-range': text('ETag of the file of which the range is to be a part; otherwise all of it is sent'),
+  'if-match': text('ETag that the file must have; otherwise 412'),
+  'if-none-match': text('ETag of the copy at hand; 304 while that is right'),
+})
+
 /** The responses of these routes, for the OpenAPI document. */
 export const playbackResponses = (type: string) => {
   const bytes = { [type]: { schema: { type: 'string', format: 'binary' } } }
@@ -61,8 +75,6 @@ export const playbackResponses = (type: string) => {
     200: { description: 'The whole file', content: bytes },
     206: { description: 'The requested range', content: bytes },
     304: { description: 'The client’s copy is still current', type: 'null' },
-    412: ErrorBody,
-    416: ErrorBody,
   }
 }
 

@@ -1,5 +1,5 @@
 import type { Database } from '@playtherapy/schema'
-import { errors, failures, SessionParams, VideoState } from '@playtherapy/service-kit'
+import { errors, SessionParams, sessionFailures, VideoState } from '@playtherapy/service-kit'
 import type { FastifyInstance } from 'fastify'
 import { Type } from 'typebox'
 import { deleteRecording, findState } from './repository.ts'
@@ -16,7 +16,7 @@ export async function recordingRoutes(app: FastifyInstance, { db }: { db: Databa
         ...route,
         operationId: 'videos.getState',
         summary: 'Read the state of the newest recording',
-        response: { 200: VideoState, ...failures },
+        response: { 200: VideoState, ...sessionFailures('noVideo') },
       },
     },
     async (request) => {
@@ -35,7 +35,7 @@ export async function recordingRoutes(app: FastifyInstance, { db }: { db: Databa
         summary: 'Delete the recording of a session',
         description:
           'Deletes every recording of the session, also one that is being uploaded or encoded. Script and report stay.',
-        response: { 200: Type.Boolean({ examples: [true] }), ...failures },
+        response: { 200: Type.Boolean({ examples: [true] }), ...sessionFailures('noVideo') },
       },
     },
     async (request) => {

@@ -16,7 +16,7 @@ export async function discoveryRoutes(app: FastifyInstance, { uploadLimit }: { u
           params: url.endsWith('id') ? schemas.UploadParams : schemas.SessionParams,
           operationId: 'uploads.discover',
           summary: 'Ask what the server knows of resumable uploads',
-          response: { 204: schemas.Discovered },
+          response: { 204: schemas.Discovered, ...schemas.discoveryFailures() },
         },
       },
       async (_request, reply) =>

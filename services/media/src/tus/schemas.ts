@@ -1,4 +1,4 @@
-import { ErrorBody, failures, SessionParams } from '@playtherapy/service-kit'
+import { refusals, SessionParams, sessionFailures } from '@playtherapy/service-kit'
 
 import { Type } from 'typebox'
 import { tusType, tusVersion } from './headers.ts'
@@ -35,8 +35,12 @@ export const PatchHeaders = Type.Object({
 
 export const Bytes = Type.String({ format: 'binary', description: 'Bytes of the recording', examples: ['(bytes)'] })
 
+/** The first bytes, with the request that begins an upload. */
+export const FirstBytes = { ...Bytes, isOptional: true }
+
 const header = (description: string) => ({ type: 'string', description })
-const offset = { 'Upload-Offset': header('Bytes that are durable') }
+const bytes = (description: string) => ({ type: 'integer', description })
+const offset = { 'Upload-Offset': bytes('Bytes that are durable') }
 const expires = { 'Upload-Expires': header('When the upload is removed unless it is complete') }
 
 /** The responses have no body: what they say is in their headers. */
@@ -48,7 +52,7 @@ export const Created = answer('The upload has begun', {
 })
 export const Known = answer('How far the upload has come', {
   ...offset,
-  'Upload-Length': header('Bytes of the recording'),
+  'Upload-Length': bytes('Bytes of the recording'),
   'Upload-Defer-Length': header('`1` as long as they are not known'),
   'Upload-Metadata': header('As it was sent'),
   ...expires,
@@ -64,9 +68,19 @@ export const Removed = answer('The upload and its bytes are removed', {})
 export const Discovered = answer('What the server knows of the protocol', {
   'Tus-Version': header(tusVersion),
   'Tus-Extension': header('The extensions'),
-  'Tus-Max-Size': header('The most bytes of a recording'),
+  'Tus-Max-Size': bytes('The most bytes of a recording'),
   'Tus-Checksum-Algorithm': header('The algorithms of `Upload-Checksum`'),
 })
 
-export const uploadFailures = { ...failures, 404: ErrorBody, 410: ErrorBody, 412: ErrorBody, 423: ErrorBody }
-export const bytesFailures = { ...uploadFailures, 409: ErrorBody, 413: ErrorBody, 415: ErrorBody, 460: ErrorBody }
+/** The refusals of an upload, and of one that gets bytes. */
+export const uploadFailures = () =>
+  sessionFailures('badHeader', 'uploadNotFound', 'uploadExpired', 'otherTusVersion', 'uploadHeld')
+const ofBytes = ['tooLarge', 'otherContentType', 'encodedBody', 'otherChecksum', 'uploadFailed'] as const
+export const creationFailures = () => sessionFailures('badHeader', 'otherTusVersion', 'tooManyUploads', ...ofBytes)
+export const bytesFailures = () =>
+  sessionFailures(
+    ...(['badHeader', 'uploadNotFound', 'uploadExpired', 'otherTusVersion', 'uploadHeld'] as const),
+    ...(['otherOffset', 'beyondLength'] as const),
+    ...ofBytes,
+  )
+export const discoveryFailures = () => refusals('unreadable')

@@ -1,14 +1,7 @@
 import multipart from '@fastify/multipart'
 import { type IntakeResources, issuePresigned, SessionDeletedError, TooManyUrlsError } from '@playtherapy/intake'
 import { StoreFailedError, UnsafeUploadsError } from '@playtherapy/object-store'
-import {
-  bodyFailures,
-  errors,
-  failures,
-  leastBytesPerSecond,
-  SessionParams,
-  type Shares,
-} from '@playtherapy/service-kit'
+import { errors, leastBytesPerSecond, SessionParams, type Shares, sessionFailures } from '@playtherapy/service-kit'
 import type { FastifyInstance } from 'fastify'
 import { multipartLimits, refuseTooLong } from './file-part.ts'
 import { receiveUpload } from './receive.ts'
@@ -56,7 +49,7 @@ export async function uploadRoutes(
           'Multipart with one file in the part `file`. 201 means that the original is durable and its encode is announced.',
         consumes: ['multipart/form-data'],
         body: UploadForm,
-        response: { 201: Uploaded, ...bodyFailures },
+        response: { 201: Uploaded, ...sessionFailures('tooLarge', 'uploadFailed') },
       },
       // The form's schema is for the API description only; the multipart parser checks the body while it arrives.
       validatorCompiler: () => () => true,
@@ -87,7 +80,7 @@ export async function uploadRoutes(
         summary: 'Issue a URL to upload a recording straight to the object store',
         description:
           'Each call returns a new key. After the upload, a PUT of the session with `origin_video_url` set to the key starts the encode.',
-        response: { 200: Presigned, ...failures },
+        response: { 200: Presigned, ...sessionFailures('uploadsUnsafe') },
       },
     },
     async (request) => {

@@ -25,7 +25,7 @@ export async function importRoutes(instance: FastifyInstance, options: ImportOpt
         consumes: ['multipart/form-data'],
         headers: Conditions,
         body: form('CaptionsForm', 'One WebVTT or SubRip file'),
-        response: { 200: SavedVersion, ...saveFailures },
+        response: { 200: SavedVersion, ...saveFailures() },
       },
       validatorCompiler: formIsParsed,
     },

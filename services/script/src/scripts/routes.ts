@@ -25,7 +25,7 @@ export async function scriptRoutes(instance: FastifyInstance, options: SaveOptio
         consumes: ['multipart/form-data'],
         headers: Conditions,
         body: form('ScriptForm', 'One JSON document, UTF-8'),
-        response: { 200: Saved, ...saveFailures },
+        response: { 200: Saved, ...saveFailures() },
       },
       validatorCompiler: formIsParsed,
     },

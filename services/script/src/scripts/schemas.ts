@@ -1,10 +1,11 @@
-import { bodyFailures, ErrorBody, failures, int32, numberText, SessionParams } from '@playtherapy/service-kit'
+import { int32, numberText, SessionParams, sessionFailures } from '@playtherapy/service-kit'
 import { Type } from 'typebox'
 
 /** Common parts of the schemas of all routes of a script. */
 export const route = { tags: ['script'], security: [{ token: [] }], params: SessionParams }
 /** Failures of a save. */
-export const saveFailures = { ...bodyFailures, 412: ErrorBody }
+export const saveFailures = (...more: Parameters<typeof sessionFailures>) =>
+  sessionFailures('tooLarge', 'staleScript', 'uploadFailed', ...more)
 
 export const versionIn = (description: string) => numberText('^[1-9][0-9]{0,8}$', description, int32)
 
@@ -44,10 +45,13 @@ const headers = {
 }
 
 /** Responses to a read; `refusals` are those of the scope. */
-export const readResponses = (description: string, content: object, refusals: object = failures) => ({
+export const readResponses = (
+  description: string,
+  content: object,
+  refusals = sessionFailures('noScript', 'preconditionFailed', 'downloadFailed'),
+) => ({
   200: { description, headers, content },
   304: { description: 'The copy at hand is still right', type: 'null', headers },
-  412: ErrorBody,
   ...refusals,
 })
 

@@ -1,6 +1,6 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { fold } from '@playtherapy/schema'
-import { CaseParams, errors, failures, fault } from '@playtherapy/service-kit'
+import { CaseParams, caseFailures, errors, fault } from '@playtherapy/service-kit'
 import { excerpt } from './excerpt.ts'
 import { pageScripts, type SearchOptions } from './page-scripts.ts'
 import { findRecords } from './repository.ts'
@@ -20,7 +20,7 @@ export const searchRoutes: FastifyPluginAsyncTypebox<SearchOptions> = async (app
         summary: "Search the newest script of each of a case's sessions",
         params: CaseParams,
         querystring: SearchQuery,
-        response: { 200: SearchResult, ...failures },
+        response: { 200: SearchResult, ...caseFailures('invalidRange') },
       },
     },
     async (request, reply) => {

@@ -1,5 +1,5 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
-import { failures } from '@playtherapy/service-kit'
+import { sessionFailures } from '@playtherapy/service-kit'
 import { route } from '../scripts/schemas.ts'
 import { findScript, type Run, readScript, type ScriptOptions, sendJson } from '../scripts/service.ts'
 import { Summary } from './schemas.ts'
@@ -17,7 +17,7 @@ export const summaryRoutes: FastifyPluginAsyncTypebox<SummaryOptions> = async (a
         operationId: 'scripts.summarize',
         summary: 'How the talk of the newest script was shared',
         description: 'Counted from the script alone; the same script gives the same figures.',
-        response: { 200: Summary, ...failures },
+        response: { 200: Summary, ...sessionFailures('noScript', 'downloadFailed') },
       },
     },
     async (request, reply) => {

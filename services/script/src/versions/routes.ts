@@ -1,5 +1,5 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
-import { ErrorBody, errors, failures, listFirstFaultOnly, parseBody } from '@playtherapy/service-kit'
+import { errors, listFirstFaultOnly, parseBody, sessionFailures } from '@playtherapy/service-kit'
 import { mayFollow, naming } from '../scripts/preconditions.ts'
 import { scriptsOf } from '../scripts/repository.ts'
 import { Conditions, conditions, route, SavedVersion, saveFailures, VersionParams } from '../scripts/schemas.ts'
@@ -24,7 +24,7 @@ export const versionRoutes: FastifyPluginAsyncTypebox<VersionOptions> = async (a
         operationId: 'scriptVersions.list',
         summary: 'List the versions of the script',
         querystring: VersionsQuery,
-        response: { 200: ScriptVersions, ...failures },
+        response: { 200: ScriptVersions, ...sessionFailures() },
       },
     },
     async (request) => {
@@ -52,7 +52,7 @@ export const versionRoutes: FastifyPluginAsyncTypebox<VersionOptions> = async (a
         description: conditions,
         params: VersionParams,
         headers: Conditions,
-        response: { 200: SavedVersion, ...saveFailures },
+        response: { 200: SavedVersion, ...saveFailures('noScript', 'downloadFailed') },
       },
     },
     async (request, reply) => {
@@ -78,7 +78,7 @@ export const versionRoutes: FastifyPluginAsyncTypebox<VersionOptions> = async (a
         operationId: 'scriptVersions.compare',
         summary: 'What changed from one version of the script to another',
         querystring: ChangesQuery,
-        response: { 200: Changes, ...failures },
+        response: { 200: Changes, ...sessionFailures('noScript', 'downloadFailed') },
       },
     },
     async (request, reply) => {
@@ -111,7 +111,7 @@ export const patchRoutes: FastifyPluginAsyncTypebox<VersionOptions> = async (app
         consumes: ['application/json-patch+json', 'application/json'],
         headers: Conditions,
         body: Patch,
-        response: { 200: SavedVersion, ...saveFailures, 428: ErrorBody },
+        response: { 200: SavedVersion, ...saveFailures('noScript', 'unconditional', 'downloadFailed') },
       },
     },
     async (request, reply) => {

@@ -1,0 +1,90 @@
+import { readBlocks } from './event-stream.ts'
+import { ApiFailure, NetworkFailure } from './failures.ts'
+import type { Api } from './generated/operations.gen.ts'
+import type { SessionNews } from './generated/types.gen.ts'
+
+/** A stream says something every 15 s; one that says nothing for so long is dead. */
+const silentMs = 40_000
+/** Pauses between attempts while nobody answers. */
+const [shortestPauseMs, longestPauseMs] = [1_000, 30_000]
+
+export interface Following {
+  signal: AbortSignal
+  /** Its event `online` ends a pause; such as `window`. */
+  network?: EventTarget
+  /** Follows this case alone. */
+  case_id?: number
+  /** The id up to which an earlier following was told everything. */
+  lastEventId?: string | undefined
+  /** A session as it now is; `id` is for `lastEventId`. */
+  onNews(news: SessionNews, id: string | undefined): void
+  /** Events were missed: read anew what you show. */
+  onReset(): void
+  /** The stream is open: what changes from now on is told. */
+  onOpen?(): void
+  /** The stream is lost; another one is opened after a pause. */
+  onLost?(reason: unknown): void
+}
+
+/**
+ * Follows what changes until the signal is aborted: one stream of events after the other, each from where the last one ended. Rejects
+ * with `ApiFailure` where coming back is in vain: the token has ended, or there is no such case.
+ */
+export async function follow({ events }: Pick<Api, 'events'>, following: Following): Promise<void> {
+  const { signal, network, case_id, onNews, onReset, onOpen, onLost } = following
+  let { lastEventId } = following
+  let pauseMs = shortestPauseMs
+  let failures = 0
+  while (!signal.aborted) {
+    const silence = new AbortController()
+    let timer: ReturnType<typeof setTimeout> | undefined
+    const listen = () => {
+      clearTimeout(timer)
+      timer = setTimeout(() => silence.abort(new NetworkFailure('The stream of events is silent')), silentMs)
+    }
+    let waitMs = pauseMs
+    try {
+      listen()
+      const request = {
+        ...(case_id !== undefined && { case_id }),
+        ...(lastEventId !== undefined && { 'last-event-id': lastEventId }),
+      }
+      const { body } = await events.stream(request, { signal: AbortSignal.any([signal, silence.signal]) })
+      onOpen?.()
+      if (!body) throw new NetworkFailure('The stream of events is empty')
+      for await (const { event, data, id, retry } of readBlocks(body, listen)) {
+        failures = 0
+        if (retry !== undefined) waitMs = pauseMs = retry
+        if (id !== undefined) lastEventId = id
+        if (event === 'session') onNews(JSON.parse(data), lastEventId)
+        if (event === 'reset') onReset()
+      }
+      onLost?.(undefined)
+    } catch (error) {
+      if (signal.aborted) return
+      const { status = 0, retryAfter = 0 } = error instanceof ApiFailure ? error : {}
+      if (status >= 400 && status < 500 && status !== 408 && status !== 429) throw error
+      onLost?.(error)
+      const backoff = Math.min(longestPauseMs, shortestPauseMs * 2 ** failures++)
+      waitMs = Math.max(retryAfter * 1_000, pauseMs, backoff * (0.5 + Math.random() / 2))
+    } finally {
+      clearTimeout(timer)
+    }
+    await pause(waitMs, signal, network)
+  }
+}
+
+/** Resolves after a pause, and at once when the signal is aborted or the network is back. */
+function pause(ms: number, signal: AbortSignal, network?: EventTarget): Promise<void> {
+  return new Promise((resolve) => {
+    const end = () => {
+      clearTimeout(timer)
+      signal.removeEventListener('abort', end)
+      network?.removeEventListener('online', end)
+      resolve()
+    }
+    const timer = setTimeout(end, ms)
+    signal.addEventListener('abort', end)
+    network?.addEventListener('online', end)
+  })
+}
