@@ -3,7 +3,7 @@ import { errorText } from './error-handler.ts'
 import { type ApiError, errors, fault } from './errors.ts'
 
 /** The body of every response that is not a success. */
-export const ErrorBody = Type.Object(
+const ErrorBody = Type.Object(
   {
     message: Type.String({ description: 'May be shown to the therapist' }),
     error_code: Type.Integer({ description: 'See "Errors" in services/contract.md' }),
