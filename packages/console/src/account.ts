@@ -1,5 +1,5 @@
 import { ApiFailure } from '@playtherapy/client'
-import { computed, signal } from '@preact/signals'
+import { batch, computed, signal } from '@preact/signals'
 
 /** The clock of a tablet may be wrong by so much. */
 const clockMs = 60_000
@@ -23,6 +23,9 @@ export const refused = signal<'expired' | 'refused' | null>(null)
 
 /** The claims of the token, undefined where it has none that can be read. */
 export const claims = computed(() => (token.value === null ? undefined : readClaims(token.value)))
+
+/** Who uses the page; it stays the same with a newer token of the same therapist. */
+export const userId = computed(() => claims.value?.user_id)
 
 /** How the token names who uses the page. */
 export const person = computed(() => {
@@ -66,8 +69,10 @@ export function noteRefusal(failure: unknown): void {
 
 /** Goes on with this token. */
 export function signIn(given: string): void {
-  token.value = given
-  refused.value = null
+  batch(() => {
+    token.value = given
+    refused.value = null
+  })
 }
 
 /** Forgets the token and everything that the page shows. */
@@ -78,10 +83,13 @@ export function signOut(): void {
   dispatchEvent(new HashChangeEvent('hashchange'))
 }
 
-/** Takes the token out of the address, `#token=…`, and removes it there, so that it is in no history. */
+/**
+ * Takes the token out of the address, `#token=…`, and removes it there, so that it is in no history. Whoever is signed in stays
+ * so: a link must not let a therapist write into somebody else's account without noticing.
+ */
 export function takeToken(): void {
+  if (!location.hash.startsWith('#token=')) return
   const given = /^#token=([\w-]+\.[\w-]+\.[\w-]+)$/.exec(location.hash)?.[1]
-  if (!given) return
-  signIn(given)
+  if (given && (token.value === null || refused.value !== null)) signIn(given)
   history.replaceState(null, '', `${location.pathname}${location.search}`)
 }

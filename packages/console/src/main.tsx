@@ -7,6 +7,14 @@ import { language } from './texts/language.ts'
 takeToken()
 // Somebody opens the link in a tab that has the page already.
 addEventListener('hashchange', takeToken)
+// A file that is dropped where nothing takes it would take the place of the page, with all that is typed in it.
+for (const kind of ['dragover', 'drop'] as const) {
+  addEventListener(kind, (event) => {
+    if (event.defaultPrevented || !event.dataTransfer?.types.includes('Files')) return
+    event.preventDefault()
+    event.dataTransfer.dropEffect = 'none'
+  })
+}
 effect(() => {
   document.documentElement.lang = language.value
 })

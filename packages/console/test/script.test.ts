@@ -172,7 +172,7 @@ t.test('the script beside the player', { skip, timeout: 120_000 }, async (t) => 
     await page.evaluate('location.hash = "#"')
     await page.evaluate(`location.hash = ${JSON.stringify(script.path)}`)
     await rowWith(page, 'new').waitFor()
-    await page.unroute('**/script')
+    await page.unrouteAll({ behavior: 'wait' })
     await isSaved(page)
     t.strictSame(await textsOf(script), ['said 0', 'new', 'said 1'], 'it is saved once')
   })

@@ -1,3 +1,6 @@
+-- Requests that come meanwhile have to wait, so an upgrade that meets a long transaction fails after a while, and is to be repeated.
+SET LOCAL lock_timeout = '10s';
+--> statement-breakpoint
 CREATE TABLE "processes" (
 	"id" uuid PRIMARY KEY NOT NULL,
 	"kind" text NOT NULL,

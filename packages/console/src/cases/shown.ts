@@ -1,5 +1,5 @@
-import { effect, signal } from '@preact/signals'
-import { claims } from '../account.ts'
+import { effect, signal, untracked } from '@preact/signals'
+import { userId } from '../account.ts'
 
 /** What of the list is shown, kept while somebody looks at a case and comes back. It is in no address: it may be a name. */
 export const keyword = signal('')
@@ -15,7 +15,9 @@ export function search(wanted: string): void {
 
 // The next therapist begins anew.
 effect(() => {
-  if (claims.value?.user_id !== undefined) return
-  keyword.value = ''
-  page.value = 1
+  userId.value
+  untracked(() => {
+    keyword.value = ''
+    page.value = 1
+  })
 })

@@ -1,5 +1,6 @@
 import { useEffect, useMemo } from 'preact/hooks'
 import { api } from '../api.ts'
+import { Notice } from '../parts/notice.tsx'
 import { texts } from '../texts/session.ts'
 import { bytes } from './amounts.ts'
 import { DeleteRecording } from './delete-recording.tsx'
@@ -42,7 +43,7 @@ export function RecordingPart({
   const shown = current.value?.video_id ?? null
   const hasRecording = video !== null && !(video.state === 'failed' && video.size === null)
   // An upload that is under way elsewhere, or has just ended here, is nothing that could be lost.
-  const isReplacing = shown !== null || state === 'stored' || state === 'encoding'
+  const isReplacing = shown !== null || (hasRecording && state !== 'receiving')
   return (
     <>
       {shown !== null && (
@@ -52,6 +53,9 @@ export function RecordingPart({
           isGrowing={playable && state === 'encoding'}
           scriptVersion={scriptVersion}
         />
+      )}
+      {shown === null && links.failure.value !== undefined && (
+        <Notice failure={links.failure.value} onRetry={links.renew} />
       )}
       {upload && <UploadView sessionId={sessionId} upload={upload} />}
       {video && !(upload && state === 'receiving') && (

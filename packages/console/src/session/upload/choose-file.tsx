@@ -12,29 +12,24 @@ import type { Refusal } from './verdict.ts'
 /** Kinds of files that are offered first; what is a video is for the server to say. */
 const accept = 'video/*,.mp4,.mov,.m4v,.3gp,.mkv,.webm,.avi,.ts,.mts,.m2ts,.mpg,.mpeg,.vob'
 
-/**
- * Takes files that are dropped on `zone`. One that is dropped beside it would take the place of the page, with all that is typed
- * in it, and is not taken. Returns the zone, and whether something is above it.
- */
+/** Takes files that are dropped on `zone`. Returns the zone, and whether something is above it. */
 function useDrop(take: (files: FileList | undefined) => void) {
   const zone = useRef<HTMLDivElement>(null)
   const isOver = useSignal(false)
   const taken = useRef(take)
   taken.current = take
   useEffect(() => {
-    const listen = (event: DragEvent) => {
-      event.preventDefault()
-      const isInside = event.target instanceof Node && zone.current?.contains(event.target) === true
-      isOver.value = isInside && event.type === 'dragover'
-      if (isInside && event.type === 'drop') taken.current(event.dataTransfer?.files)
-      else if (event.dataTransfer && !isInside) event.dataTransfer.dropEffect = 'none'
+    const { current: element } = zone
+    const over = new AbortController()
+    for (const kind of ['dragover', 'dragleave', 'drop'] as const) {
+      const listen = (event: DragEvent) => {
+        event.preventDefault()
+        isOver.value = kind === 'dragover'
+        if (kind === 'drop') taken.current(event.dataTransfer?.files)
+      }
+      element?.addEventListener(kind, listen, { signal: over.signal })
     }
-    addEventListener('dragover', listen)
-    addEventListener('drop', listen)
-    return () => {
-      removeEventListener('dragover', listen)
-      removeEventListener('drop', listen)
-    }
+    return () => over.abort()
   }, [isOver])
   return { zone, isOver }
 }

@@ -1,5 +1,5 @@
 import { computed, effect, signal, untracked } from '@preact/signals'
-import { claims } from '../../account.ts'
+import { userId } from '../../account.ts'
 import { startUpload, type Upload } from './upload.ts'
 
 /** The uploads of this page by their sessions. They go on while other views are shown. */
@@ -32,7 +32,7 @@ effect(() => {
 
 // Nobody goes on with the uploads of somebody else. Who comes back finds them where they were.
 effect(() => {
-  claims.value?.user_id
+  userId.value
   untracked(() => {
     for (const upload of uploads.value.values()) upload.pause()
     uploads.value = new Map()
