@@ -56,7 +56,7 @@ export async function call(
   const bearer = operation.open ? '' : await bearerOf(client)
   if (bearer) headers.set('authorization', `Bearer ${bearer}`)
   for (const name of operation.headers ?? []) {
-    if (request[name] !== undefined) headers.set(name, String(request[name]))
+    if (isGiven(request[name])) headers.set(name, String(request[name]))
   }
   const body = bodyOf(operation.body, request.body)
   if (operation.body && body !== undefined && !(body instanceof FormData)) headers.set('content-type', operation.body)
@@ -80,6 +80,8 @@ export async function call(
   }
 }
 
+const isGiven = (value: unknown) => value !== undefined && value !== null
+
 /** The token of the moment. */
 export const bearerOf = async ({ token = '' }: ClientOptions): Promise<string> =>
   typeof token === 'function' ? token() : token
@@ -92,7 +94,7 @@ function pathOf({ path, query = [] }: Operation, request: Record<string, unknown
     return encodeURIComponent(text)
   })
   const search = new URLSearchParams()
-  for (const name of query) if (request[name] !== undefined) search.set(name, String(request[name]))
+  for (const name of query) if (isGiven(request[name])) search.set(name, String(request[name]))
   return search.size > 0 ? `${filled}?${search}` : filled
 }
 
@@ -135,7 +137,8 @@ async function read({ gives, answers }: Operation, response: Response): Promise<
   // A body that nobody reads would hold its connection.
   if (gives === 'none' || response.status === 304) await response.body?.cancel()
   const text = gives === 'none' || response.status === 304 ? undefined : await response.text()
-  const data = gives === 'json' && text ? JSON.parse(text) : text
+  // An empty body in place of JSON is no answer of the services.
+  const data = gives === 'json' && text !== undefined ? JSON.parse(text) : text
   if (!answers) return data
   const told = Object.entries(answers).map(([name, type]) => {
     const value = response.headers.get(name) ?? undefined

@@ -55,7 +55,8 @@ export async function follow({ events }: Pick<Api, 'events'>, following: Followi
       for await (const { event, data, id, retry } of readBlocks(body, listen)) {
         failures = 0
         if (retry !== undefined) waitMs = pauseMs = retry
-        if (id !== undefined) lastEventId = id
+        // An empty id takes back the last one.
+        if (id !== undefined) lastEventId = id || undefined
         if (event === 'session') onNews(JSON.parse(data), lastEventId)
         if (event === 'reset') onReset()
       }

@@ -97,8 +97,9 @@ t.test('no answer, a broken one and a page of a network are failures of the netw
     (response) => response.destroy(),
     (response) => response.writeHead(200, { 'content-length': 100 }).end('{"id":', () => response.destroy()),
     text('<html>Please sign in to the hotel</html>'),
+    text(''),
   )
-  for (const _ of ['destroyed', 'cut', 'HTML']) {
+  for (const _ of ['destroyed', 'cut', 'HTML', 'nothing']) {
     await t.rejects(client.cases.get({ case_id: 1 }), { name: 'NetworkFailure' })
   }
   const nobody = createClient({ url: url.replace(/\d+$/, '9') })

@@ -1,8 +1,7 @@
-import { ApiFailure, type SessionNews } from '@playtherapy/client'
+import { ApiFailure, readBlocks, type SessionNews } from '@playtherapy/client'
 import { effect, type ReadonlySignal, type Signal, signal } from '@preact/signals'
 import { claims, isOnlyOperator, noteRefusal, refused, token } from './account.ts'
 import { api } from './api.ts'
-import { readBlocks } from './event-lines.ts'
 
 /** A stream says something every 15 s; one that says nothing for so long is dead. */
 const silentMs = 40_000
