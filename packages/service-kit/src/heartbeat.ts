@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { type Database, processes } from '@playtherapy/schema'
 import { eq, sql } from 'drizzle-orm'
 import type { FastifyBaseLogger } from 'fastify'
@@ -8,6 +9,8 @@ import { build } from './version.ts'
 const heartbeatMs = 10_000
 /** For how long a process that died without a word is remembered. */
 const forgetSeconds = 3_600
+/** How long `close` waits for the database. */
+const closeMs = 1_000
 
 interface Heartbeat {
   db: Database
@@ -46,11 +49,12 @@ export function startHeartbeat({ db, kind, log, scratch }: Heartbeat): { close()
   return {
     async close() {
       clearInterval(timer)
-      await beating
-      await db
-        .delete(processes)
-        .where(eq(processes.id, id))
-        .catch(() => {})
+      const forget = async () => {
+        await beating
+        await db.delete(processes).where(eq(processes.id, id))
+      }
+      // A database that hangs does not keep a process from ending: others forget its row.
+      await Promise.race([forget().catch(() => {}), sleep(closeMs, undefined, { ref: false })])
     },
   }
 }
