@@ -18,6 +18,7 @@ export async function buildConsole(): Promise<ConsoleFiles> {
     chunkNames: '[name]-[hash]',
     outdir: 'out',
     bundle: true,
+    alias: { 'url-parse': fileURLToPath(new URL('./lean-url.ts', import.meta.url)) },
     splitting: true,
     format: 'esm',
     target: 'es2022',

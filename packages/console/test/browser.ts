@@ -45,6 +45,8 @@ export async function startStack(t: Teardown, { workers = 0 }: { workers?: numbe
     url,
     db,
     sql,
+    /** A token with these claims. */
+    sign,
     mintToken,
     /** The link that the terminal shows. */
     link: /http\S+#token=\S+/.exec(output)?.[0] ?? '',
@@ -110,7 +112,10 @@ export async function startBrowser(t: Teardown, stack: Pick<TestStack, 'url'> & 
     const page = await context.newPage()
     const complaints: string[] = []
     page.on('pageerror', (error) => complaints.push(`${error}`))
-    page.on('console', (message) => message.type() === 'error' && complaints.push(message.text()))
+    page.on(
+      'console',
+      (message) => message.type() === 'error' && complaints.push(`${message.text()} ${message.location().url}`),
+    )
     page.setDefaultTimeout(process.env.CI ? 60_000 : 10_000)
     const go = (to: string) => page.evaluate(`location.hash = ${JSON.stringify(to)}`).then(() => {})
     await page.goto(token === null ? `${stack.url}/#${path}` : `${stack.url}/#token=${token}`)

@@ -1,29 +1,15 @@
 /** The view of a session around its recording, over a network that breaks, with a worker that encodes. */
-import { execFile } from 'node:child_process'
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { promisify } from 'node:util'
 import { flakyLink, type Teardown, until } from '@playtherapy/testing'
 import type { Page } from 'playwright-core'
 import t from 'tap'
 import { skip, startBrowser, startStack, type Tab } from './browser.ts'
+import { makeRecording } from './recording.ts'
 
 const mebibyte = 1024 ** 2
 /** An encode takes some seconds, and longer beside other tests. */
 const encodes = { timeout: 60_000 }
-
-/** Makes a recording of which a worker has to encode every frame, with 8 MiB behind it that players skip. */
-async function makeRecording(file: string, seconds: number) {
-  await promisify(execFile)('ffmpeg', [
-    ...['-loglevel', 'error', '-f', 'lavfi', '-i', `testsrc2=size=640x360:rate=25:duration=${seconds}`],
-    ...['-f', 'lavfi', '-i', `sine=frequency=440:duration=${seconds}`],
-    ...['-c:v', 'mpeg4', '-q:v', '3', '-c:a', 'aac', file],
-  ])
-  const filler = Buffer.alloc(8 * mebibyte)
-  filler.writeUInt32BE(filler.length)
-  filler.write('free', 4)
-  await writeFile(file, Buffer.concat([await readFile(file), filler]))
-}
 
 interface Shown {
   src: string

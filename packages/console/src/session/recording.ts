@@ -36,14 +36,15 @@ export function useSession(caseId: number, sessionId: number) {
   )
   const news = useMemo(() => newsOf(sessionId), [sessionId]).value
   const { session, video } = news ?? loaded.data ?? {}
+  const known = loaded.data?.session
   const now = useMemo((): SessionNow | undefined => {
     if (!session && !news?.deleted) return undefined
     return {
-      name: session?.name ?? '',
+      name: (session ?? known)?.name ?? '',
       video: video ?? null,
       scriptVersion: news?.script?.version,
       deleted: news?.deleted ?? false,
     }
-  }, [news, session, video])
+  }, [news, session, video, known])
   return { ...loaded, now, caseName: loaded.data?.caseName }
 }

@@ -6,6 +6,7 @@ import { Notice } from '../parts/notice.tsx'
 import { ReportView } from '../report/report-view.tsx'
 import { casePath, casesPath, reportPath, sessionPath, wantedSecond } from '../route.ts'
 import { ScriptView } from '../script/script-view.tsx'
+import { texts as shared } from '../texts/parts.ts'
 import { texts } from '../texts/session.ts'
 import { createPlayback } from './playback.ts'
 import { useSession } from './recording.ts'
@@ -41,7 +42,13 @@ export function SessionView({ caseId, sessionId, tab }: { caseId: number; sessio
       {failure !== undefined && <Notice failure={failure} onRetry={reload} />}
       <div class="halves">
         <div class="watch stack">
-          <RecordingPart caseId={caseId} sessionId={sessionId} playback={playback} now={now} />
+          {now.deleted ? (
+            <Notice tone="caution">
+              <p>{shared.noSession}</p>
+            </Notice>
+          ) : (
+            <RecordingPart caseId={caseId} sessionId={sessionId} playback={playback} now={now} />
+          )}
         </div>
         <div class="read">
           <nav class="tabs" aria-label={texts.tabs}>
