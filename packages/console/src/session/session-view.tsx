@@ -27,15 +27,6 @@ export function SessionView({ caseId, sessionId, tab }: { caseId: number; sessio
     { path: casePath(caseId), name: caseName },
   ]
   if (!now) return <main>{failure === undefined ? <Busy /> : <Notice failure={failure} onRetry={reload} />}</main>
-  if (now.deleted)
-    return (
-      <main class="session">
-        <Heading title={texts.deletedTitle} trail={trail} />
-        <Notice tone="caution">
-          <p>{texts.deletedMeans}</p>
-        </Notice>
-      </main>
-    )
   return (
     <main class="session">
       <Heading title={now.name} trail={trail} />

@@ -47,8 +47,6 @@ export const texts = words({
     replaced: 'A newer recording of this session can be watched now.',
     showNewer: 'Show the newer one',
 
-    deletedTitle: 'Deleted session',
-    deletedMeans: 'This session was deleted, in another window or by somebody else. Nothing can be added to it.',
     none: 'This session has no recording yet.',
     drop: 'Drop the recording here, or',
     choose: 'Choose a file',
@@ -177,8 +175,6 @@ export const texts = words({
     replaced: '이 회기의 새 영상을 이제 볼 수 있습니다.',
     showNewer: '새 영상 보기',
 
-    deletedTitle: '삭제된 회기',
-    deletedMeans: '이 회기는 다른 창이나 다른 곳에서 삭제되었습니다. 더 이상 추가할 수 없습니다.',
     none: '이 회기에는 아직 영상이 없습니다.',
     drop: '영상을 여기에 끌어다 놓거나',
     choose: '파일 선택',
