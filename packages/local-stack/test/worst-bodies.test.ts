@@ -90,6 +90,7 @@ const worst: Record<string, () => Sent[]> = {
     { headers: { ...tus, ...tusBytes, 'upload-offset': '0' }, body: '\0'.repeat(mebibyte) },
   ],
   'HEAD /video/tus/{upload_id}': () => [{ headers: tus }],
+  'HEAD /video': () => [{}],
   'POST /script': () => worstScripts.map((script) => form('script', script)),
   'POST /script/import': () => worstCaptions.map((captions) => form('script', captions)),
   'PATCH /script': () =>
