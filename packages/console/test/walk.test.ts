@@ -6,6 +6,7 @@ import { flakyLink, until } from '@playtherapy/testing'
 import t from 'tap'
 import { buildConsole } from '../build.ts'
 import { skip, startBrowser, startStack } from './browser.ts'
+import { checkPicture } from './picture.ts'
 import { makeRecording } from './recording.ts'
 
 /** Bytes of the page as they are sent, without hls.js. */
@@ -98,6 +99,12 @@ t.test('sign in, upload, watch, correct, export, delete', { skip, timeout: 180_0
   await page.getByText('needs a decision').waitFor()
   await page.getByRole('button', { name: 'Take yours' }).click()
   await row('커요', other).waitFor()
+  await page.getByText('All is saved.').waitFor()
+  await page.getByText('is being encoded').waitFor({ state: 'detached' })
+  await page.getByRole('button', { name: 'Close this message' }).click()
+  await page.mouse.move(0, 0)
+  await page.evaluate('scrollTo(0, 0)')
+  await checkPicture(t, page)
 
   for (const [name, content] of [
     ['WebVTT', /^WEBVTT[\s\S]*커요/],
