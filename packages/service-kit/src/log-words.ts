@@ -7,7 +7,7 @@ export const logWords = new Set(
   `a aborted accept accepted accepts access across adapter address admin after again agent all allocate allowed already
   altnames always an analyse analysed analyser and announced another answer answered answers any api are argument
   arguments array as asked assertion at attempt authentication authority authorization available aws back backend bad
-  be because been before began begins being belong belongs between block body boolean both broke broken bucket
+  be because been before began begins being belong belongs between blob block body boolean both broke broken bucket
   bucket's buffer buffers busy by byte bytes cached calculated callback called calls can canceled cancelled cannot
   cases catalog cause caused certificate certificates chain change changed character characters check choose chunk
   client clients clock close closed closing cluster code column columns command commands complete completed concurrent

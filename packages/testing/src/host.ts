@@ -5,7 +5,7 @@ import type { FastifyPluginAsync } from 'fastify'
 import type { Teardown } from './database.ts'
 
 /** The secret with which test hosts verify tokens. */
-export const jwtSecret = 'a secret for tests only, of forty characters'
+export const jwtSecret = 'a secret for tests only with forty characters'
 
 export interface TestHost {
   /** The base URL of the listening host. */

@@ -63,7 +63,7 @@ t.test('every route is described', async (t) => {
 t.test('the settings are checked', async (t) => {
   const env = {
     DATABASE_URL: 'postgres://u@h/d',
-    JWT_SECRET: 'a secret for tests only, of forty characters',
+    JWT_SECRET: 'a secret for tests only with forty characters',
     S3_BUCKET: 'bucket',
     S3_ACCESS_KEY_ID: 'id',
     S3_SECRET_ACCESS_KEY: 'secret',

@@ -425,8 +425,9 @@ t.test('the API page describes the form', async (t) => {
   const media = await testMedia(t, { store: await testStore(t, 'file') })
   const page = await (await fetch(`${media.host.url}/documentation/json`)).json()
   const path = '/contents/api/case/{case_id}/session/{session_id}/video'
-  const form = { 'multipart/form-data': { schema: { properties: { file: { format: 'binary' } } } } }
+  const form = { 'multipart/form-data': { schema: { $ref: '#/components/schemas/UploadForm' } } }
   t.match(page, { paths: { [path]: { post: { requestBody: { content: form }, responses: { 201: {}, 413: {} } } } } })
+  t.match(page, { components: { schemas: { UploadForm: { properties: { file: { format: 'binary' } } } } } })
 })
 
 t.test('the name of a file that came in parts from a Mac is composed', async (t) => {

@@ -26,7 +26,7 @@ async function prepare(t: Test) {
     await rm(folder, { recursive: true })
   })
   const link = await flakyLink(t, nginx.url)
-  const clip = await makeClip(7)
+  const clip = await makeClip(17)
   const file = join(folder, fileName)
   await writeFile(file, clip)
 
