@@ -35,11 +35,13 @@ export async function buildConsole(): Promise<ConsoleFiles> {
     if (!path) throw new Error(`${source} was not built`)
     return path.slice('out/'.length)
   }
+  // A browser that translates sends what children said to somebody else, and moves texts that are later changed in vain.
   const page = `<!doctype html>
-<html lang="en">
+<html lang="en" translate="no">
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width">
+<meta name="google" content="notranslate">
 <meta name="color-scheme" content="light dark">
 <title>PlayTherapy</title>
 <link rel="icon" href="data:,">

@@ -5,6 +5,8 @@ import type { SessionNews } from './generated/types.gen.ts'
 
 /** A stream says something every 15 s; one that says nothing for so long is dead. */
 const silentMs = 40_000
+/** How often that is looked at. */
+const lookMs = 2_000
 /** Pauses between attempts while nobody answers. */
 const [shortestPauseMs, longestPauseMs] = [1_000, 30_000]
 
@@ -20,8 +22,8 @@ export interface Following {
   onNews(news: SessionNews, id: string | undefined): void
   /** Events were missed: read anew what you show. */
   onReset(): void
-  /** The stream is open: what changes from now on is told. */
-  onOpen?(): void
+  /** The stream is open: what changes from now on is told; `id` is for `lastEventId`. */
+  onOpen?(id: string | undefined): void
   /** The stream is lost; another one is opened after a pause. */
   onLost?(reason: unknown): void
 }
@@ -37,26 +39,30 @@ export async function follow({ events }: Pick<Api, 'events'>, following: Followi
   let failures = 0
   while (!signal.aborted) {
     const silence = new AbortController()
-    let timer: ReturnType<typeof setTimeout> | undefined
+    let heardAt = Date.now()
     const listen = () => {
-      clearTimeout(timer)
-      timer = setTimeout(() => silence.abort(new NetworkFailure('The stream of events is silent')), silentMs)
+      heardAt = Date.now()
     }
+    // Timers stand still while a machine sleeps, its clock does not: a stream that died meanwhile is noticed at once.
+    const timer = setInterval(() => {
+      if (Date.now() - heardAt > silentMs) silence.abort(new NetworkFailure('The stream of events is silent'))
+    }, lookMs)
     let waitMs = pauseMs
     try {
-      listen()
       const request = {
         ...(case_id !== undefined && { case_id }),
         ...(lastEventId !== undefined && { 'last-event-id': lastEventId }),
       }
       const { body } = await events.stream(request, { signal: AbortSignal.any([signal, silence.signal]) })
-      onOpen?.()
       if (!body) throw new NetworkFailure('The stream of events is empty')
+      let isOpen = false
       for await (const { event, data, id, retry } of readBlocks(body, listen)) {
         failures = 0
         if (retry !== undefined) waitMs = pauseMs = retry
         // An empty id takes back the last one.
         if (id !== undefined) lastEventId = id || undefined
+        if (!isOpen) onOpen?.(lastEventId)
+        isOpen = true
         if (event === 'session') onNews(JSON.parse(data), lastEventId)
         if (event === 'reset') onReset()
       }
@@ -69,7 +75,7 @@ export async function follow({ events }: Pick<Api, 'events'>, following: Followi
       const backoff = Math.min(longestPauseMs, shortestPauseMs * 2 ** failures++)
       waitMs = Math.max(retryAfter * 1_000, pauseMs, backoff * (0.5 + Math.random() / 2))
     } finally {
-      clearTimeout(timer)
+      clearInterval(timer)
     }
     await pause(waitMs, signal, network)
   }

@@ -1,14 +1,11 @@
-import { ApiFailure, readBlocks, type SessionNews } from '@playtherapy/client'
+import { ApiFailure, follow, type SessionNews } from '@playtherapy/client'
 import { effect, type ReadonlySignal, type Signal, signal } from '@preact/signals'
-import { claims, isOnlyOperator, noteRefusal, refused, token } from './account.ts'
+import { isOnlyOperator, noteRefusal, refused, token, userId } from './account.ts'
 import { api } from './api.ts'
+import { type Said, shareStream } from './share-stream.ts'
 
-/** A stream says something every 15 s; one that says nothing for so long is dead. */
-const silentMs = 40_000
-/** A tab that nobody sees gives its stream back after so long: a browser has six connections to a server of HTTP/1.1. */
+/** A tab that nobody sees gives its stream back after so long. */
 const hiddenMs = 30_000
-/** Pauses between attempts while nobody answers. */
-const [shortestPauseMs, longestPauseMs] = [1_000, 15_000]
 /** Views wait so long for the stream before they load what they show. */
 const openMs = 2_000
 
@@ -50,82 +47,42 @@ export async function followed(): Promise<void> {
   })
 }
 
-function forget(): void {
-  for (const news of known.values()) news.value = undefined
-  missed.value++
-}
+/** Up to where the therapist who is signed in was told everything. */
+let lastEventId: string | undefined
 
-function tell(news: SessionNews): void {
+/** Takes in what the stream has said, here or in another tab. */
+function hear({ connection: now, news, isReset, id }: Said): void {
+  if (now) state.value = now
+  if (id !== undefined) lastEventId = id
+  if (isReset) {
+    for (const each of known.values()) each.value = undefined
+    missed.value++
+  }
+  if (!news) return
   const last = known.get(news.session_id)
   if (last) last.value = news
   for (const listener of listeners) listener(news)
 }
 
-/** Where the stream of who is signed in goes on. */
-let lastId: string | undefined
-let pauseMs = shortestPauseMs
-
-/** Reads one stream to its end. Throws where it cannot be opened, or breaks. */
-async function readStream(ended: AbortSignal): Promise<void> {
-  const silence = new AbortController()
-  let timer: ReturnType<typeof setTimeout> | undefined
-  const listen = () => {
-    clearTimeout(timer)
-    timer = setTimeout(() => silence.abort(), silentMs)
+/** Follows what changes, for this tab and, by `tell`, for the others of this therapist. */
+async function followFor(tell: (said: Said) => void, ended: AbortSignal): Promise<void> {
+  const say = (said: Said) => {
+    hear(said)
+    tell(said)
   }
-  listen()
   try {
-    const stop = AbortSignal.any([ended, silence.signal])
-    const response = await api.events.stream(lastId === undefined ? {} : { 'last-event-id': lastId }, { signal: stop })
-    if (!response.body) return
-    for await (const { event, data, id, retry } of readBlocks(response.body, listen)) {
-      state.value = 'open'
-      if (retry !== undefined) pauseMs = retry
-      if (event === 'session') tell(JSON.parse(data))
-      if (event === 'reset') forget()
-      if (id !== undefined) lastId = id
-    }
-  } finally {
-    clearTimeout(timer)
+    await follow(api, {
+      signal: ended,
+      network: window,
+      lastEventId,
+      onOpen: (id) => say({ connection: 'open', id }),
+      onLost: (reason) => say({ connection: reason === undefined ? 'connecting' : 'lost' }),
+      onNews: (news, id) => say({ news, id }),
+      onReset: () => say({ isReset: true }),
+    })
+  } catch (error) {
+    if (error instanceof ApiFailure) noteRefusal(error)
   }
-}
-
-/** Follows what changes until `ended`: one stream after the other. */
-async function follow(ended: AbortSignal): Promise<void> {
-  let failures = 0
-  while (!ended.aborted) {
-    state.value = failures > 0 ? 'lost' : 'connecting'
-    let waitMs = pauseMs
-    try {
-      await readStream(ended)
-      failures = 0
-    } catch (error) {
-      if (ended.aborted) return
-      noteRefusal(error)
-      if (refused.value) return
-      failures = state.peek() === 'open' ? 1 : failures + 1
-      const told = error instanceof ApiFailure ? (error.retryAfter ?? 0) * 1_000 : 0
-      waitMs = Math.max(told, Math.min(longestPauseMs, shortestPauseMs * 2 ** (failures - 1)))
-    }
-    if (failures > 0) state.value = 'lost'
-    await woken(ended, waitMs)
-  }
-}
-
-/** Resolves after a pause, and at once when the network is back or the tab is seen again. */
-function woken(ended: AbortSignal, ms: number): Promise<void> {
-  return new Promise((resolve) => {
-    const over = new AbortController()
-    const end = () => {
-      over.abort()
-      clearTimeout(timer)
-      resolve()
-    }
-    const timer = setTimeout(end, ms)
-    addEventListener('online', end, { signal: over.signal })
-    addEventListener('pageshow', end, { signal: over.signal })
-    ended.addEventListener('abort', end, { signal: over.signal })
-  })
 }
 
 const isSeen = signal(document.visibilityState === 'visible')
@@ -139,18 +96,22 @@ document.addEventListener('visibilitychange', () => {
     }, hiddenMs)
 })
 
-// Who is signed in next knows nothing of what was told before.
 let follower: number | undefined
 effect(() => {
   if (token.value === null || isOnlyOperator.value || refused.value !== null || !isSeen.value) return
-  const userId = claims.value?.user_id
-  if (userId !== follower) {
-    follower = userId
-    lastId = undefined
+  // Who is signed in next knows nothing of what was told before.
+  if (userId.value !== follower) {
+    follower = userId.value
+    lastEventId = undefined
     known.clear()
   }
   const ended = new AbortController()
-  follow(ended.signal)
+  shareStream(`playtherapy.events.${follower}`, {
+    ended: ended.signal,
+    hear,
+    now: () => ({ connection: state.peek(), id: lastEventId }),
+    follow: followFor,
+  })
   return () => {
     ended.abort()
     state.value = 'connecting'
