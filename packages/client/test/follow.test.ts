@@ -44,16 +44,16 @@ t.test('a stream that ends is opened again where it was, until the signal', { ti
 })
 
 t.test('the signal ends a stream and a pause', async (t) => {
-  const { client } = await answering(t, (response) => {
+  const { client, asked } = await answering(t, (response) => {
     response.writeHead(200).write(': open\n\n')
   })
   const ended = new AbortController()
   const silent = { onNews: () => {}, onReset: () => {} }
   await follow(client, { signal: ended.signal, ...silent, onOpen: () => ended.abort() })
-  const { client: busy } = await answering(t, json({}, 503, { 'retry-after': '60' }))
+  const { client: busy, asked: askedBusy } = await answering(t, json({}, 503, { 'retry-after': '60' }))
   const paused = new AbortController()
   await follow(busy, { signal: paused.signal, ...silent, onLost: () => setTimeout(() => paused.abort(), 10) })
-  t.pass()
+  t.same([asked.length, askedBusy.length], [1, 1], 'nobody comes back')
 })
 
 t.test('blocks are read however they are cut, with every end of line', async (t) => {

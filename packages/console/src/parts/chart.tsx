@@ -1,6 +1,7 @@
 import { useEffect, useRef, useState } from 'preact/hooks'
 import type uPlot from 'uplot'
 import { texts } from '../texts/chart.ts'
+import { colourOf } from './colour.ts'
 
 /** Colours of the page by the names of their variables. */
 type Colours = (name: 'ink' | 'quiet' | 'line' | 'accent') => string
@@ -84,12 +85,4 @@ export function Chart({
       {isMissing && <p class="quiet">{texts.missing}</p>}
     </>
   )
-}
-
-/** The colour of a variable as a canvas takes it: a variable itself may be one of two colours. */
-function colourOf(element: HTMLElement, name: string): string {
-  element.style.color = `var(--${name})`
-  const { color } = getComputedStyle(element)
-  element.style.color = ''
-  return color
 }

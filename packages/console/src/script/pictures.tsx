@@ -4,12 +4,12 @@ import { api } from '../api.ts'
 import { Busy } from '../parts/busy.tsx'
 import { Notice } from '../parts/notice.tsx'
 import { useLoad } from '../parts/use-load.ts'
+import { Wide } from '../parts/wide.tsx'
 import type { Playback } from '../session/playback.ts'
 import { language } from '../texts/language.ts'
 import { texts } from '../texts/script.ts'
 import type { Row } from './change.ts'
 import { secondsOf } from './records.ts'
-import { Scrolls } from './scrolls.tsx'
 import type { Turn } from './turns-plot.ts'
 import type { Opened } from './use-script.ts'
 
@@ -54,33 +54,31 @@ export function Pictures({
   return (
     <div class="stack">
       <Turns rows={script.stored.value} playback={playback} />
-      <Scrolls name={texts.speakers}>
-        <table>
-          <caption class="unseen">{texts.speakers}</caption>
-          <thead>
-            <tr>
-              <th scope="col">{texts.speaker}</th>
-              <th scope="col">{texts.talkShare}</th>
-              <th scope="col">{texts.wordShare}</th>
-              <th scope="col">{texts.latency}</th>
-              <th scope="col">{texts.turnCount}</th>
-              <th scope="col">{texts.words}</th>
-              <th scope="col">{texts.meanLength}</th>
-              <th scope="col">{texts.questions}</th>
-              <th scope="col">{texts.overlaps}</th>
-            </tr>
-          </thead>
-          <tbody>
-            {speakers.map((speaker) => (
-              <SpeakerRow
-                key={`${speaker.role} ${speaker.speaker}`}
-                speaker={speaker}
-                longestMs={Math.max(...speakers.map(({ responses }) => responses.median_ms ?? 0), 1)}
-              />
-            ))}
-          </tbody>
-        </table>
-      </Scrolls>
+      <Wide label={texts.speakers}>
+        <caption class="unseen">{texts.speakers}</caption>
+        <thead>
+          <tr>
+            <th scope="col">{texts.speaker}</th>
+            <th scope="col">{texts.talkShare}</th>
+            <th scope="col">{texts.wordShare}</th>
+            <th scope="col">{texts.latency}</th>
+            <th scope="col">{texts.turnCount}</th>
+            <th scope="col">{texts.words}</th>
+            <th scope="col">{texts.meanLength}</th>
+            <th scope="col">{texts.questions}</th>
+            <th scope="col">{texts.overlaps}</th>
+          </tr>
+        </thead>
+        <tbody>
+          {speakers.map((speaker) => (
+            <SpeakerRow
+              key={`${speaker.role} ${speaker.speaker}`}
+              speaker={speaker}
+              longestMs={Math.max(...speakers.map(({ responses }) => responses.median_ms ?? 0), 1)}
+            />
+          ))}
+        </tbody>
+      </Wide>
       <p class="hint">{texts.latencyHint}</p>
       <p class="quiet">
         {texts.silences(silences.count, secondsText(silences.total_ms), secondsText(silences.longest_ms ?? 0))}

@@ -1,4 +1,5 @@
 import uPlot from 'uplot'
+import { colourOf } from '../parts/colour.ts'
 
 /** A stretch of talk of one speaker, in seconds. */
 export interface Turn {
@@ -24,15 +25,8 @@ export function plotTurns(
   names: readonly string[],
   onSeek: (second: number) => void,
 ): TurnsPlot {
-  /** A colour of the page as a canvas reads it: of the theme that is on. */
-  const color = (name: string) => {
-    place.style.color = `var(${name})`
-    const { color: read } = getComputedStyle(place)
-    place.style.color = ''
-    return read
-  }
-  const [axis, line, ink] = [color('--quiet'), color('--line'), color('--ink')]
-  const lanes = [color('--accent'), color('--caution')]
+  const [axis, line, ink] = [colourOf(place, 'quiet'), colourOf(place, 'line'), colourOf(place, 'ink')]
+  const lanes = [colourOf(place, 'accent'), colourOf(place, 'caution')]
   const last = turns.reduce((most, { end }) => Math.max(most, end), 1)
   const height = names.length * laneHeight + axisHeight
   const plot = new uPlot(

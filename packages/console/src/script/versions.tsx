@@ -5,12 +5,12 @@ import { Busy } from '../parts/busy.tsx'
 import { Dialog } from '../parts/dialog.tsx'
 import { Notice } from '../parts/notice.tsx'
 import { useLoad } from '../parts/use-load.ts'
+import { Wide } from '../parts/wide.tsx'
 import { language } from '../texts/language.ts'
 import { texts as common } from '../texts/parts.ts'
 import { texts } from '../texts/script.ts'
 import { Difference } from './difference.tsx'
 import { Exports } from './exports.tsx'
-import { Scrolls } from './scrolls.tsx'
 import type { Opened } from './use-script.ts'
 
 /** Rows that are listed at once. */
@@ -61,59 +61,57 @@ export function Versions({ opened, caseId, sessionId }: { opened: Opened; caseId
           <p>{texts.restored(told.value.version, told.value.as)}</p>
         </Notice>
       )}
-      <Scrolls name={texts.versionList}>
-        <table>
-          <caption class="unseen">{texts.versionList}</caption>
-          <thead>
-            <tr>
-              <th scope="col">{texts.versions}</th>
-              <th scope="col">{texts.made}</th>
-              <th scope="col">{texts.madeBy}</th>
-              <th scope="col">{texts.warnings}</th>
-              <th scope="col">{texts.actions}</th>
+      <Wide label={texts.versionList}>
+        <caption class="unseen">{texts.versionList}</caption>
+        <thead>
+          <tr>
+            <th scope="col">{texts.versions}</th>
+            <th scope="col">{texts.made}</th>
+            <th scope="col">{texts.madeBy}</th>
+            <th scope="col">{texts.warnings}</th>
+            <th scope="col">{texts.actions}</th>
+          </tr>
+        </thead>
+        <tbody>
+          {data.slice(0, length.value).map(({ version, created_at, made_by, warnings }, index) => (
+            <tr key={version}>
+              <th scope="row">
+                {version}
+                {version === current && ` (${texts.current})`}
+              </th>
+              <td>{date.format(new Date(created_at))}</td>
+              <td>{makers[made_by]}</td>
+              <td>{texts.warningCount(warnings.length)}</td>
+              <td>
+                <div class="tools">
+                  {data[index + 1] && (
+                    <button
+                      type="button"
+                      onClick={() => {
+                        compared.value = { from: data[index + 1]?.version ?? version, to: version }
+                      }}
+                    >
+                      {texts.compareBefore}
+                      <span class="unseen"> {texts.version(version)}</span>
+                    </button>
+                  )}
+                  {version !== current && (
+                    <button
+                      type="button"
+                      onClick={() => {
+                        wanted.value = version
+                      }}
+                    >
+                      {texts.restore}
+                      <span class="unseen"> {texts.version(version)}</span>
+                    </button>
+                  )}
+                </div>
+              </td>
             </tr>
-          </thead>
-          <tbody>
-            {data.slice(0, length.value).map(({ version, created_at, made_by, warnings }, index) => (
-              <tr key={version}>
-                <th scope="row">
-                  {version}
-                  {version === current && ` (${texts.current})`}
-                </th>
-                <td>{date.format(new Date(created_at))}</td>
-                <td>{makers[made_by]}</td>
-                <td>{texts.warningCount(warnings.length)}</td>
-                <td>
-                  <div class="tools">
-                    {data[index + 1] && (
-                      <button
-                        type="button"
-                        onClick={() => {
-                          compared.value = { from: data[index + 1]?.version ?? version, to: version }
-                        }}
-                      >
-                        {texts.compareBefore}
-                        <span class="unseen"> {texts.version(version)}</span>
-                      </button>
-                    )}
-                    {version !== current && (
-                      <button
-                        type="button"
-                        onClick={() => {
-                          wanted.value = version
-                        }}
-                      >
-                        {texts.restore}
-                        <span class="unseen"> {texts.version(version)}</span>
-                      </button>
-                    )}
-                  </div>
-                </td>
-              </tr>
-            ))}
-          </tbody>
-        </table>
-      </Scrolls>
+          ))}
+        </tbody>
+      </Wide>
       {data.length > length.value && (
         <button type="button" onClick={() => (length.value += pageRows)}>
           {texts.olderVersions}
