@@ -102,3 +102,18 @@ export async function refusals({ client, stack, quick }: Proof): Promise<void> {
     if (service === 'gateway' || service === 'contents') expect(`id in ${service}`, log.includes('proof-1'), true)
   }
 }
+
+/** The console is served by the gateway's image, with its policy and each file that its page names. */
+export async function consoleServed({ client }: Proof): Promise<string> {
+  const page = await fetch(`${client.address}/console/`)
+  expect('console', [page.status, page.headers.get('x-content-type-options')], [200, 'nosniff'])
+  expect('policy', page.headers.get('content-security-policy')?.startsWith("default-src 'none'"), true)
+  const files = [...(await page.text()).matchAll(/(?:src|href)="([^"]+\.(?:js|css))"/g)].map(([, name = '']) => name)
+  if (files.length === 0) throw new Error('the console names no files')
+  for (const name of files) {
+    const file = await fetch(new URL(name, page.url))
+    const bytes = (await file.arrayBuffer()).byteLength
+    expect(name, [file.status, file.headers.get('cache-control')?.includes('immutable'), bytes > 0], [200, true, true])
+  }
+  return `${files.length} files`
+}

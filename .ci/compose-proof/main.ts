@@ -9,7 +9,7 @@ import { join } from 'node:path'
 import { backUpAndRestore } from './backup.ts'
 import { createClient } from './client.ts'
 import { killEach } from './deaths.ts'
-import { journey, presigned, refusals } from './journey.ts'
+import { consoleServed, journey, presigned, refusals } from './journey.ts'
 import type { Proof } from './proof.ts'
 import { fromFile } from './recordings.ts'
 import { largeUpload, shareOut } from './scale.ts'
@@ -63,6 +63,7 @@ try {
   await step('case, session, upload, encode, playback, script, report, deletion', () => journey(proof))
   await step('presigned upload from outside', () => presigned(proof))
   await step('refusals and logs', () => refusals(proof))
+  await step('console', () => consoleServed(proof))
   await step('backup, everything lost, restore', () => backUpAndRestore(proof))
   const replicas = ['--scale', 'worker=4', '--scale', 'media=2', '--scale', 'script=2']
   await step('four workers, two replicas of media and script', async () => {
