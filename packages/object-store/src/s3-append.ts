@@ -141,6 +141,7 @@ export function bucketAppends({ s3, bucket, pool, put, get, remove }: Bucket): A
       const tail = rest && leave(rest)
       if (tail) sending.push(tail)
       const [left] = await Promise.all([tail, reported])
+      if (rest) buffers.give(rest)
       return left
     } catch (error) {
       stop.abort()

@@ -23,9 +23,10 @@ export function partBytes(number: number, requestBytes = 0): number {
 const mostOfUpload = 5
 /** Buffers beyond the one that every upload has; the upload that asks first gets them. */
 const mostSpare = 4
-/** Most buffers that are kept for reuse: the first use of fresh memory is slower than the copy into it. */
-const mostIdle = 8
-/** They are kept for so long after the last upload: a resumable one comes in several requests. */
+/**
+ * Memory that nothing uses is kept for so long, because the first use of fresh memory is slower than the copy into it. A
+ * resumable upload comes in several requests.
+ */
 const idleMs = 10_000
 
 /** The part buffers of all uploads of a store. */
@@ -38,20 +39,25 @@ export interface PartPool {
 export interface PartBuffers {
   /** Returns a buffer, once the upload may have one more. Rejects with the error that `fail` got. */
   take(bytes: number): Promise<Uint8Array>
-  /** Gives back a buffer, or the filled part of one, that is no longer read. */
+  /** Gives back a buffer, or the filled start of one, that is no longer read. */
   give(buffer: Uint8Array): void
   /** A part could not be sent: all calls of `take` reject, waiting ones too. */
   fail(error: unknown): void
-  /** Ends the upload: gives back all its buffers, and rejects a call of `take` that waits. */
+  /**
+   * Ends the upload, and rejects a call of `take` that waits. Buffers that were not given back are not reused, because the
+   * connection of a part that failed may still read them.
+   */
   end(): void
 }
 
 /**
  * Bounds the memory of uploads. Every upload has one buffer of its own, so that it can begin at once, and up to four more
- * of those that all share. Buffers are reused.
+ * of those that all share. Parts of the requests of different clients have different sizes, so a buffer is a view of memory
+ * that holds any part of the first 20 GiB. The memory is reused: there is never more of it than was in use at one time.
  */
 export function createPartPool(): PartPool {
-  const idle: Uint8Array[] = []
+  /** The memory that was used last is at the end, and is used first. */
+  const idle: { memory: ArrayBufferLike; since: number }[] = []
   const waiting = new Set<() => void>()
   let spare = mostSpare
   let uploads = 0
@@ -84,18 +90,20 @@ export function createPartPool(): PartPool {
           throwFailure()
           if (held > 0) spare -= 1
           held += 1
-          const at = idle.findIndex(({ length }) => length === bytes)
+          const at = idle.findLastIndex(({ memory }) => memory.byteLength >= bytes)
           const [used] = idle.splice(at, at < 0 ? 0 : 1)
-          if (used) return used
+          if (used) return new Uint8Array(used.memory, 0, bytes)
+          // What is idle is too small for a part after 20 GiB.
+          idle.shift()
           // Fresh memory of this size mostly makes V8 collect garbage first.
           await ownTurn()
           throwFailure()
-          return Buffer.allocUnsafeSlow(bytes)
+          return Buffer.allocUnsafeSlow(Math.max(bytes, mostBytes)).subarray(0, bytes)
         },
-        give(buffer) {
-          // The last part is a view of a buffer that was not filled; it is not reused.
-          if (buffer.length === buffer.buffer.byteLength) idle.push(buffer)
-          if (idle.length > mostIdle) idle.shift()
+        give({ buffer: memory }) {
+          const now = Date.now()
+          idle.push({ memory, since: now })
+          while (idle[0] && idle[0].since < now - idleMs) idle.shift()
           letGo(1)
         },
         fail(error) {
@@ -117,9 +125,10 @@ export function createPartPool(): PartPool {
 }
 
 /**
- * Splits a body into parts from `number` on, each in a buffer that the caller gives back. Only the last may be smaller. The
- * first one begins with so many bytes of `room`, all of which the caller fills. No part has more bytes than were written into its
- * buffer, because what follows them is of other uploads: throws when `room` is no number of bytes of the first part.
+ * Splits a body into parts from `number` on, each in a buffer that the caller gives back. Only the last may be smaller. There is
+ * no buffer before a byte comes for it. The first part begins with so many bytes of `room`, all of which the caller fills. No
+ * part has more bytes than were written into its buffer, because what follows them is of other uploads: throws when `room` is no
+ * number of bytes of the first part.
  */
 export async function* partsOf(
   body: AsyncIterable<Uint8Array>,
@@ -129,19 +138,29 @@ export async function* partsOf(
   if (!Number.isSafeInteger(room) || room < 0 || room > sizeOfPart(number))
     throw new RangeError(`a room of ${room} bytes`)
   let next = number
-  let filling = await buffers.take(sizeOfPart(next))
+  let filling = room > 0 ? await buffers.take(sizeOfPart(next)) : undefined
   let filled = room
-  for await (const chunk of body) {
-    for (let copied = 0; copied < chunk.length; ) {
-      const piece = chunk.subarray(copied, copied + filling.length - filled)
-      filling.set(piece, filled)
-      copied += piece.length
-      filled += piece.length
-      if (filled < filling.length) continue
-      yield filling
-      filling = await buffers.take(sizeOfPart(++next))
-      filled = 0
+  try {
+    for await (const chunk of body) {
+      for (let copied = 0; copied < chunk.length; ) {
+        filling ??= await buffers.take(sizeOfPart(next))
+        const piece = chunk.subarray(copied, copied + filling.length - filled)
+        filling.set(piece, filled)
+        copied += piece.length
+        filled += piece.length
+        if (filled < filling.length) continue
+        const part = filling
+        filling = undefined
+        filled = 0
+        next += 1
+        yield part
+      }
     }
+    if (!filling) return
+    const part = filling.subarray(0, filled)
+    filling = undefined
+    yield part
+  } finally {
+    if (filling) buffers.give(filling)
   }
-  if (filled > 0) yield filling.subarray(0, filled)
 }

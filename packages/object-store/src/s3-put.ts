@@ -49,8 +49,11 @@ export async function putObject(
   const buffers = target.pool.open()
   const parts = partsOf(abortable(chunksOf(body), signal), buffers)
   try {
-    const first = (await parts.next()).value ?? new Uint8Array()
-    return first.length < partBytes(1) ? await putWhole(put, first) : await putParts(put, first, parts, buffers)
+    const first: Uint8Array | undefined = (await parts.next()).value
+    if (first?.length === partBytes(1)) return await putParts(put, first, parts, buffers)
+    const stored = await putWhole(put, first ?? new Uint8Array())
+    if (first) buffers.give(first)
+    return stored
   } catch (error) {
     throw signal?.aborted ? signal.reason : error
   } finally {
