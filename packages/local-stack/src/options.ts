@@ -14,7 +14,7 @@ export const usage = `npm start -- [options]
 
 JWT_SECRET, DATABASE_URL, QUEUE_URL and S3_* in the environment replace the embedded parts. Of services/settings.md those of
 the worker are read, too, and JWT_AUDIENCE, JWT_ISSUER, CORS_ORIGINS, DATE_TIME_ZONE, UPLOAD_LIMIT_BYTES and
-REQUESTS_PER_MINUTE. JWT_PUBLIC_KEY is refused, because npm start signs tokens of its own.`
+REQUESTS_PER_MINUTE. JWT_PUBLIC_KEY and JWT_JWKS_URL are refused, because npm start signs tokens of its own.`
 
 export interface StackOptions {
   port: number

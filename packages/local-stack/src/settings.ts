@@ -40,8 +40,9 @@ export function readSettings(given: NodeJS.ProcessEnv) {
   if (given.NODE_ENV === 'production') {
     throw new ConfigError('NODE_ENV is production, but `npm start` is not for production: it lets everybody sign up.')
   }
-  if (given.JWT_PUBLIC_KEY) {
-    throw new ConfigError('JWT_PUBLIC_KEY is set, but `npm start` signs tokens of its own: set JWT_SECRET instead.')
+  const foreign = ['JWT_PUBLIC_KEY', 'JWT_JWKS_URL'].find((name) => given[name])
+  if (foreign) {
+    throw new ConfigError(`${foreign} is set, but \`npm start\` signs tokens of its own: set JWT_SECRET instead.`)
   }
   // --port takes the place of these, and a terminal is no place for every request.
   const env = { ...given, HOST: '', PORT: '', LOG_LEVEL: given.LOG_LEVEL || 'warn' }

@@ -23,10 +23,9 @@ async function main(): Promise<void> {
   if (options === 'help') return console.log(tokenUsage)
   const { claims, hours, dataDirectory, settingsFile } = options
   if (settingsFile !== undefined) loadFile(settingsFile)
-  if (process.env.JWT_PUBLIC_KEY) {
-    throw new ConfigError(
-      'JWT_PUBLIC_KEY is set: only the sign-in service, which has the private key, can sign tokens.',
-    )
+  const foreign = ['JWT_PUBLIC_KEY', 'JWT_JWKS_URL'].find((name) => process.env[name])
+  if (foreign) {
+    throw new ConfigError(`${foreign} is set: only the sign-in service, which has the private key, can sign tokens.`)
   }
   const settings = loadConfig(Settings, process.env)
   const kept = () => readFile(join(dataDirectory, 'jwt-secret'), 'utf8').catch(() => undefined)

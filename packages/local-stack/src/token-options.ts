@@ -12,8 +12,8 @@ export const tokenUsage = `npm run -s token -- [options]
   --data-dir DIR   the data of npm start, whose secret signs it (default .playtherapy in this project)
   --settings FILE  settings to read JWT_SECRET, JWT_AUDIENCE and JWT_ISSUER from, such as the .env of Compose
 
-The secret is JWT_SECRET of the environment, then of the file, then that of npm start. Where JWT_PUBLIC_KEY is set, only
-the sign-in service can sign.`
+The secret is JWT_SECRET of the environment, then of the file, then that of npm start; of several the
+first one signs. Where JWT_PUBLIC_KEY or JWT_JWKS_URL is set, only the sign-in service can sign.`
 
 const scopes = ['operations', 'reports:write']
 

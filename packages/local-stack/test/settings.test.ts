@@ -14,8 +14,8 @@ import { parse } from 'yaml'
 interface Setting {
   description?: string
   default?: unknown
-  unless?: string
-  requiredWith?: string
+  unless?: string[]
+  requiredWith?: string[]
 }
 
 const processes = {
@@ -29,8 +29,9 @@ const readRoot = (name: string) => readFileSync(fileURLToPath(new URL(`../../../
 
 function defaultOf(name: string, setting: TSchema & Setting, schema: TObject): string {
   if (setting.default !== undefined) return `\`${String(setting.default).replace(tmpdir(), '/tmp')}\``
-  if (setting.unless) return `required without \`${setting.unless}\``
-  if (setting.requiredWith) return `required with \`${setting.requiredWith}\``
+  const others = (names: string[]) => names.map((other) => `\`${other}\``).join(' or ')
+  if (setting.unless) return `required without ${others(setting.unless)}`
+  if (setting.requiredWith) return `required with ${others(setting.requiredWith)}`
   return schema.required?.includes(name) ? 'required' : ''
 }
 

@@ -25,6 +25,7 @@ t.test('a setting of any process that is not valid is named, and no value', asyn
     [{ JWT_SECRET: 'short' }, /JWT_SECRET must NOT have fewer than 32/],
     [{ NODE_ENV: 'production' }, /`npm start` is not for production/],
     [{ JWT_PUBLIC_KEY: 'any' }, /`npm start` signs tokens of its own/],
+    [{ JWT_JWKS_URL: 'any' }, /JWT_JWKS_URL is set, but `npm start` signs tokens of its own/],
     [{ DATABASE_URL: 'mysql://db' }, /DATABASE_URL must match/],
     [{ QUEUE_URL: 'amqp://queue' }, /QUEUE_URL must match/],
     [{ DATE_TIME_ZONE: 'Seoul' }, /DATE_TIME_ZONE must match/],

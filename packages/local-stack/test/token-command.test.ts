@@ -80,12 +80,13 @@ t.test('numbers that no token may have are refused in words', async (t) => {
 })
 
 t.test('help only helps, and nothing is printed where nothing can be signed', async (t) => {
-  const [wrong, keyed, help] = await Promise.all([
+  const [wrong, keyed, published, help] = await Promise.all([
     run(['--user', '0'], { JWT_SECRET: jwtSecret }),
     run([], { JWT_PUBLIC_KEY: 'any' }),
+    run([], { JWT_JWKS_URL: 'any' }),
     run(['--help', '--user', '0']),
   ])
   t.match(wrong, { code: 2, out: '', said: /--user takes a number from 1 to 2147483647\n.*--help/ })
-  t.match(keyed, { code: 1, out: '', said: /only the sign-in service/ })
+  for (const refused of [keyed, published]) t.match(refused, { code: 1, out: '', said: /only the sign-in service/ })
   t.match(help, { code: 0, out: /--hours N/, said: '' })
 })

@@ -1,9 +1,15 @@
+import type { KeySetTimes } from './key-set.ts'
+
 /** How tokens and links are verified. Texts are as in the settings, see services/settings.md. */
 export interface AuthSettings {
   /** Shared secrets of HS256 tokens, as {@link secretsIn} reads them: tokens of each are accepted. */
   jwtSecret?: string
   /** PEM public key. If it is set, only asymmetric tokens are accepted, and the secrets are not used. */
   jwtPublicKey?: string
+  /** Address of the key set of the sign-in service. If it is set, neither the public key nor the secrets are used. */
+  jwksUrl?: string
+  /** Shorter times for tests. */
+  jwksTimes?: Partial<KeySetTimes>
   /** The audience that tokens must name, alone or among others; not checked by default. */
   jwtAudience?: string
   /** The issuer that tokens must name; not checked by default. */
@@ -27,5 +33,5 @@ export function secretsIn(setting: string): string[] {
 }
 
 /** The shared secrets that are used; none where tokens are asymmetric. The first one signs what is signed here. */
-export const secretsOf = ({ jwtSecret, jwtPublicKey }: AuthSettings): string[] =>
-  jwtSecret && !jwtPublicKey ? secretsIn(jwtSecret) : []
+export const secretsOf = ({ jwtSecret, jwtPublicKey, jwksUrl }: AuthSettings): string[] =>
+  jwtSecret && !jwtPublicKey && !jwksUrl ? secretsIn(jwtSecret) : []

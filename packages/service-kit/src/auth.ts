@@ -2,12 +2,12 @@ import jwt from '@fastify/jwt'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { type AuthSettings, secretsOf } from './auth-settings.ts'
 import { errors } from './errors.ts'
-import { type Claims, checksOf, createVerification, refusalOf } from './verification.ts'
+import type { ReadyChecks } from './health.ts'
+import { type Claims, checksOf, createVerification, refusalOf, type Verification } from './verification.ts'
 
 declare module 'fastify' {
   interface FastifyInstance {
-    /** Returns the claims of a token. Throws an error of the library unless it is valid. */
-    verifyToken(token: string): Claims
+    verifyToken: Verification['verify']
   }
   interface FastifyRequest {
     /** The therapist of the token; 0 until `requireTherapist` has run. */
@@ -28,27 +28,35 @@ const largestUserId = 2_147_483_647
 /** How long a token may still be valid, in seconds: a year, and one day for clocks and leap days. */
 const longestSeconds = 366 * 86_400
 
-/** Prepares the verification of tokens. Throws if no key for it is set. */
-export async function installAuth(host: FastifyInstance, auth: AuthSettings): Promise<void> {
-  const { jwtPublicKey } = auth
+/** The keys are in a key set, and @fastify/jwt, which only finds the token in a request, has none. */
+const noKey = () => {
+  throw new Error('no key is used')
+}
+
+/** Prepares the verification of tokens, and returns its checks for readiness. Throws if no key for it is set. */
+export async function installAuth(host: FastifyInstance, auth: AuthSettings): Promise<ReadyChecks> {
+  const { jwtPublicKey, jwksUrl } = auth
   const [secret = '', ...others] = secretsOf(auth)
   if (secret.includes(',') && others.length === 0) {
-    host.log.warn('JWT_SECRET is read as one secret with a comma: of several, each needs 32 characters')
+    host.log.info('JWT_SECRET is read as one secret with a comma: of several, each needs 32 characters')
   }
-  host.decorate('verifyToken', createVerification(auth))
+  const verification = createVerification(auth, host.log)
+  host.addHook('onClose', async () => verification.close())
+  host.decorate('verifyToken', verification.verify)
   await host.register(jwt, {
-    secret: jwtPublicKey ? { public: jwtPublicKey } : secret,
+    secret: jwksUrl ? { public: noKey } : jwtPublicKey ? { public: jwtPublicKey } : secret,
     verify: { ...checksOf(auth), onlyCookie: false },
   })
   host.decorateRequest('userId', 0)
   host.decorateRequest('tokenEndsAt', 0)
+  return verification.ready
 }
 
-function verify(request: FastifyRequest): Claims {
+async function verify(request: FastifyRequest): Promise<Claims> {
   const { server } = request
   let claims: Claims
   try {
-    claims = server.verifyToken(server.jwt.lookupToken(request))
+    claims = await server.verifyToken(server.jwt.lookupToken(request))
   } catch (error) {
     throw refusalOf(error)
   }
@@ -60,11 +68,11 @@ function verify(request: FastifyRequest): Claims {
 
 /**
  * The onRequest hook of every route for therapists. Requires a valid token whose `user_id` is a positive integer, and
- * throws `errors.invalidToken` (401) otherwise. The request is then admitted: `errors.tooManyRequests` (429) or
- * `errors.unavailable` (503) if too many wait.
+ * throws `errors.invalidToken` (401) otherwise, or `errors.unavailable` (503) while its key set is not known. The request is
+ * then admitted: `errors.tooManyRequests` (429) or `errors.unavailable` (503) if too many wait.
  */
 export async function requireTherapist(request: FastifyRequest, reply: FastifyReply): Promise<void> {
-  const { user_id, exp = 0 } = verify(request)
+  const { user_id, exp = 0 } = await verify(request)
   if (user_id === undefined) throw errors.invalidToken('the claim user_id is missing')
   request.userId = therapist(user_id)
   request.tokenEndsAt = exp
@@ -87,7 +95,7 @@ const holds = (scope: unknown, wanted: string): boolean =>
  * counts to; all tokens without one have the share of one therapist.
  */
 export async function requireOperator(request: FastifyRequest, reply: FastifyReply): Promise<void> {
-  const { user_id, scope } = verify(request)
+  const { user_id, scope } = await verify(request)
   if (!holds(scope, 'operations')) throw errors.invalidToken('only a token with the scope operations opens this')
   if (user_id !== undefined) request.userId = therapist(user_id)
   request.server.admit(request, reply)
@@ -98,7 +106,7 @@ export async function requireOperator(request: FastifyRequest, reply: FastifyRep
  * `reports:write` and no `user_id`; throws `errors.invalidToken` (401) otherwise. The analysis system has the share of one therapist.
  */
 export async function requireReportWriter(request: FastifyRequest, reply: FastifyReply): Promise<void> {
-  const { user_id, scope } = verify(request)
+  const { user_id, scope } = await verify(request)
   if (user_id !== undefined || !holds(scope, 'reports:write')) {
     throw errors.invalidToken('only a token with the scope reports:write and without user_id opens this')
   }

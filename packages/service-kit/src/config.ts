@@ -41,12 +41,12 @@ function wordsFor(schema: TSchema, message = 'is not valid'): string {
 /**
  * Reads the settings of a process from its environment. The keys of `schema` are the names of the variables. Texts are
  * converted to integers and booleans where the schema says so, defaults are filled in, and an empty variable counts as
- * not set. A variable whose schema has `unless: OTHER` is required unless OTHER is set, and one with `requiredWith: OTHER`
- * if OTHER is set. Throws ConfigError with all faults at once.
+ * not set. A variable whose schema has `unless` is required unless one of the variables named there is set, and one with
+ * `requiredWith` if one of those is set. Throws ConfigError with all faults at once.
  */
 export function loadConfig<T extends TObject>(schema: T, env: NodeJS.ProcessEnv): Static<T> {
   const config: Record<string, unknown> = {}
-  const properties: Record<string, TSchema & { default?: unknown; unless?: string; requiredWith?: string }> =
+  const properties: Record<string, TSchema & { default?: unknown; unless?: string[]; requiredWith?: string[] }> =
     schema.properties
   for (const [name, property] of Object.entries(properties)) {
     const text = env[name]
@@ -61,10 +61,11 @@ export function loadConfig<T extends TObject>(schema: T, env: NodeJS.ProcessEnv)
       if (error) faults.push(`${name} ${wordsFor(property, error.message)}`)
     } else if (schema.required?.includes(name)) {
       faults.push(`${name} is required`)
-    } else if (property.unless && property.unless in properties && !env[property.unless]) {
-      faults.push(`${name} is required unless ${property.unless} is set`)
-    } else if (property.requiredWith && env[property.requiredWith]) {
-      faults.push(`${name} is required with ${property.requiredWith}`)
+    } else if (property.unless?.some((other) => other in properties) && !property.unless.some((other) => env[other])) {
+      faults.push(`${name} is required unless ${property.unless.join(' or ')} is set`)
+    } else {
+      const other = property.requiredWith?.find((given) => env[given])
+      if (other) faults.push(`${name} is required with ${other}`)
     }
   }
   if (faults.length === 0 && isValid) return config

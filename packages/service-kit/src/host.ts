@@ -174,7 +174,7 @@ export async function createHost(options: HostOptions): Promise<FastifyInstance>
     if (closing) reply.header('connection', 'close')
     next()
   })
-  await installAuth(host, options.auth)
+  const keysReady = await installAuth(host, options.auth)
   installLinks(host, options.auth)
   installTickets(host, options.auth)
   installAccess(host)
@@ -203,7 +203,7 @@ export async function createHost(options: HostOptions): Promise<FastifyInstance>
   })
   const requests = installAdmission(host, options.answerMs)
   const bytes = createShares(mostHeldBytes)
-  installHealth(host, options.ready, { isFull: () => requests.isFull })
+  installHealth(host, { ...options.ready, ...keysReady }, { isFull: () => requests.isFull })
   installMetrics(host, [async () => ({ requests_waiting: requests.held, request_bytes_held: bytes.held })])
   await installLimits(host, options.requestsPerMinute)
   await host.register(async (scope) => {

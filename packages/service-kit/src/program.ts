@@ -65,13 +65,13 @@ export async function reach<T>(part: string, url: string | undefined, use: () =>
   }
 }
 
-type Setting = TSchema & { default?: unknown; unless?: string; requiredWith?: string; description?: string }
+type Setting = TSchema & { default?: unknown; unless?: string[]; requiredWith?: string[]; description?: string }
 
 /** What may be said of a setting beside its name: its default, or when it is required. */
 function needOf({ default: usual, unless, requiredWith }: Setting, isRequired: boolean): string {
   if (usual !== undefined) return ` (default ${usual})`
-  if (unless) return ` (required unless ${unless} is set)`
-  if (requiredWith) return ` (required with ${requiredWith})`
+  if (unless) return ` (required unless ${unless.join(' or ')} is set)`
+  if (requiredWith) return ` (required with ${requiredWith.join(' or ')})`
   return isRequired ? ' (required)' : ''
 }
 

@@ -12,7 +12,7 @@ export const integer = (usual: number, description: string, bounds: { minimum: n
 /** A text that may be left out. */
 export const optionalText = (
   description: string,
-  options: { pattern?: string; unless?: string; requiredWith?: string; minLength?: number } = {},
+  options: { pattern?: string; unless?: string[]; requiredWith?: string[]; minLength?: number } = {},
 ) => Type.Optional(Type.String({ minLength: 1, ...options, description }))
 
 export const DatabaseSettings = {
@@ -64,13 +64,23 @@ export const HttpSettings = {
   PORT: integer(8080, 'The port on which the process listens', { minimum: 0, maximum: 65_535 }),
   JWT_SECRET: optionalText(
     'HS256 secret that the sign-in service signs its tokens with, at least 32 characters. While another one takes its place several, `secret,secret`: tokens of each are accepted, and the first signs what is signed here. A new one comes to the end, then, once the sign-in service signs with it, to the front, and the old one away when its last token and link have ended',
-    { minLength: secretCharacters, unless: 'JWT_PUBLIC_KEY' },
+    { minLength: secretCharacters, unless: ['JWT_PUBLIC_KEY', 'JWT_JWKS_URL'] },
   ),
   JWT_PUBLIC_KEY: optionalText('PEM public key of the sign-in service; `JWT_SECRET` is then ignored', {
     pattern: '^-----BEGIN (RSA )?PUBLIC KEY-----',
   }),
+  JWT_JWKS_URL: optionalText(
+    'Address of the key set (JWKS) of the sign-in service, `https://…`, which is read again every five minutes and when a token names a new key; `JWT_SECRET` and `JWT_PUBLIC_KEY` are then ignored',
+    { pattern: '^https?://[^\\s/?#@]+(/[^\\s#]*)?$' },
+  ),
+  JWT_JWKS_INTERNAL_HOST: optionalText(
+    'Host name of `JWT_JWKS_URL` where it is in your own network and speaks plain `http`; `localhost` needs none',
+  ),
   JWT_AUDIENCE: optionalText('The audience (`aud`) that tokens must name; not checked if it is not set'),
-  JWT_ISSUER: optionalText('The issuer (`iss`) that tokens must name; not checked if it is not set'),
+  JWT_ISSUER: optionalText(
+    'The issuer (`iss`) that tokens must name; not checked if it is not set. The keys of a key set may be those of many installations',
+    { requiredWith: ['JWT_JWKS_URL'] },
+  ),
   REQUESTS_PER_MINUTE: integer(
     1_200,
     'How many requests one therapist may send to one process in a minute; more get 429',
@@ -89,7 +99,10 @@ export const LinkSettings = {
   LINK_KEYS: optionalText(
     'Keys of signed links and tickets, `id:secret,id:secret`, the same in all services: the first signs, all verify. A new one comes to the end, then to the front, and the old one away after `LINK_SECONDS`. Ids differ, secrets have at least 32 characters. Without it they are derived from `JWT_SECRET`',
     // The first part refuses an id that comes twice.
-    { pattern: `^(?!(.*,)?([\\w-]+):.*,\\2:)${linkKey}(,${linkKey})*$`, requiredWith: 'JWT_PUBLIC_KEY' },
+    {
+      pattern: `^(?!(.*,)?([\\w-]+):.*,\\2:)${linkKey}(,${linkKey})*$`,
+      requiredWith: ['JWT_PUBLIC_KEY', 'JWT_JWKS_URL'],
+    },
   ),
   LINK_SECONDS: integer(defaultLinkSeconds, 'How long a signed link is valid, in seconds: from a minute to a week', {
     minimum: 60,
@@ -97,13 +110,28 @@ export const LinkSettings = {
   }),
 }
 
-type AuthConfig = Pick<Static<TObject<typeof HttpSettings>>, `JWT_${'SECRET' | 'PUBLIC_KEY' | 'AUDIENCE' | 'ISSUER'}`> &
-  Partial<Static<TObject<typeof LinkSettings>>>
+type AuthConfig = Partial<Static<TObject<typeof HttpSettings & typeof LinkSettings>>>
 
-/** What the verification of tokens and links needs, from the settings. */
+/** Names of this machine. */
+const loopback = ['localhost', '127.0.0.1', '[::1]']
+
+/** Throws ConfigError unless the address of the key set is valid, and is one of https or of a host that may do without. */
+function keySetFrom({ JWT_JWKS_URL, JWT_JWKS_INTERNAL_HOST = '' }: AuthConfig) {
+  if (!JWT_JWKS_URL) return {}
+  const refuse = (fault: string) => new ConfigError(`The configuration is not valid:\n  JWT_JWKS_URL ${fault}`)
+  if (!URL.canParse(JWT_JWKS_URL)) throw refuse('is not valid')
+  const { protocol, hostname } = new URL(JWT_JWKS_URL)
+  if (protocol === 'http:' && ![...loopback, JWT_JWKS_INTERNAL_HOST].includes(hostname)) {
+    throw refuse('must begin with https:// unless JWT_JWKS_INTERNAL_HOST names its host')
+  }
+  return { jwksUrl: JWT_JWKS_URL }
+}
+
+/** What the verification of tokens and links needs, from the settings. Throws ConfigError. */
 export const authFrom = (config: AuthConfig): AuthSettings => ({
   ...(config.JWT_SECRET && { jwtSecret: config.JWT_SECRET }),
   ...(config.JWT_PUBLIC_KEY && { jwtPublicKey: config.JWT_PUBLIC_KEY }),
+  ...keySetFrom(config),
   ...(config.JWT_AUDIENCE && { jwtAudience: config.JWT_AUDIENCE }),
   ...(config.JWT_ISSUER && { jwtIssuer: config.JWT_ISSUER }),
   ...(config.LINK_KEYS && { linkKeys: config.LINK_KEYS }),

@@ -10,6 +10,7 @@ import { jwtSecret, sourceOptions, type Teardown, testDatabase } from '@playther
 import t from 'tap'
 import manifest from '../../../package.json' with { type: 'json' }
 import { createLinks } from '../src/links.ts'
+import { ecPair, keyServer, signedBy } from './key-server.ts'
 import { good } from './support.ts'
 
 interface Line {
@@ -272,3 +273,25 @@ t.test('a wrong environment stops the start and says all of what is wrong', asyn
   for (const name of ['DATABASE_URL', 'JWT_SECRET', 'PORT']) t.match(written, new RegExp(`^ +${name} `, 'm'))
   t.notMatch(written, 'hunter2')
 })
+
+t.test(
+  'a key set that cannot be read is logged once, without its address, and one that is not valid stops the start',
+  async (t) => {
+    const JWT_ISSUER = 'https://sign-in'
+    const pair = ecPair('1')
+    const server = await keyServer(t, pair)
+    await server.stop()
+    const { url, logged } = await running(t, { JWT_JWKS_URL: `${server.url}?key=hunter2`, JWT_ISSUER })
+    const line = await logged(({ msg }) => msg === 'the keys of tokens cannot be read')
+    t.match(line, { level: 40, err: { reason: /nothing listens there/ } })
+    t.notMatch(JSON.stringify(line), /hunter2|jwks/)
+    const { status, headers } = await fetch(`${url}/case/1`, { headers: signedBy(pair) })
+    t.equal(status, 503)
+    t.ok(headers.get('retry-after'))
+    const service = await start(t, { DATABASE_URL: 'postgres://db', JWT_JWKS_URL: 'http://hunter2/', JWT_ISSUER })
+    t.same(await service.ended, [1, null])
+    const written = await service.errors
+    t.match(written, /JWT_JWKS_URL must begin with https/)
+    t.notMatch(written, /hunter2/)
+  },
+)

@@ -57,7 +57,7 @@ export const WorkerConfig = Type.Object({
   ),
   WEBHOOK_SECRET: optionalText(
     'Secret of the signatures, `whsec_` and 24 to 64 bytes in base64; up to four, separated by commas, while a new one is introduced: each signs every webhook',
-    { pattern: `^${webhookSecret}(,${webhookSecret}){0,3}$`, requiredWith: 'WEBHOOK_URL' },
+    { pattern: `^${webhookSecret}(,${webhookSecret}){0,3}$`, requiredWith: ['WEBHOOK_URL'] },
   ),
   WEBHOOK_INTERNAL_ADDRESSES: optionalText(
     'Addresses that are not of the internet to which webhooks may be sent all the same, such as `10.1.2.3,172.18.0.0/16`',
