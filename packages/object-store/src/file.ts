@@ -26,6 +26,7 @@ import {
   type PutOptions,
 } from './object-store.ts'
 import { readOnDemand, type Source } from './on-demand.ts'
+import { runAll } from './run-all.ts'
 
 export interface FileStoreOptions {
   /** Folder of all objects; created when missing. */
@@ -181,11 +182,12 @@ export function createFileStore({ directory, publicUrl, secret }: FileStoreOptio
     get: (key, options = {}) => readOnDemand((...asked) => openFile(key, fileOf(key), ...asked), options),
 
     async delete(keys) {
-      for (const key of keys) {
+      const remove = async (key: string) => {
         const file = fileOf(key)
         await rm(file, { force: true })
         await removeEmptyFolders(dirname(file), root)
       }
+      await runAll(keys.map((key) => () => remove(key)))
     },
 
     async *list(prefix) {

@@ -148,7 +148,10 @@ export interface ObjectStore {
    * the object is replaced or removed during a pause.
    */
   get(key: string, options?: GetOptions): Promise<Readable>
-  /** Removes the objects and all their versions; a missing one counts as removed. */
+  /**
+   * Removes the objects and all their versions; a missing one counts as removed. One that cannot be removed keeps no other one: the
+   * promise rejects when all were tried.
+   */
   delete(keys: readonly string[]): Promise<void>
   /**
    * All objects whose key starts with `prefix`. In a versioned bucket these include deleted ones that have versions, and

@@ -8,6 +8,7 @@ import {
   type S3Client,
 } from '@aws-sdk/client-s3'
 import type { ObjectInfo } from './object-store.ts'
+import { runAll } from './run-all.ts'
 import { statusOf } from './s3-client.ts'
 
 /** Objects or versions removed by one request, S3's limit. */
@@ -85,28 +86,38 @@ export function bucketContents(s3: S3Client, Bucket: string): BucketContents {
   }
 
   async function removeVersions(keys: readonly string[]): Promise<void> {
-    let batch: ObjectIdentifier[] = []
-    for (const key of keys) {
-      for await (const { info, versions } of everythingBelow(key)) {
-        // Longer keys that begin with this one come after it, and are other objects.
-        if (info.key === key) batch.push(...versions)
-        break
-      }
-      for (; batch.length >= batchKeys; batch = batch.slice(batchKeys)) await remove(batch.slice(0, batchKeys))
-    }
-    if (batch.length > 0) await remove(batch)
+    await runAll(
+      (async function* () {
+        let batch: ObjectIdentifier[] = []
+        for (const key of keys) {
+          for await (const { info, versions } of everythingBelow(key)) {
+            // Longer keys that begin with this one come after it, and are other objects.
+            if (info.key === key) batch.push(...versions)
+            break
+          }
+          for (; batch.length >= batchKeys; batch = batch.slice(batchKeys)) {
+            const full = batch.slice(0, batchKeys)
+            yield () => remove(full)
+          }
+        }
+        if (batch.length > 0) yield () => remove(batch)
+      })(),
+    )
   }
 
   return {
     async delete(keys) {
       if (keys.length === 0) return
       if (await keepsVersions()) return removeVersions(keys)
-      for (let start = 0; start < keys.length; start += batchKeys) {
-        const batch = keys.slice(start, start + batchKeys)
-        if (!(await remove(batch.map((Key) => ({ Key }))))) continue
+      const removeBatch = async (batch: readonly string[]) => {
+        if (!(await remove(batch.map((Key) => ({ Key }))))) return
         versioned = true
         await removeVersions(batch)
       }
+      const batches = Math.ceil(keys.length / batchKeys)
+      await runAll(
+        Array.from({ length: batches }, (_, n) => () => removeBatch(keys.slice(n * batchKeys, (n + 1) * batchKeys))),
+      )
     },
 
     async *list(prefix) {

@@ -12,6 +12,7 @@ import {
 import { getSignedUrl } from '@aws-sdk/s3-request-presigner'
 import { adoptedKey, uploadKey } from './keys.ts'
 import { ObjectChangedError, type ObjectStore, type PresignPutOptions, UnsafeUploadsError } from './object-store.ts'
+import { runAll } from './run-all.ts'
 import { bucketAppends } from './s3-append.ts'
 import { keepVerdict, tryUploads } from './s3-canary.ts'
 import { openClient, type Patience, patienceOfRequests, type S3Settings, statusOf } from './s3-client.ts'
@@ -120,17 +121,23 @@ export function createS3Store(settings: S3Settings, patience: Patience = patienc
     },
 
     async abortUploads(prefix) {
-      let aborted = 0
-      for await (const { Key, UploadId } of uploadsBelow(prefix)) {
-        await s3.send(new AbortMultipartUploadCommand({ Bucket, Key, UploadId })).catch((error: unknown) => {
+      const abort = ({ Key, UploadId }: MultipartUpload) =>
+        s3.send(new AbortMultipartUploadCommand({ Bucket, Key, UploadId })).catch((error: unknown) => {
           // The upload was completed or aborted since it was listed.
           if (statusOf(error) !== 404) throw error
         })
-        aborted++
-      }
       const brought: string[] = []
-      for await (const { key } of contents.list(uploadKey(prefix))) brought.push(key)
-      await contents.delete(brought)
+      let aborted = 0
+      await runAll(
+        (async function* () {
+          for await (const upload of uploadsBelow(prefix)) {
+            aborted++
+            yield () => abort(upload)
+          }
+          for await (const { key } of contents.list(uploadKey(prefix))) brought.push(key)
+          yield () => contents.delete(brought)
+        })(),
+      )
       return aborted + brought.length
     },
 

@@ -1,5 +1,5 @@
 import { chunks, renditions, reportVersions, scriptVersions, videos } from '@playtherapy/schema'
-import { seedEncode, seedSession, storeBackends, testDatabase, testStore } from '@playtherapy/testing'
+import { seedEncode, seedSession, storeBackends, testDatabase, testStore, until } from '@playtherapy/testing'
 import { sql } from 'drizzle-orm'
 import t from 'tap'
 import { assertOwnBucket, installationId } from '../src/reconcile/installation.ts'
@@ -179,6 +179,33 @@ for (const backend of storeBackends) {
     t.strictSame(await found(0), [], 'and that was all')
   })
 }
+
+t.test('an orphan that the store cannot remove keeps no other one', async (t) => {
+  const { db } = await testDatabase(t)
+  const store = await testStore(t, 'file')
+  const { caseId, sessionId } = await seedSession(db)
+  const [video] = await db.insert(videos).values({ sessionId, state: 'receiving', path: 'LOCAL/x.mp4' }).returning()
+  const keys = [1, 2, 3].map((n) => `video/LOCAL/${caseId}/${sessionId}/encoded_${video?.id}-${n}.mp4`)
+  const script = `script/LOCAL/${caseId}/${sessionId}/script_v1.json`
+  for (const key of [...keys, script]) await store.put(key, Buffer.from('bytes'), { contentType: 'video/mp4' })
+  const remove = async (wanted: readonly string[]) => {
+    await store.delete(wanted.filter((key) => key !== keys[0]))
+    if (wanted.includes(keys[0] ?? '')) throw new Error('locked')
+  }
+  const left = async () => {
+    const found: string[] = []
+    for await (const { key } of store.list('')) found.push(key)
+    return found
+  }
+  const sweep = () => sweepOrphans({ db, store: { ...store, delete: remove }, phase: 'LOCAL' }, 0)
+  // Stores note whole seconds.
+  await until('the removal of the others', async () => {
+    await sweep().catch(() => {})
+    return (await left()).length === 1
+  })
+  t.strictSame(await left(), [keys[0]])
+  await t.rejects(sweep(), { message: 'locked' })
+})
 
 t.test('a bucket belongs to one database', async (t) => {
   const [one, other, store] = [await testDatabase(t), await testDatabase(t), await testStore(t, 'file')]

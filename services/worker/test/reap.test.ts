@@ -161,6 +161,43 @@ for (const backend of storeBackends) {
   })
 }
 
+t.test('an object that the store cannot remove keeps nothing else from being reaped', async (t) => {
+  const { db } = await testDatabase(t)
+  const store = await testStore(t, 'file')
+  const { sessionId } = await seedSession(db)
+  const past = sql`now() - interval '2 hours'`
+  const keys = ['a', 'b', 'c'].map((name) => `video/${name}.mp4`)
+  for (const key of [...keys, 'script/a.json', 'script/b.json']) {
+    await store.put(key, Buffer.from('bytes'), { contentType: 'video/mp4' })
+  }
+  const paths = keys.map((key) => key.slice('video/'.length))
+  await db
+    .insert(videos)
+    .values(paths.map((path) => ({ sessionId, state: 'receiving' as const, path, leaseUntil: past })))
+  await db.insert(scriptVersions).values(
+    ['a.json', 'b.json'].map((path, n) => ({
+      ...{ sessionId, version: n + 1, path, size: 5, userId: 1, createdAt: past },
+    })),
+  )
+  const described = { container: 'mp4', size: 5, etag: '"1"', storedAt: new Date() } as const
+  const [unannounced] = await db
+    .insert(videos)
+    .values({ sessionId, state: 'stored', path: 'unannounced.mp4', ...described })
+    .returning()
+  await db.update(sessions).set({ videoId: unannounced?.id ?? null, encodingStateId: 1 })
+  const refusing = ['video/a.mp4', 'script/a.json']
+  const abortUploads = async (key: string) => {
+    if (refusing.includes(key)) throw new Error(`refused ${key}`)
+    return store.abortUploads(key)
+  }
+  await t.rejects(reap({ db, store: { ...store, abortUploads } }), { message: 'refused video/a.mp4' })
+  const left: string[] = []
+  for await (const { key } of store.list('')) left.push(key)
+  t.strictSame(left, [], 'what has no other upload is removed')
+  t.equal(await db.$count(scriptVersions), 0)
+  t.equal(await db.$count(outbox), 1, 'the encode is announced')
+})
+
 t.test('an upload that the store cannot remove keeps no other one', async (t) => {
   const { db } = await testDatabase(t)
   const store = await testStore(t, 'file')

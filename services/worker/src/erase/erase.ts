@@ -1,4 +1,4 @@
-import { type ObjectStore, type Phase, prefixesOf } from '@playtherapy/object-store'
+import { type ObjectStore, type Phase, prefixesOf, runAll } from '@playtherapy/object-store'
 import { type Database, erasures, lastSweepSeconds } from '@playtherapy/schema'
 import { eq, sql } from 'drizzle-orm'
 
@@ -30,17 +30,25 @@ export function createErase({ db, store, phase }: { db: Database; store: ObjectS
   }
 }
 
-/** Removes all objects and unfinished uploads whose keys begin with one of these prefixes. */
+/**
+ * Removes all objects and unfinished uploads whose keys begin with one of these prefixes. Rejects with the first failure after it has
+ * tried all.
+ */
 export async function removeBelow(store: ObjectStore, prefixes: string[]): Promise<void> {
-  for (const prefix of prefixes) {
-    await store.abortUploads(prefix)
-    let keys: string[] = []
-    for await (const { key } of store.list(prefix)) {
-      keys.push(key)
-      if (keys.length < batchKeys) continue
-      await store.delete(keys)
-      keys = []
-    }
-    if (keys.length > 0) await store.delete(keys)
-  }
+  await runAll(
+    (async function* () {
+      for (const prefix of prefixes) {
+        yield () => store.abortUploads(prefix)
+        let keys: string[] = []
+        for await (const { key } of store.list(prefix)) {
+          keys.push(key)
+          if (keys.length < batchKeys) continue
+          const full = keys
+          keys = []
+          yield () => store.delete(full)
+        }
+        yield () => store.delete(keys)
+      }
+    })(),
+  )
 }

@@ -7,6 +7,7 @@ import {
   inFolder,
   type ObjectStore,
   type Phase,
+  runAll,
 } from '@playtherapy/object-store'
 import {
   audioRenditions,
@@ -138,14 +139,23 @@ async function runningAttempts(db: Database, paths: string[]): Promise<(path: st
   }
 }
 
-/** Removes orphans, also in several processes at once; returns their number. */
+/**
+ * Removes orphans, also in several processes at once; returns their number. Rejects with the first failure after it has tried to
+ * remove all.
+ */
 export async function sweepOrphans(resources: Resources, graceSeconds: number): Promise<number> {
+  const { store } = resources
   let removed = 0
-  for await (const orphans of findOrphans(resources, graceSeconds)) {
-    await resources.store.delete(orphans.filter(({ size }) => size !== undefined).map(({ key }) => key))
-    for (const { key, size } of orphans) if (size === undefined) await resources.store.abortUploads(key)
-    removed += orphans.length
-  }
+  await runAll(
+    (async function* () {
+      for await (const orphans of findOrphans(resources, graceSeconds)) {
+        removed += orphans.length
+        const objects = orphans.filter(({ size }) => size !== undefined).map(({ key }) => key)
+        yield () => store.delete(objects)
+        for (const { key, size } of orphans) if (size === undefined) yield () => store.abortUploads(key)
+      }
+    })(),
+  )
   return removed
 }
 

@@ -1,5 +1,5 @@
 import type { Log } from '@playtherapy/jobs'
-import { type Folder, inFolder, type ObjectStore } from '@playtherapy/object-store'
+import { type Folder, inFolder, type ObjectStore, runAll } from '@playtherapy/object-store'
 import {
   announce,
   type Database,
@@ -51,17 +51,29 @@ export function createReaper({ db, store, log }: Resources & { log: Log }) {
  * Makes rows and objects agree again after a process died: it ends uploads with an expired lease or a newer recording, removes
  * saves that never ended, announces encodes without a job, and forgets failed uploads after an hour. Several processes may do it at
  * once. The row is changed or removed before its object is: otherwise an upload that only seemed dead could commit in between
- * and lose its object. The orphan sweep removes an object that cannot be removed now. Returns the number of each.
+ * and lose its object. The orphan sweep removes an object that cannot be removed now. Returns the number of each; rejects with
+ * the first failure of the store after all is done that can be.
  */
 export async function reap({ db, store }: Resources) {
-  return {
-    uploads: await reapUploads({ db, store }),
-    failures: await forgetFailures({ db, store }),
-    scripts: await reapVersions({ db, store }, 'script', scriptVersions),
-    reports: await reapVersions({ db, store }, 'analyze_report', reportVersions),
+  const failures: unknown[] = []
+  const remove: Remove = async (folder, rows) => {
+    const keys = rows.map(({ path }) => inFolder(folder, path))
+    const tasks = [...keys.map((key) => () => store.abortUploads(key)), () => store.delete(keys)]
+    await runAll(tasks).catch((error: unknown) => failures.push(error))
+  }
+  const counts = {
+    uploads: await reapUploads(db, remove),
+    failures: await forgetFailures(db, remove),
+    scripts: await reapVersions(db, remove, 'script', scriptVersions),
+    reports: await reapVersions(db, remove, 'analyze_report', reportVersions),
     encodes: await announceForgotten(db),
   }
+  if (failures.length > 0) throw failures[0]
+  return counts
 }
+
+/** Removes the objects of rows that were changed or removed. */
+type Remove = (folder: Folder, rows: { path: string }[]) => Promise<void>
 
 // The states below are literals, because they must match those of partial indexes.
 
@@ -70,7 +82,7 @@ const overtaken = sql`exists (
   select from ${tusUploads} join ${sessions} on ${sessions.id} = ${videos.sessionId} and ${sessions.videoId} > ${videos.id}
   where ${tusUploads.videoId} = ${videos.id} and coalesce(${tusUploads.heldUntil} < now(), true))`
 
-async function reapUploads({ db, store }: Resources): Promise<number> {
+async function reapUploads(db: Database, remove: Remove): Promise<number> {
   // The lease of an upload by tus is its expiry.
   const expired = sql`${videos.leaseUntil} < now()`
   const dead = sql`${videos.state} = 'receiving' and (${expired} or ${overtaken})`
@@ -82,11 +94,11 @@ async function reapUploads({ db, store }: Resources): Promise<number> {
     .set({ state: 'failed', failure, leaseUntil: sql`now()` })
     .where(and(dead, inArray(videos.id, some)))
     .returning({ path: videos.path })
-  await remove(store, 'video', rows)
+  await remove('video', rows)
   return rows.length
 }
 
-async function forgetFailures({ db, store }: Resources): Promise<number> {
+async function forgetFailures(db: Database, remove: Remove): Promise<number> {
   const old = sql`${videos.state} = 'failed' and ${videos.storedAt} is null
     and ${videos.leaseUntil} < now() - make_interval(secs => ${failedUploadSeconds})`
   const some = db.select({ id: videos.id }).from(videos).where(old).limit(batchRows)
@@ -94,12 +106,13 @@ async function forgetFailures({ db, store }: Resources): Promise<number> {
     .delete(videos)
     .where(and(old, inArray(videos.id, some)))
     .returning({ path: videos.path })
-  await remove(store, 'video', rows)
+  await remove('video', rows)
   return rows.length
 }
 
 async function reapVersions(
-  { db, store }: Resources,
+  db: Database,
+  remove: Remove,
   folder: 'script' | 'analyze_report',
   table: typeof scriptVersions | typeof reportVersions,
 ): Promise<number> {
@@ -110,14 +123,8 @@ async function reapVersions(
     .delete(table)
     .where(and(dead, inArray(table.id, some)))
     .returning({ path: table.path })
-  await remove(store, folder, rows)
+  await remove(folder, rows)
   return rows.length
-}
-
-async function remove(store: ObjectStore, folder: Folder, rows: { path: string }[]): Promise<void> {
-  const keys = rows.map(({ path }) => inFolder(folder, path))
-  for (const key of keys) await store.abortUploads(key)
-  if (keys.length > 0) await store.delete(keys)
 }
 
 /**
