@@ -44,24 +44,27 @@ const ofEncode: JobName[] = ['encode-video', 'encode-chunk', 'finish-video']
 /**
  * Announces a dead letter again, with all its attempts, and undoes its failure: a failed video becomes stored, and the
  * encoding of its session READY if it is still the current video. An encode goes on with what it lacks, and a webhook tells the
- * present state. False when there is no such dead letter. Locks the dead letter, the session and the video, or the row of the webhook.
+ * present state. False when there is no such dead letter. Locks the session, the dead letter and the video, or the dead letter and
+ * the row of the webhook.
  */
 export const retry = (db: Database, id: number): Promise<boolean> =>
   db.transaction(async (tx) => {
+    const letter = and(eq(outbox.id, id), isNotNull(outbox.failedAt))
+    const [found] = await tx.select({ name: outbox.name, payload: outbox.payload }).from(outbox).where(letter)
+    const videoId =
+      found && ofEncode.includes(found.name) && 'video_id' in found.payload ? found.payload.video_id : undefined
+    // The session is locked before all else, as everywhere.
+    const [session] =
+      videoId === undefined
+        ? []
+        : await tx.select({ id: sessions.id }).from(sessions).where(eq(sessions.videoId, videoId)).for('no key update')
     const [job] = await tx
       .delete(outbox)
-      .where(and(eq(outbox.id, id), isNotNull(outbox.failedAt)))
+      .where(letter)
       .returning({ name: outbox.name, payload: outbox.payload, requestId: outbox.requestId })
     if (!job) return false
     const cause = { ...(job.requestId && { requestId: job.requestId }) }
-    if ('video_id' in job.payload && ofEncode.includes(job.name)) {
-      const videoId = job.payload.video_id
-      // The session is locked before its video, as everywhere.
-      const [session] = await tx
-        .select({ id: sessions.id })
-        .from(sessions)
-        .where(eq(sessions.videoId, videoId))
-        .for('no key update')
+    if (videoId !== undefined) {
       const revived = await tx
         .update(videos)
         .set({ state: 'stored', failure: null, progress: 0 })

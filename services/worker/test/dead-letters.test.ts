@@ -1,5 +1,5 @@
 import { announce, deadLetters, encodePlans, failedJobs, outbox, retry, sessions, videos } from '@playtherapy/schema'
-import { seedSession, testDatabase } from '@playtherapy/testing'
+import { seedSession, testDatabase, until } from '@playtherapy/testing'
 import { eq, sql } from 'drizzle-orm'
 import t from 'tap'
 import { encodeAgain } from '../src/commands/encode-again.ts'
@@ -44,6 +44,25 @@ t.test('a job given up is shown, and announced again with what its failure left 
   t.strictSame(await deadLetters(db), [])
   const again = { name: 'encode-video', payload: { video_id: videoId }, requestId: 'request-1' }
   t.match(await db.select().from(outbox), [{ ...again, attempts: 0, publishedAt: null, failedAt: null }])
+})
+
+t.test('a retry locks the session before the job, as all do', async (t) => {
+  const { db, failedVideo, state } = await place(t)
+  await failedVideo('a.mp4')
+  const [letter] = await deadLetters(db)
+  const id = letter?.id ?? 0
+  let retrying: Promise<boolean> | undefined
+  await db.transaction(async (tx) => {
+    await tx.select().from(sessions).for('no key update')
+    retrying = retry(db, id)
+    const waiting = sql`select count(*)::int as waiting from pg_stat_activity
+      where datname = current_database() and wait_event_type = 'Lock'`
+    await until('its wait', async () => (await db.execute<{ waiting: number }>(waiting))[0]?.waiting === 1)
+    await tx.update(outbox).set({ failure: 'changed by who holds the session' })
+  })
+  t.ok(await retrying)
+  t.match(await state(), { encoding: 1, videos: [{ state: 'stored' }] })
+  t.strictSame(await deadLetters(db), [])
 })
 
 t.test('a retry changes nothing for a recording that a newer one replaced, or that was deleted', async (t) => {
