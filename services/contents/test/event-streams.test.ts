@@ -201,6 +201,20 @@ t.test('HEAD opens no stream', async (t) => {
   t.equal((await fetch(host.url + path, { method: 'HEAD', headers: host.as(7) })).status, 405)
 })
 
+t.test('an id of another database, such as the one before a restore, is not known', async (t) => {
+  const [lost, restored] = [await contents(t), await contents(t)]
+  const open = ({ host }: typeof lost, headers = {}) => openEvents(t, host.url + path, { ...host.as(7), ...headers })
+  const change = async ({ newCase, newSession }: typeof lost) => newSession(7, await newCase(7))
+  const first = await open(lost)
+  await change(lost)
+  const { id } = await first.next()
+  for (const each of [lost, restored, restored]) await change(each)
+  t.equal((await (await open(lost, { 'last-event-id': id })).next()).name, 'session')
+  for (const unknown of [id, id.replace(/\..*/, '')]) {
+    t.equal((await (await open(restored, { 'last-event-id': unknown })).next()).name, 'reset', unknown)
+  }
+})
+
 t.test('streams end when an older backup of the database is restored, and their clients read anew', async (t) => {
   const { host, db, newCase, newSession } = await contents(t)
   const session = await newSession(7, await newCase(7))
@@ -211,5 +225,13 @@ t.test('streams end when an older backup of the database is restored, and their 
   await db.execute(sql`truncate session_changes restart identity`)
   await until('its end', stream.hasEnded)
   t.equal(await stream.ended, true)
-  t.equal((await (await open({ 'last-event-id': id })).next()).name, 'reset')
+  const back = await open({ 'last-event-id': id })
+  t.equal((await back.next()).name, 'reset')
+  await db.update(sessions).set({ name: 'as often as before' }).where(eq(sessions.id, session))
+  await back.next()
+  const passed = sql`alter sequence session_changes_id_seq restart with 1000`
+  await db.execute(passed)
+  await db.update(sessions).set({ name: 'more often' }).where(eq(sessions.id, session))
+  t.ok(Number((await back.next()).id) > Number(id), 'the numbers have passed it again')
+  t.equal((await (await open({ 'last-event-id': id })).next()).name, 'reset', 'but name other changes')
 })

@@ -5,7 +5,7 @@ import type { FastifyBaseLogger, FastifyReply, FastifyRequest } from 'fastify'
 import { type Member, send } from './members.ts'
 import type { NewsRepository } from './repository.ts'
 import { createRounds, mostSessions } from './rounds.ts'
-import { createStream, numberIn } from './stream.ts'
+import { createStream, placeIn } from './stream.ts'
 import { readTexts, resetText } from './texts.ts'
 
 /** Streams of one process, and the parts of them that one therapist may have: 10. */
@@ -56,12 +56,11 @@ export function createNews({ listen, repository, log, heartbeatMs = 15_000, open
   /** Begins a stream with what its client has missed. Returns the number of the newest change that it tells. */
   async function fill(member: Member, lastEventId: string | undefined): Promise<number> {
     const { userId, caseId, stream } = member
-    const seen = lastEventId === undefined ? undefined : numberIn(lastEventId)
-    const { newest, oldest, changed } =
-      seen === undefined
-        ? { newest: await repository.newest(), oldest: 0, changed: [] }
-        : await beginning(userId, caseId, seen, mostSessions + 1)
-    const isKnown = seen !== undefined && seen >= oldest && seen <= newest
+    const seen = lastEventId === undefined ? undefined : placeIn(lastEventId)
+    const { epoch, newest, oldest, changed } = seen
+      ? await beginning(userId, caseId, seen.number, mostSessions + 1)
+      : { ...(await repository.position()), oldest: 0, changed: [] }
+    const isKnown = seen?.epoch === epoch && seen.number >= oldest && seen.number <= newest
     const isReset = lastEventId !== undefined && (!isKnown || changed.length > mostSessions)
     const wanted = (isKnown && !isReset ? changed : []).map((each) => ({
       userId,
@@ -75,7 +74,7 @@ export function createNews({ listen, repository, log, heartbeatMs = 15_000, open
     )
     // A client that comes back knows what is newest only when it has been told.
     const isTold = wanted.length === 0 && !isReset
-    stream.open(isKnown && !isTold ? 0 : newest, randomRetryMs(), isKnown ? lastEventId : undefined)
+    stream.open(epoch, isKnown && !isTold ? 0 : newest, randomRetryMs(), isKnown ? lastEventId : undefined)
     if (isReset) stream.send(resetText, newest)
     send(member, wanted, texts, newest)
     return newest

@@ -27,10 +27,19 @@ export interface Change {
   sessionId: number | null
 }
 
-/** What a stream needs to begin. */
-export interface Beginning {
+/** How far the changes have come. */
+type Position = {
+  /**
+   * Digits that differ where a number may name another change: in a database that was restored from a backup, of whatever kind,
+   * and so after each restart.
+   */
+  epoch: string
   /** The number of the newest change, 0 if there is none. */
   newest: number
+}
+
+/** What a stream needs to begin. */
+export interface Beginning extends Position {
   /** The smallest number after which every change is still remembered. */
   oldest: number
   /** Sessions that have changed since, and those whose recording is being uploaded or encoded. */
@@ -50,16 +59,19 @@ const instantText = (column: SQL | Column) =>
 export function newsRepository(db: Database, timeZone: string) {
   const { placeholder } = sql
   const forgotten = sql`(select ${installation.changesForgotten} from ${installation})`
-  const newest = sql`greatest((select max(id) from ${sessionChanges}), ${forgotten})::float8 as newest`
+  // A dump comes into another database or table, and a copy of the files into a server that was started anew.
+  const position = sql`greatest((select max(id) from ${sessionChanges}), ${forgotten})::float8 as newest,
+    (select abs(hashtext(concat_ws(' ', extract(epoch from pg_postmaster_start_time()), oid,
+      pg_relation_filenode('session_changes')))::int8)::text from pg_database where datname = current_database()) as epoch`
   const after = statement<{ number: number; user_id: number; case_id: number; session_id: number | null }>(
     db,
     sql`select id::float8 as number, user_id, case_id, session_id from ${sessionChanges}
       where id > ${placeholder('number')}::int8 order by id limit ${placeholder('limit')}`,
   )
-  const begin = statement<{ newest: number; oldest: number; changed: Beginning['changed'] | null }>(
+  const begin = statement<Position & { oldest: number; changed: Beginning['changed'] | null }>(
     db,
     // Each part ends at its limit, so that nobody's history is read to its end.
-    sql`select ${newest}, ${forgotten}::float8 as oldest, (
+    sql`select ${position}, ${forgotten}::float8 as oldest, (
         select json_agg(found) from (
           (select case_id, session_id from ${sessionChanges}
             where user_id = ${placeholder('userId')} and id > ${placeholder('number')}::int8 and session_id is not null
@@ -90,10 +102,10 @@ export function newsRepository(db: Database, timeZone: string) {
   )
 
   return {
-    /** Returns the number of the newest change, 0 if there is none. */
-    async newest(): Promise<number> {
-      const [row] = await db.execute<{ newest: number }>(sql`select ${newest}`)
-      return row?.newest ?? 0
+    async position(): Promise<Position> {
+      const [row] = await db.execute<Position>(sql`select ${position}`)
+      if (!row) throw new Error('the statement gave no row')
+      return row
     },
 
     /** Says that this process has streams: for two minutes progress is notified. */

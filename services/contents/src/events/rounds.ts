@@ -24,9 +24,10 @@ export const mostSessions = 100
  */
 export function createRounds(
   listen: Database['$client']['listen'],
-  { newest, stayAwake, changesAfter, read }: Pick<NewsRepository, 'newest' | 'stayAwake' | 'changesAfter' | 'read'>,
+  repository: Pick<NewsRepository, 'position' | 'stayAwake' | 'changesAfter' | 'read'>,
   log: FastifyBaseLogger,
 ) {
+  const { stayAwake, changesAfter, read } = repository
   const members = createMembers()
   const due = createDue()
   /** Cases that do not belong to a therapist any more, whose streams have to end. */
@@ -75,9 +76,9 @@ export function createRounds(
 
   /** Ends all streams if the numbers begin again, as they do in a backup that is restored. Their clients come back for `reset`. */
   async function checkPosition(): Promise<void> {
-    const last = await newest()
-    if (last < position) members.endAll()
-    position = Math.min(position, last)
+    const { newest } = await repository.position()
+    if (newest < position) members.endAll()
+    position = Math.min(position, newest)
   }
 
   /** Ends streams whose case is lost, once they have been told of its sessions. */
@@ -152,7 +153,7 @@ export function createRounds(
       throw error
     }
     await stayAwake()
-    position = await newest()
+    position = (await repository.position()).newest
     running = run()
   }
 

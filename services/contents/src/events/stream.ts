@@ -8,17 +8,19 @@ import { Readable } from 'node:stream'
 const mostWaitingBytes = 65_536
 
 /**
- * An id is the number of a change, times this, plus one for each event that followed. So ids rise with every event, also of
- * progress, which has no number.
+ * An id is the number of a change, times this, plus one for each event that followed, and after a dot the epoch of the database. So
+ * ids rise with every event, also of progress, which has no number.
  */
 const idsPerChange = 1_000_000
 
 /** So that streams which replace each other do not do so all the time. A ticket ends within this time, too. */
 const replacedRetryMs = 60_000
 
-/** The number of the change that an id names; undefined for a text that is none of our ids. */
-export const numberIn = (id: string): number | undefined =>
-  /^\d{1,16}$/.test(id) ? Math.floor(Number(id) / idsPerChange) : undefined
+/** The number of the change that an id names, and its epoch; undefined for a text that is none of our ids. */
+export function placeIn(id: string): { number: number; epoch: string } | undefined {
+  const [, count, epoch] = /^(\d{1,16})\.(\d+)$/.exec(id) ?? []
+  return count && epoch ? { number: Math.floor(Number(count) / idsPerChange), epoch } : undefined
+}
 
 /** The text of an event, to which a stream adds its id. */
 export const eventText = (name: 'session' | 'reset', data: object) =>
@@ -29,9 +31,9 @@ export interface EventStream {
   readonly body: Readable
   /**
    * Sends the first lines: the milliseconds after which to come back, and the id of a client that knows all changes up to
-   * `number`, and those up to the id `given`.
+   * `number`, and those up to the id `given`. All ids of the stream are of this epoch.
    */
-  open(number: number, retryMs: number, given?: string): void
+  open(epoch: string, number: number, retryMs: number, given?: string): void
   /** Sends an event. When it has arrived, the client knows all changes up to `number`, 0 for no more than before. */
   send(event: string, number: number): void
   /** Whether the client has to read first. */
@@ -50,6 +52,7 @@ export interface EventStream {
 export function createStream(response: ServerResponse): EventStream {
   const body = new Readable({ read() {} })
   let id = 0
+  let ofEpoch = ''
   let hasEnded = false
   let wasFull = false
   const waitingBytes = () => body.readableLength + response.writableLength
@@ -60,10 +63,10 @@ export function createStream(response: ServerResponse): EventStream {
   }
 
   /** The next id, which names no later change than the last one did unless `number` is later. */
-  function nextId(number: number): number {
+  function nextId(number: number): string {
     const last = (Math.floor(id / idsPerChange) + 1) * idsPerChange - 1
     id = Math.max(Math.min(id + 1, last), number * idsPerChange)
-    return id
+    return `${id}.${ofEpoch}`
   }
 
   function end(): void {
@@ -74,9 +77,10 @@ export function createStream(response: ServerResponse): EventStream {
 
   return {
     body,
-    open(number, retryMs, given = '0') {
-      id = Math.max(number * idsPerChange, Number(given))
-      write(`retry: ${retryMs}\nid: ${id}\n\n`)
+    open(epoch, number, retryMs, given = '0') {
+      ofEpoch = epoch
+      id = Math.max(number * idsPerChange, Number.parseInt(given, 10))
+      write(`retry: ${retryMs}\nid: ${id}.${ofEpoch}\n\n`)
     },
     send(event, number) {
       write(`id: ${nextId(number)}\n${event}`)
