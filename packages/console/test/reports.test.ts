@@ -2,6 +2,7 @@
 import { outbox, processes, recentEncodes } from '@playtherapy/schema'
 import { jwtSecret, until } from '@playtherapy/testing'
 import { createSigner } from 'fast-jwt'
+import type { Response } from 'playwright-core'
 import t from 'tap'
 import { skip, startBrowser, startStack, type Tab } from './browser.ts'
 
@@ -148,7 +149,7 @@ t.test('the console', { skip }, async (t) => {
     const levels = page.getByRole('region', { name: 'Levels', exact: true })
     await levels.locator('canvas').waitFor()
     const ids = [sessionId]
-    for (const level of [-1, 0, 2, 4, 1, 2, 3, 4, 2]) {
+    for (const level of [-1, 0, 2, 4, 1, 2, 3, 4, 0, 2, 4, 1, 2, 3, 4, 2]) {
       const added = Object(
         await call('POST', `/case/${caseId}/session`, { data: { name: `Session ${ids.length + 1}` } }, userId),
       )
@@ -162,7 +163,15 @@ t.test('the console', { skip }, async (t) => {
     const newest = '0 2 4 1 2 3 4 2'
     await until('the newest levels', async () => (await row.getByRole('cell').allTextContents()).join(' ') === newest)
     await levels.getByRole('button', { name: 'Older sessions' }).click()
-    t.strictSame(await row.getByRole('cell').allTextContents(), ['3', 'not scored', '0', '2', '4', '1', '2', '3'])
+    const older = ['not scored', '0', '2', '4', '1', '2', '3', '4']
+    t.strictSame(await row.getByRole('cell').allTextContents(), older)
+    const last = Object(await call('POST', `/case/${caseId}/session`, { data: { name: 'Last session' } }, userId))
+    ids.push(last.id)
+    const read = async (response: Response) =>
+      response.url().endsWith('/report-trend') && (await response.text()).includes(`"session_id":${last.id},`)
+    await Promise.all([page.waitForResponse(read), deliver({ 'Emotion Reflection': scored(4) }, last.id)])
+    await page.evaluate('new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))')
+    t.strictSame(await row.getByRole('cell').allTextContents(), older, 'news leave the place alone')
     await levels.getByLabel('Category', { exact: true }).selectOption('Questioning')
     await levels.getByRole('img', { name: 'Questioning' }).waitFor()
     // What a header that stays hides of a list is no fault of the list.

@@ -7,12 +7,19 @@ import { texts } from '../texts/report.ts'
 /** Sessions that are shown side by side. */
 const columns = 8
 
-/** The numbers of the chart: the newest sessions first shown, with the way to the older ones. */
+/**
+ * The numbers of the chart, a few sessions at a time. It follows the newest session until the therapist asks for older ones; those stay in
+ * their place when further reports arrive.
+ */
 export function LevelTable({ caseId, trend, chosen }: { caseId: number; trend: ReportTrend; chosen: string }) {
   const { sessions, categories } = trend
-  const [back, setBack] = useState(0)
-  const end = Math.max(Math.min(columns, sessions.length), sessions.length - back)
+  /** The id of the session in the last column; undefined follows the newest one. */
+  const [last, setLast] = useState<number>()
+  // Ids rise with time, so that the place is found although the session itself was deleted.
+  const found = last === undefined ? sessions.length : sessions.findLastIndex(({ session_id: id }) => id <= last) + 1
+  const end = Math.max(Math.min(columns, sessions.length), found)
   const begin = Math.max(0, end - columns)
+  const showUntil = (place: number) => setLast(place < sessions.length ? sessions[place - 1]?.session_id : undefined)
   return (
     <>
       <Wide label={texts.table}>
@@ -48,14 +55,10 @@ export function LevelTable({ caseId, trend, chosen }: { caseId: number; trend: R
       </Wide>
       {sessions.length > columns && (
         <div class="row">
-          <button type="button" disabled={begin === 0} onClick={() => setBack(sessions.length - begin)}>
+          <button type="button" disabled={begin === 0} onClick={() => showUntil(Math.max(columns, begin))}>
             {texts.older}
           </button>
-          <button
-            type="button"
-            disabled={end === sessions.length}
-            onClick={() => setBack(Math.max(0, sessions.length - end - columns))}
-          >
+          <button type="button" disabled={end === sessions.length} onClick={() => showUntil(end + columns)}>
             {texts.newer}
           </button>
         </div>
