@@ -1,5 +1,6 @@
 /** The script beside the player, in a real browser: edited, merged with what others save, compared, imported, exported. */
 import { readFile } from 'node:fs/promises'
+import { until } from '@playtherapy/testing'
 import type { Locator, Page } from 'playwright-core'
 import t from 'tap'
 import { skip, startBrowser, startStack, type Tab, type TestStack } from './browser.ts'
@@ -35,6 +36,9 @@ async function newScript(stack: TestStack, records: TestRecord[] | undefined, mo
   return { path: path.slice(1), save, read }
 }
 
+/** Resolves when what has happened in the page is drawn. */
+const drawn = (page: Page) =>
+  page.evaluate('new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))')
 const isSaved = (page: Page) => page.getByText('All is saved.').waitFor()
 const rowWith = (page: Page, text: string): Locator => page.locator('.records tr', { hasText: text })
 const field = (page: Page): Locator => page.locator('.editor textarea')
@@ -177,6 +181,58 @@ t.test('the script beside the player', { skip, timeout: 120_000 }, async (t) => 
     t.strictSame(await textsOf(script), ['said 0', 'new', 'said 1'], 'it is saved once')
   })
 
+  t.test('while the service is busy, further changes wait for the time that it names', async (t) => {
+    const script = await newScript(stack, [record(0), record(1), record(2)])
+    const { page } = await openTab({ path: script.path })
+    await rowWith(page, 'said 2').waitFor()
+    let attempts = 0
+    await page.route('**/script', async (route) => {
+      if (route.request().method() !== 'PATCH') return route.continue()
+      attempts++
+      const body = '{"message":"busy","error_code":10}'
+      await route.fulfill({ status: 503, headers: { 'retry-after': '60' }, body })
+    })
+    await edit(page, 'said 0', 'a')
+    await page.getByText('One change is not saved yet.').waitFor()
+    await edit(page, 'said 1', 'b')
+    await edit(page, 'said 2', 'c')
+    await page.getByText('3 changes are not saved yet.').waitFor()
+    await drawn(page)
+    t.equal(attempts, 1)
+    await page.unroute('**/script')
+    await page.getByRole('button', { name: 'Try again' }).click()
+    await isSaved(page)
+    t.strictSame(await textsOf(script), ['a', 'b', 'c'])
+  })
+
+  t.test('what is heard of during an attempt that is refused for good is looked for afterwards', async (t) => {
+    const script = await newScript(stack, [record(0)])
+    const { page, context } = await openTab()
+    const refusal = '{"message":"Session 1 not found","error_code":3}'
+    let refuse = () => {}
+    const isAsked = new Promise<void>((resolve) => {
+      page.route(
+        '**/script',
+        (route) => {
+          refuse = () => route.fulfill({ status: 400, body: refusal })
+          resolve()
+        },
+        { times: 1 },
+      )
+    })
+    await page.evaluate(`location.hash = ${JSON.stringify(script.path)}`)
+    await isAsked
+    const devtools = await context.newCDPSession(page)
+    await devtools.send('Network.enable')
+    const isHeard = new Promise((resolve) => devtools.once('Network.dataReceived', resolve))
+    await script.save([record(0), record(1)])
+    await isHeard
+    await drawn(page)
+    refuse()
+    await rowWith(page, 'said 1').waitFor()
+    t.equal(await page.getByText('Try again').count(), 0)
+  })
+
   t.test('versions are compared by their words and restored; files are imported and exported', async (t) => {
     const script = await newScript(stack, undefined)
     const tab = await openTab({ path: script.path })
@@ -217,6 +273,10 @@ t.test('the script beside the player', { skip, timeout: 120_000 }, async (t) => 
     await rowWith(page, 'Hello dear child').waitFor()
     await page.getByRole('heading', { name: 'Who talked when' }).click()
     await page.locator('.turns canvas').waitFor()
+    const picture = () => page.locator('.turns canvas').evaluate((canvas) => Object(canvas).toDataURL())
+    const light = await picture()
+    await page.emulateMedia({ colorScheme: 'dark' })
+    await until('a picture in dark colours', async () => (await picture()) !== light)
     await page.getByRole('rowheader', { name: 'T', exact: true }).waitFor()
     t.strictSame(await tab.faults(), [])
     t.strictSame(

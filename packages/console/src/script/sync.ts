@@ -2,7 +2,7 @@ import { ApiFailure } from '@playtherapy/client'
 import { effect, type ReadonlySignal, signal } from '@preact/signals'
 import { claims, noteRefusal, token } from '../account.ts'
 import { api } from '../api.ts'
-import { newsOf, resets } from '../live.ts'
+import { followed, newsOf, resets } from '../live.ts'
 import { applyChange, type Change, laterRows, newRow, type Row, same, toPatch } from './change.ts'
 import type { OpenScript } from './open-script.ts'
 
@@ -12,16 +12,19 @@ const [shortestPauseMs, longestPauseMs] = [1_000, 30_000]
 export interface Sync {
   /** Why nothing is loaded or saved at the moment; undefined while all is well. */
   failure: ReadonlySignal<unknown>
-  /** Tries again at once. */
+  /** Makes the next attempt at once. */
   retry(): void
   /** The service has made this version for us, by an import for example. */
   learn(version: number): void
   end(): void
 }
 
-/** Refusals that another attempt may overcome: the sign-in, a full or failing service. */
-const mayPass = ({ status, error_code: code }: ApiFailure) =>
-  status === 401 || status === 408 || status === 429 || status >= 500 || code === 1000 || code === 1001
+/** Refusals that a later attempt may overcome without the therapist: the service is full or fails. */
+const passesByItself = ({ status, error_code: code }: ApiFailure) =>
+  status === 408 || status === 429 || status >= 500 || code === 1000 || code === 1001
+
+/** Refusals after which a change waits: it is not at fault. After a 401 it waits for the next token. */
+const mayPass = (refusal: ApiFailure) => refusal.status === 401 || passesByItself(refusal)
 
 const hasNoScript = (failure: unknown) => failure instanceof ApiFailure && failure.error_code === 6
 
@@ -33,8 +36,10 @@ export function syncScript(script: OpenScript, session: { case_id: number; sessi
   const userId = claims.peek()?.user_id
   const ended = new AbortController()
   const call = { signal: ended.signal }
-  /** The highest version that was heard of. */
+  /** The highest version that is known to exist. */
   let newest = 0
+  /** The resets of events after which the newest version was asked for: with events, a version may have been missed. */
+  let resetsSeen = resets.peek()
   let isRunning = false
   let isAsked = false
   /** A change that may be saved, although its answer was lost or a refusal. */
@@ -52,6 +57,8 @@ export function syncScript(script: OpenScript, session: { case_id: number; sessi
   }
 
   async function load() {
+    // A version that is saved after the stream has opened is an event; none is missed between the two.
+    await followed()
     // Asked first, because a browser writes each refusal to its console.
     const { source_script_url: place } = await api.sessions.get(session, call)
     if (place === null && newest === 0) return script.overtaken(0, [])
@@ -62,6 +69,13 @@ export function syncScript(script: OpenScript, session: { case_id: number; sessi
       if (!hasNoScript(error)) throw error
       script.overtaken(0, [])
     }
+  }
+
+  async function lookForNewest() {
+    const now = resets.peek()
+    const versions = await api.scriptVersions.list(session, call)
+    newest = Math.max(newest, versions[0]?.version ?? 0)
+    resetsSeen = now
   }
 
   /** Takes in the newest version; where the answer to a save was lost, at first the one that came next. */
@@ -104,22 +118,26 @@ export function syncScript(script: OpenScript, session: { case_id: number; sessi
 
   /** One step towards the service; false when there is nothing to do. */
   async function step(): Promise<boolean> {
+    // Another therapist may have signed in during the last step. The changes wait for the one who made them.
+    if (claims.peek()?.user_id !== userId) return false
     const version = script.version.value
     const change = script.pending.value[0]
     if (version === undefined || (version === 0 && newest > 0)) await load()
+    else if (resets.peek() > resetsSeen) await lookForNewest()
     else if (newest > version) await pull(version, newest)
     else if (change) await save(version, change)
     else return false
     return true
   }
 
+  /** Makes an attempt at once; during one, makes another one afterwards. */
   async function run() {
-    // What somebody typed is not saved in the name of somebody else.
+    clearTimeout(timer)
+    timer = undefined
     if (ended.signal.aborted || claims.peek()?.user_id !== userId) return
     isAsked = true
     if (isRunning) return
     isRunning = true
-    clearTimeout(timer)
     try {
       while (isAsked) {
         isAsked = false
@@ -131,16 +149,25 @@ export function syncScript(script: OpenScript, session: { case_id: number; sessi
       if (ended.signal.aborted) return
       failure.value = error
       noteRefusal(error)
-      const told = error instanceof ApiFailure ? (error.retryAfter ?? 0) * 1000 : 0
-      if (!(error instanceof ApiFailure) || mayPass(error)) timer = setTimeout(run, Math.max(told, pauseMs))
-      pauseMs = Math.min(2 * pauseMs, longestPauseMs)
+      // What came up during this attempt needs another one, even if this one was refused for good.
+      if (isAsked || !(error instanceof ApiFailure) || passesByItself(error)) {
+        const told = error instanceof ApiFailure ? (error.retryAfter ?? 0) * 1000 : 0
+        timer = setTimeout(run, Math.max(told, pauseMs))
+        pauseMs = Math.min(2 * pauseMs, longestPauseMs)
+      }
     } finally {
       isRunning = false
     }
   }
 
-  /** Outside of the effect that asks for it, which would else depend on all that a step reads. */
-  const soon = () => queueMicrotask(run)
+  /**
+   * Makes an attempt, unless the pause after a failed one is not over yet. In a microtask, because an effect would otherwise depend on
+   * every signal that a step reads.
+   */
+  const soon = () =>
+    queueMicrotask(() => {
+      if (timer === undefined) run()
+    })
   const learn = (version: number) => {
     newest = Math.max(newest, version)
     soon()
@@ -149,15 +176,14 @@ export function syncScript(script: OpenScript, session: { case_id: number; sessi
   const effects = [
     effect(() => learn(newsOf(session.session_id).value?.script?.version ?? 0)),
     effect(() => {
-      if (script.pending.value.length > 0 && token.value !== null) soon()
+      if (script.pending.value.length > 0) soon()
+    }),
+    // A new token ends the pause after a refused one.
+    effect(() => {
+      if (token.value !== null) queueMicrotask(run)
     }),
     effect(() => {
-      // Where events were missed, a version may have been, too.
-      if (resets.value > 0)
-        api.scriptVersions.list(session, call).then(
-          ([last]) => learn(last?.version ?? 0),
-          () => {},
-        )
+      if (resets.value > resetsSeen) soon()
     }),
   ]
   return {
