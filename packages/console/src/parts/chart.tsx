@@ -4,7 +4,7 @@ import { texts } from '../texts/chart.ts'
 import { colourOf } from './colour.ts'
 
 /** Colours of the page by the names of their variables. */
-type Colours = (name: 'ink' | 'quiet' | 'line' | 'accent') => string
+type Colours = (name: 'ink' | 'quiet' | 'line' | 'accent' | 'caution') => string
 
 /** What a chart shows, without its size. It is asked for again when the colours of the page change. */
 export type ChartOptions = (colours: Colours, plot: typeof uPlot) => Omit<uPlot.Options, 'width' | 'height'>
@@ -24,8 +24,8 @@ export function Chart({
   options: ChartOptions
   data: uPlot.AlignedData
   height?: number
-  /** Called with the index of what was clicked. */
-  onPick?: (index: number) => void
+  /** Called after a click with the index of the nearest data and the value of x at the pointer. */
+  onPick?: (index: number, x: number) => void
 }) {
   const place = useRef<HTMLDivElement>(null)
   const chart = useRef<uPlot>(null)
@@ -51,10 +51,11 @@ export function Chart({
       if (width === 0) return
       const described = options((name) => colourOf(element, name), plot)
       const drawn = new plot({ ...described, width, height }, latest.current, element)
-      drawn.over.addEventListener('click', () => {
+      drawn.over.addEventListener('click', ({ offsetX }) => {
         const { idx } = drawn.cursor
-        if (typeof idx === 'number') pick.current?.(idx)
+        if (typeof idx === 'number') pick.current?.(idx, drawn.posToVal(offsetX, 'x'))
       })
+      if (pick.current) drawn.over.style.cursor = 'pointer'
       chart.current = drawn
     }
     import('uplot').then(

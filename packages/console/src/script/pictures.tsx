@@ -1,7 +1,8 @@
 import type { SpeakerSummary } from '@playtherapy/client'
-import { useEffect, useRef } from 'preact/hooks'
+import { useMemo } from 'preact/hooks'
 import { api } from '../api.ts'
 import { Busy } from '../parts/busy.tsx'
+import { Chart } from '../parts/chart.tsx'
 import { Notice } from '../parts/notice.tsx'
 import { useLoad } from '../parts/use-load.ts'
 import { Wide } from '../parts/wide.tsx'
@@ -9,27 +10,8 @@ import type { Playback } from '../session/playback.ts'
 import { language } from '../texts/language.ts'
 import { texts } from '../texts/script.ts'
 import type { Row } from './change.ts'
-import { secondsOf } from './records.ts'
-import type { Turn } from './turns-plot.ts'
+import { turnsChart } from './turns-chart.ts'
 import type { Opened } from './use-script.ts'
-
-/** Speakers with a line of their own in the picture of turns. */
-const mostLanes = 8
-
-/** The talk of each record with known times, by the lines of the speakers. */
-function turnsOf(rows: readonly Row[]): { turns: Turn[]; names: string[] } {
-  const names: string[] = []
-  const turns: Turn[] = []
-  for (const { record } of rows) {
-    const [start, end] = [secondsOf(record.start_time), secondsOf(record.end_time)]
-    if (start === undefined || end === undefined || end < start) continue
-    const speaker = record.speaker.trim()
-    if (!names.includes(speaker) && names.length < mostLanes) names.push(speaker)
-    const lane = names.indexOf(speaker)
-    if (lane >= 0) turns.push({ start, end, lane })
-  }
-  return { turns, names }
-}
 
 /** Who talked when, how much, and how fast they answered. */
 export function Pictures({
@@ -132,35 +114,15 @@ function Bar({ part = 0, label = texts.unknown }: { part?: number; label?: strin
 }
 
 function Turns({ rows, playback }: { rows: readonly Row[]; playback: Playback }) {
-  const place = useRef<HTMLDivElement>(null)
-  const { turns, names } = turnsOf(rows)
-  useEffect(() => {
-    const element = place.current
-    if (!element || turns.length === 0) return
-    let end = () => {}
-    let isOver = false
-    import('./turns-plot.ts').then(({ plotTurns }) => {
-      if (isOver) return
-      const plot = plotTurns(element, turns, names, playback.seek)
-      const observer = new ResizeObserver(() => plot.show(element.clientWidth))
-      observer.observe(element)
-      end = () => {
-        observer.disconnect()
-        plot.end()
-      }
-    })
-    return () => {
-      isOver = true
-      end()
-    }
-  }, [rows, language.value])
+  const chart = useMemo(() => turnsChart(rows), [rows])
+  if (!chart) return null
   return (
     <figure class="turns">
       <figcaption>
         {texts.turns}. <span class="quiet">{texts.turnsHint}</span>
       </figcaption>
-      {/* Each turn is a record of the list above, with a button that plays it. */}
-      <div ref={place} aria-hidden="true" />
+      {/* Each turn is also a record of the list above, with a button that plays it. */}
+      <Chart label={texts.turns} {...chart} onPick={(_, second) => playback.seek(second)} />
     </figure>
   )
 }
