@@ -45,7 +45,9 @@ function describe(path: string, method: string, operation: Operation) {
   const [status = '', success = {}] = Object.entries(responses).find(([code]) => code.startsWith('2')) ?? []
   const names = (place: string) => parameters.filter((parameter) => parameter.in === place).map(({ name }) => name)
   const headers = Object.entries(success.headers ?? {})
-  const gives = kindOf(success.content)
+  // A file is returned as the response: read as a text it would lose the byte order mark that spreadsheets need.
+  const isFile = headers.some(([name]) => name.toLowerCase() === 'content-disposition')
+  const gives = isFile ? 'bytes' : kindOf(success.content)
   const row = {
     method: method.toUpperCase(),
     path,
@@ -54,11 +56,12 @@ function describe(path: string, method: string, operation: Operation) {
     ...(names('header').length > 0 && { headers: names('header') }),
     ...(requestBody && { body: Object.keys(requestBody.content)[0] }),
     gives,
-    ...(headers.length > 0 && {
-      answers: Object.fromEntries(
-        headers.map(([header, { schema }]) => [header.toLowerCase(), jsTypes[schema.type] ?? 'string']),
-      ),
-    }),
+    ...(headers.length > 0 &&
+      gives !== 'bytes' && {
+        answers: Object.fromEntries(
+          headers.map(([header, { schema }]) => [header.toLowerCase(), jsTypes[schema.type] ?? 'string']),
+        ),
+      }),
   }
   const data =
     gives === 'bytes'

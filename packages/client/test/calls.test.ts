@@ -1,5 +1,5 @@
 import t from 'tap'
-import { ApiFailure, createClient, isRefusalOf, NetworkFailure, tusOptions } from '../src/index.ts'
+import { ApiFailure, createClient, fileNameOf, isRefusalOf, NetworkFailure, tusOptions } from '../src/index.ts'
 import { answering, json, text } from './answers.ts'
 
 const ids = { case_id: 12, session_id: 31 }
@@ -63,6 +63,22 @@ t.test('headers of a response come with its data', async (t) => {
   t.match(await client.uploads.append({ ...upload, 'upload-offset': '0', body: new Blob(['x']) }), { uploadOffset: 7 })
   const part = await client.videos.get({ ...ids, range: 'bytes=0-3' })
   t.same([part.status, await part.text(), asked[3]?.headers.range], [206, 'part', 'bytes=0-3'])
+})
+
+t.test('a file is returned as it came, with its name', async (t) => {
+  const named = (disposition: string) => text('\ufeffspeaker\r\n', 200, { 'content-disposition': disposition })
+  const { client } = await answering(
+    t,
+    named(`attachment; filename="? v3.csv"; filename*=UTF-8''%EC%B2%AB%20%22%EB%A7%8C%EB%82%A8%22%20v3.csv`),
+    named('attachment; filename="say \\"hi\\" v3.csv"'),
+    named('attachment; filename=plain.csv'),
+    text('x'),
+  )
+  for (const name of ['첫 "만남" v3.csv', 'say "hi" v3.csv', 'plain.csv', undefined]) {
+    const file = await client.scripts.exportCsv(ids)
+    t.equal(fileNameOf(file), name)
+    if (name) t.same([...new Uint8Array(await file.arrayBuffer())].slice(0, 3), [0xef, 0xbb, 0xbf], 'for Excel')
+  }
 })
 
 t.test('a refusal is thrown with what it says', async (t) => {

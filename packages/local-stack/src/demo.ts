@@ -136,7 +136,7 @@ async function saveScript({ scripts }: Api, session: SessionIds): Promise<void> 
 
 /** Prints the captions and the interaction summary of the newest script. */
 async function readScript({ scripts }: Api, session: SessionIds): Promise<void> {
-  const captions = (await scripts.exportVtt(session)).data.trim()
+  const captions = (await (await scripts.exportVtt(session)).text()).trim()
   if (!captions.startsWith('WEBVTT')) throw new Error(`no captions: ${captions}`)
   done('captions for the video', `${pathOf(session)}/script.vtt`)
   for (const line of captions.split('\n').slice(0, captionLines)) say(dim(`      ${line}`))

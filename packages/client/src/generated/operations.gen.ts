@@ -131,19 +131,15 @@ export interface Api {
     /** Save captions as a new version of the script */
     import(request: Request<types.ScriptsImportData>, options?: CallOptions): Promise<{ data: types.ScriptsImportResponses[200]; etag: string; scriptVersion: number }>
     /** The newest script as JSON, as it was sent */
-    exportJson(request: Request<types.ScriptsExportJsonData> & { 'if-none-match': string }, options?: CallOptions): Promise<{ data: undefined | types.ScriptsExportJsonResponses[200]; etag: string; scriptVersion: number }>
-    exportJson(request: Request<types.ScriptsExportJsonData>, options?: CallOptions): Promise<{ data: types.ScriptsExportJsonResponses[200]; etag: string; scriptVersion: number }>
+    exportJson(request: Request<types.ScriptsExportJsonData>, options?: CallOptions): Promise<Response>
     /** The newest script as WebVTT, for the video's captions track */
-    exportVtt(request: Request<types.ScriptsExportVttData> & { 'if-none-match': string }, options?: CallOptions): Promise<{ data: undefined | string; etag: string; scriptVersion: number }>
-    exportVtt(request: Request<types.ScriptsExportVttData>, options?: CallOptions): Promise<{ data: string; etag: string; scriptVersion: number }>
+    exportVtt(request: Request<types.ScriptsExportVttData>, options?: CallOptions): Promise<Response>
     /** The newest script as SubRip */
     exportSrt(request: Request<types.ScriptsExportSrtData>, options?: CallOptions): Promise<Response>
     /** The newest script as text to paste */
-    exportTxt(request: Request<types.ScriptsExportTxtData> & { 'if-none-match': string }, options?: CallOptions): Promise<{ data: undefined | string; etag: string; scriptVersion: number }>
-    exportTxt(request: Request<types.ScriptsExportTxtData>, options?: CallOptions): Promise<{ data: string; etag: string; scriptVersion: number }>
+    exportTxt(request: Request<types.ScriptsExportTxtData>, options?: CallOptions): Promise<Response>
     /** The newest script as CSV */
-    exportCsv(request: Request<types.ScriptsExportCsvData> & { 'if-none-match': string }, options?: CallOptions): Promise<{ data: undefined | string; etag: string; scriptVersion: number }>
-    exportCsv(request: Request<types.ScriptsExportCsvData>, options?: CallOptions): Promise<{ data: string; etag: string; scriptVersion: number }>
+    exportCsv(request: Request<types.ScriptsExportCsvData>, options?: CallOptions): Promise<Response>
     /** The newest script as an Excel workbook */
     exportXlsx(request: Request<types.ScriptsExportXlsxData>, options?: CallOptions): Promise<Response>
     /** How the talk of the newest script was shared */
@@ -156,19 +152,15 @@ export interface Api {
     get(request: Request<types.ScriptVersionsGetData> & { 'if-none-match': string }, options?: CallOptions): Promise<{ data: undefined | types.ScriptVersionsGetResponses[200]; etag: string; scriptVersion: number }>
     get(request: Request<types.ScriptVersionsGetData>, options?: CallOptions): Promise<{ data: types.ScriptVersionsGetResponses[200]; etag: string; scriptVersion: number }>
     /** A version as JSON, as it was sent */
-    exportJson(request: Request<types.ScriptVersionsExportJsonData> & { 'if-none-match': string }, options?: CallOptions): Promise<{ data: undefined | types.ScriptVersionsExportJsonResponses[200]; etag: string; scriptVersion: number }>
-    exportJson(request: Request<types.ScriptVersionsExportJsonData>, options?: CallOptions): Promise<{ data: types.ScriptVersionsExportJsonResponses[200]; etag: string; scriptVersion: number }>
+    exportJson(request: Request<types.ScriptVersionsExportJsonData>, options?: CallOptions): Promise<Response>
     /** A version as WebVTT, for the video's captions track */
-    exportVtt(request: Request<types.ScriptVersionsExportVttData> & { 'if-none-match': string }, options?: CallOptions): Promise<{ data: undefined | string; etag: string; scriptVersion: number }>
-    exportVtt(request: Request<types.ScriptVersionsExportVttData>, options?: CallOptions): Promise<{ data: string; etag: string; scriptVersion: number }>
+    exportVtt(request: Request<types.ScriptVersionsExportVttData>, options?: CallOptions): Promise<Response>
     /** A version as SubRip */
     exportSrt(request: Request<types.ScriptVersionsExportSrtData>, options?: CallOptions): Promise<Response>
     /** A version as text to paste */
-    exportTxt(request: Request<types.ScriptVersionsExportTxtData> & { 'if-none-match': string }, options?: CallOptions): Promise<{ data: undefined | string; etag: string; scriptVersion: number }>
-    exportTxt(request: Request<types.ScriptVersionsExportTxtData>, options?: CallOptions): Promise<{ data: string; etag: string; scriptVersion: number }>
+    exportTxt(request: Request<types.ScriptVersionsExportTxtData>, options?: CallOptions): Promise<Response>
     /** A version as CSV */
-    exportCsv(request: Request<types.ScriptVersionsExportCsvData> & { 'if-none-match': string }, options?: CallOptions): Promise<{ data: undefined | string; etag: string; scriptVersion: number }>
-    exportCsv(request: Request<types.ScriptVersionsExportCsvData>, options?: CallOptions): Promise<{ data: string; etag: string; scriptVersion: number }>
+    exportCsv(request: Request<types.ScriptVersionsExportCsvData>, options?: CallOptions): Promise<Response>
     /** A version as an Excel workbook */
     exportXlsx(request: Request<types.ScriptVersionsExportXlsxData>, options?: CallOptions): Promise<Response>
     /** List the versions of the script */
@@ -267,23 +259,23 @@ export const operations = {
     get: {"method":"GET","path":"/contents/api/case/{case_id}/session/{session_id}/script","headers":["if-match","if-none-match"],"gives":"json","answers":{"etag":"string","script-version":"number"}},
     patch: {"method":"PATCH","path":"/contents/api/case/{case_id}/session/{session_id}/script","headers":["if-match","if-none-match"],"body":"application/json-patch+json","gives":"json","answers":{"etag":"string","script-version":"number"}},
     import: {"method":"POST","path":"/contents/api/case/{case_id}/session/{session_id}/script/import","headers":["if-match","if-none-match"],"body":"multipart/form-data","gives":"json","answers":{"etag":"string","script-version":"number"}},
-    exportJson: {"method":"GET","path":"/contents/api/case/{case_id}/session/{session_id}/script.json","headers":["if-match","if-none-match"],"gives":"json","answers":{"etag":"string","script-version":"number"}},
-    exportVtt: {"method":"GET","path":"/contents/api/case/{case_id}/session/{session_id}/script.vtt","headers":["if-match","if-none-match"],"gives":"text","answers":{"etag":"string","script-version":"number"}},
-    exportSrt: {"method":"GET","path":"/contents/api/case/{case_id}/session/{session_id}/script.srt","headers":["if-match","if-none-match"],"gives":"bytes","answers":{"etag":"string","script-version":"number"}},
-    exportTxt: {"method":"GET","path":"/contents/api/case/{case_id}/session/{session_id}/script.txt","headers":["if-match","if-none-match"],"gives":"text","answers":{"etag":"string","script-version":"number"}},
-    exportCsv: {"method":"GET","path":"/contents/api/case/{case_id}/session/{session_id}/script.csv","headers":["if-match","if-none-match"],"gives":"text","answers":{"etag":"string","script-version":"number"}},
-    exportXlsx: {"method":"GET","path":"/contents/api/case/{case_id}/session/{session_id}/script.xlsx","headers":["if-match","if-none-match"],"gives":"bytes","answers":{"etag":"string","script-version":"number"}},
+    exportJson: {"method":"GET","path":"/contents/api/case/{case_id}/session/{session_id}/script.json","headers":["if-match","if-none-match"],"gives":"bytes"},
+    exportVtt: {"method":"GET","path":"/contents/api/case/{case_id}/session/{session_id}/script.vtt","headers":["if-match","if-none-match"],"gives":"bytes"},
+    exportSrt: {"method":"GET","path":"/contents/api/case/{case_id}/session/{session_id}/script.srt","headers":["if-match","if-none-match"],"gives":"bytes"},
+    exportTxt: {"method":"GET","path":"/contents/api/case/{case_id}/session/{session_id}/script.txt","headers":["if-match","if-none-match"],"gives":"bytes"},
+    exportCsv: {"method":"GET","path":"/contents/api/case/{case_id}/session/{session_id}/script.csv","headers":["if-match","if-none-match"],"gives":"bytes"},
+    exportXlsx: {"method":"GET","path":"/contents/api/case/{case_id}/session/{session_id}/script.xlsx","headers":["if-match","if-none-match"],"gives":"bytes"},
     summarize: {"method":"GET","path":"/contents/api/case/{case_id}/session/{session_id}/script/summary","gives":"json"},
     search: {"method":"GET","path":"/contents/api/case/{case_id}/script-search","query":["keyword","skip","limit"],"gives":"json"},
   },
   scriptVersions: {
     get: {"method":"GET","path":"/contents/api/case/{case_id}/session/{session_id}/script/versions/{version}","headers":["if-match","if-none-match"],"gives":"json","answers":{"etag":"string","script-version":"number"}},
-    exportJson: {"method":"GET","path":"/contents/api/case/{case_id}/session/{session_id}/script/versions/{version}.json","headers":["if-match","if-none-match"],"gives":"json","answers":{"etag":"string","script-version":"number"}},
-    exportVtt: {"method":"GET","path":"/contents/api/case/{case_id}/session/{session_id}/script/versions/{version}.vtt","headers":["if-match","if-none-match"],"gives":"text","answers":{"etag":"string","script-version":"number"}},
-    exportSrt: {"method":"GET","path":"/contents/api/case/{case_id}/session/{session_id}/script/versions/{version}.srt","headers":["if-match","if-none-match"],"gives":"bytes","answers":{"etag":"string","script-version":"number"}},
-    exportTxt: {"method":"GET","path":"/contents/api/case/{case_id}/session/{session_id}/script/versions/{version}.txt","headers":["if-match","if-none-match"],"gives":"text","answers":{"etag":"string","script-version":"number"}},
-    exportCsv: {"method":"GET","path":"/contents/api/case/{case_id}/session/{session_id}/script/versions/{version}.csv","headers":["if-match","if-none-match"],"gives":"text","answers":{"etag":"string","script-version":"number"}},
-    exportXlsx: {"method":"GET","path":"/contents/api/case/{case_id}/session/{session_id}/script/versions/{version}.xlsx","headers":["if-match","if-none-match"],"gives":"bytes","answers":{"etag":"string","script-version":"number"}},
+    exportJson: {"method":"GET","path":"/contents/api/case/{case_id}/session/{session_id}/script/versions/{version}.json","headers":["if-match","if-none-match"],"gives":"bytes"},
+    exportVtt: {"method":"GET","path":"/contents/api/case/{case_id}/session/{session_id}/script/versions/{version}.vtt","headers":["if-match","if-none-match"],"gives":"bytes"},
+    exportSrt: {"method":"GET","path":"/contents/api/case/{case_id}/session/{session_id}/script/versions/{version}.srt","headers":["if-match","if-none-match"],"gives":"bytes"},
+    exportTxt: {"method":"GET","path":"/contents/api/case/{case_id}/session/{session_id}/script/versions/{version}.txt","headers":["if-match","if-none-match"],"gives":"bytes"},
+    exportCsv: {"method":"GET","path":"/contents/api/case/{case_id}/session/{session_id}/script/versions/{version}.csv","headers":["if-match","if-none-match"],"gives":"bytes"},
+    exportXlsx: {"method":"GET","path":"/contents/api/case/{case_id}/session/{session_id}/script/versions/{version}.xlsx","headers":["if-match","if-none-match"],"gives":"bytes"},
     list: {"method":"GET","path":"/contents/api/case/{case_id}/session/{session_id}/script/versions","query":["before"],"gives":"json"},
     restore: {"method":"POST","path":"/contents/api/case/{case_id}/session/{session_id}/script/versions/{version}/restore","headers":["if-match","if-none-match"],"gives":"json","answers":{"etag":"string","script-version":"number"}},
     compare: {"method":"GET","path":"/contents/api/case/{case_id}/session/{session_id}/script/changes","query":["from","to"],"gives":"json"},

@@ -1,5 +1,5 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
-import { KnownVersion, readResponses, route, VersionParams } from '../scripts/schemas.ts'
+import { fileResponses, KnownVersion, readResponses, route, VersionParams } from '../scripts/schemas.ts'
 import { findScript } from '../scripts/service.ts'
 import { anyContent, contentOf, type ExportOptions, type Format, formats, preferredFormat, sendScript } from './send.ts'
 
@@ -57,7 +57,7 @@ export const exportRoutes: FastifyPluginAsyncTypebox<ExportOptions> = async (app
   )
 
   for (const format of formats) {
-    const common = { headers: KnownVersion, response: readResponses('The file', contentOf(format)) }
+    const common = { headers: KnownVersion, response: fileResponses(contentOf(format)) }
     app.get(
       `/script.${format}`,
       {

@@ -44,6 +44,15 @@ const headers = {
   'script-version': Type.Integer({ description: 'Its number' }),
 }
 
+/** The same of a response that a browser saves as a file. */
+const fileHeaders = {
+  ...headers,
+  'content-disposition': Type.String({
+    description: 'Names the file after the session and the version (RFC 6266)',
+    examples: ['attachment; filename="First meeting v3.vtt"'],
+  }),
+}
+
 /** Responses to a read; `refusals` are those of the scope. */
 export const readResponses = (
   description: string,
@@ -53,6 +62,12 @@ export const readResponses = (
   200: { description, headers, content },
   304: { description: 'The copy at hand is still right', type: 'null', headers },
   ...refusals,
+})
+
+/** Responses to a read of a script as a file. */
+export const fileResponses = (content: object) => ({
+  ...readResponses('The file', content),
+  200: { description: 'The file', headers: fileHeaders, content },
 })
 
 export const Saved = Type.Object(
