@@ -77,6 +77,22 @@ t.test('every route is described, with an example of each body and each response
   t.equal(new Set(operations.map(({ operationId }) => operationId)).size, operations.length)
 })
 
+/** The paths of ids in bodies that are not described as an int4: `at` is the way to `value`. */
+function looseIds(value: unknown, at: string): string[] {
+  if (typeof value !== 'object' || value === null) return []
+  return Object.entries(value).flatMap(([key, child]) => {
+    const path = `${at}/${key}`
+    const isId = at.endsWith('/properties') && /(^|_)id$/.test(key)
+    const isLoose =
+      isId && /"integer"/.test(JSON.stringify(child)) && !/"format":"int(32|64)"/.test(JSON.stringify(child))
+    return [...(isLoose ? [path] : []), ...looseIds(child, path)]
+  })
+}
+
+t.test('ids in bodies are described by their size, as those in paths are', async (t) => {
+  t.same(looseIds(document, ''), [])
+})
+
 t.test('every error of an operation has an example of its own', async (t) => {
   for (const { method, path, responses } of operations) {
     const refusals = Object.entries(responses).filter(([status]) => Number(status) >= 400)

@@ -1,6 +1,6 @@
 import { Type } from 'typebox'
 
-/** How an id is described: an int4 of PostgreSQL. */
+/** How an id is described: an int4 of PostgreSQL. For bodies: `Type.Integer(int32)`. */
 export const int32 = { type: 'integer', format: 'int32' }
 
 /**

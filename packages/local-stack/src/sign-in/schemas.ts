@@ -1,3 +1,4 @@
+import { int32 } from '@playtherapy/service-kit'
 import { type Static, Type } from 'typebox'
 
 const orNull = <S extends Parameters<typeof Type.Union>[0][number]>(schema: S) =>
@@ -7,10 +8,10 @@ const orNull = <S extends Parameters<typeof Type.Union>[0][number]>(schema: S) =
 const profile = {
   birth_year: orNull(Type.Integer()),
   gender: orNull(Type.String({ maxLength: 20 })),
-  highest_education_level_id: orNull(Type.Integer({ minimum: 1, maximum: 5 })),
+  highest_education_level_id: orNull(Type.Integer({ ...int32, minimum: 1, maximum: 5 })),
   years_of_experience: orNull(Type.Number({ minimum: 0, maximum: 150 })),
-  user_type_id: orNull(Type.Integer({ minimum: 1 })),
-  org_id: orNull(Type.Integer({ minimum: 1 })),
+  user_type_id: orNull(Type.Integer({ ...int32, minimum: 1 })),
+  org_id: orNull(Type.Integer({ ...int32, minimum: 1 })),
 }
 const Profile = Type.Object(profile)
 export type Profile = Static<typeof Profile>
@@ -40,7 +41,7 @@ export const SignUp = Type.Object(
 
 export const User = Type.Object(
   {
-    id: Type.Integer({ description: 'The `user_id` of its tokens' }),
+    id: Type.Integer({ ...int32, description: 'The `user_id` of its tokens' }),
     email: Type.String(),
     name: Type.String(),
     hashed_password: Type.Literal(''),
@@ -84,7 +85,7 @@ export const AccessToken = Type.Object(
 /** The claims of a token; a minted one has no email and no name. */
 export const Claims = Type.Object(
   {
-    user_id: Type.Integer(),
+    user_id: Type.Integer(int32),
     user_email: Type.Optional(Type.String()),
     user_name: Type.Optional(Type.String()),
     user_type: Type.Optional(Type.Union([Type.Integer(), Type.Null()])),
@@ -100,7 +101,7 @@ export const Claims = Type.Object(
 )
 export type Claims = Static<typeof Claims>
 
-const Named = Type.Array(Type.Object({ id: Type.Integer(), name: Type.String() }))
+const Named = Type.Array(Type.Object({ id: Type.Integer(int32), name: Type.String() }))
 
 export const Choices = Type.Object(
   { orgs: Named, userTypes: Named },

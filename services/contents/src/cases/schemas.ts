@@ -1,3 +1,4 @@
+import { int32 } from '@playtherapy/service-kit'
 import { type Static, Type } from 'typebox'
 
 const nullable = <T extends ReturnType<typeof Type.String> | ReturnType<typeof Type.Integer>>(schema: T) =>
@@ -25,15 +26,15 @@ const example = {
 
 export const Case = Type.Object(
   {
-    id: Type.Integer(),
+    id: Type.Integer(int32),
     given_name: Type.String(),
     family_name: nullable(Type.String()),
     description: Description,
-    user_id: Type.Integer(),
+    user_id: Type.Integer(int32),
     session_count: Type.Integer(),
     start_date: Type.String({ description: 'YYYY-MM-DD' }),
     updated_date: Type.String({ description: 'YYYY-MM-DD' }),
-    case_state_id: Type.Integer({ minimum: 1, maximum: 3, description: '1 before, 2 running, 3 finished' }),
+    case_state_id: Type.Integer({ ...int32, minimum: 1, maximum: 3, description: '1 before, 2 running, 3 finished' }),
   },
   {
     title: 'Case',
@@ -51,7 +52,7 @@ export const CaseBody = Type.Object(
     description: Type.Optional(
       Type.Union([Type.Object({}, { additionalProperties: true, description: 'At most 16 KiB of JSON' }), Type.Null()]),
     ),
-    case_state_id: Type.Optional(nullable(Type.Integer({ minimum: 1, maximum: 3 }))),
+    case_state_id: Type.Optional(nullable(Type.Integer({ ...int32, minimum: 1, maximum: 3 }))),
   },
   {
     title: 'CaseFields',

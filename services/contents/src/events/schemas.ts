@@ -8,8 +8,8 @@ const orNull = <Schema extends Parameters<typeof Type.Union>[0][number]>(schema:
 /** The data of the event `session`. */
 export const SessionNews = Type.Object(
   {
-    case_id: Type.Integer(),
-    session_id: Type.Integer(),
+    case_id: Type.Integer(int32),
+    session_id: Type.Integer(int32),
     deleted: Type.Boolean({
       description: 'The session is gone, or not this therapist’s any more; all below is null then',
     }),
@@ -18,7 +18,7 @@ export const SessionNews = Type.Object(
     script: orNull(
       Type.Object({
         version: Type.Integer(),
-        user_id: Type.Integer({ description: 'The therapist who saved it, or whose session it is' }),
+        user_id: Type.Integer({ ...int32, description: 'The therapist who saved it, or whose session it is' }),
         made_by: Type.Union([Type.Literal('therapist'), Type.Literal('transcriber'), Type.Literal('starter')]),
         created_at: Type.String({ format: 'date-time' }),
       }),

@@ -61,7 +61,7 @@ export const Operations = Type.Object(
     }),
     given_up: Type.Array(
       Type.Object({
-        id: Type.Integer(),
+        id: Type.Integer({ format: 'int64' }),
         name: Type.String(),
         ids: Type.Record(Type.String(), Type.Integer(), { description: 'What it is about' }),
         attempts: Type.Integer(),

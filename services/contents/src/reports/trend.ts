@@ -1,3 +1,4 @@
+import { int32 } from '@playtherapy/service-kit'
 import { type Static, Type } from 'typebox'
 import type { Levels } from './levels.ts'
 
@@ -16,7 +17,11 @@ export interface SessionReport {
 export const Trend = Type.Object(
   {
     sessions: Type.Array(
-      Type.Object({ session_id: Type.Integer(), name: Type.String(), created_date: Type.String({ format: 'date' }) }),
+      Type.Object({
+        session_id: Type.Integer(int32),
+        name: Type.String(),
+        created_date: Type.String({ format: 'date' }),
+      }),
       { description: 'Those that have a report, oldest first' },
     ),
     categories: Type.Array(

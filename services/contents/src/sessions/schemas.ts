@@ -1,8 +1,14 @@
+import { int32 } from '@playtherapy/service-kit'
 import { type Static, Type } from 'typebox'
 
 const textOrNull = (description: string) => Type.Union([Type.String({ description }), Type.Null()])
 const state = (what: string) =>
-  Type.Integer({ minimum: 1, maximum: 5, description: `${what}: 1 ready, 2 started, 3 done, 4 error, 5 none` })
+  Type.Integer({
+    ...int32,
+    minimum: 1,
+    maximum: 5,
+    description: `${what}: 1 ready, 2 started, 3 done, 4 error, 5 none`,
+  })
 
 export const sessionExample = {
   id: 31,
@@ -23,10 +29,10 @@ export const sessionExample = {
 
 export const Session = Type.Object(
   {
-    id: Type.Integer(),
+    id: Type.Integer(int32),
     name: Type.String(),
-    session_state_id: Type.Integer(),
-    case_id: Type.Integer(),
+    session_state_id: Type.Integer(int32),
+    case_id: Type.Integer(int32),
     source_video_url: Type.Null({ description: 'Always null; the client expects the key' }),
     source_script_url: textOrNull('Key of the newest script'),
     encoding_state_id: state('Encoding'),

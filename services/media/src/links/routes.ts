@@ -1,5 +1,5 @@
 import type { Database } from '@playtherapy/schema'
-import { requireTherapist, SessionParams, sessionFailures } from '@playtherapy/service-kit'
+import { int32, requireTherapist, SessionParams, sessionFailures } from '@playtherapy/service-kit'
 import type { FastifyInstance } from 'fastify'
 import { Type } from 'typebox'
 import { guardParts, type Parts } from './repository.ts'
@@ -14,7 +14,7 @@ const Playback = Type.Object(
     poster: path('A picture of the recording, JPEG'),
     storyboard: path('WebVTT that names a small picture for each moment'),
     captions: path('The newest script as captions, WebVTT'),
-    video_id: Type.Union([Type.Integer(), Type.Null()], {
+    video_id: Type.Union([Type.Integer(int32), Type.Null()], {
       description: 'Which recording the links are for: another number says that another one is shown',
     }),
     expires_at: Type.String({ format: 'date-time', description: 'When these links end' }),

@@ -1,4 +1,4 @@
-import { numberText } from '@playtherapy/service-kit'
+import { int32, numberText } from '@playtherapy/service-kit'
 import { Type } from 'typebox'
 
 const whole = (description: string) => Type.Optional(numberText('^[+-]?[0-9]{1,9}$', description))
@@ -20,7 +20,7 @@ const offset = Type.Integer({ minimum: 0, description: 'In UTF-16 units, as brow
 
 const Hit = Type.Object(
   {
-    session_id: Type.Integer(),
+    session_id: Type.Integer(int32),
     session_name: Type.String(),
     version: Type.Integer({ description: 'Of the script: the newest one' }),
     record: Type.Integer({ minimum: 0, description: 'Its index in `scripts`' }),
@@ -37,7 +37,7 @@ export const SearchResult = Type.Object(
   {
     hits: Type.Array(Hit, { description: 'Newest session first, records in their order' }),
     more: Type.Boolean({ description: 'Whether there are hits after these' }),
-    unread: Type.Array(Type.Integer(), {
+    unread: Type.Array(Type.Integer(int32), {
       description:
         'Sessions whose newest script could not be read, or not in time: missing, or there with an older one',
     }),

@@ -1,3 +1,4 @@
+import { int32 } from '@playtherapy/service-kit'
 import { Type } from 'typebox'
 import { versionIn } from '../scripts/schemas.ts'
 
@@ -14,7 +15,7 @@ export const ScriptVersions = Type.Array(
   Type.Object(
     {
       version: Type.Integer(),
-      user_id: Type.Integer({ description: 'The therapist who saved it, or whose session it is' }),
+      user_id: Type.Integer({ ...int32, description: 'The therapist who saved it, or whose session it is' }),
       made_by: Type.Union([Type.Literal('therapist'), Type.Literal('transcriber'), Type.Literal('starter')], {
         description: 'starter: the empty first version that a worker makes where `STARTER_SCRIPT` is set',
       }),
