@@ -9,7 +9,7 @@ const folder = fileURLToPath(new URL('./src/', import.meta.url))
 /** Files of the page by their names; all but `index.html` have a hash of their content in it. */
 export type ConsoleFiles = ReadonlyMap<string, Uint8Array>
 
-/** Bundles the page, with its libraries, in memory. Takes half a second. */
+/** Bundles the page and its libraries in memory, within half a second. */
 export async function buildConsole(): Promise<ConsoleFiles> {
   const { outputFiles, metafile } = await build({
     absWorkingDir: folder,
@@ -35,7 +35,7 @@ export async function buildConsole(): Promise<ConsoleFiles> {
     if (!path) throw new Error(`${source} was not built`)
     return path.slice('out/'.length)
   }
-  // A browser that translates sends what children said to somebody else, and moves texts that are later changed in vain.
+  // A browser that translates would send the words of children to a third party, and would replace texts that Preact changes later.
   const page = `<!doctype html>
 <html lang="en" translate="no">
 <head>

@@ -87,7 +87,7 @@ function describe(path: string, method: string, operation: Operation) {
     codes: `  '${operationId}': ${[...new Set(codes)].sort((a, b) => a - b).join(' | ') || 'never'}`,
     line: [
       `    /** ${summary} */`,
-      // Only who names a copy at hand is answered that it is still right.
+      // The response 304 without data is possible only for a request with `if-none-match`.
       ...(responses['304'] && names('header').includes('if-none-match') && gives !== 'bytes'
         ? [
             call(

@@ -1,10 +1,10 @@
 import { ApiFailure, NetworkFailure } from './failures.ts'
 
-/** A token, or a function that returns the one of the moment. */
+/** A token, or a function that returns the current one. It is called for each request. */
 export type Token = string | (() => string | Promise<string>)
 
 export interface ClientOptions {
-  /** Where the services are, such as `https://clinic.example`; a path at its end is kept. */
+  /** The address of the services, such as `https://clinic.example`. It may end with a path. */
   url: string
   token?: Token
 }
@@ -13,14 +13,14 @@ export interface CallOptions {
   signal?: AbortSignal | undefined
 }
 
-/** What a call takes: the parameters of path, query and headers by their names, and the body as `body`. */
+/** The argument of a call: the parameters of path, query and headers by their names, and the body as `body`. */
 export type Request<Data> = Part<Data, 'path'> & Part<Data, 'query'> & Part<Data, 'headers'> & Body<Data>
 type Part<Data, Name extends string> = Data extends { [key in Name]?: infer Values }
   ? NonNullable<Values> extends never
     ? unknown
     : NonNullable<Values>
   : unknown
-/** Bytes go as what `fetch` sends as they are. */
+/** Bytes in a form that `fetch` sends unchanged. */
 type Bytes = Blob | ReadableStream<Uint8Array>
 type Body<Data> = Data extends { body: infer Body }
   ? { body: Body extends Blob ? Bytes : Body }
@@ -30,11 +30,11 @@ type Body<Data> = Data extends { body: infer Body }
       : { body?: NonNullable<Body> extends Blob ? Bytes : Body }
     : unknown
 
-/** How an operation is sent and read. */
+/** How the request of an operation is made and its response is read. */
 export interface Operation {
   method: string
   path: string
-  /** It takes no token. */
+  /** The operation needs no token. */
   open?: boolean
   query?: string[]
   headers?: string[]
@@ -65,7 +65,7 @@ export async function call(
     method: operation.method,
     headers,
     ...(body !== undefined && { body }),
-    // Without this a stream is refused.
+    // `fetch` requires this for a body that is a stream.
     ...(body instanceof ReadableStream && { duplex: 'half' as const }),
     ...(signal && { signal }),
   }
@@ -82,14 +82,14 @@ export async function call(
 
 const isGiven = (value: unknown) => value !== undefined && value !== null
 
-/** The token of the moment. */
+/** Returns the current token. */
 export const bearerOf = async ({ token = '' }: ClientOptions): Promise<string> =>
   typeof token === 'function' ? token() : token
 
 function pathOf({ path, query = [] }: Operation, request: Record<string, unknown>): string {
   const filled = path.replace(/\{([^}]+)\}/g, (_, name: string) => {
     const text = String(request[name] ?? '')
-    // A URL would lose such a part, and be that of something else.
+    // `URL` removes such a part, and the request would go to another route.
     if (/^\.{0,2}$/.test(text)) throw new TypeError(`${name} is missing`)
     return encodeURIComponent(text)
   })
@@ -100,7 +100,7 @@ function pathOf({ path, query = [] }: Operation, request: Record<string, unknown
 
 type Sent = string | FormData | Bytes
 
-/** A form is made of an object: files and texts by the names of its parts. */
+/** Makes the body of a request. A form is made of an object with files and texts by the names of their parts. */
 function bodyOf(type: string | undefined, body: unknown): Sent | undefined {
   if (type === undefined || body === undefined) return undefined
   if (type.endsWith('json')) return JSON.stringify(body)
@@ -134,10 +134,10 @@ async function readJson(response: Response): Promise<unknown> {
 
 async function read({ gives, answers }: Operation, response: Response): Promise<unknown> {
   if (gives === 'bytes') return response
-  // A body that nobody reads would hold its connection.
+  // A body that is not read would keep its connection occupied.
   if (gives === 'none' || response.status === 304) await response.body?.cancel()
   const text = gives === 'none' || response.status === 304 ? undefined : await response.text()
-  // An empty body in place of JSON is no answer of the services.
+  // An empty body in place of JSON does not come from the services, and `JSON.parse` refuses it.
   const data = gives === 'json' && text !== undefined ? JSON.parse(text) : text
   if (!answers) return data
   const told = Object.entries(answers).map(([name, type]) => {

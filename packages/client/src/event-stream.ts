@@ -1,16 +1,16 @@
-/** What a stream of server-sent events has said, one block after the other. */
+/** One block of a stream of server-sent events. */
 export interface StreamBlock {
-  /** `''` where the block is no event. */
+  /** Empty if the block is not an event. */
   event: string
   data: string
   id: string | undefined
-  /** Milliseconds after which to come back. */
+  /** Milliseconds to wait before the next connection. */
   retry: number | undefined
 }
 
 /**
- * Reads the blocks of a stream of server-sent events (WHATWG HTML, section 9.2) until it ends. `onBytes` is called with whatever
- * arrives, comments too.
+ * Reads the blocks of a stream of server-sent events (WHATWG HTML, section 9.2) until it ends. `onBytes` is called whenever
+ * bytes arrive, also those of comments.
  */
 export async function* readBlocks(
   body: ReadableStream<Uint8Array>,
@@ -25,7 +25,7 @@ export async function* readBlocks(
       if (done) return
       onBytes()
       text += decoder.decode(value, { stream: true })
-      // A CR at the end may be the half of a CRLF.
+      // A CR at the end may be the first half of a CRLF.
       const whole = text.endsWith('\r') ? text.slice(0, -1) : text
       const blocks = whole.replace(/\r\n?/g, '\n').split('\n\n')
       text = (blocks.pop() ?? '') + text.slice(whole.length)

@@ -1,7 +1,7 @@
 import type { ErrorCodes } from './generated/codes.gen.ts'
 import type { Fault } from './generated/types.gen.ts'
 
-/** The codes of refusals that a gateway answers itself, without a body of ours. */
+/** The codes of refusals that come from a gateway, without a body of the services. */
 const codesOfStatuses: Record<number, number> = { 401: 0, 413: 9, 429: 10, 502: 10, 503: 10, 504: 10 }
 
 /** The service has refused a request. `message` may be shown to people. */

@@ -3,11 +3,11 @@ import { ApiFailure, NetworkFailure } from './failures.ts'
 import type { Api } from './generated/operations.gen.ts'
 import type { SessionNews } from './generated/types.gen.ts'
 
-/** A stream says something every 15 s; one that says nothing for so long is dead. */
+/** The server sends something every 15 s. A stream that is silent for longer than this is dead. */
 const silentMs = 40_000
-/** How often that is looked at. */
+/** How often the silence is measured. */
 const lookMs = 2_000
-/** Pauses between attempts while nobody answers. */
+/** The shortest and the longest pause between attempts. */
 const [shortestPauseMs, longestPauseMs] = [1_000, 30_000]
 
 export interface Following {
@@ -16,21 +16,21 @@ export interface Following {
   network?: EventTarget
   /** Follows this case alone. */
   case_id?: number
-  /** The id up to which an earlier following was told everything. */
+  /** The last id that an earlier call has received; the stream continues after it. */
   lastEventId?: string | undefined
-  /** A session as it now is; `id` is for `lastEventId`. */
+  /** Called with the present state of a session; `id` is for `lastEventId`. */
   onNews(news: SessionNews, id: string | undefined): void
-  /** Events were missed: read anew what you show. */
+  /** Called when events were missed: load again whatever is shown. */
   onReset(): void
-  /** The stream is open: what changes from now on is told; `id` is for `lastEventId`. */
+  /** Called when the stream is open. All later changes arrive as events; `id` is for `lastEventId`. */
   onOpen?(id: string | undefined): void
-  /** The stream is lost; another one is opened after a pause. */
+  /** Called when the stream is lost. The next one is opened after a pause. */
   onLost?(reason: unknown): void
 }
 
 /**
- * Follows what changes until the signal is aborted: one stream of events after the other, each from where the last one ended. Rejects
- * with `ApiFailure` where coming back is in vain: the token has ended, or there is no such case.
+ * Follows the events until the signal is aborted: it opens one stream after the other, each after the last event of the one before. Rejects
+ * with `ApiFailure` if a further stream would be refused, too: the token has expired, or the case does not exist.
  */
 export async function follow({ events }: Pick<Api, 'events'>, following: Following): Promise<void> {
   const { signal, network, case_id, onNews, onReset, onOpen, onLost } = following
@@ -43,7 +43,7 @@ export async function follow({ events }: Pick<Api, 'events'>, following: Followi
     const listen = () => {
       heardAt = Date.now()
     }
-    // Timers stand still while a machine sleeps, its clock does not: a stream that died meanwhile is noticed at once.
+    // Timers stop while a machine sleeps, but its clock does not. A stream that died meanwhile is noticed at once.
     const timer = setInterval(() => {
       if (Date.now() - heardAt > silentMs) silence.abort(new NetworkFailure('The stream of events is silent'))
     }, lookMs)
@@ -59,7 +59,7 @@ export async function follow({ events }: Pick<Api, 'events'>, following: Followi
       for await (const { event, data, id, retry } of readBlocks(body, listen)) {
         failures = 0
         if (retry !== undefined) waitMs = pauseMs = retry
-        // An empty id takes back the last one.
+        // An empty id resets the last one.
         if (id !== undefined) lastEventId = id || undefined
         if (!isOpen) onOpen?.(lastEventId)
         isOpen = true
@@ -81,7 +81,7 @@ export async function follow({ events }: Pick<Api, 'events'>, following: Followi
   }
 }
 
-/** Resolves after a pause, and at once when the signal is aborted or the network is back. */
+/** Resolves after a pause, or at once when the signal is aborted or the network is back. */
 function pause(ms: number, signal: AbortSignal, network?: EventTarget): Promise<void> {
   return new Promise((resolve) => {
     const end = () => {

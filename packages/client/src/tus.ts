@@ -6,9 +6,9 @@ interface TusRequest {
 }
 
 /**
- * Options for `new tus.Upload(file, …)` of tus-js-client, which uploads a recording into a session, survives the network, and goes
- * on after a reload: `{ ...tusOptions(where, ids, file.name), onProgress, onError, onSuccess }`. The token is asked for with each
- * request, because an upload may outlast it.
+ * Options for `new tus.Upload(file, …)` of tus-js-client, which uploads a recording into a session and continues after an interrupted
+ * connection or a reload: `{ ...tusOptions(where, ids, file.name), onProgress, onError, onSuccess }`. Each request gets the current token,
+ * because an upload may take longer than a token is valid.
  */
 export const tusOptions = (
   client: ClientOptions,

@@ -9,13 +9,13 @@ import { SessionView } from './session/session-view.tsx'
 import { SignInForm, SignInView } from './sign-in-view.tsx'
 import { texts } from './texts/shell.ts'
 
-/** The whole page: what the address names, for who is signed in. */
+/** The whole page: the view that the address names, for the signed-in therapist or operator. */
 export function App() {
   if (token.value === null) return <SignInView />
   return (
     <>
       <Header />
-      {/* Nothing of what one therapist has opened or typed is left to the next. */}
+      {/* A new key for each therapist: nothing that one has opened or typed is shown to the next. */}
       <View key={claims.value?.user_id} />
       {refused.value && (
         <Dialog title={texts.ended} class="ended">

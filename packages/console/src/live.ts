@@ -4,22 +4,22 @@ import { isOnlyOperator, noteRefusal, refused, token, userId } from './account.t
 import { api } from './api.ts'
 import { type Said, shareStream } from './share-stream.ts'
 
-/** A tab that nobody sees gives its stream back after so long. */
+/** A hidden tab closes its stream after this time. */
 const hiddenMs = 30_000
-/** Views wait so long for the stream before they load what they show. */
+/** Views wait at most so long for the stream before they load their data. */
 const openMs = 2_000
 
 export type Connection = 'connecting' | 'open' | 'lost'
 const state = signal<Connection>('connecting')
-/** Whether news arrive. */
+/** The state of the stream of events. */
 export const connection: ReadonlySignal<Connection> = state
 
 const missed = signal(0)
-/** Rises where events were missed: what is shown has to be read anew, as `useLoad` does by itself. */
+/** Rises when events were missed. Views then have to load their data again; `useLoad` does so by itself. */
 export const resets: ReadonlySignal<number> = missed
 
 const known = new Map<number, Signal<SessionNews | undefined>>()
-/** The last news of a session; undefined before there were any. */
+/** The last event of a session; undefined before the first one. */
 export function newsOf(sessionId: number): ReadonlySignal<SessionNews | undefined> {
   const news = known.get(sessionId) ?? signal<SessionNews | undefined>(undefined)
   known.set(sessionId, news)
@@ -27,13 +27,13 @@ export function newsOf(sessionId: number): ReadonlySignal<SessionNews | undefine
 }
 
 const listeners = new Set<(news: SessionNews) => void>()
-/** Calls `listener` with all news. Returns what ends that. */
+/** Calls `listener` with every event. Returns a function that ends this. */
 export function onNews(listener: (news: SessionNews) => void): () => void {
   listeners.add(listener)
   return () => listeners.delete(listener)
 }
 
-/** Resolves when the stream is open, or does not open soon: what changes afterwards is told. */
+/** Resolves when the stream is open or takes too long to open. Later changes arrive as events. */
 export async function followed(): Promise<void> {
   if (state.value !== 'connecting') return
   await new Promise<void>((resolve) => {
@@ -47,10 +47,10 @@ export async function followed(): Promise<void> {
   })
 }
 
-/** Up to where the therapist who is signed in was told everything. */
+/** The id of the last event that this therapist has received. */
 let lastEventId: string | undefined
 
-/** Takes in what the stream has said, here or in another tab. */
+/** Handles a message of the stream, which this tab or another one has open. */
 function hear({ connection: now, news, isReset, id }: Said): void {
   if (now) state.value = now
   if (id !== undefined) lastEventId = id
@@ -64,7 +64,7 @@ function hear({ connection: now, news, isReset, id }: Said): void {
   for (const listener of listeners) listener(news)
 }
 
-/** Follows what changes, for this tab and, by `tell`, for the others of this therapist. */
+/** Follows the events for this tab, and passes them to the other tabs of this therapist by `tell`. */
 async function followFor(tell: (said: Said) => void, ended: AbortSignal): Promise<void> {
   const say = (said: Said) => {
     hear(said)
@@ -99,7 +99,7 @@ document.addEventListener('visibilitychange', () => {
 let follower: number | undefined
 effect(() => {
   if (token.value === null || isOnlyOperator.value || refused.value !== null || !isSeen.value) return
-  // Who is signed in next knows nothing of what was told before.
+  // The events of one therapist must not be shown to the next one.
   if (userId.value !== follower) {
     follower = userId.value
     lastEventId = undefined

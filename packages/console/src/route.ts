@@ -1,6 +1,6 @@
 import { computed, signal } from '@preact/signals'
 
-/** What the page shows, as its address says. */
+/** The view that the address names. */
 export type Route =
   | { view: 'cases' }
   | { view: 'case'; caseId: number }
@@ -35,7 +35,7 @@ function read(hash: string): Route {
 
 export const route = computed(() => read(address.value))
 
-/** A second of the recording and a record of the script to which a link leads: `…?at=83.5`. */
+/** The second of the recording to which a link leads: `…?at=83.5`. */
 export const wantedSecond = computed(() => {
   const second = Number(new URLSearchParams(address.value.split('?')[1]).get('at') ?? Number.NaN)
   return Number.isFinite(second) ? second : undefined

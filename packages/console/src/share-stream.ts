@@ -1,31 +1,31 @@
 import type { SessionNews } from '@playtherapy/client'
 
-/** What the stream of events has said. */
+/** A message of the stream of events. */
 export interface Said {
   connection?: 'connecting' | 'open' | 'lost'
   news?: SessionNews
   isReset?: boolean
-  /** The id up to which everything is told now. */
+  /** The id of the last event, up to which nothing was missed. */
   id?: string | undefined
 }
 
 interface Sharing {
   ended: AbortSignal
-  /** Takes in what the tab that has the stream tells. */
+  /** Called with each message of the tab that has the stream. */
   hear(said: Said): void
-  /** How it stands in this tab, for one that has just been opened. */
+  /** The present state of the stream, for a tab that was just opened. */
   now(): Said
-  /** Has the stream, and tells the others what it says, until `ended`. */
+  /** Follows the stream in this tab until `ended`, and passes its messages to the other tabs by `tell`. */
   follow(tell: (said: Said) => void, ended: AbortSignal): Promise<void>
 }
 
 /**
- * Lets all tabs of a therapist share one stream: a browser has six connections to a server of HTTP/1.1, so with a stream each,
- * the seventh tab would not even load. One tab at a time has it, by a lock of the browser, and the next one goes on from the
- * last id. Browsers have locks only on pages that came by HTTPS or from this machine; elsewhere each tab has its own.
+ * Lets all tabs of a therapist share one stream. A browser opens at most six connections to a server of HTTP/1.1, so with one stream for
+ * each tab the seventh tab would not load. A lock of the browser gives the stream to one tab at a time, and the next tab continues from
+ * the last id. Locks exist only on pages that were loaded by HTTPS or from this machine; elsewhere each tab has a stream of its own.
  */
 export async function shareStream(name: string, { ended, hear, now, follow }: Sharing): Promise<void> {
-  // An old browser, or one that gives no page any storage, has neither.
+  // Locks and channels are missing in old browsers, and where pages may not store anything.
   if (!navigator.locks || typeof BroadcastChannel === 'undefined') return follow(() => {}, ended)
   const channel = new BroadcastChannel(name)
   ended.addEventListener('abort', () => channel.close())

@@ -19,7 +19,7 @@ import { SessionForm } from './session-form.tsx'
 import { SessionStates } from './session-states.tsx'
 import { useSessions } from './use-sessions.ts'
 
-/** A case: what is known of the child, its sessions, its levels, and what was said. */
+/** A case: the facts about the child, the sessions, the levels, and the search in scripts. */
 export function CaseView({ caseId }: { caseId: number }) {
   const { data: shown, failure, reload } = useLoad((signal) => api.cases.get({ case_id: caseId }, { signal }), [caseId])
   const [dialog, setDialog] = useState<'edit' | 'delete'>()

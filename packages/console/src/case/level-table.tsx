@@ -4,7 +4,7 @@ import { Wide } from '../parts/wide.tsx'
 import { reportPath } from '../route.ts'
 import { texts } from '../texts/report.ts'
 
-/** Sessions that are shown side by side. */
+/** Number of sessions that are shown side by side. */
 const columns = 8
 
 /**

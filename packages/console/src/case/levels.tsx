@@ -17,7 +17,7 @@ import { LevelTable } from './level-table.tsx'
 export function Levels({ caseId }: { caseId: number }) {
   const reports = useRise(
     (rise) => {
-      // Most news are of other things, such as the progress of an encode.
+      // Most events concern other things, such as the progress of an encode.
       const known = new Map<number, number | undefined>()
       return onNews(({ case_id, session_id: id, report }) => {
         const isKnown = known.has(id) && known.get(id) === report?.version
@@ -87,7 +87,7 @@ function Trend({ caseId, trend }: { caseId: number; trend: ReportTrend }) {
   )
 }
 
-/** Draws every category, and one of them so that it stands out. A session without a level is a gap. */
+/** Draws a line for every category and highlights the chosen one. A session without a level is a gap in the line. */
 const describe =
   ({ sessions, categories }: ReportTrend, chosen: number): ChartOptions =>
   (colours) => {

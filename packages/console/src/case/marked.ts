@@ -1,13 +1,13 @@
 interface Piece {
-  /** Where it begins in the text. */
+  /** Its offset in the text, in UTF-16 units. */
   at: number
   text: string
   isMatch: boolean
 }
 
 /**
- * Cuts a text where matches begin and end, in UTF-16 units. A match that lies outside of the text or over another one is cut to what
- * is left of it, and none parts what is one character to its reader.
+ * Divides a text at the beginnings and ends of matches, in UTF-16 units. The parts of a match outside of the text or inside of another
+ * match are dropped, and no match divides a grapheme.
  */
 export function marked(text: string, matches: readonly { start: number; end: number }[]): Piece[] {
   const edges = new Set([0, text.length])

@@ -13,7 +13,7 @@ import { marked } from './marked.ts'
 /** Hits on one page. */
 const hitsPerPage = 50
 
-/** Search in what was said in the sessions of a case. */
+/** Searches the scripts of all sessions of a case. */
 export function Search({ caseId }: { caseId: number }) {
   const [typed, setTyped] = useState('')
   const [wanted, setWanted] = useState<{ keyword: string; page: number }>()
@@ -111,7 +111,7 @@ function Hits({
   )
 }
 
-/** One record that has the keyword. Its link leads to its second, or where it has no time, to its session. */
+/** A record with the keyword. Its link leads to its second, or to its session if it has no time. */
 function HitPart({ caseId, hit }: { caseId: number; hit: SearchHit }) {
   const { session_id: sessionId, session_name: name, speaker, start_time: time, snippet, matches } = hit
   return (

@@ -10,7 +10,7 @@ import { texts } from '../texts/case.ts'
 import { texts as cases } from '../texts/cases.ts'
 import { texts as shared } from '../texts/parts.ts'
 
-/** A dialog in which a session is created, or renamed where there is one. */
+/** A dialog that creates a session, or renames the given one. */
 export function SessionForm({
   caseId,
   renamed,

@@ -4,7 +4,7 @@ import { texts } from '../texts/case.ts'
 const bytesInMegabyte = 1_000_000
 const tones = ['', 'started', 'done', 'error', '']
 
-/** How far the recording has come. */
+/** The state of the recording in a word. */
 function recordingWord({ encoding_state_id: state }: Session, video: SessionNews['video']): string | undefined {
   if (video?.state === 'receiving') return texts.uploading(Math.round((video.received ?? 0) / bytesInMegabyte))
   if (video?.state === 'encoding' && state === 2) {
@@ -14,7 +14,7 @@ function recordingWord({ encoding_state_id: state }: Session, video: SessionNews
   return texts.encoding[state - 1]
 }
 
-/** The states of what belongs to a session, each by a word. */
+/** The states of the recording, the script and the report of a session. */
 export function SessionStates({ session, video }: { session: Session; video: SessionNews['video'] }) {
   const isArriving = video?.state === 'receiving'
   return (

@@ -6,7 +6,7 @@ import { useLoad } from '../parts/use-load.ts'
 
 type Told = Pick<SessionNews, 'session' | 'video'>
 
-/** The sessions of a case, newest first, each as it now is: first as the list has them, then as events tell. */
+/** Returns the sessions of a case, newest first. Events update the list after it was loaded. */
 export function useSessions(caseId: number) {
   const { data, ...rest } = useLoad((signal) => api.sessions.list({ case_id: caseId }, { signal }), [caseId])
   const [told, setTold] = useState<ReadonlyMap<number, Told>>(new Map())
@@ -26,7 +26,7 @@ export function useSessions(caseId: number) {
   return {
     ...rest,
     sessions: data && sessions,
-    /** Shows what a request has just answered, before its event comes. */
+    /** Shows the session of a response before its event arrives. */
     show: (session: Session) => tell(session.id, { session, video: told.get(session.id)?.video ?? null }),
     hide: (id: number) => tell(id, { session: null, video: null }),
   }

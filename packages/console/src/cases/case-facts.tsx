@@ -4,7 +4,7 @@ import { dayOf } from './name.ts'
 
 const tones = ['', 'started', 'done']
 
-/** What there is to know of a case at a glance. */
+/** The facts about a case in one line. */
 export function CaseFacts({ of: { description, session_count, start_date, case_state_id: state } }: { of: Case }) {
   const { age, gender } = description
   const known: Record<string, string> = texts.genders

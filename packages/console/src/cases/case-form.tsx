@@ -23,7 +23,7 @@ const typedOf = ({ given_name, family_name, description, case_state_id }: Case):
   case_state_id: `${case_state_id}`,
 })
 
-/** The fields of a case in the API's words; `before` is what it has now, of which everything that nobody edited stays. */
+/** The body of a request from the fields of the form. The other keys of `before`, the case as it is now, are kept. */
 function fieldsOf(typed: Typed, first: Typed, before?: Case) {
   const isEdited = (name: keyof Typed) => before === undefined || typed[name] !== first[name]
   const { age, gender } = typed
@@ -40,7 +40,7 @@ function fieldsOf(typed: Typed, first: Typed, before?: Case) {
   }
 }
 
-/** A dialog in which a case is created, or edited where there is one. */
+/** A dialog that creates a case, or edits the given one. */
 export function CaseForm({
   edited,
   onClose,
@@ -56,7 +56,7 @@ export function CaseForm({
   const keyOf = useIdempotency()
   const { save, isSaving, failure } = useSave(async () => {
     if (edited) {
-      // Somebody may have changed it since the list was read.
+      // The case may have changed since the list was loaded.
       const before = await api.cases.get({ case_id: edited.id })
       onSaved(await api.cases.replace({ case_id: edited.id, body: fieldsOf(typed, first, before) }))
     } else {

@@ -16,7 +16,7 @@ import { keyword, page } from './shown.ts'
 
 const pageLength = 10
 
-/** Reads a page of the list, and how many there are; the last one where it has become shorter. */
+/** Reads a page of the list and the number of pages. If the list has become shorter, it reads the last page. */
 async function readPage(number: number, word: string, signal: AbortSignal) {
   const wanted = word === '' ? {} : { keyword: word }
   const pages = await api.cases.countPages(wanted, { signal })

@@ -6,7 +6,7 @@ import { useLoad } from '../parts/use-load.ts'
 import { texts } from '../texts/cases.ts'
 import { nameOf } from './name.ts'
 
-/** Deletes a case, after it has said what goes with it. */
+/** A dialog that says what is deleted with a case, and deletes it. */
 export function DeleteCase({
   doomed,
   onClose,

@@ -3,10 +3,10 @@ import { Field } from '../parts/field.tsx'
 import { texts } from '../texts/cases.ts'
 import { keyword, search } from './shown.ts'
 
-/** So that a word is searched, and not each of its letters. */
+/** The pause after the last letter before a search starts. */
 const pauseMs = 300
 
-/** Searches the list while somebody types, and at once with Enter. */
+/** Searches the list after a pause in typing, or at once after Enter. */
 export function SearchField() {
   const [typed, setTyped] = useState(keyword.value)
   const waiting = useRef<ReturnType<typeof setTimeout>>(undefined)

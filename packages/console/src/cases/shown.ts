@@ -1,7 +1,7 @@
 import { effect, signal, untracked } from '@preact/signals'
 import { userId } from '../account.ts'
 
-/** What of the list is shown, kept while somebody looks at a case and comes back. It is in no address: it may be a name. */
+/** The keyword and the page of the list. They are kept while a case is open. They are in no address, because a keyword may be a name. */
 export const keyword = signal('')
 /** From 1 on. */
 export const page = signal(1)
@@ -13,7 +13,7 @@ export function search(wanted: string): void {
   page.value = 1
 }
 
-// The next therapist begins anew.
+// The keyword of one therapist must not be shown to the next one.
 effect(() => {
   userId.value
   untracked(() => {

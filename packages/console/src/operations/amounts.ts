@@ -2,7 +2,7 @@ import { language } from '../texts/language.ts'
 
 const units = ['byte', 'kilobyte', 'megabyte', 'gigabyte', 'terabyte'] as const
 
-/** Bytes in the unit in which a person says them. */
+/** A number of bytes in the largest unit that fits. */
 export function bytes(amount: number): string {
   const power = Math.min(units.length - 1, Math.max(0, Math.floor(Math.log10(Math.max(1, amount)) / 3)))
   const unit = units[power] ?? 'byte'
@@ -13,7 +13,7 @@ export function bytes(amount: number): string {
 export const number = (value: number, digits = 0) =>
   new Intl.NumberFormat(language.value, { maximumFractionDigits: digits }).format(value)
 
-/** A length of time in its largest unit. */
+/** A duration in the largest unit that fits. */
 export function duration(seconds: number): string {
   const [unit, size] =
     seconds < 90

@@ -13,7 +13,7 @@ import { Pace } from './pace.tsx'
 import { Processes } from './processes.tsx'
 import { type Operations, useOperations } from './use-operations.ts'
 
-/** What an operator sees: jobs, those that were given up, processes, the pace of encodes, and room. */
+/** The view of an operator: jobs, given-up jobs, processes, the pace of encodes, and disk space. */
 export function OperationsView() {
   const trail = isOnlyOperator.value ? [] : [{ path: casesPath, name: cases.cases }]
   return (

@@ -4,7 +4,7 @@ import { Chart, type ChartOptions } from '../parts/chart.tsx'
 import { texts } from '../texts/operations.ts'
 import { number } from './amounts.ts'
 
-/** Minutes that one row of the table sums up. */
+/** Number of minutes in one row of the table. */
 const minutesPerRow = 10
 
 /** How fast recordings were encoded in each minute of the last hour, as a chart and as a table. */

@@ -3,7 +3,7 @@ import { texts } from '../texts/operations.ts'
 import { bytes, moment } from './amounts.ts'
 import type { Operations } from './use-operations.ts'
 
-/** The processes that run, or died lately, each with its release. */
+/** The processes that are running or have ended lately, each with its release. */
 export function Processes({ of: processes }: { of: Operations['processes'] }) {
   const releases = new Set(processes.filter(({ alive }) => alive).map(({ version, commit }) => `${version} ${commit}`))
   return (

@@ -5,11 +5,11 @@ import { api } from '../api.ts'
 
 export type Operations = OperationsGetResponse
 
-/** Pause between two requests while somebody looks. */
+/** The pause between two requests while the page is visible. */
 const everyMs = 5_000
 
 /**
- * Reads operations every five seconds while the page is seen; `after` names a page of given-up jobs. What was read last stays beside
+ * Reads the operations every five seconds while the page is visible. `after` names a page of given-up jobs. The last result stays beside
  * the failure of a later attempt.
  */
 export function useOperations(after: string | undefined) {

@@ -6,12 +6,12 @@ import { colourOf } from './colour.ts'
 /** Colours of the page by the names of their variables. */
 type Colours = (name: 'ink' | 'quiet' | 'line' | 'accent' | 'caution') => string
 
-/** What a chart shows, without its size. It is asked for again when the colours of the page change. */
+/** Describes a chart without its size. It is called again when the colours of the page change. */
 export type ChartOptions = (colours: Colours, plot: typeof uPlot) => Omit<uPlot.Options, 'width' | 'height'>
 
 /**
- * A picture of numbers, drawn by uPlot, which is loaded when the first one is shown. A screen reader hears `label`; the numbers
- * themselves have to be in a table beside it. Keep `options` and `data` the same while they have not changed.
+ * A chart, drawn by uPlot, which is loaded with the first chart. Screen readers read `label`, so the numbers must also be in a table
+ * beside the chart. Pass the same objects `options` and `data` until they change.
  */
 export function Chart({
   label,
@@ -47,7 +47,7 @@ export function Chart({
     const draw = (plot: typeof uPlot) => {
       remove()
       const width = element.clientWidth
-      // A part of the page that is hidden has no width; it is drawn when it is seen.
+      // A hidden part of the page has no width. Its chart is drawn when it becomes visible.
       if (width === 0) return
       const described = options((name) => colourOf(element, name), plot)
       const drawn = new plot({ ...described, width, height }, latest.current, element)

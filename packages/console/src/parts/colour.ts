@@ -1,4 +1,4 @@
-/** The colour of a variable as a canvas takes it: a variable itself may be one of two colours. */
+/** The colour of a CSS variable in a form that a canvas understands; `light-dark()` is resolved. */
 export function colourOf(element: HTMLElement, name: string): string {
   element.style.color = `var(--${name})`
   const { color } = getComputedStyle(element)

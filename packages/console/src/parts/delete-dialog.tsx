@@ -7,7 +7,7 @@ import { Field } from './field.tsx'
 import { Notice } from './notice.tsx'
 import { useSave } from './use-save.ts'
 
-/** Asks before something is deleted for good: it says what goes with it, and wants a word typed. */
+/** Asks before something is deleted for good. It says what else is deleted, and requires a typed word. */
 export function DeleteDialog({
   title,
   remove,
@@ -15,7 +15,7 @@ export function DeleteDialog({
   children,
 }: {
   title: string
-  /** Deletes it, and goes on. */
+  /** Deletes it and closes the dialog. */
   remove: () => Promise<void>
   onClose: () => void
   children: ComponentChildren
@@ -34,7 +34,7 @@ export function DeleteDialog({
           else setMissing(true)
         }}
       >
-        {/* An element of its own: what changes in it must not move the field, which would lose its focus. */}
+        {/* The element keeps the field below in its place when `children` change; otherwise the field would lose the focus. */}
         <div>{children}</div>
         <p>
           <strong>{texts.forever}</strong>

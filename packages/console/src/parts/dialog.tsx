@@ -2,9 +2,9 @@ import type { ComponentChildren } from 'preact'
 import { useId, useLayoutEffect, useRef } from 'preact/hooks'
 
 /**
- * A dialog over the page, opened while it is drawn. The browser keeps the focus in it and returns it to what had it
- * before. Escape asks `onClose`; a click beside it does nothing, so that nothing typed is lost by a slip. Without `onClose` it
- * stays open.
+ * A modal dialog, which is open for as long as it is drawn. The browser keeps the focus inside, and returns it to the element that had it
+ * before. Escape calls `onClose`; without it the dialog stays open. A click beside the dialog does nothing, so that nothing typed is lost
+ * by accident.
  */
 export function Dialog({
   title,
@@ -23,7 +23,7 @@ export function Dialog({
   useLayoutEffect(() => {
     const element = dialog.current
     element?.showModal()
-    // Before it leaves the page: only a dialog that is closed gives the focus back.
+    // The dialog is closed before it is removed, because only then the browser returns the focus.
     return () => element?.close()
   }, [])
   return (
@@ -34,7 +34,7 @@ export function Dialog({
       onCancel={(event) => {
         if (event.target !== event.currentTarget) return
         event.preventDefault()
-        // This Escape is for the input method, which has half a syllable open.
+        // While a syllable is composed, Escape belongs to the input method.
         if (!isComposing.current) onClose?.()
       }}
       onClose={() => onClose?.()}

@@ -1,10 +1,10 @@
 import { ApiFailure, NetworkFailure } from '@playtherapy/client'
 import { texts } from '../texts/parts.ts'
 
-/** Seconds to wait where the server does not say. */
+/** Seconds to wait if the server names none. */
 const waitSeconds = 5
 
-/** Says in plain words what has failed and what to do. */
+/** Explains a failure in plain words, with what to do. */
 export function explain(failure: unknown): string {
   if (failure instanceof NetworkFailure) return texts.notReached
   if (!(failure instanceof ApiFailure)) return texts.unknown

@@ -1,14 +1,14 @@
 import type { ComponentChildren } from 'preact'
 import { useId } from 'preact/hooks'
 
-/** What a control has to carry so that its label, hint and fault are read out with it. */
+/** The attributes by which a control is read out together with its label, hint and fault. */
 export interface Control {
   id: string
   'aria-describedby': string | undefined
   'aria-invalid': 'true' | undefined
 }
 
-/** A control with its label, and below it what is expected or what is wrong. */
+/** A control with its label above, and its hint or fault below. */
 export function Field({
   label,
   hint,

@@ -2,12 +2,12 @@ import type { ComponentChildren } from 'preact'
 import { useEffect, useLayoutEffect, useRef } from 'preact/hooks'
 import { texts } from '../texts/shell.ts'
 
-/** What lies above a view, from the list of cases on. */
+/** The views above a view, beginning with the list of cases. */
 export type Trail = { path: string; name: string }[]
 
 /**
- * The heading of a view, below the way to it. It takes the focus when the view comes up, so that a keyboard or a screen
- * reader begins there, and names the page in the browser.
+ * The heading of a view, below the trail that leads to it. It receives the focus when the view is opened, so that a keyboard or a screen
+ * reader begins there. It is also the title of the page in the browser.
  */
 export function Heading({
   title,
@@ -16,7 +16,7 @@ export function Heading({
 }: {
   title: string
   trail?: Trail
-  /** Shown beside the heading, such as its actions. */
+  /** The actions beside the heading. */
   children?: ComponentChildren
 }) {
   const heading = useRef<HTMLHeadingElement>(null)

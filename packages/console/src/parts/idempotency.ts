@@ -1,8 +1,8 @@
 import { useRef } from 'preact/hooks'
 
 /**
- * Returns the key of a request that creates something: the same while the same body is sent, so that a repetition after a lost
- * response creates nothing a second time.
+ * Returns a function that makes the idempotency key of a body. The same body gets the same key, so that a repetition after a lost response
+ * does not create a second row.
  */
 export function useIdempotency(): (body: object) => { 'idempotency-key': string } {
   const last = useRef({ text: '', key: '' })
@@ -13,5 +13,5 @@ export function useIdempotency(): (body: object) => { 'idempotency-key': string 
   }
 }
 
-/** 128 random bits. `crypto.randomUUID` is missing where the page came by plain HTTP. */
+/** 128 random bits. `crypto.randomUUID` does not exist on pages that were loaded by plain HTTP. */
 const randomKey = () => Array.from(crypto.getRandomValues(new Uint32Array(4)), (part) => part.toString(36)).join('-')

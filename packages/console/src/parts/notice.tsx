@@ -2,7 +2,7 @@ import type { ComponentChildren } from 'preact'
 import { texts } from '../texts/parts.ts'
 import { explain } from './explain.ts'
 
-/** Something that the therapist should know. A failure is told in plain words, with what to do. */
+/** A message to the therapist. A failure is explained in plain words, with what to do. */
 export function Notice({
   failure,
   onRetry,

@@ -9,9 +9,8 @@ interface Loaded<T> {
 }
 
 /**
- * Loads what a view shows, and loads it anew when `deps` change, after `reload()`, where events were missed, and when
- * somebody has signed in again. What was
- * loaded last stays until then, beside the failure of a later attempt. The signal is aborted when nobody waits any more.
+ * Loads the data of a view. It loads them again when `deps` or the token change, after `reload()`, and when events were missed. The last
+ * data stay meanwhile, and also beside the failure of a later attempt. The signal is aborted when the result is no longer needed.
  */
 export function useLoad<T>(load: (signal: AbortSignal) => Promise<T>, deps: readonly unknown[]) {
   const [loaded, setLoaded] = useState<Loaded<T>>({ isLoading: true })
@@ -22,7 +21,7 @@ export function useLoad<T>(load: (signal: AbortSignal) => Promise<T>, deps: read
     const ended = new AbortController()
     const { signal } = ended
     setLoaded(({ data }) => ({ ...(data !== undefined && { data }), isLoading: true }))
-    // What changes after the stream has opened is told by it: so nothing is missed between the two.
+    // Changes after the stream has opened arrive as events, so none is missed between loading and following.
     followed()
       .then(() => load(signal))
       .then(

@@ -1,7 +1,7 @@
 import { useEffect, useRef, useState } from 'preact/hooks'
 import { noteRefusal } from '../account.ts'
 
-/** Runs one attempt to save at a time. The failure of the last one stays until the next begins. */
+/** Runs one attempt to save at a time. The failure of an attempt stays until the next one begins. */
 export function useSave(work: () => Promise<void>) {
   const [isSaving, setSaving] = useState(false)
   const [failure, setFailure] = useState<unknown>()

@@ -8,7 +8,7 @@ import type { Quotes } from './quotes.ts'
 
 type Scored = ReportsGetVersionResponse['reports'][string]
 
-/** Interactions that are shown at first, and that each click adds. */
+/** Number of interactions that are shown at first, and that each click adds. */
 const [first, further] = [5, 50]
 
 /** One category of a report. */
@@ -56,7 +56,7 @@ export function Category({
 
 const numbered = (interactions: readonly object[]) => interactions.map((sent, at) => ({ at, sent: { ...sent } }))
 
-/** A level in words, with a picture of it. */
+/** A level in words and as a picture. */
 function Level({ level }: { level: number }) {
   if (level < 0) return <span class="state error">{texts.notScored}</span>
   return (
@@ -95,7 +95,7 @@ function InteractionPart({
   )
 }
 
-/** Plays from where a quote was said. */
+/** Plays the recording from the second at which a quote was said. */
 function Jump({ second, text, playback }: { second: number | undefined; text: string; playback: Playback }) {
   if (second === undefined) return null
   const time = timeOf(Math.floor(second))

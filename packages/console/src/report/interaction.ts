@@ -1,14 +1,14 @@
-/** What is shown of one interaction of a report, whose keys its maker chooses. */
+/** The shown parts of one interaction. The analysis system chooses the keys of an interaction. */
 export interface Interaction {
-  /** Who says what, such as C1 and T1. */
+  /** The quotes in their order, each with its key, such as C1 or T1. */
   quotes: { by: string; text: string }[]
-  /** What its maker says of it. */
+  /** The remarks of the analysis system. */
   notes: { name: string; text: string }[]
 }
 
 const textOf = (value: unknown) => (typeof value === 'string' ? value : (JSON.stringify(value) ?? ''))
 
-/** Reads an interaction: `C1`, `T2` and so on are quotes, all else is said about them. */
+/** Reads an interaction: `C1`, `T2` and so on are quotes, all other keys are remarks about them. */
 export function readInteraction(sent: Record<string, unknown>): Interaction {
   const members = Object.entries(sent).filter(([, value]) => value !== null && value !== '')
   const isQuote = ([name, value]: [string, unknown]) => /^[A-Za-z]\d*$/.test(name) && typeof value === 'string'

@@ -1,11 +1,11 @@
 import { type ScriptRecord, secondsOf } from '../script/records.ts'
 
-/** Texts are compared by so many characters at most. */
+/** Only so many UTF-16 units of two texts are compared. */
 const mostCharacters = 2_000
-/** Of a text that is said more often, the first places are looked at. */
+/** Only so many places of the same text are considered. */
 const mostPlaces = 500
 
-/** A text without what two people write differently: composition, case, white space, signs, and what nobody sees. */
+/** Removes differences of spelling from a text: composition, case, white space, punctuation, and invisible characters. */
 const folded = (text: string) =>
   text
     .slice(0, mostCharacters)
@@ -17,13 +17,13 @@ const folded = (text: string) =>
 
 /** Finds the seconds at which quotes were said. */
 export interface Quotes {
-  /** A second for each quote of one interaction, undefined where the script does not have it, or no time for it. */
+  /** The second of each quote of one interaction; undefined for a quote that is not in the script or has no time there. */
   secondsOf(quotes: readonly string[]): (number | undefined)[]
 }
 
 /**
- * Prepares the records of a script for quotes. A quote is the whole text of a record, as it is or else folded. One that was said more
- * than once is taken to be where the others of its interaction are near.
+ * Prepares the records of a script for the search of quotes. A quote is the whole text of a record, with or without differences of
+ * spelling. Of several equal records, the one near the other quotes of the interaction is chosen.
  */
 export function findQuotes(records: readonly ScriptRecord[]): Quotes {
   const exact = new Map<string, number[]>()
@@ -45,7 +45,7 @@ export function findQuotes(records: readonly ScriptRecord[]): Quotes {
     secondsOf(quotes) {
       const all = quotes.map(placesOf)
       const known = all.filter((places) => places.length > 0)
-      // The rarest one decides: at each of its places it is near to the others, or far.
+      // The quote with the fewest places is fixed first: at the place with the smallest distance to the other quotes.
       const [rarest = []] = known.toSorted((a, b) => a.length - b.length)
       const farness = (at: number) => known.reduce((sum, places) => sum + Math.abs(nearest(places, at) - at), 0)
       const [first] = rarest
@@ -61,7 +61,7 @@ export function findQuotes(records: readonly ScriptRecord[]): Quotes {
   }
 }
 
-/** The place that is nearest to another one; of two, the later, or the earlier of what is said before. */
+/** The place nearest to another one. Of two equally near places it is the later one, or with `isBefore` the earlier one. */
 function nearest(places: readonly number[], to: number, isBefore = false): number {
   const farness = (place: number) => Math.abs(place - to) + (place > to === isBefore ? 0.5 : 0)
   return places.reduce((best, place) => (farness(place) < farness(best) ? place : best), places[0] ?? to)

@@ -12,7 +12,7 @@ import { texts } from '../texts/report.ts'
 import { Category } from './category.tsx'
 import { findQuotes } from './quotes.ts'
 
-/** The newest analysis report of a session, or an older one: levels, descriptions, and quotes that lead to their second. */
+/** An analysis report of a session, at first the newest: levels, descriptions, and quotes that lead to their second. */
 export function ReportView({ caseId, sessionId, playback }: { caseId: number; sessionId: number; playback: Playback }) {
   const ids = { case_id: caseId, session_id: sessionId }
   const news = newsOf(sessionId).value
@@ -58,7 +58,7 @@ type Ids = { case_id: number; session_id: number }
 const momentOf = (at: string) =>
   new Intl.DateTimeFormat(language.value, { dateStyle: 'medium', timeStyle: 'short' }).format(new Date(at))
 
-/** When a report was made, from which script, and whether that has changed since. */
+/** Says when a report was made, from which version of the script, and whether that is still the current version. */
 function Provenance({ of, isNewest }: { of: ReportVersion; isNewest: boolean }) {
   return (
     <>
@@ -84,7 +84,7 @@ function Scores({ ids, of, playback }: { ids: Ids; of: ReportVersion; playback: 
     failure,
     reload,
   } = useLoad((signal) => api.reports.getVersion({ ...ids, version }, { signal }), [version])
-  // Without a script there are no jumps; the script's own view says what is wrong with it.
+  // Without a script the quotes have no links. The view of the script explains a failure.
   const { data: script } = useLoad(
     async (signal) => (hasScript ? api.scripts.get(ids, { signal }).catch(() => null) : null),
     [ids.session_id, newest, hasScript],

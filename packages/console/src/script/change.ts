@@ -1,18 +1,18 @@
 import type { ScriptRecord } from './records.ts'
 
-/** A record with a key that stays while other records come and go. Keys are of this page alone. */
+/** A record with a key that stays the same when other records are added or removed. Only this page knows the keys. */
 export interface Row {
   key: number
   record: ScriptRecord
 }
 
 /**
- * Rows in place of others: `before` becomes `after`. A row that is in both is edited; one that is only in `after` comes
- * below the row above it there, or else below the row `above`, which is null for the top.
+ * A change replaces the rows `before` by the rows `after`. A row in both lists is edited. A row in `after` alone is inserted below the row
+ * above it in `after`, or, if it is the first one there, below the row with the key `above` (null for the top of the script).
  */
 export interface Change {
   above: number | null
-  /** Where it began when it was made; used where the row `above` is no longer there. */
+  /** The index of its first row when the change was made. It is used when the row `above` no longer exists. */
   at: number
   before: Row[]
   after: Row[]
@@ -21,7 +21,7 @@ export interface Change {
 let lastKey = 0
 export const newRow = (record: ScriptRecord): Row => ({ key: ++lastKey, record })
 
-/** Are two values the same JSON, whatever the order of its keys? */
+/** Are two values the same JSON? The order of keys does not matter. */
 export function same(a: unknown, b: unknown): boolean {
   if (a === b) return true
   if (typeof a !== 'object' || typeof b !== 'object' || a === null || b === null) return false
@@ -33,16 +33,16 @@ export function same(a: unknown, b: unknown): boolean {
   )
 }
 
-/** A member of a record, never an inherited one. */
+/** A member of a record; inherited members do not count. */
 const own = (record: ScriptRecord, name: string) => (Object.hasOwn(record, name) ? record[name] : undefined)
 
-/** The members that differ, as they are in `after`; those that it lacks are undefined. */
+/** The members that differ, with their values in `after`; the value of a removed member is undefined. */
 function edits(before: ScriptRecord, after: ScriptRecord): [string, unknown][] {
   const names = new Set([...Object.keys(before), ...Object.keys(after)])
   return [...names].filter((name) => !same(own(before, name), own(after, name))).map((name) => [name, own(after, name)])
 }
 
-/** `current` with what changed from `before` to `after`; undefined where somebody else changed the same member. */
+/** Applies the difference of `before` and `after` to `current`. Returns undefined if another person has changed the same member. */
 function merged(
   current: ScriptRecord,
   before: ScriptRecord,
@@ -60,8 +60,8 @@ function merged(
 }
 
 /**
- * The rows with a change. Undefined where it cannot be made without loss: somebody else changed the same member of a
- * record, or changed or removed a record that it removes or edits.
+ * Returns the rows with a change applied. Returns undefined if that would lose a change of another person: to the same member of a
+ * record, or to a record that this change edits or removes.
  */
 export function applyChange(rows: readonly Row[], { above, at, before, after }: Change): Row[] | undefined {
   const afterByKey = new Map(after.map((row) => [row.key, row]))
@@ -91,7 +91,10 @@ export function applyChange(rows: readonly Row[], { above, at, before, after }: 
   return next
 }
 
-/** A change to these rows that keeps all of `change`, and of what somebody else changed whatever it does not touch. */
+/**
+ * Makes a change that can be applied to these rows: it keeps all of `change`, and every member that another person changed and `change`
+ * does not.
+ */
 export function insisting(rows: readonly Row[], change: Change): Change {
   const [before, after] = [change.before, change.after].map((some) => new Map(some.map((row) => [row.key, row.record])))
   const theirs = rows.filter(({ key }) => before?.has(key) || after?.has(key))
@@ -103,7 +106,7 @@ export function insisting(rows: readonly Row[], change: Change): Change {
   return { ...change, before: theirs, after: mine }
 }
 
-/** The change that takes this one back. */
+/** The change that undoes this one. */
 export const inverse = ({ before, after, ...place }: Change): Change => ({ ...place, before: after, after: before })
 
 /** An operation of a JSON Patch (RFC 6902). */
@@ -111,7 +114,7 @@ export type Operation = { op: 'add' | 'replace'; path: string; value: unknown } 
 
 const pointer = (name: string) => name.replaceAll('~', '~0').replaceAll('/', '~1')
 
-/** What makes a change to the stored script with these rows; empty where there is nothing to do. */
+/** The JSON Patch that applies a change to the stored script with these rows; empty if the change alters nothing. */
 export function toPatch(rows: readonly Row[], change: Change, next: readonly Row[]): Operation[] {
   const touched = new Set([...change.before, ...change.after].map(({ key }) => key))
   const places = (all: readonly Row[]) =>
@@ -132,7 +135,7 @@ export function toPatch(rows: readonly Row[], change: Change, next: readonly Row
   return operations
 }
 
-/** How two versions of a script differ, as the service tells it: in order, without what is the same. */
+/** The difference of two versions of a script, as the service returns it: changed records in their order. */
 export interface Comparison {
   counts: { same: number }
   changes: { before?: Place | undefined; after?: Place | undefined }[]
@@ -142,7 +145,9 @@ interface Place {
   record: ScriptRecord
 }
 
-/** The rows of a later version: who is the same record keeps its key. Undefined if the rows are not those of `before`. */
+/**
+ * The rows of a later version; a record that is in both versions keeps its key. Undefined if `rows` are not those of the earlier version.
+ */
 export function laterRows(rows: readonly Row[], { counts, changes }: Comparison): Row[] | undefined {
   const removed = new Set<number>()
   const edited = new Map<number, ScriptRecord>()

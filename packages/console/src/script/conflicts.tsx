@@ -4,7 +4,10 @@ import type { Row } from './change.ts'
 import type { Conflict, OpenScript } from './open-script.ts'
 import { type ScriptRecord, shown } from './records.ts'
 
-/** What could not be saved, theirs beside ours, each to be decided. Nothing else waits for that. */
+/**
+ * Lists the changes that could not be saved, each beside the version of the other person, for a decision. Other changes are saved
+ * meanwhile.
+ */
 export function Conflicts({ script }: { script: OpenScript }) {
   const conflicts = script.conflicts.value
   if (conflicts.length === 0) return null

@@ -8,14 +8,14 @@ import { useLoad } from '../parts/use-load.ts'
 import { texts } from '../texts/script.ts'
 import { fields, shown } from './records.ts'
 
-/** Differences that are drawn at once. */
+/** Number of differences that are drawn at first, and that each click adds. */
 const pageChanges = 100
-/** Longest text of which single words are compared; of longer ones both are shown whole, as far as there is room. */
+/** Both texts together may have so many UTF-16 units if their words are compared; longer texts are shown whole, each cut at this length. */
 const mostCharacters = 20_000
 
 type Difference = ScriptChanges['changes'][number]
 
-/** What differs between two versions, record by record, with the words that came and went. */
+/** Shows the difference between two versions, record by record, with the words that were added and removed. */
 export function Difference({
   session,
   from,
@@ -78,7 +78,7 @@ function Changed({ change: { kinds, before, after } }: { change: Difference }) {
   )
 }
 
-/** Both texts in one: what was taken out, what came, and what stayed. Words are those of the language, never half an emoji. */
+/** Shows two texts as one, with its removed, added and equal words. `Intl.Segmenter` finds the words, so that no emoji is divided. */
 function Words({ before, after }: { before: string; after: string }) {
   if (before === after) return <>{before}</>
   const isLong = before.length + after.length > mostCharacters

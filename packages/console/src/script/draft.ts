@@ -4,45 +4,45 @@ import { editRow, emptyRecord, mergeRows, removeRow, splitRow } from './edits.ts
 import type { OpenScript } from './open-script.ts'
 import { type Field, fields, type ScriptRecord, typedTime } from './records.ts'
 
-/** A record while somebody types in it. What is typed is no signal, because the fields themselves show it. */
+/** The record that is being edited. `typed` is not a signal, because the fields themselves show it. */
 export interface Draft {
   id: number
-  /** As it was when it was opened, or as it was last looked at beside what somebody else has made of it. */
+  /** The row when it was opened, or when the therapist last compared it with the change of another person. */
   row: Row
-  /** Its place then, for a new record and for one that somebody else removes meanwhile. */
+  /** The place of the row at that time, for a new record and for one that another person removes meanwhile. */
   above: number | null
   at: number
   isNew: boolean
   field: Field
-  /** Where to put the caret in a text; undefined for its end. */
+  /** The offset of the caret in the text, in UTF-16 units; undefined for its end. */
   caret: number | undefined
   typed: Partial<Record<Field, string>>
 }
 
 export interface Drafts {
   draft: ReadonlySignal<Draft | undefined>
-  /** What was typed and left by Escape, until another record is opened. */
+  /** The draft that was discarded last, until another record is opened. */
   discarded: ReadonlySignal<Draft | undefined>
-  /** The rows of the script, with the one that is typed in, also if it is new or removed. */
+  /** The rows of the script, and among them the row of the draft, even if the script does not have it (yet or any more). */
   rows: ReadonlySignal<readonly Row[]>
-  /** The record of the draft as it is without what is typed; undefined if it is new or somebody else has removed it. */
+  /** The record of the draft as the script has it; undefined if it is new or another person has removed it. */
   current: ReadonlySignal<ScriptRecord | undefined>
   open(key: number, field?: Field, caret?: number): void
-  /** Begins a new record at a place. */
+  /** Opens a new record at this index. */
   add(at: number): void
-  /** Ends the draft: what was typed becomes a change of the script. */
+  /** Ends the draft; the typed text becomes a change of the script. */
   save(): void
   discard(): void
   bringBack(): void
   split(caret: number): void
   mergeWithNext(): void
   remove(key: number): void
-  /** Takes the fields of somebody else as those that the draft began with. */
+  /** Continues the draft from the record as another person has changed it. */
   accept(): void
   isTouched(): boolean
 }
 
-/** The record with what was typed. */
+/** The record of a draft with the typed values. */
 function typedRecord({ row, typed }: Draft): ScriptRecord {
   const { start_time, end_time, ...others } = typed
   return {
@@ -76,7 +76,9 @@ export function createDrafts(script: OpenScript): Drafts {
     return fields.some((field) => typed[field] !== undefined && typed[field] !== row?.record[field])
   }
 
-  /** Ends the draft with a change that is made from the rows, its place among them, and its record as typed. */
+  /**
+   * Ends the draft with the change that `changeOf` makes of the rows, the index of the draft among them, its row, and its record as typed.
+   */
   function end(changeOf: (rows: readonly Row[], at: number, row: Row, record: ScriptRecord) => Change) {
     const open = draft.peek()
     if (!open) return
@@ -84,7 +86,7 @@ export function createDrafts(script: OpenScript): Drafts {
     const at = shown.findIndex(({ key }) => key === open.row.key)
     const change = changeOf(shown, at, open.row, typedRecord(open))
     draft.value = undefined
-    // A record that the script does not have cannot be edited; it is added.
+    // If the script does not have the record, the change adds it.
     const isThere = script.rows.peek().some(({ key }) => key === open.row.key)
     script.commit(isThere ? change : { ...change, before: change.before.filter(({ key }) => key !== open.row.key) })
   }
@@ -120,7 +122,7 @@ export function createDrafts(script: OpenScript): Drafts {
     add(at) {
       save()
       const all = script.rows.peek()
-      // Who talks next is more often the one who talked before the last.
+      // Two people mostly alternate, so the speaker before the last one is suggested.
       const speaker = all[at - 2]?.record.speaker ?? all[at - 1]?.record.speaker ?? 'T'
       const row = newRow(emptyRecord(speaker))
       begin({ row, at, above: all[at - 1]?.key ?? null, isNew: true, field: 'text', caret: 0, typed: {} })

@@ -1,7 +1,7 @@
 import { type Change, newRow, type Row } from './change.ts'
 import { type ScriptRecord, secondsOf, timeOf } from './records.ts'
 
-/** The change of the rows from `at` on, where there are as many as in `before`. */
+/** A change that replaces the rows `before`, which begin at index `at`. */
 const changeAt = (rows: readonly Row[], at: number, before: Row[], after: Row[]): Change => ({
   above: rows[at - 1]?.key ?? null,
   at,
@@ -18,17 +18,17 @@ export const removeRow = (rows: readonly Row[], at: number, row: Row): Change =>
 
 export const insertRow = (rows: readonly Row[], at: number, row: Row): Change => changeAt(rows, at, [], [row])
 
-/** The nearest place that is between what a person takes for characters: emoji and Hangul in parts are several units. */
+/** The offset of the grapheme that contains `caret`, so that no emoji and no syllable of Hangul is divided. In UTF-16 units. */
 export function betweenCharacters(text: string, caret: number): number {
   if (caret <= 0 || caret >= text.length) return Math.max(0, Math.min(caret, text.length))
-  // A piece around the caret, because a segmenter needs long for a text of a megabyte.
+  // Only a part around the caret is segmented, because a text of a megabyte would take long.
   const from = Math.max(0, caret - 200)
   const piece = text.slice(from, caret + 200)
   const found = new Intl.Segmenter().segment(piece).containing(caret - from)
   return from + (found ? found.index : caret - from)
 }
 
-/** The time at which a share of a record's characters is over: in whole seconds where its own times are and one fits. */
+/** The time at this share of a record's duration. It is a whole second if the times of the record are and one lies between them. */
 function timeWithin({ start_time, end_time }: ScriptRecord, share: number): string {
   const [start, end] = [secondsOf(start_time), secondsOf(end_time)]
   if (start === undefined || end === undefined || end < start) return ''
@@ -38,7 +38,7 @@ function timeWithin({ start_time, end_time }: ScriptRecord, share: number): stri
   return timeOf(isWhole ? whole : second)
 }
 
-/** Splits a record as it was typed, `record`, at the caret: other keys stay with the first half. */
+/** Splits `record`, which is the row as typed, at the caret. Further keys stay with the first half. */
 export function splitRow(rows: readonly Row[], at: number, row: Row, record: ScriptRecord, caret: number): Change {
   const place = betweenCharacters(record.text, caret)
   const middle = timeWithin(record, record.text.length === 0 ? 0 : place / record.text.length)
@@ -52,10 +52,10 @@ export function splitRow(rows: readonly Row[], at: number, row: Row, record: Scr
   return changeAt(rows, at, [row], [{ key: row.key, record: first }, newRow(second)])
 }
 
-/** Is there a time, of whatever form? */
+/** Whether a record has any value for a time. */
 const isGiven = (time: unknown) => time !== undefined && time !== null && time !== ''
 
-/** Merges a record as it was typed with the next one, of which it takes the end, and the keys that it lacks. */
+/** Merges `record`, which is the row as typed, with the next one: the result ends when the next one ends, and has the keys of both. */
 export function mergeRows(rows: readonly Row[], at: number, row: Row, record: ScriptRecord, next: Row): Change {
   const texts = [record.text.trimEnd(), next.record.text.trimStart()].filter((text) => text !== '')
   const times = {

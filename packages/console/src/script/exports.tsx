@@ -25,7 +25,7 @@ async function keep(response: Response): Promise<void> {
   link.href = url
   link.download = fileNameOf(response) ?? ''
   link.click()
-  // A browser may begin to read it only after this turn.
+  // A browser may begin to read the file only after this task.
   setTimeout(() => URL.revokeObjectURL(url), 60_000)
 }
 

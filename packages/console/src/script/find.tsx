@@ -4,7 +4,7 @@ import { texts } from '../texts/script.ts'
 import type { Reading } from './reading.ts'
 import { isComposing } from './record-editor.tsx'
 
-/** Finds words in the whole script; the browser finds only those of the records that are drawn. */
+/** Finds words in the whole script. The search of the browser knows only the records that are drawn. */
 export function Find({ reading }: { reading: Reading }) {
   const at = useSignal(0)
   const { wanted } = reading

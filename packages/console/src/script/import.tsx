@@ -15,7 +15,7 @@ interface Outcome {
   failure?: unknown
 }
 
-/** Subtitles as a new version, from a file that is chosen or dropped. A refusal names the lines. */
+/** Imports a file of subtitles as a new version. The file is chosen or dropped; a refusal lists its faulty lines. */
 export function Import({
   opened: { script, sync },
   caseId,
@@ -34,7 +34,7 @@ export function Import({
     isBusy.value = true
     outcome.value = undefined
     const version = script.version.value ?? 0
-    // It must not take the place of what somebody else saves meanwhile.
+    // The import must not replace a version that another person saves in the meantime.
     const condition = version === 0 ? { 'if-none-match': '*' } : { 'if-match': `"${version}"` }
     try {
       const session = { case_id: caseId, session_id: sessionId }
@@ -69,7 +69,7 @@ export function Import({
             disabled={isWaiting || isBusy.value}
             onChange={({ currentTarget }) => {
               take(currentTarget.files?.[0])
-              // So that the same file can be chosen again after it was corrected.
+              // The same file can then be chosen again after it was corrected.
               currentTarget.value = ''
             }}
           />

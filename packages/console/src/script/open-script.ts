@@ -1,38 +1,38 @@
 import { computed, type ReadonlySignal, signal } from '@preact/signals'
 import { applyChange, type Change, insisting, inverse, type Row, toPatch } from './change.ts'
 
-/** A change of ours that cannot be saved as it is: somebody else changed the same, or the service refused it. */
+/** A change of this page that cannot be saved as it is: another person has changed the same, or the service has refused it. */
 export interface Conflict {
   change: Change
-  /** Of the refusal. */
+  /** The refusal of the service; undefined if another person has changed the same. */
   failure?: unknown
 }
 
-/** A script while it is open: what the service has, what is not saved yet, and what can be taken back. */
+/** An open script: the stored version, the changes that are not saved yet, and those that can be undone. */
 export interface OpenScript {
-  /** The version that the service has; 0 for none, undefined until it is known. */
+  /** The number of the stored version; 0 for none, undefined until it is known. */
   version: ReadonlySignal<number | undefined>
   /** The rows of that version. */
   stored: ReadonlySignal<readonly Row[]>
-  /** The rows with all changes of ours. */
+  /** The rows of that version with all changes of this page. */
   rows: ReadonlySignal<readonly Row[]>
   /** Changes that are not saved yet, oldest first. */
   pending: ReadonlySignal<readonly Change[]>
   conflicts: ReadonlySignal<readonly Conflict[]>
   canUndo: ReadonlySignal<boolean>
   canRedo: ReadonlySignal<boolean>
-  /** Makes a change of ours. What it cannot be made to is a conflict then, so that nothing typed is lost. */
+  /** Applies a change. If that is not possible it becomes a conflict, so that nothing typed is lost. */
   commit(change: Change): void
-  /** Takes back the last change of ours, or makes it again; false if somebody else has changed the same since. */
+  /** Undoes the last change of this page, or applies it again. Returns false if another person has changed the same since then. */
   undo(): boolean
   redo(): boolean
-  /** The first pending change is saved as this version, with these rows. */
+  /** The first pending change was saved as this version, which has these rows. */
   saved(version: number, next: readonly Row[]): void
-  /** The service has another version, with these rows. */
+  /** The stored version is another one now, which has these rows. */
   overtaken(version: number, later: readonly Row[]): void
-  /** The service will never take the first pending change. */
+  /** The service has refused the first pending change for good. */
   refused(failure: unknown): void
-  /** Ends a conflict with what the service has, or with what was typed here. */
+  /** Ends a conflict: the stored records stay, or the change of this page is applied in spite of them. */
   settle(conflict: Conflict, take: 'theirs' | 'mine'): void
 }
 
@@ -47,7 +47,7 @@ export function createOpenScript(): OpenScript {
   const done = signal<readonly Change[]>([])
   const undone = signal<readonly Change[]>([])
 
-  /** The rows with a change, which is a conflict if it cannot be made to them. */
+  /** Returns the rows with a change applied. If that is not possible the change becomes a conflict, and the rows stay as they are. */
   function make(onto: readonly Row[], change: Change): readonly Row[] {
     const touched = keysOf(change.before)
     const open = conflicts.value.find((conflict) => conflict.change.after.some(({ key }) => touched.has(key)))
@@ -74,7 +74,7 @@ export function createOpenScript(): OpenScript {
     rows.value = changes.reduce(make, later)
   }
 
-  /** Makes the last change of one list, or its inverse, and moves it to the other list. */
+  /** Applies the last change of one list, or its inverse, and moves the change to the other list. */
   function step(from: typeof done, to: typeof done, changeOf: (change: Change) => Change): boolean {
     const change = from.value.at(-1)
     if (!change) return true

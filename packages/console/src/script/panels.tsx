@@ -8,7 +8,7 @@ import { Pictures } from './pictures.tsx'
 import type { Opened } from './use-script.ts'
 import { Versions } from './versions.tsx'
 
-/** What can be done with the script as a whole, each opened when it is wanted. */
+/** The panels for the script as a whole: pictures, versions, and files. Each is closed at first. */
 export function Panels({
   opened,
   playback,
@@ -48,7 +48,7 @@ export function Panels({
   )
 }
 
-/** What it shows is loaded when it is opened. */
+/** A part of the page that loads its content when it is opened. */
 function Panel({ title, isOpen = false, children }: { title: string; isOpen?: boolean; children: ComponentChildren }) {
   const open = useSignal(isOpen)
   return (

@@ -13,7 +13,7 @@ import type { Row } from './change.ts'
 import { turnsChart } from './turns-chart.ts'
 import type { Opened } from './use-script.ts'
 
-/** Who talked when, how much, and how fast they answered. */
+/** Shows the turns of the speakers over the recording, their shares of the talk, and their response latencies. */
 export function Pictures({
   opened: { script },
   playback,

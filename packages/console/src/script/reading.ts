@@ -7,37 +7,37 @@ import { secondsOf } from './records.ts'
 import { indexAt, type Timing, timingOf } from './timing.ts'
 import type { Opened } from './use-script.ts'
 
-/** Where somebody is in the list of records, and what keys and clicks do there. */
+/** The place of the therapist in the list of records, and the actions of keys and clicks there. */
 export interface Reading {
   drafts: Drafts
   playback: Playback
   timing: ReadonlySignal<Timing>
-  /** The index of the record that is said. */
+  /** The index of the record that is spoken at the place of the recording. */
   current: ReadonlySignal<number | undefined>
   /** Does the list follow the recording? */
   follows: Signal<boolean>
-  /** The key of the record that has the focus, or would get it. */
+  /** The key of the record that has the focus, or that receives it from the Tab key. */
   active: Signal<number | undefined>
-  /** What is searched for, folded. */
+  /** The words that are searched for, in lower case; empty without a search. */
   wanted: Signal<string>
   speakers: ReadonlySignal<readonly string[]>
-  /** Scrolls to a record; set by the list. */
+  /** Scrolls to a record. The list sets this function. */
   show(key: number, align?: 'auto' | 'center'): void
   /** Gives the focus to a record. */
   focus(key: number): void
   stopFollowing(): void
   undo(): void
   redo(): void
-  /** Was the last undo or redo overtaken by somebody else? */
+  /** Whether the last undo or redo was not possible, because another person has changed the same record. */
   overtaken: Signal<boolean>
   onKeyDown(event: KeyboardEvent): void
-  /** For the whole section: undo and redo, where no field has its own. */
+  /** Handles the keys of undo and redo in the whole section, except in fields, which have an undo of their own. */
   onUndoKey(event: KeyboardEvent): void
   onClick(event: MouseEvent): void
   onFocusOut(event: FocusEvent): void
 }
 
-/** Most names that are offered while a speaker is typed. */
+/** At most so many names are offered while a speaker is typed. */
 const mostSpeakers = 50
 
 export function createReading({ script, drafts }: Opened, playback: Playback, sessionId: number): Reading {
@@ -82,7 +82,7 @@ export function createReading({ script, drafts }: Opened, playback: Playback, se
     show() {},
     focus(key) {
       active.value = key
-      // When it is drawn: a record far away is not yet.
+      // The record may be outside of the drawn part of the list until the next frame.
       requestAnimationFrame(() => {
         const row = document.querySelector(`.records tr[data-key="${key}"]`)
         if (row instanceof HTMLElement && !drafts.draft.peek()) row.focus({ preventScroll: true })
@@ -140,7 +140,7 @@ export function createReading({ script, drafts }: Opened, playback: Playback, se
       active.value = key
       const button = event.target instanceof Element ? event.target.closest('[data-second]') : null
       if (button instanceof HTMLElement) playback.seek(Number(button.dataset.second))
-      // Who marks words wants to copy them.
+      // A click that ends a selection of text does not open the record, so that the text can be copied.
       else if (getSelection()?.isCollapsed !== false) {
         const cell = event.target instanceof Element ? event.target.closest('td') : null
         const field = cell?.className === 'speaker' ? 'speaker' : cell?.className === 'times' ? 'start_time' : 'text'
@@ -149,7 +149,7 @@ export function createReading({ script, drafts }: Opened, playback: Playback, se
     },
     onFocusOut(event) {
       const { currentTarget, relatedTarget } = event
-      // Not when the whole window is left.
+      // The record stays open when the whole window loses the focus.
       if (!document.hasFocus() || !drafts.draft.peek()) return
       if (relatedTarget instanceof Element && rowOf(relatedTarget) === drafts.draft.peek()?.row.key) return
       const key = drafts.draft.peek()?.row.key
@@ -168,7 +168,7 @@ function rowOf(target: EventTarget | null): number | undefined {
   return row instanceof HTMLElement ? Number(row.dataset.key) : undefined
 }
 
-/** The place in a text that was clicked. */
+/** The offset in a text that was clicked, in UTF-16 units. */
 function caretAt({ clientX, clientY }: MouseEvent): number | undefined {
   const range = document.caretRangeFromPoint?.(clientX, clientY)
   return range?.startContainer instanceof Text ? range.startOffset : undefined

@@ -5,10 +5,10 @@ import type { Draft, Drafts } from './draft.ts'
 import { type Field, shown, timeOf } from './records.ts'
 import { Theirs } from './theirs.tsx'
 
-/** Enter, Escape and Tab of an input method choose a syllable; they are none of ours. */
+/** Whether a key belongs to an input method: its Enter, Escape and Tab choose a syllable and are not commands of the page. */
 export const isComposing = (event: KeyboardEvent) => event.isComposing || event.keyCode === 229
 
-/** A record while somebody types in it. The fields keep what is typed, whatever else is drawn again around them. */
+/** The fields of the record that is being edited. They keep the typed text when the list around them is drawn again. */
 export function RecordEditor({
   draft,
   drafts,
@@ -19,9 +19,9 @@ export function RecordEditor({
   draft: Draft
   drafts: Drafts
   playback: Playback
-  /** Names that are known. */
+  /** Names of speakers that the script has already. */
   speakers: readonly string[]
-  /** Called after a key or button that ends the draft. */
+  /** Called after a key or a button has ended the draft. */
   onEnd(key: number): void
 }) {
   const fields = useRef(new Map<Field, HTMLInputElement | HTMLTextAreaElement>())
@@ -48,7 +48,7 @@ export function RecordEditor({
     onKeyDown,
     'aria-label': { start_time: texts.start, end_time: texts.end, speaker: texts.speaker, text: texts.text }[field],
   })
-  /** Shows another value in a field, as if it was typed. */
+  /** Writes a value into a field as if it was typed. */
   const put = (field: Field, value: string) => {
     const element = fields.current.get(field)
     if (element) element.value = value

@@ -12,16 +12,15 @@ import type { Reading } from './reading.ts'
 import { RecordEditor } from './record-editor.tsx'
 import { RecordCells } from './record-row.tsx'
 
-/** Height of a row before it is drawn, in pixels: two lines. */
+/** The assumed height of a row that was never drawn, in pixels: two lines. */
 const usualHeight = 60
 
-/** The table is walked through by keys, as ARIA's grids are. */
+/** The table is a grid in the words of ARIA, because arrow keys move between its rows. */
 const grid = { role: 'grid' } as const
 
 /**
- * The records of a script, of which only those are drawn that are seen, with some around them, the one that has the focus
- * and the one that somebody types in: a list of three thousand scrolls like one of thirty. Screen readers are told how many
- * there are.
+ * The list of records. Only the visible records are drawn, some around them, the focused one and the one that is being edited, so that a
+ * list of 100,000 records scrolls like one of thirty. `aria-rowcount` tells screen readers the number of all records.
  */
 export function RecordList({ reading }: { reading: Reading }) {
   const { drafts, playback, active, timing, wanted } = reading
@@ -43,7 +42,7 @@ export function RecordList({ reading }: { reading: Reading }) {
     estimateSize: () => usualHeight,
     getItemKey,
     overscan: 6,
-    // Records that come or go above the first one that is seen do not move it.
+    // The visible records stay in their place when records above them are added or removed.
     anchorTo: 'end',
     rangeExtractor: (range: Parameters<typeof defaultRangeExtractor>[0]) =>
       [...new Set([...defaultRangeExtractor(range), ...pinned])].sort((a, b) => a - b),
@@ -64,7 +63,7 @@ export function RecordList({ reading }: { reading: Reading }) {
     }
   }, [reading])
 
-  // The record that is said stays between the upper and the lower quarter of the list.
+  // The record that is spoken stays between the upper and the lower quarter of the list.
   useSignalEffect(() => {
     const index = reading.current.value
     if (!reading.follows.value || index === undefined || drafts.draft.value) return
@@ -83,7 +82,7 @@ export function RecordList({ reading }: { reading: Reading }) {
       onWheel={reading.stopFollowing}
       onTouchMove={reading.stopFollowing}
       onPointerDown={(event) => {
-        // A scroll bar is no element of its own.
+        // A pointer on the scroll bar has the list itself as its target.
         if (event.target === event.currentTarget) reading.stopFollowing()
       }}
     >

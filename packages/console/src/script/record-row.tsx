@@ -3,18 +3,18 @@ import { texts } from '../texts/script.ts'
 import { type ScriptRecord, secondsOf, shown } from './records.ts'
 import type { Doubt } from './timing.ts'
 
-/** Most characters of a text that a row shows: a megabyte would be as high as thousands of rows. */
+/** A row shows at most so many UTF-16 units of a text: a text of a megabyte would be as high as thousands of rows. */
 const mostCharacters = 2_000
 
 interface RowProps {
   record: ScriptRecord
   doubts: Set<Doubt> | undefined
   isActive: boolean
-  /** What is searched for, folded; empty for nothing. */
+  /** The words that are searched for, in lower case; empty without a search. */
   wanted: string
 }
 
-/** A record as it is read. It is drawn again only when something of it changes, because a list scrolls past it. */
+/** The cells of a record. They are drawn again only when the record changes, and not with each step of scrolling. */
 export class RecordCells extends Component<RowProps> {
   override shouldComponentUpdate(next: RowProps): boolean {
     const { record, doubts, isActive, wanted } = this.props
@@ -60,7 +60,7 @@ export class RecordCells extends Component<RowProps> {
   }
 }
 
-/** What fits of a text; a cut leaves no half of a character. */
+/** The beginning of a text that a row shows. A surrogate pair is not divided. */
 function readable(text: string): string {
   if (text.length <= mostCharacters) return text
   return `${text.slice(0, mostCharacters).replace(/[\uD800-\uDBFF]$/, '')} … ${texts.more}`

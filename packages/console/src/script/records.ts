@@ -1,4 +1,4 @@
-/** One record of a script. Times are texts such as `00:01:02.5`, if they are times at all; other keys are kept. */
+/** One record of a script. Times should be texts such as `00:01:02.5`, but any value is possible. Further keys are kept. */
 export interface ScriptRecord {
   speaker: string
   text: string
@@ -19,7 +19,7 @@ export function shown(record: ScriptRecord, field: Field): string {
 
 const time = /^(\d{2,3}):([0-5]\d):([0-5]\d)(?:\.(\d+))?$/
 
-/** Seconds of a time such as `00:01:02.5`; undefined for anything else, as the service reads times. */
+/** Seconds of a time such as `00:01:02.5`; undefined for anything else. The service reads times by the same rule. */
 export function secondsOf(value: unknown): number | undefined {
   const parts = typeof value === 'string' ? time.exec(value) : null
   if (!parts) return undefined
@@ -38,7 +38,7 @@ export function timeOf(seconds: number): string {
 
 const shortTime = /^(?:(\d{1,3}):)?(\d{1,2}):([0-5]?\d)(?:[.,](\d{1,9}))?$/
 
-/** A time as a person types it, such as `1:23`, in the form of a script. Anything else is kept as it was typed. */
+/** Converts a time as people type it, such as `1:23`, to the form of a script. Any other text is returned as it is. */
 export function typedTime(typed: string): string {
   const trimmed = typed.trim()
   const parts = shortTime.exec(trimmed)

@@ -11,7 +11,7 @@ import { createReading, type Reading } from './reading.ts'
 import { RecordList } from './record-list.tsx'
 import { type Opened, useScript } from './use-script.ts'
 
-/** The script beside the player: what was said, to be read, corrected, compared, imported and exported. */
+/** The script beside the player, where it is read, corrected, compared, imported and exported. */
 export function ScriptView({ caseId, sessionId, playback }: { caseId: number; sessionId: number; playback: Playback }) {
   const opened = useScript(caseId, sessionId)
   const reading = useMemo(() => createReading(opened, playback, sessionId), [opened, playback, sessionId])
@@ -46,7 +46,7 @@ export function ScriptView({ caseId, sessionId, playback }: { caseId: number; se
   )
 }
 
-/** Whether all is saved, and if not, why. */
+/** Says whether all changes are saved, and if not, why. */
 function Standing({ opened: { script, drafts, sync } }: { opened: Opened }) {
   const version = script.version.value
   const waiting = script.pending.value.length
@@ -128,7 +128,7 @@ function Tools({ reading, opened: { script } }: { reading: Reading; opened: Open
   )
 }
 
-/** What to do where nothing was written down yet. */
+/** Says what to do while there is no script, or an empty one. */
 function NoScript({ opened: { script, drafts }, sessionId }: { opened: Opened; sessionId: number }) {
   const state = newsOf(sessionId).value?.session?.script_state_id
   return (

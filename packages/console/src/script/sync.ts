@@ -6,7 +6,7 @@ import { followed, newsOf, resets } from '../live.ts'
 import { applyChange, type Change, laterRows, newRow, type Row, same, toPatch } from './change.ts'
 import type { OpenScript } from './open-script.ts'
 
-/** Pauses between attempts while the service cannot save. */
+/** The pause after the first failed attempt, and the longest one; each failure doubles it. */
 const [shortestPauseMs, longestPauseMs] = [1_000, 30_000]
 
 export interface Sync {
@@ -14,7 +14,7 @@ export interface Sync {
   failure: ReadonlySignal<unknown>
   /** Makes the next attempt at once. */
   retry(): void
-  /** The service has made this version for us, by an import for example. */
+  /** Reports a version that the service has made on request of this page, such as by an import. */
   learn(version: number): void
   end(): void
 }
@@ -30,7 +30,7 @@ const hasNoScript = (failure: unknown) => failure instanceof ApiFailure && failu
 
 const recordsOf = (rows: readonly Row[]) => rows.map(({ record }) => record)
 
-/** Keeps an open script and that of the service together: saves change after change, and takes in what others save. */
+/** Keeps an open script and the stored one in step: saves one change after the other, and loads the versions that other people save. */
 export function syncScript(script: OpenScript, session: { case_id: number; session_id: number }): Sync {
   const failure = signal<unknown>(undefined)
   const userId = claims.peek()?.user_id
@@ -42,12 +42,12 @@ export function syncScript(script: OpenScript, session: { case_id: number; sessi
   let resetsSeen = resets.peek()
   let isRunning = false
   let isAsked = false
-  /** A change that may be saved, although its answer was lost or a refusal. */
+  /** A change that may be saved although the response was lost or was a refusal. */
   let uncertain: Change | undefined
   let pauseMs = shortestPauseMs
   let timer: ReturnType<typeof setTimeout> | undefined
 
-  /** Takes in a version: that of somebody else, or what a change of ours has made whose answer was lost. */
+  /** Shows a stored version: of another person, or made by a change of this page whose response was lost. */
   function take(version: number, later: readonly Row[]) {
     const first = script.pending.value[0]
     const ours = first && first === uncertain && applyChange(script.stored.value, first)
@@ -59,7 +59,7 @@ export function syncScript(script: OpenScript, session: { case_id: number; sessi
   async function load() {
     // A version that is saved after the stream has opened is an event; none is missed between the two.
     await followed()
-    // Asked first, because a browser writes each refusal to its console.
+    // The session is read first, because a browser writes each refused request to its console.
     const { source_script_url: place } = await api.sessions.get(session, call)
     if (place === null && newest === 0) return script.overtaken(0, [])
     try {
@@ -78,7 +78,9 @@ export function syncScript(script: OpenScript, session: { case_id: number; sessi
     resetsSeen = now
   }
 
-  /** Takes in the newest version; where the answer to a save was lost, at first the one that came next. */
+  /**
+   * Loads the newest version. After a save without a response, the version that followed ours is loaded first: that save may have made it.
+   */
   async function pull(from: number, to: number) {
     let version = to
     if (uncertain && uncertain === script.pending.value[0]) {
@@ -92,7 +94,7 @@ export function syncScript(script: OpenScript, session: { case_id: number; sessi
 
   const compare = (from: number, to: number) =>
     api.scriptVersions.compare({ ...session, from, to }, call).catch((error: unknown) => {
-      // Two large scripts without anything in common are more than the service compares.
+      // The service does not compare two large scripts that have nothing in common.
       if (error instanceof ApiFailure && error.status === 413) return { counts: { same: -1 }, changes: [] }
       throw error
     })
@@ -108,7 +110,7 @@ export function syncScript(script: OpenScript, session: { case_id: number; sessi
           : await api.scripts.patch({ ...session, 'if-match': `"${version}"`, body }, call)
       script.saved(scriptVersion, next)
     } catch (error) {
-      // A browser or proxy may have sent it twice, and the second one is refused because of the first.
+      // A browser or proxy may have sent the request twice; then the second one is refused because of the first.
       if (!(error instanceof ApiFailure) || error.currentVersion !== undefined) uncertain = change
       if (error instanceof ApiFailure && error.currentVersion !== undefined) newest = error.currentVersion
       else if (error instanceof ApiFailure && !mayPass(error)) script.refused(error)

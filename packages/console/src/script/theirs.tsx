@@ -5,8 +5,8 @@ import type { Drafts } from './draft.ts'
 import { type Field, fields, shown } from './records.ts'
 
 /**
- * What somebody else has made of the record meanwhile. Fields that were not typed in just follow; of the others theirs is
- * shown, to take it or to keep what is typed.
+ * Shows how another person has changed the record that is being edited. Fields that were not typed in follow that change. For the other
+ * fields the other person's value is shown, and the therapist takes it or keeps the typed one.
  */
 export function Theirs({ drafts, put }: { drafts: Drafts; put(field: Field, value: string): void }) {
   const draft = drafts.draft.value

@@ -1,13 +1,16 @@
 import type { Row } from './change.ts'
 import { secondsOf } from './records.ts'
 
-/** Why a time is doubtful: no time; before the record above, or ends before it starts; after the end of the recording. */
+/**
+ * Why a time is doubtful: `odd` is no time; `order` is before the record above, or an end before its start; `beyond` is after the end of
+ * the recording.
+ */
 export type Doubt = 'odd' | 'order' | 'beyond'
 
 export interface Timing {
-  /** The rows with known starts, earliest first; equal ones in the order of the script. */
+  /** The rows with known starts, earliest first; rows with equal starts are in the order of the script. */
   starts: { second: number; index: number }[]
-  /** By the key of the row. */
+  /** The doubts, by the key of the row. */
   doubts: Map<number, Set<Doubt>>
 }
 
@@ -17,7 +20,7 @@ const toleranceSeconds = 1
 const isOdd = (sent: unknown, second: number | undefined) =>
   second === undefined && sent !== undefined && sent !== null && sent !== ''
 
-/** The times of a script, with doubts as the service has them. `length` is that of the recording, in seconds. */
+/** Reads the times of a script, with the same doubts as the warnings of the service. `length` is that of the recording, in seconds. */
 export function timingOf(rows: readonly Row[], length = Number.POSITIVE_INFINITY): Timing {
   const starts: Timing['starts'] = []
   const doubts: Timing['doubts'] = new Map()
@@ -37,12 +40,12 @@ export function timingOf(rows: readonly Row[], length = Number.POSITIVE_INFINITY
   return { starts, doubts }
 }
 
-/** The index of the row that is said at a second: the first of those that began last; undefined before the first. */
+/** The index of the row that is spoken at a second: of the rows that began last, the first one; undefined before the first row. */
 export function indexAt({ starts }: Timing, second: number): number | undefined {
   let [low, high] = [0, starts.length]
   while (low < high) {
     const middle = (low + high) >> 1
-    // A player stops a little before the second that it was asked for.
+    // After a seek, a player stops a little before the requested second.
     if ((starts[middle]?.second ?? 0) <= second + 0.01) low = middle + 1
     else high = middle
   }

@@ -5,7 +5,7 @@ import { createDrafts, type Drafts } from './draft.ts'
 import { createOpenScript, type OpenScript } from './open-script.ts'
 import { type Sync, syncScript } from './sync.ts'
 
-/** A script that is open, with what somebody types in it, and what keeps it together with the service. */
+/** An open script, the record that is being edited, and the synchronisation with the service. */
 export interface Opened {
   script: OpenScript
   drafts: Drafts
@@ -13,15 +13,15 @@ export interface Opened {
 }
 
 /**
- * Scripts by therapist and session. One whose view is left stays until all is saved: nothing typed is lost by a step to
- * another view, by a sign-in that ended, or while the service cannot be reached.
+ * The open scripts, by therapist and session. A script whose view was closed stays until all its changes are saved, so that nothing is
+ * lost by opening another view, by an expired token, or while the service cannot be reached.
  */
 const opened = new Map<string, Opened & { isLeft: boolean }>()
 
 const hasUnsaved = ({ script, drafts }: Opened) =>
   script.pending.value.length > 0 || script.conflicts.value.length > 0 || drafts.isTouched()
 
-// A browser asks before it closes the tab.
+// The browser then asks for a confirmation before it closes the tab.
 addEventListener('beforeunload', (event) => {
   if ([...opened.values()].some(hasUnsaved)) event.preventDefault()
 })
@@ -50,7 +50,7 @@ function close(name: string) {
   found.sync.end()
 }
 
-/** The script of a session while a view shows it. */
+/** Returns the script of a session for as long as a view shows it. */
 export function useScript(caseId: number, sessionId: number): Opened {
   const name = `${claims.peek()?.user_id}/${sessionId}`
   const found = useMemo(() => openScript(name, { case_id: caseId, session_id: sessionId }), [name])

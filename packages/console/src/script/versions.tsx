@@ -13,10 +13,10 @@ import { Difference } from './difference.tsx'
 import { Exports } from './exports.tsx'
 import type { Opened } from './use-script.ts'
 
-/** Rows that are listed at once. */
+/** Number of versions that are listed at first, and that each click adds. */
 const pageRows = 20
 
-/** Every version that was saved: who made it, what changed, and how to bring it back. */
+/** Lists every saved version with its maker, compares two of them, and restores one. */
 export function Versions({ opened, caseId, sessionId }: { opened: Opened; caseId: number; sessionId: number }) {
   const { script, sync } = opened
   const session = { case_id: caseId, session_id: sessionId }
@@ -148,7 +148,7 @@ export function Versions({ opened, caseId, sessionId }: { opened: Opened; caseId
   )
 }
 
-/** Two versions to compare, whichever. */
+/** A form in which any two versions are chosen for a comparison. */
 function Choice({ versions, onChoose }: { versions: number[]; onChoose(pair: { from: number; to: number }): void }) {
   const select = (name: string, at: number) => (
     <label>

@@ -4,7 +4,7 @@ export type Language = 'en' | 'ko'
 
 const key = 'playtherapy.language'
 
-/** What somebody chose on this browser before. A browser may refuse to store anything, and then throws. */
+/** The language that was chosen in this browser before. Browsers that store nothing throw here. */
 function chosenBefore(): string | null {
   try {
     return localStorage.getItem(key)
@@ -13,7 +13,7 @@ function chosenBefore(): string | null {
   }
 }
 
-/** The language of the page: the one that was chosen, else the first of the browser's that the page has. */
+/** The language of the page: the chosen one, or else the first language of the browser that the page has. */
 export const language = signal<Language>(
   [chosenBefore() ?? '', ...navigator.languages]
     .map((tag) => tag.slice(0, 2))
@@ -30,8 +30,8 @@ export function choose(chosen: Language): void {
 }
 
 /**
- * The words of the page's language. Both have the same names, which the type demands. They are looked up when they are
- * read, so a component that reads one is drawn again in the language that somebody chooses: do not keep them in constants.
+ * The texts in the language of the page. The type demands the same names in both languages. Texts are looked up when they are read, so
+ * that a component is drawn again after another language was chosen. Do not keep them in constants.
  */
 export const words = <Words extends object>(both: { en: Words; ko: NoInfer<Words> }): Words =>
   new Proxy(both.en, { get: (_, name) => Reflect.get(both[language.value], name) })
