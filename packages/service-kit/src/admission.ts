@@ -19,10 +19,11 @@ declare module 'fastify' {
   }
   interface FastifyInstance {
     /**
-     * Admits a request of `request.userId` once its token is verified. Throws `errors.tooManyRequests` (429) if a quarter
-     * of all requests that may wait are this therapist's, and `errors.unavailable` (503) if no more may wait.
+     * Admits a request once its token is verified, with the share of `holder`, by default its therapist. Throws
+     * `errors.tooManyRequests` (429) if a quarter of all requests that may wait are the holder's, and `errors.unavailable` (503)
+     * if no more may wait.
      */
-    admit(request: FastifyRequest, reply: FastifyReply): void
+    admit(request: FastifyRequest, reply: FastifyReply, holder?: number): void
   }
 }
 
@@ -61,8 +62,8 @@ export function installAdmission(scope: FastifyInstance, answerMs = 30_000): Sha
   }, answerMs).unref()
   scope.addHook('onClose', async () => clearInterval(watch))
   scope.decorateRequest('waiting', null)
-  scope.decorate('admit', (request, reply) => {
-    const giveBack = shares.take(request.userId)
+  scope.decorate('admit', (request, reply, holder = request.userId) => {
+    const giveBack = shares.take(holder)
     request.waiting = { request, reply, giveBack, isComplete: false, at: waiting.length }
     waiting.push(request.waiting)
   })

@@ -38,7 +38,7 @@ export async function installAuth(host: FastifyInstance, auth: AuthSettings): Pr
   const { jwtPublicKey, jwksUrl } = auth
   const [secret = '', ...others] = secretsOf(auth)
   if (secret.includes(',') && others.length === 0) {
-    host.log.info('JWT_SECRET is read as one secret with a comma: of several, each needs 32 characters')
+    host.log.warn('JWT_SECRET is read as one secret with a comma: of several, each needs 32 characters')
   }
   const verification = createVerification(auth, host.log)
   host.addHook('onClose', async () => verification.close())
@@ -89,26 +89,30 @@ function therapist(claim: unknown): number {
 const holds = (scope: unknown, wanted: string): boolean =>
   Array.isArray(scope) ? scope.includes(wanted) : typeof scope === 'string' && scope.split(' ').includes(wanted)
 
+/** Holder of the share of all operators without a `user_id`, beside the therapists, whose ids are positive, and 0. */
+const operators = -1
+
 /**
  * The onRequest hook of the routes for operators. Requires a token that has the scope `operations`; throws
  * `errors.invalidToken` (401) otherwise. With a `user_id` the same token is that of a therapist, too, whose share the request
- * counts to; all tokens without one have the share of one therapist.
+ * counts to; all tokens without one have one share together.
  */
 export async function requireOperator(request: FastifyRequest, reply: FastifyReply): Promise<void> {
   const { user_id, scope } = await verify(request)
   if (!holds(scope, 'operations')) throw errors.invalidToken('only a token with the scope operations opens this')
   if (user_id !== undefined) request.userId = therapist(user_id)
-  request.server.admit(request, reply)
+  request.server.admit(request, reply, request.userId || operators)
 }
 
 /**
  * The onRequest hook of the route to which the analysis system delivers reports. Requires a token that has the scope
- * `reports:write` and no `user_id`; throws `errors.invalidToken` (401) otherwise. The analysis system has the share of one therapist.
+ * `reports:write` and neither the scope `operations` nor a `user_id`; throws `errors.invalidToken` (401) otherwise. The analysis
+ * system has the share of one therapist.
  */
 export async function requireReportWriter(request: FastifyRequest, reply: FastifyReply): Promise<void> {
   const { user_id, scope } = await verify(request)
-  if (user_id !== undefined || !holds(scope, 'reports:write')) {
-    throw errors.invalidToken('only a token with the scope reports:write and without user_id opens this')
+  if (user_id !== undefined || !holds(scope, 'reports:write') || holds(scope, 'operations')) {
+    throw errors.invalidToken('only a token with the scope reports:write, without operations and user_id, opens this')
   }
   request.server.admit(request, reply)
 }

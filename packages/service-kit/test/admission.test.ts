@@ -1,11 +1,11 @@
 import { once } from 'node:events'
 import { type IncomingMessage, request, type Server } from 'node:http'
 import { cases, openDatabase } from '@playtherapy/schema'
-import { guardAccess, requireTherapist } from '@playtherapy/service-kit'
+import { guardAccess, requireOperator, requireReportWriter, requireTherapist } from '@playtherapy/service-kit'
 import type { HostOptions } from '@playtherapy/service-kit/host'
-import { flakyLink, type Teardown, testDatabase } from '@playtherapy/testing'
+import { flakyLink, jwtSecret, type Teardown, testDatabase } from '@playtherapy/testing'
 import t from 'tap'
-import { good, startHost } from './support.ts'
+import { bearer, good, hmac, startHost } from './support.ts'
 
 /** A host whose only route asks the database, over a link that can hang. */
 async function overFlakyLink(t: Teardown, options: Partial<HostOptions> = {}) {
@@ -74,6 +74,38 @@ t.test('one therapist waits with a quarter of the requests, and the others notic
   t.match(await other, { status: 200 })
   t.ok((await Promise.all(waiting)).every(({ status }) => status === 200))
   t.match(await get(), { status: 200 }, 'places are given back')
+})
+
+t.test('operators have a share beside that of the analysis system', async (t) => {
+  const release = new AbortController()
+  const released = once(release.signal, 'abort')
+  const { host, url } = await startHost(t, {
+    apps: async (root) => {
+      for (const [path, hook] of [
+        ['/operations', requireOperator],
+        ['/report', requireReportWriter],
+      ] as const) {
+        await root.register(async (app) => {
+          app.addHook('onRequest', hook)
+          app.get(path, async () => ({ released: (await released).length }))
+        })
+      }
+    },
+  })
+  const ask = async (path: string, claims: object) => {
+    const { status } = await fetch(url + path, { headers: bearer({ alg: 'HS256' }, claims, hmac('sha256', jwtSecret)) })
+    return status
+  }
+  const operator = () => ask('/operations', { scope: 'operations' })
+  const came = come(host, 125)
+  const waiting = Array.from({ length: 125 }, operator)
+  await came
+  t.equal(await operator(), 429)
+  const others = [ask('/report', { scope: 'reports:write' }), ask('/operations', { scope: 'operations', user_id: 7 })]
+  await come(host, 2)
+  release.abort()
+  t.same(await Promise.all(others), [200, 200])
+  t.same([...new Set(await Promise.all(waiting))], [200])
 })
 
 t.test('more requests than can wait are told to come again, and those that wait are served', async (t) => {

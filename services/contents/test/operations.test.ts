@@ -1,9 +1,12 @@
 /** What operators see of jobs and processes, and the retry of a job that was given up. */
+
+import { setTimeout as sleep } from 'node:timers/promises'
 import { outbox, processes, recentEncodes, renditions, sessions, videos } from '@playtherapy/schema'
 import { seedSession, until } from '@playtherapy/testing'
 import { sql } from 'drizzle-orm'
 import t from 'tap'
 import { Value } from 'typebox/value'
+import { renewed } from '../src/operations/renewed.ts'
 import { Operations } from '../src/operations/schemas.ts'
 import { contents } from './support.ts'
 
@@ -192,7 +195,7 @@ t.test('a job is announced again once, also by two at once, and what its failure
   }
 })
 
-t.test('many consoles cost no more than one', async (t) => {
+t.test('many consoles cost no more than one, on each page', async (t) => {
   const { db, read } = await place(t)
   const statements = async () => {
     const [row] = await db.execute<{ scans: number }>(
@@ -200,8 +203,44 @@ t.test('many consoles cost no more than one', async (t) => {
     )
     return row?.scans ?? 0
   }
+  const scansOfPages = async () => {
+    const [row] = await db.execute<{ scans: number }>(
+      sql`select (seq_scan + idx_scan)::int as scans from pg_stat_user_tables where relname = 'outbox'`,
+    )
+    return row?.scans ?? 0
+  }
   await Promise.all(Array.from({ length: 100 }, () => read()))
+  await Promise.all(Array.from({ length: 100 }, () => read('?after=1-1-5')))
   // The server counts when a connection has been idle for a moment.
   await until('the statements are counted', async () => (await statements()) > 0)
   t.ok((await statements()) <= 3, 'read once a second')
+  // Each reading of the overview reads this table twice.
+  t.ok((await scansOfPages()) <= 12, 'a page, too')
+})
+
+t.test('a reading that failed is kept, too, for longer if it took long', async (t) => {
+  let [count, isDown, ms] = [0, true, 0]
+  const numbers = renewed(async () => {
+    const mine = ++count
+    await sleep(ms)
+    if (isDown) throw new Error(`down ${mine}`)
+    return mine
+  }, 20)
+  const many = () => Promise.allSettled(Array.from({ length: 50 }, () => numbers.get()))
+  for (const { status } of [...(await many()), ...(await many())]) t.equal(status, 'rejected')
+  t.equal(count, 1)
+  numbers.forget()
+  isDown = false
+  t.equal(await numbers.get(), 2)
+  await until(
+    'it is old',
+    () => numbers.get(),
+    (number) => number > 2,
+  )
+  numbers.forget()
+  ;[isDown, ms] = [true, 200]
+  const before = count
+  const end = performance.now() + 1_500
+  while (performance.now() < end) await many()
+  t.equal(count, before + 1)
 })

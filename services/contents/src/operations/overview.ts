@@ -8,10 +8,33 @@ import type { Operations } from './schemas.ts'
 const overviewMs = 1_000
 const bytesMs = 60_000
 
-/** Returns a page of given-up jobs after a mark, or the first one. */
-export const pageOf = (db: Database, after: Mark | undefined) => db.heavy(0, (pool) => readPage(pool, after))
+/** Most pages that are kept. Operators leaf through few, but a mark may be any number. */
+const mostPages = 100
 
-async function readPage(pool: Pool, after: Mark | undefined): Promise<Pick<Operations, 'given_up' | 'next'>> {
+/** Later pages of given-up jobs, by the text of their mark, each read anew when it is a second old. */
+export function createPages(db: Database) {
+  const pages = new Map<string, Renewed<Page>>()
+  return {
+    get(after: string): Promise<Page> {
+      const page = pages.get(after) ?? renewed(() => db.heavy(0, (pool) => readPage(pool, markOf(after))), overviewMs)
+      if (pages.size >= mostPages) pages.clear()
+      pages.set(after, page)
+      return page.get()
+    },
+    /** All pages are read again. */
+    forget: () => pages.clear(),
+  }
+}
+
+/** The mark of a text that `OperationsQuery` allows. */
+const markOf = (text: string): Mark => {
+  const [isNoWebhook, hasFailed, id] = text.split('-')
+  return [isNoWebhook === '1', hasFailed === '1', Number(id)]
+}
+
+type Page = Pick<Operations, 'given_up' | 'next'>
+
+async function readPage(pool: Pool, after: Mark | undefined): Promise<Page> {
   const { page, next } = await givenUpJobs(pool, after)
   return {
     given_up: page.map(({ id, name, ids, attempts, at, reason, isRefused }) => ({

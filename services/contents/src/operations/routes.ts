@@ -2,8 +2,7 @@ import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import type { ObjectStore } from '@playtherapy/object-store'
 import { type Database, retry } from '@playtherapy/schema'
 import { errors, failures } from '@playtherapy/service-kit'
-import { createOverview, pageOf } from './overview.ts'
-import type { Mark } from './repository.ts'
+import { createOverview, createPages } from './overview.ts'
 import { Announced, JobParams, Operations, OperationsQuery } from './schemas.ts'
 
 export interface OperationOptions {
@@ -14,15 +13,10 @@ export interface OperationOptions {
 const route = { tags: ['operations'], security: [{ token: [] }] }
 const description = 'For operators: a token with the scope `operations`.'
 
-/** The mark of a text that `OperationsQuery` allows. */
-const markOf = (text: string): Mark => {
-  const [isNoWebhook, hasFailed, id] = text.split('-')
-  return [isNoWebhook === '1', hasFailed === '1', Number(id)]
-}
-
 /** The routes by which operators see jobs and processes of all therapists; nothing of a case is in them but ids. */
 export const operationRoutes: FastifyPluginAsyncTypebox<OperationOptions> = async (app, { db, store }) => {
   const overview = createOverview(db, store, app.log)
+  const pages = createPages(db)
 
   app.get(
     '/operations',
@@ -38,7 +32,7 @@ export const operationRoutes: FastifyPluginAsyncTypebox<OperationOptions> = asyn
     },
     async ({ query }) => {
       const seen = await overview.get()
-      return query.after === undefined ? seen : { ...seen, ...(await pageOf(db, markOf(query.after))) }
+      return query.after === undefined ? seen : { ...seen, ...(await pages.get(query.after)) }
     },
   )
 
@@ -57,6 +51,7 @@ export const operationRoutes: FastifyPluginAsyncTypebox<OperationOptions> = asyn
     async ({ params }) => {
       if (!(await retry(db, Number(params.id)))) throw errors.jobNotFound()
       overview.forget()
+      pages.forget()
       return true
     },
   )
