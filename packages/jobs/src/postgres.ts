@@ -1,3 +1,4 @@
+import { tlsOf } from '@playtherapy/schema'
 import { type BackendFactory, type IQueueBackend, PostgresConnection, PostgresQueueBackend } from 'bullmq'
 
 export const speaksPostgres = (protocol: string) => /^postgres(ql)?:$/.test(protocol)
@@ -7,9 +8,11 @@ export const speaksPostgres = (protocol: string) => /^postgres(ql)?:$/.test(prot
  * and a LISTEN for each queue and each worker; its backend accepts a shared connection instead. (Its `forQueue` shares
  * too, but such a backend does not listen again after a lost connection.)
  */
-export function postgresBackends(url: string) {
+export function postgresBackends(address: string) {
+  const { url, ssl } = tlsOf(address)
   const connection = new SharedConnection({
     connectionString: url,
+    ssl,
     max: 3,
     application_name: 'queue',
     connectionTimeoutMillis: 5_000,

@@ -2,6 +2,7 @@ import type { ExtractTablesWithRelations } from 'drizzle-orm'
 import { drizzle, type PostgresJsDatabase, type PostgresJsTransaction } from 'drizzle-orm/postgres-js'
 import postgres from 'postgres'
 import { createHeavy, type Heavy } from './heavy.ts'
+import { tlsOf } from './tls.ts'
 
 export type Pool = PostgresJsDatabase & { $client: postgres.Sql }
 /** The pool of a process, and that of its heavy statements. */
@@ -65,8 +66,10 @@ function keepPrepared<Client extends postgres.ISql>(client: Client): Client {
   return client
 }
 
-function connect(url: string, max: number, applicationName: string, longestMs: number): postgres.Sql {
+function connect(address: string, max: number, applicationName: string, longestMs: number): postgres.Sql {
+  const { url, ssl } = tlsOf(address)
   const sql = postgres(url, {
+    ssl,
     max,
     connect_timeout: 5,
     answer_timeout: 20,

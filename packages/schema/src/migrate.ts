@@ -5,6 +5,7 @@ import { migrate as applyMigrations } from 'drizzle-orm/postgres-js/migrator'
 import postgres from 'postgres'
 import { locks } from './locks.ts'
 import { migrateQueue } from './queue-migrations.ts'
+import { tlsOf } from './tls.ts'
 
 /** Cases that one statement reads; it locks those that it changes for some milliseconds. */
 const casesAtOnce = 1_000
@@ -29,16 +30,17 @@ async function foldCases(client: postgres.Sql): Promise<void> {
 }
 
 /**
- * Brings the database at `url` up to date: our tables, then BullMQ's own schema. It may be repeated, and run by several
+ * Brings the database at this address up to date: our tables, then BullMQ's own schema. It may be repeated, and run by several
  * processes at once: it holds the lock `migrate`, so that the others wait and then have nothing to do.
  */
-export async function migrate(url: string): Promise<void> {
-  const client = postgres(url, { max: 1, onnotice: () => {}, connect_timeout: 10 })
+export async function migrate(address: string): Promise<void> {
+  const { url, ssl } = tlsOf(address)
+  const client = postgres(url, { ssl, max: 1, onnotice: () => {}, connect_timeout: 10 })
   try {
     const db = drizzle(client)
     await db.execute(sql`select pg_advisory_lock(${locks.migrate})`)
     await applyMigrations(db, { migrationsFolder: fileURLToPath(new URL('../migrations', import.meta.url)) })
-    await migrateQueue(url)
+    await migrateQueue(address)
     await foldCases(client)
   } finally {
     await client.end({ timeout: 5 })

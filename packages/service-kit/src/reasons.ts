@@ -1,3 +1,6 @@
+const untrusted =
+  'its certificate is from an authority that is not trusted here: name the file of its certificate in NODE_EXTRA_CA_CERTS'
+
 /**
  * What operators should know about a code, in words that continue "… cannot be used: ". Sources: errno(3), Node's manual
  * (errors, tls), PostgreSQL's manual, appendix A, Amazon S3's error responses, and Redis.
@@ -22,14 +25,17 @@ const reasons: Record<string, string> = {
   // TLS.
   EPROTO: 'it does not speak TLS there, or no version that both know',
   ERR_SSL_WRONG_VERSION_NUMBER: 'it does not speak TLS there, or no version that both know',
-  ERR_TLS_CERT_ALTNAME_INVALID: 'its certificate is for another host name',
+  ERR_TLS_CERT_ALTNAME_INVALID:
+    'its certificate is for another host name: use one of its names in the address, or a certificate for this one',
   CERT_HAS_EXPIRED: 'its certificate has expired',
   CERT_NOT_YET_VALID: 'its certificate is not valid yet',
-  DEPTH_ZERO_SELF_SIGNED_CERT: 'its certificate is self-signed and not trusted here',
-  SELF_SIGNED_CERT_IN_CHAIN: 'its certificate is from an authority that is not trusted here',
-  UNABLE_TO_GET_ISSUER_CERT: 'its certificate is from an authority that is not trusted here',
-  UNABLE_TO_GET_ISSUER_CERT_LOCALLY: 'its certificate is from an authority that is not trusted here',
-  UNABLE_TO_VERIFY_LEAF_SIGNATURE: 'its certificate is from an authority that is not trusted here',
+  DEPTH_ZERO_SELF_SIGNED_CERT:
+    'its certificate is self-signed and not trusted here: name its file in NODE_EXTRA_CA_CERTS',
+  SELF_SIGNED_CERT_IN_CHAIN: untrusted,
+  CERT_SIGNATURE_FAILURE: untrusted,
+  UNABLE_TO_GET_ISSUER_CERT: untrusted,
+  UNABLE_TO_GET_ISSUER_CERT_LOCALLY: untrusted,
+  UNABLE_TO_VERIFY_LEAF_SIGNATURE: untrusted,
   // Files.
   ENOSPC: 'the disk is full',
   EDQUOT: 'the disk quota is used up',
