@@ -1,6 +1,7 @@
 import { isAwaited } from '@playtherapy/intake'
 import { createFileStore, createS3Store, fileRoutes, type ObjectStore, prepareBucket } from '@playtherapy/object-store'
 import type { Database } from '@playtherapy/schema'
+import { requireEncryption } from '@playtherapy/service-kit'
 import { admitUploads } from './admit-upload.ts'
 import { keptSecret } from './data-directory.ts'
 import { reach } from './reach.ts'
@@ -24,7 +25,9 @@ export async function openStore(
     const address = s3.endpoint ?? 'https://s3.amazonaws.com'
     const refused = await reach('The object store', address, prepareBucket(s3, { corsOrigins }))
     const what = refused.length > 0 ? `S3; to be set up there by hand: ${refused.join(', ')}` : 'S3'
-    return { store: createS3Store(s3), what }
+    const store = createS3Store(s3)
+    await requireEncryption(store)
+    return { store, what }
   }
   const secret = await keptSecret(data.path, 'url-secret')
   const store = createFileStore({ directory: data.objects, publicUrl, secret })

@@ -61,6 +61,15 @@ t.test('the table has a row for every setting, and no other', async (t) => {
   t.strictSame(table.toSorted(), rows().toSorted())
 })
 
+const settingNames = Object.values(processes).flatMap(({ properties }) => Object.keys(properties))
+
+t.test('the table of Compose has a row for every other variable that it reads', async (t) => {
+  const asked = [...readRoot('docker-compose.yml').matchAll(/\$\{(\w+):?[?-]/g)].map(([, name = '']) => name)
+  const own = new Set(asked.filter((name) => !settingNames.includes(name)))
+  const [, table = ''] = readRoot('services/settings.md').split('| variable | default | meaning |')
+  t.strictSame([...table.matchAll(/^\| `(\w+)` \|/gm)].map(([, name]) => name).toSorted(), [...own].toSorted())
+})
+
 t.test('docker-compose.yml passes every setting on, and no other', async (t) => {
   // What a container is built for, and no operator's choice.
   const fixed =

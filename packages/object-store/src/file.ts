@@ -242,6 +242,9 @@ export function createFileStore({ directory, publicUrl, secret }: FileStoreOptio
 
     judgeUploads: async () => ({ safe: true }),
 
+    // A folder has no encryption but that of its disk.
+    checkEncryption: async () => {},
+
     async presignPut(key: string, { contentType, expiresIn }: PresignPutOptions) {
       if (!publicUrl) throw new Error('this file store gives out no URLs')
       const expires = Math.floor(Date.now() / 1000) + expiresIn

@@ -179,6 +179,8 @@ export interface ObjectStore {
    * response is exactly 200. Rejects with UnsafeUploadsError if `judgeUploads` finds that it would allow more.
    */
   presignPut(key: string, options: PresignPutOptions): Promise<string>
+  /** Rejects with NotEncryptedError unless objects are encrypted as the settings say, and otherwise in an outage. */
+  checkEncryption(): Promise<void>
   /** Bytes of the store's disk; undefined where the store cannot tell, as S3. */
   room(): Promise<{ freeBytes: number; totalBytes: number } | undefined>
   /** For readiness: rejects while the store cannot be used. */
@@ -234,4 +236,9 @@ export const storeUnavailable = (cause: unknown): StoreFailedError =>
 /** A presigned URL of this store would give access to other objects; the message says how. */
 export class UnsafeUploadsError extends Error {
   override name = 'UnsafeUploadsError'
+}
+
+/** The object store does not encrypt as the settings say, so that nothing is written there. */
+export class NotEncryptedError extends Error {
+  override name = 'NotEncryptedError'
 }

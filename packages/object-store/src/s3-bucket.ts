@@ -6,6 +6,7 @@ import {
   GetObjectLockConfigurationCommand,
   HeadBucketCommand,
   PutBucketCorsCommand,
+  PutBucketEncryptionCommand,
   PutBucketLifecycleConfigurationCommand,
   PutBucketPolicyCommand,
   type S3Client,
@@ -19,7 +20,8 @@ import { openClient, type S3Settings, statusOf } from './s3-client.ts'
 
 /**
  * Creates the bucket if it is missing, allows browsers of these origins to PUT and GET, lets the server remove unfinished
- * uploads after two days, and forbids copies and other readers below `video/`. Returns the rules that the server refused.
+ * uploads after two days, encrypts by default as the settings say, and forbids copies and other readers below `video/`. Returns the
+ * rules that the server refused.
  */
 export async function prepareBucket(
   settings: S3Settings,
@@ -48,6 +50,13 @@ export async function prepareBucket(
         new PutBucketLifecycleConfigurationCommand({ Bucket, LifecycleConfiguration: { Rules: [abortUnfinished] } }),
       )
       .catch((error: Error) => refused.push(`lifecycle (${error.name})`))
+    if (settings.encryption) {
+      const { ServerSideEncryption: SSEAlgorithm, SSEKMSKeyId: KMSMasterKeyID } = settings.encryption
+      const rule = { ApplyServerSideEncryptionByDefault: { SSEAlgorithm, KMSMasterKeyID } }
+      await s3
+        .send(new PutBucketEncryptionCommand({ Bucket, ServerSideEncryptionConfiguration: { Rules: [rule] } }))
+        .catch((error: Error) => refused.push(`default encryption (${error.name})`))
+    }
     await forbidCopies(s3, Bucket).catch((error: unknown) => {
       // A server without policies may be safe, which the canary finds out.
       if (!(error instanceof S3ServiceException)) throw error

@@ -15,6 +15,8 @@ const [safeMs, unsafeMs] = [3_600_000, 60_000]
 interface CanaryStore extends Pick<ObjectStore, 'put' | 'get' | 'list' | 'delete'> {
   /** The store's address for browsers and, if it is another one, for us. */
   addresses: string[]
+  /** Whether the object is encrypted as the settings say. */
+  isEncrypted(key: string): Promise<boolean>
   /** A presigned PUT of video/mp4 at this address. */
   presign(address: string, key: string): Promise<string>
   /** The object's URL at our address, without a signature. */
@@ -87,6 +89,9 @@ async function attack(
   }
   const plain = await put('plain', {}).catch(() => undefined)
   if (plain?.stored !== 'plain') return 'unreachable'
+  if (!(await store.isEncrypted(plain.key))) {
+    return `What a presigned URL brings to ${address} is not encrypted as S3_ENCRYPTION says, so none is given out: run prepare-bucket, or set the default encryption of the bucket.`
+  }
   for (const more of headers) {
     if ((await put('', more)).stored !== secretText) continue
     return `A presigned URL lets its bearer copy any object at ${address}, so none is given out: name a key that may only write in S3_UPLOAD_ACCESS_KEY_ID, run prepare-bucket, or put the gateway of .docker/nginx.conf before the store.`

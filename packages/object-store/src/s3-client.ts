@@ -13,6 +13,8 @@ export interface S3Settings {
   secretAccessKey: string
   /** The key for presigned URLs, which may write but not read; the key above when unset. */
   upload?: { accessKeyId: string; secretAccessKey: string }
+  /** Server-side encryption of every object that is created; that of the bucket when unset. */
+  encryption?: { ServerSideEncryption: 'AES256' | 'aws:kms'; SSEKMSKeyId?: string }
   /** Puts the bucket into the path and not into the host name, as most servers other than AWS need it. */
   forcePathStyle: boolean
 }
@@ -38,6 +40,10 @@ const refusals: Record<string, number[]> = {
   HeadBucketCommand: [301, 307, 400, 401, 403, 404],
   HeadObjectCommand: [301, 307, 400, 401, 403],
 }
+
+/** The requests that create objects, and only they say how these are encrypted: parts must not (400). */
+const creates = ['PutObjectCommand', 'CreateMultipartUploadCommand', 'CopyObjectCommand']
+export const createsObject = (commandName: string) => creates.includes(commandName)
 
 /** A body of so many bytes is hashed in a turn of the event loop of its own: 5 MiB take from 3 to 15 ms. */
 const longBodyBytes = 64 * 1024
@@ -90,6 +96,13 @@ export function openClient(
         }
       },
     { step: 'initialize', name: 'reasonOfRefusal' },
+  )
+  // Here and not where objects are written, so that none can be forgotten.
+  s3.middlewareStack.add(
+    (next, { commandName = '' }) =>
+      (args) =>
+        next(createsObject(commandName) ? { ...args, input: { ...args.input, ...settings.encryption } } : args),
+    { step: 'initialize', name: 'encryption' },
   )
   // Just before the request is signed, for which the SDK hashes the body.
   s3.middlewareStack.add(

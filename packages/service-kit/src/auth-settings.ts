@@ -23,6 +23,9 @@ export interface AuthSettings {
 /** Fewest characters of a shared secret. */
 export const secretCharacters = 32
 
+/** Pattern of the setting JWT_SECRET: its parts between commas are all long enough to be secrets, or all too short. */
+export const secretsPattern = `^([^,]{${secretCharacters},}(, *(?! )[^,]{${secretCharacters},})*|[^,]{0,${secretCharacters - 1}}(, *(?! )[^,]{0,${secretCharacters - 1}})*)$`
+
 /**
  * The secrets in the setting JWT_SECRET, which holds several only if each has 32 characters at least: a comma in one secret
  * that was made by hand does not part it.

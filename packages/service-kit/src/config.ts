@@ -1,4 +1,6 @@
-import { Ajv } from 'ajv'
+import { X509Certificate } from 'node:crypto'
+import { readFileSync } from 'node:fs'
+import { Ajv, type ErrorObject } from 'ajv'
 import { type Static, type TObject, type TSchema, Type } from 'typebox'
 import { ajvOptions } from './validation.ts'
 
@@ -12,8 +14,19 @@ function isTimeZone(name: string): boolean {
   }
 }
 
+/** Node.js only warns of a file that it cannot read, and connections fail later. */
+function holdsCertificates(path: string): boolean {
+  try {
+    new X509Certificate(readFileSync(path, 'utf8'))
+    return true
+  } catch {
+    return false
+  }
+}
+
 // The same validator that checks requests, so that a service loads only one.
-const ajv = new Ajv({ ...ajvOptions, allErrors: true, formats: { 'time-zone': isTimeZone } })
+const formats = { 'time-zone': isTimeZone, certificates: holdsCertificates }
+const ajv = new Ajv({ ...ajvOptions, allErrors: true, formats })
 
 /** The environment is not valid. `message` lists every fault by its variable, and no value. */
 export class ConfigError extends Error {
@@ -32,10 +45,14 @@ function read(text: string, schema: TSchema): unknown {
   return text
 }
 
-/** What is wrong with a variable. Of a choice, the validator's own words would not name what may be chosen. */
-function wordsFor(schema: TSchema, message = 'is not valid'): string {
+/** What a schema may say of a variable, beside its type. */
+type Setting = TSchema & { default?: unknown; fault?: string; unless?: string[]; requiredWith?: string[] }
+
+/** What is wrong with a variable. Of a choice, a pattern or a format, the validator's own words would not say what is allowed. */
+function wordsFor(schema: Setting, { keyword, message = 'is not valid' }: ErrorObject): string {
   const choices = Type.IsUnion(schema) ? schema.anyOf.filter(Type.IsLiteral).map(({ const: choice }) => choice) : []
-  return choices.length > 0 ? `must be one of ${choices.join(', ')}` : message
+  if (choices.length > 0) return `must be one of ${choices.join(', ')}`
+  return (['pattern', 'format'].includes(keyword) && schema.fault) || message
 }
 
 /**
@@ -46,8 +63,7 @@ function wordsFor(schema: TSchema, message = 'is not valid'): string {
  */
 export function loadConfig<T extends TObject>(schema: T, env: NodeJS.ProcessEnv): Static<T> {
   const config: Record<string, unknown> = {}
-  const properties: Record<string, TSchema & { default?: unknown; unless?: string[]; requiredWith?: string[] }> =
-    schema.properties
+  const properties: Record<string, Setting> = schema.properties
   for (const [name, property] of Object.entries(properties)) {
     const text = env[name]
     const value = text ? read(text, property) : property.default
@@ -58,7 +74,7 @@ export function loadConfig<T extends TObject>(schema: T, env: NodeJS.ProcessEnv)
   for (const [name, property] of Object.entries(properties)) {
     if (name in config) {
       const error = ajv.errors?.find(({ instancePath }) => instancePath === `/${name}`)
-      if (error) faults.push(`${name} ${wordsFor(property, error.message)}`)
+      if (error) faults.push(`${name} ${wordsFor(property, error)}`)
     } else if (schema.required?.includes(name)) {
       faults.push(`${name} is required`)
     } else if (property.unless?.some((other) => other in properties) && !property.unless.some((other) => env[other])) {

@@ -3,6 +3,7 @@ export { requireOperator, requireReportWriter, requireTherapist } from './auth.t
 export { type AuthSettings, secretsIn } from './auth-settings.ts'
 export { ConfigError, loadConfig } from './config.ts'
 export { savedAs } from './download.ts'
+export { requireEncryption } from './encryption.ts'
 export { ApiError, errors, type Fault, fault, mostFaults } from './errors.ts'
 export { isKnown, tagsIn } from './etags.ts'
 export { checkExact } from './exact-json.ts'

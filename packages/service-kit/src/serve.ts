@@ -2,6 +2,7 @@ import type { ObjectStore } from '@playtherapy/object-store'
 import { checkDatabase, type Database, openDatabase } from '@playtherapy/schema'
 import type { FastifyPluginAsync } from 'fastify'
 import type { Static, TObject } from 'typebox'
+import { requireEncryption } from './encryption.ts'
 import { startHeartbeat } from './heartbeat.ts'
 import { createHost } from './host.ts'
 import { closeOnSignals, drain } from './lifecycle.ts'
@@ -29,6 +30,7 @@ export async function serve({
   needsStore = true,
   app,
 }: ServiceProcess): Promise<void> {
+  await requireEncryption(store)
   const database = openDatabase({ url: config.DATABASE_URL, max: 8, applicationName: name })
   const { db } = database
   const host = await createHost({

@@ -1,5 +1,6 @@
+import type { S3Settings } from '@playtherapy/object-store'
 import { type Static, type TObject, Type } from 'typebox'
-import { type AuthSettings, secretCharacters } from './auth-settings.ts'
+import { type AuthSettings, secretCharacters, secretsPattern } from './auth-settings.ts'
 import { ConfigError } from './config.ts'
 import { defaultLinkSeconds } from './links.ts'
 
@@ -9,21 +10,47 @@ import { defaultLinkSeconds } from './links.ts'
 export const integer = (usual: number, description: string, bounds: { minimum: number; maximum?: number }) =>
   Type.Integer({ default: usual, ...bounds, description })
 
-/** A text that may be left out. */
+/** A text that may be left out; `fault` says what is wrong with one that does not match the pattern. */
 export const optionalText = (
   description: string,
-  options: { pattern?: string; unless?: string[]; requiredWith?: string[]; minLength?: number } = {},
+  options: { pattern?: string; fault?: string; unless?: string[]; requiredWith?: string[]; minLength?: number } = {},
 ) => Type.Optional(Type.String({ minLength: 1, ...options, description }))
 
+const TrustSettings = {
+  NODE_EXTRA_CA_CERTS: Type.Optional(
+    Type.String({
+      format: 'certificates',
+      fault: 'must name a PEM file of certificates that this process can read',
+      description:
+        'PEM file with the certificates of authorities that are trusted beside the public ones: those that signed the certificates of PostgreSQL, Redis, S3, and other servers with TLS. Node.js reads it at the start',
+    }),
+  ),
+}
+
+/** Parameters of other drivers for TLS, which ours would ignore or pass on to the server. */
+const noOtherTls = '(?!.*[?&](ssl|sslcert|sslkey|sslrootcert|sslnegotiation|uselibpqcompat)=|.*[?&]sslmode=no-verify)'
+const tlsFault =
+  'must match postgres://…, with sslmode as its only parameter for TLS: NODE_EXTRA_CA_CERTS names the authority of the certificate'
+
 export const DatabaseSettings = {
-  DATABASE_URL: Type.String({ pattern: '^postgres(ql)?://', description: 'PostgreSQL 15 or later' }),
+  ...TrustSettings,
+  DATABASE_URL: Type.String({
+    pattern: `^${noOtherTls}postgres(ql)?://`,
+    fault: tlsFault,
+    description:
+      'PostgreSQL 15 or later; with TLS where it ends with `?sslmode=verify-full`. Every `sslmode` but `disable` verifies the certificate and its host name',
+  }),
 }
 
 export const QueueSettings = {
   QUEUE_URL: Type.String({
-    pattern: '^(rediss?(\\+cluster)?|postgres|postgresql)://',
+    pattern: `^${noOtherTls}(rediss?(\\+cluster)?|postgres|postgresql)://`,
+    fault: tlsFault.replace(
+      'postgres://…',
+      'redis://…, rediss://…, redis+cluster://…, rediss+cluster://… or postgres://…',
+    ),
     description:
-      'BullMQ on Redis (`redis://…`, `redis+cluster://…` for one node of a cluster, `rediss` with TLS) or on PostgreSQL (`postgres://…`)',
+      'BullMQ on Redis (`redis://…`, `redis+cluster://…` for one node of a cluster, `rediss` with TLS) or on PostgreSQL (`postgres://…`, with TLS as in `DATABASE_URL`)',
   }),
   QUEUE_PREFIX: Type.String({
     default: '{playtherapy}',
@@ -35,6 +62,7 @@ export const QueueSettings = {
 const http = '^https?://'
 
 export const StoreSettings = {
+  ...TrustSettings,
   PHASE: Type.Union([Type.Literal('LOCAL'), Type.Literal('ALPHA'), Type.Literal('RELEASE')], {
     default: 'LOCAL',
     description: '`LOCAL`, `ALPHA` or `RELEASE`: the second folder of every object key',
@@ -51,6 +79,12 @@ export const StoreSettings = {
     'A second S3 access key, which signs presigned URLs; it should be able to write below `video/` and not to read',
   ),
   S3_UPLOAD_SECRET_ACCESS_KEY: optionalText('The secret key of `S3_UPLOAD_ACCESS_KEY_ID`'),
+  S3_ENCRYPTION: Type.Union([Type.Literal('none'), Type.Literal('SSE-S3'), Type.Literal('SSE-KMS')], {
+    default: 'none',
+    description:
+      'Encryption at rest that the S3 server is asked for with every object: `none` leaves it to the bucket, `SSE-S3` takes the keys of the server, `SSE-KMS` the key `S3_ENCRYPTION_KEY_ID`. A process does not start where the server refuses or ignores it. Objects from before stay as they are',
+  }),
+  S3_ENCRYPTION_KEY_ID: optionalText('Id, ARN or alias of the key, required with `SSE-KMS` and only then'),
   S3_FORCE_PATH_STYLE: Type.Boolean({
     default: true,
     description: 'Whether the bucket is in the path of a URL (`true`) or in its host name',
@@ -64,7 +98,12 @@ export const HttpSettings = {
   PORT: integer(8080, 'The port on which the process listens', { minimum: 0, maximum: 65_535 }),
   JWT_SECRET: optionalText(
     'HS256 secret that the sign-in service signs its tokens with, at least 32 characters. While another one takes its place several, `secret,secret`: tokens of each are accepted, and the first signs what is signed here. A new one comes to the end, then, once the sign-in service signs with it, to the front, and the old one away when its last token and link have ended',
-    { minLength: secretCharacters, unless: ['JWT_PUBLIC_KEY', 'JWT_JWKS_URL'] },
+    {
+      minLength: secretCharacters,
+      pattern: secretsPattern,
+      fault: `must have ${secretCharacters} characters or more in each of its secrets, which commas part`,
+      unless: ['JWT_PUBLIC_KEY', 'JWT_JWKS_URL'],
+    },
   ),
   JWT_PUBLIC_KEY: optionalText('PEM public key of the sign-in service; `JWT_SECRET` is then ignored', {
     pattern: '^-----BEGIN (RSA )?PUBLIC KEY-----',
@@ -162,7 +201,7 @@ type StoreConfig = Static<TObject<typeof StoreSettings>>
 
 /**
  * The settings of the S3 object store. Its public address is its own address unless another one is set. Throws ConfigError
- * if only one half of the upload key is set.
+ * if only one half of the upload key is set, or S3_ENCRYPTION_KEY_ID does not go with S3_ENCRYPTION.
  */
 export const s3From = (config: StoreConfig) => ({
   region: config.S3_REGION,
@@ -173,7 +212,20 @@ export const s3From = (config: StoreConfig) => ({
   ...(config.S3_ENDPOINT && { endpoint: config.S3_ENDPOINT }),
   ...(config.S3_PUBLIC_ENDPOINT && { publicEndpoint: config.S3_PUBLIC_ENDPOINT }),
   ...uploadKeyFrom(config),
+  ...encryptionFrom(config),
 })
+
+function encryptionFrom({ S3_ENCRYPTION, S3_ENCRYPTION_KEY_ID }: StoreConfig): Pick<S3Settings, 'encryption'> {
+  if ((S3_ENCRYPTION === 'SSE-KMS') !== Boolean(S3_ENCRYPTION_KEY_ID)) {
+    throw new ConfigError(
+      'The configuration is not valid:\n  S3_ENCRYPTION_KEY_ID must be set with S3_ENCRYPTION=SSE-KMS and only then',
+    )
+  }
+  if (S3_ENCRYPTION_KEY_ID) {
+    return { encryption: { ServerSideEncryption: 'aws:kms', SSEKMSKeyId: S3_ENCRYPTION_KEY_ID } }
+  }
+  return S3_ENCRYPTION === 'SSE-S3' ? { encryption: { ServerSideEncryption: 'AES256' } } : {}
+}
 
 function uploadKeyFrom({ S3_UPLOAD_ACCESS_KEY_ID, S3_UPLOAD_SECRET_ACCESS_KEY }: StoreConfig) {
   if (S3_UPLOAD_ACCESS_KEY_ID && S3_UPLOAD_SECRET_ACCESS_KEY) {

@@ -69,10 +69,34 @@ t.test('every error is listed at once, and no value', async (t) => {
   t.notMatch(message, secret)
 })
 
+t.test('several secrets, and one that was made by hand with commas', async (t) => {
+  const long = 'x'.repeat(32)
+  for (const JWT_SECRET of [
+    `${long},${long}`,
+    `${long},  ${long},${long}`,
+    'one, made by hand, of 31 or fewer',
+    ','.repeat(32),
+  ]) {
+    t.equal(faultsOf({ ...valid, JWT_SECRET }), '', JWT_SECRET)
+  }
+})
+
 t.test('values that would start a service nobody can use', async (t) => {
   const faults: [string, NodeJS.ProcessEnv][] = [
     ['JWT_SECRET', { JWT_SECRET: undefined }],
     ['JWT_SECRET', { JWT_SECRET: 'short' }],
+    ...[
+      'OLD,',
+      ',OLD',
+      'OLD,short',
+      'short,OLD',
+      'OLD,OLD,',
+      'OLD, short',
+      'OLD,          of 25 characters, or so',
+    ].map((secrets): [string, NodeJS.ProcessEnv] => [
+      'JWT_SECRET must have 32 characters or more in each of its',
+      { JWT_SECRET: secrets.replaceAll('OLD', 'x'.repeat(32)) },
+    ]),
     ['JWT_PUBLIC_KEY', { JWT_PUBLIC_KEY: '-----BEGIN PRIVATE KEY-----\nMIIB\n-----END PRIVATE KEY-----' }],
     ['PORT', { PORT: '65536' }],
     ['PORT', { PORT: '80.5' }],

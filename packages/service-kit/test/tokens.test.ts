@@ -197,6 +197,9 @@ t.test('a therapist’s token opens no route of the analysis system, and the rev
     t.same(await get('/writer', claims({ scope })), refused, JSON.stringify(scope))
   }
   t.same(await get('/writer', claims({ scope: 'reports:write', user_id: 7 })), refused)
+  for (const scope of ['reports:write operations', ['operations', 'reports:write']]) {
+    t.same(await get('/writer', claims({ scope })), refused, 'of an operator')
+  }
   t.same(await get('/writer', claims({ user_id: 7 })), refused)
   t.same(await get('/therapist', claims({ scope: 'reports:write' })), refused)
 })
@@ -251,13 +254,7 @@ t.test('with several secrets while one takes the place of another', async (t) =>
 })
 
 t.test('a comma does not part what was one secret before there could be several', async (t) => {
-  for (const secret of [
-    'made by hand, of forty characters or more',
-    `${'x'.repeat(40)},`,
-    `,${'x'.repeat(40)}`,
-    `${'x'.repeat(40)},short`,
-  ]) {
-    t.match(secret, /,/)
+  for (const secret of ['made by hand, of forty characters or more', `${'x'.repeat(31)},${'y'.repeat(31)}`]) {
     const get = await tokenHost(t, { jwtSecret: secret })
     const ask = (key: string) => get('/therapist', bearer(hs256, { user_id: 7 }, hmac('sha256', key)))
     t.match(await ask(secret), { status: 200 })

@@ -14,10 +14,12 @@ export { type FlakyLink, flakyLink } from './servers/flaky-link.ts'
 export { hasNginx, type RunningNginx, startNginx } from './servers/nginx.ts'
 export { type RunningRedis, startRedis } from './servers/redis.ts'
 export { startRedisCluster } from './servers/redis-cluster.ts'
-export { type RunningS3, startS3 } from './servers/s3.ts'
+export { kmsKey, type RunningS3, startS3 } from './servers/s3.ts'
 export {
   bareBucket,
   bucketClient,
+  encrypted,
+  encryptionsIn,
   hideVersions,
   type StoreBackend,
   storeBackends,

@@ -4,9 +4,11 @@ import { join } from 'node:path'
 import {
   CreateBucketCommand,
   DeleteObjectCommand,
+  HeadObjectCommand,
   ListObjectVersionsCommand,
   PutBucketVersioningCommand,
   PutObjectCommand,
+  paginateListObjectsV2,
   S3Client,
 } from '@aws-sdk/client-s3'
 import {
@@ -18,6 +20,7 @@ import {
 } from '@playtherapy/object-store'
 import type { Teardown } from './database.ts'
 import { randomName } from './names.ts'
+import { kmsKey } from './servers/s3.ts'
 
 export type StoreBackend = 'file' | 's3'
 
@@ -31,6 +34,26 @@ export async function testBucket(corsOrigins = ['http://localhost:3000']): Promi
   const settings: S3Settings = { ...JSON.parse(server), bucket: randomName().replaceAll('_', '-') }
   await prepareBucket(settings, { corsOrigins })
   return settings
+}
+
+/** Settings that ask the server for encryption with the key that it has. */
+export const encrypted = (settings: S3Settings): S3Settings => ({
+  ...settings,
+  encryption: { ServerSideEncryption: 'aws:kms', SSEKMSKeyId: kmsKey },
+})
+
+/** Returns how each object of a bucket is encrypted, by its key. */
+export async function encryptionsIn(t: Teardown, settings: S3Settings): Promise<Map<string, string>> {
+  const s3 = bucketClient(t, settings)
+  const { bucket: Bucket } = settings
+  const found = new Map<string, string>()
+  for await (const { Contents = [] } of paginateListObjectsV2({ client: s3 }, { Bucket })) {
+    for (const { Key = '' } of Contents) {
+      const head = await s3.send(new HeadObjectCommand({ Bucket, Key }))
+      found.set(Key, `${head.ServerSideEncryption} ${head.SSEKMSKeyId}`)
+    }
+  }
+  return found
 }
 
 /** Returns an S3 client for what a test does as an attacker or an operator. It is closed after the test. */

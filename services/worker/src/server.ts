@@ -8,6 +8,7 @@ import {
   createLogger,
   reach,
   reasonOf,
+  requireEncryption,
   StoreSettings,
   startHeartbeat,
 } from '@playtherapy/service-kit'
@@ -43,6 +44,7 @@ const store = openWorkerStore(process.env)
 const { db } = database
 const phase = config.PHASE
 
+await requireEncryption(store)
 const id = await reach('The database', config.DATABASE_URL, () => installationId(db))
 await reach('The object store', process.env.S3_ENDPOINT, () => assertOwnBucket(id, store, phase))
 await prepareScratch(config.SCRATCH_DIRECTORY)

@@ -21,6 +21,9 @@ export interface RunningS3 {
   stop(): Promise<void>
 }
 
+/** Id of the key with which the server encrypts objects that ask for it (SSE-KMS). */
+export const kmsKey = 'clinic-key'
+
 /**
  * A monitor, one disk and the S3 gateway, all on loopback and without replicas. Deleted objects free their space within
  * seconds instead of hours. The disk is a sparse file, which grows with its contents up to its size.
@@ -58,6 +61,9 @@ rgw_frontends = beast endpoint=127.0.0.1:${ports.gateway}
 rgw_gc_obj_min_wait = 5
 rgw_gc_processor_period = 10
 rgw_gc_processor_max_time = 10
+rgw_crypt_require_ssl = false
+rgw_crypt_s3_kms_backend = testing
+rgw_crypt_s3_kms_encryption_keys = ${kmsKey}=${randomBytes(32).toString('base64')}
 `
 
 /**

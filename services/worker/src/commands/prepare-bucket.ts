@@ -1,5 +1,5 @@
 import { createS3Store, describeBucket, prepareBucket } from '@playtherapy/object-store'
-import { beginProgram, HttpSettings, reach, StoreSettings, s3From } from '@playtherapy/service-kit'
+import { beginProgram, HttpSettings, reach, requireEncryption, StoreSettings, s3From } from '@playtherapy/service-kit'
 import { Type } from 'typebox'
 import { makeGarageKey } from './garage-key.ts'
 
@@ -26,6 +26,7 @@ console.log('The bucket is ready.')
 for (const rule of refused) console.log(`The server does not support this rule; set it up there by hand: ${rule}`)
 for (const sentence of await describeBucket(settings)) console.log(sentence)
 const store = createS3Store(settings)
+await requireEncryption(store)
 const { notice } = await store.judgeUploads()
 if (notice) console.log(notice)
 store.close()
