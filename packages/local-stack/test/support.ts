@@ -29,13 +29,20 @@ export async function testServices(
 
 /**
  * A way to an HTTP server under another address, as a gateway is one: Host and query pass unchanged. What matches
- * `unknown` it answers itself, as a server does that has not heard of it.
+ * `unknown` it answers itself, as a server does that has not heard of it. It adds headers to every PUT.
  */
-export async function publicAddress(t: Teardown, target: string, unknown = /^$/): Promise<string> {
+export async function publicAddress(
+  t: Teardown,
+  target: string,
+  unknown = /^$/,
+  added: Record<string, string> = {},
+): Promise<string> {
   const gateway = createServer((incoming, answer) => {
     const url = incoming.url ?? '/'
     if (unknown.test(url)) return void answer.writeHead(501).end()
-    const onward = request(new URL(url, target), { method: incoming.method, headers: incoming.headers })
+    const { method } = incoming
+    const headers = { ...incoming.headers, ...(method === 'PUT' && added) }
+    const onward = request(new URL(url, target), { method, headers })
     onward.on('response', (response) => {
       answer.writeHead(response.statusCode ?? 502, response.headers)
       response.pipe(answer)
