@@ -1,5 +1,6 @@
 import type { LookupAddress } from 'node:dns'
-import { lookup } from 'node:dns/promises'
+import { Resolver } from 'node:dns/promises'
+import { readFile } from 'node:fs/promises'
 import { isIP, type LookupFunction } from 'node:net'
 import ipaddr from 'ipaddr.js'
 
@@ -8,6 +9,14 @@ export class AddressError extends Error {
   override name = 'AddressError'
   constructor() {
     super('the receiver has an internal address that is not in WEBHOOK_INTERNAL_ADDRESSES')
+  }
+}
+
+/** The receiver's name has no address, or no name server has answered in time. The message names neither. */
+export class LookupError extends Error {
+  override name = 'LookupError'
+  constructor(cause: { code?: string }) {
+    super(`the host name of the receiver could not be looked up (${cause.code})`, { cause })
   }
 }
 
@@ -46,29 +55,51 @@ export function isAllowedHost(hostname: string, isAllowed: IsAllowed): boolean {
   return isIP(host) === 0 || isAllowed(host)
 }
 
-/** Lookups that are under way. Each occupies a thread, of which the process has few, and cannot be aborted. */
-const underWay = new Map<string, Promise<LookupAddress[]>>()
+/** Longest wait for name servers. Some never answer a question for addresses of IPv6. */
+const lookupMs = 3_000
 
-/** Finds the addresses of a name. Calls while a lookup of it is under way share that one. */
-function find(hostname: string): Promise<LookupAddress[]> {
-  const finding = underWay.get(hostname) ?? lookup(hostname, { all: true }).finally(() => underWay.delete(hostname))
-  underWay.set(hostname, finding)
-  return finding
+/** Addresses that this machine's own file gives to a name, as it does to those of `extra_hosts` in Compose. */
+async function addressesInFile(hostname: string): Promise<string[]> {
+  const text = await readFile('/etc/hosts', 'utf8').catch(() => '')
+  return text.split('\n').flatMap((line) => {
+    const [address = '', ...names] = line.replace(/#.*/, '').trim().split(/\s+/)
+    return isIP(address) > 0 && names.some((name) => name.toLowerCase() === hostname) ? [address] : []
+  })
 }
 
 /**
- * A lookup for one connection, which finds only addresses that are allowed. The socket connects to what it returns, so a name that
- * leads elsewhere the next moment gains nothing.
+ * Finds the addresses of a name in DNS. The lookup of the operating system occupies one of four threads, cannot be aborted, and keeps a
+ * process from ending while a name server hangs: for 90 s with three attempts of 30 s.
+ */
+async function addressesInDns(hostname: string, servers: string[] | undefined): Promise<string[]> {
+  const resolver = new Resolver()
+  if (servers) resolver.setServers(servers)
+  const timer = setTimeout(() => resolver.cancel(), lookupMs)
+  const lookups = await Promise.allSettled([resolver.resolve4(hostname), resolver.resolve6(hostname)])
+  clearTimeout(timer)
+  const found = lookups.flatMap((each) => (each.status === 'fulfilled' ? each.value : []))
+  const [failed] = lookups.flatMap((each) => (each.status === 'rejected' ? [each.reason] : []))
+  if (found.length === 0) throw new LookupError(failed)
+  return found
+}
+
+/**
+ * A lookup for one connection, which finds only addresses that are allowed, by these name servers or those of the system. The
+ * socket connects to what it returns, so a name that leads elsewhere the next moment gains nothing.
  */
 export const guardedLookup =
-  (isAllowed: IsAllowed): LookupFunction =>
+  (isAllowed: IsAllowed, servers?: string[]): LookupFunction =>
   (hostname, options, callback) => {
-    const pass = (found: LookupAddress[]) => {
-      const allowed = found.filter(({ address }) => isAllowed(address))
+    const find = async (): Promise<LookupAddress[]> => {
+      const inFile = await addressesInFile(hostname)
+      const found = inFile.length > 0 ? inFile : await addressesInDns(hostname, servers)
+      return found.filter(isAllowed).map((address) => ({ address, family: isIP(address) }))
+    }
+    const pass = (allowed: LookupAddress[]) => {
       const [first] = allowed
       if (!first) callback(new AddressError(), [])
       else if (options.all) callback(null, allowed)
       else callback(null, first.address, first.family)
     }
-    find(hostname).then(pass, (error: NodeJS.ErrnoException) => callback(error, []))
+    find().then(pass, (error: NodeJS.ErrnoException) => callback(error, []))
   }

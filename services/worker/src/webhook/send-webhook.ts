@@ -1,7 +1,7 @@
 import { type JobContext, PermanentError, PostponedError } from '@playtherapy/jobs'
 import type { Database, JobPayloads } from '@playtherapy/schema'
 import { reasonOf } from '@playtherapy/service-kit'
-import { AddressError } from './address.ts'
+import { AddressError, LookupError } from './address.ts'
 import { type Answer, post, type Receiver } from './post.ts'
 import { claimMessage, endArrived, endGivenUp, isWaiting, tryAgain } from './repository.ts'
 
@@ -70,4 +70,5 @@ function pauseAfter(attempts: number, askedMs = 0): number {
   return Math.min(Math.max(pauseMs * (0.5 + Math.random() / 2), askedMs), longestPauseMs)
 }
 
-const wordsFor = (error: unknown): string => (error instanceof AddressError ? error.message : reasonOf(error))
+const wordsFor = (error: unknown): string =>
+  error instanceof AddressError || error instanceof LookupError ? error.message : reasonOf(error)
