@@ -7,7 +7,7 @@ import {
   StoreSilentError,
   storeUnavailable,
 } from '@playtherapy/object-store'
-import { type Database, outlastOutage, videos } from '@playtherapy/schema'
+import { type Database, failures, outlastOutage, videos } from '@playtherapy/schema'
 import { and, eq, inArray, isNull, lt, sql } from 'drizzle-orm'
 import { EmptyError, TooLargeError } from './errors.ts'
 import { deletion, isRegistered, registerOriginal } from './register-original.ts'
@@ -98,9 +98,9 @@ export async function receiveOriginal(
 
 /** Why an upload failed, for people to read. */
 function failureOf(error: unknown): string {
-  if (error instanceof TooLargeError) return `The file is larger than ${error.limit} bytes.`
-  if (error instanceof StoreFailedError) return 'The file could not be stored. Please upload it again.'
-  return 'The upload was broken off. Please upload it again.'
+  if (error instanceof TooLargeError) return `${failures.too_large} ${error.limit} bytes.`
+  if (error instanceof StoreFailedError) return `${failures.not_stored} Please upload it again.`
+  return `${failures.broken_off} Please upload it again.`
 }
 
 /** Matches the row of a video while its original is received. */

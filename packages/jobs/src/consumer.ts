@@ -1,4 +1,4 @@
-import { type Database, type JobName, type JobPayloads, outlastOutage } from '@playtherapy/schema'
+import { type Database, failures, type JobName, type JobPayloads, outlastOutage } from '@playtherapy/schema'
 import { DelayedError, type Job, UnrecoverableError, WaitingError } from 'bullmq'
 import { type Attempt, beginAttempt } from './attempt.ts'
 import { catalogue, type JobData } from './catalogue.ts'
@@ -59,7 +59,7 @@ interface Failed<Payload> {
   token: string | undefined
 }
 
-const gaveUp = 'It was tried several times without success.'
+const gaveUp = failures.given_up
 /** Pause before the retry of a job whose failure could not be recorded. */
 const unrecordedMs = 30_000
 /** Most ended jobs that are being recorded; a job that ends beyond them waits. */

@@ -4,6 +4,7 @@ export { type Database, type OpenDatabase, openDatabase, type Pool, type Transac
 export { deadLetters, failedJobs, retry } from './dead-letters.ts'
 export * from './encode-tables.ts'
 export { announceErasure } from './erasure.ts'
+export { failures } from './failures.ts'
 export { compose, fold } from './fold.ts'
 export { TooManyStatementsError } from './heavy.ts'
 export { type JobName, type JobPayloads, lastSweepSeconds } from './jobs.ts'

@@ -1,5 +1,6 @@
 import { type Column, type SQL, sql } from 'drizzle-orm'
 import { chunks, encodePlans, rungs } from './encode-tables.ts'
+import { failureCode } from './failures.ts'
 import { renditions, sessions, videos } from './tables.ts'
 
 /** Whether the beginning of a video's sound, if it has any, and of its picture are encoded. */
@@ -44,7 +45,7 @@ export const newestRecording = (sessionId: SQL | Column): SQL => sql`(
       from ${chunks} c where c.video_id = ${videos.id} and kind <> 'lower'
     ) made
   )
-  select state, failure, file_name, size::float8, coalesce(size, received)::float8 as received, playable,
+  select state, failure, ${failureCode} as failure_code, file_name, size::float8, coalesce(size, received)::float8 as received, playable,
     case when state <> 'encoding' or total is null then progress else least(floor(done / total * 100), 99) end::int
       as progress,
     case when playable then coalesce(duration_ms / 1000.0, until, 0) else 0 end::float8 as seconds_ready,

@@ -4,7 +4,7 @@
  * failures. Words that are also given names (will, grace, mark) stay out, and so do those of a conversation.
  */
 export const logWords = new Set(
-  `a aborted accept accepted accepts access across adapter address admin after again agent all allocate allowed already
+  `a aborted accept accepted accepts access across adapter address admin after again agent all allocate allowed allows already
   altnames always an analyse analysed analyser and announced another answer answered answers any api are argument
   arguments array as asked assertion at attempt authentication authority authorization available aws back backend bad
   be because been before began begins being belong belongs between blob block body boolean both broke broken bucket
@@ -17,8 +17,8 @@ export const logWords = new Set(
   destination destroyed detected device did didn't differ difference different directory disabled disconnected disk
   document does doesn't done down driver due during each early either element elements empty encode encoded encoding
   encrypted encryption end ended endpoint ends enough entity entry error errors etag etags every exceed exceeded
-  exceeds exchange exist existing exists expected expecting expects expired expires extend extra fail failed failing
-  fails failure failures fatal fell fetch fewer field fields file files first folder follow following for forbidden foreign
+  exceeds exchange exist existing exists expected explains expecting expects expired expires extend extra fail failed failing
+  fails failure far failures fatal fell fetch fewer field fields file files first folder follow following for forbidden foreign
   form format found fragment from full function gap garage gateway gave get give given gives gone got had handle
   handler handlers handshake has hash have head header headers heavy held hello higher hit host hostname hosts however
   http https id identifier if ignored in incomplete incorrect index initialised initialized initializing input insert
@@ -41,9 +41,9 @@ export const logWords = new Set(
   secure select self send sending sent server servers service session sessions set setting settings several shape
   short shorter should shutdown shutting sign signal signature signed signing silent since size skewed slot slow small
   so socket some something sort sound source space spawn specified specify stall stalled start started starting starts
-  state statement statements status step still storage store stored stream streams string succeeded such supply
+  state statement statements status step still storage store stored stream streams string succeeded success such supply
   support supported supports syntax system table tables tail take taken takes temporarily temporary terminated terminating
-  text than that the their them then therapist there these they this those thread threads time timed timeout timestamp title
+  text than that the their them then therapist there these they this those thread threads time timed timeout times timestamp title
   to token tokens too took transaction transactions transcriber transfer tried truncated trust trusted try two type
   unable unauthorized unavailable undefined under unexpected unexpectedly unfinished unique unit unknown unreachable
   unreadable unsafe unsupported until update upload uploaded uploads url urls usable use used user username uses using

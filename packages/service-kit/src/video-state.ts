@@ -7,6 +7,7 @@ export const videoStateExample = {
   seconds_ready: 1258,
   seconds_left: 870,
   failure: null,
+  failure_code: null,
   file_name: 'session 1.mp4',
   size: 73_400_320,
   received: 73_400_320,
@@ -35,6 +36,10 @@ export const VideoState = Type.Object(
     }),
     failure: Type.Union([Type.String(), Type.Null()], {
       description: 'Why the upload or the encode failed, for people to read',
+    }),
+    failure_code: Type.Union([Type.String(), Type.Null()], {
+      description:
+        'Why, for programs: unreadable · no_picture · picture_too_large · ends_early · too_long · too_large · encoded_too_large · too_much_memory · too_much_work · changed · given_up · not_stored · broken_off · overtaken · other. More may follow',
     }),
     file_name: Type.Union([Type.String(), Type.Null()], { description: 'The client’s name for the file' }),
     size: Type.Union([Type.Integer(), Type.Null()], { description: 'Bytes of the original, once it is durable' }),

@@ -1,3 +1,4 @@
+import { failures } from '@playtherapy/schema'
 import { loggable } from '@playtherapy/service-kit'
 import t from 'tap'
 import { sources } from './sources.ts'
@@ -20,5 +21,6 @@ t.test('the log leaves nothing out of the messages of our own errors', async (t)
       t.equal('message' in logged && logged.message, filled, `${path}: add the words to service-kit/src/log-words.ts`)
     }
   }
+  for (const failure of Object.values(failures)) t.match(loggable(new Error(failure)), { message: failure })
   t.ok(found > 50, `${found} messages`)
 })

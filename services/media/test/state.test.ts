@@ -31,17 +31,26 @@ for (const backend of storeBackends) {
     await received(150_000)
     first.request.destroy()
     const failed = await until('the failure', state, (now) => now?.state === 'failed')
-    t.match(failed, { received: 150_000, size: null, failure: 'The upload was broken off. Please upload it again.' })
+    t.match(failed, {
+      received: 150_000,
+      size: null,
+      failure: 'The upload was broken off. Please upload it again.',
+      failure_code: 'broken_off',
+    })
 
     t.match(await media.upload(form(['file', clip(500_001)])), { status: 413 })
-    t.match(await state(), { state: 'failed', failure: 'The file is larger than 500000 bytes.' })
+    t.match(await state(), {
+      state: 'failed',
+      failure: 'The file is larger than 500000 bytes.',
+      failure_code: 'too_large',
+    })
 
     const whole = media.open()
     await whole.write(Buffer.concat([Buffer.from(head), clip(200_000)]))
     await received(200_000)
     whole.request.end(closing)
     t.match(await whole.answer, { status: 201 })
-    t.match(await state(), { state: 'stored', received: 200_000, size: 200_000, failure: null })
+    t.match(await state(), { state: 'stored', received: 200_000, size: 200_000, failure: null, failure_code: null })
   })
 }
 
@@ -90,7 +99,14 @@ t.test('the state tells how much of an encode in chunks is done, and when it can
   t.match(await state(), { state: 'encoding', progress: 99, seconds_ready: 40, seconds_left: 1 }, 'it is still joined')
 
   await media.db.update(videos).set({ state: 'failed', failure: 'Why' }).where(eq(videos.id, videoId))
-  t.match(await state(), { state: 'failed', failure: 'Why', playable: true, seconds_ready: 40, seconds_left: null })
+  t.match(await state(), {
+    state: 'failed',
+    failure: 'Why',
+    failure_code: 'other',
+    playable: true,
+    seconds_ready: 40,
+    seconds_left: null,
+  })
 })
 
 t.test('the newest recording is called playable where links are for it', async (t) => {

@@ -788,6 +788,10 @@ export type VideoState = {
      */
     failure: string | null;
     /**
+     * Why, for programs: unreadable · no_picture · picture_too_large · ends_early · too_long · too_large · encoded_too_large · too_much_memory · too_much_work · changed · given_up · not_stored · broken_off · overtaken · other. More may follow
+     */
+    failure_code: string | null;
+    /**
      * The client’s name for the file
      */
     file_name: string | null;

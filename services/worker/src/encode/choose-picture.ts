@@ -1,4 +1,5 @@
 import { PermanentError } from '@playtherapy/jobs'
+import { failures } from '@playtherapy/schema'
 import type { FrameTimes } from '../ffmpeg/frame-clock.ts'
 import { largestPicture } from '../ffmpeg/limits.ts'
 import type { Probe, VideoStream } from '../ffmpeg/probe.ts'
@@ -18,7 +19,7 @@ const mostScans = 3
  * or only one that is too large to decode, and FfmpegError.
  */
 export async function choosePicture({ pictures }: Probe, run: ScanRun): Promise<Picture> {
-  if (pictures.length === 0) throw new PermanentError('The file has no picture, only sound or nothing at all.')
+  if (pictures.length === 0) throw new PermanentError(failures.no_picture)
   // One whose size ffprobe does not know gets it from its frames.
   const small = pictures.filter(({ width, height }) => width * height <= largestPicture.pixels)
   const scanned: Picture[] = []
@@ -29,6 +30,6 @@ export async function choosePicture({ pictures }: Probe, run: ScanRun): Promise<
   }
   const first = scanned.find(({ video }) => video.width > 0)
   if (first) return first
-  const most = `${largestPicture.width} × ${largestPicture.height}`
-  throw new PermanentError(`The picture cannot be read, or is larger than ${most} pixels.`)
+  const refusal = `${failures.picture_too_large} ${largestPicture.width} × ${largestPicture.height} pixels.`
+  throw new PermanentError(refusal)
 }

@@ -1,13 +1,13 @@
 import { Readable } from 'node:stream'
 import { type JobContext, PermanentError } from '@playtherapy/jobs'
 import { inFolder, type ObjectStore, renditionPath, rungPath } from '@playtherapy/object-store'
-import { announce, joinChunks, type Rung } from '@playtherapy/schema'
+import { announce, failures, joinChunks, type Rung } from '@playtherapy/schema'
 import type { Input } from '../ffmpeg/bounded.ts'
 import { runFfmpeg } from '../ffmpeg/ffmpeg.ts'
 import { probe } from '../ffmpeg/probe.ts'
 import { openSource } from '../ffmpeg/source-server.ts'
 import { FfmpegError } from '../ffmpeg/supervised.ts'
-import { refused, tooLarge, tooLong, UnreadableRecordingError } from './faults.ts'
+import { refused, tooLong, UnreadableRecordingError } from './faults.ts'
 import { mp4Run } from './finish.ts'
 import { finishPreviews } from './finish-previews.ts'
 import {
@@ -121,7 +121,7 @@ async function finishRendition(
   const [upper, sound] = (['upper', 'sound'] as const).map((wanted) => rungs.find(({ rung }) => rung === wanted))
   if (!upper || (hasSound && !sound)) return false
   const size = upper.size + (sound?.size ?? 0)
-  if (size > settings.scratchMaxBytes) throw new PermanentError(tooLarge)
+  if (size > settings.scratchMaxBytes) throw new PermanentError(failures.encoded_too_large)
   await withScratch(settings, 1, async ([file]) => {
     if (!file) return
     const objects = [upper, ...(sound ? [sound] : [])].map((rung) => ({ ...rung, key: inFolder('video', rung.path) }))

@@ -3,6 +3,7 @@ import { type Folder, inFolder, type ObjectStore, runAll } from '@playtherapy/ob
 import {
   announce,
   type Database,
+  failures,
   outbox,
   reportVersions,
   scriptVersions,
@@ -87,8 +88,8 @@ async function reapUploads(db: Database, remove: Remove): Promise<number> {
   const expired = sql`${videos.leaseUntil} < now()`
   const dead = sql`${videos.state} = 'receiving' and (${expired} or ${overtaken})`
   const some = db.select({ id: videos.id }).from(videos).where(dead).limit(batchRows)
-  const failure = sql`case when ${expired} then 'The upload was broken off. Please upload it again.'
-    else 'A newer recording was uploaded.' end`
+  const failure = sql`case when ${expired} then ${`${failures.broken_off} Please upload it again.`}
+    else ${failures.overtaken} end`
   const rows = await db
     .update(videos)
     .set({ state: 'failed', failure, leaseUntil: sql`now()` })
