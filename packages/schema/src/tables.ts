@@ -471,13 +471,69 @@ export const installation = pgTable('installation', {
   streamsSeenAt: instant().notNull().default(sql`'-infinity'`),
 })
 
+/** Who asked for an erasure: the therapist, or the operator's command `retention`. */
+export type ErasureAsker = 'therapist' | 'retention'
+
 /**
- * A deleted case, session or video whose objects must be removed. It has no foreign keys, because those rows are deleted.
+ * A deleted case, session or video whose objects must be removed, and then the proof of it. It has no foreign keys, because
+ * those rows are deleted, and holds ids only, because it is kept for good.
  */
-export const erasures = pgTable('erasures', {
-  id: id(),
-  caseId: integer().notNull(),
-  sessionId: integer(),
-  videoId: integer(),
+export const erasures = pgTable(
+  'erasures',
+  {
+    id: id(),
+    /** Part of the URL of the erasure. */
+    publicId: uuid().notNull().unique('erasures_public_id_unique').defaultRandom(),
+    /** The therapist whose case it was; null in rows older than this column. */
+    userId: integer(),
+    askedBy: text().$type<ErasureAsker>().notNull().default('therapist'),
+    /** The request that asked for it; null for a command, and in rows older than this column. */
+    requestId: text(),
+    caseId: integer().notNull(),
+    sessionId: integer(),
+    videoId: integer(),
+    createdAt: instant().notNull().defaultNow(),
+    /** When the removal at once had ended. */
+    firstSweptAt: instant(),
+    /** When the last removal had ended, after which nothing can come back. */
+    lastSweptAt: instant(),
+    /** Until when Object Lock keeps a version that could not be removed; it is removed after that. */
+    lockedUntil: instant(),
+    /** The signed proof, a compact JWS. */
+    receipt: text(),
+  },
+  (t) => [index('erasures_user_id_id_index').on(t.userId, t.id)],
+)
+
+/**
+ * What a removal is about to remove, written before it does, so that a receipt names it also if the worker is killed in between.
+ * The rows are deleted when the receipt has their hashes.
+ */
+export const erasedKeys = pgTable(
+  'erased_keys',
+  {
+    erasureId: integer()
+      .notNull()
+      .references(() => erasures.id, { onDelete: 'cascade' }),
+    /** 1 for the removal at once, 2 for the last one. */
+    sweep: smallint().notNull(),
+    /** SHA-256 of the object key, in hex. */
+    hash: text().notNull(),
+    /** Versions and delete markers of the object; 1 where the bucket keeps none, and 0 if there was only an upload. */
+    versions: integer().notNull(),
+    /** Bytes of all versions. */
+    bytes: bigint({ mode: 'number' }).notNull(),
+    /** Unfinished uploads, and what a presigned URL brought. */
+    uploads: integer().notNull(),
+  },
+  (t) => [primaryKey({ columns: [t.erasureId, t.sweep, t.hash] })],
+)
+
+/** Public halves of the keys that sign receipts. One stays for as long as there are receipts. */
+export const receiptKeys = pgTable('receipt_keys', {
+  /** The thumbprint of the key (RFC 7638), the `kid` of receipts. */
+  kid: text().primaryKey(),
+  /** The public key, `x` of its JWK (RFC 8037). */
+  x: text().notNull(),
   createdAt: instant().notNull().defaultNow(),
 })
