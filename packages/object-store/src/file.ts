@@ -196,7 +196,7 @@ export function createFileStore({ directory, publicUrl, secret }: FileStoreOptio
         const key = relative(root, file).split(sep).join('/')
         if (!key.startsWith(prefix) || key.startsWith('.')) continue
         const info = await head(key)
-        if (info) yield info
+        if (info) yield { ...info, versions: 1 }
       }
     },
 
@@ -262,6 +262,8 @@ export function createFileStore({ directory, publicUrl, secret }: FileStoreOptio
       const given = Buffer.from(signature)
       return given.length === expected.length && timingSafeEqual(given, expected) && expires > Date.now() / 1000
     },
+
+    keeping: async () => ({ versions: false, lock: false, replication: false }),
 
     room,
 

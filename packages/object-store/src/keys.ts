@@ -117,5 +117,8 @@ export const tailKey = (key: string, name: string) => `${uploads}${key}~${name}`
 export const adoptedKey = (key: string) =>
   key.startsWith(uploads) ? key.slice(uploads.length).replace(/~.*$/, '') : undefined
 
+/** Key of the object with the private key that signs receipts. */
+export const receiptKeyKey = (phase: Phase) => `installation/${phase}-receipt-key`
+
 /** Key of the object that names the installation of all objects of this phase. */
 export const installationKey = (phase: Phase) => `installation/${phase}`

@@ -8,6 +8,22 @@ export interface ObjectInfo {
   lastModified: Date
 }
 
+/** An object with all that a bucket keeps of it. */
+export interface ListedObject extends ObjectInfo {
+  /** Versions and delete markers; 1 where none are kept. */
+  versions: number
+}
+
+/** What keeps or copies objects outside of our reach; undefined where the store does not tell. */
+export interface Keeping {
+  /** Whether the bucket keeps versions, or kept some once. */
+  versions: boolean | undefined
+  /** Whether Object Lock may keep versions. */
+  lock: boolean | undefined
+  /** Whether objects are copied to another bucket. */
+  replication: boolean | undefined
+}
+
 /** What a client stored through a presigned URL. */
 export interface UploadedObject extends ObjectInfo {
   /** Its first bytes, as many as were asked for. */
@@ -150,14 +166,14 @@ export interface ObjectStore {
   get(key: string, options?: GetOptions): Promise<Readable>
   /**
    * Removes the objects and all their versions; a missing one counts as removed. One that cannot be removed keeps no other one: the
-   * promise rejects when all were tried.
+   * promise rejects when all were tried, with ObjectsLockedError if only Object Lock kept some.
    */
   delete(keys: readonly string[]): Promise<void>
   /**
    * All objects whose key starts with `prefix`. In a versioned bucket these include deleted ones that have versions, and
    * `size` is that of all versions.
    */
-  list(prefix: string): AsyncIterable<ObjectInfo>
+  list(prefix: string): AsyncIterable<ListedObject>
   /** All unfinished uploads whose key starts with `prefix`, and what presigned URLs brought for such keys. */
   unfinished(prefix: string): AsyncIterable<UnfinishedUpload>
   /** Removes what `unfinished` finds; returns the number. */
@@ -181,6 +197,8 @@ export interface ObjectStore {
   presignPut(key: string, options: PresignPutOptions): Promise<string>
   /** Rejects with NotEncryptedError unless objects are encrypted as the settings say, and otherwise in an outage. */
   checkEncryption(): Promise<void>
+  /** What may keep or copy objects that are removed here. */
+  keeping(): Promise<Keeping>
   /** Bytes of the store's disk; undefined where the store cannot tell, as S3. */
   room(): Promise<{ freeBytes: number; totalBytes: number } | undefined>
   /** For readiness: rejects while the store cannot be used. */
@@ -201,6 +219,22 @@ export class ObjectChangedError extends Error {
 /** The key is in use; objects are written once. */
 export class ObjectExistsError extends Error {
   override name = 'ObjectExistsError'
+}
+
+/** Until when a lock keeps an object; without a date for a legal hold, which somebody has to end. */
+export interface ObjectLock {
+  key: string
+  until: Date | undefined
+}
+
+/** Object Lock kept versions from being removed, each of which is named once for its key. */
+export class ObjectsLockedError extends Error {
+  override name = 'ObjectsLockedError'
+  readonly locks: ObjectLock[]
+  constructor(locks: ObjectLock[]) {
+    super('the object store has locked some of the objects')
+    this.locks = locks
+  }
 }
 
 /** The object store sent nothing for so long that it counts as hanging. A repetition would wait as long again. */

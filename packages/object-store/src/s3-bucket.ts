@@ -16,6 +16,7 @@ import { Type } from 'typebox'
 import { Value } from 'typebox/value'
 import { requestHeaders, responseHeaders } from './client-headers.ts'
 import { uploadKey } from './keys.ts'
+import type { Keeping } from './object-store.ts'
 import { openClient, type S3Settings, statusOf } from './s3-client.ts'
 
 /**
@@ -106,31 +107,48 @@ async function forbidCopies(s3: S3Client, Bucket: string): Promise<void> {
 
 const KnownPolicy = Type.Object({ Statement: Type.Array(Type.Object({ Sid: Type.Optional(Type.String()) })) })
 
+/** What may keep or copy what is removed from a bucket; undefined where the server does not tell, or the key may not ask. */
+export async function keepingOf(s3: S3Client, Bucket: string): Promise<Keeping & { isSuspended: boolean }> {
+  /** `none` is what the server says of a bucket without the setting, or a server that does not know it. */
+  const ask = async <T>(question: Promise<T>, none: T) =>
+    question.catch((error: unknown) => {
+      if (!(error instanceof S3ServiceException)) throw error
+      return [404, 405, 501].includes(statusOf(error) ?? 0) ? none : undefined
+    })
+  const versioning = s3.send(new GetBucketVersioningCommand({ Bucket })).then(({ Status }) => Status ?? 'Never')
+  const lock = s3
+    .send(new GetObjectLockConfigurationCommand({ Bucket }))
+    .then(({ ObjectLockConfiguration: found }) => found?.ObjectLockEnabled === 'Enabled')
+  const replication = s3
+    .send(new GetBucketReplicationCommand({ Bucket }))
+    .then(({ ReplicationConfiguration: found }) => Boolean(found?.Rules?.length))
+  const [status, isLocked, isReplicated] = await Promise.all([
+    ask<string>(versioning, 'Never'),
+    ask(lock, false),
+    ask(replication, false),
+  ])
+  return {
+    versions: status === undefined ? undefined : status !== 'Never',
+    isSuspended: status === 'Suspended',
+    lock: isLocked,
+    replication: isReplicated,
+  }
+}
+
 /** Sentences for the operator about settings that keep what is erased; none for a plain bucket. */
 export async function describeBucket(settings: S3Settings): Promise<string[]> {
   const s3 = openClient(settings)
-  const { bucket: Bucket } = settings
-  const ask = async <T>(question: Promise<T>) =>
-    question.catch((error: unknown) => {
-      // The setting is missing, the server does not know it, or the key may not read it.
-      if (error instanceof S3ServiceException) return undefined
-      throw error
-    })
   try {
-    const [versioning, lock, replication] = await Promise.all([
-      ask(s3.send(new GetBucketVersioningCommand({ Bucket }))),
-      ask(s3.send(new GetObjectLockConfigurationCommand({ Bucket }))),
-      ask(s3.send(new GetBucketReplicationCommand({ Bucket }))),
-    ])
+    const { versions, isSuspended, lock, replication } = await keepingOf(s3, settings.bucket)
     const sentences = {
       'The bucket keeps versions. What is deleted here is removed with all its versions; turn versioning off unless you need it.':
-        versioning?.Status === 'Enabled',
+        versions && !isSuspended,
       'The bucket kept versions once, and still holds those of then. What is deleted here is removed with all its versions.':
-        versioning?.Status === 'Suspended',
+        isSuspended,
       'The bucket has Object Lock. While a lock lasts nobody can remove a recording, not even when its case is deleted: use a bucket without it.':
-        lock?.ObjectLockConfiguration?.ObjectLockEnabled === 'Enabled',
+        lock,
       'The bucket is replicated. Replicas are not removed when a case is deleted: see to it in the other bucket.':
-        Boolean(replication?.ReplicationConfiguration?.Rules?.length),
+        replication,
     }
     return Object.entries(sentences).flatMap(([sentence, applies]) => (applies ? [sentence] : []))
   } finally {

@@ -1,13 +1,15 @@
 import {
   DeleteObjectsCommand,
   GetBucketVersioningCommand,
+  HeadObjectCommand,
   ListObjectVersionsCommand,
   type ListObjectVersionsCommandOutput,
   type ObjectIdentifier,
   paginateListObjectsV2,
+  type _Error as Refusal,
   type S3Client,
 } from '@aws-sdk/client-s3'
-import type { ObjectInfo } from './object-store.ts'
+import { type ListedObject, type ObjectLock, ObjectsLockedError } from './object-store.ts'
 import { runAll } from './run-all.ts'
 import { statusOf } from './s3-client.ts'
 
@@ -18,10 +20,13 @@ const unversionedMs = 60_000
 
 /** Lists and removes objects with all their versions. */
 export interface BucketContents {
-  /** Removes the objects with their older versions and delete markers. */
+  /**
+   * Removes the objects with their older versions and delete markers. What cannot be removed does not keep the others: then it
+   * rejects, with ObjectsLockedError if only locks were in the way.
+   */
   delete(keys: readonly string[]): Promise<void>
   /** Every key with an object, an older version or a delete marker, once. */
-  list(prefix: string): AsyncGenerator<ObjectInfo>
+  list(prefix: string): AsyncGenerator<ListedObject>
 }
 
 /**
@@ -45,16 +50,46 @@ export function bucketContents(s3: S3Client, Bucket: string): BucketContents {
     return versioned
   }
 
-  /** Removes these objects or versions; true when the bucket kept a version. */
-  async function remove(Objects: ObjectIdentifier[]): Promise<boolean> {
-    const { Deleted, Errors } = await s3.send(new DeleteObjectsCommand({ Bucket, Delete: { Objects } }))
-    if (Errors?.length) throw new Error(`${Errors.length} objects could not be removed: ${Errors[0]?.Code}`)
-    return Deleted?.some(({ DeleteMarker, VersionId }) => DeleteMarker && !VersionId) ?? false
+  /** Removes these objects or versions. Returns whether the bucket kept a version, and what it refused to remove. */
+  async function remove(Objects: ObjectIdentifier[]) {
+    const { Deleted, Errors = [] } = await s3.send(new DeleteObjectsCommand({ Bucket, Delete: { Objects } }))
+    return {
+      kept: Deleted?.some(({ DeleteMarker, VersionId }) => DeleteMarker && !VersionId) ?? false,
+      refused: Errors,
+    }
+  }
+
+  /** The lock of a version; undefined if it has none. */
+  async function lockOf({ Key, VersionId }: Refusal): Promise<ObjectLock | undefined> {
+    const head = await s3.send(new HeadObjectCommand({ Bucket, Key, VersionId })).catch((error: unknown) => {
+      // It was removed meanwhile, or is a delete marker, which nothing locks.
+      if (![404, 405].includes(statusOf(error) ?? 0)) throw error
+    })
+    const key = Key ?? ''
+    if (head?.ObjectLockLegalHoldStatus === 'ON') return { key, until: undefined }
+    const until = head?.ObjectLockMode && head.ObjectLockRetainUntilDate
+    return until && until.getTime() > Date.now() ? { key, until } : undefined
+  }
+
+  /** Throws if something was refused. */
+  async function settle(refused: Refusal[]): Promise<void> {
+    const locks = new Map<string, ObjectLock>()
+    for (const refusal of refused) {
+      const lock = await lockOf(refusal)
+      if (!lock) throw new Error(`${refused.length} objects could not be removed: ${refusal.Code}`)
+      const other = locks.get(lock.key)
+      // A legal hold has no end, so it is the one that lasts.
+      const lasts = !other || (other.until && (!lock.until || lock.until > other.until))
+      if (lasts) locks.set(lock.key, lock)
+    }
+    if (locks.size > 0) throw new ObjectsLockedError([...locks.values()])
   }
 
   /** Every key with all its versions, in the order of keys. */
-  async function* everythingBelow(Prefix: string): AsyncGenerator<{ info: ObjectInfo; versions: ObjectIdentifier[] }> {
-    let found = new Map<string, { info: ObjectInfo; versions: ObjectIdentifier[] }>()
+  async function* everythingBelow(
+    Prefix: string,
+  ): AsyncGenerator<{ info: ListedObject; versions: ObjectIdentifier[] }> {
+    let found = new Map<string, { info: ListedObject; versions: ObjectIdentifier[] }>()
     let marker: { KeyMarker?: string | undefined; VersionIdMarker?: string | undefined } | undefined = {}
     while (marker) {
       const page: ListObjectVersionsCommandOutput = await s3.send(
@@ -67,11 +102,12 @@ export function bucketContents(s3: S3Client, Bucket: string): BucketContents {
       for (const { Key, VersionId, ETag = '', Size = 0, LastModified } of [...(page.Versions ?? []), ...markers]) {
         if (!Key || !LastModified) continue
         const { info, versions } = found.get(Key) ?? {
-          info: { key: Key, size: 0, etag: ETag, lastModified: LastModified },
+          info: { key: Key, size: 0, etag: ETag, lastModified: LastModified, versions: 0 },
           versions: [],
         }
         if (LastModified > info.lastModified) Object.assign(info, { etag: ETag, lastModified: LastModified })
         info.size += Size
+        info.versions++
         versions.push({ Key, VersionId })
         found.set(Key, { info, versions })
       }
@@ -85,7 +121,11 @@ export function bucketContents(s3: S3Client, Bucket: string): BucketContents {
     yield* found.values()
   }
 
-  async function removeVersions(keys: readonly string[]): Promise<void> {
+  async function removeVersions(keys: readonly string[]): Promise<Refusal[]> {
+    const refused: Refusal[] = []
+    const removeBatch = async (batch: ObjectIdentifier[]) => {
+      refused.push(...(await remove(batch)).refused)
+    }
     await runAll(
       (async function* () {
         let batch: ObjectIdentifier[] = []
@@ -97,34 +137,40 @@ export function bucketContents(s3: S3Client, Bucket: string): BucketContents {
           }
           for (; batch.length >= batchKeys; batch = batch.slice(batchKeys)) {
             const full = batch.slice(0, batchKeys)
-            yield () => remove(full)
+            yield () => removeBatch(full)
           }
         }
-        if (batch.length > 0) yield () => remove(batch)
+        if (batch.length > 0) yield () => removeBatch(batch)
       })(),
     )
+    return refused
   }
 
   return {
     async delete(keys) {
       if (keys.length === 0) return
-      if (await keepsVersions()) return removeVersions(keys)
+      if (await keepsVersions()) return settle(await removeVersions(keys))
+      const refused: Refusal[] = []
       const removeBatch = async (batch: readonly string[]) => {
-        if (!(await remove(batch.map((Key) => ({ Key }))))) return
+        const removed = await remove(batch.map((Key) => ({ Key })))
+        refused.push(...removed.refused)
+        if (!removed.kept) return
         versioned = true
-        await removeVersions(batch)
+        refused.push(...(await removeVersions(batch)))
       }
       const batches = Math.ceil(keys.length / batchKeys)
       await runAll(
         Array.from({ length: batches }, (_, n) => () => removeBatch(keys.slice(n * batchKeys, (n + 1) * batchKeys))),
       )
+      await settle(refused)
     },
 
     async *list(prefix) {
       if (!(await keepsVersions())) {
         for await (const page of paginateListObjectsV2({ client: s3 }, { Bucket, Prefix: prefix })) {
           for (const { Key, Size, ETag, LastModified } of page.Contents ?? []) {
-            if (Key && ETag && LastModified) yield { key: Key, size: Size ?? 0, etag: ETag, lastModified: LastModified }
+            if (!Key || !ETag || !LastModified) continue
+            yield { key: Key, size: Size ?? 0, etag: ETag, lastModified: LastModified, versions: 1 }
           }
         }
         return

@@ -14,6 +14,7 @@ import { adoptedKey, uploadKey } from './keys.ts'
 import { ObjectChangedError, type ObjectStore, type PresignPutOptions, UnsafeUploadsError } from './object-store.ts'
 import { runAll } from './run-all.ts'
 import { bucketAppends } from './s3-append.ts'
+import { keepingOf } from './s3-bucket.ts'
 import { keepVerdict, tryUploads } from './s3-canary.ts'
 import { openClient, type Patience, patienceOfRequests, type S3Settings, statusOf } from './s3-client.ts'
 import { bucketEncryption } from './s3-encryption.ts'
@@ -183,6 +184,11 @@ export function createS3Store(settings: S3Settings, patience: Patience = patienc
       const { safe, notice } = await judgeUploads()
       if (!safe) throw new UnsafeUploadsError(notice)
       return presign(addresses[0] ?? own, uploadKey(key), options)
+    },
+
+    async keeping() {
+      const { versions, lock, replication } = await keepingOf(s3, Bucket)
+      return { versions, lock, replication }
     },
 
     // Nothing in S3 tells how much room there is.

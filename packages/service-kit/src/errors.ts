@@ -115,6 +115,7 @@ export const errors = {
   /** One answer for every link that opens nothing: forged, expired, for something else, or of what was deleted. */
   linkNotFound: () => new ApiError(404, 404, 'This link opens nothing, or nothing any more'),
   jobNotFound: () => new ApiError(404, 404, 'There is no such job that was given up, or it was announced again'),
+  erasureNotFound: () => new ApiError(404, 404, 'There is no such erasure'),
   routeNotFound: () => new ApiError(404, 404, 'There is no such route'),
   unexpected: () => new ApiError(500, 500, 'Something went wrong on our side'),
   /** `message` of the cause says what is wrong with the upload at `loc`. */

@@ -62,6 +62,7 @@ const tags = [
   { name: 'script', description: 'What was said in a session, and its versions' },
   { name: 'report', description: 'Analysis reports of sessions' },
   { name: 'events', description: 'What changes, as server-sent events' },
+  { name: 'erasure', description: 'Proof that what was deleted is gone' },
   { name: 'operations', description: 'The installation, for its operators' },
   { name: 'auth', description: 'The stand-in for the sign-in service; only `npm start` has it' },
   { name: 'health', description: 'For load balancers and orchestrators' },

@@ -59,6 +59,7 @@ export const samples = {
   otherChecksum: errors.otherChecksum(),
   linkNotFound: errors.linkNotFound(),
   jobNotFound: errors.jobNotFound(),
+  erasureNotFound: errors.erasureNotFound(),
   unexpected: errors.unexpected(),
   uploadFailed: errors.uploadFailed('session 1.mp4', ['body', 'file'], {
     message: 'is not a video',

@@ -21,6 +21,8 @@ export {
   encrypted,
   encryptionsIn,
   hideVersions,
+  lockingBucket,
+  lockObject,
   type StoreBackend,
   storeBackends,
   testBucket,

@@ -8,6 +8,8 @@ import {
   ListObjectVersionsCommand,
   PutBucketVersioningCommand,
   PutObjectCommand,
+  PutObjectLegalHoldCommand,
+  PutObjectRetentionCommand,
   paginateListObjectsV2,
   S3Client,
 } from '@aws-sdk/client-s3'
@@ -111,4 +113,31 @@ export async function testStore(t: Teardown, backend: StoreBackend): Promise<Obj
   const directory = await mkdtemp(join(tmpdir(), 'playtherapy-objects-'))
   t.teardown(() => rm(directory, { recursive: true, force: true }))
   return createFileStore({ directory, publicUrl: 'http://localhost:8080', secret: randomName() })
+}
+
+/** Makes a bucket with Object Lock and returns its settings. */
+export async function lockingBucket(t: Teardown): Promise<S3Settings> {
+  const settings = { ...(await bareBucket(t)), bucket: randomName().replaceAll('_', '-') }
+  await bucketClient(t, settings).send(
+    new CreateBucketCommand({ Bucket: settings.bucket, ObjectLockEnabledForBucket: true }),
+  )
+  return settings
+}
+
+/** Locks an object until a moment, or by a legal hold, which it also releases. */
+export async function lockObject(
+  t: Teardown,
+  settings: S3Settings,
+  Key: string,
+  lock: Date | 'held' | 'released',
+): Promise<void> {
+  const s3 = bucketClient(t, settings)
+  const place = { Bucket: settings.bucket, Key }
+  if (lock instanceof Date) {
+    const Retention = { Mode: 'COMPLIANCE' as const, RetainUntilDate: lock }
+    await s3.send(new PutObjectRetentionCommand({ ...place, Retention }))
+  } else {
+    const LegalHold = { Status: lock === 'held' ? ('ON' as const) : ('OFF' as const) }
+    await s3.send(new PutObjectLegalHoldCommand({ ...place, LegalHold }))
+  }
 }

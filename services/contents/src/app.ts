@@ -10,6 +10,7 @@ import {
 import type { FastifyPluginAsync } from 'fastify'
 import { caseRepository } from './cases/repository.ts'
 import { caseRoutes } from './cases/routes.ts'
+import { erasureRoutes, receiptKeyRoutes } from './erasures/routes.ts'
 import { eventRoutes } from './events/routes.ts'
 import { operationRoutes } from './operations/routes.ts'
 import { reportDeliveryRoutes, reportRoutes } from './reports/routes.ts'
@@ -31,7 +32,7 @@ export interface ContentsOptions {
   openMs?: number
 }
 
-/** The contents service: cases, sessions and analysis reports, news of them, and what operators see of jobs and processes. */
+/** The contents service: cases, sessions and analysis reports, news of them, proofs of deletions, and what operators see of jobs and processes. */
 export const contentsApp =
   (options: ContentsOptions): FastifyPluginAsync =>
   async (app) => {
@@ -43,7 +44,9 @@ export const contentsApp =
       await therapist.register(caseRoutes, { prefix, repository: caseRepository(db, timeZone) })
       await therapist.register(sessionRoutes, { prefix, ...options })
       await therapist.register(reportRoutes, { prefix, ...options })
+      await therapist.register(erasureRoutes, { prefix, db })
     })
+    await app.register(receiptKeyRoutes, { prefix, db })
     await app.register(eventRoutes, { prefix, ...options })
     await app.register(async (operator) => {
       operator.addHook('onRequest', requireOperator)

@@ -21,6 +21,7 @@ import { createChunkFailed, createEncodeChunk } from './encode/encode-chunk.ts'
 import { createEncodeFailed, createEncodeVideo } from './encode/encode-video.ts'
 import { createFinishVideo } from './encode/finish-video.ts'
 import { createErase } from './erase/erase.ts'
+import { openReceiptKey } from './erase/receipt-key.ts'
 import { createSweepPresigned } from './erase/sweep-presigned.ts'
 import { checkPrograms } from './ffmpeg/check.ts'
 import { checkScratch, prepareScratch, scratchRoom } from './ffmpeg/scratch.ts'
@@ -46,7 +47,10 @@ const phase = config.PHASE
 
 await requireEncryption(store)
 const id = await reach('The database', config.DATABASE_URL, () => installationId(db))
-await reach('The object store', process.env.S3_ENDPOINT, () => assertOwnBucket(id, store, phase))
+await reach('The object store', process.env.S3_ENDPOINT, async () => {
+  await assertOwnBucket(id, store, phase)
+  await openReceiptKey(db, store, phase)
+})
 await prepareScratch(config.SCRATCH_DIRECTORY)
 const settings = {
   scratchDirectory: config.SCRATCH_DIRECTORY,

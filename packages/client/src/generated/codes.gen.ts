@@ -20,6 +20,9 @@ export interface ErrorCodes {
   'reports.listVersions': 0 | 2 | 3 | 8 | 10 | 500
   'reports.getVersion': 0 | 2 | 3 | 7 | 8 | 10 | 11 | 500 | 1001
   'reports.trend': 0 | 2 | 8 | 10 | 500 | 1001
+  'erasures.list': 0 | 8 | 10 | 500
+  'erasures.get': 0 | 8 | 10 | 404 | 500
+  'erasures.listKeys': 8 | 10 | 500
   'events.stream': 0 | 2 | 8 | 10 | 500
   'events.createTicket': 0 | 8 | 10 | 500
   'events.streamByTicket': 2 | 8 | 10 | 404 | 500

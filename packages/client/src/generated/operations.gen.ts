@@ -49,6 +49,14 @@ export interface Api {
     /** Levels of each category over the sessions of a case */
     trend(request: Request<types.ReportsTrendData>, options?: CallOptions): Promise<types.ReportsTrendResponses[200]>
   }
+  erasures: {
+    /** List erasures, newest first, a hundred at a time */
+    list(request?: Request<types.ErasuresListData>, options?: CallOptions): Promise<types.ErasuresListResponses[200]>
+    /** See how far an erasure is, and get its receipt */
+    get(request: Request<types.ErasuresGetData>, options?: CallOptions): Promise<types.ErasuresGetResponses[200]>
+    /** The public keys by which receipts are verified */
+    listKeys(request?: Request<types.ErasuresListKeysData>, options?: CallOptions): Promise<types.ErasuresListKeysResponses[200]>
+  }
   events: {
     /** Follow what changes */
     stream(request?: Request<types.EventsStreamData>, options?: CallOptions): Promise<Response>
@@ -213,6 +221,11 @@ export const operations = {
     listVersions: {"method":"GET","path":"/contents/api/case/{case_id}/session/{session_id}/analyze-report/versions","query":["before"],"gives":"json"},
     getVersion: {"method":"GET","path":"/contents/api/case/{case_id}/session/{session_id}/analyze-report/versions/{version}","gives":"json"},
     trend: {"method":"GET","path":"/contents/api/case/{case_id}/report-trend","gives":"json"},
+  },
+  erasures: {
+    list: {"method":"GET","path":"/contents/api/erasure","query":["before"],"gives":"json"},
+    get: {"method":"GET","path":"/contents/api/erasure/{id}","gives":"json"},
+    listKeys: {"method":"GET","path":"/contents/api/erasure/keys","open":true,"gives":"json"},
   },
   events: {
     stream: {"method":"GET","path":"/contents/api/events","query":["case_id","last_event_id"],"headers":["last-event-id"],"gives":"bytes"},

@@ -103,6 +103,59 @@ export type Claims = {
     exp: number;
 };
 
+export type Erasure = {
+    id: string;
+    /**
+     * pending: the rows are deleted, and objects are still to be removed; erased: all is removed; locked: all is, but for what Object Lock keeps
+     */
+    state: 'pending' | 'erased' | 'locked';
+    case_id: number;
+    session_id: number | null;
+    video_id: number | null;
+    /**
+     * When the rows were deleted
+     */
+    asked_at: string;
+    /**
+     * Who asked for it: the therapist, or the operator by the command retention
+     */
+    asked_by: 'therapist' | 'retention';
+    first_swept_at: string | null;
+    /**
+     * When the last removal is due: no upload can bring anything back then
+     */
+    last_sweep_due: string;
+    last_swept_at: string | null;
+    locked_until: string | null;
+    receipt: string | null;
+};
+
+export type ErasureState = {
+    id: string;
+    /**
+     * pending: the rows are deleted, and objects are still to be removed; erased: all is removed; locked: all is, but for what Object Lock keeps
+     */
+    state: 'pending' | 'erased' | 'locked';
+    case_id: number;
+    session_id: number | null;
+    video_id: number | null;
+    /**
+     * When the rows were deleted
+     */
+    asked_at: string;
+    /**
+     * Who asked for it: the therapist, or the operator by the command retention
+     */
+    asked_by: 'therapist' | 'retention';
+    first_swept_at: string | null;
+    /**
+     * When the last removal is due: no upload can bring anything back then
+     */
+    last_sweep_due: string;
+    last_swept_at: string | null;
+    locked_until: string | null;
+};
+
 export type EventTicket = {
     /**
      * A path on this origin; `case_id` and `last_event_id` may be added
@@ -306,6 +359,20 @@ export type PresignedUpload = {
 
 export type Ready = {
     status: 'ok';
+};
+
+export type ReceiptKeys = {
+    keys: Array<{
+        kty: 'OKP';
+        crv: 'Ed25519';
+        alg: 'EdDSA';
+        use: 'sig';
+        /**
+         * The thumbprint of the key (RFC 7638)
+         */
+        kid: string;
+        x: string;
+    }>;
 };
 
 export type ReportTrend = {
@@ -2023,6 +2090,163 @@ export type ReportsTrendResponses = {
 };
 
 export type ReportsTrendResponse = ReportsTrendResponses[keyof ReportsTrendResponses];
+
+export type ErasuresListData = {
+    body?: never;
+    path?: never;
+    query?: {
+        /**
+         * The `id` of the last one of the page before
+         */
+        before?: string;
+    };
+    url: '/contents/api/erasure';
+};
+
+export type ErasuresListErrors = {
+    /**
+     * access token is invalid
+     */
+    401: Failure & {
+        error_code: 0;
+    };
+    /**
+     * The request is not valid
+     */
+    422: Failure & {
+        error_code: 8;
+    };
+    /**
+     * Too many requests, please slow down
+     */
+    429: Failure & {
+        error_code: 10;
+    };
+    /**
+     * Something went wrong on our side
+     */
+    500: Failure & {
+        error_code: 500;
+    };
+    /**
+     * The service is too busy or a part of it is down, please try again
+     */
+    503: Failure & {
+        error_code: 10;
+    };
+};
+
+export type ErasuresListError = ErasuresListErrors[keyof ErasuresListErrors];
+
+export type ErasuresListResponses = {
+    /**
+     * Default Response
+     */
+    200: Array<ErasureState>;
+};
+
+export type ErasuresListResponse = ErasuresListResponses[keyof ErasuresListResponses];
+
+export type ErasuresGetData = {
+    body?: never;
+    path: {
+        /**
+         * An erasure of the caller
+         */
+        id: string;
+    };
+    query?: never;
+    url: '/contents/api/erasure/{id}';
+};
+
+export type ErasuresGetErrors = {
+    /**
+     * access token is invalid
+     */
+    401: Failure & {
+        error_code: 0;
+    };
+    /**
+     * There is no such erasure
+     */
+    404: Failure & {
+        error_code: 404;
+    };
+    /**
+     * The request is not valid
+     */
+    422: Failure & {
+        error_code: 8;
+    };
+    /**
+     * Too many requests, please slow down
+     */
+    429: Failure & {
+        error_code: 10;
+    };
+    /**
+     * Something went wrong on our side
+     */
+    500: Failure & {
+        error_code: 500;
+    };
+    /**
+     * The service is too busy or a part of it is down, please try again
+     */
+    503: Failure & {
+        error_code: 10;
+    };
+};
+
+export type ErasuresGetError = ErasuresGetErrors[keyof ErasuresGetErrors];
+
+export type ErasuresGetResponses = {
+    /**
+     * Default Response
+     */
+    200: Erasure;
+};
+
+export type ErasuresGetResponse = ErasuresGetResponses[keyof ErasuresGetResponses];
+
+export type ErasuresListKeysData = {
+    body?: never;
+    path?: never;
+    query?: never;
+    url: '/contents/api/erasure/keys';
+};
+
+export type ErasuresListKeysErrors = {
+    /**
+     * The request is not readable
+     */
+    400: Failure & {
+        error_code: 8;
+    };
+    /**
+     * Something went wrong on our side
+     */
+    500: Failure & {
+        error_code: 500;
+    };
+    /**
+     * The service is too busy or a part of it is down, please try again
+     */
+    503: Failure & {
+        error_code: 10;
+    };
+};
+
+export type ErasuresListKeysError = ErasuresListKeysErrors[keyof ErasuresListKeysErrors];
+
+export type ErasuresListKeysResponses = {
+    /**
+     * Default Response
+     */
+    200: ReceiptKeys;
+};
+
+export type ErasuresListKeysResponse = ErasuresListKeysResponses[keyof ErasuresListKeysResponses];
 
 export type EventsStreamData = {
     body?: never;

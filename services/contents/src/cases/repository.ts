@@ -96,13 +96,15 @@ export function caseRepository(db: Database, timeZone: string) {
         .where(ownCase({ userId, caseId }))
     },
 
-    /** Deletes the case and all rows below it, announces the erasure of its objects. Returns whether it existed. */
-    delete: (userId: number, caseId: number, requestId: string): Promise<boolean> =>
+    /**
+     * Deletes the case and all rows below it, and announces the erasure of its objects. Returns the public id of the erasure;
+     * undefined if there was no such case.
+     */
+    delete: (userId: number, caseId: number, requestId: string): Promise<string | undefined> =>
       runDeletion(db, userId, async (tx) => {
         const rows = await tx.delete(cases).where(ownCase({ userId, caseId })).returning({ id: cases.id })
-        if (rows.length === 0) return false
-        await announceErasure(tx, { caseId, sessionId: null, videoId: null, requestId })
-        return true
+        if (rows.length === 0) return undefined
+        return announceErasure(tx, { userId, caseId, sessionId: null, videoId: null, requestId })
       }),
   }
 }

@@ -1,6 +1,7 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { CaseParams, caseFailures, checkExact, errors, failures, fault } from '@playtherapy/service-kit'
 import { Type } from 'typebox'
+import { erasurePath, locationOfErasure } from '../erasures/path.ts'
 import { IdempotencyHeader, keyedRequest } from '../idempotency.ts'
 import { sendList } from '../lists.ts'
 import { KeywordQuery, ListQuery, pages, readPage } from '../paging.ts'
@@ -134,12 +135,15 @@ export const caseRoutes: FastifyPluginAsyncTypebox<{ repository: ReturnType<type
         ...route,
         operationId: 'cases.delete',
         summary: 'Delete a case, its sessions and everything stored for them',
+        description: locationOfErasure,
         params: CaseParams,
         response: { 200: Type.Boolean({ examples: [true] }), ...caseFailures() },
       },
     },
-    async ({ userId, caseId, id }) => {
-      if (!(await repository.delete(userId, caseId, id))) throw errors.caseNotFound(caseId)
+    async ({ userId, caseId, id }, reply) => {
+      const erasure = await repository.delete(userId, caseId, id)
+      if (erasure === undefined) throw errors.caseNotFound(caseId)
+      reply.header('location', erasurePath(erasure))
       return true
     },
   )

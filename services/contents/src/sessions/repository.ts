@@ -113,14 +113,16 @@ export function sessionRepository(db: Database, timeZone: string) {
       return rows.length > 0
     },
 
-    /** Deletes the session and all rows below it, announces the erasure of its objects. Returns whether it existed. */
-    delete: (caller: SessionOfCaller, requestId: string): Promise<boolean> =>
+    /**
+     * Deletes the session and all rows below it, and announces the erasure of its objects. Returns the public id of the
+     * erasure; undefined if there was no such session.
+     */
+    delete: (caller: SessionOfCaller, requestId: string): Promise<string | undefined> =>
       runDeletion(db, caller.userId, async (tx) => {
         const rows = await tx.delete(sessions).where(ownSession(caller)).returning({ id: sessions.id })
-        if (rows.length === 0) return false
-        const { caseId, sessionId } = caller
-        await announceErasure(tx, { caseId, sessionId, videoId: null, requestId })
-        return true
+        if (rows.length === 0) return undefined
+        const { userId, caseId, sessionId } = caller
+        return announceErasure(tx, { userId, caseId, sessionId, videoId: null, requestId })
       }),
   }
 }

@@ -10,6 +10,7 @@ import { type ObjectStore, StoreFailedError } from '@playtherapy/object-store'
 import type { Database, SessionOfCaller, Transaction } from '@playtherapy/schema'
 import { CaseParams, caseFailures, errors, SessionParams, sessionFailures, whenOver } from '@playtherapy/service-kit'
 import { Type } from 'typebox'
+import { erasurePath, locationOfErasure } from '../erasures/path.ts'
 import { IdempotencyHeader, keyedRequest } from '../idempotency.ts'
 import { sendList } from '../lists.ts'
 import { KeywordQuery, ListQuery, pages, readPage } from '../paging.ts'
@@ -166,12 +167,15 @@ export const sessionRoutes: FastifyPluginAsyncTypebox<SessionOptions> = async (
         ...route,
         operationId: 'sessions.delete',
         summary: 'Delete a session and everything stored for it',
+        description: locationOfErasure,
         params: SessionParams,
         response: { 200: Type.Boolean({ examples: [true] }), ...sessionFailures() },
       },
     },
-    async (request) => {
-      if (!(await repository.delete(request, request.id))) throw errors.sessionNotFound(request.sessionId)
+    async (request, reply) => {
+      const erasure = await repository.delete(request, request.id)
+      if (erasure === undefined) throw errors.sessionNotFound(request.sessionId)
+      reply.header('location', erasurePath(erasure))
       return true
     },
   )

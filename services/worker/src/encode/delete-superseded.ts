@@ -1,7 +1,7 @@
 import { type ObjectStore, type Phase, prefixesOf } from '@playtherapy/object-store'
 import { type Database, encodePlans, previews, renditions, sessions, videos } from '@playtherapy/schema'
 import { and, eq, inArray, lt } from 'drizzle-orm'
-import { removeBelow } from '../erase/erase.ts'
+import { removeBelow } from '../erase/removal.ts'
 
 /**
  * The job that removes videos after a newer one is encoded, except running uploads. First it ends the links to a video, which

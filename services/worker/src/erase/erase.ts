@@ -1,54 +1,100 @@
-import { type ObjectStore, type Phase, prefixesOf, runAll } from '@playtherapy/object-store'
-import { type Database, erasures, lastSweepSeconds } from '@playtherapy/schema'
-import { eq, sql } from 'drizzle-orm'
+import { type ObjectLock, type ObjectStore, type Phase, prefixesOf } from '@playtherapy/object-store'
+import { announce, type Database, erasedKeys, erasures, lastSweepSeconds } from '@playtherapy/schema'
+import { and, eq, isNull, sql } from 'drizzle-orm'
+import { signReceipt } from './jws.ts'
+import { receiptOf } from './receipt.ts'
+import { openReceiptKey } from './receipt-key.ts'
+import { assertNothingBelow, type Doomed, removeBelow } from './removal.ts'
+import { forgetTraces } from './traces.ts'
 
-/** Objects removed with one call; S3's own limit. */
-const batchKeys = 1_000
 /** A run that comes a little early is the last one all the same. */
 const marginSeconds = 3_600
+/** A legal hold has no end that is known: it is looked again after a week. */
+const lookAgainMs = 7 * 86_400_000
+
+interface Resources {
+  db: Database
+  store: ObjectStore
+  phase: Phase
+}
 
 /**
  * The job of a deleted case, session or video: it removes all its objects and unfinished uploads. It runs at once, and again a
- * day later, when presigned URLs have expired and older uploads have ended; that run removes the row in `erasures`. It may
- * be repeated.
+ * day later, when presigned URLs have expired and older uploads have ended; that run finds that nothing is left and signs the
+ * receipt. Where Object Lock keeps a version, the receipt says so, and the job comes again after that. It may be repeated.
  */
-export function createErase({ db, store, phase }: { db: Database; store: ObjectStore; phase: Phase }) {
-  return async ({ erasure_id }: { erasure_id: number }): Promise<void> => {
+export function createErase({ db, store, phase }: Resources) {
+  return async ({ erasure_id: id }: { erasure_id: number }): Promise<void> => {
+    const one = eq(erasures.id, id)
     const [erasure] = await db
       .select({
         caseId: erasures.caseId,
         sessionId: erasures.sessionId,
         videoId: erasures.videoId,
-        last: sql<boolean>`${erasures.createdAt} < now() - make_interval(secs => ${lastSweepSeconds - marginSeconds})`,
+        isSwept: sql<boolean>`${erasures.firstSweptAt} is not null`,
+        isLast: sql<boolean>`${erasures.createdAt} < now() - make_interval(secs => ${lastSweepSeconds - marginSeconds})`,
+        isDone: sql<boolean>`${erasures.receipt} is not null and coalesce(${erasures.lockedUntil} > now(), true)`,
       })
       .from(erasures)
-      .where(eq(erasures.id, erasure_id))
-    if (!erasure) return
-    const { caseId, sessionId, videoId } = erasure
-    await removeBelow(store, prefixesOf(phase, caseId, sessionId, videoId))
-    if (erasure.last) await db.delete(erasures).where(eq(erasures.id, erasure_id))
+      .where(one)
+    if (!erasure || erasure.isDone) return
+    const prefixes = prefixesOf(phase, erasure.caseId, erasure.sessionId, erasure.videoId)
+    const sweep = (number: 1 | 2) => removeBelow(store, prefixes, (doomed) => note(db, id, number, doomed))
+    if (!erasure.isSwept || !erasure.isLast) {
+      await sweep(1)
+      await db
+        .update(erasures)
+        .set({ firstSweptAt: sql`now()` })
+        .where(and(one, isNull(erasures.firstSweptAt)))
+    }
+    if (!erasure.isLast) return
+    const locks = await sweep(2)
+    await assertNothingBelow(store, prefixes, new Set(locks.map(({ key }) => key)))
+    await finish({ db, store, phase }, id, locks)
   }
 }
 
-/**
- * Removes all objects and unfinished uploads whose keys begin with one of these prefixes. Rejects with the first failure after it has
- * tried all.
- */
-export async function removeBelow(store: ObjectStore, prefixes: string[]): Promise<void> {
-  await runAll(
-    (async function* () {
-      for (const prefix of prefixes) {
-        yield () => store.abortUploads(prefix)
-        let keys: string[] = []
-        for await (const { key } of store.list(prefix)) {
-          keys.push(key)
-          if (keys.length < batchKeys) continue
-          const full = keys
-          keys = []
-          yield () => store.delete(full)
-        }
-        yield () => store.delete(keys)
-      }
-    })(),
-  )
+/** Writes down what is about to be removed. What an attempt before this one has written stays. */
+async function note(db: Database, erasureId: number, sweep: 1 | 2, doomed: Doomed[]): Promise<void> {
+  if (doomed.length === 0) return
+  const most = (column: 'versions' | 'bytes' | 'uploads') =>
+    sql`greatest(${erasedKeys[column]}, excluded.${sql.identifier(column)})`
+  await db
+    .insert(erasedKeys)
+    .values(doomed.map((each) => ({ erasureId, sweep, ...each })))
+    .onConflictDoUpdate({
+      target: [erasedKeys.erasureId, erasedKeys.sweep, erasedKeys.hash],
+      set: { versions: most('versions'), bytes: most('bytes'), uploads: most('uploads') },
+    })
+}
+
+/** Until when the last lock lasts, as far as that is known. */
+function endOf(locks: ObjectLock[]): Date | null {
+  const ends = locks.map(({ until }) => until?.getTime() ?? Date.now() + lookAgainMs)
+  return ends.length > 0 ? new Date(Math.max(...ends)) : null
+}
+
+/** Signs the receipt of an erasure whose objects are removed, and forgets what else names what was erased. */
+async function finish({ db, store, phase }: Resources, id: number, locks: ObjectLock[]): Promise<void> {
+  const key = await openReceiptKey(db, store, phase)
+  const keeping = await store.keeping()
+  const lockedUntil = endOf(locks)
+  await db.transaction(async (tx) => {
+    const [erasure] = await tx
+      .update(erasures)
+      .set({ lastSweptAt: sql`now()`, lockedUntil })
+      .where(eq(erasures.id, id))
+      .returning()
+    if (!erasure) return
+    await forgetTraces(tx, erasure)
+    // An older release announced it. Nobody can ask for its receipt.
+    if (erasure.userId === null && !lockedUntil) return void (await tx.delete(erasures).where(eq(erasures.id, id)))
+    const receipt = signReceipt(await receiptOf(tx, erasure, { locks, keeping }), key)
+    await tx.update(erasures).set({ receipt }).where(eq(erasures.id, id))
+    if (lockedUntil) {
+      const job = erasure.videoId === null ? 'erase' : 'erase-video'
+      const delaySeconds = Math.max(0, (lockedUntil.getTime() - Date.now()) / 1_000) + 1
+      await announce(tx, job, { erasure_id: id }, { delaySeconds })
+    } else await tx.delete(erasedKeys).where(eq(erasedKeys.erasureId, id))
+  })
 }
