@@ -75,6 +75,9 @@ export const isPublishable = (row: OutboxRow): row is OutboxRow & { name: JobNam
 /** BullMQ's own limit, which is never reached: the outbox row counts attempts, even if Redis loses its data. */
 const unlimitedAttempts = 1_000
 
+/** Failed jobs of one name that the queue keeps. Operators see those of the outbox. */
+export const mostFailed = 100
+
 /** The largest number that BullMQ accepts as a priority. */
 const lowestPriority = 2_097_152
 
@@ -89,7 +92,7 @@ export const jobOptions = (name: JobName, outboxId: number, turn?: number) => ({
   attempts: unlimitedAttempts,
   backoff: { type: 'exponential', delay: 10_000, jitter: 0.5 },
   removeOnComplete: true,
-  removeOnFail: { age: 7 * 86_400, count: 1_000 },
+  removeOnFail: { age: 7 * 86_400, count: mostFailed },
   stackTraceLimit: 0,
 })
 

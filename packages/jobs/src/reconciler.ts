@@ -1,6 +1,6 @@
-import { type Database, outbox, tryLock } from '@playtherapy/schema'
+import { type Database, outbox, type Transaction, tryLock } from '@playtherapy/schema'
 import { and, asc, eq, inArray, isNull, lt, sql } from 'drizzle-orm'
-import { isPublishable, outboxColumns } from './catalogue.ts'
+import { isPublishable, jobNames, mostFailed, outboxColumns } from './catalogue.ts'
 import type { Queues } from './connection.ts'
 import type { Log } from './log.ts'
 import { type Background, repeat } from './repeat.ts'
@@ -22,8 +22,23 @@ const batchRows = 200
 const pending = new Set(['waiting', 'waiting-children', 'prioritized', 'delayed', 'active'])
 
 /**
+ * Removes failed jobs from the queue whose dead letter is no longer in the outbox: it was tried again, or what it names was erased,
+ * and then nothing may name it any more.
+ */
+async function forgetFailed(tx: Transaction, queues: Pick<Queues, 'queue'>): Promise<void> {
+  for (const name of jobNames) {
+    const failed = await queues.queue(name).getFailed(0, mostFailed - 1)
+    const ids = failed.map((job) => job.data.outbox_id)
+    const known = await tx.select({ id: outbox.id }).from(outbox).where(inArray(outbox.id, ids))
+    const isKnown = new Set(known.map(({ id }) => id))
+    for (const job of failed) if (!isKnown.has(job.data.outbox_id)) await job.remove()
+  }
+}
+
+/**
  * Announces published jobs that the queue has lost, for example with the data of Redis, again in new rows. One process at a
- * time does it, and holds the lock `reconcile`. Jobs are idempotent, so a second announcement does no harm.
+ * time does it, and holds the lock `reconcile`. Jobs are idempotent, so a second announcement does no harm. It also removes what
+ * the queue should not keep.
  */
 export function startReconciler({ db, queues, log }: ReconcilerSettings): Background {
   const round = () =>
@@ -52,6 +67,7 @@ export function startReconciler({ db, queues, log }: ReconcilerSettings): Backgr
       }
       // A later round looks at these again, after the others.
       if (found.length > 0) await tx.update(outbox).set({ publishedAt: sql`now()` }).where(inArray(outbox.id, found))
+      await forgetFailed(tx, queues)
     })
   return repeat({ name: 'reconciler', everyMs, round, log })
 }

@@ -91,17 +91,24 @@ export async function recordingPlace(t: Teardown, bucket?: S3Settings) {
         () => read(session),
         ({ encoding_state_id }) => encoding_state_id === 3 || encoding_state_id === 4,
       ),
-    startWorker: () =>
-      forkWorker(t, {
-        ...{ DATABASE_URL: databaseUrl, QUEUE_URL: databaseUrl, SCRATCH_DIRECTORY: join(folder, 'scratch') },
-        ...(bucket
-          ? {
-              S3_ENDPOINT: bucket.endpoint,
-              S3_BUCKET: bucket.bucket,
-              S3_ACCESS_KEY_ID: bucket.accessKeyId,
-              S3_SECRET_ACCESS_KEY: bucket.secretAccessKey,
-            }
-          : { FILE_STORE_DIRECTORY: inFolder.directory }),
-      }),
+    folder,
+    databaseUrl,
+    startWorker: (env: NodeJS.ProcessEnv = {}, onLog?: (text: string) => void) =>
+      forkWorker(
+        t,
+        {
+          ...{ DATABASE_URL: databaseUrl, QUEUE_URL: databaseUrl, SCRATCH_DIRECTORY: join(folder, 'scratch') },
+          ...(bucket
+            ? {
+                S3_ENDPOINT: bucket.endpoint,
+                S3_BUCKET: bucket.bucket,
+                S3_ACCESS_KEY_ID: bucket.accessKeyId,
+                S3_SECRET_ACCESS_KEY: bucket.secretAccessKey,
+              }
+            : { FILE_STORE_DIRECTORY: inFolder.directory }),
+          ...env,
+        },
+        onLog,
+      ),
   }
 }

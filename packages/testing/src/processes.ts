@@ -62,12 +62,17 @@ export async function ownProcess(program: Program, env: NodeJS.ProcessEnv): Prom
   }
 }
 
-/** Starts a bundled worker, which ends with the test that starts it, or when we exit. */
-export function forkWorker(t: Teardown, env: NodeJS.ProcessEnv): ChildProcess {
+/**
+ * Starts a bundled worker, which ends with the test that starts it, or when we exit. With `onLog` it is called with what the worker
+ * writes.
+ */
+export function forkWorker(t: Teardown, env: NodeJS.ProcessEnv, onLog?: (text: string) => void): ChildProcess {
   const worker = fork(programPath('worker'), [], {
     execArgv: nodeOptions,
+    silent: onLog !== undefined,
     env: { ...process.env, HOST: '127.0.0.1', PORT: '0', LOG_LEVEL: 'silent', ...env },
   })
+  for (const output of [worker.stdout, worker.stderr]) output?.on('data', (bytes: Buffer) => onLog?.(bytes.toString()))
   t.teardown(() => worker.kill('SIGKILL'))
   return worker
 }
