@@ -19,6 +19,8 @@ const sources = {
   'prepare-bucket': 'services/worker/src/commands/prepare-bucket.ts',
   jobs: 'services/worker/src/commands/jobs.ts',
   'sweep-orphans': 'services/worker/src/commands/sweep-orphans.ts',
+  erasure: 'services/worker/src/commands/erasure.ts',
+  retention: 'services/worker/src/commands/retention.ts',
   ready: '.docker/ready.ts',
 }
 

@@ -19,7 +19,7 @@ const run = (program: Program, args: string[], env: NodeJS.ProcessEnv = {}, cwd 
     })
   })
 
-const commands = ['migrate', 'prepare-bucket', 'jobs', 'sweep-orphans'] as const
+const commands = ['migrate', 'prepare-bucket', 'jobs', 'sweep-orphans', 'erasure', 'retention'] as const
 const programs = ['contents', 'media', 'script', 'worker', ...commands] as const
 
 /** Settings with which every program starts, but for its servers. */
@@ -60,6 +60,10 @@ t.test('an argument that a program does not know stops it', async (t) => {
     ['jobs', ['encode-again', 'all']],
     ['sweep-orphans', ['--dryrun']],
     ['migrate', ['--down']],
+    ['erasure', ['verify']],
+    ['erasure', ['forget', '1']],
+    ['retention', ['--finished-before']],
+    ['retention', ['--finished-before', '5y', 'now']],
     ['contents', ['--port=1']],
   ]
   for (const [program, args] of wrong) {
@@ -158,4 +162,38 @@ t.test('jobs shows what failed and what was refused, and retries only what exist
   t.match(await jobs('encode-again'), { code: 0, stdout: /^Every recording has been encoded by this release/ })
   const left = await sql`select id from outbox where failed_at is not null`
   t.match([...left], [{ id: '3' }], 'what was refused would be refused again')
+})
+
+t.test('retention lists first, erases only what it is told, and erasure shows that', async (t) => {
+  const { url, sql } = await testDatabase(t)
+  await sql`insert into cases (user_id, given_name, case_state_id, updated_at) values (7, '민수', 3, now() - interval '6 years')`
+  await sql`insert into sessions (case_id, name) select id, '첫 회기' from cases`
+  await sql`insert into videos (session_id, state, path) select id, 'receiving', 'LOCAL/1/1/1.mp4' from sessions`
+  const retention = (...args: string[]) => run('retention', args, { DATABASE_URL: url })
+  const erasure = (...args: string[]) => run('erasure', args, { DATABASE_URL: url })
+  for (const args of [[], ['--dry-run'], ['--finished-before', '0y'], ['--finished-before=', '--dry-run']]) {
+    t.match(await retention(...args), { code: 2, stdout: '', stderr: /It needs an age, such as --finished-before 5y/ })
+  }
+  t.match(await retention('--finished-before', '7y'), { code: 0, stdout: /^0 recordings deleted/ })
+  const listed = await retention('--finished-before', '5y', '--dry-run')
+  t.match(listed, {
+    code: 0,
+    stdout: /^case 1 {2}session 1 {2}recordings 1\n1 recording would be erased; nothing was\n$/,
+  })
+  t.equal((await sql`select from videos`).length, 1)
+  const done = await retention('--finished-before', '5y')
+  const [, id = ''] =
+    /^case 1 {2}session 1 {2}recording 1 {2}erasure ([0-9a-f-]{36})\n1 recording deleted/.exec(done.stdout) ?? []
+  t.notMatch(done.stdout + listed.stdout, /민수|회기/)
+  t.equal((await sql`select from videos`).length, 0)
+
+  t.match(await erasure(), {
+    code: 0,
+    stdout: new RegExp(`^${id}  .*  retention  pending  case 1  session 1  recording 1\n$`),
+  })
+  t.match(await erasure('receipt', id), { code: 1, stderr: 'It has no receipt yet.\n' })
+  t.match(await erasure('receipt', 'x'), { code: 1, stderr: 'There is no such erasure.\n' })
+  const folder = t.testdir({ 'no.jws': 'a.b.c' })
+  t.match(await erasure('verify', `${folder}/none.jws`), { code: 1, stderr: 'The file cannot be read.\n' })
+  t.match(await erasure('verify', `${folder}/no.jws`), { code: 1, stderr: 'This is no receipt of an erasure.\n' })
 })

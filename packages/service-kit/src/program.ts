@@ -17,12 +17,16 @@ export interface Program<Settings extends TObject> {
   otherSettings?: TObject
   /** Names of its options, which have no values. */
   options?: string[]
+  /** Names of its options that have a value. */
+  values?: string[]
   /** Whether words may follow its name. */
   takesWords?: boolean
 }
 
 interface Arguments {
   options: Set<string>
+  /** The values of options, by their names. */
+  values: Map<string, string>
   words: string[]
 }
 
@@ -89,16 +93,20 @@ function helpOf({ name, summary, usage = [], settings, otherSettings }: Program<
   return [`${name}: ${summary}`, '', ...own, '', 'Settings, from the environment:', ...described.values()].join('\n')
 }
 
-function read({ options = [], takesWords = false }: Program<TObject>): Arguments & { asksFor?: string } {
+function read({ options = [], values = [], takesWords = false }: Program<TObject>): Arguments & { asksFor?: string } {
   const flags = Object.fromEntries([...options, 'version'].map((name) => [name, { type: 'boolean' as const }]))
+  const texts = Object.fromEntries(values.map((name) => [name, { type: 'string' as const }]))
   try {
-    const { values, positionals } = parseArgs({
-      options: { ...flags, help: { type: 'boolean', short: 'h' } },
+    const { values: found, positionals } = parseArgs({
+      options: { ...flags, ...texts, help: { type: 'boolean', short: 'h' } },
       allowPositionals: takesWords,
     })
-    const given = new Set(Object.keys(values))
+    const given = new Set(Object.keys(found))
     const asksFor = ['help', 'version'].find((name) => given.has(name))
-    return { options: given, words: positionals, ...(asksFor && { asksFor }) }
+    const told = Object.entries(found).flatMap(([name, value]): [string, string][] =>
+      typeof value === 'string' ? [[name, value]] : [],
+    )
+    return { options: given, values: new Map(told), words: positionals, ...(asksFor && { asksFor }) }
   } catch {
     // parseArgs repeats what was typed, and explains its own grammar.
     throw new UsageError('There is an argument that it does not know')
