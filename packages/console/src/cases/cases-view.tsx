@@ -10,6 +10,7 @@ import { texts } from '../texts/cases.ts'
 import { CaseFacts } from './case-facts.tsx'
 import { CaseForm } from './case-form.tsx'
 import { DeleteCase } from './delete-case.tsx'
+import { Erasures } from './erasures.tsx'
 import { nameOf } from './name.ts'
 import { SearchField } from './search-field.tsx'
 import { keyword, page } from './shown.ts'
@@ -94,6 +95,7 @@ export function CasesView() {
           </button>
         </nav>
       )}
+      <Erasures key={told} />
       {dialog?.kind === 'create' && (
         <CaseForm
           onClose={close}

@@ -3,6 +3,7 @@ import { useSignal } from '@preact/signals'
 import { noteRefusal } from '../account.ts'
 import { api } from '../api.ts'
 import { Notice } from '../parts/notice.tsx'
+import { saveFile } from '../parts/save-file.ts'
 import { texts } from '../texts/script.ts'
 
 /** Each form of file with the call of the client for it. */
@@ -20,13 +21,7 @@ async function keep(response: Response): Promise<void> {
   const bytes = await response.blob().catch((cause: unknown) => {
     throw new NetworkFailure('The file broke off', { cause })
   })
-  const url = URL.createObjectURL(bytes)
-  const link = document.createElement('a')
-  link.href = url
-  link.download = fileNameOf(response) ?? ''
-  link.click()
-  // A browser may begin to read the file only after this task.
-  setTimeout(() => URL.revokeObjectURL(url), 60_000)
+  saveFile(bytes, fileNameOf(response) ?? '')
 }
 
 /** The newest script, or one version, as a file in each form. */

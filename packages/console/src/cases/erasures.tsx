@@ -1,0 +1,89 @@
+import type { ErasureState } from '@playtherapy/client'
+import { useState } from 'preact/hooks'
+import { api } from '../api.ts'
+import { Busy } from '../parts/busy.tsx'
+import { Notice } from '../parts/notice.tsx'
+import { saveFile } from '../parts/save-file.ts'
+import { useLoad } from '../parts/use-load.ts'
+import { useSave } from '../parts/use-save.ts'
+import { texts } from '../texts/erasures.ts'
+import { language } from '../texts/language.ts'
+
+/** What a therapist has deleted, read when somebody opens it, with the proofs that nothing is left. */
+export function Erasures() {
+  const [isOpen, setOpen] = useState(false)
+  return (
+    <details class="panel" onToggle={({ currentTarget }) => setOpen(currentTarget.open)}>
+      <summary>{texts.title}</summary>
+      <p class="quiet">{texts.means}</p>
+      {isOpen && <Page />}
+    </details>
+  )
+}
+
+/** As many as the service lists at once. */
+const pageLength = 100
+
+/** The erasures after one of them, and the way to older ones. */
+function Page({ before }: { before?: string }) {
+  const { data, failure, reload } = useLoad(
+    (signal) => api.erasures.list(before === undefined ? {} : { before }, { signal }),
+    [before],
+  )
+  const [hasMore, setMore] = useState(false)
+  const last = data?.at(-1)
+  if (!data) return failure === undefined ? <Busy /> : <Notice failure={failure} onRetry={reload} />
+  return (
+    <>
+      {data.length === 0 && before === undefined && <p class="quiet">{texts.none}</p>}
+      <ul class="cards">
+        {data.map((erasure) => (
+          <Item key={erasure.id} of={erasure} />
+        ))}
+      </ul>
+      {last && data.length === pageLength && !hasMore && (
+        <button type="button" onClick={() => setMore(true)}>
+          {texts.older}
+        </button>
+      )}
+      {last && hasMore && <Page before={last.id} />}
+    </>
+  )
+}
+
+const timeOf = (moment: string | null) =>
+  new Intl.DateTimeFormat(language.value, { dateStyle: 'medium', timeStyle: 'short' }).format(new Date(moment ?? 0))
+
+function stateOf({ state, last_sweep_due, last_swept_at, locked_until }: ErasureState): string {
+  if (state === 'pending') return texts.pending(timeOf(last_sweep_due))
+  return state === 'erased' ? texts.erased(timeOf(last_swept_at)) : texts.locked(timeOf(locked_until))
+}
+
+function Item({ of: erasure }: { of: ErasureState }) {
+  const { id, state, case_id, session_id, video_id, asked_at, asked_by } = erasure
+  const parts = [texts.case(case_id)]
+  if (session_id !== null) parts.push(texts.session(session_id))
+  if (video_id !== null) parts.push(texts.recording(video_id))
+  const what = parts.join(', ')
+  const { save, isSaving, failure } = useSave(async () => {
+    const { receipt } = await api.erasures.get({ id })
+    if (receipt !== null) saveFile(new Blob([receipt], { type: 'application/jose' }), `erasure-${id}.jws`)
+  })
+  return (
+    <li>
+      <div>
+        <p>
+          {what} · {texts.asked(timeOf(asked_at))}
+          {asked_by === 'retention' && ` · ${texts.retention}`}
+        </p>
+        <p class="quiet">{stateOf(erasure)}</p>
+        {failure !== undefined && <Notice failure={failure} />}
+      </div>
+      {state !== 'pending' && (
+        <button type="button" class="bare" aria-label={texts.saveOf(what)} disabled={isSaving} onClick={save}>
+          {texts.save}
+        </button>
+      )}
+    </li>
+  )
+}

@@ -1,0 +1,10 @@
+/** Lets the browser save some bytes as a file. */
+export function saveFile(bytes: Blob, name: string): void {
+  const url = URL.createObjectURL(bytes)
+  const link = document.createElement('a')
+  link.href = url
+  link.download = name
+  link.click()
+  // A browser may begin to read the file only after this task.
+  setTimeout(() => URL.revokeObjectURL(url), 60_000)
+}
