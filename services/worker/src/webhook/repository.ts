@@ -28,9 +28,14 @@ const pauseSeconds = 1
 /** The row of a session and therapist. */
 const ofSession = (whose: Whose) => and(eq(webhooks.userId, whose.user_id), eq(webhooks.sessionId, whose.session_id))
 
-/** Whether the receiver is still to be told of a session. */
-export const isWaiting = async (db: Database, whose: Whose): Promise<boolean> =>
-  (await db.$count(webhooks, ofSession(whose))) > 0
+/** Milliseconds since an attempt to tell the receiver of a session became due; undefined when none is due. */
+export async function dueMs(db: Database, whose: Whose): Promise<number | undefined> {
+  const [row] = await db
+    .select({ ms: sql<number>`extract(epoch from now() - ${webhooks.nextAt})::float8 * 1000` })
+    .from(webhooks)
+    .where(and(ofSession(whose), sql`${webhooks.nextAt} <= now()`))
+  return row?.ms
+}
 
 /** A message that this process may send. */
 export interface ClaimedMessage {

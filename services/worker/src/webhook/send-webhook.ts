@@ -3,13 +3,13 @@ import type { Database, JobPayloads } from '@playtherapy/schema'
 import { reasonOf } from '@playtherapy/service-kit'
 import { AddressError, LookupError } from './address.ts'
 import { type Answer, post, type Receiver } from './post.ts'
-import { claimMessage, endArrived, endGivenUp, isWaiting, tryAgain } from './repository.ts'
+import { claimMessage, dueMs, endArrived, endGivenUp, tryAgain } from './repository.ts'
 
 /** Pause after the first attempt, which triples with each further one, and the longest pause. */
 const [firstPauseMs, longestPauseMs] = [5_000, 4 * 3_600_000]
 
-/** After so long another worker, which has a receiver, may get a job of one that has none. */
-const otherWorkerMs = 10_000
+/** After so long another worker, which has a receiver, may get a job of one that has none: twice as long each time. */
+const [soonestMs, latestMs] = [500, 10_000]
 
 type Payload = JobPayloads['send-webhook']
 
@@ -27,8 +27,9 @@ interface WebhookResources {
 export function createSendWebhook({ db, receiver }: WebhookResources) {
   return async (whose: Payload, { signal, log }: Pick<JobContext, 'signal' | 'log'>): Promise<void> => {
     if (!receiver) {
-      if (await isWaiting(db, whose)) throw new PostponedError(otherWorkerMs)
-      return
+      const ms = await dueMs(db, whose)
+      if (ms === undefined) return
+      throw new PostponedError(Math.min(Math.max(ms, soonestMs), latestMs))
     }
     const claimed = await claimMessage(db, whose)
     if (!claimed) return
