@@ -1,8 +1,10 @@
 import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
 import { createServer } from 'node:http'
-import { type AddressInfo, createServer as createTcpServer } from 'node:net'
+import { type AddressInfo, connect, createServer as createTcpServer } from 'node:net'
+import { Worker } from 'node:worker_threads'
 import { loadConfig } from '@playtherapy/service-kit'
+import { until } from '@playtherapy/testing'
 import t, { type Test } from 'tap'
 import { Type } from 'typebox'
 import { receiverFrom, WorkerConfig } from '../src/config.ts'
@@ -136,6 +138,40 @@ t.test('a name server that does not answer holds an attempt for a moment, and no
   t.match(internal, { name: 'AddressError' })
   t.match(nothing, { name: 'LookupError', message: /\(ENODATA\)$/ })
   t.match(inFile, [{ address: /^(127\.0\.0\.1|::1)$/ }], 'the file of this machine comes first')
+})
+
+t.test('a connection to one of several addresses may take longer than a moment', async (t) => {
+  // While its loop stands, the system refuses connections beyond those that wait already, and is asked again after a second.
+  const busy = new Worker(
+    `const { parentPort } = require('node:worker_threads')
+    const server = require('node:http').createServer((_, response) => response.end())
+    server.listen({ port: 0, host: '127.0.0.1', backlog: 1 }, () => parentPort.postMessage(server.address().port))
+    parentPort.on('message', () => {
+      parentPort.postMessage('standing')
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 700)
+    })`,
+    { eval: true },
+  )
+  t.teardown(() => busy.terminate())
+  const [port] = await once(busy, 'message')
+  busy.postMessage('stand')
+  await once(busy, 'message')
+  const waiting = Array.from({ length: 6 }, () => connect(port, '127.0.0.1').on('error', () => {}))
+  t.teardown(() => {
+    for (const socket of waiting) socket.destroy()
+  })
+  await until('a full queue', () => waiting.filter(({ connecting }) => !connecting).length >= 2)
+  const addresses: Record<number, number[]> = {
+    1: [127, 0, 0, 1],
+    28: [0x20, 1, 0x0d, 0xb8, ...Array.from({ length: 11 }, () => 0), 1],
+  }
+  const receiver = {
+    url: new URL(`http://hooks.example:${port}/`),
+    secrets: [secret],
+    internalAddresses: ['127.0.0.1', '2001:db8::/32'],
+    nameServers: [await nameServer(t, (type) => addresses[type])],
+  }
+  t.match(await post(receiver, { id: 'a', body: '{}' }, new AbortController().signal), { status: 200 })
 })
 
 t.test('whatever a receiver answers, an attempt ends in time and breaks nothing', async (t) => {

@@ -13,6 +13,8 @@ export interface Receiver {
   internalAddresses: string[]
   /** Longest time of one attempt, from the lookup to the end of the response; 15 s by default. */
   attemptMs?: number
+  /** Addresses of name servers; those of the system by default. */
+  nameServers?: string[]
 }
 
 /** A message, and the id and body that it has in each attempt. */
@@ -31,13 +33,18 @@ export interface Answer {
 /** Most bytes of a response that are read. They have no meaning, but some receivers want them to be taken. */
 const responseBytes = 16_384
 const defaultAttemptMs = 15_000
+/**
+ * Longest wait for a connection to one address before the next one is tried. Node's own, 250 ms, is less than a connection to
+ * another continent takes, and then each of several addresses would fail.
+ */
+const addressMs = 3_000
 
 /**
  * Sends a message once, on a connection of its own, and returns the answer. Neither redirects nor a proxy of the environment are
  * followed. Plain HTTP is sent to named internal addresses only. Rejects when there is no answer in time.
  */
 export async function post(receiver: Receiver, { id, body }: Message, signal: AbortSignal): Promise<Answer> {
-  const { url, secrets, internalAddresses, attemptMs = defaultAttemptMs } = receiver
+  const { url, secrets, internalAddresses, attemptMs = defaultAttemptMs, nameServers } = receiver
   const isAllowed = allowedAddresses(internalAddresses, url.protocol === 'http:')
   if (!isAllowedHost(url.hostname, isAllowed)) throw new AddressError()
   const now = new Date()
@@ -51,7 +58,14 @@ export async function post(receiver: Receiver, { id, body }: Message, signal: Ab
   }
   const inTime = AbortSignal.any([signal, AbortSignal.timeout(attemptMs)])
   const send = url.protocol === 'https:' ? requestHttps : requestHttp
-  const options = { method: 'POST', headers, agent: false, lookup: guardedLookup(isAllowed), signal: inTime }
+  const options = {
+    method: 'POST',
+    headers,
+    agent: false,
+    lookup: guardedLookup(isAllowed, nameServers),
+    autoSelectFamilyAttemptTimeout: addressMs,
+    signal: inTime,
+  }
   const request = send(url, options)
   // The connection is closed in any case, and what goes wrong with it afterwards has no meaning.
   request.on('error', () => {})
