@@ -8,8 +8,12 @@ import { type StoreBackend, type Teardown, testDatabase, testHost, testStore } f
 import { eq } from 'drizzle-orm'
 import { Type } from 'typebox'
 import { Value } from 'typebox/value'
+import { noteResponses, promised } from './documented.ts'
 
-/** All services on one host, as the local stack has them, over a fresh database and store. */
+/**
+ * All services on one host, as the local stack has them, over a fresh database and store. The test fails if a route answers what the
+ * OpenAPI document does not promise.
+ */
 export async function testServices(
   t: Teardown,
   backend: StoreBackend = 'file',
@@ -18,12 +22,19 @@ export async function testServices(
   const { db, sql } = await testDatabase(t)
   const store = await testStore(t, backend)
   const resources = { db, store, phase: 'LOCAL' as const, uploadLimit: 1024 ** 2 }
+  let seen = new Set<string>()
   const apps: Parameters<typeof testHost>[1] = async (root) => {
+    seen = noteResponses(root)
     await root.register(contentsApp({ ...resources, timeZone: 'Asia/Seoul' }))
     await root.register(mediaApp(resources))
     await root.register(scriptApp(resources))
   }
   const host = await testHost(t, apps, options)
+  const known = promised(await (await fetch(`${host.url}/documentation/json`)).json())
+  t.teardown(() => {
+    const others = [...seen].filter((response) => !known.has(response))
+    if (others.length > 0) throw new Error(`the OpenAPI document lacks these responses: ${others.join(', ')}`)
+  })
   return { ...host, db, sql, store }
 }
 
@@ -85,15 +96,19 @@ export async function seedVideo(
     .where(eq(sessions.id, sessionId))
 }
 
-const Document = Type.Object({
-  paths: Type.Record(Type.String(), Type.Record(Type.String(), Type.Object({ security: Type.Array(Type.Unknown()) }))),
+const Described = Type.Object({
+  security: Type.Array(Type.Unknown()),
+  requestBody: Type.Optional(Type.Object({ content: Type.Record(Type.String(), Type.Unknown()) })),
 })
+const Document = Type.Object({ paths: Type.Record(Type.String(), Type.Record(Type.String(), Described)) })
 
 export interface Operation {
   method: string
   /** With `{case_id}` and `{session_id}`. */
   path: string
   opensTo: 'therapist' | 'analysis' | 'operator'
+  /** The content types that its body may have. */
+  bodyTypes: string[]
 }
 
 /** Claims of a token that opens an operation: of this therapist, or of who else it is for. */
@@ -112,15 +127,16 @@ export async function operations(url: string): Promise<Operation[]> {
   return Object.entries(paths).flatMap(([path, methods]) =>
     Object.entries(methods)
       .filter(([, { security }]) => security.length > 0)
-      .map(([method]) => ({
+      .map(([method, { requestBody }]) => ({
         method: method.toUpperCase(),
         path,
         opensTo: whoOpens(method, path),
+        bodyTypes: Object.keys(requestBody?.content ?? {}),
       })),
   )
 }
 
-export const at = ({ path }: Operation, caseId: number | string, sessionId: number | string) =>
+export const at = ({ path }: Pick<Operation, 'path'>, caseId: number | string, sessionId: number | string) =>
   path
     .replace('{case_id}', String(caseId))
     .replace('{session_id}', String(sessionId))

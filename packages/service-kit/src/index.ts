@@ -19,7 +19,16 @@ export { int32, numberText } from './openapi.ts'
 export { whenOver } from './over.ts'
 export { beginProgram, reach, UsageError } from './program.ts'
 export { boundParser, boundRate, leastBytesPerSecond, type Rate } from './rate.ts'
-export { caseFailures, describeErrors, failures, linkFailures, refusals, samples, sessionFailures } from './refusals.ts'
+export {
+  bodyErrors,
+  caseFailures,
+  describeErrors,
+  failures,
+  linkFailures,
+  refusals,
+  samples,
+  sessionFailures,
+} from './refusals.ts'
 export * from './settings.ts'
 export { createShares, type Shares } from './shares.ts'
 export { requireTicket, TicketParams } from './tickets.ts'

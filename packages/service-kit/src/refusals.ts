@@ -39,6 +39,7 @@ export const samples = {
   noReport: errors.noReport(31),
   invalidInput: fault(['body', 'data', 'name'], 'must be string', 'type'),
   unreadable: errors.unreadable(400),
+  tooSlow: errors.unreadable(408),
   tooLarge: errors.tooLarge(1_048_576),
   unavailable: errors.unavailable(),
   tooManyUploads: errors.tooManyUploads(8),
@@ -68,6 +69,9 @@ export const samples = {
   downloadFailed: errors.downloadFailed('script_v3.json', new Error('the object store is down')),
 }
 export type ErrorName = keyof typeof samples
+
+/** What every route that reads a body may answer because of its length or its speed. */
+export const bodyErrors = ['tooLarge', 'tooSlow'] as const
 
 /**
  * Describes errors for the schema of a route, by their statuses: each with an example of its own, and with the codes that the

@@ -27,7 +27,7 @@ export interface TestHost {
 export async function testHost(
   t: Teardown,
   apps: FastifyPluginAsync,
-  options: Pick<HostOptions, 'bodyMs'> = {},
+  options: Partial<Pick<HostOptions, 'bodyMs' | 'requestsPerMinute'>> = {},
 ): Promise<TestHost> {
   const host = await createHost({
     name: 'test',

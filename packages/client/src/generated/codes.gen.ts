@@ -53,28 +53,28 @@ export interface ErrorCodes {
   'playback.getStoryboardImage': 4 | 10 | 11 | 404 | 500 | 1001
   'playback.getStoryboard': 10 | 11 | 404 | 500
   'scripts.save': 0 | 2 | 3 | 8 | 9 | 10 | 11 | 500 | 1000
-  'scripts.get': 0 | 2 | 3 | 6 | 8 | 10 | 11 | 500 | 1001
+  'scripts.get': 0 | 2 | 3 | 6 | 8 | 9 | 10 | 11 | 500 | 1001
   'scripts.patch': 0 | 2 | 3 | 6 | 8 | 9 | 10 | 11 | 12 | 500 | 1000 | 1001
   'scripts.import': 0 | 2 | 3 | 8 | 9 | 10 | 11 | 500 | 1000
-  'scriptVersions.get': 0 | 2 | 3 | 6 | 8 | 10 | 11 | 500 | 1001
-  'scripts.exportJson': 0 | 2 | 3 | 6 | 8 | 10 | 11 | 500 | 1001
-  'scriptVersions.exportJson': 0 | 2 | 3 | 6 | 8 | 10 | 11 | 500 | 1001
-  'scripts.exportVtt': 0 | 2 | 3 | 6 | 8 | 10 | 11 | 500 | 1001
-  'scriptVersions.exportVtt': 0 | 2 | 3 | 6 | 8 | 10 | 11 | 500 | 1001
-  'scripts.exportSrt': 0 | 2 | 3 | 6 | 8 | 10 | 11 | 500 | 1001
-  'scriptVersions.exportSrt': 0 | 2 | 3 | 6 | 8 | 10 | 11 | 500 | 1001
-  'scripts.exportTxt': 0 | 2 | 3 | 6 | 8 | 10 | 11 | 500 | 1001
-  'scriptVersions.exportTxt': 0 | 2 | 3 | 6 | 8 | 10 | 11 | 500 | 1001
-  'scripts.exportCsv': 0 | 2 | 3 | 6 | 8 | 10 | 11 | 500 | 1001
-  'scriptVersions.exportCsv': 0 | 2 | 3 | 6 | 8 | 10 | 11 | 500 | 1001
-  'scripts.exportXlsx': 0 | 2 | 3 | 6 | 8 | 10 | 11 | 500 | 1001
-  'scriptVersions.exportXlsx': 0 | 2 | 3 | 6 | 8 | 10 | 11 | 500 | 1001
+  'scriptVersions.get': 0 | 2 | 3 | 6 | 8 | 9 | 10 | 11 | 500 | 1001
+  'scripts.exportJson': 0 | 2 | 3 | 6 | 8 | 9 | 10 | 11 | 500 | 1001
+  'scriptVersions.exportJson': 0 | 2 | 3 | 6 | 8 | 9 | 10 | 11 | 500 | 1001
+  'scripts.exportVtt': 0 | 2 | 3 | 6 | 8 | 9 | 10 | 11 | 500 | 1001
+  'scriptVersions.exportVtt': 0 | 2 | 3 | 6 | 8 | 9 | 10 | 11 | 500 | 1001
+  'scripts.exportSrt': 0 | 2 | 3 | 6 | 8 | 9 | 10 | 11 | 500 | 1001
+  'scriptVersions.exportSrt': 0 | 2 | 3 | 6 | 8 | 9 | 10 | 11 | 500 | 1001
+  'scripts.exportTxt': 0 | 2 | 3 | 6 | 8 | 9 | 10 | 11 | 500 | 1001
+  'scriptVersions.exportTxt': 0 | 2 | 3 | 6 | 8 | 9 | 10 | 11 | 500 | 1001
+  'scripts.exportCsv': 0 | 2 | 3 | 6 | 8 | 9 | 10 | 11 | 500 | 1001
+  'scriptVersions.exportCsv': 0 | 2 | 3 | 6 | 8 | 9 | 10 | 11 | 500 | 1001
+  'scripts.exportXlsx': 0 | 2 | 3 | 6 | 8 | 9 | 10 | 11 | 500 | 1001
+  'scriptVersions.exportXlsx': 0 | 2 | 3 | 6 | 8 | 9 | 10 | 11 | 500 | 1001
   'scriptVersions.list': 0 | 2 | 3 | 8 | 10 | 500
   'scriptVersions.restore': 0 | 2 | 3 | 6 | 8 | 9 | 10 | 11 | 500 | 1000 | 1001
-  'scriptVersions.compare': 0 | 2 | 3 | 6 | 8 | 10 | 500 | 1001
+  'scriptVersions.compare': 0 | 2 | 3 | 6 | 8 | 9 | 10 | 500 | 1001
   'scripts.summarize': 0 | 2 | 3 | 6 | 8 | 10 | 500 | 1001
   'scripts.search': 0 | 2 | 4 | 8 | 10 | 500
-  'playback.getCaptions': 10 | 11 | 404 | 500 | 1001
+  'playback.getCaptions': 9 | 10 | 11 | 404 | 500 | 1001
   'auth.listChoices': 10
   'auth.signUp': 0 | 1 | 8 | 9 | 10 | 500
   'auth.signIn': 0 | 8 | 9 | 10 | 500

@@ -1023,6 +1023,12 @@ export type CasesCreateErrors = {
         error_code: 0;
     };
     /**
+     * The request is not readable
+     */
+    408: Failure & {
+        error_code: 8;
+    };
+    /**
      * The request is larger than the limit of 1048576 bytes
      */
     413: Failure & {
@@ -1271,6 +1277,12 @@ export type CasesReplaceErrors = {
         error_code: 0;
     };
     /**
+     * The request is not readable
+     */
+    408: Failure & {
+        error_code: 8;
+    };
+    /**
      * The request is larger than the limit of 1048576 bytes
      */
     413: Failure & {
@@ -1418,6 +1430,12 @@ export type SessionsCreateErrors = {
      */
     401: Failure & {
         error_code: 0;
+    };
+    /**
+     * The request is not readable
+     */
+    408: Failure & {
+        error_code: 8;
     };
     /**
      * The request is larger than the limit of 1048576 bytes
@@ -1691,6 +1709,12 @@ export type SessionsReplaceErrors = {
         error_code: 0;
     };
     /**
+     * The request is not readable
+     */
+    408: Failure & {
+        error_code: 8;
+    };
+    /**
      * The request is larger than the limit of 1048576 bytes
      */
     413: Failure & {
@@ -1838,6 +1862,12 @@ export type ReportsStoreErrors = {
      */
     401: Failure & {
         error_code: 0;
+    };
+    /**
+     * The request is not readable
+     */
+    408: Failure & {
+        error_code: 8;
     };
     /**
      * The request is larger than the limit of 1048576 bytes
@@ -2862,6 +2892,12 @@ export type VideosUploadErrors = {
         error_code: 0;
     };
     /**
+     * The request is not readable
+     */
+    408: Failure & {
+        error_code: 8;
+    };
+    /**
      * The request is larger than the limit of 1048576 bytes
      */
     413: Failure & {
@@ -3129,6 +3165,12 @@ export type UploadsCreateErrors = {
      */
     401: Failure & {
         error_code: 0;
+    };
+    /**
+     * The request is not readable
+     */
+    408: Failure & {
+        error_code: 8;
     };
     /**
      * Tus-Resumable must be 1.0.0
@@ -3450,6 +3492,12 @@ export type UploadsAppendErrors = {
      */
     404: Failure & {
         error_code: 404;
+    };
+    /**
+     * The request is not readable
+     */
+    408: Failure & {
+        error_code: 8;
     };
     /**
      * The upload goes on at byte 52428800
@@ -4457,6 +4505,12 @@ export type ScriptsGetErrors = {
         error_code: 11;
     };
     /**
+     * The request is larger than the limit of 1048576 bytes
+     */
+    413: Failure & {
+        error_code: 9;
+    };
+    /**
      * The request is not valid
      */
     422: Failure & {
@@ -4531,6 +4585,12 @@ export type ScriptsPatchErrors = {
      */
     401: Failure & {
         error_code: 0;
+    };
+    /**
+     * The request is not readable
+     */
+    408: Failure & {
+        error_code: 8;
     };
     /**
      * The script has changed: version 4 is the newest
@@ -4627,6 +4687,12 @@ export type ScriptsSaveErrors = {
         error_code: 0;
     };
     /**
+     * The request is not readable
+     */
+    408: Failure & {
+        error_code: 8;
+    };
+    /**
      * The script has changed: version 4 is the newest
      */
     412: Failure & {
@@ -4713,6 +4779,12 @@ export type ScriptsImportErrors = {
      */
     401: Failure & {
         error_code: 0;
+    };
+    /**
+     * The request is not readable
+     */
+    408: Failure & {
+        error_code: 8;
     };
     /**
      * The script has changed: version 4 is the newest
@@ -4813,6 +4885,12 @@ export type ScriptVersionsGetErrors = {
         error_code: 11;
     };
     /**
+     * The request is larger than the limit of 1048576 bytes
+     */
+    413: Failure & {
+        error_code: 9;
+    };
+    /**
      * The request is not valid
      */
     422: Failure & {
@@ -4893,6 +4971,12 @@ export type ScriptsExportJsonErrors = {
      */
     412: Failure & {
         error_code: 11;
+    };
+    /**
+     * The request is larger than the limit of 1048576 bytes
+     */
+    413: Failure & {
+        error_code: 9;
     };
     /**
      * The request is not valid
@@ -4981,6 +5065,12 @@ export type ScriptVersionsExportJsonErrors = {
         error_code: 11;
     };
     /**
+     * The request is larger than the limit of 1048576 bytes
+     */
+    413: Failure & {
+        error_code: 9;
+    };
+    /**
      * The request is not valid
      */
     422: Failure & {
@@ -5061,6 +5151,12 @@ export type ScriptsExportVttErrors = {
      */
     412: Failure & {
         error_code: 11;
+    };
+    /**
+     * The request is larger than the limit of 1048576 bytes
+     */
+    413: Failure & {
+        error_code: 9;
     };
     /**
      * The request is not valid
@@ -5149,6 +5245,12 @@ export type ScriptVersionsExportVttErrors = {
         error_code: 11;
     };
     /**
+     * The request is larger than the limit of 1048576 bytes
+     */
+    413: Failure & {
+        error_code: 9;
+    };
+    /**
      * The request is not valid
      */
     422: Failure & {
@@ -5229,6 +5331,12 @@ export type ScriptsExportSrtErrors = {
      */
     412: Failure & {
         error_code: 11;
+    };
+    /**
+     * The request is larger than the limit of 1048576 bytes
+     */
+    413: Failure & {
+        error_code: 9;
     };
     /**
      * The request is not valid
@@ -5317,6 +5425,12 @@ export type ScriptVersionsExportSrtErrors = {
         error_code: 11;
     };
     /**
+     * The request is larger than the limit of 1048576 bytes
+     */
+    413: Failure & {
+        error_code: 9;
+    };
+    /**
      * The request is not valid
      */
     422: Failure & {
@@ -5397,6 +5511,12 @@ export type ScriptsExportTxtErrors = {
      */
     412: Failure & {
         error_code: 11;
+    };
+    /**
+     * The request is larger than the limit of 1048576 bytes
+     */
+    413: Failure & {
+        error_code: 9;
     };
     /**
      * The request is not valid
@@ -5485,6 +5605,12 @@ export type ScriptVersionsExportTxtErrors = {
         error_code: 11;
     };
     /**
+     * The request is larger than the limit of 1048576 bytes
+     */
+    413: Failure & {
+        error_code: 9;
+    };
+    /**
      * The request is not valid
      */
     422: Failure & {
@@ -5565,6 +5691,12 @@ export type ScriptsExportCsvErrors = {
      */
     412: Failure & {
         error_code: 11;
+    };
+    /**
+     * The request is larger than the limit of 1048576 bytes
+     */
+    413: Failure & {
+        error_code: 9;
     };
     /**
      * The request is not valid
@@ -5653,6 +5785,12 @@ export type ScriptVersionsExportCsvErrors = {
         error_code: 11;
     };
     /**
+     * The request is larger than the limit of 1048576 bytes
+     */
+    413: Failure & {
+        error_code: 9;
+    };
+    /**
      * The request is not valid
      */
     422: Failure & {
@@ -5733,6 +5871,12 @@ export type ScriptsExportXlsxErrors = {
      */
     412: Failure & {
         error_code: 11;
+    };
+    /**
+     * The request is larger than the limit of 1048576 bytes
+     */
+    413: Failure & {
+        error_code: 9;
     };
     /**
      * The request is not valid
@@ -5819,6 +5963,12 @@ export type ScriptVersionsExportXlsxErrors = {
      */
     412: Failure & {
         error_code: 11;
+    };
+    /**
+     * The request is larger than the limit of 1048576 bytes
+     */
+    413: Failure & {
+        error_code: 9;
     };
     /**
      * The request is not valid
@@ -5972,6 +6122,12 @@ export type ScriptVersionsRestoreErrors = {
         error_code: 0;
     };
     /**
+     * The request is not readable
+     */
+    408: Failure & {
+        error_code: 8;
+    };
+    /**
      * The script has changed: version 4 is the newest
      */
     412: Failure & {
@@ -6057,6 +6213,12 @@ export type ScriptVersionsCompareErrors = {
      */
     401: Failure & {
         error_code: 0;
+    };
+    /**
+     * The request is larger than the limit of 1048576 bytes
+     */
+    413: Failure & {
+        error_code: 9;
     };
     /**
      * The request is not valid
@@ -6276,6 +6438,12 @@ export type PlaybackGetCaptionsErrors = {
      */
     412: Failure & {
         error_code: 11;
+    };
+    /**
+     * The request is larger than the limit of 1048576 bytes
+     */
+    413: Failure & {
+        error_code: 9;
     };
     /**
      * Too many requests, please slow down

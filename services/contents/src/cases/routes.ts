@@ -1,5 +1,5 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
-import { CaseParams, caseFailures, checkExact, errors, failures, fault } from '@playtherapy/service-kit'
+import { bodyErrors, CaseParams, caseFailures, checkExact, errors, failures, fault } from '@playtherapy/service-kit'
 import { Type } from 'typebox'
 import { erasurePath, locationOfErasure } from '../erasures/path.ts'
 import { IdempotencyHeader, keyedRequest } from '../idempotency.ts'
@@ -86,7 +86,7 @@ export const caseRoutes: FastifyPluginAsyncTypebox<{ repository: ReturnType<type
         summary: 'Create a case',
         headers: IdempotencyHeader,
         body: CaseBody,
-        response: { 200: Case, ...failures('tooLarge') },
+        response: { 200: Case, ...failures(...bodyErrors) },
       },
     },
     async (request) => {
@@ -118,7 +118,7 @@ export const caseRoutes: FastifyPluginAsyncTypebox<{ repository: ReturnType<type
         summary: 'Replace the writable fields of a case',
         params: CaseParams,
         body: CaseBody,
-        response: { 200: Case, ...caseFailures('tooLarge') },
+        response: { 200: Case, ...caseFailures(...bodyErrors) },
       },
     },
     async (request) => {

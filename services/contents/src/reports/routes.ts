@@ -2,6 +2,7 @@ import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { type ObjectStore, type Phase, StoreFailedError } from '@playtherapy/object-store'
 import type { Database } from '@playtherapy/schema'
 import {
+  bodyErrors,
   CaseParams,
   caseFailures,
   errors,
@@ -171,7 +172,7 @@ export const reportDeliveryRoutes: FastifyPluginAsyncTypebox<ReportOptions> = as
           'For the analysis system: a token with the scope `reports:write` and no user. Each is a new version.',
         querystring: DeliveryQuery,
         body: ReportBody,
-        response: { 200: Accepted, ...sessionFailures('tooLarge', 'uploadFailed') },
+        response: { 200: Accepted, ...sessionFailures(...bodyErrors, 'uploadFailed') },
       },
     },
     async ({ caseId, sessionId, rawBody, body, query }) => {

@@ -8,7 +8,15 @@ import {
 } from '@playtherapy/intake'
 import { type ObjectStore, StoreFailedError } from '@playtherapy/object-store'
 import type { Database, SessionOfCaller, Transaction } from '@playtherapy/schema'
-import { CaseParams, caseFailures, errors, SessionParams, sessionFailures, whenOver } from '@playtherapy/service-kit'
+import {
+  bodyErrors,
+  CaseParams,
+  caseFailures,
+  errors,
+  SessionParams,
+  sessionFailures,
+  whenOver,
+} from '@playtherapy/service-kit'
 import { Type } from 'typebox'
 import { erasurePath, locationOfErasure } from '../erasures/path.ts'
 import { IdempotencyHeader, keyedRequest } from '../idempotency.ts'
@@ -93,7 +101,7 @@ export const sessionRoutes: FastifyPluginAsyncTypebox<SessionOptions> = async (
         params: CaseParams,
         headers: IdempotencyHeader,
         body: NewSessionBody,
-        response: { 200: Session, ...caseFailures('tooLarge') },
+        response: { 200: Session, ...caseFailures(...bodyErrors) },
       },
     },
     async (request) => {
@@ -130,7 +138,7 @@ export const sessionRoutes: FastifyPluginAsyncTypebox<SessionOptions> = async (
           'If `origin_video_url` is a key from presigned-url and its PUT has succeeded, the recording becomes that of the session and its encode starts.',
         params: SessionParams,
         body: SessionBody,
-        response: { 200: Session, ...sessionFailures('tooLarge', 'uploadFailed') },
+        response: { 200: Session, ...sessionFailures(...bodyErrors, 'uploadFailed') },
       },
     },
     async (request, reply) => {

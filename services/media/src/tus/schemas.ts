@@ -1,4 +1,4 @@
-import { refusals, SessionParams, sessionFailures } from '@playtherapy/service-kit'
+import { bodyErrors, refusals, SessionParams, sessionFailures } from '@playtherapy/service-kit'
 
 import { Type } from 'typebox'
 import { tusType, tusVersion } from './headers.ts'
@@ -75,7 +75,7 @@ export const Discovered = answer('What the server knows of the protocol', {
 /** The refusals of an upload, and of one that gets bytes. */
 export const uploadFailures = () =>
   sessionFailures('badHeader', 'uploadNotFound', 'uploadExpired', 'otherTusVersion', 'uploadHeld')
-const ofBytes = ['tooLarge', 'otherContentType', 'encodedBody', 'otherChecksum', 'uploadFailed'] as const
+const ofBytes = [...bodyErrors, 'otherContentType', 'encodedBody', 'otherChecksum', 'uploadFailed'] as const
 export const creationFailures = () => sessionFailures('badHeader', 'otherTusVersion', 'tooManyUploads', ...ofBytes)
 export const bytesFailures = () =>
   sessionFailures(

@@ -1,7 +1,14 @@
 import multipart from '@fastify/multipart'
 import { type IntakeResources, issuePresigned, SessionDeletedError, TooManyUrlsError } from '@playtherapy/intake'
 import { StoreFailedError, UnsafeUploadsError } from '@playtherapy/object-store'
-import { errors, leastBytesPerSecond, SessionParams, type Shares, sessionFailures } from '@playtherapy/service-kit'
+import {
+  bodyErrors,
+  errors,
+  leastBytesPerSecond,
+  SessionParams,
+  type Shares,
+  sessionFailures,
+} from '@playtherapy/service-kit'
 import type { FastifyInstance } from 'fastify'
 import { multipartLimits, refuseTooLong } from './file-part.ts'
 import { receiveUpload } from './receive.ts'
@@ -49,7 +56,7 @@ export async function uploadRoutes(
           'Multipart with one file in the part `file`. 201 means that the original is durable and its encode is announced.',
         consumes: ['multipart/form-data'],
         body: UploadForm,
-        response: { 201: Uploaded, ...sessionFailures('tooLarge', 'uploadFailed') },
+        response: { 201: Uploaded, ...sessionFailures(...bodyErrors, 'uploadFailed') },
       },
       // The form's schema is for the API description only; the multipart parser checks the body while it arrives.
       validatorCompiler: () => () => true,

@@ -18,7 +18,11 @@ export async function captionRoutes(app: FastifyInstance, options: ExportOptions
         summary: 'The newest script as captions',
         description: 'Cues do not overlap: where people talk at once, a cue has the lines of all of them.',
         headers: KnownVersion,
-        response: readResponses('The captions', contentOf('vtt'), linkFailures('preconditionFailed', 'downloadFailed')),
+        response: readResponses(
+          'The captions',
+          contentOf('vtt'),
+          linkFailures('preconditionFailed', 'tooLarge', 'downloadFailed'),
+        ),
       },
     },
     async (request, reply) => {

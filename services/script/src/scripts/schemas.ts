@@ -1,11 +1,11 @@
-import { int32, numberText, SessionParams, sessionFailures } from '@playtherapy/service-kit'
+import { bodyErrors, int32, numberText, SessionParams, sessionFailures } from '@playtherapy/service-kit'
 import { Type } from 'typebox'
 
 /** Common parts of the schemas of all routes of a script. */
 export const route = { tags: ['script'], security: [{ token: [] }], params: SessionParams }
 /** Failures of a save. */
 export const saveFailures = (...more: Parameters<typeof sessionFailures>) =>
-  sessionFailures('tooLarge', 'staleScript', 'uploadFailed', ...more)
+  sessionFailures(...bodyErrors, 'staleScript', 'uploadFailed', ...more)
 
 export const versionIn = (description: string) => numberText('^[1-9][0-9]{0,8}$', description, int32)
 
@@ -57,7 +57,7 @@ const fileHeaders = {
 export const readResponses = (
   description: string,
   content: object,
-  refusals = sessionFailures('noScript', 'preconditionFailed', 'downloadFailed'),
+  refusals = sessionFailures('noScript', 'preconditionFailed', 'tooLarge', 'downloadFailed'),
 ) => ({
   200: { description, headers, content },
   304: { description: 'The copy at hand is still right', type: 'null', headers },

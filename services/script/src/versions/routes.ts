@@ -78,7 +78,7 @@ export const versionRoutes: FastifyPluginAsyncTypebox<VersionOptions> = async (a
         operationId: 'scriptVersions.compare',
         summary: 'What changed from one version of the script to another',
         querystring: ChangesQuery,
-        response: { 200: Changes, ...sessionFailures('noScript', 'downloadFailed') },
+        response: { 200: Changes, ...sessionFailures('noScript', 'tooLarge', 'downloadFailed') },
       },
     },
     async (request, reply) => {
