@@ -243,6 +243,12 @@ t.test('the script beside the player', { skip, timeout: 120_000 }, async (t) => 
     const choose = page.getByLabel('File with subtitles')
     await choose.setInputFiles(file('bad.vtt', 'WEBVTT\n\n00:01 --> nothing\nx\n\nlost\n'))
     await page.getByText('Line 3', { exact: true }).waitFor()
+    const encoded = {
+      ...file('old.srt', ''),
+      buffer: Buffer.from('1\n00:00:01,000 --> 00:00:02,000\n\xbe\xc8\n', 'latin1'),
+    }
+    await choose.setInputFiles(encoded)
+    await page.getByText('save it with the encoding UTF-8').waitFor()
     const cues =
       'WEBVTT\n\n00:00:01.000 --> 00:00:02.000\n<v T>Hello dear child\n\n00:00:05.000 --> 00:00:06.000\n<v C>Hi 👋🏽\n'
     await choose.setInputFiles(file('good.vtt', cues))

@@ -93,12 +93,15 @@ function Told({ outcome: { name, version, failure } }: { outcome: Outcome }) {
     const line = loc.at(-1)
     return typeof line === 'number' ? [line] : []
   })
+  const isMisencoded = faults.some(({ type }) => type === 'encoding')
   const isOvertaken = failure instanceof ApiFailure && failure.status === 412
   return (
     <Notice tone="alert">
       <div>
         <p>{texts.importRefused(name)}</p>
-        {isOvertaken ? <p>{texts.overtakenImport}</p> : lines.length === 0 && <p>{explain(failure)}</p>}
+        {isOvertaken && <p>{texts.overtakenImport}</p>}
+        {isMisencoded && <p>{texts.notUtf8}</p>}
+        {!isOvertaken && !isMisencoded && lines.length === 0 && <p>{explain(failure)}</p>}
         {lines.length > 0 && <p>{texts.lineFault}</p>}
         <ul class="lines">
           {lines.map((line) => (

@@ -122,6 +122,8 @@ export const texts = words({
     imported: (name: string, version: number) => `${name} was imported as version ${version}.`,
     importRefused: (name: string) => `${name} was not imported. Nothing was changed.`,
     line: (line: number) => `Line ${line}`,
+    notUtf8:
+      'Its characters cannot be read. Open it in a text editor, save it with the encoding UTF-8, and choose it again.',
     lineFault: 'This is neither times of a subtitle nor a text below them.',
     overtakenImport:
       'Somebody else has saved a newer version meanwhile; it was brought in. Look at it, and import again.',
@@ -264,6 +266,7 @@ export const texts = words({
     imported: (name, version) => `${name} 파일을 버전 ${version}(으)로 가져왔습니다.`,
     importRefused: (name) => `${name} 파일을 가져오지 못했습니다. 바뀐 것은 없습니다.`,
     line: (line) => `${line}행`,
+    notUtf8: '글자를 읽을 수 없습니다. 메모장에서 열어 인코딩을 UTF-8로 바꿔 저장한 뒤 다시 선택해 주세요.',
     lineFault: '자막의 시간도 그 아래의 내용도 아닙니다.',
     overtakenImport: '그사이 다른 사람이 새 버전을 저장해 불러왔습니다. 확인한 뒤 다시 가져와 주세요.',
     pictures: '누가 언제 말했나',

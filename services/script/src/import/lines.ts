@@ -31,7 +31,7 @@ function utf8Of(bytes: Uint8Array, place: string[]): Uint8Array {
   } catch {
     throw fault(place, 'is not whole UTF-16')
   }
-  if (!isUtf8(bytes)) throw fault(place, 'is not UTF-8')
+  if (!isUtf8(bytes)) throw fault(place, 'is not UTF-8', 'encoding')
   return bytes
 }
 
