@@ -64,17 +64,15 @@ const writers: Record<string, RegExp> = {
 t.test('every object of an installation is encrypted, whatever wrote it', { skip }, async (t) => {
   const folder = await mkdtemp(join(tmpdir(), 'playtherapy-encrypted-'))
   t.teardown(() => rm(folder, { recursive: true, force: true }))
-  const file = join(folder, 'talk.mp4')
-  const inputs = ['testsrc2=size=320x240:rate=25:duration=6', 'sine=duration=6'].flatMap((of) => [
-    '-f',
-    'lavfi',
-    '-i',
-    of,
-  ])
-  // It is encoded and not copied, in two chunks, so that their files are joined.
-  const codecs = ['-c:v', 'mpeg4', '-c:a', 'aac']
-  await promisify(execFile)('ffmpeg', ['-y', '-loglevel', 'error', ...inputs, ...codecs, file])
-  const talk = await readFile(file)
+  const record = async (seconds: number) => {
+    const file = join(folder, `${seconds}.mp4`)
+    const sources = [`testsrc2=size=160x120:rate=5:duration=${seconds}`, `sine=duration=${seconds}`]
+    const inputs = sources.flatMap((source) => ['-f', 'lavfi', '-i', source])
+    await promisify(execFile)('ffmpeg', ['-loglevel', 'error', ...inputs, '-c:v', 'mpeg4', '-c:a', 'aac', file])
+    return readFile(file)
+  }
+  // The long one is encoded in several chunks, so that their files are joined.
+  const [long, short] = await Promise.all([record(62), record(1)])
 
   const database = await testDatabase(t)
   const { db } = database
@@ -117,14 +115,14 @@ t.test('every object of an installation is encrypted, whatever wrote it', { skip
   const json = { ...as, 'content-type': 'application/json' }
 
   const uploaded = await newSession()
-  t.match(await fetch(`${uploaded}/video`, { method: 'POST', headers: as, body: form('file', talk, 'talk.mp4') }), {
+  t.match(await fetch(`${uploaded}/video`, { method: 'POST', headers: as, body: form('file', long, 'long.mp4') }), {
     status: 201,
   })
 
   const presigned = await newSession()
   const issue = async (session: string) =>
     Value.Parse(Issued, await (await fetch(`${session}/video/presigned-url`, { headers: as })).json())
-  const brought = { method: 'PUT', body: talk, headers: { 'content-type': 'video/mp4' } }
+  const brought = { method: 'PUT', body: short, headers: { 'content-type': 'video/mp4' } }
   const issued = await issue(presigned)
   t.match(await fetch(issued.presigned_url, brought), { status: 200 })
   const announced = JSON.stringify({ data: { name: 'a', origin_video_url: issued.file_path } })
@@ -135,11 +133,14 @@ t.test('every object of an installation is encrypted, whatever wrote it', { skip
   const tus = { ...as, 'tus-resumable': '1.0.0' }
   const inCalls = await newSession()
   const lengthOf = (bytes: number) => ({ 'upload-length': `${bytes}`, 'upload-metadata': 'filename dGFsay5tcDQ=' })
-  const created = await fetch(`${inCalls}/video/tus`, { method: 'POST', headers: { ...tus, ...lengthOf(talk.length) } })
+  const created = await fetch(`${inCalls}/video/tus`, {
+    method: 'POST',
+    headers: { ...tus, ...lengthOf(short.length) },
+  })
   const upload = new URL(created.headers.get('location') ?? '', host.url)
   const patch = (from: number, to: number) => {
     const headers = { ...tus, 'upload-offset': `${from}`, 'content-type': 'application/offset+octet-stream' }
-    return fetch(upload, { method: 'PATCH', headers, body: talk.subarray(from, to) })
+    return fetch(upload, { method: 'PATCH', headers, body: short.subarray(from, to) })
   }
   t.match(await patch(0, 5_000), { status: 204 })
 
@@ -180,13 +181,14 @@ t.test('every object of an installation is encrypted, whatever wrote it', { skip
     [],
     'no writer that is not known',
   )
-  t.match(await patch(5_000, talk.length), { status: 204 })
+  t.match(await patch(5_000, short.length), { status: 204 })
 })
 
 t.test('no process starts where the bucket does not encrypt as the settings say', { skip }, async (t) => {
   const { url } = await testDatabase(t)
   const bucket = await testBucket()
-  const programs = ['contents', 'media', 'script', 'worker', 'prepare-bucket'] as const
+  // The three services have one way to start.
+  const programs = ['contents', 'worker', 'prepare-bucket'] as const
   const ends = programs.map(async (program) => {
     const env = { PATH: process.env.PATH, PORT: '0', ...environment(url, bucket, 'no-such-key') }
     const run = promisify(execFile)(process.execPath, [...nodeOptions, programPath(program)], { env, timeout: 30_000 })
