@@ -6,6 +6,7 @@ import {
   loadConfig,
   QueueSettings,
   StoreSettings,
+  s3From,
 } from '@playtherapy/service-kit'
 import t from 'tap'
 import { Type } from 'typebox'
@@ -113,4 +114,45 @@ t.test('values that would start a service nobody can use', async (t) => {
   const publicKey = '-----BEGIN PUBLIC KEY-----\nMIIB\n-----END PUBLIC KEY-----\n'
   t.equal(faultsOf({ ...valid, JWT_SECRET: undefined, JWT_PUBLIC_KEY: publicKey }), '', 'a public key does instead')
   t.equal(faultsOf({ ...valid, CORS_ORIGINS: 'http://a.example:3000, https://b.example' }), '')
+})
+
+t.test('TLS is verified, by authorities of one file', async (t) => {
+  const folder = t.testdir({
+    'empty.pem': '',
+    'key.pem': '-----BEGIN PRIVATE KEY-----\nMIIB\n-----END PRIVATE KEY-----\n',
+  })
+  for (const name of ['missing.pem', 'empty.pem', 'key.pem', '']) {
+    const fault = faultsOf({ ...valid, NODE_EXTRA_CA_CERTS: `${folder}/${name}` })
+    t.match(fault, /^ {2}NODE_EXTRA_CA_CERTS must name a PEM file of certificates that this process can read$/m, name)
+    t.notMatch(fault, folder)
+  }
+  const wrong = ['sslmode=no-verify', 'sslrootcert=/ca.pem', 'a=b&ssl=true', 'sslmode=require&uselibpqcompat=true']
+  for (const query of wrong) {
+    for (const name of ['DATABASE_URL', 'QUEUE_URL']) {
+      const fault = faultsOf({ ...valid, [name]: `postgres://user:hunter2@host/a?${query}` })
+      t.match(fault, new RegExp(`^  ${name} must match .*NODE_EXTRA_CA_CERTS names the authority`, 'm'), query)
+      t.notMatch(fault, 'hunter2')
+    }
+  }
+  for (const mode of ['verify-full', 'require', 'disable']) {
+    t.equal(faultsOf({ ...valid, DATABASE_URL: `postgres://localhost/a?sslmode=${mode}` }), '', mode)
+  }
+})
+
+t.test('encryption at rest by the store', async (t) => {
+  const read = (env: NodeJS.ProcessEnv) => s3From(loadConfig(Type.Object(StoreSettings), { ...valid, ...env }))
+  t.notOk('encryption' in read({}))
+  t.notOk('encryption' in read({ S3_ENCRYPTION: 'none', S3_ENCRYPTION_KEY_ID: '' }))
+  t.same(read({ S3_ENCRYPTION: 'SSE-S3' }).encryption, { ServerSideEncryption: 'AES256' })
+  t.same(read({ S3_ENCRYPTION: 'SSE-KMS', S3_ENCRYPTION_KEY_ID: 'a' }).encryption, {
+    ServerSideEncryption: 'aws:kms',
+    SSEKMSKeyId: 'a',
+  })
+  const wrong: [NodeJS.ProcessEnv, RegExp][] = [
+    [{ S3_ENCRYPTION: 'SSE-C' }, /S3_ENCRYPTION must be one of none, SSE-S3, SSE-KMS/],
+    [{ S3_ENCRYPTION: 'SSE-KMS' }, /S3_ENCRYPTION_KEY_ID must be set with S3_ENCRYPTION=SSE-KMS and only then/],
+    [{ S3_ENCRYPTION: 'SSE-S3', S3_ENCRYPTION_KEY_ID: 'a' }, /S3_ENCRYPTION_KEY_ID must be set with/],
+    [{ S3_ENCRYPTION_KEY_ID: 'a' }, /S3_ENCRYPTION_KEY_ID must be set with/],
+  ]
+  for (const [env, fault] of wrong) t.throws(() => read(env), { name: 'ConfigError', message: fault })
 })
