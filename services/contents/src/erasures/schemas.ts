@@ -37,7 +37,7 @@ const fields = {
   locked_until: momentOrNull('Until when Object Lock keeps a version'),
 }
 
-export const ErasureState = Type.Object(fields, { title: 'ErasureState', examples: [example] })
+const ErasureState = Type.Object(fields, { title: 'ErasureState', examples: [example] })
 export const Erasures = Type.Array(ErasureState, { examples: [[example]] })
 
 export const Erasure = Type.Object(
