@@ -1,16 +1,30 @@
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { build } from 'esbuild'
+import { build, type Plugin } from 'esbuild'
 
 export { consoleHeaders } from './headers.ts'
 
-const folder = fileURLToPath(new URL('./src/', import.meta.url))
+const beside = (path: string) => fileURLToPath(new URL(path, import.meta.url))
+const folder = beside('./src/')
+
+/** What tus-js-client brings for old browsers and other platforms, and what takes its place. */
+const leanTus: Plugin = {
+  name: 'lean tus-js-client',
+  setup({ onResolve }) {
+    onResolve({ filter: /^url-parse$/ }, () => ({ path: beside('./lean-url.ts') }))
+    onResolve({ filter: /^js-base64$/ }, () => ({ path: beside('./lean-base64.ts') }))
+    onResolve({ filter: /^\.\/fileReader\.js$/ }, () => ({ path: beside('./lean-file-reader.ts') }))
+  },
+}
 
 /** Files of the page by their names; all but `index.html` have a hash of their content in it. */
 export type ConsoleFiles = ReadonlyMap<string, Uint8Array>
 
-/** Bundles the page and its libraries in memory, within half a second. */
-export async function buildConsole(): Promise<ConsoleFiles> {
+/**
+ * Bundles the page and its libraries in memory, within half a second. With `signInByLink`, a link `#token=…` signs in, as the
+ * one that `npm start` prints.
+ */
+export async function buildConsole({ signInByLink = false } = {}): Promise<ConsoleFiles> {
   const { outputFiles, metafile } = await build({
     absWorkingDir: folder,
     entryPoints: { main: 'main.tsx', style: 'styles/style.css' },
@@ -18,11 +32,14 @@ export async function buildConsole(): Promise<ConsoleFiles> {
     chunkNames: '[name]-[hash]',
     outdir: 'out',
     bundle: true,
-    alias: { 'url-parse': fileURLToPath(new URL('./lean-url.ts', import.meta.url)) },
+    plugins: [leanTus],
     splitting: true,
     format: 'esm',
     target: 'es2022',
     minify: true,
+    // Libraries can describe what they do, which nobody reads here.
+    drop: ['console'],
+    charset: 'utf8',
     jsx: 'automatic',
     jsxImportSource: 'preact',
     write: false,
@@ -37,7 +54,7 @@ export async function buildConsole(): Promise<ConsoleFiles> {
   }
   // A browser that translates would send the words of children to a third party, and would replace texts that Preact changes later.
   const page = `<!doctype html>
-<html lang="en" translate="no">
+<html lang="en" translate="no"${signInByLink ? ' data-sign-in-by-link' : ''}>
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width">

@@ -7,6 +7,8 @@ export interface ClientOptions {
   /** The address of the services, such as `https://clinic.example`. It may end with a path. */
   url: string
   token?: Token
+  /** Called when the service has refused a token (401), with that token: a newer one may be in use by then. */
+  onRefused?: (token: string) => void
 }
 
 export interface CallOptions {
@@ -71,6 +73,7 @@ export async function call(
   }
   try {
     const response = await fetch(address, init)
+    if (response.status === 401) client.onRefused?.(bearer)
     if (!response.ok && response.status !== 304) throw new ApiFailure(response, await readJson(response))
     return await read(operation, response)
   } catch (error) {

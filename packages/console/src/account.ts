@@ -1,4 +1,3 @@
-import { ApiFailure } from '@playtherapy/client'
 import { batch, computed, signal } from '@preact/signals'
 
 /** The clock of a tablet may be wrong by so much. */
@@ -60,9 +59,16 @@ const holds = (scope: unknown): boolean =>
 export const isOperator = computed(() => holds(claims.value?.scope))
 export const isOnlyOperator = computed(() => isOperator.value && claims.value?.user_id === undefined)
 
-/** Looks whether a failure is that the server refused the token, and lets the page ask for another one then. */
-export function noteRefusal(failure: unknown): void {
-  if (token.value === null || !(failure instanceof ApiFailure) || failure.status !== 401) return
+/** The token of this therapist. Throws once nobody or somebody else is signed in: no work is sent in another person's name. */
+export function tokenOf(owner: number | undefined): string {
+  const now = token.peek()
+  if (now === null || userId.peek() !== owner) throw new Error('Another user is signed in')
+  return now
+}
+
+/** Lets the page ask for another token, because the server has refused this one. A token that was replaced meanwhile matters no more. */
+export function noteRefusal(sent: string): void {
+  if (token.value === null || sent !== token.value) return
   const { exp } = claims.value ?? {}
   refused.value = typeof exp === 'number' && exp * 1_000 <= Date.now() + clockMs ? 'expired' : 'refused'
 }
@@ -84,12 +90,13 @@ export function signOut(): void {
 }
 
 /**
- * Takes the token out of the address, `#token=…`, and removes it there, so that it is in no history. Whoever is signed in stays
- * so: a link must not let a therapist write into somebody else's account without noticing.
+ * Removes a token from the address, `#token=…`. Only the page of `npm start` signs in by it, and only where nobody is signed in
+ * yet: with a link, somebody could let a therapist work in another account without noticing.
  */
 export function takeToken(): void {
   if (!location.hash.startsWith('#token=')) return
   const given = /^#token=([\w-]+\.[\w-]+\.[\w-]+)$/.exec(location.hash)?.[1]
-  if (given && (token.value === null || refused.value !== null)) signIn(given)
+  const isTaken = document.documentElement.hasAttribute('data-sign-in-by-link')
+  if (given && isTaken && (token.value === null || refused.value !== null)) signIn(given)
   history.replaceState(null, '', `${location.pathname}${location.search}`)
 }

@@ -1,5 +1,10 @@
 import { createClient } from '@playtherapy/client'
-import { token } from './account.ts'
+import { noteRefusal, token, tokenOf } from './account.ts'
+
+const where = { url: location.origin, onRefused: noteRefusal }
 
 /** The client of all services, with the token of the signed-in therapist or operator. */
-export const api = createClient({ url: location.origin, token: () => token.value ?? '' })
+export const api = createClient({ ...where, token: () => token.value ?? '' })
+
+/** The same for work of several steps of one therapist: a call throws once another user is signed in. */
+export const apiOf = (owner: number | undefined) => createClient({ ...where, token: () => tokenOf(owner) })

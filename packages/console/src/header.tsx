@@ -1,7 +1,9 @@
 import { signal } from '@preact/signals'
-import { isOnlyOperator, isOperator, person, signOut } from './account.ts'
+import { isOnlyOperator, isOperator, person } from './account.ts'
+import { isPageOld } from './late-parts.ts'
 import { connection } from './live.ts'
 import { casesPath, operationsPath } from './route.ts'
+import { SignOut } from './sign-out.tsx'
 import { choose, language } from './texts/language.ts'
 import { texts } from './texts/shell.ts'
 
@@ -25,11 +27,17 @@ export function Header() {
         {isOperator.value && !isOnlyOperator.value && <a href={operationsPath}>{texts.operations}</a>}
         <LanguageChoice />
         <span class="person">{person.value}</span>
-        <button type="button" class="bare" onClick={signOut}>
-          {texts.signOut}
-        </button>
+        <SignOut />
       </div>
       <div class="connection" role="status">
+        {isPageOld.value && (
+          <p class="lost">
+            {texts.outdated}{' '}
+            <button type="button" onClick={() => location.reload()}>
+              {texts.loadAnew}
+            </button>
+          </p>
+        )}
         {!isOnline.value ? (
           <p class="lost">{texts.offline}</p>
         ) : (

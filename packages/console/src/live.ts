@@ -1,6 +1,6 @@
-import { ApiFailure, follow, type SessionNews } from '@playtherapy/client'
+import { follow, type SessionNews } from '@playtherapy/client'
 import { effect, type ReadonlySignal, type Signal, signal } from '@preact/signals'
-import { isOnlyOperator, noteRefusal, refused, token, userId } from './account.ts'
+import { isOnlyOperator, refused, token, userId } from './account.ts'
 import { api } from './api.ts'
 import { type Said, shareStream } from './share-stream.ts'
 
@@ -80,8 +80,8 @@ async function followFor(tell: (said: Said) => void, ended: AbortSignal): Promis
       onNews: (news, id) => say({ news, id }),
       onReset: () => say({ isReset: true }),
     })
-  } catch (error) {
-    if (error instanceof ApiFailure) noteRefusal(error)
+  } catch {
+    // The token was refused: the page asks for another one, and follows with that.
   }
 }
 

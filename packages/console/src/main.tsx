@@ -2,6 +2,7 @@ import { effect } from '@preact/signals'
 import { render } from 'preact'
 import { takeToken } from './account.ts'
 import { App } from './app.tsx'
+import { loadAhead } from './late-parts.ts'
 import { language } from './texts/language.ts'
 
 takeToken()
@@ -19,3 +20,6 @@ effect(() => {
   document.documentElement.lang = language.value
 })
 render(<App />, document.body)
+// Safari before 2026 does not tell when it has nothing to do.
+const whenIdle = globalThis.requestIdleCallback ?? ((work: () => void) => setTimeout(work, 2_000))
+addEventListener('load', () => whenIdle(() => void loadAhead()))

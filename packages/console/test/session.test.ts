@@ -106,7 +106,7 @@ t.test('a session and its recording', { skip, timeout: 180_000 }, async (t) => {
     t.ok(offset > mebibyte, `it goes on at ${offset}`)
     await page.getByText('has arrived and is stored safely').waitFor()
 
-    await page.getByRole('button', { name: 'Play', exact: true }).click()
+    await page.getByRole('button', { name: 'Play', exact: true }).click(encodes)
     const first = await shows(page, 'the first frames', ({ seconds }) => seconds > 0.5)
     t.match(first.src, /^blob:/, 'by HLS, while it is encoded')
     await page.getByText('is being encoded').waitFor({ state: 'hidden', ...encodes })
@@ -198,7 +198,8 @@ t.test('a session and its recording', { skip, timeout: 180_000 }, async (t) => {
     if (!isOpen) await page.getByText('Replace or delete the recording').click()
     await page.getByRole('button', { name: 'Delete the recording' }).click()
     t.strictSame(await tab.faults(), [])
-    await page.getByRole('button', { name: 'Delete for good' }).click()
+    await page.getByLabel('Type “delete”').fill('delete')
+    await page.getByRole('dialog').getByRole('button', { name: 'Delete', exact: true }).click()
     await page.getByText('This session has no recording yet').waitFor()
   })
 })

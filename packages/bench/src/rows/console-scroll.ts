@@ -52,7 +52,7 @@ export const consoleScroll: Row = {
     const saved = await fetch(`${script.url}${session.path}/script`, { method: 'POST', headers, body })
     if (!saved.ok) throw new Error(`the script was not saved: ${saved.status}`)
 
-    const files = await buildConsole()
+    const files = await buildConsole({ signInByLink: true })
     const browser = await chromium.launch({
       executablePath: '/usr/bin/chromium',
       args: ['--no-sandbox', '--disable-gpu'],

@@ -1,10 +1,10 @@
 import { ApiFailure } from '@playtherapy/client'
 import { useState } from 'preact/hooks'
 import { api } from '../api.ts'
+import { moment } from '../parts/amounts.ts'
 import { Notice } from '../parts/notice.tsx'
 import { useSave } from '../parts/use-save.ts'
 import { texts } from '../texts/operations.ts'
-import { moment } from './amounts.ts'
 import type { Operations } from './use-operations.ts'
 
 type Job = Operations['given_up'][number]

@@ -1,6 +1,6 @@
+import { number } from '../parts/amounts.ts'
 import { Wide } from '../parts/wide.tsx'
 import { texts } from '../texts/operations.ts'
-import { number } from './amounts.ts'
 import type { Operations } from './use-operations.ts'
 
 const states = ['waiting', 'later', 'begun', 'failed', 'refused'] as const

@@ -1,8 +1,8 @@
 import { useMemo } from 'preact/hooks'
 import type uPlot from 'uplot'
+import { number } from '../parts/amounts.ts'
 import { Chart, type ChartOptions } from '../parts/chart.tsx'
 import { texts } from '../texts/operations.ts'
-import { number } from './amounts.ts'
 
 /** Number of minutes in one row of the table. */
 const minutesPerRow = 10

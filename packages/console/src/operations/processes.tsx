@@ -1,6 +1,6 @@
+import { bytes, moment } from '../parts/amounts.ts'
 import { Wide } from '../parts/wide.tsx'
 import { texts } from '../texts/operations.ts'
-import { bytes, moment } from './amounts.ts'
 import type { Operations } from './use-operations.ts'
 
 /** The processes that are running or have ended lately, each with its release. */

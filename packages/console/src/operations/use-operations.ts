@@ -1,6 +1,6 @@
 import type { OperationsGetResponse } from '@playtherapy/client'
 import { useCallback, useEffect, useState } from 'preact/hooks'
-import { noteRefusal, token } from '../account.ts'
+import { token } from '../account.ts'
 import { api } from '../api.ts'
 
 export type Operations = OperationsGetResponse
@@ -30,7 +30,6 @@ export function useOperations(after: string | undefined) {
         if (!signal.aborted) setSeen({ data })
       } catch (failure) {
         if (signal.aborted) return
-        noteRefusal(failure)
         setSeen(({ data }) => ({ ...(data && { data }), failure }))
       } finally {
         isReading = false

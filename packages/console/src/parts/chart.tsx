@@ -1,5 +1,6 @@
 import { useEffect, useRef, useState } from 'preact/hooks'
 import type uPlot from 'uplot'
+import { loadPlot } from '../late-parts.ts'
 import { texts } from '../texts/chart.ts'
 import { colourOf } from './colour.ts'
 
@@ -58,7 +59,7 @@ export function Chart({
       if (pick.current) drawn.over.style.cursor = 'pointer'
       chart.current = drawn
     }
-    import('uplot').then(
+    loadPlot().then(
       ({ default: plot }) => {
         if (signal.aborted) return
         const sized = new ResizeObserver(() => {

@@ -1,5 +1,5 @@
 import { useCallback, useEffect, useState } from 'preact/hooks'
-import { noteRefusal, token } from '../account.ts'
+import { token } from '../account.ts'
 import { followed, resets } from '../live.ts'
 
 interface Loaded<T> {
@@ -28,7 +28,6 @@ export function useLoad<T>(load: (signal: AbortSignal) => Promise<T>, deps: read
         (data) => signal.aborted || setLoaded({ data, isLoading: false }),
         (failure: unknown) => {
           if (signal.aborted) return
-          noteRefusal(failure)
           setLoaded(({ data }) => ({ ...(data !== undefined && { data }), failure, isLoading: false }))
         },
       )

@@ -1,5 +1,4 @@
 import { useEffect, useRef, useState } from 'preact/hooks'
-import { noteRefusal } from '../account.ts'
 
 /** Runs one attempt to save at a time. The failure of an attempt stays until the next one begins. */
 export function useSave(work: () => Promise<void>) {
@@ -22,7 +21,6 @@ export function useSave(work: () => Promise<void>) {
     try {
       await work()
     } catch (error) {
-      noteRefusal(error)
       if (!isGone.current) setFailure(error)
     } finally {
       isRunning.current = false

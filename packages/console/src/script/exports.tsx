@@ -1,6 +1,5 @@
 import { fileNameOf, NetworkFailure } from '@playtherapy/client'
 import { useSignal } from '@preact/signals'
-import { noteRefusal } from '../account.ts'
 import { api } from '../api.ts'
 import { Notice } from '../parts/notice.tsx'
 import { saveFile } from '../parts/save-file.ts'
@@ -44,7 +43,6 @@ export function Exports({ caseId, sessionId, version }: { caseId: number; sessio
                     : await api.scriptVersions[name]({ ...session, version }),
                 )
               } catch (error) {
-                noteRefusal(error)
                 failure.value = error
               }
             }}

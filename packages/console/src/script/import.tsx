@@ -1,6 +1,5 @@
 import { ApiFailure } from '@playtherapy/client'
 import { useSignal } from '@preact/signals'
-import { noteRefusal } from '../account.ts'
 import { api } from '../api.ts'
 import { Busy } from '../parts/busy.tsx'
 import { explain } from '../parts/explain.ts'
@@ -42,7 +41,6 @@ export function Import({
       sync.learn(data.version)
       outcome.value = { name: file.name, version: data.version }
     } catch (failure) {
-      noteRefusal(failure)
       if (failure instanceof ApiFailure && failure.currentVersion) sync.learn(failure.currentVersion)
       outcome.value = { name: file.name, failure }
     }

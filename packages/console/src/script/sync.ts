@@ -1,7 +1,7 @@
 import { ApiFailure } from '@playtherapy/client'
 import { effect, type ReadonlySignal, signal } from '@preact/signals'
-import { claims, noteRefusal, token } from '../account.ts'
-import { api } from '../api.ts'
+import { token, userId } from '../account.ts'
+import { apiOf } from '../api.ts'
 import { followed, newsOf, resets } from '../live.ts'
 import { applyChange, type Change, laterRows, newRow, type Row, same, toPatch } from './change.ts'
 import type { OpenScript } from './open-script.ts'
@@ -33,7 +33,8 @@ const recordsOf = (rows: readonly Row[]) => rows.map(({ record }) => record)
 /** Keeps an open script and the stored one in step: saves one change after the other, and loads the versions that other people save. */
 export function syncScript(script: OpenScript, session: { case_id: number; session_id: number }): Sync {
   const failure = signal<unknown>(undefined)
-  const userId = claims.peek()?.user_id
+  const owner = userId.peek()
+  const api = apiOf(owner)
   const ended = new AbortController()
   const call = { signal: ended.signal }
   /** The highest version that is known to exist. */
@@ -121,7 +122,7 @@ export function syncScript(script: OpenScript, session: { case_id: number; sessi
   /** One step towards the service; false when there is nothing to do. */
   async function step(): Promise<boolean> {
     // Another therapist may have signed in during the last step. The changes wait for the one who made them.
-    if (claims.peek()?.user_id !== userId) return false
+    if (userId.peek() !== owner) return false
     const version = script.version.value
     const change = script.pending.value[0]
     if (version === undefined || (version === 0 && newest > 0)) await load()
@@ -136,7 +137,7 @@ export function syncScript(script: OpenScript, session: { case_id: number; sessi
   async function run() {
     clearTimeout(timer)
     timer = undefined
-    if (ended.signal.aborted || claims.peek()?.user_id !== userId) return
+    if (ended.signal.aborted || userId.peek() !== owner) return
     isAsked = true
     if (isRunning) return
     isRunning = true
@@ -150,7 +151,6 @@ export function syncScript(script: OpenScript, session: { case_id: number; sessi
     } catch (error) {
       if (ended.signal.aborted) return
       failure.value = error
-      noteRefusal(error)
       // What came up during this attempt needs another one, even if this one was refused for good.
       if (isAsked || !(error instanceof ApiFailure) || passesByItself(error)) {
         const told = error instanceof ApiFailure ? (error.retryAfter ?? 0) * 1000 : 0

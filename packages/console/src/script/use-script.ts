@@ -1,6 +1,6 @@
 import { effect } from '@preact/signals'
 import { useEffect, useMemo } from 'preact/hooks'
-import { claims } from '../account.ts'
+import { token, userId } from '../account.ts'
 import { createDrafts, type Drafts } from './draft.ts'
 import { createOpenScript, type OpenScript } from './open-script.ts'
 import { type Sync, syncScript } from './sync.ts'
@@ -21,9 +21,24 @@ const opened = new Map<string, Opened & { isLeft: boolean }>()
 const hasUnsaved = ({ script, drafts }: Opened) =>
   script.pending.value.length > 0 || script.conflicts.value.length > 0 || drafts.isTouched()
 
+/** How many changes of scripts are not saved yet, or wait for a decision. */
+export const countUnsaved = (): number =>
+  [...opened.values()]
+    .map(
+      ({ script, drafts }) => script.pending.value.length + script.conflicts.value.length + Number(drafts.isTouched()),
+    )
+    .reduce((sum, count) => sum + count, 0)
+
 // The browser then asks for a confirmation before it closes the tab.
 addEventListener('beforeunload', (event) => {
-  if ([...opened.values()].some(hasUnsaved)) event.preventDefault()
+  if (countUnsaved() > 0) event.preventDefault()
+})
+
+// After a sign-out, which has asked for that, the next person at this device finds nothing of what was typed.
+effect(() => {
+  if (token.value !== null) return
+  for (const { sync } of opened.values()) sync.end()
+  opened.clear()
 })
 
 function openScript(name: string, session: { case_id: number; session_id: number }) {
@@ -52,7 +67,7 @@ function close(name: string) {
 
 /** Returns the script of a session for as long as a view shows it. */
 export function useScript(caseId: number, sessionId: number): Opened {
-  const name = `${claims.peek()?.user_id}/${sessionId}`
+  const name = `${userId.peek()}/${sessionId}`
   const found = useMemo(() => openScript(name, { case_id: caseId, session_id: sessionId }), [name])
   useEffect(() => {
     found.isLeft = false

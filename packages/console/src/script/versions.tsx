@@ -1,5 +1,4 @@
 import { useSignal } from '@preact/signals'
-import { noteRefusal } from '../account.ts'
 import { api } from '../api.ts'
 import { Busy } from '../parts/busy.tsx'
 import { Dialog } from '../parts/dialog.tsx'
@@ -47,7 +46,6 @@ export function Versions({ opened, caseId, sessionId }: { opened: Opened; caseId
       told.value = { version, as: made.version }
       sync.learn(made.version)
     } catch (error) {
-      noteRefusal(error)
       refusal.value = error
     }
   }

@@ -1,8 +1,6 @@
 import { useSignal } from '@preact/signals'
 import { api } from '../api.ts'
-import { Dialog } from '../parts/dialog.tsx'
-import { Notice } from '../parts/notice.tsx'
-import { useSave } from '../parts/use-save.ts'
+import { DeleteDialog } from '../parts/delete-dialog.tsx'
 import { texts } from '../texts/session.ts'
 
 /** A button that deletes the recording, after it has said what that means. */
@@ -11,10 +9,6 @@ export function DeleteRecording({ caseId, sessionId }: { caseId: number; session
   const close = () => {
     isAsked.value = false
   }
-  const { save, isSaving, failure } = useSave(async () => {
-    await api.videos.delete({ case_id: caseId, session_id: sessionId })
-    close()
-  })
   return (
     <>
       <button
@@ -27,18 +21,16 @@ export function DeleteRecording({ caseId, sessionId }: { caseId: number; session
         {texts.deleteRecording}
       </button>
       {isAsked.value && (
-        <Dialog title={texts.deleteTitle} onClose={close}>
+        <DeleteDialog
+          title={texts.deleteTitle}
+          onClose={close}
+          remove={async () => {
+            await api.videos.delete({ case_id: caseId, session_id: sessionId })
+            close()
+          }}
+        >
           <p>{texts.deleteMeans}</p>
-          {failure !== undefined && <Notice failure={failure} />}
-          <div class="actions">
-            <button type="button" onClick={close}>
-              {texts.cancel}
-            </button>
-            <button type="button" class="danger primary" disabled={isSaving} onClick={save}>
-              {texts.deleteIt}
-            </button>
-          </div>
-        </Dialog>
+        </DeleteDialog>
       )}
     </>
   )

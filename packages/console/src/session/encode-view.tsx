@@ -1,17 +1,31 @@
 import type { VideoState } from '@playtherapy/client'
+import { bytes, timeLeft } from '../parts/amounts.ts'
+import { fileName } from '../parts/file-name.ts'
 import { Notice } from '../parts/notice.tsx'
+import { failureWords } from '../texts/failures.ts'
 import { texts } from '../texts/session.ts'
-import { bytes, duration } from './amounts.ts'
 import { clock } from './clock.ts'
 
 /** How far the newest recording is on its way to a therapist's eyes. `isOlderShown` says that another one can be watched meanwhile. */
 export function EncodeView({ video, isOlderShown }: { video: VideoState; isOlderShown: boolean }) {
-  const { state, progress, playable, seconds_ready, seconds_left, failure, received, size, file_name } = video
+  const {
+    state,
+    progress,
+    playable,
+    seconds_ready,
+    seconds_left,
+    failure,
+    failure_code: code,
+    received,
+    size,
+    file_name,
+  } = video
   if (state === 'receiving') {
     return (
       <Notice>
         <p>
-          {texts.receivedElsewhere(file_name ?? texts.aFile)} {received !== null && texts.received(bytes(received))}
+          {texts.receivedElsewhere(file_name === null ? texts.aFile : fileName(file_name))}{' '}
+          {received !== null && texts.received(bytes(received))}
         </p>
       </Notice>
     )
@@ -30,8 +44,12 @@ export function EncodeView({ video, isOlderShown }: { video: VideoState; isOlder
       <Notice tone="alert">
         <div class="stack">
           <p>{isUpload ? texts.uploadFailed : texts.failed}</p>
-          {failure && <p>{texts.why(failure)}</p>}
-          {!isUpload && <p>{texts.failedMeans}</p>}
+          <p>{failureWords(code)}</p>
+          {failure && (
+            <p class="hint">
+              {texts.serverSays} <q lang="en">{failure}</q>
+            </p>
+          )}
           {playable && <p>{texts.failedPart(clock(seconds_ready))}</p>}
         </div>
       </Notice>
@@ -45,7 +63,7 @@ export function EncodeView({ video, isOlderShown }: { video: VideoState; isOlder
       <p class="row quiet numbers">
         <span>{progress} %</span>
         {playable && <span>{texts.readyTo(clock(seconds_ready))}</span>}
-        {seconds_left !== null && <span>{texts.timeLeft(duration(seconds_left))}</span>}
+        {seconds_left !== null && <span>{texts.timeLeft(timeLeft(seconds_left))}</span>}
       </p>
     </section>
   )

@@ -1,8 +1,9 @@
 import { useEffect, useMemo } from 'preact/hooks'
 import { api } from '../api.ts'
+import { bytes } from '../parts/amounts.ts'
+import { fileName } from '../parts/file-name.ts'
 import { Notice } from '../parts/notice.tsx'
 import { texts } from '../texts/session.ts'
-import { bytes } from './amounts.ts'
 import { DeleteRecording } from './delete-recording.tsx'
 import { EncodeView } from './encode-view.tsx'
 import type { Playback } from './playback.ts'
@@ -72,7 +73,7 @@ export function RecordingPart({
           <summary>{texts.manage}</summary>
           <div class="stack">
             {video?.file_name && (
-              <p class="quiet">{texts.file(video.file_name, video.size === null ? '' : bytes(video.size))}</p>
+              <p class="quiet">{texts.file(fileName(video.file_name), video.size === null ? '' : bytes(video.size))}</p>
             )}
             <ChooseFile caseId={caseId} sessionId={sessionId} isReplacing={isReplacing} />
             <div>

@@ -78,7 +78,6 @@ export const texts = words({
     keepOpen: 'Keep this page open. You may go to other cases and sessions meanwhile.',
     uploaded: (name: string) => `${name} has arrived and is stored safely. You may close this page.`,
     dismiss: 'Close this message',
-    again: 'Begin anew',
     chooseOther: 'Choose another file',
     waiting: {
       offline: 'This device is offline. The upload goes on by itself as soon as it is connected again.',
@@ -98,6 +97,8 @@ export const texts = words({
         'The file cannot be read any more: it was changed, moved or removed, or the card or disk it is on was taken out. Choose it again.',
       empty: 'This file is empty. Choose the recording itself.',
       several: 'These are several files. A session has one recording: choose one file.',
+      otherTab:
+        'Another tab of this browser is uploading a recording into this session. Go on there, or cancel that upload first.',
       unknown: 'The server refused the upload. Try again, or ask who operates it.',
     },
     most: (size: string) => `The most is ${size}.`,
@@ -113,21 +114,15 @@ export const texts = words({
     readyTo: (at: string) => `It can be watched up to ${at}.`,
     timeLeft: (time: string) => `About ${time} left.`,
     failed: 'The recording could not be prepared for playing.',
-    failedMeans:
-      'Upload the recording again, in another format if the file itself is at fault. If it happens again, ask who operates the server: the original is kept, and another attempt can be made.',
     failedPart: (at: string) => `What was encoded before can be watched, up to ${at}.`,
-    uploadFailed: 'The last upload failed. Nothing else has changed. Upload the recording again.',
-    why: (reason: string) => `Reason: ${reason}`,
+    uploadFailed: 'The last upload failed. Nothing else has changed.',
+    serverSays: 'The server says:',
     manage: 'Replace or delete the recording',
     file: (name: string, size: string) => (size ? `${name}, ${size}` : name),
     deleteRecording: 'Delete the recording',
     deleteTitle: 'Delete the recording?',
     deleteMeans:
-      'The recording is deleted for good, with every copy of it, also one that is being uploaded or encoded. Nobody can bring it back. Script and report stay.',
-    deleteIt: 'Delete for good',
-    seconds: (count: number) => `${count} s`,
-    minutes: (count: number) => `${count} min`,
-    hours: (hours: number, minutes: number) => `${hours} h ${minutes} min`,
+      'The recording is deleted for good, with every copy of it, also one that is being uploaded or encoded. Script and report stay.',
   },
   ko: {
     cases: '사례',
@@ -205,7 +200,6 @@ export const texts = words({
     keepOpen: '이 페이지를 열어 두세요. 그동안 다른 사례와 회기를 보셔도 됩니다.',
     uploaded: (name) => `${name} 파일이 안전하게 저장되었습니다. 이 페이지를 닫으셔도 됩니다.`,
     dismiss: '이 알림 닫기',
-    again: '처음부터 다시',
     chooseOther: '다른 파일 선택',
     waiting: {
       offline: '기기가 오프라인입니다. 다시 연결되면 업로드가 저절로 계속됩니다.',
@@ -225,6 +219,8 @@ export const texts = words({
         '파일을 더 이상 읽을 수 없습니다. 파일이 바뀌었거나 옮겨졌거나 삭제되었거나, 메모리 카드나 디스크가 빠졌습니다. 다시 선택해 주세요.',
       empty: '빈 파일입니다. 녹화 파일을 선택해 주세요.',
       several: '파일이 여러 개입니다. 한 회기에는 영상이 하나이니 파일 하나만 선택해 주세요.',
+      otherTab:
+        '이 브라우저의 다른 탭에서 이 회기의 영상을 올리고 있습니다. 그 탭에서 계속하시거나, 먼저 그 업로드를 취소해 주세요.',
       unknown: '서버가 업로드를 받지 않았습니다. 다시 시도하거나 서버 운영자에게 문의해 주세요.',
     },
     most: (size) => `최대 크기는 ${size}입니다.`,
@@ -239,20 +235,13 @@ export const texts = words({
     readyTo: (at) => `${at}까지 볼 수 있습니다.`,
     timeLeft: (time) => `약 ${time} 남았습니다.`,
     failed: '영상을 재생할 수 있게 준비하지 못했습니다.',
-    failedMeans:
-      '영상을 다시 올려 주세요. 파일에 문제가 있으면 다른 형식으로 올려 주세요. 또 실패하면 서버 운영자에게 문의해 주세요. 원본은 보관되어 있어 다시 시도할 수 있습니다.',
     failedPart: (at) => `그 전에 변환된 ${at}까지는 볼 수 있습니다.`,
-    uploadFailed: '마지막 업로드가 실패했습니다. 다른 것은 바뀌지 않았습니다. 영상을 다시 올려 주세요.',
-    why: (reason) => `이유: ${reason}`,
+    uploadFailed: '마지막 업로드가 실패했습니다. 다른 것은 바뀌지 않았습니다.',
+    serverSays: '서버 메시지:',
     manage: '영상 바꾸기 또는 삭제',
     file: (name, size) => (size ? `${name}, ${size}` : name),
     deleteRecording: '영상 삭제',
     deleteTitle: '영상을 삭제할까요?',
-    deleteMeans:
-      '올리거나 변환하는 중인 것까지 모든 영상이 완전히 삭제되고, 되돌릴 수 없습니다. 축어록과 보고서는 남습니다.',
-    deleteIt: '완전히 삭제',
-    seconds: (count) => `${count}초`,
-    minutes: (count) => `${count}분`,
-    hours: (hours, minutes) => `${hours}시간 ${minutes}분`,
+    deleteMeans: '올리거나 변환하는 중인 것까지 모든 영상이 완전히 삭제됩니다. 축어록과 보고서는 남습니다.',
   },
 })

@@ -7,6 +7,16 @@ export const texts = words({
     skip: 'Skip to the content',
     operations: 'Operations',
     signOut: 'Sign out',
+    signOutTitle: 'Sign out now?',
+    losesChanges: (count: number) =>
+      `${count === 1 ? 'One change of scripts is' : `${count} changes of scripts are`} not saved yet, and will be lost.`,
+    stopsUpload:
+      'An upload is under way, and will stop. Choose the same file again after the next sign-in, and it goes on where it was.',
+    stay: 'Stay signed in',
+    signOutAnyway: 'Sign out anyway',
+    outdated:
+      'There is a newer version of this page, and a part of this one cannot be loaded any more. Load the page anew when everything is saved, and sign in again.',
+    loadAnew: 'Load the page anew',
     offline:
       'This device is offline. What you see may be old; what you typed is kept, and can be saved when it is back.',
     lost: 'The connection to the server is lost. The page tries again by itself; what you typed is kept.',
@@ -22,7 +32,6 @@ export const texts = words({
     notAToken: 'This is not a whole token: it has three parts with dots between them, and no spaces.',
     kept: 'The token is kept in this tab alone, and is forgotten when the tab is closed or loaded anew.',
     about: 'Recordings, scripts and reports of play therapy.',
-    help: 'API page',
   },
   ko: {
     name: '놀이치료',
@@ -30,6 +39,15 @@ export const texts = words({
     skip: '본문으로 건너뛰기',
     operations: '운영',
     signOut: '로그아웃',
+    signOutTitle: '지금 로그아웃할까요?',
+    losesChanges: (count) => `축어록에서 고친 내용 ${count}건이 아직 저장되지 않았으며, 로그아웃하면 사라집니다.`,
+    stopsUpload:
+      '업로드가 진행 중이며, 로그아웃하면 멈춥니다. 다음에 로그인해서 같은 파일을 다시 선택하면 이어서 올립니다.',
+    stay: '로그인 유지',
+    signOutAnyway: '그래도 로그아웃',
+    outdated:
+      '이 페이지의 새 버전이 있어서, 지금 페이지의 일부를 더 이상 불러올 수 없습니다. 모두 저장된 뒤에 페이지를 새로 열고 다시 로그인해 주세요.',
+    loadAnew: '페이지 새로 열기',
     offline:
       '기기가 오프라인입니다. 화면의 내용이 오래되었을 수 있습니다. 입력하신 내용은 그대로 있으며, 다시 연결되면 저장할 수 있습니다.',
     lost: '서버와 연결이 끊어졌습니다. 자동으로 다시 연결합니다. 입력하신 내용은 그대로 있습니다.',
@@ -45,6 +63,5 @@ export const texts = words({
     notAToken: '온전한 토큰이 아닙니다. 토큰은 점으로 나뉜 세 부분이며 빈칸이 없습니다.',
     kept: '토큰은 이 탭에만 보관되며, 탭을 닫거나 새로 열면 사라집니다.',
     about: '놀이치료 영상, 축어록, 보고서',
-    help: 'API 문서',
   },
 })

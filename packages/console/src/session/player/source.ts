@@ -1,5 +1,6 @@
 import type { PlaybackLinks } from '@playtherapy/client'
 import type HlsPlayer from 'hls.js'
+import { isPageOld, loadHls } from '../../late-parts.ts'
 import { endSoon } from './links.ts'
 
 export interface Source {
@@ -62,7 +63,7 @@ export function createSource(video: HTMLVideoElement, { place, onLost, onOpen, o
   }
 
   async function openHls() {
-    const { default: Hls } = await import('hls.js')
+    const { default: Hls } = await loadHls()
     if (signal.aborted || opened?.kind !== 'hls.js' || hls) return
     const second = place()
     const own = new Hls({
@@ -108,7 +109,12 @@ export function createSource(video: HTMLVideoElement, { place, onLost, onOpen, o
     const ready = next.kind === 'hls.js' ? openHls() : Promise.resolve()
     if (next.kind !== 'hls.js') video.src = next.url
     video.defaultPlaybackRate = playbackRate
-    ready.then(() => (wasPlaying ? video.play() : undefined)).catch((error) => error instanceof DOMException || lose())
+    ready
+      .then(() => (wasPlaying ? video.play() : undefined))
+      .catch((error: unknown) => {
+        // Newer links are of no use to a page that cannot get its player; its header says what to do.
+        if (!(error instanceof DOMException) && !isPageOld.peek()) lose()
+      })
   }
 
   /** Whether what is opened should give way, once nobody watches. */

@@ -1,11 +1,12 @@
 import { useSignal } from '@preact/signals'
 import { useEffect, useId, useRef } from 'preact/hooks'
+import { bytes, moment } from '../../parts/amounts.ts'
 import { Dialog } from '../../parts/dialog.tsx'
+import { fileName } from '../../parts/file-name.ts'
 import { Notice } from '../../parts/notice.tsx'
 import { texts } from '../../texts/session.ts'
-import { bytes, day } from '../amounts.ts'
-import { forgetUpload, knownUpload, markOf } from './known-upload.ts'
-import { discardUpload } from './upload.ts'
+import { discardUpload } from './discard.ts'
+import { knownUpload, markOf } from './known-upload.ts'
 import { beginUpload } from './uploads.ts'
 import type { Refusal } from './verdict.ts'
 
@@ -52,7 +53,7 @@ export function ChooseFile({
   function begin(file: File) {
     asked.value = undefined
     const { value } = known
-    if (value && value.mark !== markOf(file)) discardUpload(sessionId, value.url)
+    if (value && value.mark !== markOf(file)) discardUpload({ caseId, sessionId }, value.url)
     beginUpload(caseId, sessionId, file)
   }
   function take(files: FileList | null | undefined) {
@@ -71,12 +72,11 @@ export function ChooseFile({
     <>
       {known.value && (
         <Notice>
-          <p>{texts.known(bytes(known.value.size), day(known.value.begunAt))}</p>
+          <p>{texts.known(bytes(known.value.size), moment(known.value.begunAt))}</p>
           <button
             type="button"
             onClick={() => {
-              if (known.value) discardUpload(sessionId, known.value.url)
-              forgetUpload(sessionId)
+              if (known.value) discardUpload({ caseId, sessionId }, known.value.url)
               known.value = undefined
             }}
           >
@@ -110,7 +110,7 @@ export function ChooseFile({
       {asked.value && (
         <Dialog title={isReplacing ? texts.replaceTitle : texts.otherFile} onClose={() => (asked.value = undefined)}>
           <p>{isReplacing ? texts.replaceMeans : texts.otherFileMeans}</p>
-          <p class="quiet">{texts.file(asked.value.name, bytes(asked.value.size))}</p>
+          <p class="quiet">{texts.file(fileName(asked.value.name), bytes(asked.value.size))}</p>
           <div class="actions">
             <button type="button" onClick={() => (asked.value = undefined)}>
               {texts.cancel}

@@ -1,6 +1,8 @@
+import { bytes, timeLeft } from '../../parts/amounts.ts'
+import { fileName } from '../../parts/file-name.ts'
 import { Notice } from '../../parts/notice.tsx'
 import { texts } from '../../texts/session.ts'
-import { bytes, duration } from '../amounts.ts'
+import { texts as shell } from '../../texts/shell.ts'
 import type { Upload } from './upload.ts'
 import { dismissUpload } from './uploads.ts'
 
@@ -11,7 +13,7 @@ export function UploadView({ sessionId, upload }: { sessionId: number; upload: U
   if (step === 'done') {
     return (
       <Notice tone="good">
-        <p>{texts.uploaded(file.name)}</p>
+        <p>{texts.uploaded(fileName(file.name))}</p>
         <button type="button" onClick={dismiss}>
           {texts.dismiss}
         </button>
@@ -30,8 +32,8 @@ export function UploadView({ sessionId, upload }: { sessionId: number; upload: U
       </Notice>
     )
   }
-  const title = { sending: texts.uploading, paused: texts.uploadPaused, waiting: texts.uploadWaits }
-  const heading = title[step === 'cancelled' ? 'paused' : step](file.name)
+  const titles = { sending: texts.uploading, waiting: texts.uploadWaits }
+  const heading = (step === 'sending' || step === 'waiting' ? titles[step] : texts.uploadPaused)(fileName(file.name))
   const secondsLeft = bytesPerSecond ? (file.size - sent) / bytesPerSecond : undefined
   return (
     <section class="paper stack upload" aria-label={texts.recording}>
@@ -41,11 +43,11 @@ export function UploadView({ sessionId, upload }: { sessionId: number; upload: U
         <span>{texts.sentOf(bytes(sent), bytes(file.size))}</span>
         {step === 'sending' && sent === file.size && <span>{texts.almost}</span>}
         {bytesPerSecond !== undefined && <span>{texts.perSecond(bytes(bytesPerSecond))}</span>}
-        {secondsLeft !== undefined && sent < file.size && <span>{texts.left(duration(secondsLeft))}</span>}
+        {secondsLeft !== undefined && sent < file.size && <span>{texts.left(timeLeft(secondsLeft))}</span>}
       </p>
       {waiting && (
         <Notice tone="caution">
-          <p>{texts.waiting[waiting]}</p>
+          <p>{waiting === 'pageIsOld' ? shell.outdated : texts.waiting[waiting]}</p>
         </Notice>
       )}
       <div class="row">

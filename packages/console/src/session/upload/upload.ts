@@ -1,14 +1,17 @@
-import { ApiFailure } from '@playtherapy/client'
+import { ApiFailure, tusOptions } from '@playtherapy/client'
 import { effect, type ReadonlySignal, signal, untracked } from '@preact/signals'
-import type { HttpRequest, HttpResponse, Upload as TusUpload } from 'tus-js-client'
-import { noteRefusal, refused, token } from '../../account.ts'
+import type { HttpResponse, Upload as TusUpload } from 'tus-js-client'
+import { noteRefusal, refused, token, tokenOf, userId } from '../../account.ts'
+import { isPageOld, loadTus } from '../../late-parts.ts'
+import { discardUpload } from './discard.ts'
 import { forgetUpload, markOf, uploadStorage } from './known-upload.ts'
 import { createSpeedometer } from './speed.ts'
+import { takeTurn } from './turn.ts'
 import { judge, type Refusal, type Waiting } from './verdict.ts'
 
 /** How far an upload is. */
 interface UploadState {
-  step: 'sending' | 'paused' | 'waiting' | 'done' | 'refused' | 'cancelled'
+  step: 'sending' | 'paused' | 'waiting' | 'done' | 'refused' | 'cancelled' | 'left'
   file: { name: string; size: number }
   sent: number
   bytesPerSecond?: number
@@ -26,6 +29,8 @@ export interface Upload {
   goOn(): void
   /** Ends it here and on the server. */
   cancel(): void
+  /** Ends it here. It can be continued with the same file. */
+  leave(): void
 }
 
 /** Seconds until the next attempt; the last one holds for all that follow. */
@@ -54,32 +59,38 @@ const isReadable = async (file: File) => {
 }
 
 /**
- * Uploads a recording by tus. It goes on through cuts of the network, sleep, restarts of the server and a new sign-in, as long
- * as this page is open, and begins where an earlier page ended that sent the same file.
+ * Uploads a recording by tus, in the name of who is signed in. It goes on through cuts of the network, sleep, restarts of the server
+ * and a new sign-in, as long as this page is open, and begins where an earlier page ended that sent the same file.
  */
-export function startUpload(endpoint: string, sessionId: number, file: File): Upload {
+export function startUpload(ids: { caseId: number; sessionId: number }, file: File): Upload {
+  const { sessionId } = ids
   const { name, size } = file
+  const owner = userId.peek()
   const state = signal<UploadState>({ step: 'sending', file: { name, size }, sent: 0 })
   const speed = createSpeedometer()
+  const over = new AbortController()
   let tus: TusUpload | undefined
+  let sentToken = ''
   let failures = 0
+  let isPreparing = false
   let isCreating = false
   let lastChange = performance.now()
   let timer: ReturnType<typeof setTimeout> | undefined
-  const isOver = () => ['done', 'refused', 'cancelled'].includes(state.value.step)
 
   function become(change: Partial<UploadState> & Pick<UploadState, 'step'>) {
     const { file, sent } = state.value
     state.value = { file, sent, ...change }
-    if (isOver()) stop()
+    if (!['sending', 'paused', 'waiting'].includes(change.step)) stop()
   }
 
   function send() {
+    if (over.signal.aborted) return
     clearTimeout(timer)
     speed.reset()
     lastChange = performance.now()
     become({ step: 'sending' })
-    if (isCreating || !tus) return
+    if (!tus) return void prepare()
+    if (isCreating) return
     isCreating = tus.url === null
     tus.start()
   }
@@ -96,7 +107,7 @@ export function startUpload(endpoint: string, sessionId: number, file: File): Up
     if (state.value.step !== 'sending') return
     const { causingError } = Object(error)
     if (causingError instanceof ApiFailure) {
-      noteRefusal(causingError)
+      if (causingError.status === 401) noteRefusal(sentToken)
       const verdict = judge(causingError)
       if ('waiting' in verdict) return wait(verdict.waiting, verdict.seconds)
       forgetUpload(sessionId)
@@ -123,18 +134,18 @@ export function startUpload(endpoint: string, sessionId: number, file: File): Up
     }
   }
 
-  async function begin() {
-    if (!(await isReadable(file))) return become({ step: 'refused', refusal: 'unreadable' })
-    const { Upload } = await import('tus-js-client')
-    tus = new Upload(file, {
-      endpoint,
-      metadata: { filename: name, filetype: file.type },
+  async function makeTus() {
+    const { Upload } = await loadTus()
+    const bearer = () => {
+      sentToken = tokenOf(owner)
+      return sentToken
+    }
+    const made = new Upload(file, {
+      ...tusOptions({ url: location.origin, token: bearer }, { case_id: ids.caseId, session_id: sessionId }, name),
       fingerprint: async () => markOf(file),
       urlStorage: uploadStorage(sessionId),
-      removeFingerprintOnSuccess: true,
       // Attempts are counted here, because they have no end.
       retryDelays: null,
-      onBeforeRequest: (request: HttpRequest) => request.setHeader('Authorization', `Bearer ${token.value ?? ''}`),
       // The client would begin anew where a HEAD is refused, and nobody would notice.
       onAfterResponse(_request, response) {
         if (response.getStatus() >= 300) throw failureOf(response)
@@ -142,25 +153,46 @@ export function startUpload(endpoint: string, sessionId: number, file: File): Up
       // A creation is never broken off, because the server would keep an upload that nobody knows.
       onUploadUrlAvailable() {
         isCreating = false
-        if (state.value.step === 'paused') tus?.abort()
-        if (state.value.step === 'cancelled') end()
+        const { step } = state.value
+        if (step === 'paused' || step === 'left') made.abort()
+        if (step === 'cancelled') end()
       },
       onProgress: show,
       onError: (error) => void fail(error),
       onSuccess: () => become({ step: 'done', sent: size }),
     })
-    const [previous] = await tus.findPreviousUploads()
-    if (previous) tus.resumeFromPreviousUpload(previous)
-    if (state.value.step === 'sending') send()
+    const [previous] = await made.findPreviousUploads()
+    if (previous) made.resumeFromPreviousUpload(previous)
+    return made
   }
 
-  const end = () => {
-    tus?.abort()
-    if (tus?.url) discardUpload(sessionId, tus.url)
+  /** Makes what sends the file, and begins, unless it was paused meanwhile. */
+  async function prepare() {
+    if (isPreparing) return
+    isPreparing = true
+    try {
+      if (!(await isReadable(file))) return become({ step: 'refused', refusal: 'unreadable' })
+      tus = await makeTus()
+      if (state.value.step === 'sending') send()
+      if (state.value.step === 'cancelled') end()
+    } catch {
+      if (state.value.step === 'sending') wait(isPageOld.peek() ? 'pageIsOld' : 'unreachable')
+    } finally {
+      isPreparing = false
+    }
   }
-  const goOnAtOnce = () => state.value.step === 'waiting' && send()
-  addEventListener('online', goOnAtOnce)
-  const forgetToken = effect(() => {
+
+  async function begin() {
+    if (await takeTurn(sessionId, over.signal)) return prepare()
+    become({ step: 'refused', refusal: 'otherTab' })
+  }
+
+  function end() {
+    // What is still sent ends first.
+    if (tus?.url) void Promise.all([tus.url, tus.abort()]).then(([url]) => discardUpload(ids, url))
+  }
+  addEventListener('online', () => state.value.step === 'waiting' && send(), { signal: over.signal })
+  const awaitToken = effect(() => {
     if (token.value && !refused.value && state.peek().waiting === 'signedOut') untracked(send)
   })
   const look = setInterval(() => {
@@ -170,31 +202,28 @@ export function startUpload(endpoint: string, sessionId: number, file: File): Up
   }, lookMs)
 
   function stop() {
+    over.abort()
     clearTimeout(timer)
     clearInterval(look)
-    forgetToken()
-    removeEventListener('online', goOnAtOnce)
+    awaitToken()
   }
 
-  void begin().catch(() => become({ step: 'refused', refusal: 'unknown' }))
+  /** Stops sending, but for a creation. */
+  function rest(step: 'paused' | 'left') {
+    clearTimeout(timer)
+    become({ step })
+    if (tus?.url) void tus.abort()
+  }
+
+  void begin()
   return {
     state,
-    pause() {
-      clearTimeout(timer)
-      become({ step: 'paused' })
-      if (tus?.url) tus.abort()
-    },
+    pause: () => rest('paused'),
     goOn: send,
     cancel() {
       become({ step: 'cancelled' })
       if (!isCreating) end()
     },
+    leave: () => rest('left'),
   }
-}
-
-/** Removes an unfinished upload from the server and from this browser. Where the server cannot be reached, it ends there after a day. */
-export function discardUpload(sessionId: number, url: string): void {
-  forgetUpload(sessionId)
-  const headers = { Authorization: `Bearer ${token.value ?? ''}`, 'Tus-Resumable': '1.0.0' }
-  fetch(url, { method: 'DELETE', headers }).catch(() => {})
 }

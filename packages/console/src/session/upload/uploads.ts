@@ -8,9 +8,8 @@ const uploads = signal<ReadonlyMap<number, Upload>>(new Map())
 export const uploadOf = (sessionId: number) => uploads.value.get(sessionId)
 
 export function beginUpload(caseId: number, sessionId: number, file: File): void {
-  const endpoint = new URL(`/contents/api/case/${caseId}/session/${sessionId}/video/tus`, location.origin).href
   const { value } = uploads
-  uploads.value = new Map(value).set(sessionId, startUpload(endpoint, sessionId, file))
+  uploads.value = new Map(value).set(sessionId, startUpload({ caseId, sessionId }, file))
 }
 
 /** Removes an upload that has ended from the page. */
@@ -19,7 +18,8 @@ export function dismissUpload(sessionId: number): void {
   uploads.value = new Map([...value].filter(([id]) => id !== sessionId))
 }
 
-const isUploading = computed(() =>
+/** Whether an upload is under way, also one that waits. */
+export const isUploading = computed(() =>
   [...uploads.value.values()].some(({ state }) => ['sending', 'waiting'].includes(state.value.step)),
 )
 
@@ -30,11 +30,11 @@ effect(() => {
   else removeEventListener('beforeunload', warn)
 })
 
-// Nobody goes on with the uploads of somebody else. Who comes back finds them where they were.
+// Nobody goes on with the uploads of somebody else. A therapist who comes back can continue them with the same files.
 effect(() => {
   userId.value
   untracked(() => {
-    for (const upload of uploads.value.values()) upload.pause()
+    for (const upload of uploads.value.values()) upload.leave()
     uploads.value = new Map()
   })
 })

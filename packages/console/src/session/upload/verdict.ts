@@ -1,9 +1,11 @@
 import type { ApiFailure } from '@playtherapy/client'
 
 /** Why an upload has ended without success. */
-export type Refusal = 'notAVideo' | 'tooLarge' | 'ended' | 'noSession' | 'unreadable' | 'empty' | 'several' | 'unknown'
+export type Refusal =
+  | ('notAVideo' | 'tooLarge' | 'ended' | 'noSession' | 'unreadable' | 'empty' | 'several')
+  | ('otherTab' | 'unknown')
 /** Why an upload waits. */
-export type Waiting = 'offline' | 'unreachable' | 'busy' | 'tooMany' | 'signedOut'
+export type Waiting = 'offline' | 'unreachable' | 'busy' | 'tooMany' | 'signedOut' | 'pageIsOld'
 
 /** What a response that is no success means for an upload: it ends, or goes on after so many seconds. */
 export type Verdict = { refusal: Refusal; most?: number } | { waiting: Waiting; seconds?: number }
@@ -19,8 +21,8 @@ export function judge({ status, error_code: code, message, detail, retryAfter }:
   }
   // The contract has one code for both bounds of a therapist, and tells them apart in words.
   if (status === 429) return /unfinished/.test(message) ? { ...busy, waiting: 'tooMany' } : busy
-  if (status === 409 || status === 460) return { waiting: 'busy', seconds: 1 }
-  if (status === 408 || status === 423 || status >= 500) return busy
+  // Another request writes it, the offset was another one, or a checksum did not fit.
+  if (status === 408 || status === 409 || status === 423 || status === 460 || status >= 500) return busy
   if (code === 2 || code === 3) return { refusal: 'noSession' }
   if (code === 1000) {
     const reason = detail[0]?.type
