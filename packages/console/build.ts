@@ -4,16 +4,16 @@ import { build, type Plugin } from 'esbuild'
 
 export { consoleHeaders } from './headers.ts'
 
-const beside = (path: string) => fileURLToPath(new URL(path, import.meta.url))
-const folder = beside('./src/')
+const folder = fileURLToPath(new URL('./src/', import.meta.url))
 
 /** What tus-js-client brings for old browsers and other platforms, and what takes its place. */
 const leanTus: Plugin = {
   name: 'lean tus-js-client',
   setup({ onResolve }) {
-    onResolve({ filter: /^url-parse$/ }, () => ({ path: beside('./lean-url.ts') }))
-    onResolve({ filter: /^js-base64$/ }, () => ({ path: beside('./lean-base64.ts') }))
-    onResolve({ filter: /^\.\/fileReader\.js$/ }, () => ({ path: beside('./lean-file-reader.ts') }))
+    const replace = (filter: RegExp, by: URL) => onResolve({ filter }, () => ({ path: fileURLToPath(by) }))
+    replace(/^url-parse$/, new URL('./lean-url.ts', import.meta.url))
+    replace(/^js-base64$/, new URL('./lean-base64.ts', import.meta.url))
+    replace(/^\.\/fileReader\.js$/, new URL('./lean-file-reader.ts', import.meta.url))
   },
 }
 
