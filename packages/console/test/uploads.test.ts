@@ -111,6 +111,20 @@ t.test('uploads that do not go straight', { skip, timeout: 120_000 }, async (t) 
     await page.getByLabel('Choose a file').waitFor()
   })
 
+  t.test('a proxy that bounds the bytes of a request gets the file in parts', async (t) => {
+    const { page } = await openTab({ path: await addSession() })
+    const lengths: number[] = []
+    await page.route(tus, (route) => {
+      if (route.request().method() !== 'PATCH') return route.fallback()
+      const bytes = route.request().postDataBuffer()?.length ?? 0
+      lengths.push(bytes)
+      return bytes > 2 ** 20 ? route.fulfill({ status: 413, body: 'Request Entity Too Large' }) : route.fallback()
+    })
+    await page.getByLabel('Choose a file').setInputFiles(file)
+    await page.getByText('has arrived and is stored safely').waitFor()
+    t.ok(lengths.length > 10 && Math.min(...lengths) > 0, `${lengths}`)
+  })
+
   t.test('why a recording failed is told in the language of the page, for each reason', async (t) => {
     const path = await addSession()
     const sessionId = Number(path.split('/').at(-1))

@@ -40,6 +40,8 @@ const silenceMs = 30_000
 /** The server joins what came before it answers the last byte. */
 const lastAnswerMs = 180_000
 const lookMs = 5_000
+/** Where a proxy bounds the bytes of a request (413), the file is sent in parts of these lengths, one after the other. */
+const partBytes = [64 * 2 ** 20, 8 * 2 ** 20, 2 ** 19]
 
 function failureOf(response: HttpResponse): ApiFailure {
   const headers = { 'retry-after': response.getHeader('Retry-After') ?? '' }
@@ -109,6 +111,8 @@ export function startUpload(ids: { caseId: number; sessionId: number }, file: Fi
     if (causingError instanceof ApiFailure) {
       if (causingError.status === 401) noteRefusal(sentToken)
       const verdict = judge(causingError)
+      // The services name their bound; a proxy does not, and means the request, not the file.
+      if ('refusal' in verdict && verdict.refusal === 'tooLarge' && verdict.most === undefined && sendInParts()) return
       if ('waiting' in verdict) return wait(verdict.waiting, verdict.seconds)
       forgetUpload(sessionId)
       return become({ step: 'refused', ...verdict })
@@ -117,6 +121,16 @@ export function startUpload(ids: { caseId: number; sessionId: number }, file: Fi
     if (state.value.step !== 'sending') return
     if (readable) wait('unreachable')
     else become({ step: 'refused', refusal: 'unreadable' })
+  }
+
+  /** Sends the rest in smaller requests; false where they are small already. */
+  function sendInParts(): boolean {
+    const { chunkSize = Number.POSITIVE_INFINITY } = tus?.options ?? {}
+    const smaller = partBytes.find((bytes) => bytes < Math.min(chunkSize, size))
+    if (!tus || smaller === undefined) return false
+    tus.options.chunkSize = smaller
+    send()
+    return true
   }
 
   function show(sent: number) {
