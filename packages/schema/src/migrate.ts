@@ -40,6 +40,7 @@ export async function migrate(address: string): Promise<void> {
     const db = drizzle(client)
     await db.execute(sql`select pg_advisory_lock(${locks.migrate})`)
     await applyMigrations(db, { migrationsFolder: fileURLToPath(new URL('../migrations', import.meta.url)) })
+    await db.execute(sql`select make_audit_partitions()`)
     await migrateQueue(address)
     await foldCases(client)
   } finally {

@@ -104,9 +104,12 @@ for (const last of [17, 19, 21]) {
   )
 }
 
-/** What no table that was there before may lose: its parts, their names and types, or a null that old code writes. */
+/**
+ * What no table that was there before may lose: its parts, their names and types, or a null that old code writes. A function may drop
+ * partitions, which it names only when it runs.
+ */
 const takesAway =
-  /\bDROP (TABLE|COLUMN|TYPE|SCHEMA|DEFAULT)\b|\bRENAME\b|\bSET NOT NULL\b|\bALTER (COLUMN )?"?\w+"? (SET DATA )?TYPE\b/i
+  /\bDROP (TABLE(?! %I)|COLUMN|TYPE|SCHEMA|DEFAULT)\b|\bRENAME\b|\bSET NOT NULL\b|\bALTER (COLUMN )?"?\w+"? (SET DATA )?TYPE\b/i
 
 const namesIn = (text: string, pattern: RegExp) => new Set([...text.matchAll(pattern)].map(([, name = '']) => name))
 

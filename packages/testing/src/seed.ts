@@ -1,6 +1,7 @@
 import { audioPath, chunkPath, previewPath, rungPath } from '@playtherapy/object-store'
 import {
   audioRenditions,
+  type Cause,
   cases,
   chunkFiles,
   chunks,
@@ -10,6 +11,15 @@ import {
   rungs,
   sessions,
 } from '@playtherapy/schema'
+
+/** A request of therapist 7, for what is called without one. */
+export const testCause = (requestId: string): Cause => ({
+  actor: 'therapist',
+  userId: 7,
+  requestId,
+  address: '192.0.2.7',
+  isNamed: false,
+})
 
 /** Inserts a session of this therapist in a new case, and returns both ids. */
 export async function seedSession(db: Database, userId = 1): Promise<{ caseId: number; sessionId: number }> {
