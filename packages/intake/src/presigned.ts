@@ -8,7 +8,7 @@ import {
   storeUnavailable,
   UnsafeUploadsError,
 } from '@playtherapy/object-store'
-import { announce, type Database, outlastOutage, type Transaction, videos } from '@playtherapy/schema'
+import { announce, type Cause, type Database, outlastOutage, type Transaction, videos } from '@playtherapy/schema'
 import { and, count, eq, isNull, lt, or, type SQL, sql } from 'drizzle-orm'
 import { mayBeCopy } from './copies.ts'
 import { StillAnnouncedError, TooLargeError, TooManyUrlsError } from './errors.ts'
@@ -33,7 +33,7 @@ const mostUnused = 100
  */
 export async function issuePresigned(
   { db, store, phase }: IntakeResources,
-  { caseId, sessionId }: { caseId: number; sessionId: number },
+  { caseId, sessionId, cause }: { caseId: number; sessionId: number; cause: Cause },
 ): Promise<{ presigned_url: string; file_path: string }> {
   const { safe, notice } = await store.judgeUploads().catch((error: unknown) => {
     throw storeUnavailable(error)
@@ -44,7 +44,7 @@ export async function issuePresigned(
     const unused = and(eq(videos.sessionId, sessionId), eq(videos.state, 'presigned'))
     const [found] = await tx.select({ count: count() }).from(videos).where(unused)
     if (found && found.count >= mostUnused) throw new TooManyUrlsError()
-    await reserveVideo(tx, video, { sessionId, state: 'presigned' })
+    await reserveVideo(tx, video, { sessionId, state: 'presigned', cause })
     await announce(tx, 'sweep-presigned', { video_id: video.id }, { delaySeconds: sweepSeconds })
   })
   const url = await store.presignPut(inFolder('video', video.path), { contentType: 'video/mp4', expiresIn: urlSeconds })
@@ -63,7 +63,7 @@ interface FinishedUpload {
   path: string
   /** The most bytes that a recording may have. */
   limit: number
-  requestId?: string
+  cause?: Cause
   /** Makes the request's other changes in the same transaction, also if nothing is announced; rerun after an outage. */
   alongside?: (tx: Transaction) => Promise<void>
   /** Fires when the client has disconnected: then nobody waits for another announcement any more. */
@@ -118,7 +118,7 @@ export async function announceOriginal(
 async function adopt(
   { db, store }: Pick<IntakeResources, 'db' | 'store'>,
   lease: Lease,
-  { sessionId, path, limit, requestId, alongside }: FinishedUpload,
+  { sessionId, path, limit, cause, alongside }: FinishedUpload,
   late: AbortSignal,
 ): Promise<boolean> {
   const { videoId } = lease
@@ -135,7 +135,7 @@ async function adopt(
       db.transaction(async (tx) => {
         // A client that was told to ask again may have changed the session since.
         if (!late.aborted) await alongside?.(tx)
-        const durable = { videoId, sessionId, requestId, container, leaseUntil: lease.until, ...original }
+        const durable = { videoId, sessionId, cause, container, leaseUntil: lease.until, ...original }
         return registerOriginal(tx, 'presigned', durable)
       }),
     )

@@ -7,7 +7,7 @@ import {
   StoreSilentError,
   storeUnavailable,
 } from '@playtherapy/object-store'
-import { type Database, failures, outlastOutage, videos } from '@playtherapy/schema'
+import { type Cause, type Database, failures, outlastOutage, videos } from '@playtherapy/schema'
 import { and, eq, inArray, isNull, lt, sql } from 'drizzle-orm'
 import { EmptyError, TooLargeError } from './errors.ts'
 import { deletion, isRegistered, registerOriginal } from './register-original.ts'
@@ -31,7 +31,7 @@ export interface IncomingOriginal {
   limit: number
   /** Fires when the client has disconnected. */
   signal: AbortSignal
-  requestId?: string
+  cause: Cause
 }
 
 /** A row in state `receiving` counts as dead when its lease has run out; the upload renews the lease until it ends. */
@@ -49,7 +49,7 @@ const leaseUntil = sql`now() + make_interval(secs => ${leaseSeconds})`
  */
 export async function receiveOriginal(
   { db, store, phase }: IntakeResources,
-  { caseId, sessionId, fileName, body, limit, signal, requestId }: IncomingOriginal,
+  { caseId, sessionId, fileName, body, limit, signal, cause }: IncomingOriginal,
 ): Promise<void> {
   const source = body[Symbol.asyncIterator]()
   const start = await firstBytes(source)
@@ -62,7 +62,7 @@ export async function receiveOriginal(
   const video = await nextVideo({ db, store }, pathOf)
   const received = start.length
   await db.transaction((tx) =>
-    reserveVideo(tx, video, { sessionId, state: 'receiving', fileName, leaseUntil, received }),
+    reserveVideo(tx, video, { sessionId, state: 'receiving', cause, fileName, leaseUntil, received }),
   )
   const key = inFolder('video', video.path)
 
@@ -87,7 +87,7 @@ export async function receiveOriginal(
   }
 
   // If this fails, the commit may still have happened, so the object stays until the lease has run out.
-  const original = { videoId: video.id, sessionId, container, requestId, ...stored }
+  const original = { videoId: video.id, sessionId, container, cause, ...stored }
   const { result, repeated } = await outlastOutage(() => registerOriginal(db, 'receiving', original))
   if (result || (repeated && (await isRegistered(db, video.id)))) return
   await store.delete([key])

@@ -1,4 +1,14 @@
-import { type Database, type JobName, outbox, State, sessions, type Transaction, videos } from '@playtherapy/schema'
+import {
+  because,
+  type Cause,
+  type Database,
+  type JobName,
+  outbox,
+  State,
+  sessions,
+  type Transaction,
+  videos,
+} from '@playtherapy/schema'
 import { eq, sql } from 'drizzle-orm'
 import { SessionDeletedError, VideoDeletedError } from './errors.ts'
 
@@ -8,7 +18,8 @@ export interface DurableOriginal {
   size: number
   etag: string
   container: NonNullable<(typeof videos.$inferSelect)['container']>
-  requestId: string | undefined
+  /** The request that brought it, or its last byte; undefined for the worker. */
+  cause: Cause | undefined
   /** The lease under which the original was made durable, if another process may have taken it over. */
   leaseUntil?: Date
 }
@@ -24,14 +35,14 @@ export interface DurableOriginal {
 export async function registerOriginal(
   db: Database | Transaction,
   from: 'receiving' | 'presigned',
-  { videoId, sessionId, size, etag, container, requestId, leaseUntil }: DurableOriginal,
+  { videoId, sessionId, size, etag, container, cause, leaseUntil }: DurableOriginal,
 ): Promise<boolean> {
   const encode: JobName = 'encode-video'
   const superseded: JobName = 'delete-superseded'
   const rows = await db.execute(sql`
     with session as materialized (
       select id, coalesce(video_id, 0) < ${videoId}::int as is_newest from ${sessions}
-      where id = ${sessionId} for no key update
+      where id = ${sessionId} and ${because(cause)} for no key update
     ), registered as (
       update ${videos} set size = ${size}::bigint, etag = ${etag}::text, container = ${container}::container,
         state = case when session.is_newest then 'stored' else 'superseded' end::video_state,
@@ -49,7 +60,7 @@ export async function registerOriginal(
     select case when is_newest then ${encode}::text else ${superseded}::text end,
       case when is_newest then jsonb_build_object('video_id', video_id)
         else jsonb_build_object('session_id', session_id) end,
-      ${requestId ?? null}::text
+      ${cause?.requestId ?? null}::text
     from registered
     returning id`)
   return rows.length > 0

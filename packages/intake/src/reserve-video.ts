@@ -1,6 +1,6 @@
 import { inFolder, type ObjectStore, storeUnavailable } from '@playtherapy/object-store'
-import { type Database, sessions, type Transaction, videos } from '@playtherapy/schema'
-import { eq, type SQL, sql } from 'drizzle-orm'
+import { because, type Cause, type Database, sessions, type Transaction, videos } from '@playtherapy/schema'
+import { and, eq, type SQL, sql } from 'drizzle-orm'
 import { SessionDeletedError } from './errors.ts'
 
 interface NamedVideo {
@@ -11,6 +11,7 @@ interface NamedVideo {
 interface NewVideo {
   sessionId: number
   state: 'receiving' | 'presigned'
+  cause: Cause
   fileName?: string | null
   leaseUntil?: SQL
   /** Bytes that have arrived; null while there are none. */
@@ -38,9 +39,9 @@ export async function nextVideo(
 export async function reserveVideo(
   tx: Transaction,
   video: NamedVideo,
-  { sessionId, state, fileName = null, leaseUntil, received }: NewVideo,
+  { sessionId, state, cause, fileName = null, leaseUntil, received }: NewVideo,
 ): Promise<void> {
-  const session = eq(sessions.id, sessionId)
+  const session = and(eq(sessions.id, sessionId), because(cause))
   const [found] = await tx.select({ id: sessions.id }).from(sessions).where(session).for('key share')
   if (!found) throw new SessionDeletedError()
   await tx

@@ -48,12 +48,21 @@ t.test('every route is for its owner alone', async (t) => {
   const foreign = await seedSession(services.db, stranger)
   await seedVideo(services, mine.sessionId)
   let uploadId = ''
+  let calls = 0
+  const told = async () =>
+    services.sql`select action, case_id, session_id, user_id, result from audit_events where request_id = ${`call-${calls}`}`
   const call = async (operation: Operation, headers: Record<string, string>, caseId: number, sessionId: number) => {
     const { body: content, type, match, headers: others } = body(operation)
     const target = at(operation, caseId, sessionId).replace('{upload_id}', uploadId)
     const response = await fetch(services.url + target, {
       method: operation.method,
-      headers: { ...headers, ...others, ...(type && { 'content-type': type }), ...(match && { 'if-match': match }) },
+      headers: {
+        ...headers,
+        ...others,
+        'x-request-id': `call-${++calls}`,
+        ...(type && { 'content-type': type }),
+        ...(match && { 'if-match': match }),
+      },
       ...(content !== undefined && { body: content }),
     })
     const isStream = response.headers.get('content-type')?.startsWith('text/event-stream')
@@ -92,6 +101,10 @@ t.test('every route is for its owner alone', async (t) => {
       // A response to HEAD has no body.
       const hidden = status === (code === '0' ? 401 : 400) && (operation.method === 'HEAD' || seen === code)
       if (!hidden) t.fail(`${label} by ${who}: ${status} ${text}`)
+      const refused = code === '0' ? [] : [{ action: 'refused', case_id: caseId, result: Number(code) }]
+      const events = await told()
+      t.match(events, refused, `${label} by ${who} is told to the audit trail`)
+      t.equal(events.length, refused.length)
     }
     const rightful = services.withClaims(claimsFor(operation, owner))
     const isOfTherapists = operation.opensTo === 'therapist'
@@ -126,6 +139,12 @@ t.test('every route is for its owner alone', async (t) => {
       status < 300 || refusedAsContent || notYet || nothingGivenUp || nothingErased,
       `${operation.method} ${operation.path} by its owner: ${status} ${text}`,
     )
+    const [event] = await told()
+    // Each viewer of a recording, an upload or their state is told once in ten minutes.
+    const isRepeated =
+      /\/video(\/state)?$|\/tus\//.test(operation.path) && ['GET', 'HEAD', 'PATCH'].includes(operation.method)
+    t.ok(event ?? isRepeated, `${operation.method} ${operation.path} is told to the audit trail`)
+    if (event && operation.path.includes('{case_id}')) t.equal(event.case_id, mine.caseId)
   }
 })
 

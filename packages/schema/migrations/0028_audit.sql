@@ -90,7 +90,8 @@ BEGIN
     EXECUTE format('DROP TABLE %I', name);
     dropped := dropped + 1;
   END LOOP;
-  DELETE FROM audit_seals WHERE last_at < month AT TIME ZONE 'UTC';
+  DELETE FROM audit_seals WHERE last_at < month AT TIME ZONE 'UTC'
+    AND NOT EXISTS (SELECT FROM audit_events_other WHERE at < month AT TIME ZONE 'UTC');
   RETURN dropped;
 END $$;
 --> statement-breakpoint

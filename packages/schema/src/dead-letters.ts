@@ -1,4 +1,5 @@
 import { and, asc, eq, inArray, isNotNull, sql } from 'drizzle-orm'
+import { auditChange, type Cause } from './audit.ts'
 import type { Database } from './database.ts'
 import type { JobName } from './jobs.ts'
 import { announce } from './outbox.ts'
@@ -47,7 +48,7 @@ const ofEncode: JobName[] = ['encode-video', 'encode-chunk', 'finish-video']
  * present state. False when there is no such dead letter. Locks the session, the dead letter and the video, or the dead letter and
  * the row of the webhook.
  */
-export const retry = (db: Database, id: number): Promise<boolean> =>
+export const retry = (db: Database, id: number, cause?: Cause): Promise<boolean> =>
   db.transaction(async (tx) => {
     const letter = and(eq(outbox.id, id), isNotNull(outbox.failedAt))
     const [found] = await tx.select({ name: outbox.name, payload: outbox.payload }).from(outbox).where(letter)
@@ -63,7 +64,8 @@ export const retry = (db: Database, id: number): Promise<boolean> =>
       .where(letter)
       .returning({ name: outbox.name, payload: outbox.payload, requestId: outbox.requestId })
     if (!job) return false
-    const cause = { ...(job.requestId && { requestId: job.requestId }) }
+    await auditChange(tx, 'operations', cause)
+    const again = { ...(job.requestId && { requestId: job.requestId }) }
     if (videoId !== undefined) {
       const revived = await tx
         .update(videos)
@@ -76,13 +78,13 @@ export const retry = (db: Database, id: number): Promise<boolean> =>
           .set({ encodingStateId: State.READY })
           .where(and(eq(sessions.id, session.id), inArray(sessions.encodingStateId, [State.ERROR])))
       }
-      await announce(tx, 'encode-video', { video_id: videoId }, cause)
+      await announce(tx, 'encode-video', { video_id: videoId }, again)
     } else {
       if ('user_id' in job.payload) {
         const { user_id: userId, case_id: caseId, session_id: sessionId } = job.payload
         await tx.insert(webhooks).values({ userId, caseId, sessionId, change: 0 }).onConflictDoNothing()
       }
-      await announce(tx, job.name, job.payload, cause)
+      await announce(tx, job.name, job.payload, again)
     }
     return true
   })

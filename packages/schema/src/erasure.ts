@@ -1,4 +1,5 @@
 import { and, inArray, ne, sql } from 'drizzle-orm'
+import { because, type Cause } from './audit.ts'
 import type { Transaction } from './database.ts'
 import { lastSweepSeconds } from './jobs.ts'
 import { announce } from './outbox.ts'
@@ -10,6 +11,8 @@ interface Asked {
   askedBy?: ErasureAsker
   /** Of a request; a command has none. */
   requestId?: string
+  /** The request itself, for the audit trail. */
+  cause?: Cause
 }
 
 interface Erased extends Asked {
@@ -64,7 +67,11 @@ export async function deleteRecordings(
   caller: SessionOfCaller,
   asked: Asked,
 ): Promise<DeletedRecording[]> {
-  await tx.select({ id: sessions.id }).from(sessions).where(ownSession(caller)).for('no key update')
+  await tx
+    .select({ id: sessions.id })
+    .from(sessions)
+    .where(and(ownSession(caller), because(asked.cause)))
+    .for('no key update')
   if ((await tx.$count(videos, recordingsOf(tx, caller))) === 0) return []
   const isForNext = sql`${sessions.videoLengthSetFor} is not distinct from 0`
   await tx

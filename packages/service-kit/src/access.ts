@@ -36,6 +36,12 @@ function int4(text: unknown): number | undefined {
   return value >= -2_147_483_648 && value <= 2_147_483_647 ? value : undefined
 }
 
+/** The ids in the path of a request, whoever they belong to; of a signed link those that it names. */
+export function askedIds({ params, caseId, sessionId }: FastifyRequest) {
+  const asked = (name: string) => Math.max(int4(parameter(params, name)) ?? 0, 0)
+  return { caseId: caseId || asked('case_id') || null, sessionId: sessionId || asked('session_id') || null }
+}
+
 const noId = (name: string) => fault(['path', name], 'must be an integer', 'integer')
 
 /** Finds case and session of the path among those of the therapist, or among all, with `columns` of the session. */

@@ -46,6 +46,8 @@ function toApiError(error: unknown, bodyLimit: number): ApiError {
 
 /** Headers that describe the content of a response. They are removed if an error is sent instead. */
 const descriptions = 'accept-ranges content-disposition content-length content-range etag last-modified'.split(' ')
+/** A gateway would send the content that this one names in place of the error. */
+const offload = 'x-accel-redirect'
 
 /** Returns the body of an error response as text. */
 export const errorText = ({ message, code, status, detail, currentVersion }: ApiError, requestId?: string) =>
@@ -60,11 +62,12 @@ export const errorText = ({ message, code, status, detail, currentVersion }: Api
 /** Sends an error by the contract. */
 export function answer(reply: FastifyReply, request: FastifyRequest, error: ApiError) {
   // A response that failed before its first byte, or that was refused for lack of memory, has these headers already.
-  for (const name of descriptions) {
+  for (const name of [...descriptions, offload]) {
     if (name === 'content-range' && error.status === 416) continue
     reply.removeHeader(name)
     reply.raw.removeHeader(name)
   }
+  request.errorCode = error.code
   if (error.retryAfter !== undefined) reply.header('retry-after', error.retryAfter)
   return reply
     .code(error.status)

@@ -6,6 +6,7 @@ import { requestHeaders, responseHeaders } from '@playtherapy/object-store'
 import Fastify, { type FastifyInstance, type FastifyPluginAsync } from 'fastify'
 import { installAccess } from './access.ts'
 import { installAdmission } from './admission.ts'
+import { installCauses } from './audit.ts'
 import { installAuth } from './auth.ts'
 import type { AuthSettings } from './auth-settings.ts'
 import { answerFrameworkError, installErrorHandler } from './error-handler.ts'
@@ -63,6 +64,7 @@ const tags = [
   { name: 'report', description: 'Analysis reports of sessions' },
   { name: 'events', description: 'What changes, as server-sent events' },
   { name: 'erasure', description: 'Proof that what was deleted is gone' },
+  { name: 'audit', description: 'Who saw and changed what' },
   { name: 'operations', description: 'The installation, for its operators' },
   { name: 'auth', description: 'The stand-in for the sign-in service; only `npm start` has it' },
   { name: 'health', description: 'For load balancers and orchestrators' },
@@ -99,6 +101,8 @@ export interface HostOptions {
   /** Origins whose pages may call us, exactly as browsers spell them. */
   corsOrigins: string[]
   logLevel: LogLevel
+  /** Addresses of the gateways whose `X-Forwarded-For` is believed, as `172.18.0.0/16,10.0.0.7`; none by default. */
+  trustedProxy?: string | undefined
   /** How many requests one therapist may send to this process in a minute. */
   requestsPerMinute: number
   ready: ReadyChecks
@@ -122,6 +126,7 @@ export async function createHost(options: HostOptions): Promise<FastifyInstance>
       const given = request.headers['x-request-id']
       return typeof given === 'string' && /^[\w.-]{1,64}$/.test(given) ? given : randomUUID()
     },
+    trustProxy: options.trustedProxy ?? false,
     connectionTimeout: idleMs,
     keepAliveTimeout: 65_000,
     // Every 5 s Node looks for connections that have sent nothing, or whose headers are incomplete for too long.
@@ -179,6 +184,7 @@ export async function createHost(options: HostOptions): Promise<FastifyInstance>
   installLinks(host, options.auth)
   installTickets(host, options.auth)
   installAccess(host)
+  installCauses(host)
   await host.register(swagger, {
     openapi: {
       openapi: '3.1.0',

@@ -1,4 +1,5 @@
 export { CaseParams, guardAccess, guardExistence, guardSession, SessionParams } from './access.ts'
+export { auditRequests } from './audit.ts'
 export { requireOperator, requireReportWriter, requireTherapist } from './auth.ts'
 export { type AuthSettings, secretsIn } from './auth-settings.ts'
 export { ConfigError, loadConfig } from './config.ts'

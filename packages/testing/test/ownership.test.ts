@@ -19,6 +19,7 @@ const owned = new Set([
   'scriptVersions',
   'scriptPages',
   'reportVersions',
+  'auditEvents',
 ])
 
 /** Statements without a condition of ownership: the file or folder, the function where it is one, and why. */

@@ -1,5 +1,5 @@
 import { inFolder, type Phase, reportPath } from '@playtherapy/object-store'
-import { type Database, reportVersions, State, sessions } from '@playtherapy/schema'
+import { because, type Cause, type Database, reportVersions, State, sessions } from '@playtherapy/schema'
 import { and, eq, sql } from 'drizzle-orm'
 import type { VersionSteps } from './save-version.ts'
 
@@ -17,6 +17,8 @@ export interface NewReport {
    * delivered meanwhile, that one stays and this one is unwanted. Undefined: it may replace any.
    */
   follows?: number | null
+  /** The request that delivers it; left out in the worker. */
+  cause?: Cause
 }
 
 /**
@@ -26,7 +28,7 @@ export interface NewReport {
 export function reportSteps(
   db: Database,
   phase: Phase,
-  { caseId, sessionId, size, levels, scriptVersionId: named, follows }: NewReport,
+  { caseId, sessionId, size, levels, scriptVersionId: named, follows, cause }: NewReport,
 ): VersionSteps {
   const session = and(eq(sessions.id, sessionId), eq(sessions.caseId, caseId))
   return {
@@ -53,7 +55,7 @@ export function reportSteps(
       const [locked] = await tx
         .select({ scriptVersionId: sessions.scriptVersionId, currentId: sessions.reportVersionId })
         .from(sessions)
-        .where(session)
+        .where(and(session, because(cause)))
         .for('no key update')
       if (!locked) return { kind: 'missing' }
       if (follows !== undefined && locked.currentId !== follows) return { kind: 'unwanted' }

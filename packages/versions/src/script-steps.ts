@@ -1,5 +1,7 @@
 import { inFolder, type Phase, scriptPath } from '@playtherapy/object-store'
 import {
+  because,
+  type Cause,
   type Database,
   ownSession,
   type ScriptMaker,
@@ -63,7 +65,7 @@ export async function scriptStanding(db: Database, owner: SessionOfCaller): Prom
 export function scriptSteps(
   db: Database,
   phase: Phase,
-  owner: SessionOfCaller,
+  owner: SessionOfCaller & { cause?: Cause },
   { size, checksum, warnings, madeBy, mayFollow }: NewScript,
   standing?: ScriptStanding,
 ): VersionSteps {
@@ -114,7 +116,7 @@ export function scriptSteps(
       const [locked] = await tx
         .select({ currentId: sessions.scriptVersionId })
         .from(sessions)
-        .where(session)
+        .where(and(session, because(owner.cause)))
         .for('no key update')
       if (!locked) return { kind: 'missing' }
       if (locked.currentId !== replaced?.id) {

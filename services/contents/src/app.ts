@@ -1,6 +1,7 @@
 import type { ObjectStore, Phase } from '@playtherapy/object-store'
 import type { Database } from '@playtherapy/schema'
 import {
+  auditRequests,
   guardAccess,
   guardExistence,
   requireOperator,
@@ -8,6 +9,7 @@ import {
   requireTherapist,
 } from '@playtherapy/service-kit'
 import type { FastifyPluginAsync } from 'fastify'
+import { auditRoutes } from './audit/routes.ts'
 import { caseRepository } from './cases/repository.ts'
 import { caseRoutes } from './cases/routes.ts'
 import { erasureRoutes, receiptKeyRoutes } from './erasures/routes.ts'
@@ -38,6 +40,7 @@ export const contentsApp =
   async (app) => {
     const { db, timeZone } = options
     const prefix = '/contents/api'
+    auditRequests(app, db)
     await app.register(async (therapist) => {
       therapist.addHook('onRequest', requireTherapist)
       therapist.addHook('onRequest', guardAccess(db))
@@ -45,6 +48,7 @@ export const contentsApp =
       await therapist.register(sessionRoutes, { prefix, ...options })
       await therapist.register(reportRoutes, { prefix, ...options })
       await therapist.register(erasureRoutes, { prefix, db })
+      await therapist.register(auditRoutes, { prefix, db })
     })
     await app.register(receiptKeyRoutes, { prefix, db })
     await app.register(eventRoutes, { prefix, ...options })

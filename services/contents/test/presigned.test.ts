@@ -1,7 +1,7 @@
 import { announceOriginal, issuePresigned } from '@playtherapy/intake'
 import { inFolder } from '@playtherapy/object-store'
 import { outbox, sessions, videos } from '@playtherapy/schema'
-import { until } from '@playtherapy/testing'
+import { testCause, until } from '@playtherapy/testing'
 import { eq, sql } from 'drizzle-orm'
 import t from 'tap'
 import { type Contents, contents } from './support.ts'
@@ -19,7 +19,8 @@ async function presigned(t: Parameters<typeof contents>[0], options?: Parameters
   const sessionId = await service.newSession(7, caseId)
   const path = `/${caseId}/session/${sessionId}`
   const issue = async (session = sessionId) =>
-    (await issuePresigned({ db, store, phase: 'LOCAL' }, { caseId, sessionId: session })).file_path
+    (await issuePresigned({ db, store, phase: 'LOCAL' }, { caseId, sessionId: session, cause: testCause('r') }))
+      .file_path
   const upload = (key: string, bytes: Uint8Array) =>
     store.putUpload(
       inFolder('video', key),

@@ -1,4 +1,4 @@
-import { createShares, guardAccess, playbackPrefix, requireTherapist } from '@playtherapy/service-kit'
+import { auditRequests, createShares, guardAccess, playbackPrefix, requireTherapist } from '@playtherapy/service-kit'
 import type { FastifyPluginAsync } from 'fastify'
 import { hlsRoutes } from './hls/routes.ts'
 import { mp4Routes } from './links/mp4.ts'
@@ -22,6 +22,7 @@ export const mediaApp =
   async (app) => {
     const sender = createSender(options)
     const { db } = options
+    auditRequests(app, db)
     const prefix = '/contents/api/case/:case_id/session/:session_id'
     const uploads = { ...options, shares: createShares(mostUploads), prefix }
     await app.register(async (scope) => {

@@ -1,5 +1,5 @@
 import accepts from '@fastify/accepts'
-import { guardAccess, playbackPrefix, requireTherapist } from '@playtherapy/service-kit'
+import { auditRequests, guardAccess, playbackPrefix, requireTherapist } from '@playtherapy/service-kit'
 import type { FastifyPluginAsync } from 'fastify'
 import { captionRoutes } from './export/link.ts'
 import { exportRoutes } from './export/routes.ts'
@@ -17,6 +17,7 @@ export const scriptApp =
   (resources: ScriptResources): FastifyPluginAsync =>
   async (app) => {
     await app.register(accepts)
+    auditRequests(app, resources.db)
     const work = createWork()
     app.addHook('onClose', work.close)
     const options = { ...resources, withMemory: scriptMemory(), work }

@@ -5,7 +5,7 @@ import { buffer } from 'node:stream/consumers'
 import { createTusUploads } from '@playtherapy/intake'
 import { StoreFailedError } from '@playtherapy/object-store'
 import { outbox, tusParts, tusUploads, videos } from '@playtherapy/schema'
-import { seedSession, storeBackends, testDatabase, testStore, until } from '@playtherapy/testing'
+import { seedSession, storeBackends, testCause, testDatabase, testStore, until } from '@playtherapy/testing'
 import { eq, sql } from 'drizzle-orm'
 import t from 'tap'
 import { createCompleter } from '../src/reconcile/complete-uploads.ts'
@@ -29,11 +29,12 @@ for (const backend of storeBackends) {
       yield bytes.subarray(0, size)
     }
     const begin = async (size: number) => {
-      const asked = { caseId, sessionId, userId: 7, fileName: 'a.mp4', length: bytes.length, metadata: undefined }
+      const whose = { caseId, sessionId, userId: 7, cause: testCause('a') }
+      const asked = { ...whose, fileName: 'a.mp4', length: bytes.length, metadata: undefined }
       const { uploadId } = await uploads.create(asked)
       const appended = uploads.append(
         { sessionId, uploadId },
-        { offset: 0, body: body(size), bodyBytes: size, signal, requestId: 'a' },
+        { offset: 0, body: body(size), bodyBytes: size, signal, cause: testCause('a') },
       )
       await appended.catch(() => {})
       return uploadId
@@ -56,9 +57,9 @@ for (const backend of storeBackends) {
     await Promise.all([
       one(signal),
       another(signal),
-      uploads.status({ sessionId, uploadId: whole }, signal, 'b').catch(() => {}),
+      uploads.status({ sessionId, uploadId: whole }, signal, testCause('b')).catch(() => {}),
     ])
-    t.match(await uploads.status({ sessionId, uploadId: whole }, signal, 'b'), { offset: bytes.length })
+    t.match(await uploads.status({ sessionId, uploadId: whole }, signal, testCause('b')), { offset: bytes.length })
     t.equal(await db.$count(outbox), 1)
     t.equal(await one(signal), 0)
     const stored = await db.select().from(videos).where(eq(videos.state, 'stored'))

@@ -1,5 +1,5 @@
 import { inFolder, ObjectMissingError, type ObjectStore } from '@playtherapy/object-store'
-import type { Database } from '@playtherapy/schema'
+import type { Cause, Database } from '@playtherapy/schema'
 import { NotAVideoError, VideoDeletedError } from '../errors.ts'
 import { deletion } from '../register-original.ts'
 import {
@@ -36,8 +36,8 @@ export function createAppends({ db, store, limit }: { db: Database; store: Objec
    * Removes an upload that is not complete, with its bytes, if `holder` still writes it or is not given. What an outage keeps
    * is removed by the orphan sweep.
    */
-  async function discard(upload: OfSession, holder?: string): Promise<boolean> {
-    const path = await removeOpen(db, upload, holder)
+  async function discard(upload: OfSession, by: { holder?: string; cause?: Cause | undefined }): Promise<boolean> {
+    const path = await removeOpen(db, upload, by)
     if (!path) return false
     stopWriter(upload.uploadId)
     const key = inFolder('video', path)
@@ -46,13 +46,14 @@ export function createAppends({ db, store, limit }: { db: Database; store: Objec
   }
 
   /** What a failure of a request that wrote means for its client. */
-  async function explainFailure(held: Held, error: unknown): Promise<unknown> {
+  async function explainFailure(held: Held, error: unknown, cause: Cause | undefined): Promise<unknown> {
+    const { holder } = held
     if (error instanceof NotAVideoError) {
-      await discard(held, held.holder)
+      await discard(held, { holder, cause })
       return new UploadRefusedError(held.fileName, error)
     }
     const lacksParts = error instanceof ObjectMissingError
-    if (lacksParts && (await discard(held, held.holder))) return new UploadExpiredError()
+    if (lacksParts && (await discard(held, { holder, cause }))) return new UploadExpiredError()
     if (!lacksParts && !(error instanceof UploadHeldError)) return error
     const found = await find(db, held)
     if (found && !found.isOver) return new UploadHeldError()
@@ -95,7 +96,7 @@ export function createAppends({ db, store, limit }: { db: Database; store: Objec
       const expiresAt = offset === progress.length ? undefined : held.expiresAt
       return { offset, expiresAt, wasStopped: stopped.signal.aborted }
     } catch (error) {
-      const failure = await explainFailure(held, error)
+      const failure = await explainFailure(held, error, arriving.cause)
       // What was stored before is kept.
       await saving.flush(true).catch(() => {})
       throw failure
@@ -109,8 +110,8 @@ export function createAppends({ db, store, limit }: { db: Database; store: Objec
     append,
 
     /** Completes an upload whose process died between its last byte and the registration. */
-    finish: (upload: OfSession, signal: AbortSignal, requestId?: string) =>
-      append(upload, { offset: undefined, body: nothing(), bodyBytes: 0, signal, requestId }),
+    finish: (upload: OfSession, signal: AbortSignal, cause?: Cause) =>
+      append(upload, { offset: undefined, body: nothing(), bodyBytes: 0, signal, cause }),
 
     discard,
 

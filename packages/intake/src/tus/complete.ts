@@ -1,5 +1,5 @@
 import { inFolder, ObjectMissingError, type ObjectStore, storeUnavailable } from '@playtherapy/object-store'
-import { type Database, outlastOutage } from '@playtherapy/schema'
+import { type Cause, type Database, outlastOutage } from '@playtherapy/schema'
 import { deletion, isRegistered, registerOriginal } from '../register-original.ts'
 import { explain, sniff } from '../sniff.ts'
 import { UploadExpiredError } from './errors.ts'
@@ -16,7 +16,7 @@ export async function complete(
   { db, store }: { db: Database; store: ObjectStore },
   held: Held,
   saving: Saving,
-  requestId: string | undefined,
+  cause: Cause | undefined,
 ): Promise<void> {
   await saving.flush()
   const { progress, path, videoId, sessionId, uploadId } = held
@@ -30,7 +30,7 @@ export async function complete(
     throw cause instanceof ObjectMissingError ? cause : storeUnavailable(cause)
   })
   await saving.stop()
-  const original = { videoId, sessionId, container, requestId, ...stored }
+  const original = { videoId, sessionId, container, cause, ...stored }
   const { result } = await outlastOutage(() => registerOriginal(db, 'receiving', original))
   // Another process, or an attempt whose response was lost, may have registered the same object.
   if (!result && !(await isRegistered(db, videoId))) {

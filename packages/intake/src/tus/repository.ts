@@ -1,5 +1,7 @@
 import type { Tail } from '@playtherapy/object-store'
 import {
+  because,
+  type Cause,
   type Container,
   cases,
   type Database,
@@ -102,7 +104,7 @@ export async function countOpen(tx: Transaction, userId: number): Promise<number
 export async function removeOpen(
   db: Database,
   { sessionId, uploadId }: OfSession,
-  holder: string | undefined,
+  { holder, cause }: { holder?: string; cause?: Cause | undefined },
 ): Promise<string | undefined> {
   const isHolders = holder === undefined ? undefined : eq(tusUploads.holder, holder)
   const ofUpload = db
@@ -111,7 +113,7 @@ export async function removeOpen(
     .where(and(eq(tusUploads.id, uploadId), isHolders))
   const [row] = await db
     .delete(videos)
-    .where(and(inArray(videos.id, ofUpload), eq(videos.sessionId, sessionId), isNull(videos.storedAt)))
+    .where(and(inArray(videos.id, ofUpload), eq(videos.sessionId, sessionId), isNull(videos.storedAt), because(cause)))
     .returning({ path: videos.path })
   return row?.path
 }

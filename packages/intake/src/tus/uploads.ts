@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { originalPath } from '@playtherapy/object-store'
-import { tusUploads } from '@playtherapy/schema'
+import { type Cause, tusUploads } from '@playtherapy/schema'
 import { sql } from 'drizzle-orm'
 import { EmptyError, TooLargeError } from '../errors.ts'
 import type { IntakeResources } from '../receive-original.ts'
@@ -23,6 +23,7 @@ export interface NewUpload {
   caseId: number
   sessionId: number
   userId: number
+  cause: Cause
   /** The client's name for the file; it is stored and never becomes part of a key. */
   fileName: string
   /** Bytes of the recording; undefined if the client will tell later. */
@@ -51,7 +52,7 @@ export function createTusUploads({ db, store, phase, limit, expirySeconds }: Tus
      * Begins an upload, as the newest recording of its session. Throws EmptyError, TooLargeError, TooManyUploadsError,
      * SessionDeletedError, and StoreFailedError when the store is down.
      */
-    async create({ caseId, sessionId, userId, fileName, length, metadata }: NewUpload) {
+    async create({ caseId, sessionId, userId, cause, fileName, length, metadata }: NewUpload) {
       if (length === 0) throw new EmptyError()
       if (length !== undefined && length > limit) throw new TooLargeError(limit)
       const pathOf = (videoId: number) => originalPath(phase, caseId, sessionId, videoId)
@@ -59,7 +60,7 @@ export function createTusUploads({ db, store, phase, limit, expirySeconds }: Tus
       const expiry = sql`now() + make_interval(secs => ${expirySeconds})`
       return db.transaction(async (tx) => {
         if ((await countOpen(tx, userId)) >= mostOpen) throw new TooManyUploadsError(mostOpen)
-        await reserveVideo(tx, video, { sessionId, state: 'receiving', fileName, leaseUntil: expiry })
+        await reserveVideo(tx, video, { sessionId, state: 'receiving', cause, fileName, leaseUntil: expiry })
         const [row] = await tx
           .insert(tusUploads)
           .values({ id: randomUUID(), videoId: video.id, length, metadata, expiresAt: expiry })
@@ -73,7 +74,7 @@ export function createTusUploads({ db, store, phase, limit, expirySeconds }: Tus
      * How far an upload has come. A request that writes it and whose client is silent is ended before, so that the offset
      * stays what it is. Completes an upload whose process died between its last byte and the registration.
      */
-    async status(upload: OfSession, signal: AbortSignal, requestId: string): Promise<UploadStatus> {
+    async status(upload: OfSession, signal: AbortSignal, cause: Cause): Promise<UploadStatus> {
       const read = async () => {
         const found = await find(db, upload)
         if (!found) throw new UploadMissingError()
@@ -82,7 +83,7 @@ export function createTusUploads({ db, store, phase, limit, expirySeconds }: Tus
       let found = await read()
       const isWhole = offsetOf(found.progress) === found.progress.length
       if (!found.isDurable && (!found.isFree || isWhole)) {
-        await finish(upload, signal, requestId)
+        await finish(upload, signal, cause)
         found = await read()
       }
       const { isDurable, isOver, size, metadata, progress, expiresAt } = found
@@ -92,8 +93,8 @@ export function createTusUploads({ db, store, phase, limit, expirySeconds }: Tus
     },
 
     /** Ends an upload and removes its bytes. The recording of a complete upload stays, but the upload is known no more. */
-    async remove(upload: OfSession): Promise<void> {
-      if (!(await discard(upload)) && !(await forget(db, upload))) throw new UploadMissingError()
+    async remove(upload: OfSession, cause: Cause): Promise<void> {
+      if (!(await discard(upload, { cause })) && !(await forget(db, upload))) throw new UploadMissingError()
     },
 
     stop,

@@ -5,7 +5,7 @@ import {
   type StoredPart,
   storeUnavailable,
 } from '@playtherapy/object-store'
-import type { Database } from '@playtherapy/schema'
+import type { Cause, Database } from '@playtherapy/schema'
 import { NotAVideoError, TooLargeError } from '../errors.ts'
 import { explain, sniffBytes } from '../sniff.ts'
 import { complete } from './complete.ts'
@@ -27,7 +27,8 @@ export interface Arriving {
   checksum?: Checksum | undefined
   /** Fires when the client has disconnected. */
   signal: AbortSignal
-  requestId?: string | undefined
+  /** Left out by the worker. */
+  cause?: Cause | undefined
 }
 
 /**
@@ -67,7 +68,7 @@ export async function write(
   held: Held,
   incoming: Incoming,
   saving: Saving,
-  { checksum, requestId }: Pick<Arriving, 'checksum' | 'requestId'>,
+  { checksum, cause }: Pick<Arriving, 'checksum' | 'cause'>,
 ): Promise<void> {
   const { progress } = held
   const key = inFolder('video', held.path)
@@ -111,7 +112,7 @@ export async function write(
     if (tail && tail !== earlier) await store.removeTail(key, tail, earlier).catch(() => {})
     if (!incoming.wasCut) throw new ChecksumError()
   }
-  if (offsetOf(progress) === progress.length) return complete({ db, store }, held, saving, requestId)
+  if (offsetOf(progress) === progress.length) return complete({ db, store }, held, saving, cause)
   await saving.flush(true)
   // A tail that cannot be removed now is removed with the upload.
   if (earlier && earlier !== progress.tail) await store.removeTail(key, earlier, progress.tail).catch(() => {})

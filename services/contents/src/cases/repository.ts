@@ -1,5 +1,16 @@
-import { announceErasure, cases, type Database, ownCase, ownCases, sessions, statement } from '@playtherapy/schema'
-import { sql } from 'drizzle-orm'
+import {
+  announceErasure,
+  because,
+  type CaseOfCaller,
+  type Cause,
+  cases,
+  type Database,
+  ownCase,
+  ownCases,
+  sessions,
+  statement,
+} from '@playtherapy/schema'
+import { and, sql } from 'drizzle-orm'
 import { runDeletion } from '../deletion.ts'
 import { createOnce, type KeyedRequest } from '../idempotency.ts'
 import type { Range } from '../paging.ts'
@@ -13,6 +24,13 @@ export interface NewCase {
   /** Undefined keeps the state; in a new case it means 1. */
   caseStateId: number | undefined
 }
+
+/** A therapist who makes a request for all cases, or for one. */
+interface Caller {
+  userId: number
+  cause: Cause
+}
+type CallerOfCase = CaseOfCaller & Caller
 
 type Row = Omit<Case, 'description'> & { description: Record<string, unknown> }
 
@@ -74,36 +92,41 @@ export function caseRepository(db: Database, timeZone: string) {
 
     /** Returns the id of the new case, or of the case that the same request created before. */
     async create(
-      userId: number,
-      { caseStateId, ...values }: NewCase,
+      { userId, cause }: Caller,
+      { givenName, familyName, description, caseStateId = 1 }: NewCase,
       request: KeyedRequest | undefined,
     ): Promise<number> {
       const id = await createOnce(db, { userId, request, kind: 'case' }, async (on) => {
-        const [row] = await on
-          .insert(cases)
-          .values({ ...values, userId, ...(caseStateId !== undefined && { caseStateId }) })
-          .returning({ id: cases.id })
+        const [row] = await on.execute<{ id: number }>(sql`
+          insert into ${cases} (user_id, given_name, family_name, description, case_state_id)
+          select ${userId}::int, ${givenName}::text, ${familyName}::text, ${JSON.stringify(description)}::jsonb, ${caseStateId}::int
+          where ${because(cause)}
+          returning ${cases.id}`)
         return row?.id
       })
       if (id === undefined) throw new Error('the insert returned no row')
       return id
     },
 
-    async update(userId: number, caseId: number, { caseStateId, ...values }: NewCase): Promise<void> {
+    async update({ userId, caseId, cause }: CallerOfCase, { caseStateId, ...values }: NewCase): Promise<void> {
       await db
         .update(cases)
         .set({ ...values, updatedAt: sql`now()`, ...(caseStateId !== undefined && { caseStateId }) })
-        .where(ownCase({ userId, caseId }))
+        .where(and(ownCase({ userId, caseId }), because(cause)))
     },
 
     /**
      * Deletes the case and all rows below it, and announces the erasure of its objects. Returns the public id of the erasure;
      * undefined if there was no such case.
      */
-    delete: (userId: number, caseId: number, requestId: string): Promise<string | undefined> =>
+    delete: ({ userId, caseId, cause }: CallerOfCase): Promise<string | undefined> =>
       runDeletion(db, userId, async (tx) => {
-        const rows = await tx.delete(cases).where(ownCase({ userId, caseId })).returning({ id: cases.id })
+        const rows = await tx
+          .delete(cases)
+          .where(and(ownCase({ userId, caseId }), because(cause)))
+          .returning({ id: cases.id })
         if (rows.length === 0) return undefined
+        const { requestId } = cause
         return announceErasure(tx, { userId, caseId, sessionId: null, videoId: null, requestId })
       }),
   }

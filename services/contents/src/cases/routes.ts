@@ -91,7 +91,8 @@ export const caseRoutes: FastifyPluginAsyncTypebox<{ repository: ReturnType<type
     },
     async (request) => {
       const { userId } = request
-      return read(userId, await repository.create(userId, toNewCase(request), keyedRequest(request)))
+      request.caseId = await repository.create(request, toNewCase(request), keyedRequest(request))
+      return read(userId, request.caseId)
     },
   )
 
@@ -123,7 +124,7 @@ export const caseRoutes: FastifyPluginAsyncTypebox<{ repository: ReturnType<type
     },
     async (request) => {
       const { userId, caseId } = request
-      await repository.update(userId, caseId, toNewCase(request))
+      await repository.update(request, toNewCase(request))
       return read(userId, caseId)
     },
   )
@@ -140,9 +141,9 @@ export const caseRoutes: FastifyPluginAsyncTypebox<{ repository: ReturnType<type
         response: { 200: Type.Boolean({ examples: [true] }), ...caseFailures() },
       },
     },
-    async ({ userId, caseId, id }, reply) => {
-      const erasure = await repository.delete(userId, caseId, id)
-      if (erasure === undefined) throw errors.caseNotFound(caseId)
+    async (request, reply) => {
+      const erasure = await repository.delete(request)
+      if (erasure === undefined) throw errors.caseNotFound(request.caseId)
       reply.header('location', erasurePath(erasure))
       return true
     },

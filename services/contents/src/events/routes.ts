@@ -87,6 +87,7 @@ export const eventRoutes: FastifyPluginAsyncTypebox<EventOptions> = async (
   app.post(
     '/events/ticket',
     {
+      config: { audit: { action: 'link' } },
       onRequest: requireTherapist,
       schema: {
         tags: about.tags,

@@ -39,6 +39,7 @@ export const operationRoutes: FastifyPluginAsyncTypebox<OperationOptions> = asyn
   app.post(
     '/operations/jobs/:id/retry',
     {
+      config: { audit: { action: 'update' } },
       schema: {
         ...route,
         operationId: 'operations.retry',
@@ -48,8 +49,8 @@ export const operationRoutes: FastifyPluginAsyncTypebox<OperationOptions> = asyn
         response: { 200: Announced, ...failures('jobNotFound') },
       },
     },
-    async ({ params }) => {
-      if (!(await retry(db, Number(params.id)))) throw errors.jobNotFound()
+    async ({ params, cause }) => {
+      if (!(await retry(db, Number(params.id), cause))) throw errors.jobNotFound()
       overview.forget()
       pages.forget()
       return true

@@ -164,6 +164,7 @@ export const reportDeliveryRoutes: FastifyPluginAsyncTypebox<ReportOptions> = as
     path,
     {
       bodyLimit: reportBytes,
+      config: { audit: { actor: 'analysis' } },
       schema: {
         ...route,
         operationId: 'reports.store',
@@ -175,11 +176,11 @@ export const reportDeliveryRoutes: FastifyPluginAsyncTypebox<ReportOptions> = as
         response: { 200: Accepted, ...sessionFailures(...bodyErrors, 'uploadFailed') },
       },
     },
-    async ({ caseId, sessionId, rawBody, body, query }) => {
+    async ({ caseId, sessionId, rawBody, body, query, cause }) => {
       const bytes = rawBody ?? Buffer.alloc(0)
       const named = query.script_version
       const scriptVersionId = named === undefined ? undefined : await storedScript(db, sessionId, Number(named))
-      const report = { caseId, sessionId, size: bytes.length, levels: levelsOf(body), scriptVersionId }
+      const report = { caseId, sessionId, size: bytes.length, levels: levelsOf(body), scriptVersionId, cause }
       const { kind } = await saveVersion({ db, store }, bytes, reportSteps(db, phase, report)).catch(
         (error: unknown) => {
           throw error instanceof StoreFailedError ? errors.uploadFailed('analyze_report.json', ['body'], error) : error

@@ -1,6 +1,8 @@
 import {
   announceErasure,
+  because,
   type CaseOfCaller,
+  type Cause,
   cases,
   type Database,
   ownCase,
@@ -15,12 +17,15 @@ import {
   type Transaction,
   videos,
 } from '@playtherapy/schema'
-import { type SQL, sql } from 'drizzle-orm'
+import { and, type SQL, sql } from 'drizzle-orm'
 import { runDeletion } from '../deletion.ts'
 import { createOnce, type KeyedRequest } from '../idempotency.ts'
 import type { Range } from '../paging.ts'
 import { withKeyword } from '../search.ts'
 import type { Session } from './schemas.ts'
+
+/** A session, and the request of its therapist. */
+type Caller = SessionOfCaller & { cause: Cause }
 
 /** The columns of `Session`, of `sessionTables`. `timeZone` decides on which day a moment falls. */
 export const sessionColumns = (timeZone: string): SQL => sql`
@@ -75,7 +80,7 @@ export function sessionRepository(db: Database, timeZone: string) {
 
     /** Returns the id of the new session, or of that which this request created before; undefined without a case. */
     create(
-      { userId, caseId }: CaseOfCaller,
+      { userId, caseId, cause }: CaseOfCaller & { cause: Cause },
       name: string,
       videoLength: string | null,
       request: KeyedRequest | undefined,
@@ -86,7 +91,7 @@ export function sessionRepository(db: Database, timeZone: string) {
           insert into ${sessions} (case_id, name, video_length, video_length_set_for)
           select ${cases.id}, ${name}, ${videoLength}::text, case when ${videoLength}::text is not null then 0 end
           from ${cases}
-          where ${ownCase({ userId, caseId })} for key share
+          where ${ownCase({ userId, caseId })} and ${because(cause)} for key share
           returning ${sessions.id}`)
         return row?.id
       })
@@ -96,7 +101,7 @@ export function sessionRepository(db: Database, timeZone: string) {
      * Sets the name, and the length for the current recording and the next one. A length that is null, or that the client
      * only sends back as it read it, sets none. Returns whether the session exists.
      */
-    async update(tx: Transaction, caller: SessionOfCaller, name: string, videoLength: string | null): Promise<boolean> {
+    async update(tx: Transaction, caller: Caller, name: string, videoLength: string | null): Promise<boolean> {
       const set = sql`${videoLength}::text is not null
         and ${videoLength}::text is distinct from ${sessions.videoLength}
         and ${videoLength}::text is distinct from ${sessions.previousVideoLength}`
@@ -108,7 +113,7 @@ export function sessionRepository(db: Database, timeZone: string) {
           videoLengthSetFor: sql`case when ${set} then 0 else ${sessions.videoLengthSetFor} end`,
           previousVideoLength: sql`case when ${set} then null else ${sessions.previousVideoLength} end`,
         })
-        .where(ownSession(caller))
+        .where(and(ownSession(caller), because(caller.cause)))
         .returning({ id: sessions.id })
       return rows.length > 0
     },
@@ -117,11 +122,15 @@ export function sessionRepository(db: Database, timeZone: string) {
      * Deletes the session and all rows below it, and announces the erasure of its objects. Returns the public id of the
      * erasure; undefined if there was no such session.
      */
-    delete: (caller: SessionOfCaller, requestId: string): Promise<string | undefined> =>
+    delete: (caller: Caller): Promise<string | undefined> =>
       runDeletion(db, caller.userId, async (tx) => {
-        const rows = await tx.delete(sessions).where(ownSession(caller)).returning({ id: sessions.id })
+        const { userId, caseId, sessionId, cause } = caller
+        const rows = await tx
+          .delete(sessions)
+          .where(and(ownSession(caller), because(cause)))
+          .returning({ id: sessions.id })
         if (rows.length === 0) return undefined
-        const { userId, caseId, sessionId } = caller
+        const { requestId } = cause
         return announceErasure(tx, { userId, caseId, sessionId, videoId: null, requestId })
       }),
   }

@@ -109,6 +109,7 @@ export const sessionRoutes: FastifyPluginAsyncTypebox<SessionOptions> = async (
       const { name, video_length = null } = request.body.data
       const sessionId = await repository.create(request, name, video_length, keyedRequest(request))
       if (sessionId === undefined) throw errors.caseNotFound(caseId)
+      request.sessionId = sessionId
       return read({ userId, caseId, sessionId })
     },
   )
@@ -146,14 +147,14 @@ export const sessionRoutes: FastifyPluginAsyncTypebox<SessionOptions> = async (
       const alongside = async (tx: Transaction) => {
         if (!(await repository.update(tx, request, name, video_length))) throw new SessionDeletedError()
       }
-      const { sessionId, id: requestId } = request
+      const { sessionId, cause } = request
       const disconnected = new AbortController()
       whenOver(request, reply, () => disconnected.abort())
       const { signal } = disconnected
       const waits = { signal, ...(announceMs && { waitMs: announceMs }) }
       try {
         if (path) {
-          await announceOriginal({ db, store }, { sessionId, path, limit: uploadLimit, requestId, alongside, ...waits })
+          await announceOriginal({ db, store }, { sessionId, path, limit: uploadLimit, cause, alongside, ...waits })
         } else await db.transaction(alongside)
       } catch (error) {
         if (error instanceof StillAnnouncedError) throw errors.unavailable()
@@ -181,7 +182,7 @@ export const sessionRoutes: FastifyPluginAsyncTypebox<SessionOptions> = async (
       },
     },
     async (request, reply) => {
-      const erasure = await repository.delete(request, request.id)
+      const erasure = await repository.delete(request)
       if (erasure === undefined) throw errors.sessionNotFound(request.sessionId)
       reply.header('location', erasurePath(erasure))
       return true

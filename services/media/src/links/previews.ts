@@ -12,6 +12,8 @@ interface Resources {
 }
 
 const schema = { tags: ['playback'], params: LinkParams }
+/** A picture that a list shows is not yet a playback. */
+const config = { audit: { kind: 'preview' } }
 const example = toVtt({ columns: 2, rows: 1, width: 160, height: 90, seconds: 2, tiles: 2 })
 const vtt = { 'text/vtt': { schema: { type: 'string', format: 'binary', examples: [example] } } }
 
@@ -40,6 +42,7 @@ export async function storyboardRoutes(app: FastifyInstance, { db, sender }: Res
   app.get(
     '/storyboard.vtt',
     {
+      config,
       schema: {
         ...schema,
         operationId: 'playback.getStoryboard',
@@ -90,10 +93,10 @@ function imageRoutes(app: FastifyInstance, file: string, what: string, { operati
   }
   app.get(
     file,
-    { exposeHeadRoute: false, schema: { ...schema, operationId, summary: `JPEG: ${what}`, response } },
+    { exposeHeadRoute: false, config, schema: { ...schema, operationId, summary: `JPEG: ${what}`, response } },
     (request, reply) => sender.get(request, reply, playable(request)),
   )
-  app.head(file, { schema: { ...schema, summary: `Size and ETag of ${what}`, response } }, (request, reply) =>
+  app.head(file, { config, schema: { ...schema, summary: `Size and ETag of ${what}`, response } }, (request, reply) =>
     sender.head(request, reply, playable(request)),
   )
 }

@@ -54,6 +54,7 @@ export async function linkRoutes(app: FastifyInstance, { db }: { db: Database })
   app.post(
     '/playback',
     {
+      config: { audit: { action: 'link' } },
       schema: {
         tags: ['video'],
         security: [{ token: [] }],
@@ -68,6 +69,7 @@ export async function linkRoutes(app: FastifyInstance, { db }: { db: Database })
     async (request) => {
       const { shown, has_script } = request.playable ?? {}
       const { userId, caseId, sessionId } = request
+      request.videoId = shown?.id ?? 0
       const { expiresAt, pathOf } = app.links.begin({ userId, caseId, sessionId, videoId: shown?.id ?? 0 })
       return {
         mp4: shown?.has_mp4 ? pathOf('mp4', 'video.mp4') : null,

@@ -10,6 +10,7 @@ interface Row extends Record<string, unknown> {
   created_ms: number
   has_script: boolean
   session_name: string
+  video_id: number
 }
 
 /**
@@ -23,17 +24,18 @@ export function findRendition(db: Database) {
     db,
     sql`select ${renditions.path}, ${renditions.size}::float8, ${renditions.etag},
         extract(epoch from ${renditions.createdAt})::float8 * 1000 as created_ms,
-        ${sessions.scriptVersionId} is not null as has_script, ${sessions.name} as session_name
+        ${sessions.scriptVersionId} is not null as has_script, ${sessions.name} as session_name,
+        ${renditions.videoId} as video_id
       from ${sessions} join ${renditions} on ${renditions.id} = ${sessions.renditionId}
       where ${ownSession(caller)} and ${renditions.videoId} = coalesce(${placeholder('videoId')}::int, ${renditions.videoId})`,
   )
   return async ({ userId, caseId, sessionId }: SessionOfCaller, videoId?: number) => {
     const [row] = await find({ userId, caseId, sessionId, videoId: videoId ?? null })
     if (!row) return undefined
-    const { path, size, etag, created_ms, has_script, session_name } = row
+    const { path, size, etag, created_ms, has_script, session_name, video_id } = row
     const createdAt = new Date(created_ms)
     const name = path.split('/').at(-1) ?? ''
     const playable: Playable = { key: inFolder('video', path), name, type: 'video/mp4', size, etag, createdAt }
-    return { ...playable, hasScript: has_script, sessionName: session_name }
+    return { ...playable, hasScript: has_script, sessionName: session_name, videoId: video_id }
   }
 }

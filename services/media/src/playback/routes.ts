@@ -26,6 +26,7 @@ export async function playbackRoutes(
   const find = (request: FastifyRequest) => async () => {
     const found = await rendition(request)
     if (!found) throw errors.noVideo(request.sessionId)
+    request.videoId = found.videoId
     return { ...found, headers: found.hasScript ? captions : {} }
   }
 

@@ -1,4 +1,5 @@
 import {
+  type Cause,
   type Database,
   deleteRecordings,
   newestRecording,
@@ -29,8 +30,9 @@ export function findState(db: Database) {
 }
 
 /** Deletes all recordings of the caller's session. Returns whether there was one. Locks the session. */
-export const deleteRecording = (db: Database, caller: SessionOfCaller, requestId: string): Promise<boolean> =>
+export const deleteRecording = (db: Database, caller: SessionOfCaller & { cause: Cause }): Promise<boolean> =>
   db.transaction(async (tx) => {
-    const { userId, caseId, sessionId } = caller
-    return (await deleteRecordings(tx, { userId, caseId, sessionId }, { requestId })).length > 0
+    const { userId, caseId, sessionId, cause } = caller
+    const { requestId } = cause
+    return (await deleteRecordings(tx, { userId, caseId, sessionId }, { requestId, cause })).length > 0
   })

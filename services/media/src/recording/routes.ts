@@ -12,6 +12,7 @@ export async function recordingRoutes(app: FastifyInstance, { db }: { db: Databa
   app.get(
     '/video/state',
     {
+      config: { audit: { kind: 'upload' } },
       schema: {
         ...route,
         operationId: 'videos.getState',
@@ -39,7 +40,7 @@ export async function recordingRoutes(app: FastifyInstance, { db }: { db: Databa
       },
     },
     async (request) => {
-      if (!(await deleteRecording(db, request, request.id))) throw errors.noVideo(request.sessionId)
+      if (!(await deleteRecording(db, request))) throw errors.noVideo(request.sessionId)
       return true
     },
   )

@@ -48,7 +48,7 @@ export function createHandlers(
   }
 
   async function create(request: FastifyRequest, reply: FastifyReply) {
-    const { caseId, sessionId, userId, url } = request
+    const { caseId, sessionId, userId, cause, url } = request
     if (textOf(request, 'upload-concat')) throw errors.badHeader('upload-concat', 'is not possible here')
     const length = newLengthOf(request)
     const fileName = fileNameIn(request)
@@ -56,13 +56,13 @@ export function createHandlers(
     const bodyBytes = bodyBytesOf(request)
     if (bodyBytes !== 0) requireBytes(request)
     const metadata = textOf(request, 'upload-metadata')
-    const upload = { caseId, sessionId, userId, fileName, length, metadata }
+    const upload = { caseId, sessionId, userId, cause, fileName, length, metadata }
     const { uploadId, expiresAt } = await uploads.create(upload).catch(throwByContract(request))
     name(reply, 0, expiresAt)
     if (bodyBytes !== 0) {
       await receive(request, reply, { uploadId, offset: 0 }).catch(async (error: unknown) => {
         // The client does not know the upload.
-        await uploads.remove({ sessionId, uploadId }).catch(() => {})
+        await uploads.remove({ sessionId, uploadId }, cause).catch(() => {})
         throw error
       })
     }
@@ -82,7 +82,7 @@ export function createHandlers(
 
   async function head(request: FastifyRequest, reply: FastifyReply) {
     const upload = { sessionId: request.sessionId, uploadId: uploadOf(request) }
-    const asked = uploads.status(upload, disconnectionOf(request, reply), request.id)
+    const asked = uploads.status(upload, disconnectionOf(request, reply), request.cause)
     const status = await asked.catch(throwByContract(request))
     const { offset, length, metadata, expiresAt } = status
     return name(reply, offset, expiresAt)
@@ -95,7 +95,7 @@ export function createHandlers(
 
   async function remove(request: FastifyRequest, reply: FastifyReply) {
     const upload = { sessionId: request.sessionId, uploadId: uploadOf(request) }
-    await uploads.remove(upload).catch(throwByContract(request))
+    await uploads.remove(upload, request.cause).catch(throwByContract(request))
     return reply.code(204).send()
   }
 

@@ -66,7 +66,7 @@ export async function receiveBytes(
   { uploadId, offset }: { uploadId: string; offset: number },
   bounds: FileBounds,
 ): Promise<Appended> {
-  const { raw, sessionId, id } = request
+  const { raw, sessionId, cause } = request
   boundSpeed(request, bounds, () => raw.destroy())
   try {
     const length = bytesIn(request, 'upload-length')
@@ -80,7 +80,7 @@ export async function receiveBytes(
         bodyBytes: bodyBytesOf(request),
         checksum: checksumIn(request),
         signal,
-        requestId: id,
+        cause,
       },
     )
     if (signal.aborted) throw fault(['body'], 'was broken off')

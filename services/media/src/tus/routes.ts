@@ -5,6 +5,8 @@ import { requireTusVersion, textOf, tusPath, tusType } from './headers.ts'
 import * as schemas from './schemas.ts'
 
 const route = { tags: ['video'], security: [{ token: [] }] }
+/** A beginning and an end are those of a recording; what comes in between is told once in ten minutes. */
+const config = { audit: { kind: 'upload' } }
 
 /** The routes of uploads that may come in several requests (tus 1.0), below the path of a session of the caller. */
 export async function tusRoutes(app: FastifyInstance, options: TusRouteOptions & { shares: Shares }): Promise<void> {
@@ -43,7 +45,7 @@ export async function tusRoutes(app: FastifyInstance, options: TusRouteOptions &
   app.patch(
     url,
     {
-      config: { streams: true },
+      config: { ...config, streams: true },
       schema: {
         ...upload,
         headers: schemas.PatchHeaders,
@@ -61,7 +63,7 @@ export async function tusRoutes(app: FastifyInstance, options: TusRouteOptions &
   app.head(
     url,
     {
-      config: { swagger: { exposeHeadRoute: true } },
+      config: { ...config, swagger: { exposeHeadRoute: true } },
       schema: {
         ...upload,
         operationId: 'uploads.head',
@@ -75,6 +77,7 @@ export async function tusRoutes(app: FastifyInstance, options: TusRouteOptions &
   app.delete(
     url,
     {
+      config,
       schema: {
         ...upload,
         operationId: 'uploads.delete',
@@ -86,7 +89,7 @@ export async function tusRoutes(app: FastifyInstance, options: TusRouteOptions &
     methods.DELETE,
   )
   // For clients whose network lets no other methods pass.
-  app.post(url, { config: { streams: true }, schema: { ...upload, hide: true } }, (request, reply) => {
+  app.post(url, { config: { ...config, streams: true }, schema: { ...upload, hide: true } }, (request, reply) => {
     const wanted = textOf(request, 'x-http-method-override')
     if (wanted === 'PATCH' || wanted === 'HEAD' || wanted === 'DELETE') return methods[wanted](request, reply)
     throw errors.methodNotAllowed(['DELETE', 'HEAD', 'OPTIONS', 'PATCH'])

@@ -37,7 +37,7 @@ export async function receiveUpload(
     await receiveOriginal(resources, {
       caseId: request.caseId,
       sessionId: request.sessionId,
-      requestId: request.id,
+      cause: request.cause,
       fileName: name,
       body: file.bytes(),
       limit: bounds.limit,

@@ -81,6 +81,7 @@ export async function uploadRoutes(
     {
       // A HEAD would issue a URL that the client does not see.
       exposeHeadRoute: false,
+      config: { audit: { action: 'link' } },
       schema: {
         ...route,
         operationId: 'videos.presign',
@@ -91,9 +92,9 @@ export async function uploadRoutes(
       },
     },
     async (request) => {
-      const { caseId, sessionId } = request
+      const { caseId, sessionId, cause } = request
       try {
-        return await issuePresigned(resources, { caseId, sessionId })
+        return await issuePresigned(resources, { caseId, sessionId, cause })
       } catch (error) {
         if (error instanceof SessionDeletedError) throw errors.sessionNotFound(sessionId)
         if (error instanceof TooManyUrlsError) throw errors.unavailable(3_600)

@@ -11,6 +11,7 @@ export async function captionRoutes(app: FastifyInstance, options: ExportOptions
   app.get(
     '/captions.vtt',
     {
+      config: { audit: { kind: 'script' } },
       schema: {
         tags: ['playback'],
         params: LinkParams,

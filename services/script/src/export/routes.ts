@@ -57,10 +57,12 @@ export const exportRoutes: FastifyPluginAsyncTypebox<ExportOptions> = async (app
   )
 
   for (const format of formats) {
+    const config = { audit: { action: 'export' as const } }
     const common = { headers: KnownVersion, response: fileResponses(contentOf(format)) }
     app.get(
       `/script.${format}`,
       {
+        config,
         schema: {
           ...route,
           operationId: `scripts.${operationOf(format)}`,
@@ -76,6 +78,7 @@ export const exportRoutes: FastifyPluginAsyncTypebox<ExportOptions> = async (app
     app.get(
       `/script/versions/:version.${format}`,
       {
+        config,
         schema: {
           ...route,
           params: VersionParams,

@@ -1,0 +1,97 @@
+import { type Action, type Actor, type Database, statement } from '@playtherapy/schema'
+import { sql } from 'drizzle-orm'
+
+/** What the audit trail tells of a request. */
+export interface AuditEvent {
+  actor: Actor
+  userId: number | null
+  action: Action
+  kind: string
+  caseId: number | null
+  sessionId: number | null
+  version: number | null
+  /** 0, or the `error_code` of the response. */
+  result: number
+  requestId: string
+  address: string | null
+}
+
+/** Resolves when an event is durable. `writeOnce` writes one in ten minutes for all with the same key. */
+export interface Trail {
+  write(event: AuditEvent): Promise<void>
+  writeOnce(key: string, event: AuditEvent): Promise<void>
+}
+
+/** Events that wait for the trail; more are refused. */
+const mostWaiting = 2_000
+/** Events of one `INSERT`. */
+const mostAtOnce = 500
+/** For how long a viewer of a recording is not told again, and how many viewers are remembered. */
+const [onceMs, mostRemembered] = [600_000, 20_000]
+
+/** Too many events wait, because the database is slow. */
+class TrailFullError extends Error {
+  override name = 'TrailFullError'
+  constructor() {
+    super('too many events wait to be written')
+  }
+}
+
+interface Entry {
+  event: AuditEvent
+  resolve: () => void
+  reject: (error: unknown) => void
+}
+
+/** The audit trail of a process: one `INSERT` is under way at a time, and the next one takes all events that came meanwhile. */
+export function createTrail(db: Database): Trail {
+  const insert = statement(
+    db,
+    sql`insert into audit_events (actor, user_id, action, kind, case_id, session_id, version, result, request_id, address)
+      select "actor", "userId", "action", "kind", "caseId", "sessionId", "version", "result", "requestId", "address"
+      from json_to_recordset(${sql.placeholder('events')}::text::json) as event("actor" text, "userId" int, "action" text,
+        "kind" text, "caseId" int, "sessionId" int, "version" int, "result" smallint, "requestId" text, "address" inet)`,
+  )
+  const waiting: Entry[] = []
+  let isWriting = false
+
+  async function writeWaiting(): Promise<void> {
+    isWriting = true
+    while (waiting.length > 0) {
+      const batch = waiting.splice(0, mostAtOnce)
+      try {
+        await insert({ events: JSON.stringify(batch.map(({ event }) => event)) })
+        for (const { resolve } of batch) resolve()
+      } catch (error) {
+        for (const { reject } of batch) reject(error)
+      }
+    }
+    isWriting = false
+  }
+
+  const write = (event: AuditEvent) =>
+    new Promise<void>((resolve, reject) => {
+      if (waiting.length >= mostWaiting) return reject(new TrailFullError())
+      waiting.push({ event, resolve, reject })
+      if (!isWriting) writeWaiting()
+    })
+
+  /** Those that were told last come last. */
+  const told = new Map<string, { at: number; written: Promise<void> }>()
+  return {
+    write,
+    writeOnce(key, event) {
+      const before = told.get(key)
+      if (before && Date.now() - before.at < onceMs) return before.written
+      told.delete(key)
+      const written = write(event)
+      told.set(key, { at: Date.now(), written })
+      written.catch(() => {
+        if (told.get(key)?.written === written) told.delete(key)
+      })
+      const [oldest] = told.size > mostRemembered ? told.keys() : []
+      if (oldest !== undefined) told.delete(oldest)
+      return written
+    },
+  }
+}
