@@ -122,3 +122,9 @@ export const receiptKeyKey = (phase: Phase) => `installation/${phase}-receipt-ke
 
 /** Key of the object that names the installation of all objects of this phase. */
 export const installationKey = (phase: Phase) => `installation/${phase}`
+
+/** Prefix of the objects that have the hash of an event of the audit trail. */
+export const auditHeadPrefix = (phase: Phase) => `audit/${phase}/`
+/** Key of the one for this event. */
+export const auditHeadKey = (phase: Phase, eventId: number) =>
+  `${auditHeadPrefix(phase)}${String(eventId).padStart(16, '0')}.json`

@@ -18,6 +18,7 @@ const sources = {
   migrate: 'services/worker/src/commands/migrate.ts',
   'prepare-bucket': 'services/worker/src/commands/prepare-bucket.ts',
   jobs: 'services/worker/src/commands/jobs.ts',
+  audit: 'services/worker/src/commands/audit.ts',
   'sweep-orphans': 'services/worker/src/commands/sweep-orphans.ts',
   erasure: 'services/worker/src/commands/erasure.ts',
   retention: 'services/worker/src/commands/retention.ts',

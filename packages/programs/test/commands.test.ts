@@ -19,7 +19,7 @@ const run = (program: Program, args: string[], env: NodeJS.ProcessEnv = {}, cwd 
     })
   })
 
-const commands = ['migrate', 'prepare-bucket', 'jobs', 'sweep-orphans', 'erasure', 'retention'] as const
+const commands = ['migrate', 'prepare-bucket', 'jobs', 'audit', 'sweep-orphans', 'erasure', 'retention'] as const
 const programs = ['contents', 'media', 'script', 'worker', ...commands] as const
 
 /** Settings with which every program starts, but for its servers. */
@@ -55,6 +55,11 @@ t.test('--help helps and does nothing else', async (t) => {
 t.test('an argument that a program does not know stops it', async (t) => {
   const folder = t.testdir()
   const wrong: [Program, string[]][] = [
+    ['audit', []],
+    ['audit', ['verify', '--case', '1']],
+    ['audit', ['export', '--from', 'yesterday']],
+    ['audit', ['export', '--case', '12abc']],
+    ['audit', ['export', '--format', 'xml']],
     ['jobs', ['retry']],
     ['jobs', ['retry', '12abc']],
     ['jobs', ['encode-again', 'all']],

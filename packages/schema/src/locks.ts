@@ -9,12 +9,16 @@ export const locks = {
   /** Held by transactions that change sessions, from when they take a number in `session_changes` until they have ended. */
   numberChanges: 20_261_126,
   sweepOrphans: 7_262_002,
+  seal: 20_261_128,
   /** One for each therapist: the number of their id comes beside this one. */
   beginUpload: 20_261_127,
 }
 
 /** Takes a lock until the transaction ends; false when another process holds it. A process that dies releases it. */
-export async function tryLock(tx: Transaction, lock: 'reconcile' | 'announce' | 'sweepOrphans'): Promise<boolean> {
+export async function tryLock(
+  tx: Transaction,
+  lock: 'reconcile' | 'announce' | 'sweepOrphans' | 'seal',
+): Promise<boolean> {
   const [row] = await tx.execute<{ held: boolean }>(sql`select pg_try_advisory_xact_lock(${locks[lock]}) as held`)
   return row?.held ?? false
 }

@@ -125,10 +125,10 @@ function eventOf(request: FastifyRequest, reply: FastifyReply): AuditEvent | und
 /**
  * Audits all routes of a scope that is registered after it: what method and tag of a route say, its configuration `audit` may say
  * otherwise. A response with content is held back until its event is durable; if the trail cannot be written it becomes
- * `errors.unavailable` (503).
+ * `errors.unavailable` (503), after `longestMs` at the latest.
  */
-export function auditRequests(scope: FastifyInstance, db: Database): void {
-  const trail = createTrail(db)
+export function auditRequests(scope: FastifyInstance, db: Database, longestMs = 10_000): void {
+  const trail = createTrail(db, longestMs)
   scope.addHook('onRoute', (route) => {
     route.config = { ...route.config, audit: describe(route) ?? false }
   })

@@ -39,6 +39,7 @@ export async function serve({
     auth: authFrom(config),
     corsOrigins: config.CORS_ORIGINS.split(',').map((origin) => origin.trim()),
     logLevel: config.LOG_LEVEL,
+    trustedProxy: config.TRUSTED_PROXY,
     requestsPerMinute: config.REQUESTS_PER_MINUTE,
     ready: { database: () => checkDatabase(db), ...(needsStore && { objects: () => store.check() }) },
     apps: app(db),

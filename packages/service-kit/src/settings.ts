@@ -96,6 +96,10 @@ const origin = 'https?://[^/*,;\\s]+'
 export const HttpSettings = {
   HOST: Type.String({ default: '0.0.0.0', description: 'The address on which the process listens' }),
   PORT: integer(8080, 'The port on which the process listens', { minimum: 0, maximum: 65_535 }),
+  TRUSTED_PROXY: optionalText(
+    'Addresses of the gateways, such as `172.18.0.0/16,10.0.0.7`: the client of a request from there is the one that `X-Forwarded-For` names. Without it that header is not read',
+    { pattern: '^[0-9a-fA-F.:]+(/\\d{1,3})?(, *[0-9a-fA-F.:]+(/\\d{1,3})?)*$' },
+  ),
   JWT_SECRET: optionalText(
     'HS256 secret that the sign-in service signs its tokens with, at least 32 characters. While another one takes its place several, `secret,secret`: tokens of each are accepted, and the first signs what is signed here. A new one comes to the end, then, once the sign-in service signs with it, to the front, and the old one away when its last token and link have ended',
     {

@@ -29,11 +29,11 @@ const mostAtOnce = 500
 /** For how long a viewer of a recording is not told again, and how many viewers are remembered. */
 const [onceMs, mostRemembered] = [600_000, 20_000]
 
-/** Too many events wait, because the database is slow. */
-class TrailFullError extends Error {
-  override name = 'TrailFullError'
+/** The database is so slow that too many events wait, or one waited too long. */
+class TrailBusyError extends Error {
+  override name = 'TrailBusyError'
   constructor() {
-    super('too many events wait to be written')
+    super('too many events wait, or too long')
   }
 }
 
@@ -43,8 +43,11 @@ interface Entry {
   reject: (error: unknown) => void
 }
 
-/** The audit trail of a process: one `INSERT` is under way at a time, and the next one takes all events that came meanwhile. */
-export function createTrail(db: Database): Trail {
+/**
+ * The audit trail of a process: one `INSERT` is under way at a time, and the next one takes all events that came meanwhile. An event
+ * that is not durable after `longestMs` is refused; it may still be written.
+ */
+export function createTrail(db: Database, longestMs: number): Trail {
   const insert = statement(
     db,
     sql`insert into audit_events (actor, user_id, action, kind, case_id, session_id, version, result, request_id, address)
@@ -71,8 +74,15 @@ export function createTrail(db: Database): Trail {
 
   const write = (event: AuditEvent) =>
     new Promise<void>((resolve, reject) => {
-      if (waiting.length >= mostWaiting) return reject(new TrailFullError())
-      waiting.push({ event, resolve, reject })
+      if (waiting.length >= mostWaiting) return reject(new TrailBusyError())
+      const late = setTimeout(() => reject(new TrailBusyError()), longestMs)
+      const settle =
+        <T extends unknown[]>(how: (...values: T) => void) =>
+        (...values: T) => {
+          clearTimeout(late)
+          how(...values)
+        }
+      waiting.push({ event, resolve: settle(resolve), reject: settle(reject) })
       if (!isWriting) writeWaiting()
     })
 

@@ -25,6 +25,7 @@ t.test('every route is described', async (t) => {
       `get ${one}/session`,
       `get ${one}/session/total-num`,
       `get ${one}/session/{session_id}`,
+      `get ${one}/audit`,
       `get ${one}/report-trend`,
       `get ${one}/session/{session_id}/analyze-report`,
       `get ${one}/session/{session_id}/analyze-report/versions`,

@@ -2,6 +2,9 @@ import { type Background, type Log, repeat } from '@playtherapy/jobs'
 import type { ObjectStore, Phase } from '@playtherapy/object-store'
 import type { Database } from '@playtherapy/schema'
 import { type Announcing, announceDue } from './announce.ts'
+import { writeHead } from './audit/head.ts'
+import { keepPartitions } from './audit/partitions.ts'
+import { createSealer } from './audit/seal.ts'
 import { sweepScratch } from './ffmpeg/scratch.ts'
 import { createCompleter } from './reconcile/complete-uploads.ts'
 import { forgetChanges } from './reconcile/forget-changes.ts'
@@ -15,10 +18,12 @@ import { announceWebhooks, createWebhookEnder, forgetDeadWebhooks } from './webh
 /** Longest pauses between two rounds. */
 const announceMs = 5_000
 const announceWebhooksMs = 1_000
+const sealMs = 1_000
+const hourMs = 3_600_000
 const reapMs = 30_000
 const sweepScratchMs = 30_000
 /** It is long, because each sweep lists the whole bucket. */
-const sweepOrphansMs = 3_600_000
+const sweepOrphansMs = hourMs
 
 interface BackgroundResources extends Announcing {
   db: Database
@@ -28,14 +33,16 @@ interface BackgroundResources extends Announcing {
   scratchDirectory: string
   /** Age in seconds at which an object without a row is removed. */
   orphanGraceSeconds: number
+  /** Years for which the audit trail is kept. */
+  auditYears: number
 }
 
 /**
  * Starts the background loops of a worker: they announce transcripts, analyses and webhooks, complete uploads and remove rows,
- * objects and scratch files of dead processes, and forget idempotency keys, complete uploads, old encodes and old changes of sessions.
+ * objects and scratch files of dead processes, seal the audit trail and keep its partitions, and forget idempotency keys, complete uploads, old encodes and old changes of sessions.
  */
 export function startBackground(resources: BackgroundResources, log: Log): Background {
-  const { db, store, sendsWebhooks, scratchDirectory, orphanGraceSeconds } = resources
+  const { db, store, sendsWebhooks, scratchDirectory, orphanGraceSeconds, auditYears } = resources
   const reap = createReaper({ db, store, log })
   const loops = [
     repeat({ name: 'announcer', everyMs: announceMs, log, round: () => announceDue(db, resources) }),
@@ -49,6 +56,9 @@ export function startBackground(resources: BackgroundResources, log: Log): Backg
       ? repeat({ name: 'webhooks', everyMs: announceWebhooksMs, log, round: () => announceWebhooks(db) })
       : repeat({ name: 'webhooks', everyMs: reapMs, log, round: createWebhookEnder({ db, log }) }),
     repeat({ name: 'dead webhooks', everyMs: reapMs, log, round: () => forgetDeadWebhooks(db) }),
+    repeat({ name: 'audit seals', everyMs: sealMs, log, round: createSealer(db) }),
+    repeat({ name: 'audit heads', everyMs: hourMs, log, round: () => writeHead(resources) }),
+    repeat({ name: 'audit partitions', everyMs: hourMs, log, round: () => keepPartitions(db, auditYears) }),
     repeat({ name: 'scratch sweep', everyMs: sweepScratchMs, log, round: () => sweepScratch(scratchDirectory) }),
     repeat({
       name: 'orphan sweep',

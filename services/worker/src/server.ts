@@ -99,7 +99,12 @@ const starting = createWorker({
 const worker = await reach('The queue', config.QUEUE_URL, () => starting)
 const { SCRATCH_DIRECTORY: scratchDirectory, ORPHAN_GRACE_SECONDS: orphanGraceSeconds } = config
 const announcing = { transcribes: transcriber !== undefined, analyses: analyser !== undefined }
-const duties = { ...announcing, sendsWebhooks: receiver !== undefined, orphanGraceSeconds }
+const duties = {
+  ...announcing,
+  sendsWebhooks: receiver !== undefined,
+  orphanGraceSeconds,
+  auditYears: config.AUDIT_YEARS,
+}
 const background = startBackground({ db, store, phase, ...duties, scratchDirectory }, log)
 const health = createHealthHost(
   {

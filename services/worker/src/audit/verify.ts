@@ -1,0 +1,97 @@
+import { auditEvents, type Database } from '@playtherapy/schema'
+import { sql } from 'drizzle-orm'
+import { eventsWhere, hashBytes, hashOf } from './chain.ts'
+import type { Head } from './head.ts'
+
+/** What is wrong with the trail, at this event. */
+export interface Fault {
+  id: number
+  fault: string
+}
+
+/** What a verification found, beside faults. */
+export interface Verified {
+  /** Events whose hashes are right. */
+  sealed: number
+  /** Events after the last seal. */
+  unsealed: number
+  /** Heads in the object store that agree with the trail. */
+  heads: number
+}
+
+interface Seal extends Record<string, unknown> {
+  last_id: number
+  ids: number[]
+  previous: Buffer
+  hashes: Buffer
+  /** When its first event was, in milliseconds. */
+  first_ms: number
+}
+
+const noLimit = 2 ** 31
+
+/** The seals in their order, one at a time: each has some 40 KB. */
+async function* seals(db: Database): AsyncGenerator<Seal> {
+  for (let after = 0; ; ) {
+    const [seal] = await db.execute<Seal>(
+      sql`select last_id::float8, ids::float8[], previous, hashes, extract(epoch from first_at)::float8 * 1000 as first_ms
+        from audit_seals
+        where audit_seals.last_id > ${after}::bigint order by audit_seals.last_id limit 1`,
+    )
+    if (!seal) return
+    yield seal
+    after = seal.last_id
+  }
+}
+
+/** When the oldest month begins that has not been dropped, in milliseconds. */
+async function oldestMonth(db: Database): Promise<number> {
+  const [row] = await db.execute<{ month: string | null }>(
+    sql`select min(substring(relname from '\\d{4}_\\d\\d$')) as month from pg_inherits join pg_class on pg_class.oid = inhrelid
+      where inhparent = 'audit_events'::regclass`,
+  )
+  return Date.parse(`${row?.month?.replace('_', '-') ?? '9999-12'}-01T00:00:00Z`)
+}
+
+/**
+ * Compares all events with their seals, and the seals with each other and with the heads in the object store. Yields what was changed,
+ * is missing, or was inserted after it was sealed, and returns the counts. Events of months that were dropped are not missing.
+ */
+export async function* verify(db: Database, heads: AsyncIterable<Head>): AsyncGenerator<Fault, Verified> {
+  const published = new Map<number, Head>()
+  for await (const head of heads) published.set(head.id, head)
+  const found: Verified = { sealed: 0, unsealed: 0, heads: 0 }
+  const kept = await oldestMonth(db)
+  let last: { id: number; head: Buffer } | undefined
+  for await (const seal of seals(db)) {
+    const { ids, hashes, previous } = seal
+    // The seals before the first one went with their months, or the object store knows them.
+    if (last && !previous.equals(last.head)) yield { id: ids[0] ?? 0, fault: 'its seal does not follow the one before' }
+    const isSealed = sql`${auditEvents.id} > ${last?.id ?? 0} and ${auditEvents.id} <= ${seal.last_id}`
+    const events = new Map((await eventsWhere(db, isSealed, noLimit)).map((event) => [event.id, event]))
+    let hash: Uint8Array = previous
+    for (const [index, id] of ids.entries()) {
+      const expected = hashes.subarray(index * hashBytes, (index + 1) * hashBytes)
+      const event = events.get(id)
+      events.delete(id)
+      if (event && hashOf(hash, event).equals(expected)) found.sealed++
+      else if (event) yield { id, fault: 'was changed' }
+      else if (seal.first_ms >= kept) yield { id, fault: 'is missing' }
+      const head = published.get(id)
+      if (head && published.delete(id)) {
+        if (head.hash === expected.toString('hex')) found.heads++
+        else yield { id, fault: 'does not have the hash that was written to the object store' }
+      }
+      hash = expected
+    }
+    for (const id of events.keys()) yield { id, fault: 'was inserted' }
+    last = { id: seal.last_id, head: hashes.subarray(-hashBytes) }
+  }
+  for (const { id, sealedAt } of published.values()) {
+    if (sealedAt.getTime() >= kept) yield { id, fault: 'is known to the object store, and its seal is missing' }
+  }
+  const [unsealed] = await db.execute<{ count: number }>(
+    sql`select count(*)::float8 as count from ${auditEvents} where ${auditEvents.id} > ${last?.id ?? 0}`,
+  )
+  return { ...found, unsealed: unsealed?.count ?? 0 }
+}

@@ -1,0 +1,132 @@
+import { seedSession, storeBackends, testDatabase, testStore } from '@playtherapy/testing'
+import t, { type Test } from 'tap'
+import { heads, writeHead } from '../src/audit/head.ts'
+import { createSealer } from '../src/audit/seal.ts'
+import { verify } from '../src/audit/verify.ts'
+
+type Backend = (typeof storeBackends)[number]
+
+/** A database with so many events, a function that seals them, and what a verification says. */
+async function trail(t: Test, count = 0, backend: Backend = 'file') {
+  const { db, sql } = await testDatabase(t)
+  const store = await testStore(t, backend)
+  const phase = 'LOCAL' as const
+  const add = (count: number) =>
+    sql`insert into audit_events (actor, user_id, action, kind, case_id, address, request_id)
+      select 'therapist', 7, 'read', 'case', number, '192.0.2.7', 'r' from generate_series(1, ${count}) as number`
+  await add(count)
+  const seal = createSealer(db)
+  const check = async () => {
+    const faults: string[] = []
+    const run = verify(db, heads({ store, phase }))
+    for (;;) {
+      const { done, value } = await run.next()
+      if (done) return { ...value, faults }
+      faults.push(`${value.id} ${value.fault}`)
+    }
+  }
+  /** Does as a thief with all rights on the database. */
+  const tamper = async (statement: string) => {
+    await sql.unsafe(`set session_replication_role = replica; ${statement}; set session_replication_role = origin`)
+  }
+  return { db, sql, store, phase, add, seal, check, tamper, publish: () => writeHead({ db, store, phase }) }
+}
+
+t.test('sealed events verify, and those that come later are not sealed yet', async (t) => {
+  const { seal, check, add, sql } = await trail(t, 2_500)
+  t.equal(await seal(), 2_500)
+  t.equal(await seal(), 0)
+  await add(3)
+  t.same(await check(), { sealed: 2_500, unsealed: 3, heads: 0, faults: [] })
+  t.equal(await seal(), 3)
+  t.same(await sql`select cardinality(ids) as events from audit_seals order by last_id`, [
+    ...[{ events: 1_000 }, { events: 1_000 }, { events: 500 }, { events: 3 }],
+  ])
+  t.same(await check(), { sealed: 2_503, unsealed: 0, heads: 0, faults: [] })
+})
+
+t.test('a changed, a missing and an inserted event are found, and named', async (t) => {
+  const { seal, check, tamper, sql } = await trail(t, 1_500)
+  await sql`select nextval('audit_events_id_seq')`
+  await sql`insert into audit_events (actor, action, kind) values ('worker', 'update', 'video')`
+  await seal()
+  await tamper('update audit_events set user_id = 8 where id = 700')
+  await tamper('delete from audit_events where id = 1200')
+  await tamper(
+    `insert into audit_events (id, actor, action, kind) overriding system value values (1501, 'worker', 'read', 'case')`,
+  )
+  t.same(await check(), {
+    ...{ sealed: 1_499, unsealed: 0, heads: 0 },
+    faults: ['700 was changed', '1200 is missing', '1501 was inserted'],
+  })
+})
+
+for (const backend of storeBackends) {
+  t.test(`a trail that was made anew does not agree with the object store, on ${backend}`, async (t) => {
+    const { seal, check, tamper, publish, add, sql } = await trail(t, 20, backend)
+    await publish()
+    await seal()
+    await publish()
+    await publish()
+    await add(5)
+    await seal()
+    t.same(await check(), { sealed: 25, unsealed: 0, heads: 1, faults: [] })
+    await tamper('update audit_events set user_id = 8 where id = 7')
+    await tamper('delete from audit_seals')
+    await seal()
+    t.match(await check(), { faults: ['20 does not have the hash that was written to the object store'] })
+    await tamper('delete from audit_seals; delete from audit_events where id >= 20')
+    await sql`select setval('audit_events_id_seq', 19)`
+    await seal()
+    t.match(await check(), { sealed: 19, faults: ['20 is known to the object store, and its seal is missing'] })
+  })
+}
+
+t.test('an event is not sealed over one with a smaller id that is not committed yet', async (t) => {
+  const { seal, check, sql } = await trail(t)
+  const slow = await sql.reserve()
+  await slow`begin`
+  await slow`insert into audit_events (actor, action, kind) values ('worker', 'read', 'case')`
+  await sql`insert into audit_events (actor, action, kind) values ('worker', 'update', 'case')`
+  t.equal(await seal(), 0)
+  const other = await sql.reserve()
+  await other`begin`
+  await other`insert into audit_events (actor, action, kind) values ('worker', 'delete', 'case')`
+  await slow`commit`
+  t.equal(await seal(), 2, 'one that begins later does not delay them')
+  await other`rollback`
+  slow.release()
+  other.release()
+  t.equal(await seal(), 0)
+  t.same(await check(), { sealed: 2, unsealed: 0, heads: 0, faults: [] })
+})
+
+t.test('two workers seal each event once', async (t) => {
+  const { db, seal, check } = await trail(t, 3_000)
+  const [one, other] = await Promise.all([seal(), createSealer(db)()])
+  await seal()
+  t.ok(one + other <= 3_000)
+  t.same(await check(), { sealed: 3_000, unsealed: 0, heads: 0, faults: [] })
+})
+
+t.test('a month that was dropped is not missing', async (t) => {
+  const { sql, seal, check } = await trail(t)
+  await sql`create table audit_events_2019_01 partition of audit_events for values from ('2019-01-01Z') to ('2019-02-01Z')`
+  const add = (at: string) =>
+    sql`insert into audit_events (at, actor, action, kind) select ${at}, 'worker', 'read', 'case' from generate_series(1, 1500)`
+  await add('2019-01-07Z')
+  await add(new Date().toISOString())
+  t.equal(await seal(), 3_000)
+  await sql`select drop_audit_partitions(6)`
+  t.same(await check(), { sealed: 1_500, unsealed: 0, heads: 0, faults: [] })
+  t.same(await sql`select count(*)::int from audit_seals`, [{ count: 2 }])
+})
+
+t.test('an erased case leaves its events as they were', async (t) => {
+  const { db, sql, seal, check } = await trail(t)
+  await seedSession(db, 7)
+  await seal()
+  await sql`delete from cases`
+  await seal()
+  t.same(await check(), { sealed: 3, unsealed: 0, heads: 0, faults: [] })
+})
