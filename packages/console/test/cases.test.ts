@@ -240,6 +240,23 @@ t.test('the console', { skip }, async (t) => {
     await page.getByRole('heading', { name: 'Mina' }).waitFor()
   })
 
+  t.test('a therapist sees who saw what of a case, and who was refused', async (t) => {
+    const { tab, page, userId } = await begin({ width: 360 })
+    const { caseId } = await stack.addSession('First', userId)
+    await call('GET', `/case/${caseId}`, undefined, userId + 1)
+    await tab.go(`#case/${caseId}`)
+    const trail = page.getByRole('region', { name: 'Who saw what' })
+    await trail.getByRole('button', { name: 'Show' }).click()
+    await trail.getByRole('row', { name: `Therapist ${userId + 1} was refused Case` }).waitFor()
+    await trail.getByRole('row', { name: 'You saw Case' }).first().waitFor()
+    await trail.getByRole('button', { name: 'Older' }).click()
+    await trail.getByRole('row', { name: 'Therapist' }).waitFor({ state: 'detached' })
+    await trail.getByRole('button', { name: 'Newest' }).click()
+    await trail.getByRole('row', { name: 'You saw This list' }).first().waitFor()
+    t.equal(await overflow(tab), 0)
+    t.strictSame(await tab.faults(), [])
+  })
+
   t.test('any name is shown whole on a phone, in Korean, light and dark', async (t) => {
     for (const colorScheme of ['light', 'dark'] as const) {
       const { tab, page, userId } = await begin({ language: 'ko', width: 360, height: 740, colorScheme })

@@ -17,6 +17,7 @@ import { Levels } from './levels.tsx'
 import { Search } from './search.tsx'
 import { SessionForm } from './session-form.tsx'
 import { SessionStates } from './session-states.tsx'
+import { Trail } from './trail.tsx'
 import { useSessions } from './use-sessions.ts'
 
 /** A case: the facts about the child, the sessions, the levels, and the search in scripts. */
@@ -45,6 +46,7 @@ export function CaseView({ caseId }: { caseId: number }) {
           <Sessions caseId={caseId} />
           <Levels caseId={caseId} />
           <Search caseId={caseId} />
+          <Trail caseId={caseId} />
         </div>
       )}
       {shown && dialog === 'edit' && (

@@ -1,0 +1,85 @@
+import type { AuditEvent } from '@playtherapy/client'
+import { useState } from 'preact/hooks'
+import { claims } from '../account.ts'
+import { api } from '../api.ts'
+import { moment } from '../operations/amounts.ts'
+import { Busy } from '../parts/busy.tsx'
+import { Notice } from '../parts/notice.tsx'
+import { useLoad } from '../parts/use-load.ts'
+import { Wide } from '../parts/wide.tsx'
+import { texts } from '../texts/trail.ts'
+
+/** Who saw and changed what of a case. It is read only when somebody opens it, because that is told to the trail, too. */
+export function Trail({ caseId }: { caseId: number }) {
+  const [isOpen, setIsOpen] = useState(false)
+  return (
+    <section class="stack" aria-labelledby="trail">
+      <h2 id="trail">{texts.trail}</h2>
+      <p class="quiet">{texts.about}</p>
+      {isOpen ? (
+        <Events caseId={caseId} />
+      ) : (
+        <div class="row">
+          <button type="button" onClick={() => setIsOpen(true)}>
+            {texts.open}
+          </button>
+        </div>
+      )}
+    </section>
+  )
+}
+
+function Events({ caseId }: { caseId: number }) {
+  const [before, setBefore] = useState<number>()
+  const { data, failure, isLoading, reload } = useLoad(
+    (signal) => api.audit.list({ case_id: caseId, ...(before !== undefined && { before }) }, { signal }),
+    [caseId, before],
+  )
+  if (failure !== undefined) return <Notice failure={failure} onRetry={reload} />
+  if (!data) return <Busy />
+  const last = data.at(-1)
+  return (
+    <>
+      <Wide label={texts.trail}>
+        <thead>
+          <tr>
+            {[texts.when, texts.who, texts.did, texts.what, texts.address].map((name) => (
+              <th key={name} scope="col">
+                {name}
+              </th>
+            ))}
+          </tr>
+        </thead>
+        <tbody>
+          {data.map((event) => (
+            <Row key={event.id} event={event} />
+          ))}
+        </tbody>
+      </Wide>
+      <div class="row">
+        <button type="button" disabled={before === undefined || isLoading} onClick={() => setBefore(undefined)}>
+          {texts.newest}
+        </button>
+        <button type="button" disabled={!last || isLoading} onClick={() => setBefore(last?.id)}>
+          {texts.older}
+        </button>
+      </div>
+    </>
+  )
+}
+
+function Row({ event }: { event: AuditEvent }) {
+  const { at, actor, user_id: userId, action, kind, session_id: sessionId, version, result, address } = event
+  const who = userId !== null && userId === claims.value?.user_id ? texts.you : texts.actor(actor, userId)
+  return (
+    <tr class={result === 0 ? '' : 'error'}>
+      <td>
+        <time dateTime={at}>{moment(at)}</time>
+      </td>
+      <td>{who}</td>
+      <td>{texts.action(action)}</td>
+      <td>{texts.thing(kind, sessionId, version)}</td>
+      <td>{address}</td>
+    </tr>
+  )
+}

@@ -1,0 +1,102 @@
+import { words } from './language.ts'
+
+/** The word for a code, or the code itself where a newer service has one that this page does not know. */
+const wordOf = (known: Record<string, string>) => (code: string) => known[code] ?? code
+
+const english = {
+  actor: wordOf({
+    therapist: 'Therapist',
+    analysis: 'Analysis system',
+    operator: 'Operator',
+    worker: 'Worker',
+    service: 'Service',
+    command: 'Command of an operator',
+  }),
+  kind: wordOf({
+    case: 'Case',
+    session: 'Session',
+    video: 'Recording',
+    preview: 'Still picture',
+    upload: 'State of the recording',
+    script: 'Script',
+    report: 'Report',
+    audit: 'This list',
+  }),
+}
+
+const korean = {
+  actor: wordOf({
+    therapist: '치료사',
+    analysis: '분석 시스템',
+    operator: '운영자',
+    worker: '작업 프로세스',
+    service: '서비스',
+    command: '운영자 명령',
+  }),
+  kind: wordOf({
+    case: '사례',
+    session: '회기',
+    video: '영상',
+    preview: '정지 화면',
+    upload: '영상 상태',
+    script: '축어록',
+    report: '보고서',
+    audit: '이 목록',
+  }),
+}
+
+const joined = (...parts: (string | number | false | null)[]) =>
+  parts.filter((part) => part !== null && part !== false).join(' ')
+
+export const texts = words({
+  en: {
+    trail: 'Who saw what',
+    about: 'Everybody who saw or changed something of this case, and who was refused.',
+    open: 'Show',
+    when: 'When',
+    who: 'Who',
+    did: 'Did',
+    what: 'What',
+    address: 'Address',
+    you: 'You',
+    newest: 'Newest',
+    older: 'Older',
+    actor: (actor: string, userId: number | null) => joined(english.actor(actor), userId),
+    action: wordOf({
+      create: 'created',
+      read: 'saw',
+      update: 'changed',
+      delete: 'deleted',
+      export: 'exported',
+      link: 'got links',
+      refused: 'was refused',
+    }),
+    thing: (kind: string, sessionId: number | null, version: number | null) =>
+      joined(english.kind(kind), version, sessionId !== null && `(session ${sessionId})`),
+  },
+  ko: {
+    trail: '열람 기록',
+    about: '이 사례를 보거나 바꾼 사람, 그리고 접근이 거부된 사람의 기록입니다.',
+    open: '보기',
+    when: '언제',
+    who: '누가',
+    did: '행위',
+    what: '무엇을',
+    address: '주소',
+    you: '나',
+    newest: '최신 기록',
+    older: '이전 기록',
+    actor: (actor, userId) => joined(korean.actor(actor), userId),
+    action: wordOf({
+      create: '만듦',
+      read: '열람',
+      update: '변경',
+      delete: '삭제',
+      export: '내보냄',
+      link: '링크 발급',
+      refused: '거부됨',
+    }),
+    thing: (kind, sessionId, version) =>
+      joined(korean.kind(kind), version, sessionId !== null && `(회기 ${sessionId})`),
+  },
+})
