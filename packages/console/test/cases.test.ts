@@ -243,7 +243,7 @@ t.test('the console', { skip }, async (t) => {
   t.test('a therapist sees who saw what of a case, and who was refused', async (t) => {
     const { tab, page, userId } = await begin({ width: 360 })
     const { caseId } = await stack.addSession('First', userId)
-    await call('GET', `/case/${caseId}`, undefined, userId + 1)
+    await t.rejects(call('GET', `/case/${caseId}`, undefined, userId + 1))
     await tab.go(`#case/${caseId}`)
     const trail = page.getByRole('region', { name: 'Who saw what' })
     await trail.getByRole('button', { name: 'Show' }).click()

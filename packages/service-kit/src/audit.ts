@@ -7,7 +7,7 @@ import { errors } from './errors.ts'
 import { type AuditEvent, createTrail } from './trail.ts'
 
 /** What the audit trail tells of a route. */
-export interface Audited {
+interface Audited {
   action: Action
   /** What is seen or changed, such as `case`. */
   kind: string

@@ -1,4 +1,5 @@
 import type { Row } from '../row.ts'
+import { audit } from './audit.ts'
 import { cases } from './cases.ts'
 import { coldStart } from './cold-start.ts'
 import { consoleScroll } from './console-scroll.ts'
@@ -28,6 +29,7 @@ export const rows: Row[] = [
   hlsSegments,
   links,
   cases,
+  audit,
   script,
   consoleScroll,
   events,

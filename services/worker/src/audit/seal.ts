@@ -37,7 +37,7 @@ interface LastSeal extends Record<string, unknown> {
 }
 
 /** The last seal; undefined before the first one. */
-export async function lastSeal(db: Pick<Database, 'execute'>): Promise<LastSeal | undefined> {
+async function lastSeal(db: Pick<Database, 'execute'>): Promise<LastSeal | undefined> {
   const [seal] = await db.execute<LastSeal>(
     sql`select last_id::float8, substring(hashes from octet_length(hashes) - 31) as head
       from audit_seals order by audit_seals.last_id desc limit 1`,
