@@ -52,7 +52,8 @@ CREATE TABLE audit_events_other PARTITION OF audit_events DEFAULT;
 CREATE TRIGGER refuse_truncate BEFORE TRUNCATE ON audit_events_other FOR EACH STATEMENT EXECUTE FUNCTION refuse_audit_change();
 --> statement-breakpoint
 -- Makes the partitions of this month and the next three, in UTC. A month of which audit_events_other has events already stays there.
-CREATE FUNCTION make_audit_partitions() RETURNS void LANGUAGE plpgsql SECURITY DEFINER SET search_path = public AS $$
+-- Other statements would wait behind a lock that a long one, such as a dump, keeps from us: it is asked for again an hour later.
+CREATE FUNCTION make_audit_partitions() RETURNS void LANGUAGE plpgsql SECURITY DEFINER SET search_path = public SET lock_timeout = '500ms' AS $$
 DECLARE
   month timestamp;
   name text;
@@ -66,7 +67,7 @@ BEGIN
       EXECUTE format('CREATE TRIGGER refuse_truncate BEFORE TRUNCATE ON %I FOR EACH STATEMENT EXECUTE FUNCTION refuse_audit_change()', name);
       EXECUTE format('ALTER TABLE audit_events ATTACH PARTITION %I FOR VALUES FROM (%L) TO (%L)', name,
         month AT TIME ZONE 'UTC', (month + interval '1 month') AT TIME ZONE 'UTC');
-    EXCEPTION WHEN check_violation THEN
+    EXCEPTION WHEN check_violation OR lock_not_available THEN
       NULL;
     END;
   END LOOP;
@@ -75,7 +76,7 @@ END $$;
 SELECT make_audit_partitions();
 --> statement-breakpoint
 -- Drops partitions that ended so many years ago, and their seals; returns how many. Nobody can drop what is younger than a year.
-CREATE FUNCTION drop_audit_partitions(years integer) RETURNS integer LANGUAGE plpgsql SECURITY DEFINER SET search_path = public AS $$
+CREATE FUNCTION drop_audit_partitions(years integer) RETURNS integer LANGUAGE plpgsql SECURITY DEFINER SET search_path = public SET lock_timeout = '500ms' AS $$
 DECLARE
   month CONSTANT timestamp := date_trunc('month', now() AT TIME ZONE 'UTC') - make_interval(years => greatest(years, 1));
   name text;

@@ -119,3 +119,23 @@ t.test('there is always a partition, months are made ahead, and old ones are dro
   t.equal((await partitions()).length, 5)
   t.same(await client`select count(*)::int from only audit_events_other`, [{ count: 2 }])
 })
+
+t.test('a dump keeps nobody from an upgrade, and nobody waits behind its partitions', async (t) => {
+  const { client, url } = await session(t)
+  await client`drop table ${client(await nextMonth(client))}`
+  const dump = await client.reserve()
+  await dump`begin`
+  await dump`select from audit_events`
+  await migrate(url)
+  t.same(await client`select to_regclass(${await nextMonth(client)}) as made`, [{ made: null }])
+  await dump`commit`
+  dump.release()
+  await migrate(url)
+  t.not((await client`select to_regclass(${await nextMonth(client)}) as made`)[0]?.made, null)
+})
+
+const nextMonth = async (client: Awaited<ReturnType<typeof testDatabase>>['sql']): Promise<string> => {
+  const [month] = await client`
+    select to_char(now() at time zone 'UTC' + interval '1 month', '"audit_events_"YYYY_MM') as name`
+  return month?.name
+}

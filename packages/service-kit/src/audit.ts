@@ -57,10 +57,10 @@ const repeated = ['video', 'preview', 'upload']
 /** Statuses of responses that tell nothing of a case: no valid token (counted by `/metrics`), too slow, too many requests. */
 const untold = [401, 408, 429]
 
-/** The address of the client as PostgreSQL reads it: without the zone of an IPv6 address, and IPv4 as such. */
+/** The address of the client as PostgreSQL reads it: IPv4 as such and without a port, IPv6 without a zone. */
 function addressOf({ ip }: FastifyRequest): string | null {
   // A connection that is closed has none any more.
-  const plain = (ip ?? '').replace(/^::ffff:(?=\d+\.)/, '').replace(/%.*$/, '')
+  const plain = (ip ?? '').replace(/^::ffff:(?=\d+\.)|(?<=^\d+\.\d+\.\d+\.\d+):\d+$|%.*$/g, '')
   return isIP(plain) ? plain : null
 }
 

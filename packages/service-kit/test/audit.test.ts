@@ -36,6 +36,7 @@ t.test('the address of the client is that which a trusted gateway names last', a
     '203.0.113.9, 192.0.2.55',
     '192.0.2.55, 10.0.0.7',
     '::ffff:192.0.2.55',
+    '192.0.2.55:50123',
     '2001:db8::7%eth0',
     'unknown',
     "192.0.2.55'; drop table cases",
@@ -43,7 +44,7 @@ t.test('the address of the client is that which a trusted gateway names last', a
     t.equal((await get('/case', { 'x-forwarded-for': named })).status, 200)
   }
   const client = '192.0.2.55'
-  t.same(await addresses(), [client, client, client, client, '2001:db8::7', null, null])
+  t.same(await addresses(), [client, client, client, client, client, '2001:db8::7', null, null])
 })
 
 t.test('nobody else names an address', async (t) => {
