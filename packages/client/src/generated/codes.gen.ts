@@ -22,6 +22,7 @@ export interface ErrorCodes {
   'reports.trend': 0 | 2 | 8 | 10 | 500 | 1001
   'erasures.list': 0 | 8 | 10 | 500
   'erasures.get': 0 | 8 | 10 | 404 | 500
+  'audit.list': 0 | 2 | 8 | 10 | 500
   'erasures.listKeys': 8 | 10 | 500
   'events.stream': 0 | 2 | 8 | 10 | 500
   'events.createTicket': 0 | 8 | 10 | 500

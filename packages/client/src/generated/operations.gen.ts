@@ -57,6 +57,10 @@ export interface Api {
     /** The public keys by which receipts are verified */
     listKeys(request?: Request<types.ErasuresListKeysData>, options?: CallOptions): Promise<types.ErasuresListKeysResponses[200]>
   }
+  audit: {
+    /** Who saw and changed what of a case, newest first */
+    list(request: Request<types.AuditListData>, options?: CallOptions): Promise<types.AuditListResponses[200]>
+  }
   events: {
     /** Follow what changes */
     stream(request?: Request<types.EventsStreamData>, options?: CallOptions): Promise<Response>
@@ -226,6 +230,9 @@ export const operations = {
     list: {"method":"GET","path":"/contents/api/erasure","query":["before"],"gives":"json"},
     get: {"method":"GET","path":"/contents/api/erasure/{id}","gives":"json"},
     listKeys: {"method":"GET","path":"/contents/api/erasure/keys","open":true,"gives":"json"},
+  },
+  audit: {
+    list: {"method":"GET","path":"/contents/api/case/{case_id}/audit","query":["before"],"gives":"json"},
   },
   events: {
     stream: {"method":"GET","path":"/contents/api/events","query":["case_id","last_event_id"],"headers":["last-event-id"],"gives":"bytes"},

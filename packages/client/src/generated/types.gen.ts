@@ -41,6 +41,32 @@ export type AnalysisReport = {
     };
 };
 
+export type AuditEvent = {
+    id: number;
+    at: string;
+    /**
+     * `therapist`, `analysis`, `operator`, `worker`, `service` or `command`
+     */
+    actor: string;
+    user_id: number | null;
+    /**
+     * `create`, `read`, `update`, `delete`, `export`, `link` (an address that needs no token) or `refused`
+     */
+    action: string;
+    /**
+     * What was seen or changed: `case`, `session`, `video`, `preview`, `upload`, `script`, `report` or `audit`
+     */
+    kind: string;
+    session_id: number | null;
+    version: number | null;
+    /**
+     * 0, or the `error_code` of the response
+     */
+    result: number;
+    request_id: string | null;
+    address: string | null;
+};
+
 export type CaptionsForm = {
     /**
      * One WebVTT or SubRip file
@@ -2238,6 +2264,73 @@ export type ErasuresGetResponses = {
 };
 
 export type ErasuresGetResponse = ErasuresGetResponses[keyof ErasuresGetResponses];
+
+export type AuditListData = {
+    body?: never;
+    path: {
+        /**
+         * A case of the caller
+         */
+        case_id: number;
+    };
+    query?: {
+        /**
+         * The `id` of the last event of the page before
+         */
+        before?: number;
+    };
+    url: '/contents/api/case/{case_id}/audit';
+};
+
+export type AuditListErrors = {
+    /**
+     * Case 12 not found
+     */
+    400: Failure & {
+        error_code: 2;
+    };
+    /**
+     * access token is invalid
+     */
+    401: Failure & {
+        error_code: 0;
+    };
+    /**
+     * The request is not valid
+     */
+    422: Failure & {
+        error_code: 8;
+    };
+    /**
+     * Too many requests, please slow down
+     */
+    429: Failure & {
+        error_code: 10;
+    };
+    /**
+     * Something went wrong on our side
+     */
+    500: Failure & {
+        error_code: 500;
+    };
+    /**
+     * The service is too busy or a part of it is down, please try again
+     */
+    503: Failure & {
+        error_code: 10;
+    };
+};
+
+export type AuditListError = AuditListErrors[keyof AuditListErrors];
+
+export type AuditListResponses = {
+    /**
+     * Default Response
+     */
+    200: Array<AuditEvent>;
+};
+
+export type AuditListResponse = AuditListResponses[keyof AuditListResponses];
 
 export type ErasuresListKeysData = {
     body?: never;
