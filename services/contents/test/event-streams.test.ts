@@ -1,3 +1,5 @@
+import { ServerResponse } from 'node:http'
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import { sessions } from '@playtherapy/schema'
 import { flakyLink, until } from '@playtherapy/testing'
 import { eq, sql } from 'drizzle-orm'
@@ -194,6 +196,36 @@ t.test('a comment comes from time to time', async (t) => {
         .filter((line) => line.startsWith(':')).length >= 2,
   )
   t.same(stream.events, [])
+})
+
+t.test('in each turn of the event loop the streams of one therapist are written to', async (t) => {
+  const { host, db, newCase, newSession } = await contents(t)
+  const streams = await Promise.all(
+    Array.from({ length: 10 }, async (_, n) => {
+      await newSession(n + 1, await newCase(n + 1))
+      const stream = await openEvents(t, host.url + path, host.as(n + 1))
+      await until('its first id', stream.lastId)
+      return stream
+    }),
+  )
+  let [now, isOver] = [0, false]
+  const turns: number[] = []
+  const write = ServerResponse.prototype.write
+  t.intercept(ServerResponse.prototype, 'write', {
+    value(this: ServerResponse, ...args: Parameters<typeof write>) {
+      if (`${args[0]}`.includes('event: session')) turns.push(now)
+      return write.apply(this, args)
+    },
+  })
+  const count = async () => {
+    for (; !isOver; now++) await nextTurn()
+  }
+  const counted = count()
+  await db.update(sessions).set({ name: 'of all' })
+  await Promise.all(streams.map((stream) => stream.next()))
+  isOver = true
+  await counted
+  t.equal(new Set(turns).size, 10, `they were written to in the turns ${turns}`)
 })
 
 t.test('HEAD opens no stream', async (t) => {
