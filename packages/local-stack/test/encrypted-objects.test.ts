@@ -61,6 +61,9 @@ const writers: Record<string, RegExp> = {
   'the mark of the installation': /^installation\//,
 }
 
+/** The head of the audit trail, which a worker writes once an hour, and so perhaps not during the test. */
+const hourly = /^audit\//
+
 t.test('every object of an installation is encrypted, whatever wrote it', { skip }, async (t) => {
   const folder = await mkdtemp(join(tmpdir(), 'playtherapy-encrypted-'))
   t.teardown(() => rm(folder, { recursive: true, force: true }))
@@ -177,7 +180,7 @@ t.test('every object of an installation is encrypted, whatever wrote it', { skip
       what,
     )
   t.same(
-    [...found.keys()].filter((key) => !Object.values(writers).some((pattern) => pattern.test(key))),
+    [...found.keys()].filter((key) => ![...Object.values(writers), hourly].some((pattern) => pattern.test(key))),
     [],
     'no writer that is not known',
   )
