@@ -28,6 +28,16 @@ export type JobHandler<N extends JobName> = (payload: JobPayloads[N], context: J
  */
 export type FailedHook<N extends JobName> = (payload: JobPayloads[N], reason: string) => Promise<boolean>
 
+/**
+ * How an attempt at a job ended: it was given up because of us, or `refused` because of its input; `put_back` at a stop of the process.
+ * The last two do not count as attempts.
+ */
+export const attemptEnds = ['done', 'failed', 'given_up', 'refused', 'postponed', 'put_back'] as const
+export type AttemptEnd = (typeof attemptEnds)[number]
+
+/** Called when an attempt at a job has ended, with the seconds that it took, and its error. */
+export type MeasureAttempt = (name: JobName, end: AttemptEnd, seconds: number, error: unknown) => void
+
 export interface ConsumerSettings<N extends JobName> {
   name: N
   queues: Queues
@@ -39,6 +49,7 @@ export interface ConsumerSettings<N extends JobName> {
   concurrency: number
   log: Log
   reasonOf: (error: unknown) => string
+  measure: MeasureAttempt
 }
 
 export interface Consumer {
@@ -69,7 +80,7 @@ const idleMs = 15_000
 
 /** Runs the jobs of one name. */
 export function consume<N extends JobName>(settings: ConsumerSettings<N>): Consumer {
-  const { name, queues, db, ledger, handler, onFailed, concurrency, log, reasonOf } = settings
+  const { name, queues, db, ledger, handler, onFailed, concurrency, log, reasonOf, measure } = settings
   const running = new Set<AbortController>()
   const ending = new Set<Promise<unknown>>()
   let draining = false
@@ -133,13 +144,24 @@ export function consume<N extends JobName>(settings: ConsumerSettings<N>): Consu
     const isLast = attempt >= catalogue[name].attempts
     const jobLog = log.child({ job: name, ...payload, attempt, ...(requestId && { request_id: requestId }) })
     const started = performance.now()
+    const end = (how: AttemptEnd, error?: unknown) => measure(name, how, (performance.now() - started) / 1000, error)
     try {
       if (attempt > catalogue[name].attempts) throw new PermanentError(gaveUp, { fault: 'ours' })
       await handler(payload, { signal, attempt, lastAttempt: isLast, requestId, log: jobLog })
       jobLog.info({ ms: Math.round(performance.now() - started) }, 'job done')
+      end('done')
     } catch (error) {
-      if (signal.aborted) throw await putBack(job, counted, token)
-      if (error instanceof PostponedError) throw await postpone(job, counted, error.delayMs, token)
+      const isGivenUp = isLast || error instanceof PermanentError
+      const isRefused = error instanceof PermanentError && error.fault === 'input'
+      if (signal.aborted) {
+        end('put_back')
+        throw await putBack(job, counted, token)
+      }
+      if (error instanceof PostponedError) {
+        end('postponed')
+        throw await postpone(job, counted, error.delayMs, token)
+      }
+      end(isRefused ? 'refused' : isGivenUp ? 'given_up' : 'failed', error)
       await counted.count()
       throw await fail(error, { payload, job, counted, isLast, jobLog, token })
     } finally {

@@ -1,5 +1,13 @@
+export { jobNames } from './catalogue.ts'
 export { checkQueue } from './check.ts'
-export type { FailedHook, JobContext, JobHandler } from './consumer.ts'
+export {
+  type AttemptEnd,
+  attemptEnds,
+  type FailedHook,
+  type JobContext,
+  type JobHandler,
+  type MeasureAttempt,
+} from './consumer.ts'
 export { PermanentError, PostponedError } from './errors.ts'
 export { countJobs } from './ledger.ts'
 export type { Log } from './log.ts'

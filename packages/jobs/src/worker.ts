@@ -1,7 +1,7 @@
 import type { JobName, OpenDatabase } from '@playtherapy/schema'
 import { catalogue, jobNames } from './catalogue.ts'
 import { openQueues, settles } from './connection.ts'
-import { type Consumer, consume, type FailedHook, type JobHandler } from './consumer.ts'
+import { type Consumer, consume, type FailedHook, type JobHandler, type MeasureAttempt } from './consumer.ts'
 import { QueueError } from './errors.ts'
 import { openLedger } from './ledger.ts'
 import type { Log } from './log.ts'
@@ -27,6 +27,8 @@ export interface WorkerSettings {
   log: Log
   /** Says why something failed, without anything that operators must not read; it is stored with the job. */
   reasonOf: (error: unknown) => string
+  /** Is told of each attempt that has ended, for metrics. */
+  measure?: MeasureAttempt
 }
 
 export interface RunningWorker {
@@ -59,7 +61,17 @@ function assertComplete(handlers: object): void {
  * if the queue or the database do not respond.
  */
 export async function createWorker(settings: WorkerSettings): Promise<RunningWorker> {
-  const { queueUrl, prefix, database, handlers, onFailed = {}, concurrency = {}, log, reasonOf } = settings
+  const {
+    queueUrl,
+    prefix,
+    database,
+    handlers,
+    onFailed = {},
+    concurrency = {},
+    log,
+    reasonOf,
+    measure = () => {},
+  } = settings
   assertComplete(handlers)
   const queues = openQueues({ url: queueUrl, log, ...(prefix && { prefix }) })
   const ledger = openLedger(database.db)
@@ -77,6 +89,7 @@ export async function createWorker(settings: WorkerSettings): Promise<RunningWor
       concurrency: concurrency[name] ?? catalogue[name].concurrency,
       log,
       reasonOf,
+      measure,
     })
   try {
     // The queues are opened here, so that the process does not start without them.

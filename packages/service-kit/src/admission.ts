@@ -1,6 +1,6 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { errors } from './errors.ts'
-import { createShares, type Shares } from './shares.ts'
+import { createShares, type Refusals, type Shares } from './shares.ts'
 
 interface Waiting {
   request: FastifyRequest
@@ -40,6 +40,9 @@ const mostWaiting = 500
  */
 export function installAdmission(scope: FastifyInstance, answerMs = 30_000): Shares {
   const shares = createShares(mostWaiting)
+  const late: Refusals = { therapist: 0, process: 0 }
+  scope.meter.refusals('requests', shares.refused)
+  scope.meter.refusals('wait', late)
   // An array and not a Map: each time a Map grows, V8 keeps the requests of its old table until the next full collection.
   const waiting: Waiting[] = []
   const leave = (request: FastifyRequest) => {
@@ -56,7 +59,10 @@ export function installAdmission(scope: FastifyInstance, answerMs = 30_000): Sha
   const watch = setInterval(() => {
     for (const each of [...waiting]) {
       if (each.request.routeOptions.config.streams) continue
-      if (each.isComplete) each.reply.send(errors.unavailable())
+      if (each.isComplete) {
+        late.process += 1
+        each.reply.send(errors.unavailable())
+      }
       each.isComplete = each.request.raw.complete
     }
   }, answerMs).unref()

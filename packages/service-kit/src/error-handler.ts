@@ -1,4 +1,4 @@
-import { databaseCode } from '@playtherapy/schema'
+import { databaseCode, isOutage } from '@playtherapy/schema'
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest, FastifySchemaValidationError } from 'fastify'
 import { fromDatabaseError } from './database-errors.ts'
 import { ApiError, errors, fault } from './errors.ts'
@@ -102,6 +102,7 @@ function levelOf(thrown: unknown, { status }: ApiError): 'error' | 'warn' {
 export function installErrorHandler(host: FastifyInstance): void {
   host.setErrorHandler((thrown, request, reply) => {
     const error = toApiError(thrown, request.routeOptions.bodyLimit ?? 0)
+    if (isOutage(thrown)) host.meter.countOutage()
     if (error.status >= 500) request.log[levelOf(thrown, error)]({ err: thrown }, 'request failed')
     return answer(reply, request, error)
   })

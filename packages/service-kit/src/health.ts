@@ -6,7 +6,7 @@ import { installHeaders } from './headers.ts'
 import { quietLog } from './log.ts'
 import { reasonOf } from './loggable.ts'
 import { installMethods } from './methods.ts'
-import { installMetrics, type MetricSource } from './metrics.ts'
+import { installMetrics, type Meter, measureRequests } from './metrics.ts'
 import { refusals } from './refusals.ts'
 import { build } from './version.ts'
 
@@ -62,7 +62,7 @@ const Alive = Type.Object(
 /**
  * Adds `/health/live`, which answers 200 with version and commit while the process runs, and `/health/ready`, which
  * answers 503 while a check fails, naming the parts that are down, or while `isFull` says that no further request is
- * admitted. Why they are down is logged when it changes, and not with each probe.
+ * admitted. `part_ready` has the same checks for alerts. Why they are down is logged when it changes, and not with each probe.
  */
 export function installHealth(
   host: FastifyInstance,
@@ -82,6 +82,14 @@ export function installHealth(
     () => ({ status: 'ok', ...build }),
   )
   const check = watchParts(checks, within)
+  host.meter.gauges(
+    { part_ready: { help: 'Whether a part that this process needs can be used (1) or not (0)', labels: ['part'] } },
+    async () => {
+      const reasons = await check()
+      const ready = (part: string) => ({ labels: { part }, value: part in reasons ? 0 : 1 })
+      return { part_ready: Object.keys(checks).map(ready) }
+    },
+  )
   let logged = '{}'
   host.get(
     '/health/ready',
@@ -112,16 +120,17 @@ export function installHealth(
 /** A host with nothing but health and metrics, for the worker, which serves no other requests. */
 export function createHealthHost(
   checks: ReadyChecks,
-  sources: MetricSource[],
+  meter: Meter,
   log: FastifyBaseLogger,
   within: PartsWithin = {},
 ): FastifyInstance {
   const host = Fastify({ loggerInstance: log, logController: quietLog })
   installHeaders(host)
+  installMetrics(host, meter)
+  measureRequests(host, meter)
   installErrorHandler(host)
   const refuseOtherMethods = installMethods(host)
   installHealth(host, checks, { within })
-  installMetrics(host, sources)
   host.after(refuseOtherMethods)
   return host
 }

@@ -20,7 +20,7 @@ import { installLingering } from './lingering.ts'
 import { installLinks } from './links.ts'
 import { createLogger, installRequestLog, type LogLevel, quietLog } from './log.ts'
 import { installMethods } from './methods.ts'
-import { installMetrics } from './metrics.ts'
+import { createMeter, installMetrics, measureRequests } from './metrics.ts'
 import { nameSchemas } from './openapi.ts'
 import { createShares } from './shares.ts'
 import { installTickets } from './tickets.ts'
@@ -146,6 +146,9 @@ export async function createHost(options: HostOptions): Promise<FastifyInstance>
     frameworkErrors: answerFrameworkError,
     clientErrorHandler: refuseUnreadable,
   })
+  const meter = createMeter()
+  installMetrics(host, meter)
+  measureRequests(host, meter)
   installErrorHandler(host)
   installRequestLog(host)
   installHeaders(host)
@@ -211,7 +214,14 @@ export async function createHost(options: HostOptions): Promise<FastifyInstance>
   const requests = installAdmission(host, options.answerMs)
   const bytes = createShares(mostHeldBytes)
   installHealth(host, { ...options.ready, ...keysReady }, { isFull: () => requests.isFull })
-  installMetrics(host, [async () => ({ requests_waiting: requests.held, request_bytes_held: bytes.held })])
+  meter.gauges(
+    {
+      requests_waiting: { help: 'Requests that wait for their response to begin, of the 500 that may' },
+      request_held_bytes: { help: 'Bytes of bodies and unread responses in memory, of the 64 MiB that may be' },
+    },
+    async () => ({ requests_waiting: requests.held, request_held_bytes: bytes.held }),
+  )
+  meter.refusals('bytes', bytes.refused)
   await installLimits(host, options.requestsPerMinute)
   await host.register(async (scope) => {
     installHolding(scope, bytes, options.bodyMs)

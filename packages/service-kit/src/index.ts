@@ -16,6 +16,7 @@ export { closeOnSignals, drain } from './lifecycle.ts'
 export { LinkParams, type LinkPurpose, type Links, type LinkTarget, playbackPrefix, requireLink } from './links.ts'
 export { createLogger } from './log.ts'
 export { loggable, reasonOf } from './loggable.ts'
+export { createMeter, type Meter } from './metrics.ts'
 export { int32, numberText } from './openapi.ts'
 export { whenOver } from './over.ts'
 export { beginProgram, reach, UsageError } from './program.ts'
@@ -30,6 +31,7 @@ export {
   samples,
   sessionFailures,
 } from './refusals.ts'
+export { type Renewed, renewed } from './renewed.ts'
 export * from './settings.ts'
 export { createShares, type Shares } from './shares.ts'
 export { requireTicket, TicketParams } from './tickets.ts'

@@ -1,55 +1,163 @@
 import type { FastifyInstance } from 'fastify'
-import { collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
+import type { Refusals } from './shares.ts'
+import { build } from './version.ts'
 
 declare module 'fastify' {
   interface FastifyInstance {
-    /** Adds numbers of an app to `/metrics`. */
-    addMetrics(source: MetricSource): void
+    /** The metrics of this host, to which its apps add theirs. */
+    meter: Meter
   }
+}
+
+/** The labels of a metric with all values that each may have, so that their number is bounded and none is an id. */
+type Labels = Record<string, readonly string[]>
+type Labelled<L extends Labels> = { [Name in keyof L]: L[Name][number] }
+
+interface About<L extends Labels> {
+  /** By the rules of OpenMetrics: the unit comes last, and a counter ends in `_total`. */
+  name: string
+  help: string
+  labels: L
+}
+
+/** What a gauge shows: a number, one for each set of labels, or nothing as long as it is not known. */
+export type Reading = number | { labels: Record<string, string>; value: number }[] | null | undefined
+
+/** The metrics of one host. `.docker/observability/metrics.md` lists them all. */
+export interface Meter {
+  /** Adds a counter, which begins at 0 for all labels: otherwise the first event would not be seen as an increase. */
+  counter<const L extends Labels>(about: About<L>): (labels: Labelled<L>, amount?: number) => void
+  /** Adds a histogram with these upper bounds; it begins at 0 for all labels. */
+  histogram<const L extends Labels>(about: About<L>, bounds: number[]): (labels: Labelled<L>, value: number) => void
+  /**
+   * Adds gauges, by name with their help, which are read together when `/metrics` is requested. While `read` fails they have
+   * no value, and hide no other metric.
+   */
+  gauges<Name extends string>(
+    help: { [N in Name]: { help: string; labels?: string[] } },
+    read: () => Promise<{ [N in Name]: Reading }>,
+  ): void
+  /** Shows in `requests_refused_total` what was refused because of a bound. */
+  refusals(bound: string, refused: Refusals): void
+  /** Counts a statement that failed because the database could not be used. */
+  countOutage(): void
+  /** Writes all in the text format of Prometheus. */
+  read(): Promise<{ contentType: string; text: string }>
 }
 
 /** Memory, CPU, event loop and garbage collection: one registry for the process, however many hosts it has. */
 let ofProcess: Registry | undefined
 
-/** Numbers by name, read when `/metrics` is requested. A source that fails leaves its numbers out. */
-export type MetricSource = () => Promise<Record<string, number>>
+/** All combinations of the values of labels. */
+const combinations = (labels: Labels): Record<string, string>[] =>
+  Object.entries(labels).reduce<Record<string, string>[]>(
+    (sets, [name, values]) => sets.flatMap((set) => values.map((value) => ({ ...set, [name]: value }))),
+    [{}],
+  )
 
-/**
- * Adds `/metrics` for Prometheus: the process, its requests by method, route pattern and status, and the numbers of
- * `ofHost` and of its apps. Labels never hold an id. The gateway does not pass this path on.
- */
-export function installMetrics(host: FastifyInstance, ofHost: MetricSource[] = []): void {
-  const sources = [...ofHost]
-  host.decorate('addMetrics', (source) => {
-    sources.push(source)
-  })
+/** Creates the metrics of a host. */
+export function createMeter(): Meter {
   if (!ofProcess) {
     ofProcess = new Registry()
     collectDefaultMetrics({ register: ofProcess })
+    // The library calls these gauges totals, which only counters may be; they are sums of metrics that are there anyway.
+    for (const kind of ['resources', 'handles', 'requests']) ofProcess.removeSingleMetric(`nodejs_active_${kind}_total`)
   }
   const own = new Registry()
-  const requests = new Histogram({
-    name: 'http_request_duration_seconds',
-    help: 'Time from the request line to the end of the answer',
-    labelNames: ['method', 'route', 'status'],
-    buckets: [0.005, 0.02, 0.1, 0.5, 2, 10, 60, 600, 3600],
-    registers: [own],
+  const registers = [own]
+  const readings: (() => Promise<void>)[] = []
+
+  const outages = new Counter({
+    name: 'statement_outages_total',
+    help: 'Requests and jobs that failed because the database was away, restarted, overloaded, or too slow for a statement',
+    registers,
   })
-  host.addHook('onResponse', ({ method, routeOptions }, reply, next) => {
-    const labels = { method, route: routeOptions.url ?? 'none', status: reply.statusCode }
-    requests.observe(labels, reply.elapsedTime / 1000)
-    next()
-  })
-  const both = Registry.merge([ofProcess, own])
-  host.get('/metrics', { schema: { hide: true } }, async (_request, reply) => {
-    const current = new Registry()
-    for (const numbers of await Promise.allSettled(sources.map((source) => source()))) {
-      if (numbers.status === 'rejected') continue
-      for (const [name, value] of Object.entries(numbers.value)) {
-        new Gauge({ name, help: name.replaceAll('_', ' '), registers: [current] }).set(value)
+  const refusing: { bound: string; refused: Refusals }[] = []
+
+  const meter: Meter = {
+    counter({ name, help, labels }) {
+      const counter = new Counter({ name, help, labelNames: Object.keys(labels), registers })
+      for (const set of combinations(labels)) counter.inc(set, 0)
+      return (set, amount = 1) => counter.inc({ ...set }, amount)
+    },
+    histogram({ name, help, labels }, buckets) {
+      const histogram = new Histogram({ name, help, labelNames: Object.keys(labels), buckets, registers })
+      for (const set of combinations(labels)) histogram.zero(set)
+      return (set, value) => histogram.observe({ ...set }, value)
+    },
+    gauges(help, read) {
+      const names = Object.keys(help).filter((name): name is keyof typeof help => name in help)
+      const gauges = names.map((name) => {
+        const { help: text, labels = [] } = help[name]
+        return { name, labels, gauge: new Gauge({ name, help: text, labelNames: labels, registers }) }
+      })
+      readings.push(async () => {
+        const values = await read().catch(() => undefined)
+        for (const { name, labels, gauge } of gauges) {
+          const value = values?.[name]
+          gauge.reset()
+          if (typeof value === 'number') gauge.set(value)
+          else if (labels.length === 0) gauge.remove()
+          if (Array.isArray(value)) for (const each of value) gauge.set(each.labels, each.value)
+        }
+      })
+    },
+    refusals(bound, refused) {
+      refusing.push({ bound, refused })
+    },
+    countOutage: () => outages.inc(),
+    async read() {
+      await Promise.all(readings.map((reading) => reading()))
+      const text = await Promise.all([ofProcess, own].map((registry) => registry?.metrics()))
+      return { contentType: own.contentType, text: text.join('') }
+    },
+  }
+
+  new Counter({
+    name: 'requests_refused_total',
+    help: 'Requests that were refused because of a bound, by whose bound it was: the share of one therapist, or that of the process',
+    labelNames: ['bound', 'whose'],
+    registers,
+    collect() {
+      this.reset()
+      for (const { bound, refused } of refusing) {
+        for (const whose of ['therapist', 'process'] as const) this.inc({ bound, whose }, refused[whose])
       }
-    }
-    reply.type(both.contentType)
-    return (await both.metrics()) + (await current.metrics())
+    },
+  })
+  meter.gauges(
+    { build_info: { help: 'Always 1; the labels say which release this is', labels: ['version', 'commit'] } },
+    async () => ({ build_info: [{ labels: { ...build }, value: 1 }] }),
+  )
+  return meter
+}
+
+/** Adds `/metrics` for Prometheus. The gateway does not pass this path on. */
+export function installMetrics(host: FastifyInstance, meter: Meter): void {
+  host.decorate('meter', meter)
+  host.get('/metrics', { schema: { hide: true } }, async (_request, reply) => {
+    const { contentType, text } = await meter.read()
+    return reply.type(contentType).send(text)
+  })
+}
+
+/** Counts the requests of a host by method, route pattern and status, and their time. */
+export function measureRequests(host: FastifyInstance, meter: Meter): void {
+  // The labels are not declared with their values, as those of other metrics are, because the apps bring their routes: there are as many
+  // as routes, methods that Node knows and statuses.
+  const labels: { method: string[]; route: string[]; status: string[] } = { method: [], route: [], status: [] }
+  const observe = meter.histogram(
+    {
+      name: 'http_request_duration_seconds',
+      help: 'Time from the request line to the end of the response',
+      labels,
+    },
+    [0.005, 0.02, 0.1, 0.5, 2, 10, 60, 600, 3600],
+  )
+  host.addHook('onResponse', ({ method, routeOptions }, reply, next) => {
+    const route = routeOptions.url ?? 'none'
+    observe({ method, route, status: `${reply.statusCode}` }, reply.elapsedTime / 1000)
+    next()
   })
 }

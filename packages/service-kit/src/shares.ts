@@ -3,12 +3,20 @@ import { errors } from './errors.ts'
 /** Seconds after which a refused client should try again. */
 const retryAfterSeconds = 5
 
+/** How often a bound was the reason of a refusal: the share of one therapist, or what all may hold together. */
+export interface Refusals {
+  therapist: number
+  process: number
+}
+
 /** A bound on what the requests of one process hold together, with a share of it for each therapist. */
 export interface Shares {
   /** What one therapist may hold. */
   readonly share: number
   /** What all hold together now. */
   readonly held: number
+  /** What was refused so far. */
+  readonly refused: Readonly<Refusals>
   /** Whether nobody can take even one more. */
   readonly isFull: boolean
   /**
@@ -27,9 +35,11 @@ export interface Shares {
 export function createShares(most: number, parts = 4): Shares {
   const share = Math.max(1, Math.floor(most / parts))
   const holdings = new Map<number, number>()
+  const refused: Refusals = { therapist: 0, process: 0 }
   let held = 0
   return {
     share,
+    refused,
     get held() {
       return held
     },
@@ -38,8 +48,14 @@ export function createShares(most: number, parts = 4): Shares {
     },
     take(userId, amount = 1) {
       const before = holdings.get(userId) ?? 0
-      if (before > 0 && before + amount > share) throw errors.tooManyRequests(retryAfterSeconds)
-      if (held + amount > most) throw errors.unavailable()
+      if (before > 0 && before + amount > share) {
+        refused.therapist += 1
+        throw errors.tooManyRequests(retryAfterSeconds)
+      }
+      if (held + amount > most) {
+        refused.process += 1
+        throw errors.unavailable()
+      }
       holdings.set(userId, before + amount)
       held += amount
       let returned = false

@@ -1,4 +1,4 @@
-import { createHealthHost, createLogger } from '@playtherapy/service-kit'
+import { createHealthHost, createLogger, createMeter } from '@playtherapy/service-kit'
 import t from 'tap'
 
 t.test('a part that hangs is asked once for many probes, and each probe ends', async (t) => {
@@ -7,7 +7,11 @@ t.test('a part that hangs is asked once for many probes, and each probe ends', a
     asked += 1
     return new Promise(() => {})
   }
-  const host = createHealthHost({ objects: hangs, queue: async () => {} }, [], createLogger('test', 'silent'))
+  const host = createHealthHost(
+    { objects: hangs, queue: async () => {} },
+    createMeter(),
+    createLogger('test', 'silent'),
+  )
   t.teardown(() => host.close())
   const probes = await Promise.all([1, 2, 3].map(() => host.inject('/health/ready')))
   for (const probe of probes) t.match(probe, { statusCode: 503, headers: { 'retry-after': 5 } })
@@ -21,7 +25,7 @@ t.test('a part within another is named only while the other one works', async (t
     if (down.has(name)) throw new Error('it is down')
   }
   const checks = { database: part('database'), outbox: part('outbox') }
-  const host = createHealthHost(checks, [], createLogger('test', 'silent'), { outbox: 'database' })
+  const host = createHealthHost(checks, createMeter(), createLogger('test', 'silent'), { outbox: 'database' })
   t.teardown(() => host.close())
   const ready = async () => (await host.inject('/health/ready')).json()
   t.match(await ready(), { message: 'Not ready: database' })

@@ -39,7 +39,7 @@ async function place(t: Test) {
   }
   const held = async () => {
     const metrics = await (await fetch(`${url}/metrics`)).text()
-    return Number(/^request_bytes_held (\d+)$/m.exec(metrics)?.[1])
+    return Number(/^request_held_bytes (\d+)$/m.exec(metrics)?.[1])
   }
   /** Resolves once so many bytes are held. */
   const holding = async (bytes: number) => {

@@ -1,4 +1,4 @@
-import { createHealthHost, createLogger } from '@playtherapy/service-kit'
+import { createHealthHost, createLogger, createMeter } from '@playtherapy/service-kit'
 import t from 'tap'
 import { good, startHost } from './support.ts'
 
@@ -21,11 +21,62 @@ t.test('requests are counted by route pattern, without ids or queries', async (t
 })
 
 t.test('what a source tells is shown, and one that fails hides nothing else', async (t) => {
-  const sources = [async () => ({ jobs_failed: 3 }), () => Promise.reject(new Error('database away'))]
-  const host = createHealthHost({}, sources, createLogger('test', 'silent'))
+  const meter = createMeter()
+  meter.gauges({ jobs_failed: { help: 'Failed' } }, async () => ({ jobs_failed: 3 }))
+  let isDown = false
+  meter.gauges({ rows: { help: 'Rows', labels: ['kind'] }, age_seconds: { help: 'Age' } }, async () => {
+    if (isDown) throw new Error('database away')
+    return { rows: [{ labels: { kind: 'encode' }, value: 2 }], age_seconds: null }
+  })
+  const host = createHealthHost({}, meter, createLogger('test', 'silent'))
   t.teardown(() => host.close())
   const { body, statusCode } = await host.inject('/metrics')
   t.equal(statusCode, 200)
   t.match(body, /^jobs_failed 3$/m)
+  t.match(body, /^rows\{kind="encode"\} 2$/m)
+  t.notMatch(body, /^age_seconds/m, 'what is not known is not 0')
   t.match(body, /^nodejs_eventloop_lag_p99_seconds /m)
+  isDown = true
+  const later = (await host.inject('/metrics')).body
+  t.match(later, /^jobs_failed 3$/m)
+  t.notMatch(later, /^rows/m, 'an old value would look like a new one')
+})
+
+t.test('counters begin at 0 for each of their labels, and histograms have true types', async (t) => {
+  const meter = createMeter()
+  const count = meter.counter({ name: 'uploads_total', help: 'Uploads', labels: { outcome: ['stored', 'failed'] } })
+  const observe = meter.histogram({ name: 'wait_seconds', help: 'Wait', labels: {} }, [1, 60])
+  count({ outcome: 'stored' })
+  observe({}, 30)
+  const { text } = await meter.read()
+  t.match(text, /^# TYPE uploads_total counter$/m)
+  t.match(text, /^uploads_total\{outcome="stored"\} 1$/m)
+  t.match(text, /^uploads_total\{outcome="failed"\} 0$/m)
+  t.match(text, /^# TYPE wait_seconds histogram$/m)
+  t.match(text, /^wait_seconds_bucket\{le="60"\} 1$/m)
+  t.match(text, /^build_info\{version="[\d.]+",commit="\w+"\} 1$/m)
+})
+
+t.test('what a bound has refused is counted, by whose bound it was', async (t) => {
+  const { url } = await startHost(t, {
+    requestsPerMinute: 2,
+    apps: async (app) => {
+      app.get('/case', () => ({}))
+    },
+  })
+  for (let request = 0; request < 4; request++) await (await fetch(`${url}/case`, { headers: good() })).text()
+  const text = await (await fetch(`${url}/metrics`)).text()
+  t.match(text, /^requests_refused_total\{bound="pace",whose="therapist"\} 2$/m)
+  for (const bound of ['requests', 'wait', 'bytes']) {
+    t.match(text, new RegExp(`^requests_refused_total\\{bound="${bound}",whose="process"\\} 0$`, 'm'))
+  }
+})
+
+t.test('the parts of a process are shown as ready or not', async (t) => {
+  const checks = { database: async () => {}, objects: () => Promise.reject(new Error('away')) }
+  const host = createHealthHost(checks, createMeter(), createLogger('test', 'silent'))
+  t.teardown(() => host.close())
+  const { body } = await host.inject('/metrics')
+  t.match(body, /^part_ready\{part="database"\} 1$/m)
+  t.match(body, /^part_ready\{part="objects"\} 0$/m)
 })

@@ -14,6 +14,7 @@ import { caseRepository } from './cases/repository.ts'
 import { caseRoutes } from './cases/routes.ts'
 import { erasureRoutes, receiptKeyRoutes } from './erasures/routes.ts'
 import { eventRoutes } from './events/routes.ts'
+import { longLists } from './lists.ts'
 import { operationRoutes } from './operations/routes.ts'
 import { reportDeliveryRoutes, reportRoutes } from './reports/routes.ts'
 import { sessionRoutes } from './sessions/routes.ts'
@@ -41,6 +42,7 @@ export const contentsApp =
     const { db, timeZone } = options
     const prefix = '/contents/api'
     auditRequests(app, db)
+    app.meter.refusals('long_lists', longLists.refused)
     await app.register(async (therapist) => {
       therapist.addHook('onRequest', requireTherapist)
       therapist.addHook('onRequest', guardAccess(db))

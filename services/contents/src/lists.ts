@@ -4,7 +4,7 @@ import type { FastifyReply } from 'fastify'
 import { checkPage, knownTotal, newest, type Page, type Range } from './paging.ts'
 
 /** The long lists that one process sends at the same time. */
-const longLists = createShares(32)
+export const longLists = createShares(32)
 
 const type = 'application/json; charset=utf-8'
 

@@ -1,4 +1,4 @@
-import { auditRequests, createShares, guardAccess, playbackPrefix, requireTherapist } from '@playtherapy/service-kit'
+import { auditRequests, guardAccess, playbackPrefix, requireTherapist } from '@playtherapy/service-kit'
 import type { FastifyPluginAsync } from 'fastify'
 import { hlsRoutes } from './hls/routes.ts'
 import { mp4Routes } from './links/mp4.ts'
@@ -11,20 +11,18 @@ import { discoveryRoutes } from './tus/discovery.ts'
 import type { TusRouteOptions } from './tus/handlers.ts'
 import { holdUpload, nameTusVersion } from './tus/headers.ts'
 import { tusRoutes } from './tus/routes.ts'
+import { createUploads } from './upload/meter.ts'
 import { type UploadOptions, uploadRoutes } from './upload/routes.ts'
-
-/** One process accepts this many uploads at once, however they come, which bounds the memory of their part buffers. */
-const mostUploads = 64
 
 /** The media service: upload, playback and deletion of recordings. Every route belongs to a session of the caller. */
 export const mediaApp =
   (options: UploadOptions & TusRouteOptions & SenderOptions): FastifyPluginAsync =>
   async (app) => {
-    const sender = createSender(options)
+    const sender = createSender(options, app.meter)
     const { db } = options
     auditRequests(app, db)
     const prefix = '/contents/api/case/:case_id/session/:session_id'
-    const uploads = { ...options, shares: createShares(mostUploads), prefix }
+    const uploads = { ...options, receive: createUploads(app.meter), prefix }
     await app.register(async (scope) => {
       scope.addHook('onRequest', requireTherapist)
       scope.addHook('onRequest', guardAccess(db))

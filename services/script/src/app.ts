@@ -20,7 +20,7 @@ export const scriptApp =
     auditRequests(app, resources.db)
     const work = createWork()
     app.addHook('onClose', work.close)
-    const options = { ...resources, withMemory: scriptMemory(), work }
+    const options = { ...resources, withMemory: scriptMemory(app.meter), work }
     await app.register(async (scope) => {
       scope.addHook('onRequest', requireTherapist)
       scope.addHook('onRequest', guardAccess(resources.db))

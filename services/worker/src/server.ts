@@ -6,8 +6,10 @@ import {
   closeOnSignals,
   createHealthHost,
   createLogger,
+  createMeter,
   reach,
   reasonOf,
+  renewed,
   requireEncryption,
   StoreSettings,
   startHeartbeat,
@@ -20,11 +22,13 @@ import { createDeleteSuperseded } from './encode/delete-superseded.ts'
 import { createChunkFailed, createEncodeChunk } from './encode/encode-chunk.ts'
 import { createEncodeFailed, createEncodeVideo } from './encode/encode-video.ts'
 import { createFinishVideo } from './encode/finish-video.ts'
+import { createEncodeMeasures } from './encode/measures.ts'
 import { createErase } from './erase/erase.ts'
 import { openReceiptKey } from './erase/receipt-key.ts'
 import { createSweepPresigned } from './erase/sweep-presigned.ts'
 import { checkPrograms } from './ffmpeg/check.ts'
 import { checkScratch, prepareScratch, scratchRoom } from './ffmpeg/scratch.ts'
+import { createJobMeasures } from './job-measures.ts'
 import { assertOwnBucket, installationId } from './reconcile/installation.ts'
 import { createStartScript } from './transcribe/start-script.ts'
 import { createTranscribeFailed, createTranscribeVideo } from './transcribe/transcribe-video.ts'
@@ -61,7 +65,10 @@ const settings = {
   ffmpegPath: config.FFMPEG_PATH,
   ffprobePath: config.FFPROBE_PATH,
 }
-const encoding = { db, store, settings }
+/** The least age of the number of jobs in `/metrics`. */
+const countMs = 5_000
+const meter = createMeter()
+const encoding = { db, store, settings, measures: createEncodeMeasures(meter) }
 const finishVideo = createFinishVideo(encoding)
 const startScript = createStartScript({ db, store, phase, transcribes: transcriber !== undefined })
 const starting = createWorker({
@@ -70,6 +77,7 @@ const starting = createWorker({
   database,
   log,
   reasonOf,
+  measure: createJobMeasures(meter),
   concurrency: { 'encode-chunk': config.ENCODE_CONCURRENCY },
   handlers: {
     'encode-video': createEncodeVideo(encoding),
@@ -85,7 +93,7 @@ const starting = createWorker({
     'sweep-presigned': createSweepPresigned({ db, store }),
     erase: createErase({ db, store, phase }),
     'erase-video': createErase({ db, store, phase }),
-    'send-webhook': createSendWebhook({ db, receiver }),
+    'send-webhook': createSendWebhook({ db, receiver, meter }),
   },
   onFailed: {
     'encode-video': createEncodeFailed(db),
@@ -106,6 +114,28 @@ const duties = {
   auditYears: config.AUDIT_YEARS,
 }
 const background = startBackground({ db, store, phase, ...duties, scratchDirectory }, log)
+// The statement reads the whole outbox, so scrapes share it.
+const jobs = renewed(() => countJobs(db), countMs)
+meter.gauges(
+  {
+    jobs_unpublished: { help: 'Jobs that are due and that the queue does not have yet' },
+    jobs_published: { help: 'Jobs that the queue has' },
+    jobs_failed: { help: 'Jobs that were given up because of us, and that an operator has to mend' },
+    jobs_refused: { help: 'Jobs that were given up because of their recording or script' },
+    jobs_oldest_seconds: { help: 'Age of the oldest job that is due and has not ended' },
+  },
+  () => jobs.get(),
+)
+meter.gauges(
+  {
+    scratch_free_bytes: { help: 'Free bytes of the disk of scratch files' },
+    scratch_size_bytes: { help: 'Bytes of the disk of scratch files' },
+  },
+  async () => {
+    const { freeBytes, totalBytes } = await scratchRoom(config.SCRATCH_DIRECTORY)
+    return { scratch_free_bytes: freeBytes, scratch_size_bytes: totalBytes }
+  },
+)
 const health = createHealthHost(
   {
     database: () => checkDatabase(db),
@@ -115,7 +145,7 @@ const health = createHealthHost(
     scratch: () => checkScratch(config.SCRATCH_DIRECTORY),
     ffmpeg: checkPrograms(settings),
   },
-  [() => countJobs(db)],
+  meter,
   log,
   { outbox: 'database', ...(sharesServer(config.QUEUE_URL, config.DATABASE_URL) && { queue: 'database' }) },
 )

@@ -10,12 +10,14 @@ import { promisify } from 'node:util'
 import { type JobContext, PermanentError } from '@playtherapy/jobs'
 import type { ObjectStore } from '@playtherapy/object-store'
 import { type Container, type Database, outbox, sessions, videos } from '@playtherapy/schema'
+import { createMeter } from '@playtherapy/service-kit'
 import { seedSession, testDatabase, testStore } from '@playtherapy/testing'
 import { and, asc, eq, inArray, sql } from 'drizzle-orm'
 import t, { type Test } from 'tap'
 import { createEncodeChunk } from '../src/encode/encode-chunk.ts'
 import { createEncodeFailed, createEncodeVideo } from '../src/encode/encode-video.ts'
 import { createFinishVideo } from '../src/encode/finish-video.ts'
+import { createEncodeMeasures } from '../src/encode/measures.ts'
 import type { EncodeResources, EncodeSettings } from '../src/encode/resources.ts'
 import { probe } from '../src/ffmpeg/probe.ts'
 
@@ -119,8 +121,10 @@ export async function prepare(
   const store = await testStore(t, 'file')
   const { sessionId } = await seedSession(db)
   const scratchDirectory = await mkdtemp(join(folder, 'scratch-'))
+  const meter = createMeter()
   const jobs = encodeJobs({
     db,
+    measures: createEncodeMeasures(meter),
     store: around ? around(store) : store,
     settings: {
       ...{

@@ -1,5 +1,6 @@
 import type { ServerResponse } from 'node:http'
 import { cases, deadLetters, outbox, retry, sessions, videos, webhookPosition, webhooks } from '@playtherapy/schema'
+import { createMeter } from '@playtherapy/service-kit'
 import { seedSession, testDatabase } from '@playtherapy/testing'
 import { eq, isNotNull, sql } from 'drizzle-orm'
 import { Webhook } from 'standardwebhooks'
@@ -19,8 +20,10 @@ async function prepare(t: Test, answer: (response: ServerResponse, received: Rec
   const { caseId, sessionId } = await seedSession(db, 7)
   const receiver = await startReceiver(t, answer)
   const whose = { user_id: 7, case_id: caseId, session_id: sessionId }
+  const meter = createMeter()
   const send = createSendWebhook({
     db,
+    meter,
     receiver: { url: new URL(receiver.url), secrets, internalAddresses: ['127.0.0.0/8'], attemptMs: 500 },
   })
   /** Lets what is due later be due now. */
@@ -214,7 +217,7 @@ t.test('a deleted session is told of, and so is one that was given to another th
 t.test('a worker without a receiver takes nothing from those that have one', async (t) => {
   const { db, whose, run, received } = await prepare(t, ok)
   await announceWebhooks(db)
-  const sendNothing = createSendWebhook({ db, receiver: undefined })
+  const sendNothing = createSendWebhook({ db, receiver: undefined, meter: createMeter() })
   await t.rejects(sendNothing(whose, { signal, log: silent }), { name: 'PostponedError' })
   t.strictSame(await endWebhooks(db), { areOn: true, removed: 0 })
   await run()
@@ -233,7 +236,7 @@ t.test('when no worker has a receiver any more nothing remains', async (t) => {
   t.strictSame(await endWebhooks(db), { areOn: true, removed: 0 })
   await notSeenFor('11 minutes')
   t.strictSame(await endWebhooks(db), { areOn: false, removed: 1 })
-  await createSendWebhook({ db, receiver: undefined })(whose, { signal, log: silent })
+  await createSendWebhook({ db, receiver: undefined, meter: createMeter() })(whose, { signal, log: silent })
   await setState(1)
   t.equal(await announceWebhooks(db), 0, 'it begins with what changes from then on')
   t.equal(await announceWebhooks(db), 0)

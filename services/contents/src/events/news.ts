@@ -93,6 +93,9 @@ export function createNews({ listen, repository, log, heartbeatMs = 15_000, open
       return shares.held
     },
 
+    /** What the bound on streams has refused. */
+    refused: shares.refused,
+
     /**
      * Opens a stream, and returns the body of its response: what the client has missed, and then what changes. It ends with the
      * connection, with the token, when the process closes, when its case is no longer this therapist's, and when the therapist

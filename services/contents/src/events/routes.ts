@@ -38,7 +38,10 @@ export const eventRoutes: FastifyPluginAsyncTypebox<EventOptions> = async (
     heartbeatMs,
     openMs,
   })
-  app.addMetrics(async () => ({ event_streams: news.held }))
+  app.meter.gauges({ event_streams: { help: 'Event streams that are open' } }, async () => ({
+    event_streams: news.held,
+  }))
+  app.meter.refusals('event_streams', news.refused)
   app.addHook('preClose', async () => news.end())
   app.addHook('onClose', () => news.close())
 

@@ -1,12 +1,11 @@
 import type { ObjectStore } from '@playtherapy/object-store'
 import type { Database, Pool } from '@playtherapy/schema'
+import { type Renewed, renewed } from '@playtherapy/service-kit'
 import type { FastifyBaseLogger } from 'fastify'
-import { type Renewed, renewed } from './renewed.ts'
-import { bytesHeld, countJobs, encodedSeconds, givenUpJobs, type Mark, runningProcesses } from './repository.ts'
+import { type BytesHeld, countJobs, encodedSeconds, givenUpJobs, type Mark, runningProcesses } from './repository.ts'
 import type { Operations } from './schemas.ts'
 
 const overviewMs = 1_000
-const bytesMs = 60_000
 
 /** Most pages that are kept. Operators leaf through few, but a mark may be any number. */
 const mostPages = 100
@@ -52,9 +51,9 @@ const roomOf = (freeBytes: number | null | undefined, totalBytes: number | null 
 export function createOverview(
   db: Database,
   store: Pick<ObjectStore, 'room'>,
+  bytes: Renewed<BytesHeld>,
   log: Pick<FastifyBaseLogger, 'warn'>,
 ): Renewed<Operations> {
-  const bytes = renewed(() => bytesHeld(db), bytesMs)
   const orNull = async <T>(reading: Promise<T>): Promise<T | null> =>
     reading.catch((error: unknown) => {
       log.warn({ err: error }, 'a part of the operations could not be read')

@@ -12,6 +12,7 @@ import {
   rungs,
   scriptVersions,
   videos,
+  webhooks,
 } from '@playtherapy/schema'
 import { desc, isNotNull, isNull, type SQL, sql } from 'drizzle-orm'
 
@@ -115,7 +116,10 @@ export async function encodedSeconds(pool: Pool): Promise<number[]> {
   return seconds
 }
 
-/** Bytes of all objects that rows name. It reads whole tables. */
+/** Bytes of all objects that rows name, by what they are. */
+export type BytesHeld = Awaited<ReturnType<typeof bytesHeld>>
+
+/** Adds up the bytes of all objects that rows name. It reads whole tables. */
 export async function bytesHeld(db: Database) {
   const sum = (table: SQL) => sql`(select coalesce(sum(size), 0)::float8 from ${table})`
   const [row] = await db.heavy(0, (pool) =>
@@ -125,5 +129,19 @@ export async function bytesHeld(db: Database) {
         + (select coalesce(sum(poster_size + storyboard_size), 0)::float8 from ${previews}) as encoded,
       ${sum(sql`${scriptVersions}`)} as scripts, ${sum(sql`${reportVersions}`)} as reports`),
   )
-  return row ?? null
+  if (!row) throw new Error('a sum without a row')
+  return row
+}
+
+/** Sessions of which the receiver of webhooks is still to be told, how long it has missed the oldest message, and bytes of the database. */
+export async function waitingWebhooks(pool: Pool) {
+  const [row] = await pool
+    .select({
+      waiting: sql<number>`count(*)::int`,
+      oldestSeconds: sql<number>`coalesce(extract(epoch from now() - min(${webhooks.firstAt})), 0)::float8`,
+      databaseBytes: sql<number>`pg_database_size(current_database())::float8`,
+    })
+    .from(webhooks)
+  if (!row) throw new Error('a count without a row')
+  return row
 }

@@ -1,6 +1,6 @@
 import { Readable } from 'node:stream'
 import { type FindPlace, ObjectMissingError, type ObjectStore } from '@playtherapy/object-store'
-import { createShares, errors, whenOver } from '@playtherapy/service-kit'
+import { createShares, errors, type Meter, whenOver } from '@playtherapy/service-kit'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { Type } from 'typebox'
 import { evaluateConditions, type Representation } from './conditions.ts'
@@ -79,9 +79,16 @@ export const playbackResponses = (type: string) => {
 }
 
 /** Creates the sender of a process. */
-export function createSender({ store, gateway }: SenderOptions): Sender {
+export function createSender({ store, gateway }: SenderOptions, meter: Meter): Sender {
   const playbacks = createShares(mostPlaybacks, playbackParts)
   const turns = createTurns(mostReads)
+  meter.refusals('playbacks', playbacks.refused)
+  meter.gauges(
+    {
+      playbacks_in_flight: { help: 'Responses with bytes of a recording that media sends now, of the 1,024 that may' },
+    },
+    async () => ({ playbacks_in_flight: playbacks.held }),
+  )
   return {
     async get(request, reply, find) {
       // A gateway that sends the bytes bounds how many recordings one therapist has open. What it did not find it asks for again.

@@ -1,6 +1,7 @@
 import { createTusUploads, type IntakeResources } from '@playtherapy/intake'
-import { errors, leastBytesPerSecond, type Shares } from '@playtherapy/service-kit'
+import { errors, leastBytesPerSecond } from '@playtherapy/service-kit'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import type { Uploads } from '../upload/meter.ts'
 import { bodyBytesOf, bytesIn, checksumIn, fileNameIn, newLengthOf, requireBytes, textOf } from './headers.ts'
 import { disconnectionOf, receiveBytes, throwByContract } from './receive.ts'
 
@@ -17,13 +18,13 @@ export interface TusRouteOptions extends IntakeResources {
 export function createHandlers(
   app: FastifyInstance,
   {
-    shares,
+    receive: receiveWithin,
     uploadLimit,
     uploadExpirySeconds = 86_400,
     uploadLeastRate = leastBytesPerSecond,
     uploadIdleMs = 60_000,
     ...resources
-  }: TusRouteOptions & { shares: Shares },
+  }: TusRouteOptions & { receive: Uploads },
 ) {
   const uploads = createTusUploads({ ...resources, limit: uploadLimit, expirySeconds: uploadExpirySeconds })
   const bounds = { limit: uploadLimit, leastBytesPerSecond: uploadLeastRate, windowMs: uploadIdleMs }
@@ -35,15 +36,12 @@ export function createHandlers(
   const name = (reply: FastifyReply, offset: number, expiresAt: Date | undefined) =>
     reply.headers({ 'upload-offset': offset, ...(expiresAt && { 'upload-expires': expiresAt.toUTCString() }) })
 
-  /** Stores the body as the next bytes of an upload. The share is held until the body has left memory. */
+  /** Stores the body as the next bytes of an upload. */
   async function receive(request: FastifyRequest, reply: FastifyReply, place: { uploadId: string; offset: number }) {
-    const release = shares.take(request.userId)
-    const stored = receiveBytes(request, disconnectionOf(request, reply), uploads, place, bounds)
+    const signal = disconnectionOf(request, reply)
+    const stored = receiveWithin(request, () => receiveBytes(request, signal, uploads, place, bounds))
     receiving.add(stored)
-    const { offset, expiresAt } = await stored.finally(() => {
-      release()
-      receiving.delete(stored)
-    })
+    const { offset, expiresAt } = await stored.finally(() => receiving.delete(stored))
     name(reply, offset, expiresAt)
   }
 

@@ -1,5 +1,6 @@
-import { errors, type Shares } from '@playtherapy/service-kit'
+import { errors } from '@playtherapy/service-kit'
 import type { FastifyInstance } from 'fastify'
+import type { Uploads } from '../upload/meter.ts'
 import { createHandlers, type TusRouteOptions } from './handlers.ts'
 import { requireTusVersion, textOf, tusPath, tusType } from './headers.ts'
 import * as schemas from './schemas.ts'
@@ -9,7 +10,7 @@ const route = { tags: ['video'], security: [{ token: [] }] }
 const config = { audit: { kind: 'upload' } }
 
 /** The routes of uploads that may come in several requests (tus 1.0), below the path of a session of the caller. */
-export async function tusRoutes(app: FastifyInstance, options: TusRouteOptions & { shares: Shares }): Promise<void> {
+export async function tusRoutes(app: FastifyInstance, options: TusRouteOptions & { receive: Uploads }): Promise<void> {
   app.removeAllContentTypeParsers()
   app.addContentTypeParser('*', (_request, _body, done) => done(null))
   // The schemas are for the API description only: the refusals of this protocol have statuses of their own.

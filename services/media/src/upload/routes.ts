@@ -1,16 +1,10 @@
 import multipart from '@fastify/multipart'
 import { type IntakeResources, issuePresigned, SessionDeletedError, TooManyUrlsError } from '@playtherapy/intake'
 import { StoreFailedError, UnsafeUploadsError } from '@playtherapy/object-store'
-import {
-  bodyErrors,
-  errors,
-  leastBytesPerSecond,
-  SessionParams,
-  type Shares,
-  sessionFailures,
-} from '@playtherapy/service-kit'
+import { bodyErrors, errors, leastBytesPerSecond, SessionParams, sessionFailures } from '@playtherapy/service-kit'
 import type { FastifyInstance } from 'fastify'
 import { multipartLimits, refuseTooLong } from './file-part.ts'
+import type { Uploads } from './meter.ts'
 import { receiveUpload } from './receive.ts'
 import { Presigned, Uploaded, UploadForm } from './schemas.ts'
 
@@ -29,12 +23,12 @@ const route = { tags: ['video'], security: [{ token: [] }], params: SessionParam
 export async function uploadRoutes(
   app: FastifyInstance,
   {
-    shares,
+    receive,
     uploadLimit,
     uploadLeastRate = leastBytesPerSecond,
     uploadIdleMs = 60_000,
     ...resources
-  }: UploadOptions & { shares: Shares },
+  }: UploadOptions & { receive: Uploads },
 ): Promise<void> {
   app.removeAllContentTypeParsers()
   await app.register(multipart, { limits: multipartLimits })
@@ -63,15 +57,10 @@ export async function uploadRoutes(
       onRequest: async (request) => refuseTooLong(request, uploadLimit),
     },
     async (request, reply) => {
-      // No byte of the body has been read yet. The share is held until the upload has left memory, which may be long
-      // after its client has disconnected.
-      const release = shares.take(request.userId)
-      const upload = receiveUpload(request, reply, resources, bounds)
+      // No byte of the body has been read yet.
+      const upload = receive(request, () => receiveUpload(request, reply, resources, bounds))
       uploads.add(upload)
-      await upload.finally(() => {
-        release()
-        uploads.delete(upload)
-      })
+      await upload.finally(() => uploads.delete(upload))
       return reply.code(201).send({ msg: 's3 upload start!' })
     },
   )

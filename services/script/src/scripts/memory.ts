@@ -1,4 +1,4 @@
-import { createShares, whenOver } from '@playtherapy/service-kit'
+import { createShares, type Meter, whenOver } from '@playtherapy/service-kit'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 
 /** Most bytes of scripts that all requests of a process hold; one therapist may hold a quarter, or one larger script. */
@@ -17,8 +17,12 @@ export type WithMemory = <T>(
 ) => Promise<T>
 
 /** Creates the bound on memory; a process has one. */
-export function scriptMemory(): WithMemory {
+export function scriptMemory(meter: Meter): WithMemory {
   const shares = createShares(heldBytes)
+  meter.refusals('script_bytes', shares.refused)
+  meter.gauges({ script_held_bytes: { help: 'Bytes of scripts in memory, of the 64 MiB that may be' } }, async () => ({
+    script_held_bytes: shares.held,
+  }))
   return async (request, reply, bytes, work) => {
     const release = shares.take(request.userId, bytes)
     try {

@@ -7,9 +7,11 @@ import {
   chunks,
   type Database,
   encodePlans,
+  isBegun,
   recentEncodes,
   rungs,
   sessions,
+  type Transaction,
   videos,
 } from '@playtherapy/schema'
 import { and, eq, inArray, ne, notInArray, sql } from 'drizzle-orm'
@@ -88,27 +90,36 @@ export interface NewChunkResult {
   audio?: { path: string; size: number; etag: string }
 }
 
+/** What the commit of a chunk has done. */
+export interface Committed {
+  isCommitted: boolean
+  /** The paths of objects to remove. */
+  spare: string[]
+  /** Seconds since the recording was durable, if it can be played from this commit on. */
+  playableSeconds?: number | undefined
+}
+
 /**
- * Makes the files of a chunk the current ones, and announces the end of the encode where it was the last. Returns the paths
- * of objects to remove: all, when another attempt or a newer video has replaced this one, or the session was deleted or the
+ * Makes the files of a chunk the current ones, and announces the end of the encode where it was the last. The objects to remove are all, when another attempt or a newer video has replaced this one, or the session was deleted or the
  * video given up, or the sound for a transcriber where there is one already. Locks the session, the video and the chunk.
  */
 export const commitChunk = (
   db: Database,
   claim: ChunkClaim,
   { files, frames, audio }: NewChunkResult,
-): Promise<string[]> =>
+): Promise<Committed> =>
   db.transaction(async (tx) => {
     const { videoId, chunkId, kind, fromSeconds, toSeconds } = claim
     const all = [...files, ...(audio ? [audio] : [])].map(({ path }) => path)
     const locked = await lockCurrent(tx, videoId)
-    if (!locked || !['encoding', 'encoded'].includes(locked.video.state)) return all
+    if (!locked || !['encoding', 'encoded'].includes(locked.video.state)) return { isCommitted: false, spare: all }
     const mine = await tx
       .update(chunks)
       .set({ state: 'encoded', progress: 100, leaseUntil: null, frames })
       .where(whileChunkClaimed(claim))
-      .returning({ id: chunks.id })
-    if (mine.length === 0) return all
+      .returning({ index: chunks.index })
+    const [first] = mine
+    if (!first) return { isCommitted: false, spare: all }
     if (encodesPicture.includes(kind)) await tx.insert(recentEncodes).values({ seconds: toSeconds - fromSeconds })
     if (files.length > 0) await tx.insert(chunkFiles).values(files.map((file) => ({ ...file, chunkId })))
     const isFresh = locked.video.state === 'encoding'
@@ -122,8 +133,19 @@ export const commitChunk = (
     const group = needed.includes(kind) ? inArray(chunks.kind, needed) : notInArray(chunks.kind, needed)
     const open = await tx.$count(chunks, and(eq(chunks.videoId, videoId), group, ne(chunks.state, 'encoded')))
     if (open === 0) await announce(tx, 'finish-video', { video_id: videoId })
-    return audio && kept.length === 0 ? [audio.path] : []
+    const mayPlay = isFresh && first.index === 0 && needed.includes(kind)
+    const spare = audio && kept.length === 0 ? [audio.path] : []
+    return { isCommitted: true, spare, playableSeconds: mayPlay ? await playableAfter(tx, videoId) : undefined }
   })
+
+/** Seconds from the moment when a recording was durable until now, if its beginning is encoded. */
+async function playableAfter(tx: Transaction, videoId: number): Promise<number | undefined> {
+  const [row] = await tx
+    .select({ seconds: sql<number>`extract(epoch from clock_timestamp() - ${videos.storedAt})::float8` })
+    .from(videos)
+    .where(and(eq(videos.id, videoId), isBegun(videos.id)))
+  return row?.seconds
+}
 
 /**
  * Begins the picture of an encode anew, as another plan says, because a chunk of the first one failed. Objects of its chunks

@@ -44,13 +44,17 @@ interface MadeChunk {
 export function createEncodeChunk(resources: EncodeResources) {
   const { db } = resources
   return async ({ video_id, chunk_id }: Payload, { signal }: Pick<JobContext, 'signal'>): Promise<void> => {
+    const began = performance.now()
     const claim = await claimChunk(db, video_id, chunk_id)
     if (!claim) return
     const plan = await toEncodePlan(claim.plan)
     const isMine = await underLease(leaseOfChunk(db, claim), signal, async (signal, onProgress) => {
       const encoding = withScratch(resources.settings, 2, async (scratch) => {
         const made = await encode(resources, claim, plan, scratch, signal, onProgress)
-        await keep(resources, claim, made, signal)
+        if (!(await keep(resources, claim, made, signal))) return
+        const { kind, fromSeconds, toSeconds } = claim
+        resources.measures.chunk({ kind }, (performance.now() - began) / 1000)
+        resources.measures.seconds({ kind }, toSeconds - fromSeconds)
       })
       await encoding.catch((error: unknown) => {
         if (!(error instanceof SeveralFormatsError) && !(error instanceof UnreadableRecordingError)) throw error
@@ -155,13 +159,13 @@ function fileAt(files: ScratchFile[], index: number): ScratchFile {
   return file
 }
 
-/** Stores what was made of a chunk and commits it; objects that are not needed are removed. */
+/** Stores what was made of a chunk and commits it; objects that are not needed are removed. Returns whether it was committed. */
 async function keep(
-  { db, store }: EncodeResources,
+  { db, store, measures }: EncodeResources,
   claim: ChunkClaim,
   { files, audio, frames }: MadeChunk,
   signal: AbortSignal,
-): Promise<void> {
+): Promise<boolean> {
   const { chunkId, attempt, original } = claim
   const objects = files.map(({ rung, file }) => ({
     path: chunkPath(original.path, chunkId, attempt, rung),
@@ -178,5 +182,8 @@ async function keep(
   })
   const ofTranscriber = audio && stored.at(-1)
   const result = { files: rows, frames, ...(ofTranscriber && { audio: ofTranscriber }) }
-  await discard(store, await commitChunk(db, claim, result))
+  const { isCommitted, spare, playableSeconds } = await commitChunk(db, claim, result)
+  if (playableSeconds !== undefined) measures.playable({}, playableSeconds)
+  await discard(store, spare)
+  return isCommitted
 }

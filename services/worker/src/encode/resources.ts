@@ -1,6 +1,7 @@
 import { inFolder, type ObjectStore } from '@playtherapy/object-store'
 import type { Database } from '@playtherapy/schema'
 import { openScratchFile, type ScratchFile } from '../ffmpeg/scratch.ts'
+import type { EncodeMeasures } from './measures.ts'
 
 export interface EncodeSettings {
   scratchDirectory: string
@@ -18,6 +19,7 @@ export interface EncodeResources {
   db: Database
   store: ObjectStore
   settings: EncodeSettings
+  measures: EncodeMeasures
 }
 
 /** Works with so many scratch files, which are removed in any case. */

@@ -1,6 +1,6 @@
 import { type JobContext, PermanentError, PostponedError } from '@playtherapy/jobs'
 import type { Database, JobPayloads } from '@playtherapy/schema'
-import { reasonOf } from '@playtherapy/service-kit'
+import { type Meter, reasonOf } from '@playtherapy/service-kit'
 import { AddressError, LookupError } from './address.ts'
 import { type Answer, post, type Receiver } from './post.ts'
 import { claimMessage, dueMs, endArrived, endGivenUp, tryAgain } from './repository.ts'
@@ -17,6 +17,7 @@ interface WebhookResources {
   db: Database
   /** Undefined in a worker without one. */
   receiver: Receiver | undefined
+  meter: Meter
 }
 
 /**
@@ -24,7 +25,12 @@ interface WebhookResources {
  * job of its own for each attempt. The receiver ends that with 410 or a redirect: then the job becomes a dead letter at once. The next
  * change of the session is a new message in any case. A worker without a receiver leaves it to others, until `endWebhooks` has ended it.
  */
-export function createSendWebhook({ db, receiver }: WebhookResources) {
+export function createSendWebhook({ db, receiver, meter }: WebhookResources) {
+  const count = meter.counter({
+    name: 'webhook_attempts_total',
+    help: 'Attempts to tell the receiver of webhooks, by how they ended: the message arrived, will be tried again, was given up',
+    labels: { outcome: ['arrived', 'failed', 'given_up'] },
+  })
   return async (whose: Payload, { signal, log }: Pick<JobContext, 'signal' | 'log'>): Promise<void> => {
     if (!receiver) {
       const ms = await dueMs(db, whose)
@@ -36,10 +42,15 @@ export function createSendWebhook({ db, receiver }: WebhookResources) {
     if ('heldMs' in claimed) throw new PostponedError(claimed.heldMs)
     const { messageId, body, attempts, leftMs } = claimed
     const result = await post(receiver, { id: messageId, body }, signal).catch((error: unknown) => ({ error }))
-    if ('status' in result && isReceived(result)) return endArrived(db, whose, messageId)
+    if ('status' in result && isReceived(result)) {
+      count({ outcome: 'arrived' })
+      return endArrived(db, whose, messageId)
+    }
     // The process stops. Another one makes this attempt again.
     if (signal.aborted) throw signal.reason
     const problem = 'status' in result ? `it answered ${result.status}` : wordsFor(result.error)
+    const isOver = leftMs <= 0 || ('status' in result && isEnd(result))
+    count({ outcome: isOver ? 'given_up' : 'failed' })
     if ('status' in result && isEnd(result)) {
       throw new PermanentError(`The receiver of webhooks wants no such message: ${problem}.`, { fault: 'ours' })
     }
