@@ -155,9 +155,20 @@ export function measureRequests(host: FastifyInstance, meter: Meter): void {
     },
     [0.005, 0.02, 0.1, 0.5, 2, 10, 60, 600, 3600],
   )
+  // Of its own, because it begins at 0: of a histogram the first 503 of a route would be no increase.
+  const count = meter.counter({
+    name: 'api_requests_total',
+    help: 'Requests below /contents/api/, by whether they only read and how they ended: ok, refused (4xx), failed (5xx)',
+    labels: { kind: ['read', 'write'], outcome: ['ok', 'refused', 'failed'] },
+  })
   host.addHook('onResponse', ({ method, routeOptions }, reply, next) => {
     const route = routeOptions.url ?? 'none'
-    observe({ method, route, status: `${reply.statusCode}` }, reply.elapsedTime / 1000)
+    const { statusCode: status } = reply
+    observe({ method, route, status: `${status}` }, reply.elapsedTime / 1000)
+    if (route.startsWith('/contents/api/')) {
+      const kind = method === 'GET' || method === 'HEAD' ? 'read' : 'write'
+      count({ kind, outcome: status >= 500 ? 'failed' : status >= 400 ? 'refused' : 'ok' })
+    }
     next()
   })
 }

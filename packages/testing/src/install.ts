@@ -9,6 +9,7 @@ const packages: Record<string, string[]> = {
   faketime: ['faketime'],
   ffmpeg: ['ffmpeg'],
   nginx: ['nginx-light'],
+  promtool: ['prometheus'],
   'redis-server': ['redis-server'],
   radosgw: ['radosgw', 'ceph-mon', 'ceph-osd', 'ceph-common'],
 }
