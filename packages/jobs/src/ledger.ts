@@ -88,6 +88,6 @@ export async function countJobs(db: Database) {
         now() - min(${outbox.availableAt}) filter (where ${and(due, isNull(outbox.failedAt))}))::float8, 0)`,
     })
     .from(outbox)
-  if (!counts) throw new Error('a count without a row')
+  if (!counts) throw new Error('there is no row')
   return counts
 }

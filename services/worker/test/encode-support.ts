@@ -182,6 +182,7 @@ export async function prepare(
   }
   const result = () => made(`encoded_${next}-`)
   return {
+    meter,
     sound: () => made('audio_'),
     db,
     store,

@@ -129,7 +129,7 @@ export async function bytesHeld(db: Database) {
         + (select coalesce(sum(poster_size + storyboard_size), 0)::float8 from ${previews}) as encoded,
       ${sum(sql`${scriptVersions}`)} as scripts, ${sum(sql`${reportVersions}`)} as reports`),
   )
-  if (!row) throw new Error('a sum without a row')
+  if (!row) throw new Error('there is no row')
   return row
 }
 
@@ -142,6 +142,6 @@ export async function waitingWebhooks(pool: Pool) {
       databaseBytes: sql<number>`pg_database_size(current_database())::float8`,
     })
     .from(webhooks)
-  if (!row) throw new Error('a count without a row')
+  if (!row) throw new Error('there is no row')
   return row
 }

@@ -42,8 +42,9 @@ export function createUploads(meter: Meter): Uploads {
 
   return async (request, work) => {
     const release = shares.take(request.userId)
-    const { socket } = request.raw
-    const before = socket.bytesRead
+    const { socket, readableLength } = request.raw
+    // What has arrived of the body already was read from the socket before.
+    const before = socket.bytesRead - readableLength
     const received = () => socket.bytesRead - before
     running.add(received)
     const end = (outcome: (typeof outcomes)[number]) => {
