@@ -2,11 +2,11 @@
 
 import { setTimeout as sleep } from 'node:timers/promises'
 import { outbox, processes, recentEncodes, renditions, sessions, videos } from '@playtherapy/schema'
+import { renewed } from '@playtherapy/service-kit'
 import { seedSession, until } from '@playtherapy/testing'
 import { sql } from 'drizzle-orm'
 import t from 'tap'
 import { Value } from 'typebox/value'
-import { renewed } from '../src/operations/renewed.ts'
 import { Operations } from '../src/operations/schemas.ts'
 import { contents } from './support.ts'
 
