@@ -14,6 +14,8 @@ const leanTus: Plugin = {
     replace(/^url-parse$/, new URL('./lean-url.ts', import.meta.url))
     replace(/^js-base64$/, new URL('./lean-base64.ts', import.meta.url))
     replace(/^\.\/fileReader\.js$/, new URL('./lean-file-reader.ts', import.meta.url))
+    replace(/\/(urlStorage|noopUrlStorage)\.js$/, new URL('./lean-storage.ts', import.meta.url))
+    replace(/^\.\/fileSignature\.js$/, new URL('./lean-signature.ts', import.meta.url))
   },
 }
 
