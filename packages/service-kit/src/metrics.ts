@@ -22,7 +22,7 @@ interface About<L extends Labels> {
 }
 
 /** What a gauge shows: a number, one for each set of labels, or nothing as long as it is not known. */
-export type Reading = number | { labels: Record<string, string>; value: number }[] | null | undefined
+type Reading = number | { labels: Record<string, string>; value: number }[] | null | undefined
 
 /** The metrics of one host. `.docker/observability/metrics.md` lists them all. */
 export interface Meter {
