@@ -1,4 +1,4 @@
-import { numberText } from '@playtherapy/service-kit'
+import { int32, numberText } from '@playtherapy/service-kit'
 import { Type } from 'typebox'
 
 const orNull = <T extends ReturnType<typeof Type.Integer> | ReturnType<typeof Type.String>>(schema: T) =>
@@ -6,10 +6,10 @@ const orNull = <T extends ReturnType<typeof Type.Integer> | ReturnType<typeof Ty
 
 const AuditEvent = Type.Object(
   {
-    id: Type.Integer(),
+    id: Type.Integer({ format: 'int64' }),
     at: Type.String({ format: 'date-time' }),
     actor: Type.String({ description: '`therapist`, `analysis`, `operator`, `worker`, `service` or `command`' }),
-    user_id: orNull(Type.Integer({ description: 'The therapist, or the operator if the token names one' })),
+    user_id: orNull(Type.Integer({ ...int32, description: 'The therapist, or the operator if the token names one' })),
     action: Type.String({
       description:
         '`create`, `read`, `update`, `delete`, `export`, `link` (an address that needs no token) or `refused`',
@@ -18,8 +18,8 @@ const AuditEvent = Type.Object(
       description:
         'What was seen or changed: `case`, `session`, `video`, `preview`, `upload`, `script`, `report` or `audit`',
     }),
-    session_id: orNull(Type.Integer()),
-    version: orNull(Type.Integer({ description: 'Of a script or report; of a recording its `video_id`' })),
+    session_id: orNull(Type.Integer(int32)),
+    version: orNull(Type.Integer({ ...int32, description: 'Of a script or report; of a recording its `video_id`' })),
     result: Type.Integer({ description: '0, or the `error_code` of the response' }),
     request_id: orNull(Type.String()),
     address: orNull(Type.String({ description: 'IP address of the client, as the gateway reports it' })),
