@@ -87,8 +87,8 @@ export function placeAt(t: Teardown, database: OpenDatabase, databaseUrl: string
 /** A fresh database and a queue on the given backend. */
 export async function testPlace(t: Teardown, backend: QueueBackend): Promise<Place> {
   const database = await testDatabase(t)
-  const { url, prefix } = testQueue(t, backend, database.url)
-  return placeAt(t, database, database.url, url, prefix)
+  const { url, prefix } = testQueue(t, backend, database.urls.worker)
+  return placeAt(t, database, database.urls.worker, url, prefix)
 }
 
 /** A folder of the test's own, that a server run as another user can reach too. */

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto'
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { contentsApp } from '@playtherapy/contents/app'
@@ -5,7 +6,7 @@ import { startPostgres } from '@playtherapy/embedded-postgres'
 import { checkQueue } from '@playtherapy/jobs'
 import { mediaApp } from '@playtherapy/media/app'
 import { checkDatabase, openDatabase } from '@playtherapy/schema'
-import { migrate } from '@playtherapy/schema/migrate'
+import { migrate, type RoleUrls } from '@playtherapy/schema/migrate'
 import { scriptApp } from '@playtherapy/script/app'
 import { authFrom, drain, startHeartbeat } from '@playtherapy/service-kit'
 import { createHost } from '@playtherapy/service-kit/host'
@@ -49,6 +50,16 @@ async function startDatabase(path: string) {
   })
 }
 
+/** The URLs of the processes: of roles of their own, with new passwords, on our own server; otherwise the one that is set. */
+function urlsOfRoles(databaseUrl: string, isOurs: boolean): RoleUrls {
+  const urlAs = (role: string) => {
+    const url = new URL(databaseUrl)
+    if (isOurs) Object.assign(url, { username: role, password: randomBytes(24).toString('hex') })
+    return url.href
+  }
+  return { contents: urlAs('contents'), media: urlAs('media'), script: urlAs('script'), worker: urlAs('worker') }
+}
+
 /**
  * Starts all services on one port, the workers, and embedded servers for those that the environment does not name. If a
  * part cannot start, the others are stopped and the promise rejects.
@@ -75,19 +86,23 @@ export async function startStack(options: StackOptions, env: Settings, programs:
       closers.push(server.stop)
       databaseUrl = server.url
     }
-    await reach('The database', databaseUrl, migrate(databaseUrl))
+    const urls = urlsOfRoles(databaseUrl, !env.DATABASE_URL)
+    await reach('The database', databaseUrl, migrate(databaseUrl, env.DATABASE_URL ? undefined : urls))
     const { QUEUE_URL: queueUrl, QUEUE_PREFIX: prefix } = env
     // Without workers nothing opens the queue.
     if (queueUrl && options.workers > 0) await reach('The queue', queueUrl, checkQueue({ url: queueUrl, prefix }))
-    const database = openDatabase({ url: databaseUrl, max: 8, applicationName: 'local-stack' })
-    closers.push(database.close)
+    const open = (url: string, applicationName: string) => {
+      const { db, close } = openDatabase({ url, max: 8, applicationName })
+      closers.push(close)
+      return db
+    }
+    const db = open(databaseUrl, 'local-stack')
 
     const url = `http://localhost:${options.port}`
     const corsOrigins = env.CORS_ORIGINS.split(',').map((origin) => origin.trim())
-    const { store, what, routes } = await openStore(env, data, { db: database.db, publicUrl: url, corsOrigins })
+    const { store, what, routes } = await openStore(env, data, { db, publicUrl: url, corsOrigins })
     closers.push(async () => store.close())
 
-    const { db } = database
     const { PHASE: phase, UPLOAD_LIMIT_BYTES: uploadLimit } = env
     const auth = { ...env, JWT_SECRET: env.JWT_SECRET ?? (await keptSecret(data.path, 'jwt-secret')) }
     const sign = tokenSigner(auth)
@@ -108,9 +123,11 @@ export async function startStack(options: StackOptions, env: Settings, programs:
       requestsPerMinute: env.REQUESTS_PER_MINUTE,
       ready: { database: () => checkDatabase(db), objects: () => store.check() },
       apps: async (root) => {
-        await root.register(contentsApp({ db, store, phase, timeZone: env.DATE_TIME_ZONE, uploadLimit }))
-        await root.register(mediaApp({ db, store, phase, uploadLimit }))
-        await root.register(scriptApp({ db, store, phase }))
+        const shared = { store, phase, uploadLimit }
+        const contents = open(urls.contents, 'contents')
+        await root.register(contentsApp({ ...shared, db: contents, timeZone: env.DATE_TIME_ZONE }))
+        await root.register(mediaApp({ ...shared, db: open(urls.media, 'media') }))
+        await root.register(scriptApp({ ...shared, db: open(urls.script, 'script') }))
         await root.register(signInApp, { prefix: '/auth/api', db, sign })
         await root.register(consolePage)
         if (routes) await root.register(routes)
@@ -122,8 +139,8 @@ export async function startStack(options: StackOptions, env: Settings, programs:
 
     const settings = {
       ...process.env,
-      DATABASE_URL: databaseUrl,
-      QUEUE_URL: queueUrl ?? databaseUrl,
+      DATABASE_URL: urls.worker,
+      QUEUE_URL: queueUrl ?? urls.worker,
       ...(!env.s3 && { FILE_STORE_DIRECTORY: data.objects }),
       PORT: '0',
       HOST: '127.0.0.1',

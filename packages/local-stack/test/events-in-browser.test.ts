@@ -26,12 +26,12 @@ const nowhere = 'http://127.0.0.1:9'
 const closed = 2
 
 t.test('EventSource follows a process through the gateway', { skip }, async (t) => {
-  const { db, url } = await testDatabase(t)
+  const { db, urls } = await testDatabase(t)
   const { caseId, sessionId } = await seedSession(db, 7)
   const { as, withClaims } = await testHost(t, async () => {})
   // No request of this test needs the object store.
   const store = { S3_ENDPOINT: nowhere, S3_BUCKET: 'none', S3_ACCESS_KEY_ID: 'x', S3_SECRET_ACCESS_KEY: 'x' }
-  const contents = await ownProcess('contents', { DATABASE_URL: url, JWT_SECRET: jwtSecret, ...store })
+  const contents = await ownProcess('contents', { DATABASE_URL: urls.contents, JWT_SECRET: jwtSecret, ...store })
   t.teardown(() => contents.kill('SIGKILL'))
   const gateway = await startNginx(t.testdir(), { contents: contents.url, media: nowhere, store: nowhere })
   t.teardown(() => gateway.stop())

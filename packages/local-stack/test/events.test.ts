@@ -105,8 +105,8 @@ t.test('the gateway passes events on as they come', { skip: hasNginx() ? false :
 })
 
 t.test('a database that hangs keeps no stream waiting, and streams open when it responds again', async (t) => {
-  const { url, db: direct } = await testDatabase(t)
-  const link = await flakyLink(t, url)
+  const { urls, db: direct } = await testDatabase(t)
+  const link = await flakyLink(t, urls.contents)
   const { db, close } = openDatabase({ url: link.url, max: 4, applicationName: 'test' })
   t.teardown(() => close())
   const store = await testStore(t, 'file')

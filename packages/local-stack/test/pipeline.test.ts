@@ -41,10 +41,10 @@ const entry = { category: 'Emotion Reflection', descriptions: '좋다', level: 3
 for (const backend of queueBackends)
   t.test(`from the upload to the report without a hand, on ${backend}`, async (t) => {
     const database = await testDatabase(t)
-    const { db, sql } = database
+    const { db, sql, urls, as } = database
     const directory = await mkdtemp(join(folder, 'objects-'))
     const store = createFileStore({ directory })
-    const host = await testHost(t, mediaApp({ db, store, phase: 'LOCAL', uploadLimit: 20_000_000 }))
+    const host = await testHost(t, mediaApp({ db: as('media'), store, phase: 'LOCAL', uploadLimit: 20_000_000 }))
     const { transcriber, asked } = await startProvider(t, (response, { url }) => {
       const content = JSON.stringify({ reports: [entry] })
       const answers: Record<string, object> = {
@@ -53,9 +53,9 @@ for (const backend of queueBackends)
       }
       response.end(JSON.stringify(answers[url ?? '']))
     })
-    const queue = testQueue(t, backend, database.url)
+    const queue = testQueue(t, backend, urls.worker)
     forkWorker(t, {
-      DATABASE_URL: database.url,
+      DATABASE_URL: urls.worker,
       QUEUE_URL: queue.url,
       QUEUE_PREFIX: queue.prefix,
       FILE_STORE_DIRECTORY: directory,
@@ -112,17 +112,17 @@ t.test(
   'with STARTER_SCRIPT and no transcriber a recording is shown beside an empty script, which a save follows',
   async (t) => {
     const database = await testDatabase(t)
-    const { db } = database
+    const { db, urls, as } = database
     const directory = await mkdtemp(join(folder, 'objects-'))
-    const resources = { db, store: createFileStore({ directory }), phase: 'LOCAL', uploadLimit: 20_000_000 } as const
+    const resources = { store: createFileStore({ directory }), phase: 'LOCAL', uploadLimit: 20_000_000 } as const
     const host = await testHost(t, async (root) => {
-      await root.register(contentsApp({ ...resources, timeZone: 'Asia/Seoul' }))
-      await root.register(mediaApp(resources))
-      await root.register(scriptApp(resources))
+      await root.register(contentsApp({ ...resources, db: as('contents'), timeZone: 'Asia/Seoul' }))
+      await root.register(mediaApp({ ...resources, db: as('media') }))
+      await root.register(scriptApp({ ...resources, db: as('script') }))
     })
     forkWorker(t, {
-      DATABASE_URL: database.url,
-      QUEUE_URL: database.url,
+      DATABASE_URL: urls.worker,
+      QUEUE_URL: urls.worker,
       FILE_STORE_DIRECTORY: directory,
       SCRATCH_DIRECTORY: join(folder, 'scratch'),
       STARTER_SCRIPT: 'true',

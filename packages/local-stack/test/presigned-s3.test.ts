@@ -12,15 +12,15 @@ t.test(
   'the client’s upload straight to S3, through an address of its own',
   { skip: !process.env.TEST_S3 },
   async (t) => {
-    const { db, sql } = await testDatabase(t)
+    const { db, sql, as } = await testDatabase(t)
     const bucket = await testBucket(['http://localhost:3000'])
     const publicEndpoint = await publicAddress(t, bucket.endpoint ?? '')
     const store = createS3Store({ ...bucket, publicEndpoint })
     t.teardown(() => store.close())
-    const resources = { db, store, phase: 'LOCAL' as const, uploadLimit: 1024 ** 2 }
+    const resources = { store, phase: 'LOCAL' as const, uploadLimit: 1024 ** 2 }
     const host = await testHost(t, async (root) => {
-      await root.register(contentsApp({ ...resources, timeZone: 'Asia/Seoul' }))
-      await root.register(mediaApp(resources))
+      await root.register(contentsApp({ ...resources, db: as('contents'), timeZone: 'Asia/Seoul' }))
+      await root.register(mediaApp({ ...resources, db: as('media') }))
     })
     const { caseId, sessionId } = await seedSession(db, 7)
     const session = `${host.url}/contents/api/case/${caseId}/session/${sessionId}`

@@ -29,18 +29,18 @@ export type Answer = [status: number, body: unknown]
  * client. `startWorker` lets the encodes run.
  */
 export async function recordingPlace(t: Teardown, bucket?: S3Settings) {
-  const { db, sql, url: databaseUrl } = await testDatabase(t)
+  const { db, sql, url: databaseUrl, urls, as } = await testDatabase(t)
   const folder = await mkdtemp(join(tmpdir(), 'playtherapy-objects-'))
   t.teardown(() => rm(folder, { recursive: true, force: true }))
   const inFolder = { directory: join(folder, 'objects'), secret: 'signs the URLs of tests' }
   const served = await testHost(t, fileRoutes({ store: createFileStore({ ...inFolder, publicUrl: 'http://-' }) }))
   const store = bucket ? createS3Store(bucket) : createFileStore({ ...inFolder, publicUrl: served.url })
   t.teardown(() => store.close())
-  const resources = { db, store, phase: 'LOCAL' as const, uploadLimit: 20_000_000 }
+  const resources = { store, phase: 'LOCAL' as const, uploadLimit: 20_000_000 }
   const host = await testHost(t, async (root) => {
-    await root.register(contentsApp({ ...resources, timeZone: 'Asia/Seoul' }))
-    await root.register(mediaApp(resources))
-    await root.register(scriptApp(resources))
+    await root.register(contentsApp({ ...resources, db: as('contents'), timeZone: 'Asia/Seoul' }))
+    await root.register(mediaApp({ ...resources, db: as('media') }))
+    await root.register(scriptApp({ ...resources, db: as('script') }))
   })
 
   const call = async (method: string, path: string, body?: object | FormData, userId = 7): Promise<Answer> => {
@@ -97,7 +97,7 @@ export async function recordingPlace(t: Teardown, bucket?: S3Settings) {
       forkWorker(
         t,
         {
-          ...{ DATABASE_URL: databaseUrl, QUEUE_URL: databaseUrl, SCRATCH_DIRECTORY: join(folder, 'scratch') },
+          ...{ DATABASE_URL: urls.worker, QUEUE_URL: urls.worker, SCRATCH_DIRECTORY: join(folder, 'scratch') },
           ...(bucket
             ? {
                 S3_ENDPOINT: bucket.endpoint,

@@ -23,14 +23,16 @@ const mina = {
 }
 
 async function prepare(t: Test, before?: (db: Awaited<ReturnType<typeof testDatabase>>['db']) => Promise<unknown>) {
-  const { db } = await testDatabase(t)
+  const { db, as } = await testDatabase(t)
   await before?.(db)
   const demoId = await openAccounts(db, false)
   const store = createFileStore({ directory: t.testdir() })
   const sign = tokenSigner({ JWT_SECRET: jwtSecret })
   const host = await testHost(t, async (root) => {
     await root.register(signInApp, { prefix: '/auth/api', db, sign })
-    await root.register(contentsApp({ db, store, phase: 'LOCAL', timeZone: 'Asia/Seoul', uploadLimit: 1 }))
+    await root.register(
+      contentsApp({ db: as('contents'), store, phase: 'LOCAL', timeZone: 'Asia/Seoul', uploadLimit: 1 }),
+    )
   })
   const ask = async (path: string, init: RequestInit) => {
     const response = await fetch(`${host.url}${path}`, init)

@@ -19,15 +19,15 @@ export async function testServices(
   backend: StoreBackend = 'file',
   options: Parameters<typeof testHost>[2] = {},
 ) {
-  const { db, sql } = await testDatabase(t)
+  const { db, sql, as } = await testDatabase(t)
   const store = await testStore(t, backend)
-  const resources = { db, store, phase: 'LOCAL' as const, uploadLimit: 1024 ** 2 }
+  const resources = { store, phase: 'LOCAL' as const, uploadLimit: 1024 ** 2 }
   let seen = new Set<string>()
   const apps: Parameters<typeof testHost>[1] = async (root) => {
     seen = noteResponses(root)
-    await root.register(contentsApp({ ...resources, timeZone: 'Asia/Seoul' }))
-    await root.register(mediaApp(resources))
-    await root.register(scriptApp(resources))
+    await root.register(contentsApp({ ...resources, db: as('contents'), timeZone: 'Asia/Seoul' }))
+    await root.register(mediaApp({ ...resources, db: as('media') }))
+    await root.register(scriptApp({ ...resources, db: as('script') }))
   }
   const host = await testHost(t, apps, options)
   const known = promised(await (await fetch(`${host.url}/documentation/json`)).json())

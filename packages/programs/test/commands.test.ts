@@ -150,12 +150,12 @@ t.test('a database URL that is no URL is not repeated', async (t) => {
 })
 
 t.test('jobs shows what failed and what was refused, and retries only what exists', async (t) => {
-  const { url, sql } = await testDatabase(t)
+  const { urls, sql } = await testDatabase(t)
   await sql`insert into outbox (name, payload, attempts, failed_at, failure, is_refused) values
     ('erase', '{"erasure_id": 1}', 10, now(), 'the disk is full', false),
     ('erase', '{"erasure_id": 2}', 10, now(), 'the disk is full', false),
     ('encode-video', '{"video_id": 3}', 1, now(), 'The file has no picture.', true)`
-  const jobs = (...args: string[]) => run('jobs', args, { DATABASE_URL: url })
+  const jobs = (...args: string[]) => run('jobs', args, { DATABASE_URL: urls.worker })
   const shown = await jobs()
   t.match(shown, { code: 0, stdout: /^1 .* erase .* failed after 10 attempts: the disk is full$/m })
   t.match(shown, { stdout: /^3 .* encode-video .* refused: The file has no picture\.$/m })

@@ -2,7 +2,15 @@ import { execFile } from 'node:child_process'
 import { readFile } from 'node:fs/promises'
 import { promisify } from 'node:util'
 import { nodeOptions, type Program, programPath } from '@playtherapy/programs'
-import { emptyDatabase, jwtSecret, ownProcess, storeBackends, testBucket, testQueue } from '@playtherapy/testing'
+import {
+  emptyDatabase,
+  jwtSecret,
+  ownProcess,
+  roleUrls,
+  storeBackends,
+  testBucket,
+  testQueue,
+} from '@playtherapy/testing'
 import t from 'tap'
 import manifest from '../../../package.json' with { type: 'json' }
 
@@ -40,20 +48,28 @@ t.test('the image is labelled with the same version', async (t) => {
 t.test('the bundled programs prepare an installation, run it, and look after it', { skip }, async (t) => {
   const url = await emptyDatabase(t)
   const bucket = await testBucket()
+  const urls = roleUrls(url)
   const env = {
-    DATABASE_URL: url,
     S3_ENDPOINT: bucket.endpoint,
     S3_BUCKET: bucket.bucket,
     S3_ACCESS_KEY_ID: bucket.accessKeyId,
     S3_SECRET_ACCESS_KEY: bucket.secretAccessKey,
     JWT_SECRET: jwtSecret,
-    QUEUE_URL: testQueue(t, 'postgres', url).url,
+    QUEUE_URL: testQueue(t, 'postgres', urls.worker).url,
     SCRATCH_DIRECTORY: t.testdir(),
   }
-  t.match(await run('migrate', env), 'up to date')
+  const ofRoles = {
+    CONTENTS_DATABASE_URL: urls.contents,
+    MEDIA_DATABASE_URL: urls.media,
+    SCRIPT_DATABASE_URL: urls.script,
+    WORKER_DATABASE_URL: urls.worker,
+  }
+  t.match(await run('migrate', { DATABASE_URL: url, ...ofRoles }), /up to date\.\nEach process has a role/)
+  const half = run('migrate', { DATABASE_URL: url, MEDIA_DATABASE_URL: urls.media })
+  await t.rejects(half, /SCRIPT_DATABASE_URL is required with MEDIA_DATABASE_URL/)
   t.match(await run('prepare-bucket', env), 'ready')
   for (const program of ['contents', 'media', 'script', 'worker'] as const) {
-    const own = await ownProcess(program, env)
+    const own = await ownProcess(program, { ...env, DATABASE_URL: urls[program] })
     t.teardown(() => own.kill('SIGKILL'))
     await own.restart()
     await ready(new URL(own.url).port)
@@ -65,6 +81,6 @@ t.test('the bundled programs prepare an installation, run it, and look after it'
     t.match(style.headers.get('content-type'), 'text/css', program)
     await style.text()
   }
-  t.match(await run('jobs', env), 'No job was given up')
-  t.match(await run('sweep-orphans', env), '0')
+  t.match(await run('jobs', { DATABASE_URL: urls.worker }), 'No job was given up')
+  t.match(await run('sweep-orphans', { ...env, DATABASE_URL: urls.worker }), '0')
 })

@@ -5,7 +5,11 @@ import { migrate as applyMigrations } from 'drizzle-orm/postgres-js/migrator'
 import postgres from 'postgres'
 import { locks } from './locks.ts'
 import { migrateQueue } from './queue-migrations.ts'
+import { grantRoles, type RoleUrls } from './roles.ts'
 import { tlsOf } from './tls.ts'
+
+export { type Role, rights, roles } from './rights.ts'
+export type { RoleUrls } from './roles.ts'
 
 /** Cases that one statement reads; it locks those that it changes for some milliseconds. */
 const casesAtOnce = 1_000
@@ -30,10 +34,11 @@ async function foldCases(client: postgres.Sql): Promise<void> {
 }
 
 /**
- * Brings the database at this address up to date: our tables, then BullMQ's own schema. It may be repeated, and run by several
- * processes at once: it holds the lock `migrate`, so that the others wait and then have nothing to do.
+ * Brings the database at this address up to date: our tables, then BullMQ's own schema, then the roles and rights of the processes, if
+ * their URLs are given. It may be repeated, and run by several processes at once: it holds the lock `migrate`, so that the others
+ * wait and then have nothing to do.
  */
-export async function migrate(address: string): Promise<void> {
+export async function migrate(address: string, roleUrls?: RoleUrls): Promise<void> {
   const { url, ssl } = tlsOf(address)
   const client = postgres(url, { ssl, max: 1, onnotice: () => {}, connect_timeout: 10 })
   try {
@@ -43,6 +48,7 @@ export async function migrate(address: string): Promise<void> {
     await db.execute(sql`select make_audit_partitions()`)
     await migrateQueue(address)
     await foldCases(client)
+    if (roleUrls) await grantRoles(client, address, roleUrls)
   } finally {
     await client.end({ timeout: 5 })
   }

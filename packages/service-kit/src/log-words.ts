@@ -40,12 +40,12 @@ export const logWords = new Set(
   ready reason receipt receipts received receiver record recorded recording recordings records recovery redirect redis
   refused refuses region rejected relation release released remote removed rename rendition renditions repeated replaced replica
   reply report reports request requested requests require required requires reset resource resources respond response
-  restore result retries retry retryable return returned returns right role room round routines row rows run running
+  restore result retries retry retryable return returned returns revoke right role room round routines row rows run running
   runs s3 same saved scandir schema schemas scratch script scripts second seconds secret secure select self send sending
   sent server servers service session sessions set setting settings several shape short shorter should shutdown shutting
   sign signal signature signed signing silent since size skewed slot slow small so socket some something sort sound
   source space spawn specified specify sslmode stall stalled start started starting starts stat state statement
-  statements status step still storage store stored stores stream streams string succeeded success such supply support
+  statements status step still storage store stored stores stream streams string succeeded success such superuser supply support
   supported supports syntax system table tables tail take taken takes temporarily temporary terminated terminating text
   than that the their them then therapist there these they this those thread threads time timed timeout times timestamp
   title to token tokens too took transaction transactions transcriber transfer tried truncated trust trusted try two

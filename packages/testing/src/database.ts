@@ -1,4 +1,5 @@
-import { type OpenDatabase, openDatabase } from '@playtherapy/schema'
+import { type Database, type OpenDatabase, openDatabase } from '@playtherapy/schema'
+import type { Role, RoleUrls } from '@playtherapy/schema/migrate'
 import postgres from 'postgres'
 import { randomName } from './names.ts'
 
@@ -19,6 +20,8 @@ const urlOf = (name: string) => {
   return url.href
 }
 
+export const templateUrl = () => urlOf(template)
+
 async function onServer(statement: string): Promise<void> {
   const sql = postgres(urlOf('postgres'), { max: 1, onnotice: () => {} })
   try {
@@ -36,22 +39,58 @@ export async function emptyDatabase(t: Teardown): Promise<string> {
   return urlOf(name)
 }
 
+/** The URL of a database of the test server for the role of a process. All test databases share the roles. */
+function urlAs(role: Role, databaseUrl: string): string {
+  const url = new URL(databaseUrl)
+  url.username = role
+  url.password = 'of a test'
+  return url.href
+}
+
+/** The URLs of all roles, as `migrate` takes them. */
+export const roleUrls = (url: string): RoleUrls => ({
+  contents: urlAs('contents', url),
+  media: urlAs('media', url),
+  script: urlAs('script', url),
+  worker: urlAs('worker', url),
+})
+
+export interface TestDatabase extends OpenDatabase {
+  /** The URL of the owner, as whom `db` is connected: tests prepare rows and look at them with it. */
+  url: string
+  /** The URL with which a process of this kind connects. */
+  urls: RoleUrls
+  /** A pool with the rights of this process, for the code that is tested. */
+  as(role: Role): Database
+}
+
 /** Makes a migrated database for one test. It is dropped when the test is over. */
-export async function testDatabase(t: Teardown): Promise<OpenDatabase & { url: string }> {
+export async function testDatabase(t: Teardown): Promise<TestDatabase> {
   const name = randomName()
   await onServer(`create database ${name} template ${template}`)
   const url = urlOf(name)
+  const urls = roleUrls(url)
+  const pools = new Map<Role, OpenDatabase>()
   const database = openDatabase({ url, max: 4, applicationName: 'test' })
   t.teardown(async () => {
-    await database.close()
+    await Promise.all([database, ...pools.values()].map(({ close }) => close()))
     await onServer(`drop database if exists ${name} with (force)`)
   })
-  return { ...database, url }
+  return {
+    ...database,
+    url,
+    urls,
+    as(role) {
+      const pool = pools.get(role) ?? openDatabase({ url: urls[role], max: 4, applicationName: role })
+      pools.set(role, pool)
+      return pool.db
+    },
+  }
 }
 
 /** Makes the template database; called once for each run. */
-export async function prepareTemplate(migrate: (url: string) => Promise<void>): Promise<void> {
+export async function prepareTemplate(migrate: (url: string, roleUrls: RoleUrls) => Promise<void>): Promise<void> {
   await onServer(`drop database if exists ${template} with (force)`)
   await onServer(`create database ${template}`)
-  await migrate(urlOf(template))
+  await migrate(urlOf(template), roleUrls(urlOf(template)))
 }

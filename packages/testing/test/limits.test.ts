@@ -29,7 +29,7 @@ type Needed = Pick<Stage, 'therapist' | 'seconds' | 'sql'>
 
 /** Starts contents and script, each with the memory, the core and the environment of its container. */
 async function startServices(t: Teardown) {
-  const { url } = await testDatabase(t)
+  const { url, urls } = await testDatabase(t)
   const bucket = await testBucket()
   const containers = await readCompose(composeFile, { bucket, jwtSecret, publicUrl: bucket.endpoint ?? '' })
   const start = async (name: 'contents' | 'script') => {
@@ -44,7 +44,7 @@ async function startServices(t: Teardown) {
       port: await freePort(),
       environment: {
         ...container.environment,
-        DATABASE_URL: url,
+        DATABASE_URL: urls[name],
         S3_ENDPOINT: bucket.endpoint ?? '',
         S3_BUCKET: bucket.bucket,
         LOG_LEVEL: 'silent',

@@ -165,8 +165,8 @@ t.test('ten concurrent deliveries get the versions 1 to 10, and the highest is c
 /** Starts the service on a store of which some calls are replaced. */
 async function failing(t: Parameters<typeof contents>[0], broken: (whole: ObjectStore) => Partial<ObjectStore>) {
   const service = await contents(t)
-  const { db, store } = service
-  const options = { db, phase: 'LOCAL', timeZone: 'UTC', uploadLimit: 1 } as const
+  const { as, store } = service
+  const options = { db: as('contents'), phase: 'LOCAL', timeZone: 'UTC', uploadLimit: 1 } as const
   const host = await testHost(t, contentsApp({ ...options, store: { ...store, ...broken(store) } }))
   const there = await withSession(service)
   const url = `${host.url}/contents/api/case${there.path}`

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createFileStore, type FileStore } from '@playtherapy/object-store'
 import type { Database } from '@playtherapy/schema'
-import { type Teardown, type TestHost, testDatabase, testHost } from '@playtherapy/testing'
+import { type Teardown, type TestDatabase, type TestHost, testDatabase, testHost } from '@playtherapy/testing'
 import { contentsApp } from '../src/app.ts'
 
 /** Status and parsed body of a response. */
@@ -11,6 +11,7 @@ export type Answer = [status: number, body: unknown]
 
 export interface Contents {
   db: Database
+  as: TestDatabase['as']
   store: FileStore
   host: TestHost
   /** Sends a request as a therapist or with these headers; a text or bytes are sent as they are, all else as JSON. */
@@ -49,13 +50,21 @@ export async function contents(
     rowsRead = (_count: number) => {},
   } = {},
 ): Promise<Contents> {
-  const { db } = await testDatabase(t)
+  const { db, as } = await testDatabase(t)
   const directory = await mkdtemp(join(tmpdir(), 'contents-test-'))
   t.teardown(() => rm(directory, { recursive: true, force: true }))
   const store = createFileStore({ directory, publicUrl: 'http://objects.test', secret: 'a secret for tests only' })
   const host = await testHost(
     t,
-    contentsApp({ db: counted(db, rowsRead), store, phase: 'LOCAL', timeZone, uploadLimit, announceMs, heartbeatMs }),
+    contentsApp({
+      db: counted(as('contents'), rowsRead),
+      store,
+      phase: 'LOCAL',
+      timeZone,
+      uploadLimit,
+      announceMs,
+      heartbeatMs,
+    }),
   )
 
   const call: Contents['call'] = async (who, method, path, body) => {
@@ -77,6 +86,7 @@ export async function contents(
   }
   return {
     db,
+    as,
     store,
     host,
     call,

@@ -7,8 +7,8 @@ import { clip, form, openUpload } from './support.ts'
 
 /** Starts a media service behind a database link that a test can break between the stored object and the commit. */
 async function overFlakyLink(t: Teardown) {
-  const { db, url } = await testDatabase(t)
-  const link = await flakyLink(t, url)
+  const { db, urls } = await testDatabase(t)
+  const link = await flakyLink(t, urls.media)
   const store = await testStore(t, 'file')
   // One connection keeps the statements on the link in order.
   const database = openDatabase({ url: link.url, max: 1, applicationName: 'test' })

@@ -46,11 +46,11 @@ for (const backend of storeBackends) {
 }
 
 t.test('an announcement survives a restart of the database', async (t) => {
-  const { db, url } = await testDatabase(t)
+  const { db, urls } = await testDatabase(t)
   const directory = await mkdtemp(join(tmpdir(), 'playtherapy-announced-'))
   t.teardown(() => rm(directory, { recursive: true, force: true }))
   const store = createFileStore({ directory, publicUrl: 'http://localhost:8080', secret: 'a secret' })
-  const link = await flakyLink(t, url)
+  const link = await flakyLink(t, urls.contents)
   const database = openDatabase({ url: link.url, max: 1, applicationName: 'test' })
   t.teardown(() => database.close())
   const { caseId, sessionId } = await seedSession(db, 7)

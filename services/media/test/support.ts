@@ -25,9 +25,9 @@ export interface MediaOptions {
 
 /** Starts a media service with a new database and one session of therapist 7. */
 export async function testMedia(t: Teardown, options: MediaOptions) {
-  const { db } = await testDatabase(t)
+  const { db, as } = await testDatabase(t)
   const { store } = options
-  const host = await testHost(t, mediaApp({ db, phase: 'LOCAL', uploadLimit: 20_000_000, ...options }))
+  const host = await testHost(t, mediaApp({ db: as('media'), phase: 'LOCAL', uploadLimit: 20_000_000, ...options }))
   const { caseId, sessionId } = await seedSession(db, 7)
 
   const pathOf = (ids: { caseId: number; sessionId: number }) =>
@@ -35,6 +35,7 @@ export async function testMedia(t: Teardown, options: MediaOptions) {
   const path = pathOf({ caseId, sessionId })
   return {
     db,
+    as,
     store,
     host,
     caseId,

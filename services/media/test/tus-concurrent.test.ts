@@ -14,8 +14,8 @@ const mebibyte = 1024 ** 2
 
 /** A second process of the same installation. */
 async function another(t: Parameters<typeof testHost>[0], media: Media): Promise<Media> {
-  const { db, store } = media
-  const host = await testHost(t, mediaApp({ db, store, phase: 'LOCAL', uploadLimit: 20_000_000 }))
+  const { as, store } = media
+  const host = await testHost(t, mediaApp({ db: as('media'), store, phase: 'LOCAL', uploadLimit: 20_000_000 }))
   return { ...media, host }
 }
 

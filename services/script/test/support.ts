@@ -31,8 +31,8 @@ export function form(content: Uint8Array | string, name = 'script', fileName = '
 
 /** A listening script service with this store, a session of therapist 7, and requests to it. */
 export async function testScripts(t: Teardown, store: ObjectStore) {
-  const { db } = await testDatabase(t)
-  const host = await testHost(t, scriptApp({ db, store, phase: 'LOCAL' }))
+  const { db, as } = await testDatabase(t)
+  const host = await testHost(t, scriptApp({ db: as('script'), store, phase: 'LOCAL' }))
 
   const urlOf = ({ caseId, sessionId }: Place) => `${host.url}/contents/api/case/${caseId}/session/${sessionId}/script`
   const place = await seedSession(db, 7)

@@ -182,9 +182,9 @@ for (const backend of queueBackends) {
   t.test(`a worker with an analyser finds the script by itself, on ${backend}`, async (t) => {
     const { database, objectsFolder, scriptId, look } = await prepare(t)
     const { analyser } = await startProvider(t, good)
-    const queue = testQueue(t, backend, database.url)
+    const queue = testQueue(t, backend, database.urls.worker)
     forkWorker(t, {
-      DATABASE_URL: database.url,
+      DATABASE_URL: database.urls.worker,
       QUEUE_URL: queue.url,
       QUEUE_PREFIX: queue.prefix,
       FILE_STORE_DIRECTORY: objectsFolder,

@@ -36,8 +36,8 @@ async function prepare(t: Test, backend: QueueBackend) {
   ]
   await promisify(execFile)('ffmpeg', ['-loglevel', 'error', ...made, clip])
 
-  const { db, url } = await testDatabase(t)
-  const queue = testQueue(t, backend, url)
+  const { db, urls } = await testDatabase(t)
+  const queue = testQueue(t, backend, urls.worker)
   const objects = join(folder, 'objects')
   const store = createFileStore({ directory: objects })
   const { caseId, sessionId } = await seedSession(db)
@@ -54,7 +54,7 @@ async function prepare(t: Test, backend: QueueBackend) {
   const scratch = join(folder, 'scratch')
   const start = () =>
     forkWorker(t, {
-      DATABASE_URL: url,
+      DATABASE_URL: urls.worker,
       QUEUE_URL: queue.url,
       QUEUE_PREFIX: queue.prefix,
       FILE_STORE_DIRECTORY: objects,

@@ -117,13 +117,13 @@ export async function prepare(
   container: Container,
   { around, ...settings }: { around?: (store: ObjectStore) => ObjectStore } & Partial<EncodeSettings> = {},
 ) {
-  const { db } = await testDatabase(t)
+  const { db, as } = await testDatabase(t)
   const store = await testStore(t, 'file')
   const { sessionId } = await seedSession(db)
   const scratchDirectory = await mkdtemp(join(folder, 'scratch-'))
   const meter = createMeter()
   const jobs = encodeJobs({
-    db,
+    db: as('worker'),
     measures: createEncodeMeasures(meter),
     store: around ? around(store) : store,
     settings: {

@@ -70,7 +70,7 @@ const expected = [
 t.test('no statement on a timer reads a whole table', async (t) => {
   const directory = await mkdtemp(join(tmpdir(), 'playtherapy-timers-'))
   t.teardown(() => rm(directory, { recursive: true, force: true }))
-  const { db, url } = await testDatabase(t)
+  const { db, urls } = await testDatabase(t)
   await db.transaction(async (tx) => {
     // Without triggers and foreign keys, which would take most of the time.
     await tx.execute(sql`set local session_replication_role = replica`)
@@ -97,8 +97,8 @@ t.test('no statement on a timer reads a whole table', async (t) => {
     await store.put(`video/LOCAL/1/1/${orphan}`, Buffer.from('x'), { contentType: 'video/mp4' })
   }
   const worker = forkWorker(t, {
-    DATABASE_URL: url,
-    QUEUE_URL: url,
+    DATABASE_URL: urls.worker,
+    QUEUE_URL: urls.worker,
     FILE_STORE_DIRECTORY: objects,
     SCRATCH_DIRECTORY: join(directory, 'scratch'),
     ORPHAN_GRACE_SECONDS: '1',

@@ -14,8 +14,8 @@ import { nextSecret, secret, startReceiver } from './webhook-support.ts'
 t.jobs = queueBackends.length
 for (const backend of queueBackends) {
   t.test(`a worker on ${backend} that is killed sends the same again, in order`, { buffered: true }, async (t) => {
-    const { db, url } = await testDatabase(t)
-    const { url: queueUrl, prefix } = testQueue(t, backend, url)
+    const { db, urls } = await testDatabase(t)
+    const { url: queueUrl, prefix } = testQueue(t, backend, urls.worker)
     const folder = await mkdtemp(join(tmpdir(), 'playtherapy-webhooks-'))
     t.teardown(() => rm(folder, { recursive: true, force: true }))
     await announceWebhooks(db)
@@ -28,7 +28,7 @@ for (const backend of queueBackends) {
     })
     const start = () =>
       forkWorker(t, {
-        DATABASE_URL: url,
+        DATABASE_URL: urls.worker,
         QUEUE_URL: queueUrl,
         QUEUE_PREFIX: prefix,
         FILE_STORE_DIRECTORY: join(folder, 'objects'),

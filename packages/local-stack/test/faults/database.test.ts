@@ -20,7 +20,9 @@ async function begin(t: Test, backend: QueueBackend, ...settings: string[]) {
   const { url } = server
   t.teardown(() => server?.stop())
   await migrate(url)
-  const database = { ...openDatabase({ url, max: 2, applicationName: 'test' }), url }
+  // One user for all processes, as an installation without roles has it.
+  const urls = { contents: url, media: url, script: url, worker: url }
+  const database = { ...openDatabase({ url, max: 2, applicationName: 'test' }), urls }
   t.teardown(() => database.close())
   const place = await faultPlace(t, { database, ...(backend === 'postgres' ? { queueUrl: url } : { queue: backend }) })
   const crash = async () => {

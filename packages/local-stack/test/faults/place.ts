@@ -6,14 +6,15 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { mediaApp } from '@playtherapy/media/app'
 import { createS3Store } from '@playtherapy/object-store'
-import type { Program } from '@playtherapy/programs'
 import { cases, type OpenDatabase, openDatabase, sessions } from '@playtherapy/schema'
+import type { Role } from '@playtherapy/schema/migrate'
 import {
   disagreements,
   jwtSecret,
   ownProcess,
   type QueueBackend,
   type Teardown,
+  type TestDatabase,
   testBucket,
   testDatabase,
   testHost,
@@ -29,7 +30,7 @@ export interface FaultPlace {
   queue?: QueueBackend
   /** Servers that the test brings itself, to hurt them. */
   queueUrl?: string
-  database?: OpenDatabase & { url: string }
+  database?: OpenDatabase & Pick<TestDatabase, 'urls'>
 }
 
 let clip: Promise<Buffer> | undefined
@@ -70,9 +71,8 @@ export async function faultPlace(t: Teardown, { queue = 'redis', queueUrl, datab
   t.teardown(() => store.close())
   const scratch = await mkdtemp(join(tmpdir(), 'playtherapy-scratch-'))
   t.teardown(() => rm(scratch, { recursive: true, force: true }))
-  const { url, prefix } = queueUrl ? { url: queueUrl, prefix: '{test}' } : testQueue(t, queue, data.url)
+  const { url, prefix } = queueUrl ? { url: queueUrl, prefix: '{test}' } : testQueue(t, queue, data.urls.worker)
   const shared = {
-    DATABASE_URL: data.url,
     S3_ENDPOINT: gate.url,
     S3_BUCKET: bucket.bucket,
     S3_ACCESS_KEY_ID: bucket.accessKeyId,
@@ -86,8 +86,8 @@ export async function faultPlace(t: Teardown, { queue = 'redis', queueUrl, datab
       .returning()
     return session?.id ?? 0
   }
-  const process = async (program: Program, env: NodeJS.ProcessEnv) => {
-    const own = await ownProcess(program, { ...shared, ...env })
+  const process = async (program: Role, env: NodeJS.ProcessEnv) => {
+    const own = await ownProcess(program, { DATABASE_URL: data.urls[program], ...shared, ...env })
     t.teardown(() => own.kill('SIGKILL'))
     return own
   }
@@ -148,7 +148,7 @@ export async function faultPlace(t: Teardown, { queue = 'redis', queueUrl, datab
     media: () => process('media', { JWT_SECRET: jwtSecret }),
     /** The same service in this process, where it is not what is hurt. */
     async host(options: { uploadIdleMs?: number } = {}) {
-      const own = openDatabase({ url: data.url, max: 8, applicationName: 'media' })
+      const own = openDatabase({ url: data.urls.media, max: 8, applicationName: 'media' })
       t.teardown(() => own.close())
       const gated = createS3Store({ ...bucket, endpoint: gate.url })
       t.teardown(() => gated.close())

@@ -1,11 +1,34 @@
 import { migrate } from '@playtherapy/schema/migrate'
-import { beginProgram, DatabaseSettings, reach } from '@playtherapy/service-kit'
+import { beginProgram, DatabaseSettings, optionalText, reach } from '@playtherapy/service-kit'
 import { Type } from 'typebox'
+
+/** Each is required with another one, so that none is left out. */
+const urlOf = (process: string, requiredWith: string) =>
+  optionalText(
+    `DATABASE_URL of ${process}, for a role of its own: migrate makes it, with the password in the URL, and gives it its rights. All four or none`,
+    { pattern: '^postgres(ql)?://[^:/?#@\\s]+:[^:/?#@\\s]+@', requiredWith },
+  )
 
 const { config } = beginProgram({
   name: 'migrate',
-  summary: 'Brings the tables of the database and of the queue in it up to date. It may be repeated.',
-  settings: Type.Object(DatabaseSettings),
+  summary:
+    'Brings the tables of the database and of the queue in it up to date, and the roles of the processes if they are named. It may be repeated.',
+  settings: Type.Object({
+    ...DatabaseSettings,
+    CONTENTS_DATABASE_URL: urlOf('contents', 'WORKER_DATABASE_URL'),
+    MEDIA_DATABASE_URL: urlOf('media', 'CONTENTS_DATABASE_URL'),
+    SCRIPT_DATABASE_URL: urlOf('script', 'MEDIA_DATABASE_URL'),
+    WORKER_DATABASE_URL: urlOf('the worker', 'SCRIPT_DATABASE_URL'),
+  }),
 })
-await reach('The database', config.DATABASE_URL, () => migrate(config.DATABASE_URL))
+const {
+  DATABASE_URL: url,
+  CONTENTS_DATABASE_URL: contents,
+  MEDIA_DATABASE_URL: media,
+  SCRIPT_DATABASE_URL: script,
+  WORKER_DATABASE_URL: worker,
+} = config
+const urls = contents && media && script && worker ? { contents, media, script, worker } : undefined
+await reach('The database', url, () => migrate(url, urls))
 console.log('The database is up to date.')
+if (urls) console.log('Each process has a role of its own, with the rights that it needs.')

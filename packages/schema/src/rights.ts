@@ -1,0 +1,105 @@
+/** The processes that have a database role of their own. Migrations run as the owner of the tables. */
+export const roles = ['contents', 'media', 'script', 'worker'] as const
+export type Role = (typeof roles)[number]
+
+const heartbeat = 'insert, update (seen_at, scratch_free_bytes, scratch_bytes), delete'
+
+/** What every process does: readiness asks for the migrations, and heartbeats are rows of `processes`. */
+const shared = {
+  'drizzle.__drizzle_migrations': 'select (created_at)',
+  processes: `select (id, seen_at), ${heartbeat}`,
+}
+
+/** What an original changes of its session when it is registered. */
+const registered = 'video_id, encoding_state_id, video_length_set_for'
+/** What a new version changes of its session when it is saved. */
+const [scripted, reported] = [
+  'last_script_version, script_version_id, script_state_id, analyze_state_id',
+  'last_report_version, report_version_id',
+]
+const lengths = 'video_length, previous_video_length'
+
+/**
+ * What each role may do with each table, as GRANT spells it; what is not here it may not do. Tests run each service as its
+ * role, so that a statement without its right fails, and a run of all tests names the rights that no statement needed. A child's name, a
+ * description or a search page is read by the one service that shows it. Rows below a deleted one go by cascade, and triggers write
+ * `session_changes`, both as the owner of the tables. A row is locked by who may change a column of it.
+ */
+export const rights: Record<Role, Record<string, string>> = {
+  contents: {
+    ...shared,
+    cases: 'select, insert, update, delete',
+    sessions: `select, insert, update (name, analyze_state_id, ${registered}, ${lengths}, ${reported}), delete`,
+    videos: 'select, update',
+    renditions: 'select',
+    audio_renditions: 'select',
+    encode_plans: 'select',
+    chunks: 'select',
+    chunk_files: 'select',
+    rungs: 'select',
+    previews: 'select',
+    script_versions: 'select',
+    report_versions: 'select, insert, update (state, etag), delete',
+    outbox: 'select, insert, delete',
+    webhooks: 'select, insert',
+    idempotency_keys: 'select, insert, update',
+    session_changes: 'select',
+    installation: 'select, update (streams_seen_at)',
+    erasures: 'select, insert',
+    receipt_keys: 'select',
+    recent_encodes: 'select',
+    processes: `select, ${heartbeat}`,
+  },
+  media: {
+    ...shared,
+    cases: 'select (id, user_id)',
+    sessions: `select, update (rendition_id, script_state_id, ${registered}, ${lengths})`,
+    videos: 'select, insert, update, delete',
+    'sequence videos_id_seq': 'usage',
+    tus_uploads: 'select, insert, update, delete',
+    tus_parts: 'select, insert',
+    renditions: 'select',
+    encode_plans: 'select',
+    chunks: 'select',
+    chunk_files: 'select',
+    rungs: 'select',
+    previews: 'select',
+    outbox: 'select (id), insert',
+    erasures: 'select (id, public_id), insert',
+  },
+  script: {
+    ...shared,
+    cases: 'select (id, user_id)',
+    sessions: `select, update (${scripted})`,
+    script_versions: 'select, insert, update (state, etag), delete',
+    script_pages: 'select, insert, delete',
+  },
+  worker: {
+    ...shared,
+    // Retention locks a case, so that it stays finished until its recordings are erased.
+    cases: 'select (id, user_id, case_state_id, updated_at), update (updated_at)',
+    sessions: `select, update (rendition_id, ${registered}, ${lengths}, ${scripted}, ${reported})`,
+    videos: 'select, update, delete',
+    tus_uploads: 'select, update, delete',
+    tus_parts: 'select, insert, delete',
+    renditions: 'select, insert',
+    audio_renditions: 'select, insert, update, delete',
+    encode_plans: 'select, insert, update, delete',
+    chunks: 'select, insert, update, delete',
+    chunk_files: 'select, insert, delete',
+    rungs: 'select, insert, delete',
+    previews: 'select, insert, delete',
+    script_versions: 'select, insert, update (state, etag), delete',
+    report_versions: 'select, insert, update (state, etag), delete',
+    outbox: 'select, insert, update, delete',
+    webhooks: 'select, insert, update, delete',
+    webhook_position: 'select, insert, update, delete',
+    idempotency_keys: 'select, delete',
+    session_changes: 'select, update (id), delete',
+    installation: 'select, update (changes_forgotten)',
+    erasures: 'select, insert, update (first_swept_at, last_swept_at, locked_until, receipt), delete',
+    erased_keys: 'select, insert, update (versions, bytes, uploads), delete',
+    receipt_keys: 'select, insert',
+    recent_encodes: 'insert, select, delete',
+  },
+}

@@ -1,0 +1,215 @@
+import { migrate, type Role, type RoleUrls, rights, roles } from '@playtherapy/schema/migrate'
+import { emptyDatabase, randomName, testDatabase } from '@playtherapy/testing'
+import postgres from 'postgres'
+import t, { type Test } from 'tap'
+
+/** Runs statements as the user of this URL. */
+function connect(t: Test, url: string): postgres.Sql {
+  const client = postgres(url, { max: 1, onnotice: () => {} })
+  t.teardown(() => client.end())
+  return client
+}
+
+/** The code with which a statement is refused; undefined where it is not. Nothing of it remains. */
+const refusal = (client: postgres.Sql, statement: string): Promise<string | undefined> =>
+  client
+    .begin(async (tx) => {
+      await tx.unsafe(statement)
+      throw new Error('allowed')
+    })
+    .then(
+      () => undefined,
+      (error: unknown) => (error instanceof postgres.PostgresError ? error.code : undefined),
+    )
+
+/** An empty database, and the URLs of roles that exist in no other test. */
+async function place(t: Test) {
+  const names = randomName()
+  const asUser = (user: string, password: string) => {
+    const own = new URL(url)
+    return Object.assign(own, { username: user, password: encodeURIComponent(password) }).href
+  }
+  const urlsWith = (password: string): RoleUrls => ({
+    contents: asUser(`${names}_contents`, password),
+    media: asUser(`${names}_media`, password),
+    script: asUser(`${names}_script`, password),
+    worker: asUser(`${names}_worker`, password),
+  })
+  const made: string[] = []
+  // A role can be dropped when the database with its rights is.
+  t.teardown(async () => {
+    const admin = postgres(process.env.TEST_DATABASE_URL ?? '', { max: 1, onnotice: () => {} })
+    for (const name of [...roles.map((role) => `${names}_${role}`), ...made]) {
+      await admin.unsafe(`drop role if exists ${name}`)
+    }
+    await admin.end()
+  })
+  const url = await emptyDatabase(t)
+  /** Makes another user, to whom the database belongs from now on. */
+  async function newOwner(options: string): Promise<string> {
+    const name = `${names}_owner`
+    made.unshift(name)
+    const admin = connect(t, url)
+    await admin.unsafe(`create role ${name} login ${options} password 'own'`)
+    await admin.unsafe(`alter database ${new URL(url).pathname.slice(1)} owner to ${name}`)
+    return asUser(name, 'own')
+  }
+  return { url, names, asUser, urlsWith, newOwner }
+}
+
+/** What no process may do, whichever it is. */
+const forbidden = [
+  'create table mine (id integer)',
+  'create temporary table mine (id integer)',
+  'create schema mine',
+  'create view mine as select 1',
+  "create function mine() returns integer language sql as 'select 1'",
+  'alter table cases add column mine integer',
+  'alter table outbox disable trigger all',
+  'alter function log_own_change() security invoker',
+  'drop table processes',
+  'truncate session_changes',
+  'create trigger mine after insert on outbox execute function outbox_notify()',
+  "set session_replication_role = 'replica'",
+  'create role mine',
+  'insert into session_changes (user_id, case_id) values (1, 1)',
+  'update session_changes set user_id = 2',
+  'select log_session_change(1, 1, 1)',
+  'delete from drizzle.__drizzle_migrations',
+  'update installation set id = gen_random_uuid()',
+  'delete from installation',
+  "copy cases to program 'true'",
+  "select pg_read_file('/etc/passwd')",
+  'select * from pg_authid',
+]
+
+/** What only another process may do. */
+const foreign: Record<Role, string[]> = {
+  contents: [
+    'select folded from script_pages',
+    "update script_versions set path = 'x'",
+    'delete from script_versions',
+    'select * from tus_uploads',
+    "insert into renditions (session_id, video_id, path, size, etag, duration_ms, width, height) values (1, 1, 'x', 1, 'x', 1, 1, 1)",
+    'delete from erasures',
+    "update erasures set receipt = 'x'",
+    "insert into receipt_keys (kid, x) values ('x', 'x')",
+    'update outbox set attempts = 9',
+    'select * from webhook_position',
+    'select * from bullmq.job',
+  ],
+  media: [
+    'select given_name from cases',
+    'select description from cases',
+    'select search_text from cases',
+    'update cases set user_id = 1',
+    'delete from cases',
+    'delete from sessions',
+    'update sessions set case_id = 1',
+    'select folded from script_pages',
+    'select levels from report_versions',
+    'delete from outbox',
+    'select * from idempotency_keys',
+    'select * from bullmq.job',
+  ],
+  script: [
+    'select given_name from cases',
+    'delete from cases',
+    'insert into sessions (case_id, name) values (1, 1)',
+    "update sessions set name = 'x'",
+    'select path from videos',
+    'select levels from report_versions',
+    'select * from erasures',
+    "insert into outbox (name, payload) values ('erase', '{}')",
+    'select * from bullmq.job',
+  ],
+  worker: [
+    'select given_name from cases',
+    'select description from cases',
+    "insert into cases (user_id, given_name) values (1, 'x')",
+    'delete from cases',
+    'delete from sessions',
+    "update sessions set name = 'x'",
+    'select folded from script_pages',
+    'update erasures set case_id = 1',
+    'update erasures set user_id = 1',
+    'update cases set user_id = 1',
+    'delete from receipt_keys',
+  ],
+}
+
+t.test('each process is refused what it does not need', async (t) => {
+  const { url, urlsWith } = await place(t)
+  const urls = urlsWith('first')
+  await migrate(url, urls)
+  for (const role of roles) {
+    const client = connect(t, urls[role])
+    await client`select created_at from drizzle.__drizzle_migrations`
+    for (const statement of [...forbidden, ...foreign[role]]) {
+      t.equal(await refusal(client, statement), '42501', `${role}: ${statement}`)
+    }
+  }
+})
+
+t.test('every table of ours is somebody’s, and rights are for tables that exist', async (t) => {
+  const { sql } = await testDatabase(t)
+  const tables = await sql`select relname as name from pg_class
+    where relkind in ('r', 'p') and not relispartition and relnamespace = 'public'::regnamespace`
+  const named = new Set(roles.flatMap((role) => Object.keys(rights[role])))
+  t.strictSame(
+    tables.map(({ name }) => name).filter((name) => !named.has(name)),
+    [],
+    'name its rights in packages/schema/src/rights.ts',
+  )
+})
+
+t.test('roles are made again as they should be', async (t) => {
+  const { url, names, urlsWith } = await place(t)
+  const owner = connect(t, url)
+  await migrate(url, urlsWith('first'))
+  await owner.unsafe(`grant all on cases to ${names}_script`)
+  await owner.unsafe(`grant update (given_name) on cases to ${names}_media`)
+  await Promise.all([migrate(url, urlsWith("an 'other: % word")), migrate(url, urlsWith("an 'other: % word"))])
+  const urls = urlsWith("an 'other: % word")
+  t.equal(await refusal(connect(t, urls.script), 'delete from cases'), '42501', 'an old right is taken away')
+  t.equal(await refusal(connect(t, urls.media), "update cases set given_name = 'x'"), '42501', 'and that on a column')
+  t.equal(await refusal(connect(t, urlsWith('first').media), 'select 1'), '28P01', 'so is the old password')
+  await migrate(url)
+  t.equal(await refusal(connect(t, urls.contents), 'select id from cases'), undefined, 'rights stay without the URLs')
+})
+
+t.test('an owner without a superuser’s rights makes the roles, or grants to those that are there', async (t) => {
+  for (const [how, options] of Object.entries({ makes: 'createrole', grants: 'nocreaterole' })) {
+    const { url, urlsWith, newOwner, names } = await place(t)
+    const ownerUrl = await newOwner(options)
+    const urls = urlsWith('first')
+    if (how === 'grants') {
+      const admin = connect(t, url)
+      for (const role of roles) await admin.unsafe(`create role ${names}_${role} login password 'first'`)
+    }
+    await migrate(ownerUrl, urls)
+    await migrate(ownerUrl, urls)
+    for (const role of roles) {
+      t.equal(await refusal(connect(t, urls[role]), 'select id from cases'), undefined, `${how}: ${role} works`)
+      t.equal(await refusal(connect(t, urls[role]), 'create table mine ()'), '42501', `${how}: ${role} makes no table`)
+    }
+    if (how === 'grants') await t.rejects(migrate(ownerUrl, urlsWith('second')), { code: '42501' })
+  }
+})
+
+t.test('users that would not be kept apart are refused', async (t) => {
+  const { url, urlsWith, names, asUser } = await place(t)
+  const urls = urlsWith('first')
+  const apart = /needs another user/
+  await t.rejects(migrate(url, { ...urls, media: urls.contents }), apart)
+  await t.rejects(migrate(url, { ...urls, worker: url }), apart, 'the owner')
+  const admin = connect(t, url)
+  await admin.unsafe(`create role ${names}_media login superuser password 'first'`)
+  await t.rejects(migrate(url, urls), /permissions of a superuser or of the owner/)
+  await admin.unsafe(`alter role ${names}_media nosuperuser`)
+  await admin.unsafe(`grant ${new URL(url).username} to ${names}_media`)
+  await t.rejects(
+    migrate(url, { ...urls, media: asUser(`${names}_media`, 'first') }),
+    /permissions of a superuser or of the owner/,
+  )
+})
