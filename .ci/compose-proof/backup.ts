@@ -15,7 +15,7 @@ export async function backUpAndRestore({ client, directory, kept, quick, stack }
   await stack.compose('stop', 'gateway', 'worker')
   await stack.withFile(
     ...(['>', dump, 'docker-compose'] as const),
-    ...'exec -T postgres pg_dump -U playtherapy -Fc playtherapy'.split(' '),
+    ...'exec -T postgres pg_dump -U playtherapy -Fc --no-privileges playtherapy'.split(' '),
   )
   await stack.compose('stop', 's3')
   await tar('-Scf', '/backup/objects.tar', 'meta', 'data')
@@ -33,7 +33,7 @@ export async function backUpAndRestore({ client, directory, kept, quick, stack }
   await tar('-Sxf', '/backup/objects.tar')
   await stack.withFile(
     ...(['<', dump, 'docker-compose'] as const),
-    ...'exec -T postgres pg_restore -U playtherapy -d playtherapy --single-transaction'.split(' '),
+    ...'exec -T postgres pg_restore -U playtherapy -d playtherapy --no-privileges --single-transaction'.split(' '),
   )
   await up()
   for (const [session, rendition] of kept) {

@@ -48,6 +48,10 @@ const interpolate = (text: string, values: Record<string, string>) =>
 const variables = ({ bucket, jwtSecret, publicUrl }: Operator): Record<string, string> => ({
   JWT_SECRET: jwtSecret,
   POSTGRES_PASSWORD: 'unused',
+  CONTENTS_DATABASE_PASSWORD: 'unused',
+  MEDIA_DATABASE_PASSWORD: 'unused',
+  SCRIPT_DATABASE_PASSWORD: 'unused',
+  WORKER_DATABASE_PASSWORD: 'unused',
   S3_ACCESS_KEY_ID: bucket.accessKeyId,
   S3_SECRET_ACCESS_KEY: bucket.secretAccessKey,
   S3_UPLOAD_ACCESS_KEY_ID: (bucket.upload ?? bucket).accessKeyId,
