@@ -104,12 +104,16 @@ export async function grantRoles(client: postgres.Sql, ownerUrl: string, urls: R
     await tx.unsafe('revoke create on schema public from public')
     await tx.unsafe(`revoke temporary on database ${quoted(own.database)} from public`)
     for (const grant of logins.flatMap(grantsTo)) await tx.unsafe(grant)
-    const makers = await tx`select rolname from pg_roles
+    // BullMQ makes a sequence for each queue when it adds the first job, for which the worker would need the right to make tables.
+    const makers = await tx<{ signature: string }[]>`select oid::regprocedure::text as signature from pg_proc
+      where pronamespace = 'bullmq'::regnamespace and prosrc like '%CREATE SEQUENCE%'`
+    for (const { signature } of makers) {
+      await tx.unsafe(`alter function ${signature} security definer set search_path = bullmq, pg_temp`)
+    }
+    const open = await tx`select rolname from pg_roles
       where rolname = any(${logins.map(({ name }) => name)}) and has_schema_privilege(rolname, 'public', 'create')`
-    if (makers.length > 0) {
-      throw new Error(
-        'every user can create tables in the schema public: its owner has to revoke that from public',
-      )
+    if (open.length > 0) {
+      throw new Error('every user can create tables in the schema public: its owner has to revoke that from public')
     }
   })
 }

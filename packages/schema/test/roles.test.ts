@@ -62,6 +62,7 @@ const forbidden = [
   'create table mine (id integer)',
   'create temporary table mine (id integer)',
   'create schema mine',
+  'create table bullmq.mine (id integer)',
   'create view mine as select 1',
   "create function mine() returns integer language sql as 'select 1'",
   'alter table cases add column mine integer',
