@@ -8,6 +8,8 @@ const heartbeat = 'insert, update (seen_at, scratch_free_bytes, scratch_bytes), 
 const shared = {
   'drizzle.__drizzle_migrations': 'select (created_at)',
   processes: `select (id, seen_at), ${heartbeat}`,
+  // Triggers write the events of changes as the role that makes them; nobody changes or deletes one.
+  audit_events: 'insert',
 }
 
 /** What an original changes of its session when it is registered. */
@@ -28,6 +30,7 @@ const lengths = 'video_length, previous_video_length'
 export const rights: Record<Role, Record<string, string>> = {
   contents: {
     ...shared,
+    audit_events: 'select, insert',
     cases: 'select, insert, update, delete',
     sessions: `select, insert, update (name, analyze_state_id, ${registered}, ${lengths}, ${reported}), delete`,
     videos: 'select, update',
@@ -76,6 +79,11 @@ export const rights: Record<Role, Record<string, string>> = {
   },
   worker: {
     ...shared,
+    audit_events: 'select, insert',
+    'sequence audit_events_id_seq': 'select',
+    audit_seals: 'select, insert',
+    'function make_audit_partitions()': 'execute',
+    'function drop_audit_partitions(integer)': 'execute',
     // Retention locks a case, so that it stays finished until its recordings are erased.
     cases: 'select (id, user_id, case_state_id, updated_at), update (updated_at)',
     sessions: `select, update (rendition_id, ${registered}, ${lengths}, ${scripted}, ${reported})`,

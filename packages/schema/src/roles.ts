@@ -103,6 +103,7 @@ export async function grantRoles(client: postgres.Sql, ownerUrl: string, urls: R
     // Where the owner may not revoke these, this is a warning.
     await tx.unsafe('revoke create on schema public from public')
     await tx.unsafe(`revoke temporary on database ${quoted(own.database)} from public`)
+    await tx.unsafe('revoke execute on function make_audit_partitions(), drop_audit_partitions(integer) from public')
     for (const grant of logins.flatMap(grantsTo)) await tx.unsafe(grant)
     // BullMQ makes a sequence for each queue when it adds the first job, for which the worker would need the right to make tables.
     const makers = await tx<{ signature: string }[]>`select oid::regprocedure::text as signature from pg_proc

@@ -79,6 +79,12 @@ const forbidden = [
   'delete from drizzle.__drizzle_migrations',
   'update installation set id = gen_random_uuid()',
   'delete from installation',
+  'update audit_events set user_id = 2',
+  'delete from audit_events',
+  'delete from audit_events_other',
+  'truncate audit_events',
+  'alter table audit_events disable trigger all',
+  'delete from audit_seals',
   "copy cases to program 'true'",
   "select pg_read_file('/etc/passwd')",
   'select * from pg_authid',
@@ -88,6 +94,7 @@ const forbidden = [
 const foreign: Record<Role, string[]> = {
   contents: [
     'select folded from script_pages',
+    'select drop_audit_partitions(1)',
     "update script_versions set path = 'x'",
     'delete from script_versions',
     'select * from tus_uploads',
@@ -100,6 +107,7 @@ const foreign: Record<Role, string[]> = {
     'select * from bullmq.job',
   ],
   media: [
+    'select user_id from audit_events',
     'select given_name from cases',
     'select description from cases',
     'select search_text from cases',
@@ -114,6 +122,8 @@ const foreign: Record<Role, string[]> = {
     'select * from bullmq.job',
   ],
   script: [
+    'select user_id from audit_events',
+    'select make_audit_partitions()',
     'select given_name from cases',
     'delete from cases',
     'insert into sessions (case_id, name) values (1, 1)',

@@ -89,7 +89,7 @@ export async function unusedRights(template: string): Promise<string[]> {
       )
     const isUsed = (right: Right) => used.has(Object.values(right).join(' ')) || isMentioned(right)
     return granted()
-      .filter((right) => right.verb !== 'usage' && !isUsed(right))
+      .filter((right) => !right.table.includes(' ') && !isUsed(right))
       .map((right) => Object.values(right).join(' '))
   } finally {
     await sql.end()
