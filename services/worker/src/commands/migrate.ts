@@ -6,7 +6,7 @@ import { Type } from 'typebox'
 const urlOf = (process: string, requiredWith: string) =>
   optionalText(
     `DATABASE_URL of ${process}, for a role of its own: migrate makes it, with the password in the URL, and gives it its rights. All four or none`,
-    { pattern: '^postgres(ql)?://[^:/?#@\\s]+:[^:/?#@\\s]+@', requiredWith },
+    { pattern: '^postgres(ql)?://[^:/?#@\\s]+:[^:/?#@\\s]+@', requiredWith: [requiredWith] },
   )
 
 const { config } = beginProgram({
