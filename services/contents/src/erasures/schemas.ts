@@ -1,8 +1,9 @@
+import { int32 } from '@playtherapy/service-kit'
 import { Type } from 'typebox'
 
 const moment = (description: string) => Type.String({ description })
 const momentOrNull = (description: string) => Type.Union([moment(description), Type.Null()])
-const idOrNull = (description: string) => Type.Union([Type.Integer({ description }), Type.Null()])
+const idOrNull = (description: string) => Type.Union([Type.Integer({ ...int32, description }), Type.Null()])
 
 const example = {
   id: '7c2f4f0e-94a5-4c3c-9d5a-0f3a5d1e6b11',
@@ -24,7 +25,7 @@ const fields = {
     description:
       'pending: the rows are deleted, and objects are still to be removed; erased: all is removed; locked: all is, but for what Object Lock keeps',
   }),
-  case_id: Type.Integer(),
+  case_id: Type.Integer(int32),
   session_id: idOrNull('Null for a whole case'),
   video_id: idOrNull('Null for a whole case or session'),
   asked_at: moment('When the rows were deleted'),
