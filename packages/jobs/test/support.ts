@@ -88,7 +88,12 @@ export function placeAt(t: Teardown, database: OpenDatabase, databaseUrl: string
 export async function testPlace(t: Teardown, backend: QueueBackend): Promise<Place> {
   const database = await testDatabase(t)
   const { url, prefix } = testQueue(t, backend, database.urls.worker)
-  return placeAt(t, database, database.urls.worker, url, prefix)
+  const place = placeAt(t, database, database.urls.worker, url, prefix)
+  if (backend !== 'postgres') return place
+  // Tests also do what a worker has no right to, such as losing a whole queue.
+  const queues = openQueues({ url: database.url, prefix, log: silent })
+  t.teardown(() => queues.close())
+  return { ...place, queues }
 }
 
 /** A folder of the test's own, that a server run as another user can reach too. */

@@ -40,7 +40,7 @@ function Events({ caseId }: { caseId: number }) {
   const last = data.at(-1)
   return (
     <>
-      <Wide label={texts.trail}>
+      <Wide label={texts.thing('audit', null, null)}>
         <thead>
           <tr>
             {[texts.when, texts.who, texts.did, texts.what, texts.address].map((name) => (
