@@ -42,7 +42,8 @@ export async function disagreements(sql: Sql, store: ObjectStore): Promise<Disag
     ...below('analyze_report', reports),
   ]
   const objects = new Set<string>()
-  for await (const { key } of store.list('')) if (!key.startsWith('installation/')) objects.add(key)
+  // What belongs to the installation and to no case: its marker, the key of receipts, and the heads of the audit trail.
+  for await (const { key } of store.list('')) if (!/^(installation|audit)\//.test(key)) objects.add(key)
   const owned = new Set(rows.map(({ key }) => key))
   const orphaned = [...objects].filter((key) => !owned.has(key))
   for await (const { key } of store.unfinished('')) {
