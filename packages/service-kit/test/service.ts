@@ -24,7 +24,7 @@ await serve({
   name: 'test-service',
   description: 'For tests',
   config,
-  store: createFileStore({ directory: process.env.STORE_DIRECTORY ?? '' }),
+  store: createFileStore({ directory: process.env.STORE_DIRECTORY ?? '/nonexistent' }),
   app: (db) => async (root) => {
     const links = { onRequest: requireLink('mp4') }
     root.get<{ Params: { token: string } }>('/links/:token/throws', links, ({ params }) => {
