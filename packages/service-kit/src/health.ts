@@ -126,11 +126,12 @@ export function createHealthHost(
 ): FastifyInstance {
   const host = Fastify({ loggerInstance: log, logController: quietLog })
   installHeaders(host)
-  installMetrics(host, meter)
+  host.decorate('meter', meter)
   measureRequests(host, meter)
   installErrorHandler(host)
   const refuseOtherMethods = installMethods(host)
   installHealth(host, checks, { within })
+  installMetrics(host, meter)
   host.after(refuseOtherMethods)
   return host
 }

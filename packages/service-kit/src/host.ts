@@ -147,7 +147,7 @@ export async function createHost(options: HostOptions): Promise<FastifyInstance>
     clientErrorHandler: refuseUnreadable,
   })
   const meter = createMeter()
-  installMetrics(host, meter)
+  host.decorate('meter', meter)
   measureRequests(host, meter)
   installErrorHandler(host)
   installRequestLog(host)
@@ -214,6 +214,7 @@ export async function createHost(options: HostOptions): Promise<FastifyInstance>
   const requests = installAdmission(host, options.answerMs)
   const bytes = createShares(mostHeldBytes)
   installHealth(host, { ...options.ready, ...keysReady }, { isFull: () => requests.isFull })
+  installMetrics(host, meter)
   meter.gauges(
     {
       requests_waiting: { help: 'Requests that wait for their response to begin, of the 500 that may' },

@@ -135,7 +135,6 @@ export function createMeter(): Meter {
 
 /** Adds `/metrics` for Prometheus. The gateway does not pass this path on. */
 export function installMetrics(host: FastifyInstance, meter: Meter): void {
-  host.decorate('meter', meter)
   host.get('/metrics', { schema: { hide: true } }, async (_request, reply) => {
     const { contentType, text } = await meter.read()
     return reply.type(contentType).send(text)
