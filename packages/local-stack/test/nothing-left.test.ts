@@ -137,7 +137,10 @@ for (const backend of storeBackends) {
     }
     const inQueue = async () => (queueBackend === 'redis' ? [await redisContents(queue.url, queue.prefix)] : [])
     const everywhere = async () => [...(await rows('erasures')), ...(await names()), ...(await inQueue())]
-    const hold = (texts: string[]) => texts.filter((text) => text.includes(secret) || text.match(isNumber) !== null)
+    // The audit trail keeps ids, and nothing else.
+    const mayHaveIds = (text: string) => text.startsWith('public.audit_')
+    const hold = (texts: string[]) =>
+      texts.filter((text) => text.includes(secret) || (!mayHaveIds(text) && isNumber.test(text)))
     const before = hold(await everywhere())
     const tables = new Set(before.map((text) => text.split(' ')[0]))
     for (const table of ['cases', 'sessions', 'videos', 'tus_uploads', 'script_pages', 'outbox', 'session_changes']) {
@@ -176,7 +179,7 @@ for (const backend of storeBackends) {
     t.ok(log.includes('"job":"erase"'), 'the log is searched')
     t.notMatch(log, new RegExp(secret))
     const keys = []
-    for await (const { key } of store.list('')) keys.push(key)
+    for await (const { key } of store.list('')) if (!key.startsWith('audit/')) keys.push(key)
     t.strictSame(keys.sort(), [installationKey('LOCAL'), receiptKeyKey('LOCAL')])
     const payload = Buffer.from(String(receipt).split('.')[1] ?? '', 'base64url').toString()
     t.notMatch(payload, new RegExp(secret))
