@@ -7,6 +7,7 @@ import { Notice } from '../../parts/notice.tsx'
 import { texts } from '../../texts/session.ts'
 import { discardUpload } from './discard.ts'
 import { knownUpload, markOf } from './known-upload.ts'
+import { takeTurn } from './turn.ts'
 import { beginUpload } from './uploads.ts'
 import type { Refusal } from './verdict.ts'
 
@@ -17,8 +18,8 @@ const accept = 'video/*,.mp4,.mov,.m4v,.3gp,.mkv,.webm,.avi,.ts,.mts,.m2ts,.mpg,
 function useDrop(take: (files: FileList | undefined) => void) {
   const zone = useRef<HTMLDivElement>(null)
   const isOver = useSignal(false)
-  const taken = useRef(take)
-  taken.current = take
+  const latest = useRef(take)
+  latest.current = take
   useEffect(() => {
     const { current: element } = zone
     const over = new AbortController()
@@ -26,7 +27,7 @@ function useDrop(take: (files: FileList | undefined) => void) {
       const listen = (event: DragEvent) => {
         event.preventDefault()
         isOver.value = kind === 'dragover'
-        if (kind === 'drop') taken.current(event.dataTransfer?.files)
+        if (kind === 'drop') latest.current(event.dataTransfer?.files)
       }
       element?.addEventListener(kind, listen, { signal: over.signal })
     }
@@ -52,8 +53,6 @@ export function ChooseFile({
 
   function begin(file: File) {
     asked.value = undefined
-    const { value } = known
-    if (value && value.mark !== markOf(file)) discardUpload({ caseId, sessionId }, value.url)
     beginUpload(caseId, sessionId, file)
   }
   function take(files: FileList | null | undefined) {
@@ -61,9 +60,22 @@ export function ChooseFile({
     if (!file) return
     refusal.value = more.length > 0 ? 'several' : file.size === 0 ? 'empty' : undefined
     if (refusal.value) return
+    // Another tab may have begun or ended an upload meanwhile.
+    known.value = knownUpload(sessionId)
     const isOther = known.value !== undefined && known.value.mark !== markOf(file)
     if (isOther || (isReplacing && !known.value)) asked.value = file
     else begin(file)
+  }
+
+  /** Discards the known upload, unless another tab goes on with it. */
+  async function discard() {
+    const over = new AbortController()
+    const isFree = await takeTurn(sessionId, over.signal)
+    const found = knownUpload(sessionId)
+    if (isFree && found) void discardUpload({ caseId, sessionId }, found.url)
+    over.abort()
+    known.value = isFree ? undefined : found
+    refusal.value = isFree ? undefined : 'otherTab'
   }
 
   const { zone, isOver } = useDrop(take)
@@ -73,13 +85,7 @@ export function ChooseFile({
       {known.value && (
         <Notice>
           <p>{texts.known(bytes(known.value.size), moment(known.value.begunAt))}</p>
-          <button
-            type="button"
-            onClick={() => {
-              if (known.value) discardUpload({ caseId, sessionId }, known.value.url)
-              known.value = undefined
-            }}
-          >
+          <button type="button" onClick={discard}>
             {texts.discard}
           </button>
         </Notice>

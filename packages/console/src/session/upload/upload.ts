@@ -4,7 +4,7 @@ import type { HttpResponse, Upload as TusUpload } from 'tus-js-client'
 import { noteRefusal, refused, token, tokenOf, userId } from '../../account.ts'
 import { isPageOld, loadTus } from '../../late-parts.ts'
 import { discardUpload } from './discard.ts'
-import { forgetUpload, markOf, uploadStorage } from './known-upload.ts'
+import { forgetUpload, knownUpload, markOf, uploadStorage } from './known-upload.ts'
 import { createSpeedometer } from './speed.ts'
 import { takeTurn } from './turn.ts'
 import { judge, type Refusal, type Waiting } from './verdict.ts'
@@ -197,8 +197,11 @@ export function startUpload(ids: { caseId: number; sessionId: number }, file: Fi
   }
 
   async function begin() {
-    if (await takeTurn(sessionId, over.signal)) return prepare()
-    become({ step: 'refused', refusal: 'otherTab' })
+    if (!(await takeTurn(sessionId, over.signal))) return become({ step: 'refused', refusal: 'otherTab' })
+    // Only now is it sure that no other tab sends the file whose place this one takes.
+    const known = knownUpload(sessionId)
+    if (known && known.mark !== markOf(file) && !over.signal.aborted) void discardUpload(ids, known.url)
+    return prepare()
   }
 
   function end() {
