@@ -18,27 +18,32 @@ export interface Opened {
  */
 const opened = new Map<string, Opened & { isLeft: boolean }>()
 
-const hasUnsaved = ({ script, drafts }: Opened) =>
-  script.pending.value.length > 0 || script.conflicts.value.length > 0 || drafts.isTouched()
+const unsavedIn = ({ script, drafts }: Opened): number =>
+  script.pending.value.length + script.conflicts.value.length + Number(drafts.isTouched())
 
-/** How many changes of scripts are not saved yet, or wait for a decision. */
-export const countUnsaved = (): number =>
-  [...opened.values()]
-    .map(
-      ({ script, drafts }) => script.pending.value.length + script.conflicts.value.length + Number(drafts.isTouched()),
-    )
-    .reduce((sum, count) => sum + count, 0)
+/** The open scripts of one therapist. */
+const openedBy = (therapist: number | undefined) => [...opened].filter(([name]) => name.startsWith(`${therapist}/`))
 
-// The browser then asks for a confirmation before it closes the tab.
+/** How many changes of scripts the therapist who is signed in has not saved yet, or has to decide on. */
+export const countUnsaved = (): number => openedBy(userId.value).reduce((sum, [, script]) => sum + unsavedIn(script), 0)
+
+// The browser then asks for a confirmation before it closes the tab, also for what a therapist before has typed.
 addEventListener('beforeunload', (event) => {
-  if (countUnsaved() > 0) event.preventDefault()
+  if ([...opened.values()].some((script) => unsavedIn(script) > 0)) event.preventDefault()
 })
 
-// After a sign-out, which has asked for that, the next person at this device finds nothing of what was typed.
+let lastTherapist: number | undefined
+// A sign-out, which has asked for that, forgets what this therapist has typed. Changes of a therapist whose token has expired, and in
+// whose place another one has signed in, wait for who made them.
 effect(() => {
-  if (token.value !== null) return
-  for (const { sync } of opened.values()) sync.end()
-  opened.clear()
+  if (token.value !== null) {
+    lastTherapist = userId.value
+    return
+  }
+  for (const [name, { sync }] of openedBy(lastTherapist)) {
+    sync.end()
+    opened.delete(name)
+  }
 })
 
 function openScript(name: string, session: { case_id: number; session_id: number }) {
@@ -60,7 +65,7 @@ function openScript(name: string, session: { case_id: number; session_id: number
 
 function close(name: string) {
   const found = opened.get(name)
-  if (!found?.isLeft || hasUnsaved(found)) return
+  if (!found?.isLeft || unsavedIn(found) > 0) return
   opened.delete(name)
   found.sync.end()
 }
