@@ -1,6 +1,6 @@
 import { signal } from '@preact/signals'
 import { isOnlyOperator, isOperator, person } from './account.ts'
-import { isPageOld } from './late-parts.ts'
+import { pageFault } from './late-parts.ts'
 import { connection } from './live.ts'
 import { casesPath, operationsPath } from './route.ts'
 import { SignOut } from './sign-out.tsx'
@@ -30,9 +30,9 @@ export function Header() {
         <SignOut />
       </div>
       <div class="connection" role="status">
-        {isPageOld.value && (
+        {pageFault.value && (
           <p class="lost">
-            {texts.outdated}{' '}
+            {texts[pageFault.value]}{' '}
             <button type="button" onClick={() => location.reload()}>
               {texts.loadAnew}
             </button>

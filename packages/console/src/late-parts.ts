@@ -1,36 +1,47 @@
 import { type ReadonlySignal, signal } from '@preact/signals'
 
-const outdated = signal(false)
-/** Whether the server has a newer page than this one: what this one has not loaded by then, it may never get. */
-export const isPageOld: ReadonlySignal<boolean> = outdated
+const fault = signal<'outdated' | 'incomplete' | undefined>(undefined)
+/**
+ * Why this page may never get a part that it has not loaded yet: the server has a newer page, or a browser remembers that the part could
+ * not be loaded.
+ */
+export const pageFault: ReadonlySignal<'outdated' | 'incomplete' | undefined> = fault
 
 /** The script of this page, whose name tells one version of the page from another. */
 const own = document.querySelector('script[type=module]')?.getAttribute('src')
 
-/** Asks for the page that the server has now. */
-async function look(): Promise<void> {
+/** Asks for the page that the server has now, and returns the name of its script; undefined where the server does not answer. */
+async function look(): Promise<string | undefined> {
   try {
     const response = await fetch(location.pathname, { cache: 'no-store' })
-    const [now] = /main-\w+\.js/.exec(await response.text()) ?? []
-    if (now !== undefined && now !== own) outdated.value = true
+    return /main-\w+\.js/.exec(await response.text())?.[0]
   } catch {
-    // It is the network that fails, and not the page.
+    return undefined
   }
 }
 
-/** Loads a part of the page. Rejects when it cannot be loaded; `isPageOld` says then whether that stays so. */
-async function load<Part>(ask: () => Promise<Part>): Promise<Part> {
-  try {
-    return await ask()
-  } catch (error) {
-    await look()
-    throw error
+/** Makes a function that loads a part of the page. It rejects when the part cannot be loaded; `pageFault` says then whether that stays so. */
+function part<Part>(ask: () => Promise<Part>): () => Promise<Part> {
+  /** Attempts that have failed although the server answers. */
+  let failures = 0
+  return async () => {
+    try {
+      const loaded = await ask()
+      if (failures > 1 && fault.peek() === 'incomplete') fault.value = undefined
+      failures = 0
+      return loaded
+    } catch (error) {
+      const now = await look()
+      if (now !== undefined && now !== own) fault.value = 'outdated'
+      else if (now !== undefined && ++failures > 1) fault.value ??= 'incomplete'
+      throw error
+    }
   }
 }
 
-export const loadTus = () => load(() => import('tus-js-client'))
-export const loadHls = () => load(() => import('hls.js'))
-export const loadPlot = () => load(() => import('uplot'))
+export const loadTus = part(() => import('tus-js-client'))
+export const loadHls = part(() => import('hls.js'))
+export const loadPlot = part(() => import('uplot'))
 
 /** Loads all parts while nothing else happens: a page that is open keeps working when its server is renewed or unreachable. */
 export async function loadAhead(): Promise<void> {

@@ -135,6 +135,20 @@ t.test('uploads that do not go straight', { skip, timeout: 240_000 }, async (t) 
     t.strictSame(lengths.slice(1, 2), [2 ** 23], `${lengths}`)
   })
 
+  t.test('a creation without an answer is broken off, and begun anew', async () => {
+    const { page } = await openTab({ path: await addSession() })
+    await page.getByText('This session has no recording yet').waitFor()
+    await page.clock.install()
+    let creations = 0
+    await page.route(tus, (route) =>
+      route.request().method() === 'POST' && creations++ === 0 ? undefined : route.fallback(),
+    )
+    await page.getByLabel('Choose a file').setInputFiles(file)
+    await until('the creation', () => creations === 1)
+    await page.clock.fastForward('04:00')
+    await page.getByText('has arrived and is stored safely').waitFor(slow)
+  })
+
   t.test('why a recording failed is told in the language of the page, for each reason', async (t) => {
     const path = await addSession()
     const sessionId = Number(path.split('/').at(-1))
@@ -158,22 +172,26 @@ t.test('uploads that do not go straight', { skip, timeout: 240_000 }, async (t) 
     t.ok(seen.size > 7)
   })
 
-  t.test('a page that is older than its server says so, and loses nothing', async (t) => {
-    const { page } = await openTab()
-    await page.getByText('Cases').first().waitFor()
-    const tab = await openTab({ token: null })
-    await tab.context.route(/\/(browser|hls|uPlot.esm)-\w+\.js$/, (route) => route.fulfill({ status: 404 }))
-    await tab.page.goto(`${stack.url}/?#token=${stack.mintToken()}`)
-    await tab.context.route(/\/\??$/, (route) => route.fulfill({ body: '<script src="main-NEWER.js"></script>' }))
-    await tab.go(await addSession())
-    await tab.page.getByLabel('Choose a file').setInputFiles(file)
-    await tab.page
-      .getByRole('region', { name: 'Recording' })
-      .getByText('There is a newer version of this page')
-      .waitFor()
-    await tab.page.getByRole('button', { name: 'Load the page anew' }).waitFor()
-    t.strictSame(await tab.faults(), [])
-    await tab.context.unrouteAll()
-    await tab.page.getByText('has arrived and is stored safely').waitFor(slow)
-  })
+  t.test(
+    'a page that cannot load a part of itself, or is older than its server, says so and loses nothing',
+    async (t) => {
+      const { page } = await openTab()
+      await page.getByText('Cases').first().waitFor()
+      const tab = await openTab({ token: null })
+      await tab.context.route(/\/(browser|hls|uPlot.esm)-\w+\.js$/, (route) => route.fulfill({ status: 404 }))
+      await tab.page.goto(`${stack.url}/?#token=${stack.mintToken()}`)
+      await tab.go(await addSession())
+      await tab.page.getByLabel('Choose a file').setInputFiles(file)
+      const region = tab.page.getByRole('region', { name: 'Recording' })
+      await region.getByText('A part of this page could not be loaded').waitFor()
+      await tab.page.getByRole('button', { name: 'Load the page anew' }).waitFor()
+      await tab.context.route(/\/\??$/, (route) => route.fulfill({ body: '<script src="main-NEWER.js"></script>' }))
+      await tab.page.getByRole('button', { name: 'Try now' }).click()
+      await region.getByText('There is a newer version of this page').waitFor()
+      await tab.page.getByRole('button', { name: 'Load the page anew' }).waitFor()
+      t.strictSame(await tab.faults(), [])
+      await tab.context.unrouteAll()
+      await tab.page.getByText('has arrived and is stored safely').waitFor(slow)
+    },
+  )
 })

@@ -1,6 +1,6 @@
 import type { PlaybackLinks } from '@playtherapy/client'
 import type HlsPlayer from 'hls.js'
-import { isPageOld, loadHls } from '../../late-parts.ts'
+import { loadHls, pageFault } from '../../late-parts.ts'
 import { endSoon } from './links.ts'
 
 export interface Source {
@@ -113,7 +113,7 @@ export function createSource(video: HTMLVideoElement, { place, onLost, onOpen, o
       .then(() => (wasPlaying ? video.play() : undefined))
       .catch((error: unknown) => {
         // Newer links are of no use to a page that cannot get its player; its header says what to do.
-        if (!(error instanceof DOMException) && !isPageOld.peek()) lose()
+        if (!(error instanceof DOMException) && !pageFault.peek()) lose()
       })
   }
 

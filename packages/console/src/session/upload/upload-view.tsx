@@ -47,7 +47,7 @@ export function UploadView({ sessionId, upload }: { sessionId: number; upload: U
       </p>
       {waiting && (
         <Notice tone="caution">
-          <p>{waiting === 'pageIsOld' ? shell.outdated : texts.waiting[waiting]}</p>
+          <p>{waiting === 'outdated' || waiting === 'incomplete' ? shell[waiting] : texts.waiting[waiting]}</p>
         </Notice>
       )}
       <div class="row">

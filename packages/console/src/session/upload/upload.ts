@@ -2,7 +2,7 @@ import { ApiFailure, tusOptions } from '@playtherapy/client'
 import { effect, type ReadonlySignal, signal, untracked } from '@preact/signals'
 import type { HttpResponse, Upload as TusUpload } from 'tus-js-client'
 import { noteRefusal, refused, token, tokenOf, userId } from '../../account.ts'
-import { isPageOld, loadTus } from '../../late-parts.ts'
+import { loadTus, pageFault } from '../../late-parts.ts'
 import { discardUpload } from './discard.ts'
 import { forgetUpload, knownUpload, markOf, uploadStorage } from './known-upload.ts'
 import { createSpeedometer } from './speed.ts'
@@ -37,7 +37,7 @@ export interface Upload {
 const pausesSeconds = [1, 2, 4, 8, 15, 30]
 /** A connection over which nothing goes for so long is dead, also where nobody has told the browser. */
 const silenceMs = 30_000
-/** The server joins what came before it answers the last byte. */
+/** The server joins what came before it answers the last byte. A creation gets as much time. */
 const lastAnswerMs = 180_000
 const lookMs = 5_000
 /** Where a proxy bounds the bytes of a request (413), the file is sent in parts of these lengths, one after the other. */
@@ -164,7 +164,7 @@ export function startUpload(ids: { caseId: number; sessionId: number }, file: Fi
       onAfterResponse(_request, response) {
         if (response.getStatus() >= 300) throw failureOf(response)
       },
-      // A creation is never broken off, because the server would keep an upload that nobody knows.
+      // A creation is not broken off before its deadline, because the server would keep an upload that nobody knows.
       onUploadUrlAvailable() {
         isCreating = false
         const { step } = state.value
@@ -190,7 +190,7 @@ export function startUpload(ids: { caseId: number; sessionId: number }, file: Fi
       if (state.value.step === 'sending') send()
       if (state.value.step === 'cancelled') end()
     } catch {
-      if (state.value.step === 'sending') wait(isPageOld.peek() ? 'pageIsOld' : 'unreachable')
+      if (state.value.step === 'sending') wait(pageFault.peek() ?? 'unreachable')
     } finally {
       isPreparing = false
     }
@@ -214,8 +214,11 @@ export function startUpload(ids: { caseId: number; sessionId: number }, file: Fi
   })
   const look = setInterval(() => {
     const { step, sent } = state.value
-    if (step !== 'sending' || performance.now() - lastChange < (sent < size ? silenceMs : lastAnswerMs)) return
-    if (tus?.url) tus.abort().then(send)
+    const bearMs = !isCreating && sent < size ? silenceMs : lastAnswerMs
+    if (step !== 'sending' || !tus || performance.now() - lastChange < bearMs) return
+    // What a creation without an answer may have left on the server ends there after a day.
+    isCreating = false
+    void tus.abort().then(send)
   }, lookMs)
 
   function stop() {

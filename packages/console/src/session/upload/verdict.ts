@@ -5,7 +5,7 @@ export type Refusal =
   | ('notAVideo' | 'tooLarge' | 'ended' | 'noSession' | 'unreadable' | 'empty' | 'several')
   | ('otherTab' | 'unknown')
 /** Why an upload waits. */
-export type Waiting = 'offline' | 'unreachable' | 'busy' | 'tooMany' | 'signedOut' | 'pageIsOld'
+export type Waiting = 'offline' | 'unreachable' | 'busy' | 'tooMany' | 'signedOut' | 'outdated' | 'incomplete'
 
 /** What a response that is no success means for an upload: it ends, or goes on after so many seconds. */
 export type Verdict = { refusal: Refusal; most?: number } | { waiting: Waiting; seconds?: number }
