@@ -2,7 +2,11 @@
 export function fileNameOf({ headers }: Response): string | undefined {
   const disposition = headers.get('content-disposition') ?? ''
   const [, extended] = /filename\*=UTF-8''([^;]+)/i.exec(disposition) ?? []
-  if (extended) return decodeURIComponent(extended)
+  try {
+    if (extended) return decodeURIComponent(extended)
+  } catch {
+    // Its percent signs are broken, as a proxy may leave them.
+  }
   const [, quoted, plain] = /filename=(?:"((?:[^"\\]|\\.)*)"|([^;\s]+))/i.exec(disposition) ?? []
   return quoted?.replace(/\\(.)/g, '$1') ?? plain
 }

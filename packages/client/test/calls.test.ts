@@ -72,9 +72,10 @@ t.test('a file is returned as it came, with its name', async (t) => {
     named(`attachment; filename="? v3.csv"; filename*=UTF-8''%EC%B2%AB%20%22%EB%A7%8C%EB%82%A8%22%20v3.csv`),
     named('attachment; filename="say \\"hi\\" v3.csv"'),
     named('attachment; filename=plain.csv'),
+    named(`attachment; filename="plain.csv"; filename*=UTF-8''100%.csv`),
     text('x'),
   )
-  for (const name of ['첫 "만남" v3.csv', 'say "hi" v3.csv', 'plain.csv', undefined]) {
+  for (const name of ['첫 "만남" v3.csv', 'say "hi" v3.csv', 'plain.csv', 'plain.csv', undefined]) {
     const file = await client.scripts.exportCsv(ids)
     t.equal(fileNameOf(file), name)
     if (name) t.same([...new Uint8Array(await file.arrayBuffer())].slice(0, 3), [0xef, 0xbb, 0xbf], 'for Excel')

@@ -15,12 +15,12 @@ const calls = [
   ['json', 'exportJson'],
 ] as const
 
-/** Lets the browser save a response as a file, under the name that the service gives it. */
-async function keep(response: Response): Promise<void> {
+/** Lets the browser save a response as a file, under the name that the service gives it, or `name` where a proxy has lost that. */
+async function keep(response: Response, name: string): Promise<void> {
   const bytes = await response.blob().catch((cause: unknown) => {
     throw new NetworkFailure('The file broke off', { cause })
   })
-  saveFile(bytes, fileNameOf(response) ?? '')
+  saveFile(bytes, fileNameOf(response) ?? name)
 }
 
 /** The newest script, or one version, as a file in each form. */
@@ -41,6 +41,7 @@ export function Exports({ caseId, sessionId, version }: { caseId: number; sessio
                   version === undefined
                     ? await api.scripts[name](session)
                     : await api.scriptVersions[name]({ ...session, version }),
+                  `script.${format}`,
                 )
               } catch (error) {
                 failure.value = error
