@@ -94,7 +94,7 @@ const describe =
     const axis = { stroke: colours('quiet'), grid: { stroke: colours('line'), width: 1 }, ticks: { show: false } }
     return {
       legend: { show: false },
-      cursor: { points: { show: false }, drag: { setScale: false } },
+      cursor: { points: { show: false }, drag: { x: false } },
       scales: {
         x: { time: false, range: () => [-0.5, sessions.length - 0.5] },
         y: { range: () => [-0.2, 4.2] },

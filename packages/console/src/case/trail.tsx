@@ -31,36 +31,42 @@ export function Trail({ caseId }: { caseId: number }) {
 
 function Events({ caseId }: { caseId: number }) {
   const [before, setBefore] = useState<number>()
-  const { data, failure, isLoading, reload } = useLoad(
+  const { data, failure, reload } = useLoad(
     (signal) => api.audit.list({ case_id: caseId, ...(before !== undefined && { before }) }, { signal }),
     [caseId, before],
   )
-  if (failure !== undefined) return <Notice failure={failure} onRetry={reload} />
-  if (!data) return <Busy />
-  const last = data.at(-1)
+  const [first, last] = [data?.[0], data?.at(-1)]
   return (
     <>
-      <Wide label={texts.thing('audit', null, null)}>
-        <thead>
-          <tr>
-            {[texts.when, texts.who, texts.did, texts.what, texts.address].map((name) => (
-              <th key={name} scope="col">
-                {name}
-              </th>
+      {failure !== undefined && <Notice failure={failure} onRetry={reload} />}
+      <p class="quiet" role="status">
+        {data && (first && last ? texts.range(moment(first.at), moment(last.at)) : texts.noOlder)}
+      </p>
+      {!data && failure === undefined && <Busy />}
+      {data && last && (
+        <Wide label={texts.thing('audit', null, null)}>
+          <thead>
+            <tr>
+              {[texts.when, texts.who, texts.did, texts.what, texts.address].map((name) => (
+                <th key={name} scope="col">
+                  {name}
+                </th>
+              ))}
+            </tr>
+          </thead>
+          <tbody>
+            {data.map((event) => (
+              <Row key={event.id} event={event} />
             ))}
-          </tr>
-        </thead>
-        <tbody>
-          {data.map((event) => (
-            <Row key={event.id} event={event} />
-          ))}
-        </tbody>
-      </Wide>
+          </tbody>
+        </Wide>
+      )}
       <div class="row">
-        <button type="button" disabled={before === undefined || isLoading} onClick={() => setBefore(undefined)}>
+        {/* A button that is disabled would lose the focus of who has just pressed it. */}
+        <button type="button" aria-disabled={before === undefined} onClick={() => setBefore(undefined)}>
           {texts.newest}
         </button>
-        <button type="button" disabled={!last || isLoading} onClick={() => setBefore(last?.id)}>
+        <button type="button" aria-disabled={!last} onClick={() => last && setBefore(last.id)}>
           {texts.older}
         </button>
       </div>

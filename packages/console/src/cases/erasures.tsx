@@ -1,13 +1,13 @@
 import type { ErasureState } from '@playtherapy/client'
-import { useState } from 'preact/hooks'
+import { useEffect, useRef, useState } from 'preact/hooks'
 import { api } from '../api.ts'
+import { moment } from '../parts/amounts.ts'
 import { Busy } from '../parts/busy.tsx'
 import { Notice } from '../parts/notice.tsx'
 import { saveFile } from '../parts/save-file.ts'
 import { useLoad } from '../parts/use-load.ts'
 import { useSave } from '../parts/use-save.ts'
 import { texts } from '../texts/erasures.ts'
-import { language } from '../texts/language.ts'
 
 /** What a therapist has deleted, read when somebody opens it, with the proofs that nothing is left. */
 export function Erasures() {
@@ -21,8 +21,8 @@ export function Erasures() {
   )
 }
 
-/** As many as the service lists at once. */
-const pageLength = 100
+/** An open list is read anew after so long, because what is pending ends at some time. */
+const everyMs = 60_000
 
 /** The erasures after one of them, and the way to older ones. */
 function Page({ before }: { before?: string }) {
@@ -31,28 +31,38 @@ function Page({ before }: { before?: string }) {
     [before],
   )
   const [hasMore, setMore] = useState(false)
+  const place = useRef<HTMLDivElement>(null)
+  useEffect(() => {
+    // The button that had the focus is gone.
+    if (before !== undefined) place.current?.focus()
+    const timer = setInterval(() => document.hidden || reload(), everyMs)
+    return () => clearInterval(timer)
+  }, [])
   const last = data?.at(-1)
-  if (!data) return failure === undefined ? <Busy /> : <Notice failure={failure} onRetry={reload} />
   return (
     <>
-      {data.length === 0 && before === undefined && <p class="quiet">{texts.none}</p>}
-      <ul class="cards">
-        {data.map((erasure) => (
-          <Item key={erasure.id} of={erasure} />
-        ))}
-      </ul>
-      {last && data.length === pageLength && !hasMore && (
-        <button type="button" onClick={() => setMore(true)}>
-          {texts.older}
-        </button>
-      )}
+      <div ref={place} tabIndex={-1}>
+        {failure !== undefined && <Notice failure={failure} onRetry={reload} />}
+        {!data && failure === undefined && <Busy />}
+        {data?.length === 0 && <p class="quiet">{before === undefined ? texts.none : texts.noOlder}</p>}
+        <ul class="cards">
+          {data?.map((erasure) => (
+            <Item key={erasure.id} of={erasure} />
+          ))}
+        </ul>
+        {last && !hasMore && (
+          <button type="button" onClick={() => setMore(true)}>
+            {texts.older}
+          </button>
+        )}
+      </div>
       {last && hasMore && <Page before={last.id} />}
     </>
   )
 }
 
-const timeOf = (moment: string | null) =>
-  new Intl.DateTimeFormat(language.value, { dateStyle: 'medium', timeStyle: 'short' }).format(new Date(moment ?? 0))
+/** When a step of an erasure was or will be; the service gives a time for each that is over. */
+const timeOf = (at: string | null) => (at === null ? '–' : moment(at))
 
 function stateOf({ state, last_sweep_due, last_swept_at, locked_until }: ErasureState): string {
   if (state === 'pending') return texts.pending(timeOf(last_sweep_due))

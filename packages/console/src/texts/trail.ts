@@ -61,6 +61,8 @@ export const texts = words({
     you: 'You',
     newest: 'Newest',
     older: 'Older',
+    range: (first: string, last: string) => `From ${first} back to ${last}`,
+    noOlder: 'There is nothing older.',
     actor: (actor: string, userId: number | null) => joined(english.actor(actor), userId),
     action: wordOf({
       create: 'created',
@@ -86,6 +88,8 @@ export const texts = words({
     you: '나',
     newest: '최신 기록',
     older: '이전 기록',
+    range: (first, last) => `${first}부터 ${last}까지, 최신순`,
+    noOlder: '더 이전 기록이 없습니다.',
     actor: (actor, userId) => joined(korean.actor(actor), userId),
     action: wordOf({
       create: '만듦',
