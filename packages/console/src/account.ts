@@ -18,7 +18,7 @@ interface Claims {
 export const token = signal<string | null>(null)
 
 /** Why the server has refused the token, null while it has not. What the page shows, and what was typed, stays behind. */
-export const refused = signal<'expired' | 'refused' | null>(null)
+export const tokenRefusal = signal<'expired' | 'refused' | null>(null)
 
 /** The claims of the token, undefined where it has none that can be read. */
 export const claims = computed(() => (token.value === null ? undefined : readClaims(token.value)))
@@ -70,21 +70,21 @@ export function tokenOf(owner: number | undefined): string {
 export function noteRefusal(sent: string): void {
   if (token.value === null || sent !== token.value) return
   const { exp } = claims.value ?? {}
-  refused.value = typeof exp === 'number' && exp * 1_000 <= Date.now() + clockMs ? 'expired' : 'refused'
+  tokenRefusal.value = typeof exp === 'number' && exp * 1_000 <= Date.now() + clockMs ? 'expired' : 'refused'
 }
 
 /** Goes on with this token. */
 export function signIn(given: string): void {
   batch(() => {
     token.value = given
-    refused.value = null
+    tokenRefusal.value = null
   })
 }
 
 /** Forgets the token and everything that the page shows. */
 export function signOut(): void {
   token.value = null
-  refused.value = null
+  tokenRefusal.value = null
   history.replaceState(null, '', `${location.pathname}${location.search}`)
   dispatchEvent(new HashChangeEvent('hashchange'))
 }
@@ -97,6 +97,6 @@ export function takeToken(): void {
   if (!location.hash.startsWith('#token=')) return
   const given = /^#token=([\w-]+\.[\w-]+\.[\w-]+)$/.exec(location.hash)?.[1]
   const isTaken = document.documentElement.hasAttribute('data-sign-in-by-link')
-  if (given && isTaken && (token.value === null || refused.value !== null)) signIn(given)
+  if (given && isTaken && (token.value === null || tokenRefusal.value !== null)) signIn(given)
   history.replaceState(null, '', `${location.pathname}${location.search}`)
 }

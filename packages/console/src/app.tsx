@@ -1,4 +1,4 @@
-import { claims, isOnlyOperator, refused, token } from './account.ts'
+import { claims, isOnlyOperator, token, tokenRefusal } from './account.ts'
 import { CaseView } from './case/case-view.tsx'
 import { CasesView } from './cases/cases-view.tsx'
 import { Header } from './header.tsx'
@@ -17,9 +17,9 @@ export function App() {
       <Header />
       {/* A new key for each therapist: nothing that one has opened or typed is shown to the next. */}
       <View key={claims.value?.user_id} />
-      {refused.value && (
+      {tokenRefusal.value && (
         <Dialog title={texts.ended} class="ended">
-          <SignInForm reason={refused.value} />
+          <SignInForm reason={tokenRefusal.value} />
         </Dialog>
       )}
     </>

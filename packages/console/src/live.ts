@@ -1,11 +1,13 @@
-import { follow, type SessionNews } from '@playtherapy/client'
+import { ApiFailure, follow, type SessionNews } from '@playtherapy/client'
 import { effect, type ReadonlySignal, type Signal, signal } from '@preact/signals'
-import { isOnlyOperator, refused, token, userId } from './account.ts'
+import { isOnlyOperator, token, tokenRefusal, userId } from './account.ts'
 import { api } from './api.ts'
 import { type Said, shareStream } from './share-stream.ts'
 
 /** A hidden tab closes its stream after this time. */
 const hiddenMs = 30_000
+/** The pause after a refusal that is not of the token, such as of a proxy while the services are renewed. */
+const refusedMs = 30_000
 /** Views wait at most so long for the stream before they load their data. */
 const openMs = 2_000
 
@@ -70,18 +72,26 @@ async function followFor(tell: (said: Said) => void, ended: AbortSignal): Promis
     hear(said)
     tell(said)
   }
-  try {
-    await follow(api, {
-      signal: ended,
-      network: window,
-      lastEventId,
-      onOpen: (id) => say({ connection: 'open', id }),
-      onLost: (reason) => say({ connection: reason === undefined ? 'connecting' : 'lost' }),
-      onNews: (news, id) => say({ news, id }),
-      onReset: () => say({ isReset: true }),
-    })
-  } catch {
-    // The token was refused: the page asks for another one, and follows with that.
+  while (!ended.aborted) {
+    try {
+      await follow(api, {
+        signal: ended,
+        network: window,
+        lastEventId,
+        onOpen: (id) => say({ connection: 'open', id }),
+        onLost: (reason) => say({ connection: reason === undefined ? 'connecting' : 'lost' }),
+        onNews: (news, id) => say({ news, id }),
+        onReset: () => say({ isReset: true }),
+      })
+    } catch (error) {
+      // The token was refused: the page asks for another one, and follows with that.
+      if (error instanceof ApiFailure && error.status === 401) return
+      say({ connection: 'lost' })
+      await new Promise((resolve) => {
+        setTimeout(resolve, refusedMs)
+        ended.addEventListener('abort', resolve)
+      })
+    }
   }
 }
 
@@ -98,7 +108,7 @@ document.addEventListener('visibilitychange', () => {
 
 let follower: number | undefined
 effect(() => {
-  if (token.value === null || isOnlyOperator.value || refused.value !== null || !isSeen.value) return
+  if (token.value === null || isOnlyOperator.value || tokenRefusal.value !== null || !isSeen.value) return
   // The events of one therapist must not be shown to the next one.
   if (userId.value !== follower) {
     follower = userId.value

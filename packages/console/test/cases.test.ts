@@ -91,6 +91,7 @@ t.test('the console', { skip }, async (t) => {
     await page.keyboard.press('Enter')
     await page.getByRole('heading', { name: 'Mina Kim' }).waitFor()
     await until('the focus', async () => (await focused(tab)) === 'Mina Kim')
+    await page.getByText('Loading').waitFor({ state: 'detached' })
     t.strictSame(await tab.faults(), [])
 
     await tabTo(tab, 'New session')
@@ -116,6 +117,12 @@ t.test('the console', { skip }, async (t) => {
     await page.keyboard.press('Enter')
     await page.getByText('There are no cases yet').waitFor()
     t.strictSame(await db.select().from(cases).where(eq(cases.userId, userId)), [])
+    await page.getByText('Deleted, and the proof of it').click()
+    await page.getByText('The proof comes').waitFor()
+    await page.getByRole('button', { name: 'Older' }).click()
+    await page.getByText('There is nothing older').waitFor()
+    t.match(await page.evaluate('document.activeElement.textContent'), 'nothing older', 'the focus goes on')
+    t.strictSame(await tab.faults(), [])
     t.strictSame(tab.complaints, [])
   })
 
@@ -196,6 +203,7 @@ t.test('the console', { skip }, async (t) => {
 
   t.test('offline and 503 are told, and what was typed is kept and can be saved afterwards', async (t) => {
     const { tab, page, userId } = await begin()
+    await page.getByText('There are no cases yet').waitFor()
     await page.getByRole('button', { name: 'New case' }).click()
     await page.getByLabel('Given name').fill('Mina')
     await tab.context.setOffline(true)
@@ -251,7 +259,10 @@ t.test('the console', { skip }, async (t) => {
     await trail.getByRole('row', { name: 'You saw Case' }).first().waitFor()
     await trail.getByRole('button', { name: 'Older' }).click()
     await trail.getByRole('row', { name: 'Therapist' }).waitFor({ state: 'detached' })
+    await trail.getByText('There is nothing older').waitFor()
+    t.equal(await page.evaluate('document.activeElement.textContent'), 'Older', 'the focus stays')
     await trail.getByRole('button', { name: 'Newest' }).click()
+    await trail.getByText(/From .* back to/).waitFor()
     await trail.getByRole('row', { name: 'You saw This list' }).first().waitFor()
     t.equal(await overflow(tab), 0)
     t.strictSame(await tab.faults(), [])

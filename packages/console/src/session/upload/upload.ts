@@ -1,7 +1,7 @@
 import { ApiFailure, tusOptions } from '@playtherapy/client'
 import { effect, type ReadonlySignal, signal, untracked } from '@preact/signals'
 import type { HttpResponse, Upload as TusUpload } from 'tus-js-client'
-import { noteRefusal, refused, token, tokenOf, userId } from '../../account.ts'
+import { noteRefusal, token, tokenOf, tokenRefusal, userId } from '../../account.ts'
 import { loadTus, pageFault } from '../../late-parts.ts'
 import { discardUpload } from './discard.ts'
 import { forgetUpload, knownUpload, markOf, uploadStorage } from './known-upload.ts'
@@ -11,7 +11,7 @@ import { judge, type Refusal, type Waiting } from './verdict.ts'
 
 /** How far an upload is. */
 interface UploadState {
-  step: 'sending' | 'paused' | 'waiting' | 'done' | 'refused' | 'cancelled' | 'left'
+  step: 'sending' | 'paused' | 'waiting' | 'done' | 'refused' | 'cancelled' | 'interrupted'
   file: { name: string; size: number }
   sent: number
   bytesPerSecond?: number
@@ -30,7 +30,7 @@ export interface Upload {
   /** Ends it here and on the server. */
   cancel(): void
   /** Ends it here. It can be continued with the same file. */
-  leave(): void
+  interrupt(): void
 }
 
 /** Seconds until the next attempt; the last one holds for all that follow. */
@@ -168,7 +168,7 @@ export function startUpload(ids: { caseId: number; sessionId: number }, file: Fi
       onUploadUrlAvailable() {
         isCreating = false
         const { step } = state.value
-        if (step === 'paused' || step === 'left') made.abort()
+        if (step === 'paused' || step === 'interrupted') made.abort()
         if (step === 'cancelled') end()
       },
       onProgress: show,
@@ -210,12 +210,12 @@ export function startUpload(ids: { caseId: number; sessionId: number }, file: Fi
   }
   addEventListener('online', () => state.value.step === 'waiting' && send(), { signal: over.signal })
   const awaitToken = effect(() => {
-    if (token.value && !refused.value && state.peek().waiting === 'signedOut') untracked(send)
+    if (token.value && !tokenRefusal.value && state.peek().waiting === 'signedOut') untracked(send)
   })
   const look = setInterval(() => {
     const { step, sent } = state.value
-    const bearMs = !isCreating && sent < size ? silenceMs : lastAnswerMs
-    if (step !== 'sending' || !tus || performance.now() - lastChange < bearMs) return
+    const mostMs = !isCreating && sent < size ? silenceMs : lastAnswerMs
+    if (step !== 'sending' || !tus || performance.now() - lastChange < mostMs) return
     // What a creation without an answer may have left on the server ends there after a day.
     isCreating = false
     void tus.abort().then(send)
@@ -229,7 +229,7 @@ export function startUpload(ids: { caseId: number; sessionId: number }, file: Fi
   }
 
   /** Stops sending, but for a creation. */
-  function rest(step: 'paused' | 'left') {
+  function stopSending(step: 'paused' | 'interrupted') {
     clearTimeout(timer)
     become({ step })
     if (tus?.url) void tus.abort()
@@ -238,12 +238,12 @@ export function startUpload(ids: { caseId: number; sessionId: number }, file: Fi
   void begin()
   return {
     state,
-    pause: () => rest('paused'),
+    pause: () => stopSending('paused'),
     goOn: send,
     cancel() {
       become({ step: 'cancelled' })
       if (!isCreating) end()
     },
-    leave: () => rest('left'),
+    interrupt: () => stopSending('interrupted'),
   }
 }

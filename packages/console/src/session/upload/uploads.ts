@@ -34,7 +34,7 @@ effect(() => {
 effect(() => {
   userId.value
   untracked(() => {
-    for (const upload of uploads.value.values()) upload.leave()
+    for (const upload of uploads.value.values()) upload.interrupt()
     uploads.value = new Map()
   })
 })
