@@ -3,6 +3,7 @@ import { Type } from 'typebox'
 import { answer, installErrorHandler } from './error-handler.ts'
 import { ApiError } from './errors.ts'
 import { installHeaders } from './headers.ts'
+import { inTime } from './in-time.ts'
 import { quietLog } from './log.ts'
 import { reasonOf } from './loggable.ts'
 import { installMethods } from './methods.ts'
@@ -19,18 +20,6 @@ type PartsWithin = Record<string, string>
 /** How long one check may take: less than the timeout of an orchestrator. */
 const checkMs = 2_000
 
-async function inTime(check: Promise<unknown>): Promise<void> {
-  let timer: NodeJS.Timeout | undefined
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error('no answer within two seconds')), checkMs)
-  })
-  try {
-    await Promise.race([check, late])
-  } finally {
-    clearTimeout(timer)
-  }
-}
-
 /**
  * Returns a function that checks all parts and resolves with the reasons of those that cannot be used, by name. A check
  * that still runs is joined, so that probes do not pile up on a part that hangs.
@@ -40,7 +29,7 @@ function watchParts(checks: ReadyChecks, within: PartsWithin) {
   const join = (name: string, check: () => Promise<unknown>) => {
     const checking = running.get(name) ?? check().finally(() => running.delete(name))
     running.set(name, checking)
-    return inTime(checking)
+    return inTime(checking, checkMs)
   }
   return async (): Promise<Record<string, string>> => {
     const names = Object.keys(checks)

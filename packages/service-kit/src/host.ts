@@ -146,7 +146,7 @@ export async function createHost(options: HostOptions): Promise<FastifyInstance>
     frameworkErrors: answerFrameworkError,
     clientErrorHandler: refuseUnreadable,
   })
-  const meter = createMeter()
+  const meter = createMeter(host.log)
   host.decorate('meter', meter)
   measureRequests(host, meter)
   installErrorHandler(host)

@@ -1,5 +1,6 @@
-import type { FastifyInstance } from 'fastify'
+import type { FastifyBaseLogger, FastifyInstance } from 'fastify'
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
+import { inTime } from './in-time.ts'
 import type { Refusals } from './shares.ts'
 import { build } from './version.ts'
 
@@ -31,8 +32,8 @@ export interface Meter {
   /** Adds a histogram with these upper bounds; it begins at 0 for all labels. */
   histogram<const L extends Labels>(about: About<L>, bounds: number[]): (labels: Labelled<L>, value: number) => void
   /**
-   * Adds gauges, by name with their help, which are read together when `/metrics` is requested. While `read` fails they have
-   * no value, and hide no other metric.
+   * Adds gauges, by name with their help, which are read together when `/metrics` is requested. While `read` fails, or has not
+   * ended after three seconds, they have no value and hide no other metric. The log says it once, and `gauge_readings_failed` counts it.
    */
   gauges<Name extends string>(
     help: { [N in Name]: { help: string; labels?: string[] } },
@@ -56,8 +57,11 @@ const combinations = (labels: Labels): Record<string, string>[] =>
     [{}],
   )
 
+/** How long a reading may take: less than the 10 s after which Prometheus gives up all metrics of the process. */
+const readingMs = 3_000
+
 /** Creates the metrics of a host. */
-export function createMeter(): Meter {
+export function createMeter(log: Pick<FastifyBaseLogger, 'warn'>): Meter {
   if (!ofProcess) {
     ofProcess = new Registry()
     collectDefaultMetrics({ register: ofProcess })
@@ -66,11 +70,17 @@ export function createMeter(): Meter {
   }
   const own = new Registry()
   const registers = [own]
-  const readings: (() => Promise<void>)[] = []
+  /** Each resolves with whether it succeeded. */
+  const readings: (() => Promise<boolean>)[] = []
 
   const outages = new Counter({
     name: 'statement_outages_total',
     help: 'Requests and jobs that failed because the database was away, restarted, overloaded, or too slow for a statement',
+    registers,
+  })
+  const failed = new Gauge({
+    name: 'gauge_readings_failed',
+    help: 'Readings that failed or were too late at this scrape, so that their gauges have no value',
     registers,
   })
   const refusing: { bound: string; refused: Refusals }[] = []
@@ -92,8 +102,12 @@ export function createMeter(): Meter {
         const { help: text, labels = [] } = help[name]
         return { name, labels, gauge: new Gauge({ name, help: text, labelNames: labels, registers }) }
       })
+      let hasFailed = false
       readings.push(async () => {
-        const values = await read().catch(() => undefined)
+        const values = await inTime(read(), readingMs).catch((error: unknown) => {
+          if (!hasFailed) log.warn({ err: error, gauges: names }, 'metrics could not be read')
+        })
+        hasFailed = !values
         for (const { name, labels, gauge } of gauges) {
           const value = values?.[name]
           gauge.reset()
@@ -101,6 +115,7 @@ export function createMeter(): Meter {
           else if (labels.length === 0) gauge.remove()
           if (Array.isArray(value)) for (const each of value) gauge.set(each.labels, each.value)
         }
+        return !hasFailed
       })
     },
     refusals(bound, refused) {
@@ -108,7 +123,8 @@ export function createMeter(): Meter {
     },
     countOutage: () => outages.inc(),
     async read() {
-      await Promise.all(readings.map((reading) => reading()))
+      const succeeded = await Promise.all(readings.map((reading) => reading()))
+      failed.set(succeeded.filter((each) => !each).length)
       const text = await Promise.all([ofProcess, own].map((registry) => registry?.metrics()))
       return { contentType: own.contentType, text: text.join('') }
     },

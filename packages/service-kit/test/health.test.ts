@@ -9,7 +9,7 @@ t.test('a part that hangs is asked once for many probes, and each probe ends', a
   }
   const host = createHealthHost(
     { objects: hangs, queue: async () => {} },
-    createMeter(),
+    createMeter(createLogger('test', 'silent')),
     createLogger('test', 'silent'),
   )
   t.teardown(() => host.close())
@@ -25,7 +25,9 @@ t.test('a part within another is named only while the other one works', async (t
     if (down.has(name)) throw new Error('it is down')
   }
   const checks = { database: part('database'), outbox: part('outbox') }
-  const host = createHealthHost(checks, createMeter(), createLogger('test', 'silent'), { outbox: 'database' })
+  const host = createHealthHost(checks, createMeter(createLogger('test', 'silent')), createLogger('test', 'silent'), {
+    outbox: 'database',
+  })
   t.teardown(() => host.close())
   const ready = async () => (await host.inject('/health/ready')).json()
   t.match(await ready(), { message: 'Not ready: database' })

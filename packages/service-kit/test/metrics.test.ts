@@ -2,6 +2,8 @@ import { createHealthHost, createLogger, createMeter } from '@playtherapy/servic
 import t from 'tap'
 import { good, startHost } from './support.ts'
 
+const silent = createLogger('test', 'silent')
+
 t.test('requests are counted by route pattern, without ids or queries', async (t) => {
   const { url } = await startHost(t, {
     apps: async (app) => {
@@ -21,14 +23,14 @@ t.test('requests are counted by route pattern, without ids or queries', async (t
 })
 
 t.test('what a source tells is shown, and one that fails hides nothing else', async (t) => {
-  const meter = createMeter()
+  const meter = createMeter(silent)
   meter.gauges({ jobs_failed: { help: 'Failed' } }, async () => ({ jobs_failed: 3 }))
   let isDown = false
   meter.gauges({ rows: { help: 'Rows', labels: ['kind'] }, age_seconds: { help: 'Age' } }, async () => {
     if (isDown) throw new Error('database away')
     return { rows: [{ labels: { kind: 'encode' }, value: 2 }], age_seconds: null }
   })
-  const host = createHealthHost({}, meter, createLogger('test', 'silent'))
+  const host = createHealthHost({}, meter, silent)
   t.teardown(() => host.close())
   const { body, statusCode } = await host.inject('/metrics')
   t.equal(statusCode, 200)
@@ -42,8 +44,36 @@ t.test('what a source tells is shown, and one that fails hides nothing else', as
   t.notMatch(later, /^rows/m, 'an old value would look like a new one')
 })
 
+t.test('a reading that fails or hangs is logged once and counted, and ends', async (t) => {
+  const logged: unknown[] = []
+  const meter = createMeter({ warn: (fields: unknown) => logged.push(fields) })
+  let isDown = true
+  meter.gauges({ room_bytes: { help: 'Room' } }, async () => ({ room_bytes: 7 }))
+  meter.gauges({ rows: { help: 'Rows' } }, async () => {
+    if (isDown) throw new Error('permission denied')
+    return { rows: 1 }
+  })
+  meter.gauges({ age_seconds: { help: 'Age' } }, async () => {
+    if (isDown) await new Promise(() => {})
+    return { age_seconds: 1 }
+  })
+  for (let scrape = 0; scrape < 2; scrape++) {
+    const { text } = await meter.read()
+    t.match(text, /^room_bytes 7$/m)
+    t.notMatch(text, /^(rows|age_seconds) /m)
+    t.match(text, /^gauge_readings_failed 2$/m)
+  }
+  t.match(logged, [
+    { err: { message: 'permission denied' }, gauges: ['rows'] },
+    { err: { message: 'no answer within 3 seconds' }, gauges: ['age_seconds'] },
+  ])
+  t.equal(logged.length, 2)
+  isDown = false
+  t.match((await meter.read()).text, /^gauge_readings_failed 0$/m)
+})
+
 t.test('counters begin at 0 for each of their labels, and histograms have true types', async (t) => {
-  const meter = createMeter()
+  const meter = createMeter(silent)
   const count = meter.counter({ name: 'uploads_total', help: 'Uploads', labels: { outcome: ['stored', 'failed'] } })
   const observe = meter.histogram({ name: 'wait_seconds', help: 'Wait', labels: {} }, [1, 60])
   count({ outcome: 'stored' })
@@ -74,7 +104,7 @@ t.test('what a bound has refused is counted, by whose bound it was', async (t) =
 
 t.test('the parts of a process are shown as ready or not', async (t) => {
   const checks = { database: async () => {}, objects: () => Promise.reject(new Error('away')) }
-  const host = createHealthHost(checks, createMeter(), createLogger('test', 'silent'))
+  const host = createHealthHost(checks, createMeter(silent), silent)
   t.teardown(() => host.close())
   const { body } = await host.inject('/metrics')
   t.match(body, /^part_ready\{part="database"\} 1$/m)

@@ -67,7 +67,7 @@ const settings = {
 }
 /** The least age of the number of jobs in `/metrics`. */
 const countMs = 5_000
-const meter = createMeter()
+const meter = createMeter(log)
 const encoding = { db, store, settings, measures: createEncodeMeasures(meter) }
 const finishVideo = createFinishVideo(encoding)
 const startScript = createStartScript({ db, store, phase, transcribes: transcriber !== undefined })

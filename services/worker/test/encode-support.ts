@@ -10,7 +10,7 @@ import { promisify } from 'node:util'
 import { type JobContext, PermanentError } from '@playtherapy/jobs'
 import type { ObjectStore } from '@playtherapy/object-store'
 import { type Container, type Database, outbox, sessions, videos } from '@playtherapy/schema'
-import { createMeter } from '@playtherapy/service-kit'
+import { createLogger, createMeter } from '@playtherapy/service-kit'
 import { seedSession, testDatabase, testStore } from '@playtherapy/testing'
 import { and, asc, eq, inArray, sql } from 'drizzle-orm'
 import t, { type Test } from 'tap'
@@ -121,7 +121,7 @@ export async function prepare(
   const store = await testStore(t, 'file')
   const { sessionId } = await seedSession(db)
   const scratchDirectory = await mkdtemp(join(folder, 'scratch-'))
-  const meter = createMeter()
+  const meter = createMeter(createLogger('test', 'silent'))
   const jobs = encodeJobs({
     db: as('worker'),
     measures: createEncodeMeasures(meter),

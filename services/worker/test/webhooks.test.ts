@@ -20,7 +20,7 @@ async function prepare(t: Test, answer: (response: ServerResponse, received: Rec
   const { caseId, sessionId } = await seedSession(db, 7)
   const receiver = await startReceiver(t, answer)
   const whose = { user_id: 7, case_id: caseId, session_id: sessionId }
-  const meter = createMeter()
+  const meter = createMeter(silent)
   const send = createSendWebhook({
     db,
     meter,
@@ -217,7 +217,7 @@ t.test('a deleted session is told of, and so is one that was given to another th
 t.test('a worker without a receiver takes nothing from those that have one', async (t) => {
   const { db, whose, run, received } = await prepare(t, ok)
   await announceWebhooks(db)
-  const sendNothing = createSendWebhook({ db, receiver: undefined, meter: createMeter() })
+  const sendNothing = createSendWebhook({ db, receiver: undefined, meter: createMeter(silent) })
   await t.rejects(sendNothing(whose, { signal, log: silent }), { name: 'PostponedError' })
   t.strictSame(await endWebhooks(db), { areOn: true, removed: 0 })
   await run()
@@ -236,7 +236,7 @@ t.test('when no worker has a receiver any more nothing remains', async (t) => {
   t.strictSame(await endWebhooks(db), { areOn: true, removed: 0 })
   await notSeenFor('11 minutes')
   t.strictSame(await endWebhooks(db), { areOn: false, removed: 1 })
-  await createSendWebhook({ db, receiver: undefined, meter: createMeter() })(whose, { signal, log: silent })
+  await createSendWebhook({ db, receiver: undefined, meter: createMeter(silent) })(whose, { signal, log: silent })
   await setState(1)
   t.equal(await announceWebhooks(db), 0, 'it begins with what changes from then on')
   t.equal(await announceWebhooks(db), 0)

@@ -133,15 +133,21 @@ export async function bytesHeld(db: Database) {
   return row
 }
 
-/** Sessions of which the receiver of webhooks is still to be told, how long it has missed the oldest message, and bytes of the database. */
+/** Sessions of which the receiver of webhooks is still to be told, and for how long it has missed the oldest message. */
 export async function waitingWebhooks(pool: Pool) {
   const [row] = await pool
     .select({
       waiting: sql<number>`count(*)::int`,
       oldestSeconds: sql<number>`coalesce(extract(epoch from now() - min(${webhooks.firstAt})), 0)::float8`,
-      databaseBytes: sql<number>`pg_database_size(current_database())::float8`,
     })
     .from(webhooks)
   if (!row) throw new Error('there is no row')
   return row
+}
+
+/** Bytes of the database on its disk. */
+export async function databaseBytes(pool: Pool): Promise<number> {
+  const [row] = await pool.execute<{ bytes: number }>(sql`select pg_database_size(current_database())::float8 as bytes`)
+  if (!row) throw new Error('there is no row')
+  return row.bytes
 }
