@@ -112,10 +112,10 @@ const [postgres, redis, store] = await Promise.all([
 const verified = postgres.map((url) => `${url}?sslmode=verify-full`)
 
 /** What a process with these authorities reaches. */
-async function reached(authorities: string | undefined, database = verified) {
+async function reached(authorities: string | undefined, database = verified, more: NodeJS.ProcessEnv = {}) {
   const asked = JSON.stringify({ database, queue: [...database, ...redis], store })
   const program = fileURLToPath(new URL('./tls-client.ts', import.meta.url))
-  const env = { ...process.env, NODE_EXTRA_CA_CERTS: authorities ? at(authorities) : '' }
+  const env = { ...process.env, NODE_EXTRA_CA_CERTS: authorities ? at(authorities) : '', ...more }
   const { stdout } = await run(process.execPath, [...sourceOptions, program, asked], { env, timeout: 60_000 })
   const outcomes: Record<string, string | string[]> = JSON.parse(stdout)
   return outcomes
@@ -125,10 +125,12 @@ async function reached(authorities: string | undefined, database = verified) {
 const each = (names: unknown[], of: unknown[]) => of.flatMap((_, index) => names[index % names.length] ?? [])
 
 const modes = ['require', 'verify-ca', 'prefer', 'allow']
-const [trusting, none, sameName] = await Promise.all([
+const [trusting, none, sameName, ...asked] = await Promise.all([
   reached('own.pem'),
   reached(undefined, [...verified, ...modes.map((mode) => `${postgres[0]}?sslmode=${mode}`)]),
   reached('same-name.pem'),
+  ...['PGSSLMODE', 'PGSSL'].map((name) => reached(undefined, postgres, { [name]: 'require' })),
+  reached(undefined, [`${postgres[0]}?sslmode=disable`], { PGSSLMODE: 'require' }),
 ])
 
 t.test('a certificate of the named authority is accepted for its names, and for no other', async (t) => {
@@ -152,4 +154,10 @@ t.test('without its authority nothing is reached, whatever sslmode says, and the
   t.match(sameName, wanted, 'with another authority of the same name')
   const all = each([reason], [...verified, ...modes])
   t.match(none, { ...wanted, database: all, queue: [...all, ...each([reason], redis)] })
+})
+
+t.test('TLS that the environment asks for is used where the address says nothing', async (t) => {
+  const reason = /^its certificate is from an authority that is not trusted here/
+  for (const outcome of asked.slice(0, 2)) t.match(outcome, { migrate: reason, database: each([reason], postgres) })
+  t.match(asked[2], { migrate: 'ok', database: ['the connection is not encrypted'] }, 'the address comes first')
 })

@@ -6,12 +6,13 @@ export interface Tls {
 }
 
 /**
- * Reads `sslmode` of a postgres:// URL. Each value but `disable` demands TLS, with a certificate for the host of this URL from an
- * authority that Node.js trusts, such as those in NODE_EXTRA_CA_CERTS. Our two drivers read it in different ways: `require` verifies
+ * Reads `sslmode` of a postgres:// URL, or else PGSSLMODE or PGSSL of the environment, each of which one of our two drivers would read
+ * by itself. Each value but `disable` demands TLS, with a certificate for the host of this URL from an
+ * authority that Node.js trusts, such as those in NODE_EXTRA_CA_CERTS. They read it in different ways: `require` verifies
  * nothing with postgres.js and everything with pg, and both compare the certificate of an IP address with `localhost`.
  */
 export function tlsOf(address: string): Tls {
-  const mode = /[?&]sslmode=([^&#]*)/.exec(address)?.[1]
+  const mode = /[?&]sslmode=([^&#]*)/.exec(address)?.[1] || process.env.PGSSLMODE || process.env.PGSSL
   const url = address.replace(/([?&])sslmode=[^&#]*(?:&|(?=#|$))/, '$1')
   if (!mode || mode === 'disable') return { url, ssl: false }
   // Several hosts are no valid URL; each is then known by its name.

@@ -38,7 +38,7 @@ export const DatabaseSettings = {
     pattern: `^${noOtherTls}postgres(ql)?://`,
     fault: tlsFault,
     description:
-      'PostgreSQL 15 or later; with TLS where it ends with `?sslmode=verify-full`. Every `sslmode` but `disable` verifies the certificate and its host name',
+      'PostgreSQL 15 or later; with TLS where it ends with `?sslmode=verify-full`. Every `sslmode` but `disable` verifies the certificate and its host name. Where it is missing `PGSSLMODE` or `PGSSL` of the environment says it',
   }),
 }
 
