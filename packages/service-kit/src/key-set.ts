@@ -59,7 +59,7 @@ export function createKeySet<Key>({ url, prepare, log, times }: KeySetOptions<Ke
   let timer: NodeJS.Timeout | undefined
   let waiting = 0
 
-  const known = () => (keys && keys.count > 0 && performance.now() - readAt < keepMs ? keys : undefined)
+  const known = () => (keys && performance.now() - readAt < keepMs ? keys : undefined)
   const read = async () => {
     const begunAt = performance.now()
     const before = { failure, count: keys?.count }

@@ -56,10 +56,11 @@ async function readFitting(find: Finder, hints: KeyHints): Promise<string[]> {
   return keys
 }
 
-/** Reads a key set (RFC 7517). A key is prepared when the first token needs it. Throws if it is none. */
+/** Reads a key set (RFC 7517). A key is prepared when the first token needs it. Throws if it is none, or has no usable key. */
 function publishedKeys<Key>(set: unknown, prepare: Prepare<Key>): PublishedKeys<Key> {
   if (!Value.Check(KeySet, set)) throw new Error('the answer is not valid')
   const usable = set.keys.filter((key) => Value.Check(PublicKey, key))
+  if (usable.length === 0) throw new Error('the answer has no key that can be used')
   const find = createLocalJWKSet({ keys: usable })
   const found = new Map<string, Key[]>()
   return {
@@ -74,7 +75,7 @@ function publishedKeys<Key>(set: unknown, prepare: Prepare<Key>): PublishedKeys<
   }
 }
 
-/** Fetches the keys of a key server. Throws if the answer is not 200, is a redirect, is too large or is no key set. */
+/** Fetches the keys of a key server. Throws if the answer is not 200, is a redirect, is too large or is no key set with a usable key. */
 export async function fetchKeys<Key>(
   url: string,
   prepare: Prepare<Key>,
