@@ -56,6 +56,15 @@ async function readFitting(find: Finder, hints: KeyHints): Promise<string[]> {
   return keys
 }
 
+/** Leaves out a key with which tokens cannot be verified, so that the tokens of the others can. */
+function prepared<Key>(pem: string, prepare: Prepare<Key>): Key[] {
+  try {
+    return [prepare(pem)]
+  } catch {
+    return []
+  }
+}
+
 /** Reads a key set (RFC 7517). A key is prepared when the first token needs it. Throws if it is none, or has no usable key. */
 function publishedKeys<Key>(set: unknown, prepare: Prepare<Key>): PublishedKeys<Key> {
   if (!Value.Check(KeySet, set)) throw new Error('the answer is not valid')
@@ -67,7 +76,7 @@ function publishedKeys<Key>(set: unknown, prepare: Prepare<Key>): PublishedKeys<
     count: usable.length,
     async find(hints) {
       const name = JSON.stringify([hints.alg, hints.kid])
-      const keys = found.get(name) ?? (await readFitting(find, hints)).map(prepare)
+      const keys = found.get(name) ?? (await readFitting(find, hints)).flatMap((pem) => prepared(pem, prepare))
       // Only what was found is remembered: nobody can forge more of that than there are keys.
       if (keys.length > 0) found.set(name, keys)
       return keys
