@@ -43,6 +43,10 @@ export async function installAuth(host: FastifyInstance, auth: AuthSettings): Pr
   const verification = createVerification(auth, host.log)
   host.addHook('onClose', async () => verification.close())
   host.decorate('verifyToken', verification.verify)
+  host.meter.gauges(
+    { token_keys_age_seconds: { help: 'Time since the key set of the sign-in service was read' } },
+    async () => ({ token_keys_age_seconds: verification.keysAgeSeconds() }),
+  )
   await host.register(jwt, {
     secret: jwksUrl ? { public: noKey } : jwtPublicKey ? { public: jwtPublicKey } : secret,
     verify: { ...checksOf(auth), onlyCookie: false },

@@ -26,6 +26,8 @@ export interface KeySet<Key> {
   find(hints: KeyHints): Promise<Key[]>
   /** Fetches the keys once more, unless a request caused that a moment ago. Returns whether they were fetched. */
   renew(): Promise<boolean>
+  /** Seconds since the last fetch that succeeded began; undefined before the first one. */
+  ageSeconds(): number | undefined
   /** Rejects while no key is known. */
   check(): Promise<void>
   /** Ends the fetches. */
@@ -101,6 +103,7 @@ export function createKeySet<Key>({ url, prepare, log, times }: KeySetOptions<Ke
       return renewed
     },
     renew,
+    ageSeconds: () => keys && (performance.now() - readAt) / 1000,
     async check() {
       if (!known()) throw new Error(failure ?? 'no key is known')
     },

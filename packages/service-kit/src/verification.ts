@@ -106,6 +106,8 @@ export interface Verification {
   verify(token: string): Claims | Promise<Claims>
   /** Checks for readiness; none where the keys are settings. */
   ready: ReadyChecks
+  /** Seconds since the key set was read; undefined where there is none, or none has been read. */
+  keysAgeSeconds(): number | undefined
   close(): void
 }
 
@@ -116,10 +118,20 @@ export function createVerification(auth: AuthSettings, log: FastifyBaseLogger): 
   const { jwksUrl: url, jwksTimes: times, jwtPublicKey } = auth
   if (url) {
     const set = createKeySet({ url, prepare, log, times })
-    return { verify: (token) => verifyBySet(set, token), ready: { token_keys: set.check }, close: set.close }
+    return {
+      verify: (token) => verifyBySet(set, token),
+      ready: { token_keys: set.check },
+      keysAgeSeconds: set.ageSeconds,
+      close: set.close,
+    }
   }
   const keys = jwtPublicKey ? [jwtPublicKey] : secretsOf(auth)
   if (keys.length === 0) throw new Error('either a JWT secret or a public key is needed')
   const verifiers = keys.map(prepare)
-  return { verify: (token) => verifyByOne(verifiers, token), ready: {}, close: () => {} }
+  return {
+    verify: (token) => verifyByOne(verifiers, token),
+    ready: {},
+    keysAgeSeconds: () => undefined,
+    close: () => {},
+  }
 }

@@ -100,5 +100,10 @@ export async function keyHost(
   return {
     ask: (headers?: Record<string, string>) => ask('/therapist', headers),
     ready: async () => (await ask('/health/ready')).status,
+    /** The seconds of `token_keys_age_seconds`. */
+    age: async () => {
+      const text = await (await fetch(`${own}/metrics`)).text()
+      return Number(/^token_keys_age_seconds (\S+)$/m.exec(text)?.[1])
+    },
   }
 }

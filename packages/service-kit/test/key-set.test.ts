@@ -51,10 +51,12 @@ t.test('the process starts while the key server is down, and answers 503 until a
 t.test('known keys outlive the key server for a bounded time', async (t) => {
   const pair = ecPair('1')
   const server = await keyServer(t, pair)
-  const { ask, ready } = await keyHost(t, server, { refreshMs: 50, cooldownMs: 50, keepMs: 2_000 })
+  const { ask, ready, age } = await keyHost(t, server, { refreshMs: 50, cooldownMs: 50, keepMs: 2_000 })
   t.match(await ask(signedBy(pair)), { status: 200 })
   await server.stop()
   await until('the outage is noticed', async () => (await ask(signedBy(ecPair('2')))).status === 503)
+  const first = await age()
+  t.ok(first > 0 && (await age()) > first, 'the age of the keys is shown, and grows')
   t.match(await ask(signedBy(pair)), { status: 200 })
   t.equal(await ready(), 200)
   t.match(await ask(signedBy(pair, {}, { exp: 1 })), { status: 401, why: /has expired/ })
