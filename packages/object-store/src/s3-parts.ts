@@ -60,7 +60,6 @@ export function createPartPool(): PartPool {
   const idle: { memory: ArrayBufferLike; since: number }[] = []
   const waiting = new Set<() => void>()
   let spare = mostSpare
-  let uploads = 0
   let forgetting: NodeJS.Timeout | undefined
 
   function wakeAll(): void {
@@ -68,12 +67,17 @@ export function createPartPool(): PartPool {
     waiting.clear()
   }
 
+  /** Lets go of memory that was idle for long enough, and looks again when the next one is. */
+  function forget(): void {
+    const before = performance.now() - idleMs
+    while (idle[0] && idle[0].since <= before) idle.shift()
+    forgetting = idle[0] && setTimeout(forget, Math.ceil(idle[0].since - before)).unref()
+  }
+
   return {
     open() {
       let held = 0
       let failure: { error: unknown } | undefined
-      uploads += 1
-      clearTimeout(forgetting)
       const throwFailure = () => {
         if (failure) throw failure.error
       }
@@ -101,9 +105,8 @@ export function createPartPool(): PartPool {
           return Buffer.allocUnsafeSlow(Math.max(bytes, mostBytes)).subarray(0, bytes)
         },
         give({ buffer: memory }) {
-          const now = Date.now()
-          idle.push({ memory, since: now })
-          while (idle[0] && idle[0].since < now - idleMs) idle.shift()
+          idle.push({ memory, since: performance.now() })
+          if (!forgetting) forgetting = setTimeout(forget, idleMs).unref()
           letGo(1)
         },
         fail(error) {
@@ -113,11 +116,6 @@ export function createPartPool(): PartPool {
         end() {
           failure ??= { error: new Error('the upload has ended') }
           letGo(held)
-          uploads -= 1
-          const forget = () => {
-            idle.length = 0
-          }
-          if (uploads === 0) forgetting = setTimeout(forget, idleMs).unref()
         },
       }
     },
