@@ -172,8 +172,9 @@ t.test('jobs shows what failed and what was refused, and retries only what exist
 t.test('retention lists first, erases only what it is told, and erasure shows that', async (t) => {
   const { url, sql } = await testDatabase(t)
   await sql`insert into cases (user_id, given_name, case_state_id, updated_at) values (7, '민수', 3, now() - interval '6 years')`
-  await sql`insert into sessions (case_id, name) select id, '첫 회기' from cases`
-  await sql`insert into videos (session_id, state, path) select id, 'receiving', 'LOCAL/1/1/1.mp4' from sessions`
+  await sql`insert into sessions (case_id, name, created_at) select id, '첫 회기', updated_at from cases`
+  await sql`insert into videos (session_id, state, failure, path, created_at)
+    select id, 'failed', 'x', 'LOCAL/1/1/1.mp4', created_at from sessions`
   const retention = (...args: string[]) => run('retention', args, { DATABASE_URL: url })
   const erasure = (...args: string[]) => run('erasure', args, { DATABASE_URL: url })
   for (const args of [[], ['--dry-run'], ['--finished-before', '0y'], ['--finished-before=', '--dry-run']]) {

@@ -8,7 +8,8 @@ const { config, options, values } = beginProgram({
   summary:
     'Erases the recordings of cases that have been finished for long; scripts and reports stay. Nothing does so by itself.',
   usage: [
-    '--finished-before AGE  of cases that were finished, and not changed since, so long ago: 5y, 18m or 400d',
+    '--finished-before AGE  of cases that were finished, and not used since, so long ago: 5y, 18m or 400d;',
+    '                       a case with a newer session, recording, script or report keeps all',
     '--dry-run              only lists them',
   ],
   settings: Type.Object(DatabaseSettings),
@@ -35,7 +36,7 @@ await reach('The database', config.DATABASE_URL, async () => {
       count++
     }
   }
-  const sessionsDone = options.has('dry-run') ? 'would be erased; nothing was' : 'deleted; workers remove their objects'
-  console.log(`${count} ${count === 1 ? 'recording' : 'recordings'} ${sessionsDone}`)
+  const outcome = options.has('dry-run') ? 'would be erased; nothing was' : 'deleted; workers remove their objects'
+  console.log(`${count} ${count === 1 ? 'recording' : 'recordings'} ${outcome}`)
 })
 await database.close()

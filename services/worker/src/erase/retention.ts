@@ -1,5 +1,14 @@
-import { cases, type Database, deleteRecordings, isRecording, sessions, videos } from '@playtherapy/schema'
-import { and, asc, eq, exists, gt, lt, sql } from 'drizzle-orm'
+import {
+  cases,
+  type Database,
+  deleteRecordings,
+  isRecording,
+  reportVersions,
+  scriptVersions,
+  sessions,
+  videos,
+} from '@playtherapy/schema'
+import { and, asc, eq, exists, gt, lt, type SQL, sql } from 'drizzle-orm'
 
 /** Sessions that are looked up at once. */
 const batchRows = 100
@@ -22,14 +31,23 @@ export function ageFrom(text: string): Age | undefined {
 }
 
 /**
- * Matches cases that have been finished for so long. A case has no other time of that than that of its last change, which is
- * the same or later: so nothing is erased too early.
+ * Matches cases that have been finished for so long, and in which nothing came since: no session, upload, presigned URL, script or
+ * report. A case has no other time of its end than that of its last change, which is the same or later: so nothing is erased too
+ * early. An upload under way is something new however long it takes.
  */
-const isFinished = ({ years, months, days }: Age) =>
-  and(
+function isAtRest({ years, months, days }: Age): SQL | undefined {
+  const limit = sql`now() - make_interval(years => ${years}, months => ${months}, days => ${days})`
+  return and(
     eq(cases.caseStateId, finished),
-    lt(cases.updatedAt, sql`now() - make_interval(years => ${years}, months => ${months}, days => ${days})`),
+    lt(cases.updatedAt, limit),
+    sql`not exists (select from ${sessions} as s where s.case_id = ${cases.id} and (
+      s.created_at >= ${limit}
+      or exists (select from ${videos} as v where v.session_id = s.id
+        and (v.state = 'receiving' or greatest(v.created_at, v.stored_at) >= ${limit}))
+      or exists (select from ${scriptVersions} as v where v.session_id = s.id and v.created_at >= ${limit})
+      or exists (select from ${reportVersions} as v where v.session_id = s.id and v.created_at >= ${limit})))`,
   )
+}
 
 /** A session of such a case, with recordings. */
 export interface Expired {
@@ -39,7 +57,7 @@ export interface Expired {
   recordings: number
 }
 
-/** Finds all sessions with recordings whose cases have been finished for so long, in the order of their ids. */
+/** Finds all sessions with recordings whose cases have been finished and unused for so long, in the order of their ids. */
 export async function* findExpired(db: Database, age: Age): AsyncGenerator<Expired> {
   const recordings = and(isRecording, eq(videos.sessionId, sessions.id))
   let last = 0
@@ -54,11 +72,7 @@ export async function* findExpired(db: Database, age: Age): AsyncGenerator<Expir
       .from(sessions)
       .innerJoin(cases, eq(cases.id, sessions.caseId))
       .where(
-        and(
-          isFinished(age),
-          gt(sessions.id, last),
-          exists(db.select({ id: videos.id }).from(videos).where(recordings)),
-        ),
+        and(isAtRest(age), gt(sessions.id, last), exists(db.select({ id: videos.id }).from(videos).where(recordings))),
       )
       .orderBy(asc(sessions.id))
       .limit(batchRows)
@@ -70,15 +84,17 @@ export async function* findExpired(db: Database, age: Age): AsyncGenerator<Expir
 }
 
 /**
- * Deletes the recordings of one session, unless its case was changed meanwhile, and announces their erasures. It may be
- * interrupted between two sessions. Locks the case, for share, and the session.
+ * Deletes the recordings of one session, unless its case was used meanwhile, and announces their erasures. It may be
+ * interrupted between two sessions. Locks the case, for share, and the session, for update: an upload that begins waits, and
+ * one that has begun is seen.
  */
 export const expire = (db: Database, { userId, caseId, sessionId }: Expired, age: Age) =>
   db.transaction(async (tx) => {
+    await tx.select({ id: cases.id }).from(cases).where(eq(cases.id, caseId)).for('share')
+    await tx.select({ id: sessions.id }).from(sessions).where(eq(sessions.id, sessionId)).for('update')
     const [still] = await tx
       .select({ id: cases.id })
       .from(cases)
-      .where(and(eq(cases.id, caseId), eq(cases.userId, userId), isFinished(age)))
-      .for('share')
+      .where(and(eq(cases.id, caseId), eq(cases.userId, userId), isAtRest(age)))
     return still ? deleteRecordings(tx, { userId, caseId, sessionId }, { askedBy: 'retention' }) : []
   })
