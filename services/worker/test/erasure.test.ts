@@ -147,6 +147,37 @@ for (const backend of storeBackends) {
       t.match(await readReceipt(db), { sweeps: [{ objects: 1 }, { objects: 0 }], keys: { count: 1 } })
     })
 
+    t.test('two runs of the last removal at once give one receipt, of all that they removed', async (t) => {
+      const { db, store, put } = await prepare(t)
+      for (const key of keysOfCase) await put(key)
+      await aDayLater(db)
+      const { id } = await only(db)
+      let first = ''
+      let runs = 0
+      const together = {
+        ...store,
+        async keeping() {
+          runs++
+          // Each run has removed all and is about to sign, before one of them does.
+          await until(
+            'both runs are here',
+            async () => runs,
+            (count) => count === 2,
+          )
+          return store.keeping()
+        },
+      }
+      const erase = createErase({ db, store: together, phase: 'LOCAL' })
+      const run = async () => {
+        await erase({ erasure_id: id })
+        first ||= (await only(db)).receipt ?? ''
+      }
+      await Promise.all([run(), run()])
+      t.equal((await only(db)).receipt, first, 'what was given out stays true')
+      t.match(await readReceipt(db), { keys: { count: 3, sha256: keysOfCase.map(sha256).sort() } })
+      t.equal(await db.$count(erasedKeys), 0)
+    })
+
     t.test('no receipt is given while the store keeps something', async (t) => {
       const { db, store, put, erase } = await prepare(t)
       await put(keysOfCase[0] ?? '')

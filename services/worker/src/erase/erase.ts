@@ -12,6 +12,9 @@ const marginSeconds = 3_600
 /** A legal hold has no end that is known: it is looked again after a week. */
 const lookAgainMs = 7 * 86_400_000
 
+/** Whether there is a receipt that says all there is to say today. */
+const isDone = sql<boolean>`(${erasures.receipt} is not null and coalesce(${erasures.lockedUntil} > now(), true))`
+
 interface Resources {
   db: Database
   store: ObjectStore
@@ -33,7 +36,7 @@ export function createErase({ db, store, phase }: Resources) {
         videoId: erasures.videoId,
         isSwept: sql<boolean>`${erasures.firstSweptAt} is not null`,
         isLast: sql<boolean>`${erasures.createdAt} < now() - make_interval(secs => ${lastSweepSeconds - marginSeconds})`,
-        isDone: sql<boolean>`${erasures.receipt} is not null and coalesce(${erasures.lockedUntil} > now(), true)`,
+        isDone,
       })
       .from(erasures)
       .where(one)
@@ -74,27 +77,38 @@ function endOf(locks: ObjectLock[]): Date | null {
   return ends.length > 0 ? new Date(Math.max(...ends)) : null
 }
 
-/** Signs the receipt of an erasure whose objects are removed, and forgets what else names what was erased. */
+/**
+ * Signs the receipt of an erasure whose objects are removed, and forgets what else names what was erased. Where another run of the
+ * job was faster, its receipt stays: it names what both removed. Locks the erasure, for update.
+ */
 async function finish({ db, store, phase }: Resources, id: number, locks: ObjectLock[]): Promise<void> {
   const key = await openReceiptKey(db, store, phase)
   const keeping = await store.keeping()
   const lockedUntil = endOf(locks)
   await db.transaction(async (tx) => {
-    const [erasure] = await tx
-      .update(erasures)
-      .set({ lastSweptAt: sql`now()`, lockedUntil })
-      .where(eq(erasures.id, id))
-      .returning()
+    const one = eq(erasures.id, id)
+    const [before] = await tx
+      .select({ isDone, lockedUntil: erasures.lockedUntil })
+      .from(erasures)
+      .where(one)
+      .for('update')
+    const forgetKeys = () => tx.delete(erasedKeys).where(eq(erasedKeys.erasureId, id))
+    if (before?.isDone) {
+      // This run may have noted a key after the other one had signed.
+      if (!before.lockedUntil) await forgetKeys()
+      return
+    }
+    const [erasure] = await tx.update(erasures).set({ lastSweptAt: sql`now()`, lockedUntil }).where(one).returning()
     if (!erasure) return
     await forgetTraces(tx, erasure)
     // An older release announced it. Nobody can ask for its receipt.
-    if (erasure.userId === null && !lockedUntil) return void (await tx.delete(erasures).where(eq(erasures.id, id)))
+    if (erasure.userId === null && !lockedUntil) return void (await tx.delete(erasures).where(one))
     const receipt = signReceipt(await receiptOf(tx, erasure, { locks, keeping }), key)
-    await tx.update(erasures).set({ receipt }).where(eq(erasures.id, id))
+    await tx.update(erasures).set({ receipt }).where(one)
     if (lockedUntil) {
       const job = erasure.videoId === null ? 'erase' : 'erase-video'
       const delaySeconds = Math.max(0, (lockedUntil.getTime() - Date.now()) / 1_000) + 1
       await announce(tx, job, { erasure_id: id }, { delaySeconds })
-    } else await tx.delete(erasedKeys).where(eq(erasedKeys.erasureId, id))
+    } else await forgetKeys()
   })
 }
