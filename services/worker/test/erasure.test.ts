@@ -9,11 +9,13 @@ import {
   lastSweepSeconds,
   outbox,
   receiptKeys,
+  videos,
 } from '@playtherapy/schema'
 import {
   hideVersions,
   lockingBucket,
   lockObject,
+  seedSession,
   storeBackends,
   type Teardown,
   testBucket,
@@ -22,7 +24,7 @@ import {
   until,
   versionsIn,
 } from '@playtherapy/testing'
-import { eq, sql } from 'drizzle-orm'
+import { eq, isNotNull, sql } from 'drizzle-orm'
 import t from 'tap'
 import { Type } from 'typebox'
 import { Value } from 'typebox/value'
@@ -176,6 +178,29 @@ for (const backend of storeBackends) {
       t.equal((await only(db)).receipt, first, 'what was given out stays true')
       t.match(await readReceipt(db), { keys: { count: 3, sha256: keysOfCase.map(sha256).sort() } })
       t.equal(await db.$count(erasedKeys), 0)
+    })
+
+    t.test('an erasure of what is still there is refused, and removes nothing', async (t) => {
+      const { db, store, put } = await prepare(t)
+      const { caseId, sessionId } = await seedSession(db, 7)
+      const row = { sessionId, state: 'receiving', path: 'x' } as const
+      const [video] = await db.insert(videos).values(row).returning()
+      const videoId = video?.id ?? 0
+      const key = `video/LOCAL/${caseId}/${sessionId}/${videoId}.mp4`
+      await put(key)
+      const refuses = async (whose: { sessionId: number | null; videoId: number | null }) => {
+        const [tombstone] = await db
+          .insert(erasures)
+          .values({ userId: 7, caseId, ...whose, createdAt: sql`now() - interval '2 days'` })
+          .returning()
+        const erasing = createErase({ db, store, phase: 'LOCAL' })({ erasure_id: tombstone?.id ?? 0 })
+        await t.rejects(erasing, { name: 'PermanentError', message: /still there/ })
+        t.ok(await store.head(key))
+      }
+      await refuses({ sessionId: null, videoId: null })
+      await refuses({ sessionId, videoId: null })
+      await refuses({ sessionId, videoId })
+      t.equal(await db.$count(erasures, isNotNull(erasures.receipt)), 0)
     })
 
     t.test('no receipt is given while the store keeps something', async (t) => {

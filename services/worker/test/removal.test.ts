@@ -1,5 +1,5 @@
 import { audioPath, chunkPath, originalPath, previewPath, renditionPath, rungPath } from '@playtherapy/object-store'
-import { encodePlans, erasures, outbox, renditions, sessions, videos } from '@playtherapy/schema'
+import { cases, encodePlans, erasures, outbox, renditions, sessions, videos } from '@playtherapy/schema'
 import {
   countEncodeRows,
   type StoreBackend,
@@ -135,6 +135,7 @@ for (const backend of storeBackends) {
       t.equal(await db.$count(erasures), 0)
       await erase({ erasure_id: tombstone?.id ?? 0 })
 
+      await db.delete(cases)
       const [whole] = await db.insert(erasures).values({ caseId: 1, sessionId: null }).returning()
       await erase({ erasure_id: whole?.id ?? 0 })
       t.strictSame(await keys(), ['video/LOCAL/10/10/3.mp4'], 'a case takes all its sessions along')

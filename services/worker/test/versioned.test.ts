@@ -2,6 +2,7 @@
 import { chunkPath, createS3Store, previewPath } from '@playtherapy/object-store'
 import { cases, erasures, sessions } from '@playtherapy/schema'
 import { hideVersions, storeBackends, testBucket, testDatabase, versionsIn } from '@playtherapy/testing'
+import { eq } from 'drizzle-orm'
 import t from 'tap'
 import { createErase } from '../src/erase/erase.ts'
 import { findOrphans, sweepOrphans } from '../src/reconcile/orphans.ts'
@@ -35,6 +36,7 @@ for (const last of ['Enabled', 'Suspended'] as const) {
     t.ok((await versionsIn(t, settings)).length > 12, 'versions and markers')
     for (const key of [...erased, orphan]) t.equal(await store.head(key), undefined, 'hidden')
 
+    await db.delete(sessions).where(eq(sessions.id, gone?.id ?? 0))
     const resources = { db, store, phase: 'LOCAL' } as const
     const [erasure] = await db
       .insert(erasures)

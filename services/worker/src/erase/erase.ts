@@ -1,5 +1,15 @@
+import { PermanentError } from '@playtherapy/jobs'
 import { type ObjectLock, type ObjectStore, type Phase, prefixesOf } from '@playtherapy/object-store'
-import { announce, type Database, erasedKeys, erasures, lastSweepSeconds } from '@playtherapy/schema'
+import {
+  announce,
+  cases,
+  type Database,
+  erasedKeys,
+  erasures,
+  lastSweepSeconds,
+  sessions,
+  videos,
+} from '@playtherapy/schema'
 import { and, eq, isNull, sql } from 'drizzle-orm'
 import { signReceipt } from './jws.ts'
 import { receiptOf } from './receipt.ts'
@@ -15,6 +25,15 @@ const lookAgainMs = 7 * 86_400_000
 /** Whether there is a receipt that says all there is to say today. */
 const isDone = sql<boolean>`(${erasures.receipt} is not null and coalesce(${erasures.lockedUntil} > now(), true))`
 
+/**
+ * Whether the row of what is to be erased is still there. Ids are never used again, and the row is deleted with the transaction that
+ * writes the tombstone, so that somebody else wrote this one, or brought the row back.
+ */
+const isThere = sql<boolean>`case
+  when ${erasures.videoId} is not null then exists (select from ${videos} as t where t.id = ${erasures.videoId})
+  when ${erasures.sessionId} is not null then exists (select from ${sessions} as t where t.id = ${erasures.sessionId})
+  else exists (select from ${cases} as t where t.id = ${erasures.caseId}) end`
+
 interface Resources {
   db: Database
   store: ObjectStore
@@ -24,7 +43,7 @@ interface Resources {
 /**
  * The job of a deleted case, session or video: it removes all its objects and unfinished uploads. It runs at once, and again a
  * day later, when presigned URLs have expired and older uploads have ended; that run finds that nothing is left and signs the
- * receipt. Where Object Lock keeps a version, the receipt says so, and the job comes again after that. It may be repeated.
+ * receipt. Where the row itself is still there, it is refused and removes nothing. Where Object Lock keeps a version, the receipt says so, and the job comes again after that. It may be repeated.
  */
 export function createErase({ db, store, phase }: Resources) {
   return async ({ erasure_id: id }: { erasure_id: number }): Promise<void> => {
@@ -37,10 +56,12 @@ export function createErase({ db, store, phase }: Resources) {
         isSwept: sql<boolean>`${erasures.firstSweptAt} is not null`,
         isLast: sql<boolean>`${erasures.createdAt} < now() - make_interval(secs => ${lastSweepSeconds - marginSeconds})`,
         isDone,
+        isThere,
       })
       .from(erasures)
       .where(one)
     if (!erasure || erasure.isDone) return
+    if (erasure.isThere) throw new PermanentError('What it is to erase is still there', { fault: 'ours' })
     const prefixes = prefixesOf(phase, erasure.caseId, erasure.sessionId, erasure.videoId)
     const sweep = (number: 1 | 2) => removeBelow(store, prefixes, (doomed) => note(db, id, number, doomed))
     if (!erasure.isSwept || !erasure.isLast) {
