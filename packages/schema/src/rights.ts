@@ -4,12 +4,15 @@ export type Role = (typeof roles)[number]
 
 const heartbeat = 'insert, update (seen_at, scratch_free_bytes, scratch_bytes), delete'
 
+/** What is written of an event. The database gives it its id and moment, so that nobody adds one to what is sealed. */
+const event = 'insert (actor, user_id, action, kind, case_id, session_id, version, result, request_id, address)'
+
 /** What every process does: readiness asks for the migrations, and heartbeats are rows of `processes`. */
 const shared = {
   'drizzle.__drizzle_migrations': 'select (created_at)',
   processes: `select (id, seen_at), ${heartbeat}`,
   // Triggers write the events of changes as the role that makes them; nobody changes or deletes one.
-  audit_events: 'insert',
+  audit_events: event,
 }
 
 /** What an original changes of its session when it is registered. */
@@ -30,7 +33,7 @@ const lengths = 'video_length, previous_video_length'
 export const rights: Record<Role, Record<string, string>> = {
   contents: {
     ...shared,
-    audit_events: 'select, insert',
+    audit_events: `select, ${event}`,
     cases: 'select, insert, update, delete',
     sessions: `select, insert, update (name, analyze_state_id, ${registered}, ${lengths}, ${reported}), delete`,
     videos: 'select, update',
@@ -79,7 +82,7 @@ export const rights: Record<Role, Record<string, string>> = {
   },
   worker: {
     ...shared,
-    audit_events: 'select, insert',
+    audit_events: `select, ${event}`,
     'sequence audit_events_id_seq': 'select',
     audit_seals: 'select, insert',
     'function make_audit_partitions()': 'execute',

@@ -79,6 +79,8 @@ const forbidden = [
   'delete from drizzle.__drizzle_migrations',
   'update installation set id = gen_random_uuid()',
   'delete from installation',
+  "insert into audit_events (id, actor, action, kind) overriding system value values (-5, 'worker', 'read', 'case')",
+  "insert into audit_events (at, actor, action, kind) values ('2019-01-01', 'worker', 'read', 'case')",
   'update audit_events set user_id = 2',
   'delete from audit_events',
   'delete from audit_events_other',
@@ -156,6 +158,8 @@ t.test('each process is refused what it does not need', async (t) => {
   for (const role of roles) {
     const client = connect(t, urls[role])
     await client`select created_at from drizzle.__drizzle_migrations`
+    const event = "insert into audit_events (actor, action, kind, result) values ('worker', 'read', 'case', 0)"
+    t.equal(await refusal(client, event), undefined, `${role}: writes an event`)
     for (const statement of [...forbidden, ...foreign[role]]) {
       t.equal(await refusal(client, statement), '42501', `${role}: ${statement}`)
     }

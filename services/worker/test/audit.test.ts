@@ -61,6 +61,19 @@ t.test('a changed, a missing and an inserted event are found, and named', async 
   })
 })
 
+t.test('an event before the first one, and one with the id of another, are found', async (t) => {
+  const { seal, check, tamper } = await trail(t, 3)
+  await seal()
+  const insert = (id: number) =>
+    tamper(`insert into audit_events (id, at, actor, action, kind) overriding system value
+      values (${id}, now() - interval '1 day', 'worker', 'read', 'case')`)
+  await insert(-5)
+  await insert(2)
+  const { faults } = await check()
+  t.ok(faults.includes('2 was inserted with the id of another'))
+  t.ok(faults.includes('-5 was inserted'))
+})
+
 for (const backend of storeBackends) {
   t.test(`a trail that was made anew does not agree with the object store, on ${backend}`, async (t) => {
     const { seal, check, tamper, publish, add, sql } = await trail(t, 20, backend)

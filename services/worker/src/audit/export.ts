@@ -21,7 +21,7 @@ export async function* exportEvents(db: Database, { from, to, caseId, format }: 
     ...(to ? [sql`${auditEvents.at} < ${to.toISOString()}::timestamptz`] : []),
     ...(caseId ? [sql`${auditEvents.caseId} = ${caseId}`] : []),
   ]
-  for (let after = 0; ; ) {
+  for (let after = Number.MIN_SAFE_INTEGER; ; ) {
     const where = sql.join([sql`${auditEvents.id} > ${after}::bigint`, ...conditions], sql` and `)
     const events = await eventsWhere(db, where, batchEvents)
     const last = events.at(-1)

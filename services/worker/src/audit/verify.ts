@@ -1,6 +1,6 @@
 import { auditEvents, type Database } from '@playtherapy/schema'
 import { sql } from 'drizzle-orm'
-import { eventsWhere, hashBytes, hashOf } from './chain.ts'
+import { eventsWhere, hashBytes, hashOf, type SealedEvent } from './chain.ts'
 import type { Head } from './head.ts'
 
 /** What is wrong with the trail, at this event. */
@@ -29,6 +29,8 @@ interface Seal extends Record<string, unknown> {
 }
 
 const noLimit = 2 ** 31
+/** Less than each id: our own begin at 1, and one that somebody inserted may be negative. */
+const smallest = Number.MIN_SAFE_INTEGER
 
 /** The seals in their order, one at a time: each has some 40 KB. */
 async function* seals(db: Database): AsyncGenerator<Seal> {
@@ -67,8 +69,12 @@ export async function* verify(db: Database, heads: AsyncIterable<Head>): AsyncGe
     const { ids, hashes, previous } = seal
     // The seals before the first one went with their months, or the object store knows them.
     if (last && !previous.equals(last.head)) yield { id: ids[0] ?? 0, fault: 'its seal does not follow the one before' }
-    const isSealed = sql`${auditEvents.id} > ${last?.id ?? 0} and ${auditEvents.id} <= ${seal.last_id}`
-    const events = new Map((await eventsWhere(db, isSealed, noLimit)).map((event) => [event.id, event]))
+    const isSealed = sql`${auditEvents.id} > ${last?.id ?? smallest} and ${auditEvents.id} <= ${seal.last_id}`
+    const events = new Map<number, SealedEvent>()
+    for (const event of await eventsWhere(db, isSealed, noLimit)) {
+      if (events.has(event.id)) yield { id: event.id, fault: 'was inserted with the id of another' }
+      events.set(event.id, event)
+    }
     let hash: Uint8Array = previous
     for (const [index, id] of ids.entries()) {
       const expected = hashes.subarray(index * hashBytes, (index + 1) * hashBytes)
@@ -91,7 +97,7 @@ export async function* verify(db: Database, heads: AsyncIterable<Head>): AsyncGe
     if (sealedAt.getTime() >= kept) yield { id, fault: 'is known to the object store, and its seal is missing' }
   }
   const [unsealed] = await db.execute<{ count: number }>(
-    sql`select count(*)::float8 as count from ${auditEvents} where ${auditEvents.id} > ${last?.id ?? 0}`,
+    sql`select count(*)::float8 as count from ${auditEvents} where ${auditEvents.id} > ${last?.id ?? smallest}`,
   )
   return { ...found, unsealed: unsealed?.count ?? 0 }
 }
