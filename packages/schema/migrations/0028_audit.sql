@@ -52,8 +52,10 @@ CREATE TABLE audit_events_other PARTITION OF audit_events DEFAULT;
 CREATE TRIGGER refuse_truncate BEFORE TRUNCATE ON audit_events_other FOR EACH STATEMENT EXECUTE FUNCTION refuse_audit_change();
 --> statement-breakpoint
 -- Makes the partitions of this month and the next three, in UTC. A month of which audit_events_other has events already stays there.
--- Other statements would wait behind a lock that a long one, such as a dump, keeps from us: it is asked for again an hour later.
-CREATE FUNCTION make_audit_partitions() RETURNS void LANGUAGE plpgsql SECURITY DEFINER SET search_path = public SET lock_timeout = '500ms' AS $$
+-- Other statements would wait behind a lock that a long one, such as a dump, keeps from us: it is asked for again an hour later. Two
+-- workers may make the same one at once. All functions search the schema of temporary tables last, so that none of these takes the
+-- place of a table, and nobody but the owner can call the two that change partitions until the owner lets a role do so.
+CREATE FUNCTION make_audit_partitions() RETURNS void LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp SET lock_timeout = '500ms' AS $$
 DECLARE
   month timestamp;
   name text;
@@ -67,16 +69,18 @@ BEGIN
       EXECUTE format('CREATE TRIGGER refuse_truncate BEFORE TRUNCATE ON %I FOR EACH STATEMENT EXECUTE FUNCTION refuse_audit_change()', name);
       EXECUTE format('ALTER TABLE audit_events ATTACH PARTITION %I FOR VALUES FROM (%L) TO (%L)', name,
         month AT TIME ZONE 'UTC', (month + interval '1 month') AT TIME ZONE 'UTC');
-    EXCEPTION WHEN check_violation OR lock_not_available THEN
+    EXCEPTION WHEN check_violation OR lock_not_available OR duplicate_table OR unique_violation THEN
       NULL;
     END;
   END LOOP;
 END $$;
 --> statement-breakpoint
+REVOKE EXECUTE ON FUNCTION make_audit_partitions() FROM PUBLIC;
+--> statement-breakpoint
 SELECT make_audit_partitions();
 --> statement-breakpoint
 -- Drops partitions that ended so many years ago, and their seals; returns how many. Nobody can drop what is younger than a year.
-CREATE FUNCTION drop_audit_partitions(years integer) RETURNS integer LANGUAGE plpgsql SECURITY DEFINER SET search_path = public SET lock_timeout = '500ms' AS $$
+CREATE FUNCTION drop_audit_partitions(years integer) RETURNS integer LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp SET lock_timeout = '500ms' AS $$
 DECLARE
   month CONSTANT timestamp := date_trunc('month', now() AT TIME ZONE 'UTC') - make_interval(years => greatest(years, 1));
   name text;
@@ -88,7 +92,7 @@ BEGIN
       AND relname < 'audit_events_' || to_char(month, 'YYYY_MM')
     ORDER BY relname
   LOOP
-    EXECUTE format('DROP TABLE %I', name);
+    EXECUTE format('DROP TABLE IF EXISTS %I', name);
     dropped := dropped + 1;
   END LOOP;
   DELETE FROM audit_seals WHERE last_at < month AT TIME ZONE 'UTC'
@@ -96,8 +100,10 @@ BEGIN
   RETURN dropped;
 END $$;
 --> statement-breakpoint
+REVOKE EXECUTE ON FUNCTION drop_audit_partitions(integer) FROM PUBLIC;
+--> statement-breakpoint
 -- Writes the event of a change. Its transaction may name the cause (src/audit.ts); otherwise the connection says which program it was.
-CREATE FUNCTION audit_change(action text, kind text, its_case integer, its_session integer, version integer) RETURNS void LANGUAGE plpgsql SET search_path = public AS $$
+CREATE FUNCTION audit_change(action text, kind text, its_case integer, its_session integer, version integer) RETURNS void LANGUAGE plpgsql SET search_path = public, pg_temp AS $$
 DECLARE
   cause CONSTANT jsonb := nullif(current_setting('playtherapy.cause', true), '')::jsonb;
 BEGIN
@@ -110,7 +116,7 @@ BEGIN
     (cause ->> 'address')::inet);
 END $$;
 --> statement-breakpoint
-CREATE FUNCTION audit_case() RETURNS trigger LANGUAGE plpgsql SET search_path = public AS $$
+CREATE FUNCTION audit_case() RETURNS trigger LANGUAGE plpgsql SET search_path = public, pg_temp AS $$
 BEGIN
   PERFORM audit_change(TG_ARGV[0], 'case', coalesce(NEW.id, OLD.id), NULL, NULL);
   RETURN NULL;
@@ -127,7 +133,7 @@ CREATE TRIGGER audit_change AFTER UPDATE ON cases FOR EACH ROW
 CREATE TRIGGER audit_deletion AFTER DELETE ON cases FOR EACH ROW EXECUTE FUNCTION audit_case('delete');
 --> statement-breakpoint
 -- What goes with its case is told by the event of the case.
-CREATE FUNCTION audit_session() RETURNS trigger LANGUAGE plpgsql SET search_path = public AS $$
+CREATE FUNCTION audit_session() RETURNS trigger LANGUAGE plpgsql SET search_path = public, pg_temp AS $$
 BEGIN
   IF TG_OP <> 'DELETE' OR EXISTS (SELECT FROM cases WHERE id = OLD.case_id) THEN
     PERFORM audit_change(TG_ARGV[0], 'session', coalesce(NEW.case_id, OLD.case_id), coalesce(NEW.id, OLD.id), NULL);
@@ -143,7 +149,7 @@ CREATE TRIGGER audit_change AFTER UPDATE OF name ON sessions FOR EACH ROW EXECUT
 CREATE TRIGGER audit_deletion AFTER DELETE ON sessions FOR EACH ROW EXECUTE FUNCTION audit_session('delete');
 --> statement-breakpoint
 -- A recording or a version; its number is the id of the recording, or that of the version. What goes with its session is told by that.
-CREATE FUNCTION audit_part() RETURNS trigger LANGUAGE plpgsql SET search_path = public AS $$
+CREATE FUNCTION audit_part() RETURNS trigger LANGUAGE plpgsql SET search_path = public, pg_temp AS $$
 DECLARE
   part CONSTANT jsonb := to_jsonb(coalesce(NEW, OLD));
   number CONSTANT integer := coalesce(part ->> 'version', part ->> 'id')::integer;

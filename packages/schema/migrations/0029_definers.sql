@@ -12,7 +12,3 @@ ALTER FUNCTION log_video_change() SECURITY DEFINER SET search_path = public, pg_
 ALTER FUNCTION notify_video_progress() SECURITY DEFINER SET search_path = public, pg_temp;
 --> statement-breakpoint
 ALTER FUNCTION notify_chunk_progress() SECURITY DEFINER SET search_path = public, pg_temp;
---> statement-breakpoint
-ALTER FUNCTION make_audit_partitions() SET search_path = public, pg_temp;
---> statement-breakpoint
-ALTER FUNCTION drop_audit_partitions(integer) SET search_path = public, pg_temp;

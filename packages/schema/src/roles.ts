@@ -103,7 +103,6 @@ export async function grantRoles(client: postgres.Sql, ownerUrl: string, urls: R
     // Where the owner may not revoke these, this is a warning.
     await tx.unsafe('revoke create on schema public from public')
     await tx.unsafe(`revoke temporary on database ${quoted(own.database)} from public`)
-    await tx.unsafe('revoke execute on function make_audit_partitions(), drop_audit_partitions(integer) from public')
     for (const grant of logins.flatMap(grantsTo)) await tx.unsafe(grant)
     // BullMQ makes a sequence for each queue when it adds the first job, for which the worker would need the right to make tables.
     const makers = await tx<{ signature: string }[]>`select oid::regprocedure::text as signature from pg_proc
@@ -112,9 +111,12 @@ export async function grantRoles(client: postgres.Sql, ownerUrl: string, urls: R
       await tx.unsafe(`alter function ${signature} security definer set search_path = bullmq, pg_temp`)
     }
     const open = await tx`select rolname from pg_roles
-      where rolname = any(${logins.map(({ name }) => name)}) and has_schema_privilege(rolname, 'public', 'create')`
+      where rolname = any(${logins.map(({ name }) => name)})
+        and (has_schema_privilege(rolname, 'public', 'create') or has_database_privilege(rolname, current_database(), 'temp'))`
     if (open.length > 0) {
-      throw new Error('every user can create tables in the schema public: its owner has to revoke that from public')
+      throw new Error(
+        'every user can create tables: an administrator has to revoke create on the schema public, and temporary on the database, from public',
+      )
     }
   })
 }

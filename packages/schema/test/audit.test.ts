@@ -120,6 +120,31 @@ t.test('there is always a partition, months are made ahead, and old ones are dro
   t.same(await client`select count(*)::int from only audit_events_other`, [{ count: 2 }])
 })
 
+t.test('a temporary table takes the place of none, and others may not call what changes partitions', async (t) => {
+  const { client, caseId } = await session(t)
+  const functions = await client`select proname, array_to_string(proconfig, ';') as settings,
+      has_function_privilege('pg_read_all_data', oid, 'execute') as is_open
+    from pg_proc where proname like '%audit%' and prosrc ~* 'audit_events|audit_change|audit_seals'`
+  t.ok(functions.length >= 6)
+  for (const { proname, settings, is_open } of functions) {
+    t.match(settings, /search_path=public, pg_temp/, proname)
+    t.equal(is_open, !proname.endsWith('_partitions'), proname)
+  }
+  const own = await client.reserve()
+  await own`create temporary table audit_events (like audit_events)`
+  await own`update cases set case_state_id = 2 where id = ${caseId}`
+  t.equal((await own`select from pg_temp.audit_events`).length, 0)
+  t.equal((await own`select from public.audit_events where action = 'update'`).length, 1)
+  own.release()
+})
+
+t.test('two workers make a partition once', async (t) => {
+  const { client } = await session(t)
+  await client`drop table ${client(await nextMonth(client))}`
+  await Promise.all([1, 2, 3].map(() => client`select make_audit_partitions()`))
+  t.not((await client`select to_regclass(${await nextMonth(client)}) as made`)[0]?.made, null)
+})
+
 t.test('a dump keeps nobody from an upgrade, and nobody waits behind its partitions', async (t) => {
   const { client, url } = await session(t)
   await client`drop table ${client(await nextMonth(client))}`
