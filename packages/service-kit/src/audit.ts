@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto'
 import { isIP } from 'node:net'
 import { Readable } from 'node:stream'
 import type { Action, Actor, Cause, Database } from '@playtherapy/schema'
@@ -51,7 +52,7 @@ const kinds: Record<string, string> = {
   erasure: 'erasure',
 }
 
-/** What players and pages ask for again and again: one event for each viewer in ten minutes. */
+/** What players, pages and uploads ask for again and again: one event for each viewer in ten minutes, unless it gives out links. */
 const repeated = ['video', 'preview', 'upload']
 
 /** Statuses of responses that tell nothing of a case: no valid token (counted by `/metrics`), too slow, too many requests. */
@@ -64,6 +65,9 @@ function addressOf({ ip }: FastifyRequest): string | null {
   return isIP(plain) ? plain : null
 }
 
+/** A UUID, or as many hex digits. Any other text that a client sends as `X-Request-Id` may name somebody, and the trail is never changed. */
+const isRandom = (id: string) => /^[\da-f]{8}(-?)[\da-f]{4}\1[\da-f]{4}\1[\da-f]{4}\1[\da-f]{12}$/i.test(id)
+
 /** Gives requests what the trail tells of them. */
 export function installCauses(host: FastifyInstance): void {
   host.decorateRequest('auditCause', null)
@@ -74,7 +78,7 @@ export function installCauses(host: FastifyInstance): void {
       this.auditCause ??= {
         actor,
         userId: this.userId || null,
-        requestId: this.id,
+        requestId: isRandom(this.id) ? this.id : randomUUID(),
         address: addressOf(this),
         isNamed: false,
       }
@@ -136,7 +140,7 @@ export function auditRequests(scope: FastifyInstance, db: Database, longestMs = 
     const event = eventOf(request, reply)
     if (!event) return next(null, payload)
     const { userId, address, kind, action, sessionId, version } = event
-    const isRepeated = event.result === 0 && repeated.includes(kind)
+    const isRepeated = event.result === 0 && action !== 'link' && repeated.includes(kind)
     const key = [userId, address, kind, action, sessionId, version, 'token' in Object(request.params)].join(' ')
     const written = isRepeated ? trail.writeOnce(key, event) : trail.write(event)
     written.then(

@@ -62,6 +62,9 @@ export function installRequestLog(host: FastifyInstance): void {
         ...(request.userId > 0 && { user_id: request.userId }),
         ...(request.caseId > 0 && { case_id: request.caseId }),
         ...(request.sessionId > 0 && { session_id: request.sessionId }),
+        // The id in the audit trail and in receipts, where it is not that of the client.
+        ...(request.auditCause &&
+          request.auditCause.requestId !== request.id && { audit_id: request.auditCause.requestId }),
       },
       'request',
     )

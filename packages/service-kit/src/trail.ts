@@ -26,6 +26,8 @@ export interface Trail {
 const mostWaiting = 2_000
 /** Events of one `INSERT`. */
 const mostAtOnce = 500
+/** An `INSERT` that takes longer may have lost its connection: another one then takes what came meanwhile, so many at most. */
+const [slowMs, mostInserts] = [250, 3]
 /** For how long a viewer of a recording is not told again, and how many viewers are remembered. */
 const [onceMs, mostRemembered] = [600_000, 20_000]
 
@@ -44,8 +46,8 @@ interface Entry {
 }
 
 /**
- * The audit trail of a process: one `INSERT` is under way at a time, and the next one takes all events that came meanwhile. An event
- * that is not durable after `longestMs` is refused; it may still be written.
+ * The audit trail of a process: one `INSERT` is under way at a time unless it is slow, and the next one takes all events that came
+ * meanwhile. An event that is not durable after `longestMs` is refused; it may still be written if its `INSERT` has begun.
  */
 export function createTrail(db: Database, longestMs: number): Trail {
   const insert = statement(
@@ -55,35 +57,52 @@ export function createTrail(db: Database, longestMs: number): Trail {
       from json_to_recordset(${sql.placeholder('events')}::text::json) as event("actor" text, "userId" int, "action" text,
         "kind" text, "caseId" int, "sessionId" int, "version" int, "result" smallint, "requestId" text, "address" inet)`,
   )
-  const waiting: Entry[] = []
-  let isWriting = false
+  const waiting = new Set<Entry>()
+  /** `INSERT`s that are under way, and those of them that are slow. */
+  let [inserts, slow] = [0, 0]
 
-  async function writeWaiting(): Promise<void> {
-    isWriting = true
-    while (waiting.length > 0) {
-      const batch = waiting.splice(0, mostAtOnce)
-      try {
-        await insert({ events: JSON.stringify(batch.map(({ event }) => event)) })
-        for (const { resolve } of batch) resolve()
-      } catch (error) {
-        for (const { reject } of batch) reject(error)
-      }
+  async function writeBatch(): Promise<void> {
+    const batch = [...waiting].slice(0, mostAtOnce)
+    for (const entry of batch) waiting.delete(entry)
+    let isSlow = false
+    const late = setTimeout(() => {
+      isSlow = true
+      slow++
+      writeWaiting()
+    }, slowMs)
+    inserts++
+    try {
+      await insert({ events: JSON.stringify(batch.map(({ event }) => event)) })
+      for (const { resolve } of batch) resolve()
+    } catch (error) {
+      for (const { reject } of batch) reject(error)
     }
-    isWriting = false
+    clearTimeout(late)
+    inserts--
+    if (isSlow) slow--
+    writeWaiting()
+  }
+
+  function writeWaiting(): void {
+    if (waiting.size > 0 && inserts === slow && inserts < mostInserts) writeBatch()
   }
 
   const write = (event: AuditEvent) =>
     new Promise<void>((resolve, reject) => {
-      if (waiting.length >= mostWaiting) return reject(new TrailBusyError())
-      const late = setTimeout(() => reject(new TrailBusyError()), longestMs)
+      if (waiting.size >= mostWaiting) return reject(new TrailBusyError())
+      const late = setTimeout(() => {
+        waiting.delete(entry)
+        reject(new TrailBusyError())
+      }, longestMs)
       const settle =
         <T extends unknown[]>(how: (...values: T) => void) =>
         (...values: T) => {
           clearTimeout(late)
           how(...values)
         }
-      waiting.push({ event, resolve: settle(resolve), reject: settle(reject) })
-      if (!isWriting) writeWaiting()
+      const entry: Entry = { event, resolve: settle(resolve), reject: settle(reject) }
+      waiting.add(entry)
+      writeWaiting()
     })
 
   /** Those that were told last come last. */

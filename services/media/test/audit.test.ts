@@ -61,17 +61,19 @@ t.test('links are told when they are given out, and refusals by what was asked f
   const { host, url, events, caseId, sessionId, db } = await playable(t)
   const links = await fetch(url.replace(/video$/, 'playback'), { method: 'POST', headers: host.as(7) })
   t.equal(links.status, 200)
+  await fetch(url.replace(/video$/, 'playback'), { method: 'POST', headers: host.as(7) })
   t.equal((await fetch(url, { headers: host.as(8) })).status, 400)
   const gone = host.linkTo({ userId: 7, caseId, sessionId, videoId: 999 }, 'mp4', 'video.mp4')
   t.equal((await fetch(gone)).status, 404)
   t.equal((await fetch(gone.replace('/video.mp4', 'x/video.mp4'))).status, 404, 'a forged one names nobody')
   t.match(await events(), [
     { action: 'link', kind: 'video', user_id: 7, case_id: caseId, session_id: sessionId, result: 0 },
+    { action: 'link', kind: 'video', user_id: 7, case_id: caseId, session_id: sessionId, result: 0 },
     { action: 'refused', kind: 'video', user_id: 8, case_id: caseId, session_id: sessionId, result: 2 },
     { action: 'refused', kind: 'video', user_id: 7, case_id: caseId, session_id: sessionId, result: 404 },
   ])
-  t.equal((await events()).length, 3)
+  t.equal((await events()).length, 4, 'each set of links is written')
   await db.execute(sql`delete from cases`)
   t.match((await events()).at(-1), { action: 'delete', kind: 'case' }, 'a deletion leaves all events')
-  t.equal((await events()).length, 4)
+  t.equal((await events()).length, 5)
 })

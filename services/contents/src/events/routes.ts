@@ -58,6 +58,8 @@ export const eventRoutes: FastifyPluginAsyncTypebox<EventOptions> = async (
       throw fault(['query', 'case_id'], 'must be an integer', 'integer')
     const lastEventId = headers['last-event-id'] || query.last_event_id || undefined
     const body = await news.open(request, reply, { userId, caseId, lastEventId, endsAt })
+    // The case is the caller's, and the audit trail is told of it.
+    if (caseId !== undefined) request.caseId = caseId
     return reply
       .headers({
         'content-type': 'text/event-stream; charset=utf-8',
