@@ -100,8 +100,9 @@ export interface Committed {
 }
 
 /**
- * Makes the files of a chunk the current ones, and announces the end of the encode where it was the last. The objects to remove are all, when another attempt or a newer video has replaced this one, or the session was deleted or the
- * video given up, or the sound for a transcriber where there is one already. Locks the session, the video and the chunk.
+ * Makes the files of a chunk the current ones, and announces the end of the encode where it was the last. All objects are to be removed
+ * when another attempt or a newer video has replaced this one, the session was deleted, or the video was given up; only the sound for a
+ * transcriber where there is one already. Locks the session, the video and the chunk.
  */
 export const commitChunk = (
   db: Database,
