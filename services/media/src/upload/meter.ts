@@ -40,8 +40,18 @@ export function createUploads(meter: Meter): Uploads {
     labels: { outcome: outcomes },
   })
 
+  /** An upload that the bound of the process refuses has failed because of us; one beyond a therapist's share is refused. */
+  const take = (userId: number) => {
+    try {
+      return shares.take(userId)
+    } catch (error) {
+      countRequest({ outcome: isOurs(error) ? 'failed' : 'refused' })
+      throw error
+    }
+  }
+
   return async (request, work) => {
-    const release = shares.take(request.userId)
+    const release = take(request.userId)
     const { socket, readableLength } = request.raw
     // What has arrived of the body already was read from the socket before.
     const before = socket.bytesRead - readableLength
