@@ -19,7 +19,7 @@ export const logWords = new Set(
   databases date day deadlock decode decoded defined delete deleted denied describe destination destroyed detected
   device did didn't differ difference different directory disabled disconnected disk document does doesn't done down
   driver due during each early either element elements empty encode encoded encoding encrypted encryption end ended
-  endpoint ends enough entity entry erasure error errors etag etags every exceed exceeded exceeds exchange exist
+  endpoint ends enough entity entry erase erasure error errors etag etags every exceed exceeded exceeds exchange exist
   existing exists expected expecting expects expired expires explains extend extra fail failed failing fails failure
   failures far fatal fell fetch fewer ffmpeg ffprobe field fields file files first folder follow following for forbidden
   foreign form format found fragment from full function gap garage gateway gave genuine get getaddrinfo give given gives

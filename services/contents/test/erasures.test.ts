@@ -78,6 +78,15 @@ t.test('a deletion names its erasure, which only its therapist sees', async (t) 
   t.match(await get(7, session.location ?? ''), none, 'of an older release')
 })
 
+t.test('in an outage the public keys are not asked for again by each request', async (t) => {
+  const { db, host } = await contents(t)
+  const statusOf = async () => (await fetch(`${host.url}/contents/api/erasure/keys`)).status
+  await db.execute(sql`alter table receipt_keys rename to lost_keys`)
+  t.equal(await statusOf(), 500)
+  await db.execute(sql`alter table lost_keys rename to receipt_keys`)
+  t.equal(await statusOf(), 500, 'a failure is kept for a second')
+})
+
 t.test('the public keys of receipts need no token', async (t) => {
   const { db, host } = await contents(t)
   const url = `${host.url}/contents/api/erasure/keys`

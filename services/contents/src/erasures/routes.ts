@@ -1,6 +1,6 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import type { Database } from '@playtherapy/schema'
-import { errors, failures, refusals } from '@playtherapy/service-kit'
+import { errors, failures, refusals, renewed } from '@playtherapy/service-kit'
 import { erasureRepository, publicKeys } from './repository.ts'
 import { Erasure, ErasureParams, Erasures, ErasuresQuery, ReceiptKeys, uuid } from './schemas.ts'
 
@@ -70,17 +70,7 @@ const keysMs = 10_000
 
 /** The route of the public keys of receipts, which whoever holds a receipt may ask for, so that it takes no token. */
 export const receiptKeyRoutes: FastifyPluginAsyncTypebox<{ db: Database }> = async (app, { db }) => {
-  let known: { keys: Promise<{ kid: string; x: string }[]>; readAt: number } | undefined
-  /** Reads the keys once for all who ask. A failure is not kept. */
-  const keys = () => {
-    if (known && Date.now() - known.readAt < keysMs) return known.keys
-    const reading = { keys: publicKeys(db).execute(), readAt: Date.now() }
-    known = reading
-    reading.keys.catch(() => {
-      if (known === reading) known = undefined
-    })
-    return reading.keys
-  }
+  const keys = renewed(() => publicKeys(db).execute(), keysMs)
   app.get(
     '/erasure/keys',
     {
@@ -93,7 +83,7 @@ export const receiptKeyRoutes: FastifyPluginAsyncTypebox<{ db: Database }> = asy
       },
     },
     async () => ({
-      keys: (await keys()).map((key) => ({
+      keys: (await keys.get()).map((key) => ({
         ...({ kty: 'OKP', crv: 'Ed25519', alg: 'EdDSA', use: 'sig' } as const),
         ...key,
       })),
