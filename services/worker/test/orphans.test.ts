@@ -1,6 +1,15 @@
-import { chunks, renditions, reportVersions, scriptVersions, videos } from '@playtherapy/schema'
+import {
+  cases,
+  chunks,
+  erasures,
+  renditions,
+  reportVersions,
+  scriptVersions,
+  sessions,
+  videos,
+} from '@playtherapy/schema'
 import { seedEncode, seedSession, storeBackends, testDatabase, testStore, until } from '@playtherapy/testing'
-import { sql } from 'drizzle-orm'
+import { eq, sql } from 'drizzle-orm'
 import t from 'tap'
 import { assertOwnBucket, installationId } from '../src/reconcile/installation.ts'
 import { findOrphans, sweepOrphans } from '../src/reconcile/orphans.ts'
@@ -179,6 +188,30 @@ for (const backend of storeBackends) {
     t.strictSame(await found(0), [], 'and that was all')
   })
 }
+
+t.test('what an erasure is going to remove is left to it, so that its receipt names it', async (t) => {
+  const { db } = await testDatabase(t)
+  const store = await testStore(t, 'file')
+  const [whole, ofSession] = [await seedSession(db), await seedSession(db)]
+  const keyOf = ({ caseId, sessionId }: { caseId: number; sessionId: number }) =>
+    `script/LOCAL/${caseId}/${sessionId}/script_v1.json`
+  const [kept] = await db.insert(sessions).values({ caseId: ofSession.caseId, name: 'kept' }).returning()
+  const orphan = keyOf({ caseId: ofSession.caseId, sessionId: kept?.id ?? 0 })
+  const erased = [keyOf(whole), keyOf(ofSession)]
+  for (const key of [...erased, orphan]) await store.put(key, Buffer.from('{}'), { contentType: 'application/json' })
+  await db.delete(sessions).where(eq(sessions.id, ofSession.sessionId))
+  await db.delete(cases).where(eq(cases.id, whole.caseId))
+  await db.insert(erasures).values([{ caseId: whole.caseId }, ofSession])
+  const found = async () => {
+    const keys: string[] = []
+    for await (const batch of findOrphans({ db, store, phase: 'LOCAL' }, 0)) keys.push(...batch.map(({ key }) => key))
+    return keys.sort()
+  }
+  await until('the orphan is found', found, (keys) => keys.includes(orphan))
+  t.strictSame(await found(), [orphan])
+  await db.update(erasures).set({ receipt: 'signed' })
+  t.strictSame(await found(), [...erased, orphan].sort(), 'nothing else removes them after that')
+})
 
 t.test('an orphan that the store cannot remove keeps no other one', async (t) => {
   const { db } = await testDatabase(t)

@@ -14,6 +14,7 @@ import {
   chunkFiles,
   chunks,
   type Database,
+  erasures,
   previews,
   renditions,
   reportVersions,
@@ -22,7 +23,7 @@ import {
   tryLock,
   videos,
 } from '@playtherapy/schema'
-import { and, eq, gt, inArray, or, sql } from 'drizzle-orm'
+import { and, eq, gt, inArray, isNull, or, sql } from 'drizzle-orm'
 
 interface Resources {
   db: Database
@@ -43,7 +44,7 @@ const batchKeys = 500
  * All objects and unfinished uploads of this phase that no row owns and that are older than the grace period, in batches.
  * A row is written before its object, and the row of a video or a chunk names its running attempt. So an object without an
  * owner will never have one; the grace period is an additional protection. Objects with ids newer than the
- * database, and with other names, are kept: a restore of an older backup, or an empty database, loses no recording.
+ * database, with other names, and those that an erasure is going to remove are kept: a restore of an older backup, or an empty database, loses no recording.
  */
 export async function* findOrphans(resources: Resources, graceSeconds: number): AsyncGenerator<Orphan[]> {
   const { store, phase } = resources
@@ -96,6 +97,7 @@ async function withoutOwner(db: Database, folder: Folder, candidates: Orphan[]):
     script: [scriptVersions.path],
     analyze_report: [reportVersions.path],
   }[folder]
+  const isErased = await pendingErasures(db, paths)
   // It is asked first: an attempt that commits in between is an owner then.
   const isUnderWay = await runningAttempts(db, paths)
   const owned = new Set<string>()
@@ -105,7 +107,7 @@ async function withoutOwner(db: Database, folder: Folder, candidates: Orphan[]):
   }
   return candidates
     .map((candidate) => ({ candidate, path: pathOf(candidate) }))
-    .filter(({ path }) => !owned.has(path) && !isUnderWay(path))
+    .filter(({ path }) => !owned.has(path) && !isUnderWay(path) && !isErased(path))
     .map(({ candidate }) => candidate)
 }
 
@@ -136,6 +138,22 @@ async function runningAttempts(db: Database, paths: string[]): Promise<(path: st
   return (path) => {
     const attempt = attemptOf(path)
     return attempt !== undefined && running.has(nameOf(attempt))
+  }
+}
+
+/** Tells whether an erasure without a receipt will remove what is at a path. It notes it first, so that the receipt names it. */
+async function pendingErasures(db: Database, paths: string[]): Promise<(path: string) => boolean> {
+  const caseIds = paths.flatMap((path) => idsOf(path)?.caseId ?? [])
+  const pending = await db
+    .select({ caseId: erasures.caseId, sessionId: erasures.sessionId, videoId: erasures.videoId })
+    .from(erasures)
+    .where(and(inArray(erasures.caseId, caseIds), isNull(erasures.receipt)))
+  return (path) => {
+    const ids = idsOf(path)
+    return pending.some(
+      ({ caseId, sessionId, videoId }) =>
+        caseId === ids?.caseId && [null, ids.sessionId].includes(sessionId) && [null, ids.videoId].includes(videoId),
+    )
   }
 }
 
