@@ -27,6 +27,7 @@ CREATE INDEX "audit_events_case_id_id_index" ON "audit_events" USING btree ("cas
 CREATE TABLE "audit_seals" (
 	"last_id" bigint PRIMARY KEY,
 	"ids" bigint[] NOT NULL,
+	"moments" timestamp with time zone[] NOT NULL,
 	"previous" bytea NOT NULL,
 	"hashes" bytea NOT NULL,
 	"first_at" timestamp with time zone NOT NULL,
@@ -79,10 +80,14 @@ REVOKE EXECUTE ON FUNCTION make_audit_partitions() FROM PUBLIC;
 --> statement-breakpoint
 SELECT make_audit_partitions();
 --> statement-breakpoint
--- Drops partitions that ended so many years ago, and their seals; returns how many. Nobody can drop what is younger than a year.
-CREATE FUNCTION drop_audit_partitions(years integer) RETURNS integer LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp SET lock_timeout = '500ms' AS $$
+-- How long the trail is kept is said by a row that only the owner changes, when it migrates.
+ALTER TABLE "installation" ADD COLUMN "audit_years" integer DEFAULT 6 NOT NULL;
+--> statement-breakpoint
+-- Drops partitions that ended so many years ago, and their seals; returns how many.
+CREATE FUNCTION drop_audit_partitions() RETURNS integer LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp SET lock_timeout = '500ms' AS $$
 DECLARE
-  month CONSTANT timestamp := date_trunc('month', now() AT TIME ZONE 'UTC') - make_interval(years => greatest(years, 1));
+  month CONSTANT timestamp := date_trunc('month', now() AT TIME ZONE 'UTC')
+    - make_interval(years => (SELECT greatest(audit_years, 1) FROM installation));
   name text;
   dropped integer := 0;
 BEGIN
@@ -100,7 +105,7 @@ BEGIN
   RETURN dropped;
 END $$;
 --> statement-breakpoint
-REVOKE EXECUTE ON FUNCTION drop_audit_partitions(integer) FROM PUBLIC;
+REVOKE EXECUTE ON FUNCTION drop_audit_partitions() FROM PUBLIC;
 --> statement-breakpoint
 -- Writes the event of a change. Its transaction may name the cause (src/audit.ts); otherwise the connection says which program it was.
 CREATE FUNCTION audit_change(action text, kind text, its_case integer, its_session integer, version integer) RETURNS void LANGUAGE plpgsql SET search_path = public, pg_temp AS $$

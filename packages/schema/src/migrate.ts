@@ -35,10 +35,10 @@ async function foldCases(client: postgres.Sql): Promise<void> {
 
 /**
  * Brings the database at this address up to date: our tables, then BullMQ's own schema, then the roles and rights of the processes, if
- * their URLs are given. It may be repeated, and run by several processes at once: it holds the lock `migrate`, so that the others
+ * their URLs are given, and how long the audit trail is kept. It may be repeated, and run by several processes at once: it holds the lock `migrate`, so that the others
  * wait and then have nothing to do.
  */
-export async function migrate(address: string, roleUrls?: RoleUrls): Promise<void> {
+export async function migrate(address: string, roleUrls?: RoleUrls, auditYears?: number): Promise<void> {
   const { url, ssl } = tlsOf(address)
   const client = postgres(url, { ssl, max: 1, onnotice: () => {}, connect_timeout: 10 })
   try {
@@ -48,6 +48,7 @@ export async function migrate(address: string, roleUrls?: RoleUrls): Promise<voi
     await db.execute(sql`select make_audit_partitions()`)
     await migrateQueue(address)
     await foldCases(client)
+    if (auditYears) await db.execute(sql`update installation set audit_years = ${auditYears}`)
     if (roleUrls) await grantRoles(client, address, roleUrls)
   } finally {
     await client.end({ timeout: 5 })

@@ -86,7 +86,7 @@ export const rights: Record<Role, Record<string, string>> = {
     'sequence audit_events_id_seq': 'select',
     audit_seals: 'select, insert',
     'function make_audit_partitions()': 'execute',
-    'function drop_audit_partitions(integer)': 'execute',
+    'function drop_audit_partitions()': 'execute',
     // Retention locks a case, so that it stays finished until its recordings are erased.
     cases: 'select (id, user_id, case_state_id, updated_at), update (updated_at)',
     sessions: `select, update (rendition_id, ${registered}, ${lengths}, ${scripted}, ${reported})`,

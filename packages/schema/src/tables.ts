@@ -469,6 +469,8 @@ export const installation = pgTable('installation', {
   changesForgotten: bigint({ mode: 'number' }).notNull().default(0),
   /** When a process last had event streams. Without any, progress is not notified. */
   streamsSeenAt: instant().notNull().default(sql`'-infinity'`),
+  /** How long the audit trail is kept. Only the owner of the tables changes it. */
+  auditYears: integer().notNull().default(6),
 })
 
 /** Who asked for an erasure: the therapist, or the operator's command `retention`. */

@@ -78,6 +78,7 @@ const forbidden = [
   'select log_session_change(1, 1, 1)',
   'delete from drizzle.__drizzle_migrations',
   'update installation set id = gen_random_uuid()',
+  'update installation set audit_years = 1',
   'delete from installation',
   "insert into audit_events (id, actor, action, kind) overriding system value values (-5, 'worker', 'read', 'case')",
   "insert into audit_events (at, actor, action, kind) values ('2019-01-01', 'worker', 'read', 'case')",
@@ -96,7 +97,7 @@ const forbidden = [
 const foreign: Record<Role, string[]> = {
   contents: [
     'select folded from script_pages',
-    'select drop_audit_partitions(1)',
+    'select drop_audit_partitions()',
     "update script_versions set path = 'x'",
     'delete from script_versions',
     'select * from tus_uploads',

@@ -33,8 +33,6 @@ interface BackgroundResources extends Announcing {
   scratchDirectory: string
   /** Age in seconds at which an object without a row is removed. */
   orphanGraceSeconds: number
-  /** Years for which the audit trail is kept. */
-  auditYears: number
 }
 
 /**
@@ -42,7 +40,7 @@ interface BackgroundResources extends Announcing {
  * objects and scratch files of dead processes, seal the audit trail and keep its partitions, and forget idempotency keys, complete uploads, old encodes and old changes of sessions.
  */
 export function startBackground(resources: BackgroundResources, log: Log): Background {
-  const { db, store, sendsWebhooks, scratchDirectory, orphanGraceSeconds, auditYears } = resources
+  const { db, store, sendsWebhooks, scratchDirectory, orphanGraceSeconds } = resources
   const reap = createReaper({ db, store, log })
   const loops = [
     repeat({ name: 'announcer', everyMs: announceMs, log, round: () => announceDue(db, resources) }),
@@ -58,7 +56,7 @@ export function startBackground(resources: BackgroundResources, log: Log): Backg
     repeat({ name: 'dead webhooks', everyMs: reapMs, log, round: () => forgetDeadWebhooks(db) }),
     repeat({ name: 'audit seals', everyMs: sealMs, log, round: createSealer(db) }),
     repeat({ name: 'audit heads', everyMs: hourMs, log, round: () => writeHead(resources) }),
-    repeat({ name: 'audit partitions', everyMs: hourMs, log, round: () => keepPartitions(db, auditYears) }),
+    repeat({ name: 'audit partitions', everyMs: hourMs, log, round: () => keepPartitions(db) }),
     repeat({ name: 'scratch sweep', everyMs: sweepScratchMs, log, round: () => sweepScratch(scratchDirectory) }),
     repeat({
       name: 'orphan sweep',

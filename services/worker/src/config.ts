@@ -62,7 +62,6 @@ export const WorkerConfig = Type.Object({
   WEBHOOK_INTERNAL_ADDRESSES: optionalText(
     'Addresses that are not of the internet to which webhooks may be sent all the same, such as `10.1.2.3,172.18.0.0/16`',
   ),
-  AUDIT_YEARS: integer(6, 'How long the audit trail is kept, in years', { minimum: 1, maximum: 100 }),
   HOST: Type.String({ default: '0.0.0.0', description: 'Address of the health routes' }),
   PORT: integer(8080, 'Port of the health routes', { minimum: 0, maximum: 65_535 }),
   ENCODE_CONCURRENCY: integer(

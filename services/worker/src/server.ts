@@ -111,7 +111,6 @@ const duties = {
   ...announcing,
   sendsWebhooks: receiver !== undefined,
   orphanGraceSeconds,
-  auditYears: config.AUDIT_YEARS,
 }
 const background = startBackground({ db, store, phase, ...duties, scratchDirectory }, log)
 // The statement reads the whole outbox, so scrapes share it.

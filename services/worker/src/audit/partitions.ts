@@ -2,10 +2,11 @@ import type { Database } from '@playtherapy/schema'
 import { sql } from 'drizzle-orm'
 
 /**
- * Makes the partitions of the next months, and drops those that ended so many years ago. Rejects where a long statement keeps it from
+ * Makes the partitions of the next months, and drops those that ended as long ago as the
+ * installation says. Rejects where a long statement keeps it from
  * a drop, which is then tried an hour later.
  */
-export async function keepPartitions(db: Database, years: number): Promise<void> {
+export async function keepPartitions(db: Database): Promise<void> {
   await db.execute(sql`select make_audit_partitions()`)
-  await db.execute(sql`select drop_audit_partitions(${years}::int)`)
+  await db.execute(sql`select drop_audit_partitions()`)
 }

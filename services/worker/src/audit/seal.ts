@@ -56,11 +56,13 @@ async function sealNext(tx: Transaction, upTo: number): Promise<number> {
   const hashes: Buffer[] = []
   for (const event of events) hashes.push(hashOf(hashes.at(-1) ?? previous, event))
   const ids = events.map(({ id }) => id)
-  const moments = events.map(({ at }) => at).sort()
+  const moments = events.map(({ at }) => at)
+  const sorted = moments.toSorted()
   await tx.execute(sql`
-    insert into audit_seals (last_id, ids, previous, hashes, first_at, last_at)
-    values (${ids.at(-1)}::bigint, ${`{${ids.join()}}`}::text::bigint[], decode(${previous.toString('hex')}, 'hex'),
-      decode(${Buffer.concat(hashes).toString('hex')}, 'hex'), ${moments[0]}::timestamptz, ${moments.at(-1)}::timestamptz)`)
+    insert into audit_seals (last_id, ids, moments, previous, hashes, first_at, last_at)
+    values (${ids.at(-1)}::bigint, ${`{${ids.join()}}`}::text::bigint[],
+      ${`{${moments.join()}}`}::text::timestamptz[], decode(${previous.toString('hex')}, 'hex'),
+      decode(${Buffer.concat(hashes).toString('hex')}, 'hex'), ${sorted[0]}::timestamptz, ${sorted.at(-1)}::timestamptz)`)
   return events.length
 }
 

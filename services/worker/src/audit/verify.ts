@@ -24,11 +24,13 @@ interface Seal extends Record<string, unknown> {
   ids: number[]
   previous: Buffer
   hashes: Buffer
-  /** When its first event was, in milliseconds. */
-  first_ms: number
+  /** When each of its events was, in milliseconds. */
+  moments: number[]
 }
 
 const noLimit = 2 ** 31
+/** Longer than any transaction that writes an event. */
+const dayMs = 86_400_000
 /** Less than each id: our own begin at 1, and one that somebody inserted may be negative. */
 const smallest = Number.MIN_SAFE_INTEGER
 
@@ -36,7 +38,9 @@ const smallest = Number.MIN_SAFE_INTEGER
 async function* seals(db: Database): AsyncGenerator<Seal> {
   for (let after = 0; ; ) {
     const [seal] = await db.execute<Seal>(
-      sql`select last_id::float8, ids::float8[], previous, hashes, extract(epoch from first_at)::float8 * 1000 as first_ms
+      sql`select last_id::float8, ids::float8[], previous, hashes,
+          array(select extract(epoch from moment)::float8 * 1000 from unnest(moments) with ordinality as of(moment, place)
+            order by place) as moments
         from audit_seals
         where audit_seals.last_id > ${after}::bigint order by audit_seals.last_id limit 1`,
     )
@@ -46,27 +50,30 @@ async function* seals(db: Database): AsyncGenerator<Seal> {
   }
 }
 
-/** When the oldest month begins that has not been dropped, in milliseconds. */
+/** When the oldest month begins that may not be dropped yet, in milliseconds. */
 async function oldestMonth(db: Database): Promise<number> {
-  const [row] = await db.execute<{ month: string | null }>(
-    sql`select min(substring(relname from '\\d{4}_\\d\\d$')) as month from pg_inherits join pg_class on pg_class.oid = inhrelid
-      where inhparent = 'audit_events'::regclass`,
+  const [row] = await db.execute<{ ms: number }>(
+    sql`select extract(epoch from (date_trunc('month', now() at time zone 'UTC') - make_interval(years => audit_years))
+      at time zone 'UTC')::float8 * 1000 as ms from installation`,
   )
-  return Date.parse(`${row?.month?.replace('_', '-') ?? '9999-12'}-01T00:00:00Z`)
+  if (!row) throw new Error('the installation has no row')
+  return row.ms
 }
 
 /**
  * Compares all events with their seals, and the seals with each other and with the heads in the object store. Yields what was changed,
- * is missing, or was inserted after it was sealed, and returns the counts. Events of months that were dropped are not missing.
+ * is missing, or was inserted after it was sealed, and returns the counts. An event is
+ * not missing when it is older than the trail is kept.
  */
 export async function* verify(db: Database, heads: AsyncIterable<Head>): AsyncGenerator<Fault, Verified> {
   const published = new Map<number, Head>()
   for await (const head of heads) published.set(head.id, head)
   const found: Verified = { sealed: 0, unsealed: 0, heads: 0 }
   const kept = await oldestMonth(db)
+  let isYoung = false
   let last: { id: number; head: Buffer } | undefined
   for await (const seal of seals(db)) {
-    const { ids, hashes, previous } = seal
+    const { ids, moments, hashes, previous } = seal
     // The seals before the first one went with their months, or the object store knows them.
     if (last && !previous.equals(last.head)) yield { id: ids[0] ?? 0, fault: 'its seal does not follow the one before' }
     const isSealed = sql`${auditEvents.id} > ${last?.id ?? smallest} and ${auditEvents.id} <= ${seal.last_id}`
@@ -82,9 +89,11 @@ export async function* verify(db: Database, heads: AsyncIterable<Head>): AsyncGe
       events.delete(id)
       if (event && hashOf(hash, event).equals(expected)) found.sealed++
       else if (event) yield { id, fault: 'was changed' }
-      else if (seal.first_ms >= kept) yield { id, fault: 'is missing' }
+      else if (isYoung || (moments[index] ?? kept) >= kept) yield { id, fault: 'is missing' }
       const head = published.get(id)
       if (head && published.delete(id)) {
+        // What came after it cannot be as old as its seal may say.
+        isYoung ||= head.sealedAt.getTime() >= kept + dayMs
         if (head.hash === expected.toString('hex')) found.heads++
         else yield { id, fault: 'does not have the hash that was written to the object store' }
       }

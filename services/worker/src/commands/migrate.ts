@@ -1,5 +1,5 @@
 import { migrate } from '@playtherapy/schema/migrate'
-import { beginProgram, DatabaseSettings, optionalText, reach } from '@playtherapy/service-kit'
+import { beginProgram, DatabaseSettings, integer, optionalText, reach } from '@playtherapy/service-kit'
 import { Type } from 'typebox'
 
 /** Each is required with another one, so that none is left out. */
@@ -19,6 +19,7 @@ const { config } = beginProgram({
     MEDIA_DATABASE_URL: urlOf('media', 'CONTENTS_DATABASE_URL'),
     SCRIPT_DATABASE_URL: urlOf('script', 'MEDIA_DATABASE_URL'),
     WORKER_DATABASE_URL: urlOf('the worker', 'SCRIPT_DATABASE_URL'),
+    AUDIT_YEARS: integer(6, 'How long the audit trail is kept, in years', { minimum: 1, maximum: 100 }),
   }),
 })
 const {
@@ -29,6 +30,6 @@ const {
   WORKER_DATABASE_URL: worker,
 } = config
 const urls = contents && media && script && worker ? { contents, media, script, worker } : undefined
-await reach('The database', url, () => migrate(url, urls))
+await reach('The database', url, () => migrate(url, urls, config.AUDIT_YEARS))
 console.log('The database is up to date.')
 if (urls) console.log('Each process has a role of its own, with the rights that it needs.')
