@@ -97,7 +97,7 @@ BEGIN
       AND relname < 'audit_events_' || to_char(month, 'YYYY_MM')
     ORDER BY relname
   LOOP
-    EXECUTE format('DROP TABLE IF EXISTS %I', name);
+    EXECUTE format('DROP TABLE %I', name);
     dropped := dropped + 1;
   END LOOP;
   DELETE FROM audit_seals WHERE last_at < month AT TIME ZONE 'UTC'
