@@ -91,7 +91,7 @@ t.test('the console', { skip }, async (t) => {
     await page.keyboard.press('Enter')
     await page.getByRole('heading', { name: 'Mina Kim' }).waitFor()
     await until('the focus', async () => (await focused(tab)) === 'Mina Kim')
-    await page.getByText('Loading').waitFor({ state: 'detached' })
+    await until('all that is loaded', async () => (await page.getByText('Loading').count()) === 0)
     t.strictSame(await tab.faults(), [])
 
     await tabTo(tab, 'New session')
