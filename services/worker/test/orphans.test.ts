@@ -16,7 +16,7 @@ import { findOrphans, sweepOrphans } from '../src/reconcile/orphans.ts'
 
 for (const backend of storeBackends) {
   t.test(`what no row owns, on ${backend}`, async (t) => {
-    const { db } = await testDatabase(t)
+    const { db, as } = await testDatabase(t)
     const store = await testStore(t, backend)
     const { sessionId } = await seedSession(db)
     const described = { sessionId, container: 'mp4', size: 5, etag: '"1"', storedAt: new Date() } as const
@@ -162,7 +162,7 @@ for (const backend of storeBackends) {
     }
     while ((await unfinished()).length === 0);
 
-    const resources = { db, store, phase: 'LOCAL' } as const
+    const resources = { db: as('worker'), store, phase: 'LOCAL' } as const
     const found = async (graceSeconds: number) => {
       const keys: string[] = []
       for await (const batch of findOrphans(resources, graceSeconds)) keys.push(...batch.map(({ key }) => key))
@@ -190,7 +190,7 @@ for (const backend of storeBackends) {
 }
 
 t.test('what an erasure is going to remove is left to it, so that its receipt names it', async (t) => {
-  const { db } = await testDatabase(t)
+  const { db, as } = await testDatabase(t)
   const store = await testStore(t, 'file')
   const [whole, ofSession] = [await seedSession(db), await seedSession(db)]
   const keyOf = ({ caseId, sessionId }: { caseId: number; sessionId: number }) =>
@@ -204,7 +204,8 @@ t.test('what an erasure is going to remove is left to it, so that its receipt na
   await db.insert(erasures).values([{ caseId: whole.caseId }, ofSession])
   const found = async () => {
     const keys: string[] = []
-    for await (const batch of findOrphans({ db, store, phase: 'LOCAL' }, 0)) keys.push(...batch.map(({ key }) => key))
+    for await (const batch of findOrphans({ db: as('worker'), store, phase: 'LOCAL' }, 0))
+      keys.push(...batch.map(({ key }) => key))
     return keys.sort()
   }
   await until('the orphan is found', found, (keys) => keys.includes(orphan))
@@ -214,7 +215,7 @@ t.test('what an erasure is going to remove is left to it, so that its receipt na
 })
 
 t.test('an orphan that the store cannot remove keeps no other one', async (t) => {
-  const { db } = await testDatabase(t)
+  const { db, as } = await testDatabase(t)
   const store = await testStore(t, 'file')
   const { caseId, sessionId } = await seedSession(db)
   const [video] = await db.insert(videos).values({ sessionId, state: 'receiving', path: 'LOCAL/x.mp4' }).returning()
@@ -230,7 +231,7 @@ t.test('an orphan that the store cannot remove keeps no other one', async (t) =>
     for await (const { key } of store.list('')) found.push(key)
     return found
   }
-  const sweep = () => sweepOrphans({ db, store: { ...store, delete: remove }, phase: 'LOCAL' }, 0)
+  const sweep = () => sweepOrphans({ db: as('worker'), store: { ...store, delete: remove }, phase: 'LOCAL' }, 0)
   // Stores note whole seconds.
   await until('the removal of the others', async () => {
     await sweep().catch(() => {})

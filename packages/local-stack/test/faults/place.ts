@@ -123,11 +123,17 @@ export async function faultPlace(t: Teardown, { queue = 'redis', queueUrl, datab
   /** Time passes for uploads that nobody carries on: their leases of two minutes run out. */
   const leasesRunOut = () => data.sql`update videos set lease_until = now() where state = 'receiving'`
 
-  const settled = () =>
-    until('agreement of rows, objects and jobs', async () => {
+  const settled = async () => {
+    let seen = {}
+    const agree = async () => {
       const { lost, orphaned, stuck } = await disagreements(data.sql, store)
+      seen = { lost, orphaned, stuck }
       return lost.length + orphaned.length + stuck.length === 0
+    }
+    await until('agreement of rows, objects and jobs', agree).catch((error: Error) => {
+      throw new Error(`${error.message}: ${JSON.stringify(seen)}`)
     })
+  }
   const encoded = async (session: number) => {
     await until('an encode', async () => {
       const [row] = await data.sql`select 1 from sessions where id = ${session} and encoding_state_id = 3`
