@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto'
 import { seedSession } from '@playtherapy/testing'
 import t from 'tap'
 import { at, claimsFor, type Operation, operations, seedVideo, testServices } from './support.ts'
@@ -48,10 +49,11 @@ t.test('every route is for its owner alone', async (t) => {
   const foreign = await seedSession(services.db, stranger)
   await seedVideo(services, mine.sessionId)
   let uploadId = ''
-  let calls = 0
+  let requestId = ''
   const told = async () =>
-    services.sql`select action, case_id, session_id, user_id, result from audit_events where request_id = ${`call-${calls}`}`
+    services.sql`select action, case_id, session_id, user_id, result from audit_events where request_id = ${requestId}`
   const call = async (operation: Operation, headers: Record<string, string>, caseId: number, sessionId: number) => {
+    requestId = randomUUID()
     const { body: content, type, match, headers: others } = body(operation)
     const target = at(operation, caseId, sessionId).replace('{upload_id}', uploadId)
     const response = await fetch(services.url + target, {
@@ -59,7 +61,7 @@ t.test('every route is for its owner alone', async (t) => {
       headers: {
         ...headers,
         ...others,
-        'x-request-id': `call-${++calls}`,
+        'x-request-id': requestId,
         ...(type && { 'content-type': type }),
         ...(match && { 'if-match': match }),
       },

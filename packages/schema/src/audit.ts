@@ -36,7 +36,10 @@ export const auditEvents = pgTable('audit_events', {
 export interface Cause {
   actor: Actor
   userId: number | null
+  /** Of the client, for logs and jobs. */
   requestId: string
+  /** The same for the trail and receipts, which are never changed: a random id, whatever text the client sends. */
+  auditId: string
   /** IP address of the client. */
   address: string | null
   /** Whether a statement has named it to the triggers, so that they have written its events. */
@@ -49,9 +52,9 @@ export interface Cause {
  */
 export function because(cause: Cause | undefined): SQL {
   if (!cause) return sql`true`
-  const { isNamed: _, ...named } = cause
+  const { actor, userId, auditId, address } = cause
   cause.isNamed = true
-  return sql`set_config('playtherapy.cause', ${JSON.stringify(named)}, true) is not null`
+  return sql`set_config('playtherapy.cause', ${JSON.stringify({ actor, userId, requestId: auditId, address })}, true) is not null`
 }
 
 /** Writes the event of a change for which there is no trigger, and names its cause to those that there are. */

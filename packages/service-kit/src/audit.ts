@@ -78,7 +78,8 @@ export function installCauses(host: FastifyInstance): void {
       this.auditCause ??= {
         actor,
         userId: this.userId || null,
-        requestId: isRandom(this.id) ? this.id : randomUUID(),
+        requestId: this.id,
+        auditId: isRandom(this.id) ? this.id : randomUUID(),
         address: addressOf(this),
         isNamed: false,
       }
@@ -111,7 +112,7 @@ function eventOf(request: FastifyRequest, reply: FastifyReply): AuditEvent | und
   const { kind, action: usual } = audit || {}
   const { statusCode } = reply
   if (!kind || !usual || statusCode >= 500 || untold.includes(statusCode)) return undefined
-  const { actor, userId, requestId, address, isNamed } = request.cause
+  const { actor, userId, auditId: requestId, address, isNamed } = request.cause
   // A link that is forged names nobody.
   if (userId === null && actor === 'therapist') return undefined
   const about = { actor, userId, requestId, address, kind }

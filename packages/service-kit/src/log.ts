@@ -64,7 +64,7 @@ export function installRequestLog(host: FastifyInstance): void {
         ...(request.sessionId > 0 && { session_id: request.sessionId }),
         // The id in the audit trail and in receipts, where it is not that of the client.
         ...(request.auditCause &&
-          request.auditCause.requestId !== request.id && { audit_id: request.auditCause.requestId }),
+          request.auditCause.auditId !== request.id && { audit_id: request.auditCause.auditId }),
       },
       'request',
     )

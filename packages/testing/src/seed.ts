@@ -17,6 +17,7 @@ export const testCause = (requestId: string): Cause => ({
   actor: 'therapist',
   userId: 7,
   requestId,
+  auditId: requestId,
   address: '192.0.2.7',
   isNamed: false,
 })

@@ -283,9 +283,9 @@ t.test('media is away when it is asked again, or all of it is', { skip }, async 
   const { media, nginx, play, next } = await behindGateway(t)
   const { path } = await addRendition(media, clip())
   const away = { 'content-type': 'application/json', 'x-content-type-options': 'nosniff', 'retry-after': '5' }
-  const check = async (answer: Response, what: string) => {
+  const check = async (answer: Response, what: string, message: unknown = 'Try again later') => {
     t.match([answer.status, Object.fromEntries(answer.headers)], [503, away], what)
-    t.same(await answer.json(), { message: 'Try again later', error_code: 10 }, what)
+    t.match(await answer.json(), { message, error_code: 10 }, what)
   }
   let closing: Promise<void> | undefined
   // A request that has begun is still answered, so that only the second question finds nobody.
@@ -295,7 +295,8 @@ t.test('media is away when it is asked again, or all of it is', { skip }, async 
   }
   const again = await play({ range: 'bytes=5-99' })
   t.equal(again.headers.get('access-control-allow-origin'), origin)
-  await check(again, 'between its answer and the read')
+  // A connection that is still open may get the answer of the service itself, which is closing.
+  await check(again, 'between its answer and the read', String)
   await closing
   await check(await play(), 'all of it')
   await check(await fetch(`${nginx.url}/contents/api/case`, { headers: media.auth }), 'another service')

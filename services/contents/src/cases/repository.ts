@@ -126,7 +126,7 @@ export function caseRepository(db: Database, timeZone: string) {
           .where(and(ownCase({ userId, caseId }), because(cause)))
           .returning({ id: cases.id })
         if (rows.length === 0) return undefined
-        const { requestId } = cause
+        const { auditId: requestId } = cause
         return announceErasure(tx, { userId, caseId, sessionId: null, videoId: null, requestId })
       }),
   }

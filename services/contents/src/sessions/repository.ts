@@ -130,7 +130,7 @@ export function sessionRepository(db: Database, timeZone: string) {
           .where(and(ownSession(caller), because(cause)))
           .returning({ id: sessions.id })
         if (rows.length === 0) return undefined
-        const { requestId } = cause
+        const { auditId: requestId } = cause
         return announceErasure(tx, { userId, caseId, sessionId, videoId: null, requestId })
       }),
   }

@@ -33,6 +33,6 @@ export function findState(db: Database) {
 export const deleteRecording = (db: Database, caller: SessionOfCaller & { cause: Cause }): Promise<boolean> =>
   db.transaction(async (tx) => {
     const { userId, caseId, sessionId, cause } = caller
-    const { requestId } = cause
+    const { auditId: requestId } = cause
     return (await deleteRecordings(tx, { userId, caseId, sessionId }, { requestId, cause })).length > 0
   })
