@@ -4,9 +4,14 @@ import { columns, rows } from './table.ts'
 /** Excel reads `_x0041_` as the character of that number. The `_` is escaped in the same way to keep the text. */
 const escapeMark = /_(?=x[\da-f]{4}_)/gi
 
-/** What XML cannot hold, or reads as another line break (a carriage return). Excel would call the file damaged. */
-const unfit = /(?![\t\n])[\p{Cc}\ufffe\uffff]/gu
-const byNumber = (character: string) => `_x${character.charCodeAt(0).toString(16).toUpperCase().padStart(4, '0')}_`
+/**
+ * What XML cannot hold, or reads as another line break (a carriage return): Excel would call the file damaged. And what the library
+ * leaves out: noncharacters, and U+FFFD, which stands for bytes that were no text.
+ */
+const unfit = /(?![\t\n])[\p{Cc}\p{Noncharacter_Code_Point}\ufffd]/gu
+/** Each UTF-16 unit by its number. */
+const byNumber = (character: string) =>
+  character.replace(/./gs, (unit) => `_x${unit.charCodeAt(0).toString(16).toUpperCase().padStart(4, '0')}_`)
 
 /** A text in the form of a cell. The library would lose one that names a member of every object (`toString`). */
 const spelling = (text: string) => {
