@@ -65,7 +65,10 @@ export async function receiptOf(tx: Transaction, erasure: Erasure, { locks, keep
     },
     sweeps: [sweepOf(1, erasure.firstSweptAt), sweepOf(2, erasure.lastSweptAt)],
     keys: { count: all?.keys ?? 0, hash: 'SHA-256', sha256: hashes.map(({ hash }) => hash) },
-    locked: locks.map(({ key, until }) => ({ sha256: hashOf(key), until: until?.toISOString() ?? null })),
+    // A server answers in any order; a receipt always has that of the keys.
+    locked: locks
+      .toSorted((a, b) => (a.key < b.key ? -1 : 1))
+      .map(({ key, until }) => ({ sha256: hashOf(key), until: until?.toISOString() ?? null })),
     kept_elsewhere: sentencesOf(locks, keeping),
   }
 }
