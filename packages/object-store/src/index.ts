@@ -1,5 +1,6 @@
 export { abortable } from './abortable.ts'
 export { requestHeaders, responseHeaders } from './client-headers.ts'
+export { createOnce } from './create-once.ts'
 export { createFileStore, type FileStore } from './file.ts'
 export { fileRoutes } from './file-routes.ts'
 export * from './keys.ts'

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { outbox, scriptVersions, sessions, tusUploads, videos } from '@playtherapy/schema'
+import { type Database, outbox, scriptVersions, sessions, tusUploads, videos } from '@playtherapy/schema'
 import { seedSession, storeBackends, testDatabase, testStore } from '@playtherapy/testing'
 import { eq, type SQL, sql } from 'drizzle-orm'
 import t from 'tap'
@@ -8,6 +8,18 @@ import { reap } from '../src/reconcile/reap.ts'
 
 async function* one(bytes: Buffer) {
   yield bytes
+}
+
+/** Adds a recording that is durable, and of which no job is in the outbox; returns its id. */
+async function addUnannounced(db: Database, sessionId: number): Promise<number> {
+  const described = { container: 'mp4', size: 5, etag: '"1"', storedAt: new Date() } as const
+  const [video] = await db
+    .insert(videos)
+    .values({ sessionId, state: 'stored', path: 'unannounced.mp4', ...described })
+    .returning()
+  if (!video) throw new Error('the insert returned no row')
+  await db.update(sessions).set({ videoId: video.id, encodingStateId: 1 })
+  return video.id
 }
 
 for (const backend of storeBackends) {
@@ -39,12 +51,7 @@ for (const backend of storeBackends) {
       { sessionId, version: 2, path: 'young.json', size: 5, userId: 1 },
     ])
     for (const key of ['video/dead.mp4', 'video/alive.mp4', 'script/dead.json', 'script/young.json']) await put(key)
-    const described = { container: 'mp4', size: 5, etag: '"1"', storedAt: new Date() } as const
-    const [unannounced] = await db
-      .insert(videos)
-      .values({ sessionId, state: 'stored', path: 'unannounced.mp4', ...described })
-      .returning()
-    await db.update(sessions).set({ videoId: unannounced?.id ?? null, encodingStateId: 1 })
+    const unannounced = await addUnannounced(db, sessionId)
 
     t.strictSame(await reap({ db, store }), { uploads: 1, failures: 1, scripts: 1, reports: 0, encodes: 1 })
     t.strictSame(await keys(), ['script/young.json', 'video/alive.mp4'])
@@ -55,7 +62,7 @@ for (const backend of storeBackends) {
       { path: 'remembered.mp4', state: 'failed' },
       { path: 'unannounced.mp4', state: 'stored' },
     ])
-    t.match(await db.select().from(outbox), [{ name: 'encode-video', payload: { video_id: unannounced?.id } }])
+    t.match(await db.select().from(outbox), [{ name: 'encode-video', payload: { video_id: unannounced } }])
     t.strictSame(
       await reap({ db, store }),
       { uploads: 0, failures: 0, scripts: 0, reports: 0, encodes: 0 },
@@ -179,12 +186,7 @@ t.test('an object that the store cannot remove keeps nothing else from being rea
       ...{ sessionId, version: n + 1, path, size: 5, userId: 1, createdAt: past },
     })),
   )
-  const described = { container: 'mp4', size: 5, etag: '"1"', storedAt: new Date() } as const
-  const [unannounced] = await db
-    .insert(videos)
-    .values({ sessionId, state: 'stored', path: 'unannounced.mp4', ...described })
-    .returning()
-  await db.update(sessions).set({ videoId: unannounced?.id ?? null, encodingStateId: 1 })
+  await addUnannounced(db, sessionId)
   const refusing = ['video/a.mp4', 'script/a.json']
   const abortUploads = async (key: string) => {
     if (refusing.includes(key)) throw new Error(`refused ${key}`)

@@ -44,21 +44,13 @@ function Events({ caseId }: { caseId: number }) {
       </p>
       {!data && failure === undefined && <Busy />}
       {data && last && (
-        <Wide label={texts.thing('audit', null, null)}>
-          <thead>
-            <tr>
-              {[texts.when, texts.who, texts.did, texts.what, texts.address].map((name) => (
-                <th key={name} scope="col">
-                  {name}
-                </th>
-              ))}
-            </tr>
-          </thead>
-          <tbody>
-            {data.map((event) => (
-              <Row key={event.id} event={event} />
-            ))}
-          </tbody>
+        <Wide
+          label={texts.thing('audit', null, null)}
+          columns={[texts.when, texts.who, texts.did, texts.what, texts.address]}
+        >
+          {data.map((event) => (
+            <Row key={event.id} event={event} />
+          ))}
         </Wide>
       )}
       <div class="row">

@@ -12,33 +12,22 @@ export function Processes({ of: processes }: { of: Operations['processes'] }) {
       {processes.length === 0 && <p class="quiet">{texts.noProcesses}</p>}
       {releases.size > 1 && <p>{texts.severalReleases}</p>}
       {processes.length > 0 && (
-        <Wide label={texts.processes}>
-          <thead>
-            <tr>
-              {[texts.process, texts.state, texts.release, texts.since, texts.scratch].map((name) => (
-                <th key={name} scope="col">
-                  {name}
-                </th>
-              ))}
+        <Wide label={texts.processes} columns={[texts.process, texts.state, texts.release, texts.since, texts.scratch]}>
+          {processes.map(({ id, kind, version, commit, alive, started_at: since, seen_at: seen, scratch }) => (
+            <tr key={id}>
+              <th scope="row">{kind}</th>
+              <td>
+                <span class={alive ? 'state done' : 'state error'}>
+                  {alive ? texts.runs : texts.silentSince(moment(seen))}
+                </span>
+              </td>
+              <td>
+                {version} <code class="quiet">{commit}</code>
+              </td>
+              <td>{moment(since)}</td>
+              <td>{scratch ? texts.free(bytes(scratch.free_bytes), bytes(scratch.total_bytes)) : '—'}</td>
             </tr>
-          </thead>
-          <tbody>
-            {processes.map(({ id, kind, version, commit, alive, started_at: since, seen_at: seen, scratch }) => (
-              <tr key={id}>
-                <th scope="row">{kind}</th>
-                <td>
-                  <span class={alive ? 'state done' : 'state error'}>
-                    {alive ? texts.runs : texts.silentSince(moment(seen))}
-                  </span>
-                </td>
-                <td>
-                  {version} <code class="quiet">{commit}</code>
-                </td>
-                <td>{moment(since)}</td>
-                <td>{scratch ? texts.free(bytes(scratch.free_bytes), bytes(scratch.total_bytes)) : '—'}</td>
-              </tr>
-            ))}
-          </tbody>
+          ))}
         </Wide>
       )}
     </div>

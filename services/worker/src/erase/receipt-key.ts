@@ -1,12 +1,5 @@
 import { createHash, createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject } from 'node:crypto'
-import { text } from 'node:stream/consumers'
-import {
-  ObjectExistsError,
-  ObjectMissingError,
-  type ObjectStore,
-  type Phase,
-  receiptKeyKey,
-} from '@playtherapy/object-store'
+import { createOnce, type ObjectStore, type Phase, receiptKeyKey } from '@playtherapy/object-store'
 import { type Database, receiptKeys } from '@playtherapy/schema'
 
 /** The key that signs receipts of erasures. */
@@ -30,17 +23,8 @@ export const publicKeyOf = (x: string): KeyObject =>
  * names the installation, and the public half a row, so that a dump of the database signs nothing.
  */
 export async function openReceiptKey(db: Database, store: ObjectStore, phase: Phase): Promise<ReceiptKey> {
-  const key = receiptKeyKey(phase)
-  const read = async () => text(await store.get(key))
-  const pem = await read().catch(async (error: unknown) => {
-    if (!(error instanceof ObjectMissingError)) throw error
-    const made = generateKeyPairSync('ed25519').privateKey.export({ type: 'pkcs8', format: 'pem' })
-    await store.put(key, Buffer.from(made), { contentType: 'application/x-pem-file' }).catch((putError: unknown) => {
-      // Another worker was faster.
-      if (!(putError instanceof ObjectExistsError)) throw putError
-    })
-    return read()
-  })
+  const make = () => String(generateKeyPairSync('ed25519').privateKey.export({ type: 'pkcs8', format: 'pem' }))
+  const pem = await createOnce(store, receiptKeyKey(phase), 'application/x-pem-file', make)
   const privateKey = createPrivateKey(pem)
   const { x } = createPublicKey(privateKey).export({ format: 'jwk' })
   if (!x) throw new Error('the key of receipts is malformed')

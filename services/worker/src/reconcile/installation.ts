@@ -1,11 +1,4 @@
-import { text } from 'node:stream/consumers'
-import {
-  installationKey,
-  ObjectExistsError,
-  ObjectMissingError,
-  type ObjectStore,
-  type Phase,
-} from '@playtherapy/object-store'
+import { createOnce, installationKey, type ObjectStore, type Phase } from '@playtherapy/object-store'
 import { type Database, installation } from '@playtherapy/schema'
 
 /** The id of a database, by which its bucket is known. Rejects on a database without our tables. */
@@ -21,17 +14,7 @@ export async function installationId(db: Database): Promise<string> {
  * worker writes the database's `id` into the bucket. Rejects when the bucket has another id.
  */
 export async function assertOwnBucket(id: string, store: ObjectStore, phase: Phase): Promise<void> {
-  const key = installationKey(phase)
-  const read = async () => text(await store.get(key))
-  const found = await read().catch(async (error: unknown) => {
-    if (!(error instanceof ObjectMissingError)) throw error
-    await store.put(key, Buffer.from(id), { contentType: 'text/plain' }).catch((putError: unknown) => {
-      // Another worker was faster.
-      if (!(putError instanceof ObjectExistsError)) throw putError
-    })
-    return read()
-  })
-  if (found === id) return
+  if ((await createOnce(store, installationKey(phase), 'text/plain', () => id)) === id) return
   throw new Error(
     `this bucket's objects of phase ${phase} belong to another database; restore that one, or use another bucket`,
   )
