@@ -113,6 +113,18 @@ t.test('the console', { skip }, async (t) => {
     await until('the focus', async () => (await focused(tab)) === 'Delete')
     await page.keyboard.press('Enter')
     await page.getByRole('dialog').locator('input:focus').waitFor()
+    // The browser tells of a closed dialog in a later task; by then another one may be open.
+    const isOpen = await page.evaluate(`(async () => {
+      const drawn = async () => { for (let turn = 0; turn < 100; turn++) await undefined }
+      document.querySelector('dialog').dispatchEvent(new Event('cancel', { cancelable: true }))
+      await drawn()
+      document.activeElement.click()
+      await drawn()
+      await new Promise((resolve) => setTimeout(resolve, 100))
+      return document.querySelector('dialog')?.open ?? false
+    })()`)
+    t.equal(isOpen, true, 'the end of a dialog ends no other one')
+    await page.getByRole('dialog').locator('input:focus').waitFor()
     await page.keyboard.type('delete')
     await page.keyboard.press('Enter')
     await page.getByText('There are no cases yet').waitFor()

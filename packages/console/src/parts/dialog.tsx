@@ -37,7 +37,8 @@ export function Dialog({
         // While a syllable is composed, Escape belongs to the input method.
         if (!isComposing.current) onClose?.()
       }}
-      onClose={() => onClose?.()}
+      // The event comes in a later task. By then this dialog may have been removed and another one opened, which it must not close.
+      onClose={() => dialog.current && onClose?.()}
       onCompositionStart={() => {
         isComposing.current = true
       }}
