@@ -110,8 +110,11 @@ t.test('uploads that do not go straight', { skip, timeout: 240_000 }, async (t) 
     await page.getByText('You have eight unfinished uploads').waitFor()
     await hold(page)
     await fetch(new URL(first?.headers.get('location') ?? '', elsewhere), { method: 'DELETE', headers })
+    const sending = page.waitForRequest((request) => tus.test(request.url()) && request.method() === 'PATCH')
     await page.getByRole('button', { name: 'Try now' }).click()
     await page.getByText('is being uploaded').waitFor()
+    // The page says so before there is an upload that could expire.
+    await sending
 
     await stack.sql`update tus_uploads set expires_at = now() - interval '1 s'`
     await page.getByRole('button', { name: 'Pause', exact: true }).click()
