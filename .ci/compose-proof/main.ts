@@ -72,7 +72,7 @@ try {
   })
   await step('16 encodes', () => shareOut(proof))
   await step('one of each kind killed during uploads', () => killEach(proof))
-  await step('every container of ours replaced, as an upgrade does', () => upgrade(proof, replicas))
+  await step('every container of ours replaced, as an upgrade does', () => upgrade(proof))
   await step('down and up again, everything still there', async () => {
     await stack.compose('down')
     await up(...replicas)

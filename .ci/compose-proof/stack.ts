@@ -72,6 +72,12 @@ export function openStack(project: string, envFile: string, directory: string) {
     /** What Compose has to say about the file besides its settings; empty when it is content. */
     warnings: async () => (await run('docker-compose', [...about, 'config'], options)).stderr,
 
+    /** Replaces every container of ours as the operating notes say. */
+    async replace(): Promise<void> {
+      const env = { ...process.env, COMPOSE: ['docker-compose', ...about].join(' ') }
+      await run('.docker/replace.sh', [], { ...options, env })
+    },
+
     /** Bytes that a service's processes have written to a disk since they started. */
     async written(service: string): Promise<number> {
       let bytes = 0

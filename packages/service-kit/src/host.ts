@@ -174,9 +174,10 @@ export async function createHost(options: HostOptions): Promise<FastifyInstance>
     // Node would refuse it with an empty body (RFC 9112, section 3.2).
     const lacksHost = request.raw.httpVersion === '1.1' && request.headers.host === undefined
     reply.header('x-request-id', request.id).header('cache-control', 'no-store')
-    // The body of a request to a route that does not exist is not read.
+    // What lasts longer than a drain is better begun elsewhere, and the body of a request to no route is not read.
+    const comesLate = closing && request.routeOptions.config.streams
     if (lacksHost) next(errors.unreadable(400))
-    else next(closing ? errors.unavailable() : request.is404 ? errors.routeNotFound() : undefined)
+    else next(comesLate ? errors.unavailable() : request.is404 ? errors.routeNotFound() : undefined)
   })
   // A connection that stays open would keep the process from ending.
   host.addHook('onSend', (_request, reply, _payload, next) => {

@@ -55,8 +55,9 @@ export function closeOnSignals({ name, close }: Running): void {
 const drainMs = 5_000
 
 /**
- * Closes a host in order: it accepts no new connections, answers new requests on open ones with 503, and finishes running
- * requests. After the drain time their connections are closed, and unfinished uploads are discarded.
+ * Closes a host in order: it accepts no new connections, answers requests that still come on open ones, of which only uploads and
+ * event streams get 503, and finishes all of them. After the drain time their connections are closed, and unfinished uploads are
+ * discarded.
  */
 export async function drain(host: FastifyInstance): Promise<void> {
   const cut = setTimeout(() => host.server.closeAllConnections(), drainMs)

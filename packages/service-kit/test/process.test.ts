@@ -171,21 +171,27 @@ t.test('a crash says where, not what', async (t) => {
   t.notMatch(written, /jiwoo/i)
 })
 
-t.test('on SIGTERM what is under way is finished, and nothing new begun', async (t) => {
+t.test('on SIGTERM what is under way is finished, and nothing begun that would last', async (t) => {
   const { child, ended, logged, url } = await running(t)
   const agent = new Agent({ keepAlive: true })
   t.teardown(() => agent.destroy())
   const waiting = get(`${url}/waits`, agent)
   await logged(({ msg }) => msg === 'waiting')
   // A request whose head is half sent is under way too, and its connection stays.
-  const socket = connect(Number(new URL(url).port), '127.0.0.1')
-  const answer = text(socket)
-  socket.write('GET /case/1 HTTP/1.1\r\nhost: x\r\n')
-  await once(socket, 'connect')
+  const late = async (path: string) => {
+    const socket = connect(Number(new URL(url).port), '127.0.0.1')
+    const answer = text(socket)
+    socket.write(`GET ${path} HTTP/1.1\r\nhost: x\r\n`)
+    await once(socket, 'connect')
+    return { answer, end: () => socket.write('origin: http://localhost:3000\r\n\r\n') }
+  }
+  const [short, long] = [await late('/case/1'), await late('/streams')]
 
   child.kill('SIGTERM')
   await refusal(url)
-  socket.write('origin: http://localhost:3000\r\n\r\n')
+  short.end()
+  long.end()
+  for (const part of [/^HTTP\/1\.1 401 /, /connection: close/i]) t.match(await short.answer, part)
   for (const part of [
     /^HTTP\/1\.1 503 /,
     /retry-after: \d/i,
@@ -193,7 +199,7 @@ t.test('on SIGTERM what is under way is finished, and nothing new begun', async 
     /allow-origin: http:/i,
     /"error_code":10/,
   ]) {
-    t.match(await answer, part)
+    t.match(await long.answer, part)
   }
   t.equal(child.exitCode, null, 'it waits for what is under way')
   child.kill('SIGCONT')

@@ -48,6 +48,7 @@ function ofTherapists(db: Database): FastifyPluginAsync {
     app.addHook('onRequest', guardAccess(db))
     app.get('/case/:case_id', ({ caseId }) => ({ caseId }))
     app.post('/case/:case_id', (request) => request.body)
+    app.get('/streams', { config: { streams: true } }, () => 'a stream')
     app.get<{ Querystring: { keyword?: string } }>('/throws', ({ query }) => {
       throw new Error(`failed for ${query.keyword}`)
     })
