@@ -2,25 +2,34 @@ import { once } from 'node:events'
 import { createServer, request } from 'node:http'
 import { contentsApp } from '@playtherapy/contents/app'
 import { mediaApp } from '@playtherapy/media/app'
+import type { ObjectStore } from '@playtherapy/object-store'
 import { renditions, sessions, videos } from '@playtherapy/schema'
 import { scriptApp } from '@playtherapy/script/app'
-import { type StoreBackend, type Teardown, testDatabase, testHost, testStore } from '@playtherapy/testing'
+import {
+  type StoreBackend,
+  type Teardown,
+  type TestDatabase,
+  testDatabase,
+  testHost,
+  testStore,
+} from '@playtherapy/testing'
 import { eq } from 'drizzle-orm'
 import { Type } from 'typebox'
 import { Value } from 'typebox/value'
 import { noteResponses, promised } from './documented.ts'
 
 /**
- * All services on one host, as the local stack has them, over a fresh database and store. The test fails if a route answers what the
+ * All services on one host, as the local stack has them, over a fresh database and store, or over those given. The test fails if a route answers what the
  * OpenAPI document does not promise.
  */
 export async function testServices(
   t: Teardown,
   backend: StoreBackend = 'file',
   options: Parameters<typeof testHost>[2] = {},
+  given: { database?: TestDatabase; store?: ObjectStore } = {},
 ) {
-  const { db, sql, as } = await testDatabase(t)
-  const store = await testStore(t, backend)
+  const { db, sql, as } = given.database ?? (await testDatabase(t))
+  const store = given.store ?? (await testStore(t, backend))
   const resources = { store, phase: 'LOCAL' as const, uploadLimit: 1024 ** 2 }
   let seen = new Set<string>()
   const apps: Parameters<typeof testHost>[1] = async (root) => {

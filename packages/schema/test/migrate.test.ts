@@ -1,13 +1,8 @@
 import { readdirSync, readFileSync } from 'node:fs'
-import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { migrate } from '@playtherapy/schema/migrate'
-import { emptyDatabase, until } from '@playtherapy/testing'
-import { drizzle } from 'drizzle-orm/postgres-js'
-import { migrate as applyMigrations } from 'drizzle-orm/postgres-js/migrator'
+import { emptyDatabase, olderDatabase, until } from '@playtherapy/testing'
 import postgres from 'postgres'
-import t, { type Test } from 'tap'
+import t from 'tap'
 
 t.test('migrations can run twice and by several processes at once', async (t) => {
   const url = await emptyDatabase(t)
@@ -61,25 +56,11 @@ t.test(
   },
 )
 
-/** Migrates a database as far as an older installation, up to this migration. */
-async function migrateTo(t: Test, url: string, last: number): Promise<void> {
-  const folder = await mkdtemp(join(tmpdir(), 'playtherapy-migrations-'))
-  t.teardown(() => rm(folder, { recursive: true, force: true }))
-  await cp(new URL('../migrations', import.meta.url), folder, { recursive: true })
-  const journal = join(folder, 'meta/_journal.json')
-  const { entries, ...others } = JSON.parse(await readFile(journal, 'utf8'))
-  await writeFile(journal, JSON.stringify({ ...others, entries: entries.slice(0, last + 1) }))
-  const client = postgres(url, { max: 1, onnotice: () => {} })
-  await applyMigrations(drizzle(client), { migrationsFolder: folder })
-  await client.end()
-}
-
 for (const last of [17, 19, 21]) {
   t.test(
     `an upgrade from migration ${last} and a request that changes a session, announces a job and changes its video both end`,
     async (t) => {
-      const url = await emptyDatabase(t)
-      await migrateTo(t, url, last)
+      const url = await olderDatabase(t, last)
       const sql = postgres(url, { max: 3, onnotice: () => {} })
       t.teardown(() => sql.end())
       await sql`insert into cases (id, user_id, given_name) overriding system value values (1, 7, 'x')`

@@ -64,18 +64,12 @@ export interface TestDatabase extends OpenDatabase {
   as(role: Role): Database
 }
 
-/** Makes a migrated database for one test. It is dropped when the test is over. */
-export async function testDatabase(t: Teardown): Promise<TestDatabase> {
-  const name = randomName()
-  await onServer(`create database ${name} template ${template}`)
-  const url = urlOf(name)
+/** Connects one test to a migrated database, until the test is over. */
+export function connectTo(t: Teardown, url: string): TestDatabase {
   const urls = roleUrls(url)
   const pools = new Map<Role, OpenDatabase>()
   const database = openDatabase({ url, max: 4, applicationName: 'test' })
-  t.teardown(async () => {
-    await Promise.all([database, ...pools.values()].map(({ close }) => close()))
-    await onServer(`drop database if exists ${name} with (force)`)
-  })
+  t.teardown(() => Promise.all([database, ...pools.values()].map(({ close }) => close())))
   return {
     ...database,
     url,
@@ -86,6 +80,14 @@ export async function testDatabase(t: Teardown): Promise<TestDatabase> {
       return pool.db
     },
   }
+}
+
+/** Makes a migrated database for one test. It is dropped when the test is over. */
+export async function testDatabase(t: Teardown): Promise<TestDatabase> {
+  const name = randomName()
+  await onServer(`create database ${name} template ${template}`)
+  t.teardown(() => onServer(`drop database if exists ${name} with (force)`))
+  return connectTo(t, urlOf(name))
 }
 
 /** Makes the template database; called once for each run. */
