@@ -20,8 +20,6 @@ const urlOf = (name: string) => {
   return url.href
 }
 
-export const templateUrl = () => urlOf(template)
-
 async function onServer(statement: string): Promise<void> {
   const sql = postgres(urlOf('postgres'), { max: 1, onnotice: () => {} })
   try {
@@ -91,7 +89,7 @@ export async function testDatabase(t: Teardown): Promise<TestDatabase> {
 }
 
 /** Makes the template database; called once for each run. */
-export async function prepareTemplate(migrate: (url: string, roleUrls: RoleUrls) => Promise<void>): Promise<void> {
+export async function prepareTemplate(migrate: (url: string, roleUrls: RoleUrls) => Promise<unknown>): Promise<void> {
   await onServer(`drop database if exists ${template} with (force)`)
   await onServer(`create database ${template}`)
   await migrate(urlOf(template), roleUrls(urlOf(template)))

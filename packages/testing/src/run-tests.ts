@@ -60,15 +60,9 @@ if (await isMissing('ffmpeg')) {
   }
 }
 const code = (await checking) || (await runTap([...without, ...args]))
-// Only all tests together need all rights. It is no failure: triggers need some of them, and some tests act as the owner.
-const unused = args.length === 0 && missing.length === 0 ? await database.unused() : []
 
 for (const step of stop) await step()
 console.log(`\nServers that took part: ${servers.join(', ')}.`)
 if (missing.length > 0) console.log(`Left out, because they are not installed or did not start: ${missing.join(', ')}.`)
-if (unused.length > 0)
-  console.log(
-    `No test sent a statement that needs these rights of packages/schema/src/rights.ts:\n${unused.join('\n')}`,
-  )
 console.log(`Tests took ${Math.round((performance.now() - started) / 1000)} s.`)
 process.exit(code)
