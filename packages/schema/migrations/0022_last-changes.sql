@@ -1,8 +1,7 @@
 -- The tables that this migration and later ones lock, in the order in which the services lock them: otherwise a transaction
 -- that holds one and waits for another could end in a deadlock with an upgrade. Triggers write to session_changes at COMMIT, so it comes
--- after all others. Requests that come meanwhile have to wait, so an upgrade that meets a long transaction fails after a while, and is
--- to be repeated.
-SET LOCAL lock_timeout = '10s';
+-- after all others. Requests that come meanwhile have to wait, so an upgrade that meets a long transaction gives way and begins again.
+SET LOCAL lock_timeout = '500ms';
 --> statement-breakpoint
 LOCK TABLE cases, sessions, videos, chunks, outbox, session_changes IN SHARE ROW EXCLUSIVE MODE;
 --> statement-breakpoint

@@ -1,5 +1,5 @@
--- Requests that come meanwhile have to wait, so an upgrade that meets a long transaction fails after a while, and is to be repeated.
-SET LOCAL lock_timeout = '10s';
+-- Requests that come meanwhile have to wait, so an upgrade that meets a long transaction gives way and begins again.
+SET LOCAL lock_timeout = '500ms';
 --> statement-breakpoint
 LOCK TABLE cases, sessions, videos, script_versions, report_versions IN SHARE ROW EXCLUSIVE MODE;
 --> statement-breakpoint

@@ -1,4 +1,4 @@
-SET LOCAL lock_timeout = '10s';
+SET LOCAL lock_timeout = '500ms';
 --> statement-breakpoint
 -- What triggers read and write beyond the row that was changed, they do as the owner of the tables: the role of a service has no right
 -- to write session_changes, nor to read whatever a notice takes. Nobody but a trigger can call these functions, and what they call has

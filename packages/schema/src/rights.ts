@@ -25,9 +25,9 @@ const [scripted, reported] = [
 const lengths = 'video_length, previous_video_length'
 
 /**
- * What each role may do with each table, as GRANT spells it; what is not here it may not do. Tests run each service as its
- * role, so that a statement without its right fails, and a run of all tests lists those that no statement of a test needed. A child's name, a
- * description or a search page is read by the one service that shows it. Rows below a deleted one go by cascade, and triggers write
+ * What each role may do with each table, as GRANT spells it; what is not here it may not do, once the processes of the release before
+ * have ended (`roles.ts`). Tests run each service as its role, so that a statement without its right fails. A child's name, a description
+ * or a search page is read by the one service that shows it. Rows below a deleted one go by cascade, and triggers write
  * `session_changes`, both as the owner of the tables. A row is locked by who may change a column of it.
  */
 export const rights: Record<Role, Record<string, string>> = {

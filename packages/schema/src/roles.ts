@@ -71,38 +71,68 @@ async function makeLogin(client: postgres.Sql, ownerUrl: string, login: Login): 
 /** The schemas whose tables a role may not keep old rights on; BullMQ's is the worker's, whose functions are called as it. */
 const schemas = ['public', 'drizzle', 'bullmq']
 
-function grantsTo({ role, name }: Login): string[] {
+function revokesFrom({ name }: Login): string[] {
   const user = quoted(name)
   const all = schemas.join(', ')
+  return [
+    ...['tables', 'sequences', 'functions'].map((kind) => `revoke all on all ${kind} in schema ${all} from ${user}`),
+    `revoke all on schema ${all} from ${user}`,
+  ]
+}
+
+function grantsTo({ role, name }: Login): string[] {
+  const user = quoted(name)
   const queue = [
     'usage on schema bullmq',
     'select, insert, update, delete on all tables in schema bullmq',
     'usage on all sequences in schema bullmq',
   ]
   return [
-    ...['tables', 'sequences', 'functions'].map((kind) => `revoke all on all ${kind} in schema ${all} from ${user}`),
-    `revoke all on schema ${all} from ${user}`,
     `grant usage on schema public, drizzle to ${user}`,
     ...Object.entries(rights[role]).map(([table, privileges]) => `grant ${privileges} on ${table} to ${user}`),
     ...(role === 'worker' ? queue : []).map((privileges) => `grant ${privileges} to ${user}`),
   ]
 }
 
+/** A release of this software: the version, and the commit or `unknown`. */
+export interface Release {
+  version: string
+  commit: string
+}
+
+/** Longer than the pause between two heartbeats of a process that works. */
+const aliveSeconds = 60
+
+/** Whether processes run that may be of another release. Two releases without a commit look the same, so one without it may be any. */
+async function othersRun(tx: postgres.TransactionSql, { version, commit }: Release): Promise<boolean> {
+  const others = await tx`select from processes where seen_at > now() - make_interval(secs => ${aliveSeconds})
+    and ((version, commit) is distinct from (${version}, ${commit}) or commit = 'unknown') limit 1`
+  return others.length > 0
+}
+
 /**
- * Makes the roles of the processes, and gives each its rights and no others. It may be repeated, and needs no superuser: an owner
+ * Makes the roles of the processes, and gives each its rights. It takes away all others, unless processes run that may be of another
+ * release and need them; returns whether it has. It may be repeated, and needs no superuser: an owner
  * with CREATEROLE, or roles that an administrator has made with their passwords. Others who use this database lose the right to
  * make tables in it, unless they are its owner. Rejects, without a password in the message, where the roles would not keep the processes apart.
  */
-export async function grantRoles(client: postgres.Sql, ownerUrl: string, urls: RoleUrls): Promise<void> {
+export async function grantRoles(
+  client: postgres.Sql,
+  ownerUrl: string,
+  urls: RoleUrls,
+  release: Release,
+): Promise<boolean> {
   const [own] = await client<{ user: string; database: string }[]>`
     select current_user as user, current_database() as database`
   if (!own) throw new Error('the statement returned no row')
   const logins = loginsFrom(urls, own.user)
   for (const login of logins) await makeLogin(client, ownerUrl, login)
-  await client.begin(async (tx) => {
+  return client.begin(async (tx) => {
     // Where the owner may not revoke these, this is a warning.
     await tx.unsafe('revoke create on schema public from public')
     await tx.unsafe(`revoke temporary on database ${quoted(own.database)} from public`)
+    const isAlone = !(await othersRun(tx, release))
+    if (isAlone) for (const revoke of logins.flatMap(revokesFrom)) await tx.unsafe(revoke)
     for (const grant of logins.flatMap(grantsTo)) await tx.unsafe(grant)
     // BullMQ makes a sequence for each queue when it adds the first job, for which the worker would need the right to make tables.
     const makers = await tx<{ signature: string }[]>`select oid::regprocedure::text as signature from pg_proc
@@ -118,5 +148,6 @@ export async function grantRoles(client: postgres.Sql, ownerUrl: string, urls: R
         'every user can create tables: an administrator has to revoke create on the schema public, and temporary on the database, from public',
       )
     }
+    return isAlone
   })
 }

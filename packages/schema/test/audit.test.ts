@@ -117,7 +117,7 @@ t.test('there is always a partition, months are made ahead, and old ones are dro
   t.same(await client`select drop_audit_partitions() as dropped`, [{ dropped: 1 }])
   await client`update installation set audit_years = 0`
   t.same(await client`select drop_audit_partitions() as dropped`, [{ dropped: 0 }], 'nothing younger than a year')
-  await migrate(url, undefined, 7)
+  await migrate(url, undefined, { auditYears: 7 })
   t.same(await client`select audit_years from installation`, [{ audit_years: 7 }])
   t.equal((await partitions()).length, 5)
   t.same(await client`select count(*)::int from only audit_events_other`, [{ count: 2 }])

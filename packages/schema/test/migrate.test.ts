@@ -65,7 +65,7 @@ for (const last of [17, 19, 21]) {
       t.teardown(() => sql.end())
       await sql`insert into cases (id, user_id, given_name) overriding system value values (1, 7, 'x')`
       await sql`insert into sessions (id, case_id, name) overriding system value values (1, 1, 'x')`
-      let upgrade: Promise<void> | undefined
+      let upgrade: Promise<unknown> | undefined
       await sql.begin(async (request) => {
         await request`update sessions set name = 'y'`
         await request`insert into outbox (name, payload) values ('encode-video', '{}')`
@@ -83,6 +83,36 @@ for (const last of [17, 19, 21]) {
       t.same(await sql`select name from sessions`, [{ name: 'y' }])
     },
   )
+}
+
+/** Requests of the release before that lock tables in different orders. */
+const requests = {
+  'deletes a case': ['delete from cases', 'insert into erasures (case_id) values (1)'],
+  'saves a script': ["update script_versions set state = 'stored'", "update sessions set name = 'x'"],
+  'ends an erasure': ['update erasures set created_at = now()', 'update installation set changes_forgotten = 1'],
+}
+for (const [what, [first = '', second = '']] of Object.entries(requests)) {
+  t.test(`an upgrade that brings receipts and the audit trail, and a request that ${what}, both end`, async (t) => {
+    const url = await emptyDatabase(t)
+    await migrateTo(t, url, 23)
+    const sql = postgres(url, { max: 3, onnotice: () => {} })
+    t.teardown(() => sql.end())
+    let upgrade: Promise<unknown> | undefined
+    await sql.begin(async (request) => {
+      await request.unsafe(first)
+      upgrade = migrate(url)
+      upgrade.catch(() => {})
+      await until(
+        'the upgrade waits',
+        () =>
+          sql`select 1 from pg_locks where not granted and database = (select oid from pg_database where datname = current_database())`,
+        (waiting) => waiting.length > 0,
+      )
+      await request.unsafe(second)
+    })
+    await upgrade
+    t.match(await sql`select audit_years from installation`, [{ audit_years: 6 }])
+  })
 }
 
 /**

@@ -194,6 +194,51 @@ t.test('roles are made again as they should be', async (t) => {
   t.equal(await refusal(connect(t, urls.contents), 'select id from cases'), undefined, 'rights stay without the URLs')
 })
 
+t.test('an upgrade takes no right from processes of the release before, as long as they run', async (t) => {
+  const { url, names, urlsWith } = await place(t)
+  const owner = connect(t, url)
+  const urls = urlsWith('first')
+  const before = { version: '0.1.0', commit: 'c0ffee' }
+  const after = { version: '0.2.0', commit: 'c0ffee' }
+  await migrate(url, urls, { release: before })
+  await owner.unsafe(`grant delete on idempotency_keys to ${names}_script`)
+  const beat = (release = before) => owner`
+    insert into processes ${owner({ id: '00000000-0000-4000-8000-000000000000', kind: 'script', ...release })}
+    on conflict (id) do update set seen_at = now(), version = excluded.version, commit = excluded.commit`
+  await beat()
+
+  const old = connect(t, urls.script)
+  let upgraded = false
+  const refusals: unknown[] = []
+  let served = 0
+  const serving = (async () => {
+    do {
+      await old`delete from idempotency_keys`.catch((error: unknown) => refusals.push(error))
+      served++
+    } while (!upgraded)
+  })()
+  t.equal(await migrate(url, urls, { release: after }), false, 'it says that old rights stay')
+  upgraded = true
+  await serving
+  t.ok(served > 1)
+  t.strictSame(refusals, [], 'the old process kept working')
+
+  const stays = () => refusal(old, 'delete from idempotency_keys')
+  const unknown = { version: '0.2.0', commit: 'unknown' }
+  await beat(unknown)
+  t.equal(await migrate(url, urls, { release: unknown }), false, 'a release without a commit may be any')
+  t.equal(await stays(), undefined)
+  await owner`update processes set seen_at = now() - interval '2 minutes'`
+  await owner.unsafe(`grant delete on webhooks to ${names}_media`)
+  t.equal(await migrate(url, urls, { release: unknown }), true, 'the old process has ended')
+  t.equal(await stays(), '42501')
+  t.equal(await refusal(connect(t, urls.media), 'delete from webhooks'), '42501')
+  await owner.unsafe(`grant delete on webhooks to ${names}_media`)
+  await beat(after)
+  t.equal(await migrate(url, urls, { release: after }), true, 'processes of this release do not need it')
+  t.equal(await refusal(connect(t, urls.media), 'delete from webhooks'), '42501')
+})
+
 t.test('an owner without a superuser’s rights makes the roles, or grants to those that are there', async (t) => {
   for (const [how, options] of Object.entries({ makes: 'createrole', grants: 'nocreaterole' })) {
     const { url, urlsWith, newOwner, names } = await place(t)

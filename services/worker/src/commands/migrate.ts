@@ -1,5 +1,5 @@
 import { migrate } from '@playtherapy/schema/migrate'
-import { beginProgram, DatabaseSettings, integer, optionalText, reach } from '@playtherapy/service-kit'
+import { beginProgram, build, DatabaseSettings, integer, optionalText, reach } from '@playtherapy/service-kit'
 import { Type } from 'typebox'
 
 /** Each is required with another one, so that none is left out. */
@@ -30,6 +30,12 @@ const {
   WORKER_DATABASE_URL: worker,
 } = config
 const urls = contents && media && script && worker ? { contents, media, script, worker } : undefined
-await reach('The database', url, () => migrate(url, urls, config.AUDIT_YEARS))
+const options = { auditYears: config.AUDIT_YEARS, release: build }
+const isTight = await reach('The database', url, () => migrate(url, urls, options))
 console.log('The database is up to date.')
 if (urls) console.log('Each process has a role of its own, with the rights that it needs.')
+if (!isTight) {
+  console.log(
+    'Processes run that may be of another release, so that no right was taken away. Repeat this when they have ended.',
+  )
+}
