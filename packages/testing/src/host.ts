@@ -22,12 +22,12 @@ export interface TestHost {
 
 /**
  * Builds a real host as in production, with the given apps, which listens on a free port. It is closed after the test.
- * `options` shorten times for which a test cannot wait.
+ * `options` shorten times for which a test cannot wait, or name a gateway.
  */
 export async function testHost(
   t: Teardown,
   apps: FastifyPluginAsync,
-  options: Partial<Pick<HostOptions, 'bodyMs' | 'requestsPerMinute'>> = {},
+  options: Partial<Pick<HostOptions, 'bodyMs' | 'requestsPerMinute' | 'trustedProxy'>> = {},
 ): Promise<TestHost> {
   const host = await createHost({
     name: 'test',

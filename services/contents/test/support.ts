@@ -48,6 +48,7 @@ export async function contents(
     announceMs = 15_000,
     heartbeatMs = 15_000,
     rowsRead = (_count: number) => {},
+    trustedProxy = undefined as string | undefined,
   } = {},
 ): Promise<Contents> {
   const { db, as } = await testDatabase(t)
@@ -65,6 +66,7 @@ export async function contents(
       announceMs,
       heartbeatMs,
     }),
+    { trustedProxy },
   )
 
   const call: Contents['call'] = async (who, method, path, body) => {

@@ -9,6 +9,7 @@ import { freePort } from '@playtherapy/embedded-postgres'
 const gateway = fileURLToPath(new URL('../../../../.docker/nginx.conf', import.meta.url))
 const consoleOf = (state: 'on' | 'off') =>
   readFile(fileURLToPath(new URL(`../../../../.docker/console-${state}.conf`, import.meta.url)), 'utf8')
+const composeFile = fileURLToPath(new URL('../../../../docker-compose.yml', import.meta.url))
 const nowhere = 'http://127.0.0.1:9'
 
 export interface RunningNginx {
@@ -35,6 +36,8 @@ export interface NginxOptions {
   file?: string
   /** The folder in which there is a folder `console` with the files of the console, which is off without it. */
   consoleIn?: string
+  /** The proxies before the gateway that it believes, as GATEWAY_TRUSTED_PROXY names them; none by default. */
+  trustedProxy?: string
   /** A free port; any by default. */
   port?: number
   /** Returns the program and arguments that run nginx inside something else, such as a cgroup. */
@@ -66,7 +69,13 @@ export async function startNginx(
     playbacks = 64,
     waiting = 1000,
   }: Upstreams,
-  { file: source = gateway, consoleIn, port: wanted, inside = (program, args) => [program, args] }: NginxOptions = {},
+  {
+    file: source = gateway,
+    consoleIn,
+    trustedProxy: GATEWAY_TRUSTED_PROXY,
+    port: wanted,
+    inside = (program, args) => [program, args],
+  }: NginxOptions = {},
 ): Promise<RunningNginx> {
   await mkdir(directory, { recursive: true })
   const port = wanted ?? (await freePort())
@@ -87,6 +96,11 @@ export async function startNginx(
   await writeFile(file, configuration)
   const part = consoleIn ? (await consoleOf('on')).replaceAll('/usr/share/nginx', consoleIn) : await consoleOf('off')
   await writeFile(join(directory, 'console.conf'), part)
+  if (GATEWAY_TRUSTED_PROXY !== undefined) {
+    const [line = ''] = /for proxy in .*trusted-proxy.conf/.exec(await readFile(composeFile, 'utf8')) ?? []
+    const script = line.replaceAll('$$', '$').replace('/tmp/', `${directory}/`)
+    execFileSync('sh', ['-c', script], { env: { ...process.env, GATEWAY_TRUSTED_PROXY } })
+  }
   const child = spawn(...inside('nginx', ['-c', file, '-p', directory, '-g', 'daemon off;']), {
     stdio: ['ignore', 'ignore', 'inherit'],
   })
