@@ -1,10 +1,11 @@
 import { createHmac, randomUUID, timingSafeEqual } from 'node:crypto'
-import { existsSync, fsyncSync, futimesSync, linkSync, renameSync, rmSync, statSync } from 'node:fs'
+import { existsSync, linkSync, rmSync, statSync } from 'node:fs'
 import { type FileHandle, link, open, readdir, rm, stat, statfs, writeFile } from 'node:fs/promises'
 import { dirname, join, relative, resolve, sep } from 'node:path'
 import { buffer } from 'node:stream/consumers'
 import { abortable, chunksOf } from './abortable.ts'
 import { fileAppends } from './file-append.ts'
+import { etagOf, replace } from './file-etag.ts'
 import {
   closeToOthers,
   fileMode,
@@ -17,6 +18,7 @@ import {
 } from './folders.ts'
 import {
   type Body,
+  type ListedObject,
   ObjectChangedError,
   ObjectExistsError,
   type ObjectInfo,
@@ -52,12 +54,6 @@ export interface FileStore extends ObjectStore {
 /** Free bytes below which the disk counts as full: a recording would not fit. */
 const leastFreeBytes = 64 * 1024 ** 2
 const checkBytes = 4096
-
-/** Modification time in whole seconds, which every way of copying a folder keeps. */
-const secondOf = ({ mtime }: { mtime: Date }) => Math.floor(mtime.getTime() / 1000)
-
-/** Names one version of a file: `rename` gives the next one another second. */
-const etagOf = (info: { size: number; mtime: Date }) => `"${info.size.toString(16)}-${secondOf(info).toString(16)}"`
 
 /**
  * An object store in a folder: the embedded default. A body is written to a temporary file in `.unfinished` and flushed to
@@ -149,6 +145,16 @@ export function createFileStore({ directory, publicUrl, secret }: FileStoreOptio
   const unfinishedBelow = async (prefix: string) =>
     (await readdir(unfinished).catch(() => [])).filter((name) => keyOf(name).startsWith(prefix))
 
+  async function* list(prefix: string): AsyncGenerator<ListedObject> {
+    const folder = join(root, ...prefix.split('/').slice(0, -1))
+    for (const file of await filesBelow(folder)) {
+      const key = relative(root, file).split(sep).join('/')
+      if (!key.startsWith(prefix) || key.startsWith('.')) continue
+      const info = await head(key)
+      if (info) yield { ...info, versions: 1 }
+    }
+  }
+
   // An announcement that failed in its last step has left both, and the upload may be repeated.
   const hasEnded = (key: string) => existsSync(fileOf(key)) && !existsSync(uploadOf(key))
 
@@ -190,13 +196,12 @@ export function createFileStore({ directory, publicUrl, secret }: FileStoreOptio
       await runAll(keys.map((key) => () => remove(key)))
     },
 
-    async *list(prefix) {
-      const folder = join(root, ...prefix.split('/').slice(0, -1))
-      for (const file of await filesBelow(folder)) {
-        const key = relative(root, file).split(sep).join('/')
-        if (!key.startsWith(prefix) || key.startsWith('.')) continue
-        const info = await head(key)
-        if (info) yield { ...info, versions: 1 }
+    list,
+
+    async *history(prefix, mostBytes) {
+      for await (const { key } of list(prefix)) {
+        const { body } = await openFile(key, fileOf(key), 0, mostBytes - 1)
+        yield { key, bytes: await buffer(body), lockedUntil: undefined }
       }
     },
 
@@ -281,18 +286,4 @@ export function createFileStore({ directory, publicUrl, secret }: FileStoreOptio
 
     close() {},
   }
-}
-
-/**
- * Gives a complete file its name, in place of another file. It is synchronous, so that no other replacement comes between.
- * If the old file has the same second, the new one gets the next, so that their ETags differ.
- */
-function replace(handle: FileHandle, from: string, to: string): void {
-  const old = statSync(to, { throwIfNoEntry: false })
-  const now = secondOf(statSync(from))
-  if (old && secondOf(old) >= now) {
-    futimesSync(handle.fd, now, secondOf(old) + 1)
-    fsyncSync(handle.fd)
-  }
-  renameSync(from, to)
 }

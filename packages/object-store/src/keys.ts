@@ -125,6 +125,15 @@ export const installationKey = (phase: Phase) => `installation/${phase}`
 
 /** Prefix of the objects that have the hash of an event of the audit trail. */
 export const auditHeadPrefix = (phase: Phase) => `audit/${phase}/`
-/** Key of the one for this event. */
-export const auditHeadKey = (phase: Phase, eventId: number) =>
-  `${auditHeadPrefix(phase)}${String(eventId).padStart(16, '0')}.json`
+const paddedId = (eventId: number) => String(eventId).padStart(16, '0')
+/** Key of the one for this event. The hash keeps it from being that of another event with this id, after a restore of the database. */
+export const auditHeadKey = (phase: Phase, eventId: number, hash: string) =>
+  `${auditHeadPrefix(phase)}${paddedId(eventId)}-${hash.slice(0, 32)}.json`
+/** The event of such a key; 0 for any other. */
+export const eventOfHead = (key: string) => Number(/\/(\d{16})-[^/]*$/.exec(key)?.[1] ?? 0)
+
+/** Prefix of the objects that say which hashes a restore of the database has left without their events. */
+export const auditRestorePrefix = (phase: Phase) => `audit/restores/${phase}/`
+/** Key of the one that names up to this event, at this moment. */
+export const auditRestoreKey = (phase: Phase, eventId: number, at: Date) =>
+  `${auditRestorePrefix(phase)}${paddedId(eventId)}-${at.getTime()}.json`

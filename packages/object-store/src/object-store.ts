@@ -88,8 +88,18 @@ export interface AppendOptions {
 /** The bytes to store, as a stream or whole. */
 export type Body = AsyncIterable<Uint8Array> | Uint8Array
 
+/** The bytes of one version of an object. */
+export interface StoredVersion {
+  key: string
+  bytes: Uint8Array
+  /** Until when Object Lock keeps it; undefined where it does not, or the store does not tell. */
+  lockedUntil: Date | undefined
+}
+
 export interface PutOptions {
   contentType: string
+  /** Where the bucket has Object Lock, nobody can remove the object before. Only for an object that fits into one part. */
+  keepUntil?: Date
   /** Aborting it stops the transfer; neither an object nor an unfinished upload remains. */
   signal?: AbortSignal
 }
@@ -174,6 +184,11 @@ export interface ObjectStore {
    * `size` is that of all versions.
    */
   list(prefix: string): AsyncIterable<ListedObject>
+  /**
+   * All objects whose key starts with `prefix`, and in a versioned bucket all their versions, those
+   * that were replaced or deleted included; of each at most the first `mostBytes` bytes.
+   */
+  history(prefix: string, mostBytes: number): AsyncIterable<StoredVersion>
   /** All unfinished uploads whose key starts with `prefix`, and what presigned URLs brought for such keys. */
   unfinished(prefix: string): AsyncIterable<UnfinishedUpload>
   /** Removes what `unfinished` finds; returns the number. */

@@ -107,30 +107,42 @@ async function forbidCopies(s3: S3Client, Bucket: string): Promise<void> {
 
 const KnownPolicy = Type.Object({ Statement: Type.Array(Type.Object({ Sid: Type.Optional(Type.String()) })) })
 
+/** `none` is what the server says of a bucket without the setting, or a server that does not know it; undefined where the key may not ask. */
+const ask = async <T>(question: Promise<T>, none: T): Promise<T | undefined> =>
+  question.catch((error: unknown) => {
+    if (!(error instanceof S3ServiceException)) throw error
+    return [404, 405, 501].includes(statusOf(error) ?? 0) ? none : undefined
+  })
+
+/** Whether a bucket has Object Lock, and whether it locks by itself all that is written; undefined where the key may not ask. */
+export const objectLockOf = (s3: S3Client, Bucket: string) =>
+  ask(
+    s3.send(new GetObjectLockConfigurationCommand({ Bucket })).then(({ ObjectLockConfiguration: found }) => ({
+      isEnabled: found?.ObjectLockEnabled === 'Enabled',
+      locksAll: found?.Rule !== undefined,
+    })),
+    { isEnabled: false, locksAll: false },
+  )
+
 /** What may keep or copy what is removed from a bucket; undefined where the server does not tell, or the key may not ask. */
-export async function keepingOf(s3: S3Client, Bucket: string): Promise<Keeping & { isSuspended: boolean }> {
-  /** `none` is what the server says of a bucket without the setting, or a server that does not know it. */
-  const ask = async <T>(question: Promise<T>, none: T) =>
-    question.catch((error: unknown) => {
-      if (!(error instanceof S3ServiceException)) throw error
-      return [404, 405, 501].includes(statusOf(error) ?? 0) ? none : undefined
-    })
+export async function keepingOf(
+  s3: S3Client,
+  Bucket: string,
+): Promise<Keeping & { isSuspended: boolean; locksAll: boolean | undefined }> {
   const versioning = s3.send(new GetBucketVersioningCommand({ Bucket })).then(({ Status }) => Status ?? 'Never')
-  const lock = s3
-    .send(new GetObjectLockConfigurationCommand({ Bucket }))
-    .then(({ ObjectLockConfiguration: found }) => found?.ObjectLockEnabled === 'Enabled')
   const replication = s3
     .send(new GetBucketReplicationCommand({ Bucket }))
     .then(({ ReplicationConfiguration: found }) => Boolean(found?.Rules?.length))
-  const [status, isLocked, isReplicated] = await Promise.all([
+  const [status, lock, isReplicated] = await Promise.all([
     ask<string>(versioning, 'Never'),
-    ask(lock, false),
+    objectLockOf(s3, Bucket),
     ask(replication, false),
   ])
   return {
     versions: status === undefined ? undefined : status !== 'Never',
     isSuspended: status === 'Suspended',
-    lock: isLocked,
+    lock: lock?.isEnabled,
+    locksAll: lock?.locksAll,
     replication: isReplicated,
   }
 }
@@ -139,14 +151,16 @@ export async function keepingOf(s3: S3Client, Bucket: string): Promise<Keeping &
 export async function describeBucket(settings: S3Settings): Promise<string[]> {
   const s3 = openClient(settings)
   try {
-    const { versions, isSuspended, lock, replication } = await keepingOf(s3, settings.bucket)
+    const { versions, isSuspended, lock, locksAll, replication } = await keepingOf(s3, settings.bucket)
     const sentences = {
       'The bucket keeps versions. What is deleted here is removed with all its versions; turn versioning off unless you need it.':
         versions && !isSuspended,
       'The bucket kept versions once, and still holds those of then. What is deleted here is removed with all its versions.':
         isSuspended,
-      'The bucket has Object Lock. While a lock lasts nobody can remove a recording, not even when its case is deleted: use a bucket without it.':
-        lock,
+      'The bucket has Object Lock with a default retention. While a lock lasts nobody can remove a recording, not even when its case is deleted, and some servers refuse uploads: take the default away.':
+        lock && locksAll,
+      'The bucket has Object Lock. Workers lock the heads of the audit trail for as long as the trail is kept, and nothing else.':
+        lock && !locksAll,
       'The bucket is replicated. Replicas are not removed when a case is deleted: see to it in the other bucket.':
         replication,
     }

@@ -21,7 +21,15 @@ export interface PutTarget {
   s3: S3Client
   pool: PartPool
   place: { Bucket: string; Key: string }
+  /** Keeps the object from being removed. */
+  lock?: ObjectLockRequest | undefined
   remove: () => Promise<void>
+}
+
+/** How S3 is asked to lock an object: not even the owner of the bucket can shorten it. */
+interface ObjectLockRequest {
+  ObjectLockMode: 'COMPLIANCE'
+  ObjectLockRetainUntilDate: Date
 }
 
 /** One put: `about` describes the object, and names this attempt. */
@@ -42,7 +50,7 @@ export async function putObject(
   { contentType, signal }: PutOptions,
 ): Promise<{ size: number; etag: string }> {
   // It shows whose object it is when a response was lost and the repeated request finds the key in use.
-  const about = { ...target.place, ContentType: contentType, Metadata: { attempt: randomUUID() } }
+  const about = { ...target.place, ...target.lock, ContentType: contentType, Metadata: { attempt: randomUUID() } }
   const put = { ...target, about, signal }
   // A small body is not copied into a buffer, because a few fresh buffers would start a full garbage collection.
   if (body instanceof Uint8Array && body.length < partBytes(1)) return putWhole(put, body)
@@ -69,7 +77,9 @@ const find = ({ s3, place }: Put, abortSignal?: AbortSignal) =>
   s3.send(new HeadObjectCommand(place), { ...(abortSignal && { abortSignal }) })
 
 async function putWhole(put: Put, Body: Uint8Array) {
-  const request = () => put.s3.send(new PutObjectCommand({ ...put.about, Body, IfNoneMatch: '*' }))
+  // S3 refuses a lock without it.
+  const ContentMD5 = put.lock && createHash('md5').update(Body).digest('base64')
+  const request = () => put.s3.send(new PutObjectCommand({ ...put.about, Body, ContentMD5, IfNoneMatch: '*' }))
   return { size: Body.length, etag: await conclude(put, request) }
 }
 

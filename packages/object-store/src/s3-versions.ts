@@ -27,6 +27,8 @@ export interface BucketContents {
   delete(keys: readonly string[]): Promise<void>
   /** Every key with an object, an older version or a delete marker, once. */
   list(prefix: string): AsyncGenerator<ListedObject>
+  /** Every version of every object, without delete markers. */
+  versions(prefix: string): AsyncGenerator<ObjectIdentifier>
 }
 
 /**
@@ -85,11 +87,7 @@ export function bucketContents(s3: S3Client, Bucket: string): BucketContents {
     if (locks.size > 0) throw new ObjectsLockedError([...locks.values()])
   }
 
-  /** Every key with all its versions, in the order of keys. */
-  async function* everythingBelow(
-    Prefix: string,
-  ): AsyncGenerator<{ info: ListedObject; versions: ObjectIdentifier[] }> {
-    let found = new Map<string, { info: ListedObject; versions: ObjectIdentifier[] }>()
+  async function* pagesBelow(Prefix: string): AsyncGenerator<ListObjectVersionsCommandOutput> {
     let marker: { KeyMarker?: string | undefined; VersionIdMarker?: string | undefined } | undefined = {}
     while (marker) {
       const page: ListObjectVersionsCommandOutput = await s3.send(
@@ -98,6 +96,16 @@ export function bucketContents(s3: S3Client, Bucket: string): BucketContents {
       marker = page.IsTruncated
         ? { KeyMarker: page.NextKeyMarker, VersionIdMarker: page.NextVersionIdMarker }
         : undefined
+      yield page
+    }
+  }
+
+  /** Every key with all its versions, in the order of keys. */
+  async function* everythingBelow(
+    prefix: string,
+  ): AsyncGenerator<{ info: ListedObject; versions: ObjectIdentifier[] }> {
+    let found = new Map<string, { info: ListedObject; versions: ObjectIdentifier[] }>()
+    for await (const page of pagesBelow(prefix)) {
       const markers = page.DeleteMarkers?.map((deleted) => ({ ...deleted, ETag: '', Size: 0 })) ?? []
       for (const { Key, VersionId, ETag = '', Size = 0, LastModified } of [...(page.Versions ?? []), ...markers]) {
         if (!Key || !LastModified) continue
@@ -176,6 +184,18 @@ export function bucketContents(s3: S3Client, Bucket: string): BucketContents {
         return
       }
       for await (const { info } of everythingBelow(prefix)) yield info
+    },
+
+    async *versions(prefix) {
+      if (await keepsVersions()) {
+        for await (const { Versions = [] } of pagesBelow(prefix)) {
+          for (const { Key, VersionId } of Versions) yield { Key, VersionId }
+        }
+        return
+      }
+      for await (const { Contents = [] } of paginateListObjectsV2({ client: s3 }, { Bucket, Prefix: prefix })) {
+        for (const { Key } of Contents) yield { Key }
+      }
     },
   }
 }

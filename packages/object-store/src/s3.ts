@@ -14,7 +14,7 @@ import { adoptedKey, uploadKey } from './keys.ts'
 import { ObjectChangedError, type ObjectStore, type PresignPutOptions, UnsafeUploadsError } from './object-store.ts'
 import { runAll } from './run-all.ts'
 import { bucketAppends } from './s3-append.ts'
-import { keepingOf } from './s3-bucket.ts'
+import { keepingOf, objectLockOf } from './s3-bucket.ts'
 import { keepVerdict, tryUploads } from './s3-canary.ts'
 import { openClient, type Patience, patienceOfRequests, type S3Settings, statusOf } from './s3-client.ts'
 import { bucketEncryption } from './s3-encryption.ts'
@@ -75,8 +75,17 @@ export function createS3Store(settings: S3Settings, patience: Patience = patienc
     }
   }
 
-  const put: ObjectStore['put'] = (key, body, options) =>
-    putObject({ s3, pool, place: { Bucket, Key: key }, remove: () => contents.delete([key]) }, body, options)
+  /** How an object is locked; undefined where the bucket has no Object Lock, or the key may not ask for it. */
+  const lockUntil = async (ObjectLockRetainUntilDate: Date) =>
+    (await objectLockOf(s3, Bucket))?.isEnabled
+      ? { ObjectLockMode: 'COMPLIANCE' as const, ObjectLockRetainUntilDate }
+      : undefined
+
+  const put: ObjectStore['put'] = async (key, body, options) => {
+    const lock = options.keepUntil && (await lockUntil(options.keepUntil))
+    const remove = () => contents.delete([key])
+    return putObject({ s3, pool, place: { Bucket, Key: key }, lock, remove }, body, options)
+  }
 
   const appends = bucketAppends({ s3, bucket: Bucket, pool, put, get, remove: contents.delete })
 
@@ -119,6 +128,18 @@ export function createS3Store(settings: S3Settings, patience: Patience = patienc
 
     async *list(prefix) {
       for await (const info of contents.list(prefix)) if (adoptedKey(info.key) === undefined) yield info
+    },
+
+    async *history(prefix, mostBytes) {
+      for await (const { Key, VersionId } of contents.versions(prefix)) {
+        const range = new GetObjectCommand({ Bucket, Key, VersionId, Range: `bytes=0-${mostBytes - 1}` })
+        const found = await reading.send(range).catch((error: unknown) => {
+          // It is empty.
+          if (statusOf(error) !== 416) throw error
+        })
+        const bytes = (await found?.Body?.transformToByteArray()) ?? new Uint8Array()
+        yield { key: Key ?? '', bytes, lockedUntil: found?.ObjectLockRetainUntilDate }
+      }
     },
 
     async *unfinished(prefix) {

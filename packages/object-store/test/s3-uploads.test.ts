@@ -9,6 +9,7 @@ import {
   PutBucketPolicyCommand,
   PutBucketVersioningCommand,
   PutObjectCommand,
+  PutObjectLockConfigurationCommand,
 } from '@aws-sdk/client-s3'
 import { bareBucket, bucketClient, s3RequestHeaders, storeBackends, testBucket } from '@playtherapy/testing'
 import t from 'tap'
@@ -242,5 +243,16 @@ t.test('a bucket with Object Lock is reported, and a plain one is not', { skip }
   await bucketClient(t, settings).send(
     new CreateBucketCommand({ Bucket: settings.bucket, ObjectLockEnabledForBucket: true }),
   )
-  t.match(await describeBucket(settings), [/^The bucket keeps versions/, /^The bucket has Object Lock/])
+  const versions = /^The bucket keeps versions/
+  t.match(await describeBucket(settings), [versions, /^The bucket has Object Lock\. Workers lock the heads/])
+  await bucketClient(t, settings).send(
+    new PutObjectLockConfigurationCommand({
+      Bucket: settings.bucket,
+      ObjectLockConfiguration: {
+        ObjectLockEnabled: 'Enabled',
+        Rule: { DefaultRetention: { Mode: 'GOVERNANCE', Days: 1 } },
+      },
+    }),
+  )
+  t.match(await describeBucket(settings), [versions, /^The bucket has Object Lock with a default retention/])
 })

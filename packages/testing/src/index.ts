@@ -24,6 +24,7 @@ export {
   hideVersions,
   lockingBucket,
   lockObject,
+  replaceObject,
   type StoreBackend,
   storeBackends,
   testBucket,

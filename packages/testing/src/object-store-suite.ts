@@ -70,6 +70,21 @@ export function objectStoreSuite(t: Test, store: ObjectStore): void {
     t.equal(sha256(await read(await store.get(key, { ifMatch: etag }))), sha256(bytes))
   })
 
+  t.test('the beginnings of all objects are read', async (t) => {
+    const prefix = `${randomName()}/`
+    for (const content of ['', 'a', 'abc', 'abcdef']) await put(`${prefix}${content.length}`, Buffer.from(content))
+    const found: unknown[] = []
+    for await (const { key, bytes, lockedUntil } of store.history(prefix, 3)) {
+      found.push([key.slice(prefix.length), `${Buffer.from(bytes)}`, lockedUntil])
+    }
+    t.strictSame(found.sort(), [
+      ['0', '', undefined],
+      ['1', 'a', undefined],
+      ['3', 'abc', undefined],
+      ['6', 'abc', undefined],
+    ])
+  })
+
   t.test('a range of an object is read', async (t) => {
     const key = `${randomName()}/1.mp4`
     const { etag } = await put(key, Buffer.from('0123456789'))

@@ -96,6 +96,15 @@ export async function hideVersions(
   }
 }
 
+/** Writes over an object, or deletes it, as whoever has the key of the bucket. */
+export async function replaceObject(t: Teardown, settings: S3Settings, Key: string, Body?: string): Promise<void> {
+  const place = { Bucket: settings.bucket, Key }
+  const s3 = bucketClient(t, settings)
+  await (Body === undefined
+    ? s3.send(new DeleteObjectCommand(place))
+    : s3.send(new PutObjectCommand({ ...place, Body })))
+}
+
 /** Returns the key of every version and every delete marker in a bucket. */
 export async function versionsIn(t: Teardown, settings: S3Settings): Promise<string[]> {
   const list = new ListObjectVersionsCommand({ Bucket: settings.bucket })

@@ -31,6 +31,8 @@ interface BackgroundResources extends Announcing {
   phase: Phase
   sendsWebhooks: boolean
   scratchDirectory: string
+  /** Called each time when the object store has the head of the audit trail. */
+  onHead: () => void
   /** Age in seconds at which an object without a row is removed. */
   orphanGraceSeconds: number
 }
@@ -55,7 +57,7 @@ export function startBackground(resources: BackgroundResources, log: Log): Backg
       : repeat({ name: 'webhooks', everyMs: reapMs, log, round: createWebhookEnder({ db, log }) }),
     repeat({ name: 'dead webhooks', everyMs: reapMs, log, round: () => forgetDeadWebhooks(db) }),
     repeat({ name: 'audit seals', everyMs: sealMs, log, round: createSealer(db) }),
-    repeat({ name: 'audit heads', everyMs: hourMs, log, round: () => writeHead(resources) }),
+    repeat({ name: 'audit heads', everyMs: hourMs, log, round: () => writeHead(resources).then(resources.onHead) }),
     repeat({ name: 'audit partitions', everyMs: hourMs, log, round: () => keepPartitions(db) }),
     repeat({ name: 'scratch sweep', everyMs: sweepScratchMs, log, round: () => sweepScratch(scratchDirectory) }),
     repeat({

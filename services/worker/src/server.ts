@@ -16,6 +16,7 @@ import {
 } from '@playtherapy/service-kit'
 import { Type } from 'typebox'
 import { createAnalyseFailed, createAnalyseScript } from './analyse/analyse-script.ts'
+import { createTrailMeasures } from './audit/measures.ts'
 import { startBackground } from './background.ts'
 import { openWorkerStore, providerFrom, receiverFrom, sharesServer, WorkerConfig } from './config.ts'
 import { createDeleteSuperseded } from './encode/delete-superseded.ts'
@@ -111,6 +112,7 @@ const duties = {
   ...announcing,
   sendsWebhooks: receiver !== undefined,
   orphanGraceSeconds,
+  onHead: createTrailMeasures(db, meter),
 }
 const background = startBackground({ db, store, phase, ...duties, scratchDirectory }, log)
 // The statement reads the whole outbox, so scrapes share it.

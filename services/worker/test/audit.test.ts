@@ -1,15 +1,32 @@
-import { seedSession, storeBackends, testDatabase, testStore } from '@playtherapy/testing'
+import { auditHeadPrefix, createS3Store, type ObjectStore } from '@playtherapy/object-store'
+import {
+  hideVersions,
+  lockingBucket,
+  replaceObject,
+  seedSession,
+  storeBackends,
+  testBucket,
+  testDatabase,
+  testStore,
+} from '@playtherapy/testing'
 import t, { type Test } from 'tap'
-import { heads, writeHead } from '../src/audit/head.ts'
+import { heads, writeHead, writeRestore } from '../src/audit/head.ts'
 import { createSealer } from '../src/audit/seal.ts'
 import { verify } from '../src/audit/verify.ts'
 
 type Backend = (typeof storeBackends)[number]
 
+async function all<T>(items: AsyncIterable<T>): Promise<T[]> {
+  const found: T[] = []
+  for await (const item of items) found.push(item)
+  return found
+}
+
 /** A database with so many events, a function that seals them, and what a verification says. */
-async function trail(t: Test, count = 0, backend: Backend = 'file') {
-  const { db, sql } = await testDatabase(t)
-  const store = await testStore(t, backend)
+async function trail(t: Test, count = 0, backend: Backend | ObjectStore = 'file') {
+  const { db: owner, sql, as } = await testDatabase(t)
+  const db = as('worker')
+  const store = typeof backend === 'string' ? await testStore(t, backend) : backend
   const phase = 'LOCAL' as const
   const add = (count: number) =>
     sql`insert into audit_events (actor, user_id, action, kind, case_id, address, request_id)
@@ -21,7 +38,10 @@ async function trail(t: Test, count = 0, backend: Backend = 'file') {
     const run = verify(db, heads({ store, phase }))
     for (;;) {
       const { done, value } = await run.next()
-      if (done) return { ...value, faults }
+      if (done) {
+        const { foreign, lastId, ...counts } = value
+        return { ...counts, faults }
+      }
       faults.push(`${value.id} ${value.fault}`)
     }
   }
@@ -29,7 +49,7 @@ async function trail(t: Test, count = 0, backend: Backend = 'file') {
   const tamper = async (statement: string) => {
     await sql.unsafe(`set session_replication_role = replica; ${statement}; set session_replication_role = origin`)
   }
-  return { db, sql, store, phase, add, seal, check, tamper, publish: () => writeHead({ db, store, phase }) }
+  return { db, owner, sql, store, phase, add, seal, check, tamper, publish: () => writeHead({ db, store, phase }) }
 }
 
 t.test('sealed events verify, and those that come later are not sealed yet', async (t) => {
@@ -37,12 +57,12 @@ t.test('sealed events verify, and those that come later are not sealed yet', asy
   t.equal(await seal(), 2_500)
   t.equal(await seal(), 0)
   await add(3)
-  t.same(await check(), { sealed: 2_500, unsealed: 3, heads: 0, faults: [] })
+  t.same(await check(), { sealed: 2_500, unsealed: 3, heads: 0, locked: 0, lost: 0, faults: [] })
   t.equal(await seal(), 3)
   t.same(await sql`select cardinality(ids) as events from audit_seals order by last_id`, [
     ...[{ events: 1_000 }, { events: 1_000 }, { events: 500 }, { events: 3 }],
   ])
-  t.same(await check(), { sealed: 2_503, unsealed: 0, heads: 0, faults: [] })
+  t.same(await check(), { sealed: 2_503, unsealed: 0, heads: 0, locked: 0, lost: 0, faults: [] })
 })
 
 t.test('a changed, a missing and an inserted event are found, and named', async (t) => {
@@ -56,7 +76,7 @@ t.test('a changed, a missing and an inserted event are found, and named', async 
     `insert into audit_events (id, actor, action, kind) overriding system value values (1501, 'worker', 'read', 'case')`,
   )
   t.same(await check(), {
-    ...{ sealed: 1_499, unsealed: 0, heads: 0 },
+    ...{ sealed: 1_499, unsealed: 0, heads: 0, locked: 0, lost: 0 },
     faults: ['700 was changed', '1200 is missing', '1501 was inserted'],
   })
 })
@@ -83,7 +103,7 @@ for (const backend of storeBackends) {
     await publish()
     await add(5)
     await seal()
-    t.same(await check(), { sealed: 25, unsealed: 0, heads: 1, faults: [] })
+    t.same(await check(), { sealed: 25, unsealed: 0, heads: 1, locked: 0, lost: 0, faults: [] })
     await tamper('update audit_events set user_id = 8 where id = 7')
     await tamper('delete from audit_seals')
     await seal()
@@ -94,6 +114,108 @@ for (const backend of storeBackends) {
     t.match(await check(), { sealed: 19, faults: ['20 is known to the object store, and its seal is missing'] })
   })
 }
+
+for (const backend of storeBackends) {
+  t.test(
+    `after a restore of the database alone the trail goes on when an operator says so, on ${backend}`,
+    async (t) => {
+      const { db, sql, store, phase, seal, check, tamper, publish, add } = await trail(t, 10, backend)
+      await seal()
+      await publish()
+      await add(5)
+      await seal()
+      await publish()
+      await publish()
+      // What a backup of the time after the first seal has.
+      await tamper('delete from audit_events where id > 10; delete from audit_seals where last_id > 10')
+      await sql`select setval('audit_events_id_seq', 10)`
+      const forked = { name: 'TrailForkedError', message: /heads of the audit trail that the database does not have/ }
+      await t.rejects(publish(), forked, 'before anything new happens')
+      await add(2)
+      t.equal(await seal(), 2, 'events are sealed all the same')
+      await t.rejects(publish(), forked)
+      t.match(await check(), {
+        heads: 2,
+        lost: 0,
+        faults: ['15 is known to the object store, and its seal is missing'],
+      })
+      await add(3)
+      await seal()
+      await t.rejects(publish(), forked, 'the number of the lost head is given out again')
+      t.match(await check(), {
+        ...{ sealed: 15, heads: 3, lost: 0 },
+        faults: ['15 does not have the hash that was written to the object store'],
+      })
+
+      const run = verify(db, heads({ store, phase }))
+      let step = await run.next()
+      while (!step.done) step = await run.next()
+      const { lastId, foreign } = step.value
+      t.match({ lastId, ids: foreign.map(({ id }) => id) }, { lastId: 15, ids: [15] })
+      await writeRestore({ db, store, phase }, lastId, foreign)
+      await publish()
+      t.match(await check(), { sealed: 15, heads: 3, lost: 1, faults: [] })
+      await tamper('update audit_events set user_id = 8 where id = 15; delete from audit_seals where last_id = 15')
+      await seal()
+      const { faults } = await check()
+      t.strictSame(
+        faults,
+        ['15 does not have the hash that was written to the object store'],
+        'and no other is excused',
+      )
+    },
+  )
+}
+
+const skip = storeBackends.includes('s3') ? false : 'there is no S3 server here'
+
+t.test(
+  'a head is locked for as long as the trail is kept, and one that is written over it is found',
+  { skip },
+  async (t) => {
+    const settings = await lockingBucket(t)
+    const store = createS3Store(settings)
+    t.teardown(() => store.close())
+    const { seal, publish, check, phase } = await trail(t, 20, store)
+    await seal()
+    await publish()
+    const whole = { sealed: 20, heads: 1, locked: 1, faults: [] }
+    t.match(await check(), whole)
+    const [head] = await all(heads({ store, phase }))
+    const years = ((head?.lockedUntil?.getTime() ?? 0) - Date.now()) / (365.25 * 86_400_000)
+    t.ok(years > 5.98 && years < 6.02, `${years} years`)
+
+    const [info] = await all(store.list(auditHeadPrefix(phase)))
+    const key = info?.key ?? ''
+    await t.rejects(store.delete([key]), { name: 'ObjectsLockedError' }, 'our own key cannot remove it')
+    t.match(await check(), whole)
+    const replace = (body?: string) => replaceObject(t, settings, key, body)
+    await replace()
+    t.match(await check(), whole, 'a delete marker hides nothing')
+    await replace(JSON.stringify({ id: 20, hash: 'f'.repeat(64), sealed_at: '2026-11-27T00:00:00Z' }))
+    const forged = '20 does not have the hash that was written to the object store'
+    t.match(await check(), { heads: 1, locked: 1, faults: [forged] })
+    for (const body of ['', '{', 'x'.repeat(10_000)]) await replace(body)
+    const unreadable = '20 has a head in the object store that nobody can read'
+    t.match(await check(), { heads: 1, faults: [unreadable, unreadable, unreadable, forged] })
+  },
+)
+
+t.test('in a versioned bucket without Object Lock heads are read with all their versions', { skip }, async (t) => {
+  const settings = await testBucket()
+  await hideVersions(t, settings, 'Enabled', [])
+  const store = createS3Store(settings)
+  t.teardown(() => store.close())
+  const { seal, publish, check, tamper, phase } = await trail(t, 20, store)
+  await seal()
+  await publish()
+  const [info] = await all(store.list(auditHeadPrefix(phase)))
+  await replaceObject(t, settings, info?.key ?? '')
+  t.match(await check(), { heads: 1, locked: 0, faults: [] })
+  await tamper('update audit_events set user_id = 8 where id = 7; delete from audit_seals')
+  await seal()
+  t.match(await check(), { faults: ['20 does not have the hash that was written to the object store'] })
+})
 
 t.test('an event is not sealed over one with a smaller id that is not committed yet', async (t) => {
   const { seal, check, sql } = await trail(t)
@@ -111,7 +233,7 @@ t.test('an event is not sealed over one with a smaller id that is not committed 
   slow.release()
   other.release()
   t.equal(await seal(), 0)
-  t.same(await check(), { sealed: 2, unsealed: 0, heads: 0, faults: [] })
+  t.same(await check(), { sealed: 2, unsealed: 0, heads: 0, locked: 0, lost: 0, faults: [] })
 })
 
 t.test('two workers seal each event once', async (t) => {
@@ -119,7 +241,7 @@ t.test('two workers seal each event once', async (t) => {
   const [one, other] = await Promise.all([seal(), createSealer(db)()])
   await seal()
   t.ok(one + other <= 3_000)
-  t.same(await check(), { sealed: 3_000, unsealed: 0, heads: 0, faults: [] })
+  t.same(await check(), { sealed: 3_000, unsealed: 0, heads: 0, locked: 0, lost: 0, faults: [] })
 })
 
 t.test('a month that was dropped is not missing', async (t) => {
@@ -131,7 +253,7 @@ t.test('a month that was dropped is not missing', async (t) => {
   await add(new Date().toISOString())
   t.equal(await seal(), 3_000)
   await sql`select drop_audit_partitions()`
-  t.same(await check(), { sealed: 1_500, unsealed: 0, heads: 0, faults: [] })
+  t.same(await check(), { sealed: 1_500, unsealed: 0, heads: 0, locked: 0, lost: 0, faults: [] })
   t.same(await sql`select count(*)::int from audit_seals`, [{ count: 2 }])
 })
 
@@ -149,10 +271,10 @@ t.test('a month that may not be dropped yet is missing, event by event', async (
 })
 
 t.test('an erased case leaves its events as they were', async (t) => {
-  const { db, sql, seal, check } = await trail(t)
-  await seedSession(db, 7)
+  const { owner, sql, seal, check } = await trail(t)
+  await seedSession(owner, 7)
   await seal()
   await sql`delete from cases`
   await seal()
-  t.same(await check(), { sealed: 3, unsealed: 0, heads: 0, faults: [] })
+  t.same(await check(), { sealed: 3, unsealed: 0, heads: 0, locked: 0, lost: 0, faults: [] })
 })

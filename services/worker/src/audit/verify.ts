@@ -15,8 +15,15 @@ export interface Verified {
   sealed: number
   /** Events after the last seal. */
   unsealed: number
-  /** Heads in the object store that agree with the trail. */
+  /** Heads in the object store that agree with the trail, and those of them that Object Lock keeps. */
   heads: number
+  locked: number
+  /** Heads whose events a restore of the database has lost, as an operator has said. */
+  lost: number
+  /** Heads of another trail than this one, each of which is a fault. */
+  foreign: Head[]
+  /** The last event that is sealed; 0 before the first one. */
+  lastId: number
 }
 
 interface Seal extends Record<string, unknown> {
@@ -63,12 +70,17 @@ async function oldestMonth(db: Database): Promise<number> {
 /**
  * Compares all events with their seals, and the seals with each other and with the heads in the object store. Yields what was changed,
  * is missing, or was inserted after it was sealed, and returns the counts. An event is
- * not missing when it is older than the trail is kept.
+ * not missing when it is older than the trail is kept, and a head is no fault when an operator has said that a restore has lost its event.
  */
 export async function* verify(db: Database, heads: AsyncIterable<Head>): AsyncGenerator<Fault, Verified> {
-  const published = new Map<number, Head>()
-  for await (const head of heads) published.set(head.id, head)
-  const found: Verified = { sealed: 0, unsealed: 0, heads: 0 }
+  const found: Verified = { sealed: 0, unsealed: 0, heads: 0, locked: 0, lost: 0, foreign: [], lastId: 0 }
+  const published = new Map<number, Head[]>()
+  for await (const head of heads) {
+    if (head.isLost) found.lost++
+    else if (head.hash === undefined)
+      yield { id: head.id, fault: 'has a head in the object store that nobody can read' }
+    else published.set(head.id, [...(published.get(head.id) ?? []), head])
+  }
   const kept = await oldestMonth(db)
   let isYoung = false
   let last: { id: number; head: Buffer } | undefined
@@ -90,23 +102,30 @@ export async function* verify(db: Database, heads: AsyncIterable<Head>): AsyncGe
       if (event && hashOf(hash, event).equals(expected)) found.sealed++
       else if (event) yield { id, fault: 'was changed' }
       else if (isYoung || (moments[index] ?? kept) >= kept) yield { id, fault: 'is missing' }
-      const head = published.get(id)
-      if (head && published.delete(id)) {
+      for (const head of published.get(id) ?? []) {
         // What came after it cannot be as old as its seal may say.
         isYoung ||= head.sealedAt.getTime() >= kept + dayMs
-        if (head.hash === expected.toString('hex')) found.heads++
-        else yield { id, fault: 'does not have the hash that was written to the object store' }
+        if (head.hash === expected.toString('hex')) {
+          found.heads++
+          if ((head.lockedUntil?.getTime() ?? 0) > Date.now()) found.locked++
+        } else {
+          found.foreign.push(head)
+          yield { id, fault: 'does not have the hash that was written to the object store' }
+        }
       }
+      published.delete(id)
       hash = expected
     }
     for (const id of events.keys()) yield { id, fault: 'was inserted' }
     last = { id: seal.last_id, head: hashes.subarray(-hashBytes) }
   }
-  for (const { id, sealedAt } of published.values()) {
-    if (sealedAt.getTime() >= kept) yield { id, fault: 'is known to the object store, and its seal is missing' }
+  for (const head of [...published.values()].flat()) {
+    if (head.sealedAt.getTime() < kept) continue
+    found.foreign.push(head)
+    yield { id: head.id, fault: 'is known to the object store, and its seal is missing' }
   }
   const [unsealed] = await db.execute<{ count: number }>(
     sql`select count(*)::float8 as count from ${auditEvents} where ${auditEvents.id} > ${last?.id ?? smallest}`,
   )
-  return { ...found, unsealed: unsealed?.count ?? 0 }
+  return { ...found, unsealed: unsealed?.count ?? 0, lastId: last?.id ?? 0 }
 }

@@ -1,9 +1,9 @@
-import { openDatabase } from '@playtherapy/schema'
+import { auditChange, type Database, openDatabase } from '@playtherapy/schema'
 import { beginProgram, DatabaseSettings, reach, StoreSettings, UsageError } from '@playtherapy/service-kit'
 import { Type } from 'typebox'
 import { exportEvents } from '../audit/export.ts'
-import { heads } from '../audit/head.ts'
-import { verify } from '../audit/verify.ts'
+import { heads, restores, writeRestore } from '../audit/head.ts'
+import { type Verified, verify } from '../audit/verify.ts'
 import { openWorkerStore, ReconcileSettings } from '../config.ts'
 
 const { config, words, values } = beginProgram({
@@ -11,6 +11,7 @@ const { config, words, values } = beginProgram({
   summary: 'Verifies or exports the trail of who saw and changed what.',
   usage: [
     'verify     compares all events with their seals, and those with the object store; the exit code is 1 if one was changed, is missing or was inserted',
+    'continue   says for good, in the object store, that a restore of the database has lost the events of which only the object store knows; verify then counts them and finds no fault in them',
     'export     prints events, one a line, oldest first; of all that is between --from and --to, or of one case',
     '--from DATE, --to DATE',
     '           such as 2026-11-27 or 2026-11-27T08:00:00Z; --to itself is not in it',
@@ -24,10 +25,9 @@ const { config, words, values } = beginProgram({
   values: ['from', 'to', 'case', 'format'],
 })
 const [command, ...others] = words
-if (others.length > 0 || (command !== 'verify' && command !== 'export'))
+if (others.length > 0 || !['verify', 'continue', 'export'].includes(command ?? ''))
   throw new UsageError('There is a word that it does not know')
-if (command === 'verify' && values.size > 0)
-  throw new UsageError('There is an option of export that verify does not know')
+if (command !== 'export' && values.size > 0) throw new UsageError('There is an option that only export knows')
 
 /** Faults that are printed; all are counted. */
 const mostPrinted = 100
@@ -55,24 +55,58 @@ function formatOf(): 'json' | 'fhir' {
   return format
 }
 
-async function printVerdict(db: Parameters<typeof verify>[0]): Promise<void> {
-  const store = openWorkerStore(process.env)
-  const run = verify(db, heads({ store, phase: config.PHASE }))
-  let faults = 0
-  for (;;) {
+/** Ids from the first to the last one. */
+const rangeOf = (ids: number[]) => `${Math.min(...ids)} to ${Math.max(...ids)}`
+
+/** Prints what a verification finds; a fault sets the exit code. */
+async function printVerdict(run: ReturnType<typeof verify>): Promise<Verified & { faults: number }> {
+  for (let faults = 0; ; ) {
     const { done, value } = await run.next()
     if (done) {
-      const { sealed, unsealed, heads } = value
+      const { sealed, unsealed, heads, locked, lost } = value
       console.log(
-        `${sealed} events are as they were sealed, ${unsealed} are not sealed yet, ${heads} agree with the object store.`,
+        `${sealed} events are as they were sealed, ${unsealed} are not sealed yet, ${heads} agree with the object store, which has locked ${locked} of these.`,
       )
-      break
+      if (lost > 0)
+        console.log(`${lost} heads in the object store are of events that a restore of the database has lost.`)
+      if (faults > 0) {
+        console.log(`${faults} faults.`)
+        process.exitCode = 1
+      }
+      return { ...value, faults }
     }
     if (faults++ < mostPrinted) console.log(`${value.id}  ${value.fault}`)
   }
-  if (faults > 0) {
-    console.log(`${faults} faults.`)
-    process.exitCode = 1
+}
+
+async function examine(db: Database): Promise<void> {
+  const store = openWorkerStore(process.env)
+  const resources = { db, store, phase: config.PHASE }
+  const { foreign, lastId, faults } = await printVerdict(verify(db, heads(resources)))
+  for await (const { at, lost } of restores(resources)) {
+    const ids = lost.map(({ id }) => id)
+    console.log(
+      `On ${at} an operator said that a restore had lost the events of ${lost.length} heads, ${rangeOf(ids)}.`,
+    )
+  }
+  const ids = foreign.map(({ id }) => id)
+  if (command === 'verify' && foreign.length > 0) {
+    console.log(
+      `The object store has ${foreign.length} heads, of events ${rangeOf(ids)}, that are not of this trail, whose last sealed event is ${lastId}. ` +
+        'If the database was restored from a backup, "audit continue" says so for good. If it was not, somebody has changed the trail: keep the database and the bucket as they are.',
+    )
+  }
+  if (command === 'continue') {
+    if (foreign.length === 0)
+      console.log('There is nothing to continue: every head in the object store is of this trail.')
+    else {
+      await writeRestore(resources, lastId, foreign)
+      await db.transaction((tx) => auditChange(tx, 'audit', undefined))
+      console.log(
+        `The object store now says that a restore has lost the events of ${foreign.length} heads, ${rangeOf(ids)}.`,
+      )
+      if (faults === foreign.length) process.exitCode = 0
+    }
   }
   store.close()
 }
@@ -86,6 +120,6 @@ const wanted = command === 'export' && {
 await reach('The database', config.DATABASE_URL, async () => {
   const { db, close } = openDatabase({ url: config.DATABASE_URL, max: 1, applicationName: 'audit' })
   if (wanted) for await (const line of exportEvents(db, wanted)) process.stdout.write(line)
-  else await printVerdict(db)
+  else await examine(db)
   await close()
 })
