@@ -129,13 +129,15 @@ const whoOpens = (method: string, path: string): Operation['opensTo'] => {
   return method === 'post' && path.endsWith('/analyze-report') ? 'analysis' : 'therapist'
 }
 
-/** Every operation that needs a token, as the OpenAPI document has them: a new route cannot be forgotten. */
-export async function operations(url: string): Promise<Operation[]> {
+/**
+ * Every operation that needs a token, or every other one, as the OpenAPI document has them: a new route cannot be forgotten.
+ */
+export async function operations(url: string, needsToken = true): Promise<Operation[]> {
   const response = await fetch(`${url}/documentation/json`)
   const { paths } = Value.Parse(Document, await response.json())
   return Object.entries(paths).flatMap(([path, methods]) =>
     Object.entries(methods)
-      .filter(([, { security }]) => security.length > 0)
+      .filter(([, { security }]) => security.length > 0 === needsToken)
       .map(([method, { requestBody }]) => ({
         method: method.toUpperCase(),
         path,

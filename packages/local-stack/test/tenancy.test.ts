@@ -9,6 +9,19 @@ const stranger = 8
 const report = { reports: { Evaluation: { category: 'Evaluation', descriptions: '', interactions: [], level: 1 } } }
 const script = { scripts: [{ speaker: 'T', text: 'Hello' }] }
 
+/** Operations without a token that show nothing of a case. */
+const untold = ['/health/live', '/health/ready', '/contents/api/erasure/keys']
+
+/** What a signed link to this file has to be for. */
+const purposeOf = (file: string) =>
+  ({
+    'video.mp4': 'mp4' as const,
+    'captions.vtt': 'captions' as const,
+    'poster.jpg': 'poster' as const,
+    'storyboard.jpg': 'storyboard' as const,
+    'storyboard.vtt': 'storyboard' as const,
+  })[file] ?? 'hls'
+
 interface Sent {
   body?: string | FormData
   type?: string
@@ -43,13 +56,14 @@ function body({ method, path }: Operation): Sent {
 }
 
 t.test('every route is for its owner alone', async (t) => {
-  const services = await testServices(t)
+  const services = await testServices(t, 'file', { trustedProxy: '127.0.0.1' })
   const mine = await seedSession(services.db, owner)
   const other = await seedSession(services.db, owner)
   const foreign = await seedSession(services.db, stranger)
   await seedVideo(services, mine.sessionId)
   let uploadId = ''
   let requestId = ''
+  let requests = 0
   const told = async () =>
     services.sql`select action, case_id, session_id, user_id, result from audit_events where request_id = ${requestId}`
   const call = async (operation: Operation, headers: Record<string, string>, caseId: number, sessionId: number) => {
@@ -62,6 +76,8 @@ t.test('every route is for its owner alone', async (t) => {
         ...headers,
         ...others,
         'x-request-id': requestId,
+        // Each viewer of a recording is told once in ten minutes: every request comes from another address.
+        'x-forwarded-for': `10.0.${requests >> 8}.${requests++ & 255}`,
         ...(type && { 'content-type': type }),
         ...(match && { 'if-match': match }),
       },
@@ -142,11 +158,36 @@ t.test('every route is for its owner alone', async (t) => {
       `${operation.method} ${operation.path} by its owner: ${status} ${text}`,
     )
     const [event] = await told()
-    // Each viewer of a recording, an upload or their state is told once in ten minutes.
-    const isRepeated =
-      /\/video(\/state)?$|\/tus\//.test(operation.path) && ['GET', 'HEAD', 'PATCH'].includes(operation.method)
-    t.ok(event ?? isRepeated, `${operation.method} ${operation.path} is told to the audit trail`)
-    if (event && operation.path.includes('{case_id}')) t.equal(event.case_id, mine.caseId)
+    t.ok(event, `${operation.method} ${operation.path} is told to the audit trail`)
+    if (operation.path.includes('{case_id}')) t.equal(event?.case_id, mine.caseId)
+  }
+})
+
+t.test('what is shown without a token is told to the audit trail, by whom the link or ticket was given', async (t) => {
+  const services = await testServices(t)
+  const mine = await seedSession(services.db, owner)
+  await seedVideo(services, mine.sessionId)
+  const [video] = await services.sql`select id from videos`
+  const issued = await fetch(`${services.url}/contents/api/events/ticket`, {
+    method: 'POST',
+    headers: services.as(owner),
+  })
+  const ticketed = services.url + Object(await issued.json()).url
+  for (const { method, path } of await operations(services.url, false)) {
+    // OPTIONS tells of the protocol alone.
+    if (untold.includes(path) || method === 'OPTIONS') continue
+    const file = path.split('/').at(-1) ?? ''
+    const link = services.linkTo({ userId: owner, ...mine, videoId: video?.id }, purposeOf(file), file)
+    const requestId = randomUUID()
+    const response = await fetch(path.endsWith('{ticket}') ? ticketed : link, {
+      method,
+      headers: { 'x-request-id': requestId },
+    })
+    await response.body?.cancel()
+    // What is not there is refused, which is told, too; a link that is no link names nobody.
+    const events = await services.sql`select user_id, case_id from audit_events where request_id = ${requestId}`
+    const caseId = path.endsWith('{ticket}') ? null : mine.caseId
+    t.strictSame([...events], [{ user_id: owner, case_id: caseId }], `${method} ${path}: ${response.status}`)
   }
 })
 
