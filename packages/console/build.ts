@@ -24,9 +24,15 @@ export type ConsoleFiles = ReadonlyMap<string, Uint8Array>
 
 /**
  * Bundles the page and its libraries in memory, within half a second. With `signInByLink`, a link `#token=…` signs in, as the
- * one that `npm start` prints.
+ * one that `npm start` prints. Plugins of the caller see what is bundled.
  */
-export async function buildConsole({ signInByLink = false } = {}): Promise<ConsoleFiles> {
+export async function buildConsole({
+  signInByLink = false,
+  plugins = [],
+}: {
+  signInByLink?: boolean
+  plugins?: Plugin[]
+} = {}): Promise<ConsoleFiles> {
   const { outputFiles, metafile } = await build({
     absWorkingDir: folder,
     entryPoints: { main: 'main.tsx', style: 'styles/style.css' },
@@ -34,7 +40,7 @@ export async function buildConsole({ signInByLink = false } = {}): Promise<Conso
     chunkNames: '[name]-[hash]',
     outdir: 'out',
     bundle: true,
-    plugins: [leanTus],
+    plugins: [leanTus, ...plugins],
     splitting: true,
     format: 'esm',
     target: 'es2022',

@@ -6,9 +6,12 @@ import { promisify } from 'node:util'
 import { gzipSync } from 'node:zlib'
 import { buildConsole } from '@playtherapy/console'
 import { build, type Plugin } from 'esbuild'
+import { thirdParty } from './third-party.ts'
 
 const root = fileURLToPath(new URL('../../../', import.meta.url))
 const folder = join(root, '.build')
+/** Where the inventory and the notices of each bundle are: `third-party.ts`. */
+export const thirdPartyFolder = join(folder, 'third-party')
 
 const sources = {
   contents: 'services/contents/src/server.ts',
@@ -88,15 +91,9 @@ async function currentCommit(): Promise<string> {
   )
 }
 
-/**
- * Bundles every program with its libraries into `.build`, which needs nothing else to run: reading a handful of files
- * instead of some 1,500, a process starts in a fifth of the time. All JavaScript lies one folder deep, where
- * `../migrations` and `../static` (the API page's files) are found from. What is there already stays: a running process
- * may still load a part of it.
- */
-export async function buildPrograms(): Promise<void> {
-  const commit = await currentCommit()
-  await build({
+/** Bundles every program. With `write` false it only tells what would be in the bundle. */
+const bundle = (commit: string, write: boolean) =>
+  build({
     absWorkingDir: root,
     entryPoints: Object.fromEntries(
       Object.entries({ ...sources, ...threads }).map(([name, source]) => [`programs/${name}`, source]),
@@ -119,9 +116,26 @@ export async function buildPrograms(): Promise<void> {
     define: { 'process.env.BUILD_COMMIT': JSON.stringify(commit) },
     sourcemap: true,
     sourcesContent: false,
-    plugins: [mapsOfOwnSources],
+    metafile: true,
+    plugins: [mapsOfOwnSources, ...(write ? [thirdParty('programs', thirdPartyFolder)] : [])],
+    write,
     logLevel: 'warning',
   })
+
+/** Returns the paths of all files that are bundled into the programs, relative to the root of this repository. */
+export async function bundledFiles(): Promise<string[]> {
+  const { metafile } = await bundle('unknown', false)
+  return [...new Set(Object.values(metafile.outputs).flatMap(({ inputs }) => Object.keys(inputs)))]
+}
+
+/**
+ * Bundles every program with its libraries into `.build`, which needs nothing else to run: reading a handful of files
+ * instead of some 1,500, a process starts in a fifth of the time. All JavaScript lies one folder deep, where
+ * `../migrations` and `../static` (the API page's files) are found from. What is there already stays: a running process
+ * may still load a part of it.
+ */
+export async function buildPrograms(): Promise<void> {
+  await bundle(await currentCommit(), true)
   const page = dirname(fileURLToPath(import.meta.resolve('@fastify/swagger-ui')))
   await cp(join(page, 'static'), join(folder, 'static'), { recursive: true })
   await cp(join(root, 'packages/schema/migrations'), join(folder, 'migrations'), { recursive: true })
@@ -131,7 +145,7 @@ export async function buildPrograms(): Promise<void> {
 /** Writes the files of the console for the gateway, each beside a compressed copy. */
 export async function writeConsole(into: string): Promise<void> {
   await mkdir(into, { recursive: true })
-  for (const [name, bytes] of await buildConsole()) {
+  for (const [name, bytes] of await buildConsole({ plugins: [thirdParty('console', thirdPartyFolder)] })) {
     await writeFile(join(into, name), bytes)
     await writeFile(join(into, `${name}.gz`), gzipSync(bytes, { level: 9 }))
   }
