@@ -16,6 +16,7 @@ const leanTus: Plugin = {
     replace(/^\.\/fileReader\.js$/, new URL('./lean-file-reader.ts', import.meta.url))
     replace(/\/(urlStorage|noopUrlStorage)\.js$/, new URL('./lean-storage.ts', import.meta.url))
     replace(/^\.\/fileSignature\.js$/, new URL('./lean-signature.ts', import.meta.url))
+    replace(/^\.\.?\/error\.js$/, new URL('./lean-error.ts', import.meta.url))
   },
 }
 

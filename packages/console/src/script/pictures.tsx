@@ -36,30 +36,27 @@ export function Pictures({
   return (
     <div class="stack">
       <Turns rows={script.stored.value} playback={playback} />
-      <Wide label={texts.speakers}>
-        <caption class="unseen">{texts.speakers}</caption>
-        <thead>
-          <tr>
-            <th scope="col">{texts.speaker}</th>
-            <th scope="col">{texts.talkShare}</th>
-            <th scope="col">{texts.wordShare}</th>
-            <th scope="col">{texts.latency}</th>
-            <th scope="col">{texts.turnCount}</th>
-            <th scope="col">{texts.words}</th>
-            <th scope="col">{texts.meanLength}</th>
-            <th scope="col">{texts.questions}</th>
-            <th scope="col">{texts.overlaps}</th>
-          </tr>
-        </thead>
-        <tbody>
-          {speakers.map((speaker) => (
-            <SpeakerRow
-              key={`${speaker.role} ${speaker.speaker}`}
-              speaker={speaker}
-              longestMs={Math.max(...speakers.map(({ responses }) => responses.median_ms ?? 0), 1)}
-            />
-          ))}
-        </tbody>
+      <Wide
+        label={texts.speakers}
+        columns={[
+          texts.speaker,
+          texts.talkShare,
+          texts.wordShare,
+          texts.latency,
+          texts.turnCount,
+          texts.words,
+          texts.meanLength,
+          texts.questions,
+          texts.overlaps,
+        ]}
+      >
+        {speakers.map((speaker) => (
+          <SpeakerRow
+            key={`${speaker.role} ${speaker.speaker}`}
+            speaker={speaker}
+            longestMs={Math.max(...speakers.map(({ responses }) => responses.median_ms ?? 0), 1)}
+          />
+        ))}
       </Wide>
       <p class="hint">{texts.latencyHint}</p>
       <p class="quiet">

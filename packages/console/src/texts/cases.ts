@@ -32,7 +32,6 @@ export const texts = words({
     removeCase: (name: string) => `Delete ${name}`,
     save: 'Save',
     create: 'Create',
-    tooLong: 'At most 200 characters',
     needed: 'A case needs a given name.',
     deletes: (sessions: number, recordings: number, scripts: number, reports: number) =>
       `This deletes the case with ${count(sessions, 'session', 'sessions')}, ${count(recordings, 'recording', 'recordings')}, ${count(scripts, 'script', 'scripts')} and ${count(reports, 'report', 'reports')}.`,
@@ -72,7 +71,6 @@ export const texts = words({
     removeCase: (name) => `${name} 삭제`,
     save: '저장',
     create: '만들기',
-    tooLong: '200자까지 쓸 수 있습니다',
     needed: '이름을 입력해 주세요.',
     deletes: (sessions, recordings, scripts, reports) =>
       `이 사례와 함께 회기 ${sessions}개, 영상 ${recordings}개, 축어록 ${scripts}개, 보고서 ${reports}개가 삭제됩니다.`,
