@@ -9,6 +9,8 @@ export interface ClientOptions {
   token?: Token
   /** Called when the service has refused a token (401), with that token: a newer one may be in use by then. */
   onRefused?: (token: string) => void
+  /** Called with each response before its body is read, such as for its header `Date`. The body must be left alone. */
+  onResponse?: (response: Response) => void
 }
 
 export interface CallOptions {
@@ -73,6 +75,7 @@ export async function call(
   }
   try {
     const response = await fetch(address, init)
+    client.onResponse?.(response)
     if (response.status === 401) client.onRefused?.(bearer)
     if (!response.ok && response.status !== 304) throw new ApiFailure(response, await readJson(response))
     return await read(operation, response)

@@ -27,19 +27,23 @@ export class ApiFailure extends Error {
     this.status = status
     this.error_code = typeof told.error_code === 'number' ? told.error_code : (codesOfStatuses[status] ?? status)
     this.detail = Array.isArray(told.detail) ? told.detail : []
-    this.retryAfter = secondsOf(headers.get('retry-after'))
+    this.retryAfter = secondsOf(headers)
     this.currentVersion = typeof told.current_version === 'number' ? told.current_version : undefined
     this.requestId = headers.get('x-request-id') ?? undefined
     this.headers = headers
   }
 }
 
-/** Retry-After: seconds, or a date (RFC 9110, section 10.2.3). */
-function secondsOf(text: string | null): number | undefined {
+/** No service is away for longer by intent, and a timer of a browser that is to wait for a month does not wait at all. */
+const longestSeconds = 3_600
+
+/** Retry-After: seconds, or a date (RFC 9110, section 10.2.3), which is compared with that of the response: a device's clock may be wrong. */
+function secondsOf(headers: Headers): number | undefined {
+  const text = headers.get('retry-after')
   if (text === null) return undefined
-  if (/^\d+$/.test(text)) return Number(text)
-  const seconds = Math.ceil((Date.parse(text) - Date.now()) / 1000)
-  return Number.isNaN(seconds) ? undefined : Math.max(0, seconds)
+  const now = Date.parse(headers.get('date') ?? '') || Date.now()
+  const seconds = /^\d+$/.test(text) ? Number(text) : Math.ceil((Date.parse(text) - now) / 1000)
+  return Number.isNaN(seconds) ? undefined : Math.min(Math.max(0, seconds), longestSeconds)
 }
 
 /** A refusal with one of these codes: a `switch` over `error_code` narrows it. */

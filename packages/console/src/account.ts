@@ -1,6 +1,7 @@
 import { batch, computed, signal } from '@preact/signals'
+import { serverTime } from './server-time.ts'
 
-/** The clock of a tablet may be wrong by so much. */
+/** The time of the server is known to about a second. */
 const clockMs = 60_000
 
 /** What the page reads in a token. The server alone decides whether it is valid. */
@@ -70,7 +71,7 @@ export function tokenOf(owner: number | undefined): string {
 export function noteRefusal(sent: string): void {
   if (token.value === null || sent !== token.value) return
   const { exp } = claims.value ?? {}
-  tokenRefusal.value = typeof exp === 'number' && exp * 1_000 <= Date.now() + clockMs ? 'expired' : 'refused'
+  tokenRefusal.value = typeof exp === 'number' && exp * 1_000 <= serverTime() + clockMs ? 'expired' : 'refused'
 }
 
 /** Goes on with this token. */

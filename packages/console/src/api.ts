@@ -1,7 +1,8 @@
 import { createClient } from '@playtherapy/client'
 import { noteRefusal, token, tokenOf } from './account.ts'
+import { learnTime } from './server-time.ts'
 
-const where = { url: location.origin, onRefused: noteRefusal }
+const where = { url: location.origin, onRefused: noteRefusal, onResponse: learnTime }
 
 /** The client of all services, with the token of the signed-in therapist or operator. */
 export const api = createClient({ ...where, token: () => token.value ?? '' })

@@ -32,6 +32,9 @@ async function shown(page: Page): Promise<Shown> {
   )
 }
 const shows = (page: Page, what: string, isSo: (now: Shown) => boolean) => until(what, () => shown(page), isSo)
+/** Resolves when what has happened in the page is drawn. */
+const drawn = (page: Page) =>
+  page.evaluate('new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))')
 const bar = (page: Page) => page.getByRole('slider', { name: 'Place in the recording' })
 
 /** What the browser complains of, but for the network that the test has cut. */
@@ -165,6 +168,23 @@ t.test('a session and its recording', { skip, timeout: 180_000 }, async (t) => {
       const again = await shows(page, 'a new link', ({ src, seconds }) => src !== old && seconds > 0)
       t.match(again, { rate: 1.5, paused: true })
       t.ok(Math.abs(again.seconds - at) < 0.1, `${again.seconds} is ${at}`)
+
+      for (const days of [1, -1]) {
+        const wrong = await openTab({ path: 'cases' })
+        await wrong.page.clock.install({ time: Date.now() + days * 86_400_000 })
+        let asked = 0
+        wrong.page.on('request', (request) => request.url().endsWith('/playback') && asked++)
+        await wrong.go(path)
+        await shows(wrong.page, 'the MP4', ({ src }) => src.endsWith('/video.mp4'))
+        await wrong.page.locator('track[kind=metadata]').waitFor({ state: 'attached' })
+        const first = asked
+        for (let hour = 0; hour < 5; hour++) await wrong.page.clock.fastForward('01:00:00')
+        await drawn(wrong.page)
+        t.equal(asked, first, 'links are kept while they are valid')
+        await wrong.page.clock.fastForward('01:00:00')
+        await until('newer links', () => asked > first)
+        await wrong.page.close()
+      }
     },
   )
 

@@ -1,5 +1,6 @@
 import type { PlaybackLinks } from '@playtherapy/client'
 import { type ReadonlySignal, signal, untracked } from '@preact/signals'
+import { serverTime } from '../../server-time.ts'
 
 export interface Links {
   /** The newest links; undefined until the first have come. */
@@ -16,14 +17,14 @@ export interface Links {
 
 /** New links are asked for so long before the old ones end. */
 const spareMs = 300_000
-/** The clock of this device may be wrong. */
+/** The shortest time between two requests for links that play. */
 const leastMs = 60_000
 /** The most that a timer of a browser can wait. */
 const mostMs = 2 ** 31 - 1
 const mostPauseMs = 30_000
 
 /** Whether links end soon, so that a player should go over to newer ones. */
-export const endSoon = ({ expires_at }: PlaybackLinks) => Date.parse(expires_at) - Date.now() < spareMs
+export const endSoon = ({ expires_at }: PlaybackLinks) => Date.parse(expires_at) - serverTime() < spareMs
 
 /** Keeps signed links by which the recording of a session plays, and renews them before they end. */
 export function keepLinks(ask: (signal: AbortSignal) => Promise<PlaybackLinks>): Links {
@@ -55,7 +56,7 @@ export function keepLinks(ask: (signal: AbortSignal) => Promise<PlaybackLinks>):
       if (closed.signal.aborted) return
       failure.value = undefined
       current.value = links
-      later(Math.max(Date.parse(links.expires_at) - Date.now() - spareMs / 2, leastMs))
+      later(Math.max(Date.parse(links.expires_at) - serverTime() - spareMs / 2, leastMs))
     } catch (error) {
       if (closed.signal.aborted) return
       failure.value = error
