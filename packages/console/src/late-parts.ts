@@ -2,10 +2,13 @@ import { type ReadonlySignal, signal } from '@preact/signals'
 
 const fault = signal<'outdated' | 'incomplete' | undefined>(undefined)
 /**
- * Why this page may never get a part that it has not loaded yet: the server has a newer page, or a browser remembers that the part could
- * not be loaded.
+ * Why this page may never get a part that it has not loaded yet: the server has a newer page, a browser remembers that the part could not
+ * be loaded, or waits for it without an end.
  */
 export const pageFault: ReadonlySignal<'outdated' | 'incomplete' | undefined> = fault
+
+/** Browsers set no limit to the time in which a part comes. A part that comes later than this is used all the same. */
+const lateMs = 20_000
 
 /** The script of this page, whose name tells one version of the page from another. */
 const own = document.querySelector('script[type=module]')?.getAttribute('src')
@@ -13,21 +16,30 @@ const own = document.querySelector('script[type=module]')?.getAttribute('src')
 /** Asks for the page that the server has now, and returns the name of its script; undefined where the server does not answer. */
 async function look(): Promise<string | undefined> {
   try {
-    const response = await fetch(location.pathname, { cache: 'no-store' })
+    const response = await fetch(location.pathname, { cache: 'no-store', signal: AbortSignal.timeout(lateMs) })
     return /main-\w+\.js/.exec(await response.text())?.[0]
   } catch {
     return undefined
   }
 }
 
-/** Makes a function that loads a part of the page. It rejects when the part cannot be loaded; `pageFault` says then whether that stays so. */
-function part<Part>(ask: () => Promise<Part>): () => Promise<Part> {
+/**
+ * Makes a function that loads a part of the page. It rejects when the part cannot be loaded; `pageFault` says then whether that stays so,
+ * and also that a part does not come. With `isAhead`, nobody waits for the part yet.
+ */
+function part<Part>(ask: () => Promise<Part>): (isAhead?: boolean) => Promise<Part> {
   /** Attempts that have failed although the server answers. */
   let failures = 0
-  return async () => {
+  return async (isAhead = false) => {
+    let isLate = false
+    const timer = setTimeout(() => {
+      if (isAhead) return
+      isLate = true
+      fault.value ??= 'incomplete'
+    }, lateMs)
     try {
       const loaded = await ask()
-      if (failures > 1 && fault.peek() === 'incomplete') fault.value = undefined
+      if ((isLate || failures > 1) && fault.peek() === 'incomplete') fault.value = undefined
       failures = 0
       return loaded
     } catch (error) {
@@ -35,6 +47,8 @@ function part<Part>(ask: () => Promise<Part>): () => Promise<Part> {
       if (now !== undefined && now !== own) fault.value = 'outdated'
       else if (now !== undefined && ++failures > 1) fault.value ??= 'incomplete'
       throw error
+    } finally {
+      clearTimeout(timer)
     }
   }
 }
@@ -47,6 +61,6 @@ export const loadPlot = part(() => import('uplot'))
 export async function loadAhead(): Promise<void> {
   for (const loadPart of [loadTus, loadHls, loadPlot]) {
     // A browser may remember a failure as long as the page is open.
-    if (navigator.onLine) await loadPart().catch(() => {})
+    if (navigator.onLine) await loadPart(true).catch(() => {})
   }
 }

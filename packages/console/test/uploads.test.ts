@@ -197,4 +197,26 @@ t.test('uploads that do not go straight', { skip, timeout: 240_000 }, async (t) 
       await tab.page.getByText('has arrived and is stored safely').waitFor(slow)
     },
   )
+
+  t.test('a page whose part does not come says so, and uses the part when it comes all the same', async (t) => {
+    const tab = await openTab({ token: null })
+    const { page } = tab
+    const held: Route[] = []
+    await tab.context.route(/\/browser-\w+\.js$/, (route) => void held.push(route))
+    await page.goto(`${stack.url}/?#token=${stack.mintToken()}`)
+    await tab.go(await addSession())
+    await until('a part that is loaded ahead', () => held.length > 0)
+    await page.clock.install()
+    await page.clock.fastForward('01:00')
+    t.equal(await page.getByRole('button', { name: 'Load the page anew' }).count(), 0, 'nobody has needed it yet')
+    await page.getByLabel('Choose a file').setInputFiles(file)
+    await page.getByText('is being uploaded').waitFor()
+    await page.clock.fastForward('01:00')
+    await page.getByText('A part of this page could not be loaded').waitFor()
+    await page.getByRole('button', { name: 'Load the page anew' }).waitFor()
+    t.strictSame(await tab.faults(), [])
+    for (const route of held) await route.continue()
+    await page.getByText('has arrived and is stored safely').waitFor(slow)
+    t.equal(await page.getByRole('button', { name: 'Load the page anew' }).count(), 0)
+  })
 })
