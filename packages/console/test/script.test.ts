@@ -145,6 +145,12 @@ t.test('the script beside the player', { skip, timeout: 120_000 }, async (t) => 
       await isSaved(mine.page)
       t.strictSame(await textsOf(script), ['said 0', 'mine', 'only theirs'])
       await rowWith(theirs.page, 'mine').waitFor()
+      const undo = mine.page.getByRole('button', { name: 'Undo' })
+      await undo.click()
+      await until('what they had saved', async () => (await textsOf(script)).join() === 'said 0,theirs,only theirs')
+      t.ok(await undo.isDisabled(), 'undo goes back to the decision, and not behind it')
+      await mine.page.getByRole('button', { name: 'Redo' }).click()
+      await until('the decision again', async () => (await textsOf(script)).join() === 'said 0,mine,only theirs')
 
       await edit(mine.page, 'said 0', 'half a sentence', '')
       await edit(theirs.page, 'said 0', 'theirs again')
@@ -291,8 +297,25 @@ t.test('the script beside the player', { skip, timeout: 120_000 }, async (t) => 
     )
   })
 
+  t.test('the first of two thousand versions can be reached, since each corrected record is one', async (t) => {
+    const script = await newScript(stack, [record(0)])
+    const sessionId = Number(script.path.split('/').at(-1))
+    await stack.sql`insert into script_versions (session_id, version, state, path, size, etag, user_id)
+      select ${sessionId}, number, 'stored', 'none/' || ${sessionId}::int || '/' || number, 1, 'e', 7 from generate_series(2, 2100) as number`
+    const { page } = await openTab({ path: script.path })
+    await page.getByRole('heading', { name: 'Versions' }).click()
+    await page.getByRole('rowheader', { name: '2100' }).waitFor()
+    const older = page.locator('button', { hasText: 'Older versions' })
+    let clicks = 0
+    // The last click removes the button, perhaps before it is looked for again.
+    for (; clicks < 9 && (await older.count()) > 0; clicks++) await older.click({ timeout: 3_000 }).catch(() => {})
+    await page.locator('.wide th[scope=row]', { hasText: '1 (current)' }).waitFor()
+    t.equal(await older.count(), 0, `all are listed after ${clicks} clicks`)
+  })
+
   t.test('of three thousand records few are drawn, and one that is typed in stays', async (t) => {
-    const odd = { ...record(3), start_time: 'soon', end_time: '' }
+    const endless = 'endless '.repeat(20_000)
+    const odd = { ...record(3), start_time: `soon ${endless}`, end_time: endless, speaker: endless }
     const many = Array.from({ length: 3_000 }, (_, index) =>
       index === 3 ? odd : record(index, `(said ${index}) ${'words '.repeat(index % 40)}`),
     )
@@ -301,6 +324,10 @@ t.test('the script beside the player', { skip, timeout: 120_000 }, async (t) => 
     await rowWith(page, '(said 1)').waitFor()
     t.equal(await page.locator('.records table').getAttribute('aria-rowcount'), '3000')
     await page.getByText('A time here is none').first().waitFor()
+    const high = await rowWith(page, 'said 3')
+      .first()
+      .evaluate((row) => Object(row).offsetHeight)
+    t.ok(high < 800, `its row has ${high} pixels`)
     await edit(page, '(said 1)', 'half a sentence', '')
     const drawn: number[] = []
     for (let place = 0; place < 40; place++) {

@@ -3,8 +3,8 @@ import { texts } from '../texts/script.ts'
 import { type ScriptRecord, secondsOf, shown } from './records.ts'
 import type { Doubt } from './timing.ts'
 
-/** A row shows at most so many UTF-16 units of a text: a text of a megabyte would be as high as thousands of rows. */
-const mostCharacters = 2_000
+/** A row shows at most so many UTF-16 units of a text, and of a speaker or a time: a megabyte would be as high as thousands of rows. */
+const [mostCharacters, mostOfName] = [2_000, 100]
 
 interface RowProps {
   record: ScriptRecord
@@ -34,7 +34,7 @@ export class RecordCells extends Component<RowProps> {
       <>
         <td class="times">
           {second === undefined ? (
-            <span class="time">{start || '–'}</span>
+            <span class="time">{cut(start, mostOfName) || '–'}</span>
           ) : (
             <button
               type="button"
@@ -46,13 +46,13 @@ export class RecordCells extends Component<RowProps> {
               {start}
             </button>
           )}
-          {end && <span class="end">{end}</span>}
+          {end && <span class="end">{cut(end, mostOfName)}</span>}
         </td>
         <td class="speaker" dir="auto">
-          {record.speaker}
+          {cut(record.speaker, mostOfName)}
         </td>
         <td class="text" dir="auto">
-          <Marked text={readable(record.text)} wanted={wanted} />
+          <Marked text={cut(record.text, mostCharacters, texts.more)} wanted={wanted} />
           {doubts && <Doubts doubts={doubts} />}
         </td>
       </>
@@ -60,10 +60,10 @@ export class RecordCells extends Component<RowProps> {
   }
 }
 
-/** The beginning of a text that a row shows. A surrogate pair is not divided. */
-function readable(text: string): string {
-  if (text.length <= mostCharacters) return text
-  return `${text.slice(0, mostCharacters).replace(/[\uD800-\uDBFF]$/, '')} … ${texts.more}`
+/** The beginning of a text that a row shows, and what is said of the rest. A surrogate pair is not divided. */
+function cut(text: string, most: number, more = ''): string {
+  if (text.length <= most) return text
+  return `${text.slice(0, most).replace(/[\uD800-\uDBFF]$/, '')} … ${more}`
 }
 
 function Marked({ text, wanted }: { text: string; wanted: string }) {

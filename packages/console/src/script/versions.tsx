@@ -1,3 +1,4 @@
+import type { ScriptVersion } from '@playtherapy/client'
 import { useSignal } from '@preact/signals'
 import { api } from '../api.ts'
 import { Busy } from '../parts/busy.tsx'
@@ -12,24 +13,29 @@ import { Difference } from './difference.tsx'
 import { Exports } from './exports.tsx'
 import type { Opened } from './use-script.ts'
 
-/** Number of versions that are listed at first, and that each click adds. */
+/** Number of versions that are listed at first. Each click doubles it, because each corrected record is a version of its own. */
 const pageRows = 20
+/** The service lists so many versions at a time. */
+const listedRows = 1_000
 
 /** Lists every saved version with its maker, compares two of them, and restores one. */
 export function Versions({ opened, caseId, sessionId }: { opened: Opened; caseId: number; sessionId: number }) {
   const { script, sync } = opened
   const session = { case_id: caseId, session_id: sessionId }
   const current = script.version.value ?? 0
-  const {
-    data = [],
-    failure,
-    isLoading,
-    reload,
-  } = useLoad(
-    (signal) => (current === 0 ? Promise.resolve([]) : api.scriptVersions.list(session, { signal })),
-    [current],
-  )
   const length = useSignal(pageRows)
+  /** Lists the newest versions, at least `length` of them if there are so many. */
+  async function listed(signal: AbortSignal) {
+    const found: ScriptVersion[] = []
+    while (current > 0) {
+      const last = found.at(-1)
+      const older = await api.scriptVersions.list({ ...session, ...(last && { before: last.version }) }, { signal })
+      found.push(...older)
+      if (older.length < listedRows || found.length >= length.value) break
+    }
+    return found
+  }
+  const { data = [], failure, isLoading, reload } = useLoad(listed, [current, Math.ceil(length.value / listedRows)])
   const compared = useSignal<{ from: number; to: number } | undefined>(undefined)
   const wanted = useSignal<number | undefined>(undefined)
   const told = useSignal<{ version: number; as: number } | undefined>(undefined)
@@ -59,59 +65,50 @@ export function Versions({ opened, caseId, sessionId }: { opened: Opened; caseId
           <p>{texts.restored(told.value.version, told.value.as)}</p>
         </Notice>
       )}
-      <Wide label={texts.versionList}>
-        <caption class="unseen">{texts.versionList}</caption>
-        <thead>
-          <tr>
-            <th scope="col">{texts.versions}</th>
-            <th scope="col">{texts.made}</th>
-            <th scope="col">{texts.madeBy}</th>
-            <th scope="col">{texts.warnings}</th>
-            <th scope="col">{texts.actions}</th>
+      <Wide
+        label={texts.versionList}
+        columns={[texts.versions, texts.made, texts.madeBy, texts.warnings, texts.actions]}
+      >
+        {data.slice(0, length.value).map(({ version, created_at, made_by, warnings }, index) => (
+          <tr key={version}>
+            <th scope="row">
+              {version}
+              {version === current && ` (${texts.current})`}
+            </th>
+            <td>{date.format(new Date(created_at))}</td>
+            <td>{makers[made_by]}</td>
+            <td>{texts.warningCount(warnings.length)}</td>
+            <td>
+              <div class="tools">
+                {data[index + 1] && (
+                  <button
+                    type="button"
+                    onClick={() => {
+                      compared.value = { from: data[index + 1]?.version ?? version, to: version }
+                    }}
+                  >
+                    {texts.compareBefore}
+                    <span class="unseen"> {texts.version(version)}</span>
+                  </button>
+                )}
+                {version !== current && (
+                  <button
+                    type="button"
+                    onClick={() => {
+                      wanted.value = version
+                    }}
+                  >
+                    {texts.restore}
+                    <span class="unseen"> {texts.version(version)}</span>
+                  </button>
+                )}
+              </div>
+            </td>
           </tr>
-        </thead>
-        <tbody>
-          {data.slice(0, length.value).map(({ version, created_at, made_by, warnings }, index) => (
-            <tr key={version}>
-              <th scope="row">
-                {version}
-                {version === current && ` (${texts.current})`}
-              </th>
-              <td>{date.format(new Date(created_at))}</td>
-              <td>{makers[made_by]}</td>
-              <td>{texts.warningCount(warnings.length)}</td>
-              <td>
-                <div class="tools">
-                  {data[index + 1] && (
-                    <button
-                      type="button"
-                      onClick={() => {
-                        compared.value = { from: data[index + 1]?.version ?? version, to: version }
-                      }}
-                    >
-                      {texts.compareBefore}
-                      <span class="unseen"> {texts.version(version)}</span>
-                    </button>
-                  )}
-                  {version !== current && (
-                    <button
-                      type="button"
-                      onClick={() => {
-                        wanted.value = version
-                      }}
-                    >
-                      {texts.restore}
-                      <span class="unseen"> {texts.version(version)}</span>
-                    </button>
-                  )}
-                </div>
-              </td>
-            </tr>
-          ))}
-        </tbody>
+        ))}
       </Wide>
-      {data.length > length.value && (
-        <button type="button" onClick={() => (length.value += pageRows)}>
+      {(data.length > length.value || (data.length > 0 && data.length % listedRows === 0)) && (
+        <button type="button" disabled={isLoading} onClick={() => (length.value *= 2)}>
           {texts.olderVersions}
         </button>
       )}
