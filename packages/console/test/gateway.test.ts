@@ -1,4 +1,5 @@
 /** The files of the console behind a real nginx with the gateway's configuration, while CONSOLE is on and off. */
+import { readFile, stat, utimes, writeFile } from 'node:fs/promises'
 import { request } from 'node:http'
 import { join } from 'node:path'
 import { gunzipSync } from 'node:zlib'
@@ -45,14 +46,32 @@ t.test('the gateway serves the console', { skip }, async (t) => {
     }
   })
 
-  t.test('a page that is known is not sent again, and HEAD has no body', async (t) => {
+  t.test('a newer page of the same time and length is sent, and HEAD has no body', async (t) => {
     const page = `${on.url}/console/`
-    const etag = (await fetch(page)).headers.get('etag') ?? ''
-    const again = await fetch(page, { headers: { 'if-none-match': etag } })
-    t.match([again.status, await again.text()], [304, ''])
+    const file = join(root, 'console', 'index.html')
+    const old = await readFile(file, 'utf8')
+    const { mtime } = await stat(file)
+    const first = await fetch(page, { headers: { 'accept-encoding': 'identity' } })
+    const known = {
+      'if-none-match': first.headers.get('etag') ?? '*',
+      'if-modified-since': first.headers.get('last-modified') ?? mtime.toUTCString(),
+    }
+    t.teardown(() => writeFile(file, old))
+    const newer = old.replace(/main-\w{8}/, 'main-ABCDEFGH')
+    await writeFile(file, newer)
+    await utimes(file, mtime, mtime)
+    const again = await fetch(page, { headers: { ...known, 'accept-encoding': 'identity' } })
+    t.match([again.status, await again.text()], [200, newer])
     t.equal(again.headers.get('cache-control'), 'no-cache')
     const head = await fetch(page, { method: 'HEAD' })
-    t.match([head.status, head.headers.get('etag'), await head.text()], [200, etag, ''])
+    t.match([head.status, await head.text()], [200, ''])
+  })
+
+  t.test('a part that is known is not sent again', async (t) => {
+    const part = `${on.url}/console/${[...files.keys()].find((name) => name.endsWith('.js'))}`
+    const etag = (await fetch(part)).headers.get('etag') ?? ''
+    const again = await fetch(part, { headers: { 'if-none-match': etag } })
+    t.match([again.status, await again.text()], [304, ''])
   })
 
   t.test('no other path opens a file', async (t) => {
@@ -72,10 +91,17 @@ t.test('the gateway serves the console', { skip }, async (t) => {
       `/console/x/../../${script}`,
       `/Console/${script}`,
       '/consolex',
+      `/console/%2e/%2e%2e/console/${script}.gz`,
+      `/console/${script}%00.css`,
+      `/console/${script}%0a`,
+      `/console/${script}/`,
+      '/console/%5c..%5c..%5cetc%5cpasswd',
+      '/console/%ff%fe',
     ]) {
       t.match(await statusOf(on.url, path), /^4/, path)
     }
-    for (const method of ['POST', 'PUT', 'DELETE']) t.match(await statusOf(on.url, '/console/', method), /^4/, method)
+    for (const method of ['POST', 'PUT', 'DELETE', 'TRACE', 'PROPFIND'])
+      t.match(await statusOf(on.url, '/console/', method), /^4/, method)
   })
 
   t.test('it is not there while CONSOLE is off', async (t) => {
