@@ -83,3 +83,57 @@ t.test('changes are saved in the name of who made them, and are not lost silentl
     [],
   )
 })
+
+t.test('a case is edited and made by who typed it, and by nobody who signs in meanwhile', { skip }, async (t) => {
+  const stack = await startStack(t)
+  const { openTab } = await startBrowser(t, stack)
+  await stack.addSession()
+  const { page, go } = await openTab()
+  const held: Route[] = []
+  const sent: string[] = []
+  page.on('request', (request) => request.method() === 'PUT' && sent.push(request.url()))
+  await page.route(/\/case\/\d+$/, (route) =>
+    route.request().method() === 'GET' && held.length === 0 ? void held.push(route) : route.continue(),
+  )
+  await page.getByRole('button', { name: 'Edit 김지우' }).click()
+  await page.getByLabel('Given name').fill('지안')
+  await page.getByRole('button', { name: 'Save' }).click()
+  await until('the case as it is now', () => held.length === 1)
+  /** Lets the server refuse the token below the dialog that is open, and goes on as somebody else. */
+  const signInAs = async (token: string) => {
+    await page.route('**/contents/api/erasure', (route) => route.fulfill({ status: 401, json: { error_code: 0 } }), {
+      times: 1,
+    })
+    await page.evaluate('document.querySelector("details.panel").open = true')
+    const ended = page.getByRole('dialog', { name: 'Sign in again' })
+    await ended.getByLabel('Token').fill(token)
+    await ended.getByRole('button', { name: 'Sign in' }).click()
+    await ended.waitFor({ state: 'detached' })
+  }
+  await signInAs(stack.mintToken(8))
+  await page.getByText('There are no cases yet').waitFor()
+  const read = page.waitForResponse(
+    (response) => response.request().method() === 'GET' && /case\/\d+$/.test(response.url()),
+  )
+  await held[0]?.continue()
+  await (await read).finished()
+
+  await page.getByRole('button', { name: 'New case' }).click()
+  await page.getByLabel('Given name').fill('made by 8')
+  await page.route(/\/case$/, (route) =>
+    route.request().method() === 'POST' ? void held.push(route) : route.continue(),
+  )
+  await page.getByRole('button', { name: 'Create' }).click()
+  await until('the creation', () => held.length === 2)
+  await signInAs(stack.mintToken(9))
+  await page.getByText('There are no cases yet').waitFor()
+  await go('cases')
+  const made = page.waitForResponse((response) => response.request().method() === 'POST')
+  await held[1]?.continue()
+  t.equal((await made).status(), 200)
+  await (await made).finished()
+  await page.getByLabel('Search').fill('nobody')
+  await page.getByText('No case has this').waitFor()
+  t.match(page.url(), /#cases$/, 'nobody is led to a case of somebody else')
+  t.strictSame(sent, [], 'nothing was sent in the name of somebody else')
+})

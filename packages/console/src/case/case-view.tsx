@@ -8,6 +8,7 @@ import { dayOf, nameOf } from '../cases/name.ts'
 import { Busy } from '../parts/busy.tsx'
 import { DeleteDialog } from '../parts/delete-dialog.tsx'
 import { Heading } from '../parts/heading.tsx'
+import { isolated } from '../parts/isolated.ts'
 import { Notice } from '../parts/notice.tsx'
 import { useLoad } from '../parts/use-load.ts'
 import { casesPath, sessionPath } from '../route.ts'
@@ -144,7 +145,7 @@ function Sessions({ caseId }: { caseId: number }) {
       )}
       {dialog?.kind === 'delete' && (
         <DeleteDialog
-          title={texts.removeSession(dialog.chosen.name)}
+          title={texts.removeSession(isolated(dialog.chosen.name))}
           onClose={close}
           remove={async () => {
             await api.sessions.delete({ case_id: caseId, session_id: dialog.chosen.id })

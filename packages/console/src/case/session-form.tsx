@@ -4,6 +4,7 @@ import { api } from '../api.ts'
 import { Dialog } from '../parts/dialog.tsx'
 import { Field } from '../parts/field.tsx'
 import { useIdempotency } from '../parts/idempotency.ts'
+import { isolated } from '../parts/isolated.ts'
 import { Notice } from '../parts/notice.tsx'
 import { useSave } from '../parts/use-save.ts'
 import { texts } from '../texts/case.ts'
@@ -27,15 +28,13 @@ export function SessionForm({
   const keyOf = useIdempotency()
   const { save, isSaving, failure } = useSave(async () => {
     const body = { data: { name } }
-    onSaved(
-      renamed
-        ? await api.sessions.replace({ case_id: caseId, session_id: renamed.id, body })
-        : await api.sessions.create({ case_id: caseId, body, ...keyOf(body) }),
-    )
-  })
+    return renamed
+      ? api.sessions.replace({ case_id: caseId, session_id: renamed.id, body })
+      : api.sessions.create({ case_id: caseId, body, ...keyOf(body) })
+  }, onSaved)
   const isNameless = name.trim() === ''
   return (
-    <Dialog title={renamed ? texts.renameSession(renamed.name) : texts.newSession} onClose={onClose}>
+    <Dialog title={renamed ? texts.renameSession(isolated(renamed.name)) : texts.newSession} onClose={onClose}>
       <form
         noValidate
         onSubmit={(event) => {

@@ -1,9 +1,11 @@
 import type { Case } from '@playtherapy/client'
 import { useState } from 'preact/hooks'
-import { api } from '../api.ts'
+import { userId } from '../account.ts'
+import { apiOf } from '../api.ts'
 import { Dialog } from '../parts/dialog.tsx'
 import { Field } from '../parts/field.tsx'
 import { useIdempotency } from '../parts/idempotency.ts'
+import { isolated } from '../parts/isolated.ts'
 import { Notice } from '../parts/notice.tsx'
 import { useSave } from '../parts/use-save.ts'
 import { texts } from '../texts/cases.ts'
@@ -54,16 +56,16 @@ export function CaseForm({
   const [typed, setTyped] = useState(first)
   const [isChecked, setChecked] = useState(false)
   const keyOf = useIdempotency()
+  const [api] = useState(() => apiOf(userId.peek()))
   const { save, isSaving, failure } = useSave(async () => {
-    if (edited) {
-      // The case may have changed since the list was loaded.
-      const before = await api.cases.get({ case_id: edited.id })
-      onSaved(await api.cases.replace({ case_id: edited.id, body: fieldsOf(typed, first, before) }))
-    } else {
+    if (!edited) {
       const body = fieldsOf(typed, first)
-      onSaved(await api.cases.create({ body, ...keyOf(body) }))
+      return api.cases.create({ body, ...keyOf(body) })
     }
-  })
+    // The case may have changed since the list was loaded.
+    const before = await api.cases.get({ case_id: edited.id })
+    return api.cases.replace({ case_id: edited.id, body: fieldsOf(typed, first, before) })
+  }, onSaved)
   const isNameless = typed.given_name.trim() === ''
   const control = (name: keyof Typed) => ({
     value: typed[name],
@@ -71,7 +73,7 @@ export function CaseForm({
       setTyped((last) => ({ ...last, [name]: value })),
   })
   return (
-    <Dialog title={edited ? texts.editCase(nameOf(edited)) : texts.newCase} onClose={onClose}>
+    <Dialog title={edited ? texts.editCase(isolated(nameOf(edited))) : texts.newCase} onClose={onClose}>
       <form
         class="stack"
         noValidate

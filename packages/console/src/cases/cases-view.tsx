@@ -3,6 +3,7 @@ import { useState } from 'preact/hooks'
 import { api } from '../api.ts'
 import { Busy } from '../parts/busy.tsx'
 import { Heading } from '../parts/heading.tsx'
+import { isolated } from '../parts/isolated.ts'
 import { Notice } from '../parts/notice.tsx'
 import { useLoad } from '../parts/use-load.ts'
 import { casePath } from '../route.ts'
@@ -122,7 +123,7 @@ export function CasesView() {
           onClose={close}
           onDeleted={() => {
             close()
-            setTold(texts.deleted(nameOf(dialog.chosen)))
+            setTold(texts.deleted(isolated(nameOf(dialog.chosen))))
             reload()
             document.querySelector('h1')?.focus()
           }}

@@ -2,6 +2,7 @@ import type { Case } from '@playtherapy/client'
 import { api } from '../api.ts'
 import { Busy } from '../parts/busy.tsx'
 import { DeleteDialog } from '../parts/delete-dialog.tsx'
+import { isolated } from '../parts/isolated.ts'
 import { useLoad } from '../parts/use-load.ts'
 import { texts } from '../texts/cases.ts'
 import { nameOf } from './name.ts'
@@ -21,7 +22,7 @@ export function DeleteCase({
     sessions?.filter((session) => session[key] !== null).length ?? 0
   return (
     <DeleteDialog
-      title={texts.removeCase(nameOf(doomed))}
+      title={texts.removeCase(isolated(nameOf(doomed)))}
       onClose={onClose}
       remove={async () => {
         await api.cases.delete({ case_id: doomed.id })

@@ -1,7 +1,10 @@
 import { useEffect, useRef, useState } from 'preact/hooks'
 
-/** Runs one attempt to save at a time. The failure of an attempt stays until the next one begins. */
-export function useSave(work: () => Promise<void>) {
+/**
+ * Runs one attempt to save at a time. The failure of an attempt stays until the next one begins. `done` is called with what was saved,
+ * but not after the view was left: it would lead away whoever is somewhere else by then.
+ */
+export function useSave<Saved>(work: () => Promise<Saved>, done?: (saved: Saved) => void) {
   const [isSaving, setSaving] = useState(false)
   const [failure, setFailure] = useState<unknown>()
   const isRunning = useRef(false)
@@ -19,7 +22,8 @@ export function useSave(work: () => Promise<void>) {
     setSaving(true)
     setFailure(undefined)
     try {
-      await work()
+      const saved = await work()
+      if (!isGone.current) done?.(saved)
     } catch (error) {
       if (!isGone.current) setFailure(error)
     } finally {

@@ -4,6 +4,7 @@ import { api } from '../api.ts'
 import { Busy } from '../parts/busy.tsx'
 import { explain } from '../parts/explain.ts'
 import { Field } from '../parts/field.tsx'
+import { isolated } from '../parts/isolated.ts'
 import { Notice } from '../parts/notice.tsx'
 import { texts } from '../texts/script.ts'
 import type { Opened } from './use-script.ts'
@@ -83,7 +84,7 @@ function Told({ outcome: { name, version, failure } }: { outcome: Outcome }) {
   if (version !== undefined)
     return (
       <Notice tone="good">
-        <p>{texts.imported(name, version)}</p>
+        <p>{texts.imported(isolated(name), version)}</p>
       </Notice>
     )
   const faults = failure instanceof ApiFailure ? failure.detail : []
@@ -96,7 +97,7 @@ function Told({ outcome: { name, version, failure } }: { outcome: Outcome }) {
   return (
     <Notice tone="alert">
       <div>
-        <p>{texts.importRefused(name)}</p>
+        <p>{texts.importRefused(isolated(name))}</p>
         {isOvertaken && <p>{texts.overtakenImport}</p>}
         {isMisencoded && <p>{texts.notUtf8}</p>}
         {!isOvertaken && !isMisencoded && lines.length === 0 && <p>{explain(failure)}</p>}

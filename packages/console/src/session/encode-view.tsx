@@ -1,6 +1,6 @@
 import type { VideoState } from '@playtherapy/client'
 import { bytes, timeLeft } from '../parts/amounts.ts'
-import { fileName } from '../parts/file-name.ts'
+import { isolated } from '../parts/isolated.ts'
 import { Notice } from '../parts/notice.tsx'
 import { failureWords } from '../texts/failures.ts'
 import { texts } from '../texts/session.ts'
@@ -24,7 +24,7 @@ export function EncodeView({ video, isOlderShown }: { video: VideoState; isOlder
     return (
       <Notice>
         <p>
-          {texts.receivedElsewhere(file_name === null ? texts.aFile : fileName(file_name))}{' '}
+          {texts.receivedElsewhere(file_name === null ? texts.aFile : isolated(file_name))}{' '}
           {received !== null && texts.received(bytes(received))}
         </p>
       </Notice>

@@ -1,7 +1,7 @@
 import { useEffect, useMemo } from 'preact/hooks'
 import { api } from '../api.ts'
 import { bytes } from '../parts/amounts.ts'
-import { fileName } from '../parts/file-name.ts'
+import { isolated } from '../parts/isolated.ts'
 import { Notice } from '../parts/notice.tsx'
 import { texts } from '../texts/session.ts'
 import { DeleteRecording } from './delete-recording.tsx'
@@ -73,7 +73,7 @@ export function RecordingPart({
           <summary>{texts.manage}</summary>
           <div class="stack">
             {video?.file_name && (
-              <p class="quiet">{texts.file(fileName(video.file_name), video.size === null ? '' : bytes(video.size))}</p>
+              <p class="quiet">{texts.file(isolated(video.file_name), video.size === null ? '' : bytes(video.size))}</p>
             )}
             <ChooseFile caseId={caseId} sessionId={sessionId} isReplacing={isReplacing} />
             <div>

@@ -1,6 +1,7 @@
 import type { VideoState } from '@playtherapy/client'
 import { useMemo } from 'preact/hooks'
 import { api } from '../api.ts'
+import { nameOf } from '../cases/name.ts'
 import { newsOf } from '../live.ts'
 import { useLoad } from '../parts/use-load.ts'
 
@@ -23,14 +24,14 @@ export function useSession(caseId: number, sessionId: number) {
   const ids = { case_id: caseId, session_id: sessionId }
   const loaded = useLoad(
     async (signal) => {
-      const [{ given_name, family_name }, session] = await Promise.all([
+      const [named, session] = await Promise.all([
         api.cases.get({ case_id: caseId }, { signal }),
         api.sessions.get(ids, { signal }),
       ])
       // Where there is none, the answer would be a refusal, which browsers write down as an error of the page.
       const hasVideo = session.encoding_state_id !== 5
       const video = hasVideo ? await api.videos.getState(ids, { signal }).catch(none) : null
-      return { session, video, caseName: `${family_name ?? ''} ${given_name}`.trim() }
+      return { session, video, caseName: nameOf(named) }
     },
     [caseId, sessionId],
   )

@@ -2,7 +2,7 @@ import { useSignal } from '@preact/signals'
 import { useEffect, useId, useRef } from 'preact/hooks'
 import { bytes, moment } from '../../parts/amounts.ts'
 import { Dialog } from '../../parts/dialog.tsx'
-import { fileName } from '../../parts/file-name.ts'
+import { isolated } from '../../parts/isolated.ts'
 import { Notice } from '../../parts/notice.tsx'
 import { texts } from '../../texts/session.ts'
 import { discardUpload } from './discard.ts'
@@ -116,7 +116,7 @@ export function ChooseFile({
       {asked.value && (
         <Dialog title={isReplacing ? texts.replaceTitle : texts.otherFile} onClose={() => (asked.value = undefined)}>
           <p>{isReplacing ? texts.replaceMeans : texts.otherFileMeans}</p>
-          <p class="quiet">{texts.file(fileName(asked.value.name), bytes(asked.value.size))}</p>
+          <p class="quiet">{texts.file(isolated(asked.value.name), bytes(asked.value.size))}</p>
           <div class="actions">
             <button type="button" onClick={() => (asked.value = undefined)}>
               {texts.cancel}

@@ -1,5 +1,5 @@
 import { bytes, timeLeft } from '../../parts/amounts.ts'
-import { fileName } from '../../parts/file-name.ts'
+import { isolated } from '../../parts/isolated.ts'
 import { Notice } from '../../parts/notice.tsx'
 import { texts } from '../../texts/session.ts'
 import { texts as shell } from '../../texts/shell.ts'
@@ -13,7 +13,7 @@ export function UploadView({ sessionId, upload }: { sessionId: number; upload: U
   if (step === 'done') {
     return (
       <Notice tone="good">
-        <p>{texts.uploaded(fileName(file.name))}</p>
+        <p>{texts.uploaded(isolated(file.name))}</p>
         <button type="button" onClick={dismiss}>
           {texts.dismiss}
         </button>
@@ -33,7 +33,7 @@ export function UploadView({ sessionId, upload }: { sessionId: number; upload: U
     )
   }
   const titles = { sending: texts.uploading, waiting: texts.uploadWaits }
-  const heading = (step === 'sending' || step === 'waiting' ? titles[step] : texts.uploadPaused)(fileName(file.name))
+  const heading = (step === 'sending' || step === 'waiting' ? titles[step] : texts.uploadPaused)(isolated(file.name))
   const secondsLeft = bytesPerSecond ? (file.size - sent) / bytesPerSecond : undefined
   return (
     <section class="paper stack upload" aria-label={texts.recording}>
