@@ -8,6 +8,7 @@ import {
   storeUnavailable,
 } from '@playtherapy/object-store'
 import { type Cause, type Database, failures, outlastOutage, videos } from '@playtherapy/schema'
+import { untraced } from '@playtherapy/tracing'
 import { and, eq, inArray, isNull, lt, sql } from 'drizzle-orm'
 import { EmptyError, TooLargeError } from './errors.ts'
 import { deletion, isRegistered, registerOriginal } from './register-original.ts'
@@ -121,7 +122,7 @@ function keepLease(db: Database, videoId: number, incoming: Pick<CountedBody, 'r
     if (isRenewing) return
     isRenewing = true
     // A database outage of some seconds should not abort an upload of hours.
-    const rows = await renew().catch(() => undefined)
+    const rows = await untraced(renew).catch(() => undefined)
     isRenewing = false
     if (rows?.length === 0) lost.abort()
   }, renewMs)

@@ -9,6 +9,7 @@ import {
   type Transaction,
   videos,
 } from '@playtherapy/schema'
+import { currentTraceparent } from '@playtherapy/tracing'
 import { eq, sql } from 'drizzle-orm'
 import { SessionDeletedError, VideoDeletedError } from './errors.ts'
 
@@ -56,11 +57,12 @@ export async function registerOriginal(
         video_length_set_for = case video_length_set_for when 0 then registered.video_id else video_length_set_for end
       from registered where ${sessions.id} = registered.session_id and registered.is_newest
     )
-    insert into ${outbox} (name, payload, request_id)
+    insert into ${outbox} (name, payload, request_id, traceparent)
     select case when is_newest then ${encode}::text else ${superseded}::text end,
       case when is_newest then jsonb_build_object('video_id', video_id)
         else jsonb_build_object('session_id', session_id) end,
-      ${cause?.requestId ?? null}::text
+      ${cause?.requestId ?? null}::text,
+      ${currentTraceparent() ?? null}::text
     from registered
     returning id`)
   return rows.length > 0

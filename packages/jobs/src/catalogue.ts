@@ -47,6 +47,8 @@ export interface JobData {
   outbox_id: number
   payload: unknown
   request_id: string | null
+  /** The trace that it continues; missing in jobs of older releases. */
+  traceparent?: string | null
   /** Number of its first attempt; missing in jobs of older releases. */
   first_attempt?: number
 }
@@ -57,6 +59,7 @@ export interface OutboxRow {
   name: string
   payload: unknown
   requestId: string | null
+  traceparent: string | null
   attempts: number
 }
 
@@ -65,6 +68,7 @@ export const outboxColumns = {
   name: outbox.name,
   payload: outbox.payload,
   requestId: outbox.requestId,
+  traceparent: outbox.traceparent,
   attempts: outbox.attempts,
 }
 

@@ -1,4 +1,5 @@
 import { type Database, failures, type JobName, type JobPayloads, outlastOutage } from '@playtherapy/schema'
+import { type Attributes, beginTrace, failureOf, type OpenSpan } from '@playtherapy/tracing'
 import { DelayedError, type Job, UnrecoverableError, WaitingError } from 'bullmq'
 import { type Attempt, beginAttempt } from './attempt.ts'
 import { catalogue, type JobData } from './catalogue.ts'
@@ -78,6 +79,10 @@ const mostEnding = 200
 /** Longest time that a job may wait while this process has room for it. */
 const idleMs = 15_000
 
+/** The ids of a job, for its span. */
+const idsOf = (outboxId: number, payload: Record<string, number>): Attributes =>
+  Object.fromEntries(Object.entries({ outbox_id: outboxId, ...payload }).map(([id, of]) => [`playtherapy.${id}`, of]))
+
 /** Runs the jobs of one name. */
 export function consume<N extends JobName>(settings: ConsumerSettings<N>): Consumer {
   const { name, queues, db, ledger, handler, onFailed, concurrency, log, reasonOf, measure } = settings
@@ -134,17 +139,41 @@ export function consume<N extends JobName>(settings: ConsumerSettings<N>): Consu
     return new UnrecoverableError(failure)
   }
 
-  const run = async (job: Job<JobData>, { signal }: AbortController, token?: string) => {
+  const run = async (job: Job<JobData>, abort: AbortController, token?: string) => {
     if (draining) throw await putBack(job, undefined, token)
-    const { payload, request_id: requestId, outbox_id: outboxId } = job.data
+    const { payload } = job.data
     if (!catalogue[name].isPayload(payload)) throw new UnrecoverableError('not a payload of this job')
+    const about = { name: `job ${name}`, kind: 'consumer', attributes: idsOf(job.data.outbox_id, payload) } as const
+    const span = beginTrace(about, job.data.traceparent)
+    const attempt = () => runAttempt(job, payload, abort, span, token)
+    await (span ? span.within(attempt).finally(() => span.end()) : attempt())
+  }
+
+  const runAttempt = async (
+    job: Job<JobData>,
+    payload: JobPayloads[N],
+    { signal }: AbortController,
+    span: OpenSpan | undefined,
+    token?: string,
+  ) => {
+    const { request_id: requestId, outbox_id: outboxId } = job.data
     const counted = await beginAttempt(job, db, ledger)
     if (!counted) return
     const { attempt } = counted
     const isLast = attempt >= catalogue[name].attempts
-    const jobLog = log.child({ job: name, ...payload, attempt, ...(requestId && { request_id: requestId }) })
+    const jobLog = log.child({
+      job: name,
+      ...payload,
+      attempt,
+      ...(requestId && { request_id: requestId }),
+      ...(span?.isRecorded && { trace_id: span.traceId }),
+    })
     const started = performance.now()
-    const end = (how: AttemptEnd, error?: unknown) => measure(name, how, (performance.now() - started) / 1000, error)
+    const end = (how: AttemptEnd, error?: unknown) => {
+      measure(name, how, (performance.now() - started) / 1000, error)
+      span?.note({ 'playtherapy.attempt': attempt, 'playtherapy.outcome': how })
+      if (how === 'failed' || how === 'given_up') span?.end(failureOf(error))
+    }
     try {
       if (attempt > catalogue[name].attempts) throw new PermanentError(gaveUp, { fault: 'ours' })
       await handler(payload, { signal, attempt, lastAttempt: isLast, requestId, log: jobLog })

@@ -1,6 +1,7 @@
 import { setTimeout } from 'node:timers/promises'
 import type { JobName, OpenDatabase } from '@playtherapy/schema'
 import { outbox } from '@playtherapy/schema'
+import { beginTrace, type OpenSpan } from '@playtherapy/tracing'
 import type { JobsOptions } from 'bullmq'
 import { and, asc, isNull, lte, min, sql } from 'drizzle-orm'
 import { isPublishable, type JobData, jobOptions, type OutboxRow, outboxColumns } from './catalogue.ts'
@@ -42,8 +43,9 @@ export async function startRelay({ database: { db, sql: client }, queues, log }:
   let nap = new AbortController()
 
   /** Publishes one batch; returns how many rows were due. */
-  const publishBatch = () =>
-    db.transaction(async (tx) => {
+  const publishBatch = async () => {
+    let spans = new Map<number, OpenSpan>()
+    const rows = await db.transaction(async (tx) => {
       const due: OutboxRow[] = await tx
         .select(outboxColumns)
         .from(outbox)
@@ -54,7 +56,8 @@ export async function startRelay({ database: { db, sql: client }, queues, log }:
       if (due.length === 0) return 0
       const good = due.filter(isPublishable)
       const turns = await turnsOf(tx, good)
-      const publishing = [...byName(good, turns)].map(([name, jobs]) => queues.queue(name).addBulk(jobs))
+      spans = spansOf(good)
+      const publishing = [...byName(good, turns, spans)].map(([name, jobs]) => queues.queue(name).addBulk(jobs))
       await Promise.all(publishing).catch((cause: unknown) => {
         throw new QueueError('the queue accepts no jobs', { cause })
       })
@@ -66,6 +69,10 @@ export async function startRelay({ database: { db, sql: client }, queues, log }:
       await tx.update(outbox).set({ availableAt: later }).where(these(bad))
       return due.length
     })
+    // Those of a batch that failed are not sent: it is repeated every few seconds.
+    for (const span of spans.values()) span.end()
+    return rows
+  }
 
   /** Milliseconds until the next row is due, at least 100: another relay has locked a row that is due already. */
   const untilNext = async () => {
@@ -126,10 +133,24 @@ const unpublished = and(isNull(outbox.publishedAt), isNull(outbox.failedAt))
 /** One parameter for any number of rows, so that there is one prepared statement. */
 const these = (rows: OutboxRow[]) => sql`${outbox.id} = any(${`{${rows.map((row) => row.id).join()}}`}::bigint[])`
 
-function byName(rows: (OutboxRow & { name: JobName })[], turns: Map<number, number>) {
+type KnownRow = OutboxRow & { name: JobName }
+
+/** The spans of those rows that continue a trace, by their ids, while tracing is on. */
+function spansOf(rows: KnownRow[]): Map<number, OpenSpan> {
+  return new Map(
+    rows.flatMap(({ id, name, traceparent }): [number, OpenSpan][] => {
+      const about = { name: `publish ${name}`, kind: 'producer', attributes: { 'playtherapy.outbox_id': id } } as const
+      const span = traceparent === null ? undefined : beginTrace(about, traceparent)
+      return span ? [[id, span]] : []
+    }),
+  )
+}
+
+function byName(rows: KnownRow[], turns: Map<number, number>, spans: Map<number, OpenSpan>) {
   const groups = new Map<JobName, { name: JobName; data: JobData; opts: JobsOptions }[]>()
-  for (const { id, name, payload, requestId, attempts } of rows) {
-    const data = { outbox_id: id, payload, request_id: requestId, first_attempt: attempts + 1 }
+  for (const { id, name, payload, requestId, attempts, ...row } of rows) {
+    const traceparent = spans.get(id)?.traceparent ?? row.traceparent
+    const data = { outbox_id: id, payload, request_id: requestId, traceparent, first_attempt: attempts + 1 }
     const job = { name, data, opts: jobOptions(name, id, turns.get(id)) }
     groups.set(name, [...(groups.get(name) ?? []), job])
   }

@@ -8,7 +8,7 @@ import { mediaApp } from '@playtherapy/media/app'
 import { checkDatabase, openDatabase } from '@playtherapy/schema'
 import { migrate, type RoleUrls } from '@playtherapy/schema/migrate'
 import { scriptApp } from '@playtherapy/script/app'
-import { authFrom, drain, startHeartbeat } from '@playtherapy/service-kit'
+import { authFrom, drain, startHeartbeat, startTraces } from '@playtherapy/service-kit'
 import { createHost } from '@playtherapy/service-kit/host'
 import { keptSecret, openDataDirectory } from './data-directory.ts'
 import type { Programs } from './ffmpeg.ts'
@@ -73,6 +73,8 @@ export async function startStack(options: StackOptions, env: Settings, programs:
   if (!options.dataDirectory) closers.push(() => rm(data.path, { recursive: true, force: true }))
 
   try {
+    const traces = await startTraces('services', env)
+    closers.push(traces.close)
     let fail: (reason: Error) => void = () => {}
     const broken = new Promise<never>((_, reject) => {
       fail = reject
@@ -133,6 +135,7 @@ export async function startStack(options: StackOptions, env: Settings, programs:
         if (routes) await root.register(routes)
       },
     })
+    traces.log = host.log
     await host.listen({ host: 'localhost', port: options.port })
     const heartbeat = startHeartbeat({ db, kind: 'services', log: host.log })
     closers.push(() => Promise.all([drain(host), heartbeat.close()]))

@@ -1,6 +1,7 @@
 import { ListObjectsV2Command, S3Client, S3ServiceException } from '@aws-sdk/client-s3'
 import { StoreSilentError } from './object-store.ts'
 import { ownTurn } from './own-turn.ts'
+import { s3Span } from './s3-span.ts'
 
 export interface S3Settings {
   /** The server; AWS when unset. */
@@ -116,10 +117,11 @@ export function openClient(
   )
   // Inside the retries of the SDK, which read $retryable.
   s3.middlewareStack.add(
-    (next) => (args) =>
-      next(args).catch((error: unknown) => {
-        throw isSilence(error) ? Object.assign(new StoreSilentError(), asksAgain && { $retryable: {} }) : error
-      }),
+    (next, { commandName = '' }) =>
+      (args) =>
+        s3Span(commandName.replace(/Command$/, ''), () => next(args)).catch((error: unknown) => {
+          throw isSilence(error) ? Object.assign(new StoreSilentError(), asksAgain && { $retryable: {} }) : error
+        }),
     { step: 'deserialize', name: 'silence' },
   )
   return s3

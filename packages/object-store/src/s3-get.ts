@@ -9,6 +9,7 @@ import { LRUCache } from 'lru-cache'
 import { type GetOptions, ObjectChangedError, ObjectMissingError, StoreSilentError } from './object-store.ts'
 import { readOnDemand } from './on-demand.ts'
 import { attempts, type Patience } from './s3-client.ts'
+import { s3Span } from './s3-span.ts'
 
 /** For how long a signed URL is valid, and for how long it is reused. */
 const [validSeconds, reusedSeconds] = [3_600, 900]
@@ -63,7 +64,7 @@ export function objectReads(s3: S3Client, Bucket: string, { silenceMs, asksAgain
     let url = urls.get(Key) ?? (await sign(Key))
     for (let attempt = 1; ; attempt++) {
       signal?.throwIfAborted()
-      const answer = await ask(url, headers, signal).catch((error: unknown) => {
+      const answer = await s3Span('GetObject', () => ask(url, headers, signal)).catch((error: unknown) => {
         signal?.throwIfAborted()
         if (attempt === attempts || (error instanceof StoreSilentError && !asksAgain)) throw error
       })

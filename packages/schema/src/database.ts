@@ -2,6 +2,7 @@ import type { ExtractTablesWithRelations } from 'drizzle-orm'
 import { drizzle, type PostgresJsDatabase, type PostgresJsTransaction } from 'drizzle-orm/postgres-js'
 import postgres from 'postgres'
 import { createHeavy, type Heavy } from './heavy.ts'
+import { traced, tracedTransaction } from './statement-spans.ts'
 import { tlsOf } from './tls.ts'
 
 export type Pool = PostgresJsDatabase & { $client: postgres.Sql }
@@ -57,12 +58,14 @@ const poolOver = (sql: postgres.Sql): Pool => drizzle(sql, { casing: 'snake_case
 
 /**
  * Prepares the statements that drizzle passes as text. The driver prepares only its own templates; all others are parsed
- * and planned each time, after another round trip for their types.
+ * and planned each time, after another round trip for their types. Each gets a span, if it is part of a trace.
  */
 function keepPrepared<Client extends postgres.ISql>(client: Client): Client {
   const { unsafe } = client
-  client.unsafe = (text, values = [], options = {}) =>
-    unsafe(text, values, { ...options, prepare: values.length > 0 && values.length <= mostPreparedParameters })
+  client.unsafe = (text, values = [], options = {}) => {
+    const prepare = values.length > 0 && values.length <= mostPreparedParameters
+    return traced(text, unsafe(text, values, { ...options, prepare }))
+  }
   return client
 }
 
@@ -86,6 +89,6 @@ function connect(address: string, max: number, applicationName: string, longestM
   const { begin } = sql
   return Object.assign(keepPrepared(sql), {
     begin: <T>(work: (transaction: postgres.TransactionSql) => T | Promise<T>) =>
-      begin((transaction) => work(keepPrepared(transaction))),
+      tracedTransaction(() => begin((transaction) => work(keepPrepared(transaction)))),
   })
 }

@@ -59,13 +59,15 @@ export const retry = (db: Database, id: number, cause?: Cause): Promise<boolean>
       videoId === undefined
         ? []
         : await tx.select({ id: sessions.id }).from(sessions).where(eq(sessions.videoId, videoId)).for('no key update')
-    const [job] = await tx
-      .delete(outbox)
-      .where(letter)
-      .returning({ name: outbox.name, payload: outbox.payload, requestId: outbox.requestId })
+    const [job] = await tx.delete(outbox).where(letter).returning({
+      name: outbox.name,
+      payload: outbox.payload,
+      requestId: outbox.requestId,
+      traceparent: outbox.traceparent,
+    })
     if (!job) return false
     await auditChange(tx, 'operations', cause)
-    const again = { ...(job.requestId && { requestId: job.requestId }) }
+    const again = { ...(job.requestId && { requestId: job.requestId }), traceparent: job.traceparent }
     if (videoId !== undefined) {
       const revived = await tx
         .update(videos)

@@ -376,6 +376,8 @@ export const outbox = pgTable(
     name: text().$type<JobName>().notNull(),
     payload: jsonb().$type<JobPayloads[JobName]>().notNull(),
     requestId: text(),
+    /** What continues the trace of its cause, as W3C Trace Context spells it. */
+    traceparent: text(),
     availableAt: instant().notNull().defaultNow(),
     createdAt: instant().notNull().defaultNow(),
     publishedAt: instant(),
@@ -405,6 +407,7 @@ export const outbox = pgTable(
     index('outbox_dead_webhooks_index')
       .on(t.failedAt)
       .where(sql`${t.name} = 'send-webhook' and ${t.failedAt} is not null`),
+    check('outbox_traceparent_shape', sql`${t.traceparent} ~ '^00-[0-9a-f]{32}-[0-9a-f]{16}-0[01]$'`),
     check('outbox_failed_says_why', sql`(${t.failedAt} is null) = (${t.failure} is null)`),
   ],
 )

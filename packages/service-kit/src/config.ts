@@ -41,6 +41,7 @@ export class ConfigError extends Error {
 /** Converts a text to the type of its schema. A text that cannot be converted is returned, and the validation refuses it. */
 function read(text: string, schema: TSchema): unknown {
   if (Type.IsInteger(schema) && /^-?\d+$/.test(text)) return Number(text)
+  if (Type.IsNumber(schema) && /^\d+(\.\d+)?$/.test(text)) return Number(text)
   if (Type.IsBoolean(schema) && /^(true|false)$/.test(text)) return text === 'true'
   return text
 }

@@ -24,6 +24,7 @@ import { createMeter, installMetrics, measureRequests } from './metrics.ts'
 import { nameSchemas } from './openapi.ts'
 import { createShares } from './shares.ts'
 import { installTickets } from './tickets.ts'
+import { installTraces } from './traces.ts'
 import { refuseUnreadable } from './unreadable.ts'
 import { installValidation } from './validation.ts'
 import { build } from './version.ts'
@@ -146,6 +147,7 @@ export async function createHost(options: HostOptions): Promise<FastifyInstance>
     frameworkErrors: answerFrameworkError,
     clientErrorHandler: refuseUnreadable,
   })
+  installTraces(host)
   const meter = createMeter(host.log)
   host.decorate('meter', meter)
   measureRequests(host, meter)

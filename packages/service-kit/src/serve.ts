@@ -6,9 +6,12 @@ import { requireEncryption } from './encryption.ts'
 import { startHeartbeat } from './heartbeat.ts'
 import { createHost } from './host.ts'
 import { closeOnSignals, drain } from './lifecycle.ts'
-import { authFrom, type DatabaseSettings, type HttpSettings, type LogSettings } from './settings.ts'
+import { authFrom, type DatabaseSettings, type HttpSettings, type LogSettings, type TraceSettings } from './settings.ts'
+import { startTraces } from './traces.ts'
 
-type ServeConfig = Static<TObject<typeof HttpSettings & typeof DatabaseSettings & typeof LogSettings>>
+type ServeConfig = Static<
+  TObject<typeof HttpSettings & typeof DatabaseSettings & typeof LogSettings & typeof TraceSettings>
+>
 
 export interface ServiceProcess {
   name: string
@@ -31,6 +34,7 @@ export async function serve({
   app,
 }: ServiceProcess): Promise<void> {
   await requireEncryption(store)
+  const traces = await startTraces(name, config)
   const database = openDatabase({ url: config.DATABASE_URL, max: 8, applicationName: name })
   const { db } = database
   const host = await createHost({
@@ -44,6 +48,7 @@ export async function serve({
     ready: { database: () => checkDatabase(db), ...(needsStore && { objects: () => store.check() }) },
     apps: app(db),
   })
+  traces.log = host.log
   await host.listen({ host: config.HOST, port: config.PORT })
   const heartbeat = startHeartbeat({ db, kind: name, log: host.log })
   closeOnSignals({
@@ -51,7 +56,7 @@ export async function serve({
     async close() {
       await Promise.all([drain(host), heartbeat.close()])
       store.close()
-      await database.close()
+      await Promise.all([database.close(), traces.close()])
     },
   })
 }

@@ -201,6 +201,23 @@ export const LogSettings = {
   ),
 }
 
+export const TraceSettings = {
+  OTEL_EXPORTER_OTLP_ENDPOINT: optionalText(
+    'Address of an OpenTelemetry collector that takes traces as OTLP over HTTP, such as `http://collector:4318`; without it nothing is traced',
+    {
+      pattern: '^https?://[^\\s/?#@]+(/[^\\s?#]*)?$',
+      fault: 'must match http://… or https://…, without a user and a query',
+    },
+  ),
+  OTEL_TRACES_SAMPLER_ARG: Type.Number({
+    default: 1,
+    minimum: 0,
+    maximum: 1,
+    description:
+      'Which share of the traces is recorded, from 0 to 1; each is recorded whole or not at all. The same in all processes',
+  }),
+}
+
 type StoreConfig = Static<TObject<typeof StoreSettings>>
 
 /**

@@ -12,13 +12,14 @@ import {
   LogSettings,
   requireLink,
   requireTherapist,
+  TraceSettings,
 } from '@playtherapy/service-kit'
 import { serve } from '@playtherapy/service-kit/serve'
 import { sql } from 'drizzle-orm'
 import type { FastifyPluginAsync } from 'fastify'
 import { Type } from 'typebox'
 
-const settings = Type.Object({ ...HttpSettings, ...DatabaseSettings, ...LogSettings })
+const settings = Type.Object({ ...HttpSettings, ...DatabaseSettings, ...LogSettings, ...TraceSettings })
 const { config } = beginProgram({ name: 'test-service', summary: 'For tests', settings })
 await serve({
   name: 'test-service',
@@ -38,6 +39,8 @@ await serve({
       return reply.send(Readable.from(some()))
     })
     await root.register(ofTherapists(db))
+    // Requests below this path are traced.
+    await root.register(ofTherapists(db), { prefix: '/contents/api' })
   },
 })
 
@@ -49,6 +52,7 @@ function ofTherapists(db: Database): FastifyPluginAsync {
     app.get('/case/:case_id', ({ caseId }) => ({ caseId }))
     app.post('/case/:case_id', (request) => request.body)
     app.get('/streams', { config: { streams: true } }, () => 'a stream')
+    app.post('/counts', async () => ({ cases: await db.$count(cases) }))
     app.get<{ Querystring: { keyword?: string } }>('/throws', ({ query }) => {
       throw new Error(`failed for ${query.keyword}`)
     })

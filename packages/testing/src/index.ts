@@ -11,6 +11,7 @@ export { forkWorker, type OwnProcess, ownProcess, type Signal, sourceOptions } f
 export { type QueueBackend, queueBackends, redisContents, testQueue } from './queues.ts'
 export { s3RequestHeaders } from './s3-headers.ts'
 export { countEncodeRows, seedEncode, seedSession, testCause } from './seed.ts'
+export { type Collector, type ReceivedSpan, startCollector } from './servers/collector.ts'
 export { type FlakyLink, flakyLink } from './servers/flaky-link.ts'
 export { hasNginx, type RunningNginx, startNginx } from './servers/nginx.ts'
 export { type RunningRedis, startRedis } from './servers/redis.ts'

@@ -5,6 +5,7 @@ import { type Source, sources } from './sources.ts'
 
 /** The rooms from the bottom to the top. A source may import from rooms below its own, and from no other. */
 const rooms = [
+  ['tracing'],
   ['client', 'embedded-postgres', 'object-store', 'schema'],
   ['console', 'intake', 'jobs', 'service-kit', 'versions'],
   ['programs'],

@@ -4,6 +4,7 @@ import {
   LinkSettings,
   LogSettings,
   StoreSettings,
+  TraceSettings,
   UploadSettings,
 } from '@playtherapy/service-kit'
 import { Type } from 'typebox'
@@ -17,6 +18,7 @@ export const ContentsConfig = Type.Object({
   ...StoreSettings,
   ...UploadSettings,
   ...LogSettings,
+  ...TraceSettings,
   DATE_TIME_ZONE: Type.String({
     default: 'Asia/Seoul',
     pattern: '^[A-Za-z]',

@@ -7,6 +7,7 @@ import {
   leastBytesPerSecond,
   optionalText,
   StoreSettings,
+  TraceSettings,
   UploadSettings,
 } from '@playtherapy/service-kit'
 import { Type } from 'typebox'
@@ -17,6 +18,7 @@ export const MediaConfig = Type.Object({
   ...DatabaseSettings,
   ...StoreSettings,
   ...LogSettings,
+  ...TraceSettings,
   ...UploadSettings,
   UPLOAD_MIN_BYTES_PER_SECOND: integer(
     leastBytesPerSecond,

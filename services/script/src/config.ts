@@ -1,4 +1,11 @@
-import { DatabaseSettings, HttpSettings, LinkSettings, LogSettings, StoreSettings } from '@playtherapy/service-kit'
+import {
+  DatabaseSettings,
+  HttpSettings,
+  LinkSettings,
+  LogSettings,
+  StoreSettings,
+  TraceSettings,
+} from '@playtherapy/service-kit'
 import { Type } from 'typebox'
 
 const { LINK_KEYS } = LinkSettings
@@ -9,4 +16,5 @@ export const ScriptConfig = Type.Object({
   ...DatabaseSettings,
   ...StoreSettings,
   ...LogSettings,
+  ...TraceSettings,
 })

@@ -11,6 +11,7 @@ import {
   QueueSettings,
   StoreSettings,
   s3From,
+  TraceSettings,
 } from '@playtherapy/service-kit'
 import { type Static, Type } from 'typebox'
 import type { Provider } from './provider/provider.ts'
@@ -33,6 +34,7 @@ export const WorkerConfig = Type.Object({
   ...DatabaseSettings,
   ...QueueSettings,
   ...LogSettings,
+  ...TraceSettings,
   ...ReconcileSettings,
   TRANSCRIBER_URL: optionalText(
     'OpenAI-compatible server that writes scripts of recordings, such as `https://…/v1`; without it nothing is sent',

@@ -13,6 +13,7 @@ import {
   requireEncryption,
   StoreSettings,
   startHeartbeat,
+  startTraces,
 } from '@playtherapy/service-kit'
 import { Type } from 'typebox'
 import { createAnalyseFailed, createAnalyseScript } from './analyse/analyse-script.ts'
@@ -45,6 +46,8 @@ const analyser = providerFrom(config, 'analyser')
 const transcriber = providerFrom(config, 'transcriber')
 const receiver = receiverFrom(config)
 const log = createLogger('worker', config.LOG_LEVEL)
+const traces = await startTraces('worker', config)
+traces.log = log
 const database = openDatabase({ url: config.DATABASE_URL, max: 4, applicationName: 'worker' })
 const store = openWorkerStore(process.env)
 const { db } = database
@@ -162,6 +165,6 @@ closeOnSignals({
     await Promise.all([worker.close(), background.close(), heartbeat.close()])
     await health.close()
     store.close()
-    await database.close()
+    await Promise.all([database.close(), traces.close()])
   },
 })

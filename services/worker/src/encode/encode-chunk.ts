@@ -1,6 +1,7 @@
 import type { JobContext } from '@playtherapy/jobs'
 import { audioPath, chunkPath, inFolder } from '@playtherapy/object-store'
 import type { Database, Rung, Segments } from '@playtherapy/schema'
+import { inSpan } from '@playtherapy/tracing'
 import { runFfmpeg } from '../ffmpeg/ffmpeg.ts'
 import { readFragments, toSegments } from '../ffmpeg/fragments.ts'
 import { areSame } from '../ffmpeg/packet-list.ts'
@@ -49,13 +50,16 @@ export function createEncodeChunk(resources: EncodeResources) {
     if (!claim) return
     const plan = await toEncodePlan(claim.plan)
     const isMine = await underLease(leaseOfChunk(db, claim), signal, async (signal, onProgress) => {
-      const encoding = withScratch(resources.settings, 2, async (scratch) => {
+      const { kind, attempt, fromSeconds, toSeconds } = claim
+      const ids = { 'playtherapy.video_id': video_id, 'playtherapy.chunk_id': chunk_id, 'playtherapy.attempt': attempt }
+      const work = async (scratch: ScratchFile[]) => {
         const made = await encode(resources, claim, plan, scratch, signal, onProgress)
         if (!(await keep(resources, claim, made, signal))) return
-        const { kind, fromSeconds, toSeconds } = claim
         resources.measures.chunk({ kind }, (performance.now() - began) / 1000)
         resources.measures.seconds({ kind }, toSeconds - fromSeconds)
-      })
+      }
+      const about = { name: `chunk ${kind}`, attributes: ids }
+      const encoding = inSpan(about, () => withScratch(resources.settings, 2, work))
       await encoding.catch((error: unknown) => {
         if (!(error instanceof SeveralFormatsError) && !(error instanceof UnreadableRecordingError)) throw error
         const other = simpler(plan, claim.kind)

@@ -1,3 +1,5 @@
+import { untraced } from '@playtherapy/tracing'
+
 /** What a job holds while it works, so that no other attempt begins. */
 export interface Lease {
   /** Renews it, and records the progress in percent; false when the work was replaced or deleted. */
@@ -25,8 +27,7 @@ export async function underLease(
   let progress = 0
   let renewal: Promise<void> | undefined
   const renewing = setInterval(() => {
-    renewal ??= lease
-      .renew(progress)
+    renewal ??= untraced(() => lease.renew(progress))
       .then((isCurrent) => (isCurrent ? undefined : stop.abort(new OvertakenError())))
       // If the lease expires while the database is down, the commit finds another attempt and changes nothing.
       .catch(() => {})

@@ -1,5 +1,6 @@
 import { once } from 'node:events'
 import type { Container } from '@playtherapy/schema'
+import { inSpan } from '@playtherapy/tracing'
 import { type Static, type TSchema, Type } from 'typebox'
 import { failedByInput, type Input, startBounded } from './bounded.ts'
 import { pictureLimit } from './limits.ts'
@@ -137,11 +138,8 @@ export const accessTo = (input: Input, container: Container): string[] => [
 /** Describes an input by ffprobe. Throws UnreadableError. */
 export async function probe(input: Input, container: Container, settings: ProbeSettings): Promise<Probe> {
   const format = ['-v', 'error', '-of', 'json', '-show_format', '-show_streams']
-  const answer = await ask(
-    [...format, ...pictureLimit, '-threads', '1', ...accessTo(input, container)],
-    settings,
-    input,
-  )
+  const args = [...format, ...pictureLimit, '-threads', '1', ...accessTo(input, container)]
+  const answer = await inSpan({ name: 'ffprobe' }, () => ask(args, settings, input))
   const { streams = [], format: file } = await parseAnswer(Output, answer)
   const sounds = streams.filter(({ codec_type }) => codec_type === 'audio')
   const isDefault = ({ disposition }: Stream) => disposition?.default === 1

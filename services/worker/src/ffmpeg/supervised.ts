@@ -1,6 +1,7 @@
 import { once } from 'node:events'
 import { readFile } from 'node:fs/promises'
 import { createInterface } from 'node:readline'
+import { inSpan } from '@playtherapy/tracing'
 import { failedByInput, type Input, startBounded } from './bounded.ts'
 import { cpuSecondsForLength, cpuSecondsForSize } from './limits.ts'
 
@@ -66,7 +67,15 @@ function whyEnded(errorOutput: string, code: number | null, signal: string | nul
 }
 
 /** Runs ffmpeg or ffprobe over a recording, within bounds. Returns the end of its error output. Throws FfmpegError. */
-export async function runSupervised(run: Supervised): Promise<string> {
+export const runSupervised = (run: Supervised): Promise<string> =>
+  inSpan(
+    { name: run.program.includes('ffprobe') ? 'ffprobe' : 'ffmpeg' },
+    () => supervise(run),
+    // Who has found what it looked for ends the program.
+    () => !run.signal.aborted,
+  )
+
+async function supervise(run: Supervised): Promise<string> {
   if (run.signal.aborted) throw new FfmpegError('aborted')
   const mostCpuSeconds = cpuSecondsForSize(run.size)
   const bounds = { memoryBytes: run.memoryBytes, cpuSeconds: mostCpuSeconds + marginSeconds, fileBytes: run.maxBytes }
