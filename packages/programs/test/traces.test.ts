@@ -123,12 +123,11 @@ for (const backend of queueBackends)
       mine.filter(({ parentSpanId }) => parentSpanId === gatewaySpan).map(({ name, service }) => [service, name]),
       [['media', request]],
     )
-    /** What is above the first span of this name. */
-    const way = (name: string) =>
-      mine
-        .filter((span) => span.name === name)
-        .map(above)[0]
-        ?.slice(1)
+    /** What is above the first span of this name, without the gateway and transactions. */
+    const way = (name: string) => {
+      const span = mine.find((each) => each.name === name)
+      return span && above(span).filter((each) => each !== gatewaySpan && each !== 'transaction')
+    }
     const planned = [request, 'publish encode-video', 'job encode-video']
     t.strictSame(way('job encode-video'), planned.slice(0, -1))
     t.strictSame(way('chunk picture'), [...planned, 'publish encode-chunk', 'job encode-chunk'])

@@ -27,7 +27,8 @@ function kindOf(text: string): { operation: string; table?: string } {
       if (tableNames.has(table)) return { operation: operation === 'from' ? 'select' : operation, table }
     }
   }
-  return { operation: 'statement' }
+  const [word = 'statement'] = /^(select|set|lock)\b/.exec(text.trimStart().toLowerCase()) ?? []
+  return { operation: word }
 }
 
 /** Kinds by the text of their statement. Lists of every length make texts of their own, so the map is emptied when it is full. */
