@@ -93,8 +93,7 @@ const requests = {
 }
 for (const [what, [first = '', second = '']] of Object.entries(requests)) {
   t.test(`an upgrade that brings receipts and the audit trail, and a request that ${what}, both end`, async (t) => {
-    const url = await emptyDatabase(t)
-    await migrateTo(t, url, 23)
+    const url = await olderDatabase(t, 23)
     const sql = postgres(url, { max: 3, onnotice: () => {} })
     t.teardown(() => sql.end())
     let upgrade: Promise<unknown> | undefined
