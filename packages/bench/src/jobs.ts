@@ -18,6 +18,7 @@ export function onlyHandler(handle: JobHandlers['delete-superseded']): JobHandle
     'sweep-presigned': unexpected,
     erase: unexpected,
     'erase-video': unexpected,
+    'export-case': unexpected,
     'send-webhook': unexpected,
   }
 }

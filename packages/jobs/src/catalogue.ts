@@ -35,6 +35,7 @@ export const catalogue: { [N in JobName]: JobDefinition<JobPayloads[N]> } = {
   'sweep-presigned': define(Type.Object({ video_id: id }, exactly), 10, 2),
   erase: define(Type.Object({ erasure_id: id }, exactly), 10, 2),
   'erase-video': define(Type.Object({ erasure_id: id }, exactly), 10, 2),
+  'export-case': define(Type.Object({ export_id: id }, exactly), 5, 1),
   'send-webhook': define(Type.Object({ user_id: id, case_id: id, session_id: id }, exactly), 10, 2),
 }
 

@@ -25,6 +25,7 @@ export function handlersWith(given: Partial<JobHandlers>): JobHandlers {
     'sweep-presigned': unexpected,
     erase: unexpected,
     'erase-video': unexpected,
+    'export-case': unexpected,
     'send-webhook': unexpected,
     ...given,
   }

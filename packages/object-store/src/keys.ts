@@ -6,12 +6,14 @@ import { randomBytes } from 'node:crypto'
  * anyone from guessing a key. Keys of older versions have none; they are read, swept and erased too.
  */
 
-export type Folder = 'video' | 'script' | 'analyze_report'
+export type Folder = 'video' | 'script' | 'analyze_report' | 'export'
 
 /** Deployment stage, the second folder of every key. */
 export type Phase = 'LOCAL' | 'ALPHA' | 'RELEASE'
 
-export const folders: readonly Folder[] = ['video', 'script', 'analyze_report']
+export const folders: readonly Folder[] = ['video', 'script', 'analyze_report', 'export']
+/** The folders of what belongs to a session; exports belong to a case. */
+const sessionFolders = folders.filter((folder) => folder !== 'export')
 
 /** A session's path below each first folder; the slash at its end keeps session 1 from being a prefix of session 10. */
 const sessionPath = (phase: Phase, caseId: number, sessionId: number) => `${phase}/${caseId}/${sessionId}/`
@@ -61,6 +63,9 @@ const ofSession = new RegExp(
     `|(?:script|analyze_report)_v\\d+${mayBeRandom}\\.json)$`,
 )
 
+/** The column value of an export's file. */
+const ofExport = /^[A-Z]+\/(\d+)\/\d+-[0-9a-f]{32}-\d+\.zip$/
+
 /** Whose attempt an object is: that at a chunk, or else that at a video. */
 export interface AttemptOf {
   videoId: number
@@ -75,8 +80,13 @@ export function attemptOf(path: string): AttemptOf | undefined {
   return { videoId: Number(videoId), chunkId: chunkId ? Number(chunkId) : undefined, attempt: Number(attempt) }
 }
 
-/** The ids in a column's value; `videoId` is 0 for scripts and reports. Undefined for any value that is not ours. */
+/**
+ * The ids in a column's value; `videoId` is 0 for scripts and reports, and `sessionId`, too, for exports. Undefined for any value that is
+ * not ours.
+ */
 export function idsOf(path: string): { caseId: number; sessionId: number; videoId: number } | undefined {
+  const [, exported] = ofExport.exec(path) ?? []
+  if (exported !== undefined) return { caseId: Number(exported), sessionId: 0, videoId: 0 }
   const [match, caseId, sessionId, original, ofOriginal] = ofSession.exec(path) ?? []
   if (match === undefined) return undefined
   return { caseId: Number(caseId), sessionId: Number(sessionId), videoId: Number(original ?? ofOriginal ?? 0) }
@@ -90,6 +100,13 @@ export const scriptPath = (phase: Phase, caseId: number, sessionId: number, vers
 export const reportPath = (phase: Phase, caseId: number, sessionId: number, version: number) =>
   `${sessionPath(phase, caseId, sessionId)}analyze_report_v${version}-${random()}.json`
 
+/** Column value of the file of one attempt at an export; random at each call. */
+export const exportPath = (phase: Phase, caseId: number, exportId: number, attempt: number) =>
+  `${phase}/${caseId}/${exportId}-${random()}-${attempt}.zip`
+
+/** Prefix of the keys of all exports of a case. */
+export const exportsPrefix = (phase: Phase, caseId: number) => inFolder('export', `${phase}/${caseId}/`)
+
 /** Prefixes of all keys of a case, of one of its sessions, or of one of the session's videos. */
 export function prefixesOf(
   phase: Phase,
@@ -99,7 +116,7 @@ export function prefixesOf(
 ): string[] {
   if (sessionId === null) return folders.map((folder) => inFolder(folder, `${phase}/${caseId}/`))
   const session = sessionPath(phase, caseId, sessionId)
-  if (videoId === null) return folders.map((folder) => inFolder(folder, session))
+  if (videoId === null) return sessionFolders.map((folder) => inFolder(folder, session))
   // What follows the id keeps video 1 from being a prefix of video 10. Originals of older versions have no random part.
   const names = [`${videoId}-`, `${videoId}.`, ...makes.map((kind) => `${kind}_${videoId}-`)]
   return names.map((name) => inFolder('video', session + name))

@@ -3,6 +3,7 @@ import {
   attemptOf,
   audioPath,
   chunkPath,
+  exportPath,
   idsOf,
   inFolder,
   originalPath,
@@ -56,6 +57,10 @@ t.test('ids are read from keys with and without the random part', async (t) => {
     t.strictSame(idsOf(path), { ...ids, videoId: 0 }, path)
     t.equal(attemptOf(path), undefined)
   }
+  const exported = exportPath('LOCAL', 1, 5, 2)
+  t.match(exported, new RegExp(`^LOCAL/1/5-${random}-2\\.zip$`))
+  t.strictSame(idsOf(exported), { caseId: 1, sessionId: 0, videoId: 0 })
+  t.equal(attemptOf(exported), undefined)
   const half = 'a'.repeat(16)
   for (const path of [`LOCAL/1/22/333-${half}.mp4`, `LOCAL/1/22/encoded_333-${half}-1.mp4`, 'LOCAL/1/22/333-.mp4']) {
     t.equal(idsOf(path), undefined, path)
@@ -63,7 +68,8 @@ t.test('ids are read from keys with and without the random part', async (t) => {
 })
 
 t.test('prefixes match all keys of a case, session or video, and none of others', async (t) => {
-  t.strictSame(prefixesOf('LOCAL', 1, null), ['video/LOCAL/1/', 'script/LOCAL/1/', 'analyze_report/LOCAL/1/'])
+  const ofCase = ['video/LOCAL/1/', 'script/LOCAL/1/', 'analyze_report/LOCAL/1/', 'export/LOCAL/1/']
+  t.strictSame(prefixesOf('LOCAL', 1, null), ofCase)
   t.strictSame(prefixesOf('LOCAL', 1, 2), ['video/LOCAL/1/2/', 'script/LOCAL/1/2/', 'analyze_report/LOCAL/1/2/'])
   const covered = (key: string, session: number | null) =>
     prefixesOf('LOCAL', 1, session).some((prefix) => key.startsWith(prefix))

@@ -18,6 +18,8 @@ export interface JobPayloads {
   erase: { erasure_id: number }
   /** Removes all objects of a deleted video. A worker of an older release would take `erase` for its whole session. */
   'erase-video': { erasure_id: number }
+  /** Writes the file with all that is held of a case. */
+  'export-case': { export_id: number }
   /** Makes one attempt to tell the receiver of webhooks of a session. */
   'send-webhook': { user_id: number; case_id: number; session_id: number }
 }

@@ -12,6 +12,8 @@ export const locks = {
   seal: 20_261_128,
   /** One for each therapist: the number of their id comes beside this one. */
   beginUpload: 20_261_127,
+  /** The same, for exports. */
+  beginExport: 20_261_129,
 }
 
 /** Takes a lock until the transaction ends; false when another process holds it. A process that dies releases it. */
@@ -26,4 +28,9 @@ export async function tryLock(
 /** Waits until no other transaction begins a resumable upload of this therapist, and lets none until this one ends. */
 export async function lockBeginnings(tx: Transaction, userId: number): Promise<void> {
   await tx.execute(sql`select pg_advisory_xact_lock(${locks.beginUpload}, ${userId})`)
+}
+
+/** Waits until no other transaction begins an export for this therapist, and lets none until this one ends. */
+export async function lockExports(tx: Transaction, userId: number): Promise<void> {
+  await tx.execute(sql`select pg_advisory_xact_lock(${locks.beginExport}, ${userId})`)
 }

@@ -54,6 +54,7 @@ export const rights: Record<Role, Record<string, string>> = {
     erasures: 'select, insert',
     receipt_keys: 'select',
     recent_encodes: 'select',
+    case_exports: 'select, insert, delete',
     processes: `select, ${heartbeat}`,
   },
   media: {
@@ -71,6 +72,8 @@ export const rights: Record<Role, Record<string, string>> = {
     rungs: 'select',
     previews: 'select',
     outbox: 'select (id), insert',
+    // The deletion of a recording ends an export that has it.
+    case_exports: 'select, delete',
     erasures: 'select (id, public_id), insert',
   },
   script: {
@@ -93,7 +96,8 @@ export const rights: Record<Role, Record<string, string>> = {
     'function make_audit_partitions()': 'execute',
     'function drop_audit_partitions()': 'execute',
     // Retention locks a case, so that it stays finished until its recordings are erased.
-    cases: 'select (id, user_id, case_state_id, updated_at), update (updated_at)',
+    // An export has all that is held of a case.
+    cases: 'select, update (updated_at)',
     sessions: `select, update (rendition_id, ${registered}, ${lengths}, ${scripted}, ${reported})`,
     videos: 'select, update, delete',
     tus_uploads: 'select, update, delete',
@@ -117,5 +121,7 @@ export const rights: Record<Role, Record<string, string>> = {
     erased_keys: 'select, insert, update (versions, bytes, uploads), delete',
     receipt_keys: 'select, insert',
     recent_encodes: 'insert, select, delete',
+    case_exports:
+      'select, delete, update (state_id, attempt, progress, path, size, etag, missing, failure, lease_until, finished_at, expires_at)',
   },
 }

@@ -50,10 +50,11 @@ const kinds: Record<string, string> = {
   operations: 'operations',
   audit: 'audit',
   erasure: 'erasure',
+  export: 'export',
 }
 
 /** What players, pages and uploads ask for again and again: one event for each viewer in ten minutes, unless it gives out links. */
-const repeated = ['video', 'preview', 'upload']
+const repeated = ['video', 'preview', 'upload', 'export']
 
 /** Statuses of responses that tell nothing of a case: no valid token (counted by `/metrics`), too slow, too many requests. */
 const untold = [401, 408, 429]
@@ -99,10 +100,14 @@ function describe({ method, schema, config = {} }: RouteOptions): Audited | unde
 
 const versionHeaders: Record<string, string> = { script: 'script-version', report: 'report-version' }
 
-/** The number of the version that is shown, or the id of the recording. */
+/** The number of the version that is shown, or the id of the recording or the export. */
 function versionOf(kind: string, request: FastifyRequest, reply: FastifyReply): number | null {
   const header = versionHeaders[kind]
-  const number = header ? Number(reply.getHeader(header)) : ['video', 'preview'].includes(kind) ? request.videoId : 0
+  const number = header
+    ? Number(reply.getHeader(header))
+    : ['video', 'preview', 'export'].includes(kind)
+      ? request.videoId
+      : 0
   return number || null
 }
 

@@ -50,6 +50,8 @@ interface UploadFailure {
 const storeRetrySeconds = 30
 /** Seconds after which one of a therapist's unfinished uploads may have ended. */
 const retryUploadSeconds = 60
+/** Seconds after which one of a therapist's exports may have ended. */
+const retryExportSeconds = 60
 
 /** How many faults of one input are listed at most. */
 export const mostFaults = 100
@@ -115,6 +117,12 @@ export const errors = {
   /** One answer for every link that opens nothing: forged, expired, for something else, or of what was deleted. */
   linkNotFound: () => new ApiError(404, 404, 'This link opens nothing, or nothing any more'),
   jobNotFound: () => new ApiError(404, 404, 'There is no such job that was given up, or it was announced again'),
+  exportNotFound: () => new ApiError(404, 404, 'There is no export of this case, or none that is finished'),
+  exportRunning: () => new ApiError(409, 409, 'An export of this case is being made already'),
+  tooManyExports: (most: number) =>
+    new ApiError(429, 10, `${most} of your exports are being made: please wait until one of them is finished`, {
+      retryAfter: retryExportSeconds,
+    }),
   erasureNotFound: () => new ApiError(404, 404, 'There is no such erasure'),
   routeNotFound: () => new ApiError(404, 404, 'There is no such route'),
   unexpected: () => new ApiError(500, 500, 'Something went wrong on our side'),

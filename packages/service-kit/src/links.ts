@@ -5,8 +5,8 @@ import type { AuthSettings } from './auth-settings.ts'
 import { errors } from './errors.ts'
 import { createSigner } from './signer.ts'
 
-/** What a link opens: one file, or for `hls` all playlists, media and captions of one recording. */
-export type LinkPurpose = 'mp4' | 'hls' | 'poster' | 'storyboard' | 'captions'
+/** What a link opens: one file, or for `hls` all playlists, media and captions of one recording; or the export of a case. */
+export type LinkPurpose = 'mp4' | 'hls' | 'poster' | 'storyboard' | 'captions' | 'export'
 
 declare module 'fastify' {
   interface FastifyInstance {
@@ -18,7 +18,10 @@ declare module 'fastify' {
   }
 }
 
-/** What links are for: a recording of a session, by the id of its video; 0 for captions, which belong to the session. */
+/**
+ * What links are for: a recording of a session, by the id of its video; 0 for captions, which belong to the session. An export has its
+ * own id in place of that of a video, and 0 for the session.
+ */
 export interface LinkTarget extends SessionOfCaller {
   videoId: number
 }

@@ -61,6 +61,9 @@ export const samples = {
   linkNotFound: errors.linkNotFound(),
   jobNotFound: errors.jobNotFound(),
   erasureNotFound: errors.erasureNotFound(),
+  exportNotFound: errors.exportNotFound(),
+  exportRunning: errors.exportRunning(),
+  tooManyExports: errors.tooManyExports(2),
   unexpected: errors.unexpected(),
   uploadFailed: errors.uploadFailed('session 1.mp4', ['body', 'file'], {
     message: 'is not a video',

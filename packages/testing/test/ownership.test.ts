@@ -20,6 +20,7 @@ const owned = new Set([
   'scriptPages',
   'reportVersions',
   'auditEvents',
+  'caseExports',
 ])
 
 /** Statements without a condition of ownership: the file or folder, the function where it is one, and why. */

@@ -14,6 +14,7 @@ import { caseRepository } from './cases/repository.ts'
 import { caseRoutes } from './cases/routes.ts'
 import { erasureRoutes, receiptKeyRoutes } from './erasures/routes.ts'
 import { eventRoutes } from './events/routes.ts'
+import { exportRoutes } from './exports/routes.ts'
 import { longLists } from './lists.ts'
 import { operationRoutes } from './operations/routes.ts'
 import { reportDeliveryRoutes, reportRoutes } from './reports/routes.ts'
@@ -51,6 +52,7 @@ export const contentsApp =
       await therapist.register(reportRoutes, { prefix, ...options })
       await therapist.register(erasureRoutes, { prefix, db })
       await therapist.register(auditRoutes, { prefix, db })
+      await therapist.register(exportRoutes, { prefix, db })
     })
     await app.register(receiptKeyRoutes, { prefix, db })
     await app.register(eventRoutes, { prefix, ...options })

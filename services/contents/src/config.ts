@@ -9,11 +9,9 @@ import {
 } from '@playtherapy/service-kit'
 import { Type } from 'typebox'
 
-const { LINK_KEYS } = LinkSettings
-
 export const ContentsConfig = Type.Object({
   ...HttpSettings,
-  LINK_KEYS,
+  ...LinkSettings,
   ...DatabaseSettings,
   ...StoreSettings,
   ...UploadSettings,

@@ -1,6 +1,7 @@
 import { auditRequests, guardAccess, playbackPrefix, requireTherapist } from '@playtherapy/service-kit'
 import type { FastifyPluginAsync } from 'fastify'
 import { hlsRoutes } from './hls/routes.ts'
+import { exportLinkRoutes } from './links/export.ts'
 import { mp4Routes } from './links/mp4.ts'
 import { posterRoutes, storyboardRoutes } from './links/previews.ts'
 import { linkRoutes } from './links/routes.ts'
@@ -43,7 +44,7 @@ export const mediaApp =
     // Its guard finds what can be played by the same statement.
     await app.register(linkRoutes, { db, prefix })
     // What a signed link opens: each of these has the hook `requireLink`.
-    for (const routes of [mp4Routes, hlsRoutes, posterRoutes, storyboardRoutes]) {
+    for (const routes of [mp4Routes, hlsRoutes, posterRoutes, storyboardRoutes, exportLinkRoutes]) {
       await app.register(routes, { db, sender, prefix: playbackPrefix })
     }
   }

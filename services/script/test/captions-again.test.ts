@@ -1,11 +1,10 @@
+import { type ScriptRecord, toVtt } from '@playtherapy/versions/records'
 import { array, assert as check, constantFrom, oneof, property, record, string } from 'fast-check'
 import t from 'tap'
 import { toSrt } from '../src/export/srt.ts'
-import { toVtt } from '../src/export/vtt.ts'
 import { captionsText } from '../src/import/lines.ts'
 import { fromSrt } from '../src/import/srt.ts'
 import { fromVtt } from '../src/import/vtt.ts'
-import type { ScriptRecord } from '../src/records/record.ts'
 
 const place = ['body', 'script']
 const again = {

@@ -1,13 +1,12 @@
+import { type ScriptRecord, toVtt as vttOf } from '@playtherapy/versions/records'
 import t from 'tap'
 import * as srt from '../src/export/srt.ts'
-import * as vtt from '../src/export/vtt.ts'
 import { captionsText } from '../src/import/lines.ts'
 import { fromSrt } from '../src/import/srt.ts'
 import { fromVtt } from '../src/import/vtt.ts'
-import type { ScriptRecord } from '../src/records/record.ts'
 
 const toSrt = (records: ScriptRecord[]) => [...srt.toSrt(records)].join('')
-const toVtt = (records: ScriptRecord[]) => [...vtt.toVtt(records)].join('')
+const toVtt = (records: ScriptRecord[]) => [...vttOf(records)].join('')
 
 const place = ['body', 'script']
 const read = {

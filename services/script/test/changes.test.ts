@@ -1,6 +1,6 @@
+import type { ScriptRecord } from '@playtherapy/versions/records'
 import { array, assert as check, constantFrom, property, record as recordOf } from 'fast-check'
 import t from 'tap'
-import type { ScriptRecord } from '../src/records/record.ts'
 import { scriptChanges } from '../src/versions/changes.ts'
 
 const clock = (seconds: number) => new Date(seconds * 1000).toISOString().slice(11, 19)

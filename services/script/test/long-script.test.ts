@@ -1,7 +1,7 @@
 import { clockTime } from '@playtherapy/schema'
 import { storeBackends, testStore } from '@playtherapy/testing'
+import type { ScriptRecord } from '@playtherapy/versions/records'
 import t from 'tap'
-import type { ScriptRecord } from '../src/records/record.ts'
 import { form, saved, testScripts } from './support.ts'
 
 const count = 3_000

@@ -1,9 +1,9 @@
 import { cases, sessions } from '@playtherapy/schema'
 import type { LinkPurpose } from '@playtherapy/service-kit'
 import { storeBackends, testStore } from '@playtherapy/testing'
+import type { ScriptRecord } from '@playtherapy/versions/records'
 import t from 'tap'
 import { toCaptions } from '../src/export/captions.ts'
-import type { ScriptRecord } from '../src/records/record.ts'
 import { form, saved, testScripts } from './support.ts'
 
 type Said = [start: unknown, end: unknown, speaker: string, text: string]

@@ -1,6 +1,6 @@
+import type { ScriptRecord } from '@playtherapy/versions/records'
 import t from 'tap'
 import Value from 'typebox/value'
-import type { ScriptRecord } from '../src/records/record.ts'
 import { Summary } from '../src/summary/schemas.ts'
 import { summarise } from '../src/summary/summary.ts'
 

@@ -1,14 +1,13 @@
+import { type ScriptRecord, toText as textOf } from '@playtherapy/versions/records'
 import { parse } from 'csv-parse/sync'
 import { readSheet } from 'read-excel-file/node'
 import t from 'tap'
 import * as csv from '../src/export/csv.ts'
 import { exportFormats } from '../src/export/formats.ts'
-import * as plain from '../src/export/text.ts'
 import { toXlsx } from '../src/export/xlsx.ts'
-import type { ScriptRecord } from '../src/records/record.ts'
 
 const toCsv = (records: ScriptRecord[]) => [...csv.toCsv(records)].join('')
-const toText = (records: ScriptRecord[]) => [...plain.toText(records)].join('')
+const toText = (records: ScriptRecord[]) => [...textOf(records)].join('')
 
 const header = ['start_time', 'end_time', 'speaker', 'text']
 const talk: ScriptRecord[] = [

@@ -1,5 +1,5 @@
+import { parseTime, recordTime } from '@playtherapy/versions/records'
 import t from 'tap'
-import { parseTime, recordTime } from '../src/records/times.ts'
 import { timeWarnings } from '../src/records/warnings.ts'
 
 const isOdd = (start_time: unknown) => timeWarnings([{ speaker: 'T', text: '', start_time }], null).length > 0

@@ -9,6 +9,7 @@ import { sweepScratch } from './ffmpeg/scratch.ts'
 import { createCompleter } from './reconcile/complete-uploads.ts'
 import { forgetChanges } from './reconcile/forget-changes.ts'
 import { forgetEncodes } from './reconcile/forget-encodes.ts'
+import { forgetExports } from './reconcile/forget-exports.ts'
 import { forgetKeys } from './reconcile/forget-keys.ts'
 import { forgetUploads } from './reconcile/forget-uploads.ts'
 import { sweepOrphansAlone } from './reconcile/orphans.ts'
@@ -39,7 +40,7 @@ interface BackgroundResources extends Announcing {
 
 /**
  * Starts the background loops of a worker: they announce transcripts, analyses and webhooks, complete uploads and remove rows,
- * objects and scratch files of dead processes, seal the audit trail and keep its partitions, and forget idempotency keys, complete uploads, old encodes and old changes of sessions.
+ * objects and scratch files of dead processes, seal the audit trail and keep its partitions, and forget idempotency keys, complete uploads, old encodes, old exports and old changes of sessions.
  */
 export function startBackground(resources: BackgroundResources, log: Log): Background {
   const { db, store, sendsWebhooks, scratchDirectory, orphanGraceSeconds } = resources
@@ -51,6 +52,7 @@ export function startBackground(resources: BackgroundResources, log: Log): Backg
     repeat({ name: 'uploads to complete', everyMs: reapMs, log, round: createCompleter({ db, store }) }),
     repeat({ name: 'uploads to forget', everyMs: reapMs, log, round: () => forgetUploads({ db, store }) }),
     repeat({ name: 'old encodes', everyMs: reapMs, log, round: () => forgetEncodes(db) }),
+    repeat({ name: 'old exports', everyMs: reapMs, log, round: () => forgetExports({ db, store }) }),
     repeat({ name: 'old changes', everyMs: reapMs, log, round: () => forgetChanges(db) }),
     sendsWebhooks
       ? repeat({ name: 'webhooks', everyMs: announceWebhooksMs, log, round: () => announceWebhooks(db) })

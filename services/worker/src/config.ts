@@ -47,6 +47,10 @@ export const WorkerConfig = Type.Object({
     description:
       'Whether an encode is followed by an empty first script where no transcriber writes one, for clients that show a recording only beside its script',
   }),
+  EXPORT_KEEP_SECONDS: integer(604_800, 'For how long the export of a case can be downloaded, a week', {
+    minimum: 60,
+    maximum: 31_536_000,
+  }),
   ANALYSER_URL: optionalText(
     'OpenAI-compatible server that writes reports of scripts, such as `https://…/v1`; without it nothing is sent',
     url,

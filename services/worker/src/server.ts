@@ -28,6 +28,7 @@ import { createEncodeMeasures } from './encode/measures.ts'
 import { createErase } from './erase/erase.ts'
 import { openReceiptKey } from './erase/receipt-key.ts'
 import { createSweepPresigned } from './erase/sweep-presigned.ts'
+import { createExportCase, createExportFailed } from './export/export-case.ts'
 import { checkPrograms } from './ffmpeg/check.ts'
 import { checkScratch, prepareScratch, scratchRoom } from './ffmpeg/scratch.ts'
 import { createJobMeasures } from './job-measures.ts'
@@ -52,6 +53,7 @@ const database = openDatabase({ url: config.DATABASE_URL, max: 4, applicationNam
 const store = openWorkerStore(process.env)
 const { db } = database
 const phase = config.PHASE
+const keepSeconds = config.EXPORT_KEEP_SECONDS
 
 await requireEncryption(store)
 const id = await reach('The database', config.DATABASE_URL, () => installationId(db))
@@ -97,6 +99,7 @@ const starting = createWorker({
     'sweep-presigned': createSweepPresigned({ db, store }),
     erase: createErase({ db, store, phase }),
     'erase-video': createErase({ db, store, phase }),
+    'export-case': createExportCase({ db, store, phase, keepSeconds }),
     'send-webhook': createSendWebhook({ db, receiver, meter }),
   },
   onFailed: {
@@ -105,6 +108,7 @@ const starting = createWorker({
     'finish-video': createEncodeFailed(db),
     'transcribe-video': createTranscribeFailed(db),
     'analyse-script': createAnalyseFailed(db),
+    'export-case': createExportFailed({ db, keepSeconds }),
     'send-webhook': createWebhookFailed(db),
   },
 })

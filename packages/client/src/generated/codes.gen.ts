@@ -23,6 +23,9 @@ export interface ErrorCodes {
   'erasures.list': 0 | 8 | 10 | 500
   'erasures.get': 0 | 8 | 10 | 404 | 500
   'audit.list': 0 | 2 | 8 | 10 | 500
+  'exports.create': 0 | 2 | 8 | 9 | 10 | 409 | 500
+  'exports.get': 0 | 2 | 8 | 10 | 404 | 500
+  'exports.createLink': 0 | 2 | 8 | 10 | 404 | 500
   'erasures.listKeys': 8 | 10 | 500
   'events.stream': 0 | 2 | 8 | 10 | 500
   'events.createTicket': 0 | 8 | 10 | 500
@@ -53,6 +56,7 @@ export interface ErrorCodes {
   'playback.getPoster': 4 | 10 | 11 | 404 | 500 | 1001
   'playback.getStoryboardImage': 4 | 10 | 11 | 404 | 500 | 1001
   'playback.getStoryboard': 10 | 11 | 404 | 500
+  'exports.download': 4 | 10 | 11 | 404 | 500 | 1001
   'scripts.save': 0 | 2 | 3 | 8 | 9 | 10 | 11 | 500 | 1000
   'scripts.get': 0 | 2 | 3 | 6 | 8 | 9 | 10 | 11 | 500 | 1001
   'scripts.patch': 0 | 2 | 3 | 6 | 8 | 9 | 10 | 11 | 12 | 500 | 1000 | 1001

@@ -61,6 +61,16 @@ export interface Api {
     /** Who saw and changed what of a case, newest first */
     list(request: Request<types.AuditListData>, options?: CallOptions): Promise<types.AuditListResponses[200]>
   }
+  exports: {
+    /** Begin the export of all that is held of a case */
+    create(request: Request<types.ExportsCreateData>, options?: CallOptions): Promise<types.ExportsCreateResponses[200]>
+    /** See how far the export of a case is */
+    get(request: Request<types.ExportsGetData>, options?: CallOptions): Promise<types.ExportsGetResponses[200]>
+    /** Get a link that downloads the export */
+    createLink(request: Request<types.ExportsCreateLinkData>, options?: CallOptions): Promise<types.ExportsCreateLinkResponses[200]>
+    /** Download the export of a link */
+    download(request: Request<types.ExportsDownloadData>, options?: CallOptions): Promise<Response>
+  }
   events: {
     /** Follow what changes */
     stream(request?: Request<types.EventsStreamData>, options?: CallOptions): Promise<Response>
@@ -233,6 +243,12 @@ export const operations = {
   },
   audit: {
     list: {"method":"GET","path":"/contents/api/case/{case_id}/audit","query":["before"],"gives":"json"},
+  },
+  exports: {
+    create: {"method":"POST","path":"/contents/api/case/{case_id}/export","body":"application/json","gives":"json"},
+    get: {"method":"GET","path":"/contents/api/case/{case_id}/export","gives":"json"},
+    createLink: {"method":"POST","path":"/contents/api/case/{case_id}/export/link","gives":"json"},
+    download: {"method":"GET","path":"/contents/api/playback/{token}/export.zip","open":true,"headers":["range","if-range","if-match","if-none-match"],"gives":"bytes"},
   },
   events: {
     stream: {"method":"GET","path":"/contents/api/events","query":["case_id","last_event_id"],"headers":["last-event-id"],"gives":"bytes"},

@@ -54,7 +54,7 @@ export type AuditEvent = {
      */
     action: string;
     /**
-     * What was seen or changed: `case`, `session`, `video`, `preview`, `upload`, `script`, `report` or `audit`
+     * What was seen or changed: `case`, `session`, `video`, `preview`, `upload`, `script`, `report`, `audit` or `export`
      */
     kind: string;
     session_id: number | null;
@@ -97,6 +97,41 @@ export type Case = {
      * 1 before, 2 running, 3 finished
      */
     case_state_id: number;
+};
+
+export type CaseExport = {
+    id: number;
+    /**
+     * 1 waits, 2 is being made, 3 can be downloaded, 4 failed
+     */
+    state_id: number;
+    /**
+     * Percent
+     */
+    progress: number;
+    without_media: boolean;
+    pseudonyms: boolean;
+    /**
+     * Bytes of the file
+     */
+    size: number | null;
+    /**
+     * How many files are not in it because the object store had lost them; `manifest.json` names them
+     */
+    missing: number;
+    /**
+     * Why it failed
+     */
+    failure: string | null;
+    created_at: string;
+    /**
+     * When it was made, or had failed
+     */
+    finished_at: string | null;
+    /**
+     * When it is removed
+     */
+    expires_at: string | null;
 };
 
 export type CaseFields = {
@@ -191,6 +226,28 @@ export type EventTicket = {
      * A stream has to be opened before
      */
     expires_at: string;
+};
+
+export type ExportLink = {
+    /**
+     * A path on this origin that opens the file without a header
+     */
+    path: string;
+    /**
+     * When this link ends
+     */
+    expires_at: string;
+};
+
+export type ExportOptions = {
+    /**
+     * Leaves out originals and renditions
+     */
+    without_media?: boolean;
+    /**
+     * Replaces the names of the case by codes, in the file only
+     */
+    pseudonyms?: boolean;
 };
 
 export type Failure = {
@@ -2331,6 +2388,222 @@ export type AuditListResponses = {
 };
 
 export type AuditListResponse = AuditListResponses[keyof AuditListResponses];
+
+export type ExportsGetData = {
+    body?: never;
+    path: {
+        /**
+         * A case of the caller
+         */
+        case_id: number;
+    };
+    query?: never;
+    url: '/contents/api/case/{case_id}/export';
+};
+
+export type ExportsGetErrors = {
+    /**
+     * Case 12 not found
+     */
+    400: Failure & {
+        error_code: 2;
+    };
+    /**
+     * access token is invalid
+     */
+    401: Failure & {
+        error_code: 0;
+    };
+    /**
+     * There is no export of this case, or none that is finished
+     */
+    404: Failure & {
+        error_code: 404;
+    };
+    /**
+     * The request is not valid
+     */
+    422: Failure & {
+        error_code: 8;
+    };
+    /**
+     * Too many requests, please slow down
+     */
+    429: Failure & {
+        error_code: 10;
+    };
+    /**
+     * Something went wrong on our side
+     */
+    500: Failure & {
+        error_code: 500;
+    };
+    /**
+     * The service is too busy or a part of it is down, please try again
+     */
+    503: Failure & {
+        error_code: 10;
+    };
+};
+
+export type ExportsGetError = ExportsGetErrors[keyof ExportsGetErrors];
+
+export type ExportsGetResponses = {
+    /**
+     * Default Response
+     */
+    200: CaseExport;
+};
+
+export type ExportsGetResponse = ExportsGetResponses[keyof ExportsGetResponses];
+
+export type ExportsCreateData = {
+    body: ExportOptions;
+    path: {
+        /**
+         * A case of the caller
+         */
+        case_id: number;
+    };
+    query?: never;
+    url: '/contents/api/case/{case_id}/export';
+};
+
+export type ExportsCreateErrors = {
+    /**
+     * Case 12 not found
+     */
+    400: Failure & {
+        error_code: 2;
+    };
+    /**
+     * access token is invalid
+     */
+    401: Failure & {
+        error_code: 0;
+    };
+    /**
+     * The request is not readable
+     */
+    408: Failure & {
+        error_code: 8;
+    };
+    /**
+     * An export of this case is being made already
+     */
+    409: Failure & {
+        error_code: 409;
+    };
+    /**
+     * The request is larger than the limit of 1048576 bytes
+     */
+    413: Failure & {
+        error_code: 9;
+    };
+    /**
+     * The request is not valid
+     */
+    422: Failure & {
+        error_code: 8;
+    };
+    /**
+     * Too many requests, please slow down · 2 of your exports are being made: please wait until one of them is finished
+     */
+    429: Failure & {
+        error_code: 10;
+    };
+    /**
+     * Something went wrong on our side
+     */
+    500: Failure & {
+        error_code: 500;
+    };
+    /**
+     * The service is too busy or a part of it is down, please try again
+     */
+    503: Failure & {
+        error_code: 10;
+    };
+};
+
+export type ExportsCreateError = ExportsCreateErrors[keyof ExportsCreateErrors];
+
+export type ExportsCreateResponses = {
+    /**
+     * Default Response
+     */
+    200: CaseExport;
+};
+
+export type ExportsCreateResponse = ExportsCreateResponses[keyof ExportsCreateResponses];
+
+export type ExportsCreateLinkData = {
+    body?: never;
+    path: {
+        /**
+         * A case of the caller
+         */
+        case_id: number;
+    };
+    query?: never;
+    url: '/contents/api/case/{case_id}/export/link';
+};
+
+export type ExportsCreateLinkErrors = {
+    /**
+     * Case 12 not found
+     */
+    400: Failure & {
+        error_code: 2;
+    };
+    /**
+     * access token is invalid
+     */
+    401: Failure & {
+        error_code: 0;
+    };
+    /**
+     * There is no export of this case, or none that is finished
+     */
+    404: Failure & {
+        error_code: 404;
+    };
+    /**
+     * The request is not valid
+     */
+    422: Failure & {
+        error_code: 8;
+    };
+    /**
+     * Too many requests, please slow down
+     */
+    429: Failure & {
+        error_code: 10;
+    };
+    /**
+     * Something went wrong on our side
+     */
+    500: Failure & {
+        error_code: 500;
+    };
+    /**
+     * The service is too busy or a part of it is down, please try again
+     */
+    503: Failure & {
+        error_code: 10;
+    };
+};
+
+export type ExportsCreateLinkError = ExportsCreateLinkErrors[keyof ExportsCreateLinkErrors];
+
+export type ExportsCreateLinkResponses = {
+    /**
+     * Default Response
+     */
+    200: ExportLink;
+};
+
+export type ExportsCreateLinkResponse = ExportsCreateLinkResponses[keyof ExportsCreateLinkResponses];
 
 export type ErasuresListKeysData = {
     body?: never;
@@ -4551,6 +4824,96 @@ export type PlaybackGetStoryboardResponses = {
 };
 
 export type PlaybackGetStoryboardResponse = PlaybackGetStoryboardResponses[keyof PlaybackGetStoryboardResponses];
+
+export type ExportsDownloadData = {
+    body?: never;
+    headers?: {
+        /**
+         * `bytes=0-1048575`; the answer is 206
+         */
+        range?: string;
+        /**
+         * ETag of the file of which the range is to be a part; otherwise all of it is sent
+         */
+        'if-range'?: string;
+        /**
+         * ETag that the file must have; otherwise 412
+         */
+        'if-match'?: string;
+        /**
+         * ETag of the copy at hand; 304 while that is right
+         */
+        'if-none-match'?: string;
+    };
+    path: {
+        /**
+         * The signed part of the link
+         */
+        token: string;
+    };
+    query?: never;
+    url: '/contents/api/playback/{token}/export.zip';
+};
+
+export type ExportsDownloadErrors = {
+    /**
+     * File [script_v3.json] Download failed.
+     */
+    400: Failure & {
+        error_code: 1001;
+    };
+    /**
+     * This link opens nothing, or nothing any more
+     */
+    404: Failure & {
+        error_code: 404;
+    };
+    /**
+     * What is stored is another version than the request names
+     */
+    412: Failure & {
+        error_code: 11;
+    };
+    /**
+     * Invalid range: the video has 73400320 bytes
+     */
+    416: Failure & {
+        error_code: 4;
+    };
+    /**
+     * Too many requests, please slow down
+     */
+    429: Failure & {
+        error_code: 10;
+    };
+    /**
+     * Something went wrong on our side
+     */
+    500: Failure & {
+        error_code: 500;
+    };
+    /**
+     * The service is too busy or a part of it is down, please try again
+     */
+    503: Failure & {
+        error_code: 10;
+    };
+};
+
+export type ExportsDownloadError = ExportsDownloadErrors[keyof ExportsDownloadErrors];
+
+export type ExportsDownloadResponses = {
+    /**
+     * The whole file
+     */
+    200: Blob | File;
+    /**
+     * The requested range
+     */
+    206: Blob | File;
+};
+
+export type ExportsDownloadResponse = ExportsDownloadResponses[keyof ExportsDownloadResponses];
 
 export type ScriptsGetData = {
     body?: never;

@@ -16,10 +16,15 @@ const AuditEvent = Type.Object(
     }),
     kind: Type.String({
       description:
-        'What was seen or changed: `case`, `session`, `video`, `preview`, `upload`, `script`, `report` or `audit`',
+        'What was seen or changed: `case`, `session`, `video`, `preview`, `upload`, `script`, `report`, `audit` or `export`',
     }),
     session_id: orNull(Type.Integer(int32)),
-    version: orNull(Type.Integer({ ...int32, description: 'Of a script or report; of a recording its `video_id`' })),
+    version: orNull(
+      Type.Integer({
+        ...int32,
+        description: 'Of a script or report; of a recording its `video_id`, of an export its id',
+      }),
+    ),
     result: Type.Integer({ description: '0, or the `error_code` of the response' }),
     request_id: orNull(Type.String()),
     address: orNull(Type.String({ description: 'IP address of the client, as the gateway reports it' })),

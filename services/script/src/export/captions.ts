@@ -1,8 +1,5 @@
 import { captionTime } from '@playtherapy/schema'
-import type { ScriptRecord } from '../records/record.ts'
-import { linesOf } from '../records/texts.ts'
-import { type Cue, cues } from './cues.ts'
-import { spoken } from './vtt.ts'
+import { type Cue, cues, linesOf, type ScriptRecord, spoken } from '@playtherapy/versions/records'
 
 /** A browser shows nothing of a cue that does not fit: above its controls there is room for some twelve lines. */
 const mostLines = 10

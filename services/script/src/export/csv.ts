@@ -1,4 +1,4 @@
-import type { ScriptRecord } from '../records/record.ts'
+import type { ScriptRecord } from '@playtherapy/versions/records'
 import { columns, rows } from './table.ts'
 
 /**

@@ -1,12 +1,10 @@
+import { type ScriptRecord, toText, toVtt } from '@playtherapy/versions/records'
 import { toBytes } from '../records/bytes.ts'
-import type { ScriptRecord } from '../records/record.ts'
 import { type ReadScript, recordsOf } from '../scripts/check.ts'
 import { scriptBytes } from '../scripts/validate.ts'
 import { toCaptions } from './captions.ts'
 import { toCsv } from './csv.ts'
 import { toSrt } from './srt.ts'
-import { toText } from './text.ts'
-import { toVtt } from './vtt.ts'
 import { toXlsx } from './xlsx.ts'
 
 export interface ExportFormat {

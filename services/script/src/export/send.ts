@@ -1,6 +1,6 @@
 import { heldBackBytes, isKnown, savedAs, sendJsonObject } from '@playtherapy/service-kit'
+import { example, Script } from '@playtherapy/versions/records'
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import { example, Script } from '../records/record.ts'
 import { etagOf } from '../scripts/preconditions.ts'
 import type { StoredScript } from '../scripts/repository.ts'
 import { type Run, readScript, type ScriptOptions } from '../scripts/service.ts'

@@ -1,8 +1,14 @@
 import { captionTime } from '@playtherapy/schema'
-import { labelOf, marked, unlabelled, unmarkedUp, within } from '../records/caption-text.ts'
-import type { ScriptRecord } from '../records/record.ts'
-import { linesOf } from '../records/texts.ts'
-import { cues } from './cues.ts'
+import {
+  cues,
+  labelOf,
+  linesOf,
+  marked,
+  type ScriptRecord,
+  unlabelled,
+  unmarkedUp,
+  within,
+} from '@playtherapy/versions/records'
 
 /**
  * A script as SubRip, with `T: ` before the text of a speaker. SubRip has no escapes, so invisible marks keep players and

@@ -1,4 +1,4 @@
-import type { ScriptRecord } from '../records/record.ts'
+import type { ScriptRecord } from '@playtherapy/versions/records'
 
 export const columns = ['start_time', 'end_time', 'speaker', 'text'] as const
 

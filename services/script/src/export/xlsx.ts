@@ -1,4 +1,4 @@
-import type { ScriptRecord } from '../records/record.ts'
+import type { ScriptRecord } from '@playtherapy/versions/records'
 import { columns, rows } from './table.ts'
 
 /** Excel reads `_x0041_` as the character of that number. The `_` is escaped in the same way to keep the text. */

@@ -1,7 +1,6 @@
 import { fault } from '@playtherapy/service-kit'
+import { pieces, type ScriptRecord } from '@playtherapy/versions/records'
 import { toBytes } from '../records/bytes.ts'
-import type { ScriptRecord } from '../records/record.ts'
-import { pieces } from '../records/texts.ts'
 import { type CheckedScript, checkScript, type Origin } from '../scripts/check.ts'
 import { scriptBytes } from '../scripts/validate.ts'
 import { captionsText } from './lines.ts'

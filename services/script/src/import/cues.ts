@@ -1,7 +1,5 @@
 import { errors, type Fault, fault, mostFaults } from '@playtherapy/service-kit'
-import { saidIn, timing } from '../records/caption-text.ts'
-import type { ScriptRecord } from '../records/record.ts'
-import { recordTime } from '../records/times.ts'
+import { recordTime, type ScriptRecord, saidIn, timing } from '@playtherapy/versions/records'
 import { mostRecords } from '../scripts/validate.ts'
 import { type Line, linesOf } from './lines.ts'
 

@@ -1,4 +1,4 @@
-import type { ScriptRecord } from '../records/record.ts'
+import type { ScriptRecord } from '@playtherapy/versions/records'
 import { readRecords } from './cues.ts'
 
 const number = /^\s*\d+\s*$/

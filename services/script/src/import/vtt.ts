@@ -1,5 +1,5 @@
 import { fault } from '@playtherapy/service-kit'
-import type { ScriptRecord } from '../records/record.ts'
+import type { ScriptRecord } from '@playtherapy/versions/records'
 import { readRecords } from './cues.ts'
 
 /** How blocks begin that are no cues. A header may also follow, where files were joined. */

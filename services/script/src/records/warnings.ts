@@ -1,6 +1,5 @@
 import type { ScriptWarning } from '@playtherapy/schema'
-import type { ScriptRecord } from './record.ts'
-import { parseTime } from './times.ts'
+import { parseTime, type ScriptRecord } from '@playtherapy/versions/records'
 
 export type TimeWarning = Required<ScriptWarning>
 

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { errors } from '@playtherapy/service-kit'
-import type { ScriptRecord } from '../records/record.ts'
+import type { ScriptRecord } from '@playtherapy/versions/records'
 import { type TimeWarning, timeWarnings } from '../records/warnings.ts'
 import { scriptBytes, validateScript } from './validate.ts'
 

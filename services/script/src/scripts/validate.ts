@@ -1,5 +1,5 @@
 import { errors, type Fault, fault, type JsonBounds, mostFaults, parseJson } from '@playtherapy/service-kit'
-import type { ScriptRecord } from '../records/record.ts'
+import type { ScriptRecord } from '@playtherapy/versions/records'
 
 /** Largest script. */
 export const scriptBytes = 20 * 1024 ** 2

@@ -1,6 +1,5 @@
 import { compose, fold, type PageRecord } from '@playtherapy/schema'
-import type { ScriptRecord } from '../records/record.ts'
-import { pieces } from '../records/texts.ts'
+import { pieces, type ScriptRecord } from '@playtherapy/versions/records'
 import { type ReadScript, recordsOf } from '../scripts/check.ts'
 
 /** Records in a row: PostgreSQL then stores a usual row in place and uncompressed. */

@@ -1,6 +1,6 @@
+import type { ScriptRecord } from '@playtherapy/versions/records'
 import fastJson from 'fast-json-stringify'
 import type { Static } from 'typebox'
-import type { ScriptRecord } from '../records/record.ts'
 import { type ReadScript, recordsOf } from '../scripts/check.ts'
 import { Summary } from './schemas.ts'
 import { offset, roleOf, type Utterance, utterances } from './utterances.ts'

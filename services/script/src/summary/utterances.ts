@@ -1,6 +1,5 @@
 import { fold } from '@playtherapy/schema'
-import type { ScriptRecord } from '../records/record.ts'
-import { parseTime } from '../records/times.ts'
+import { parseTime, type ScriptRecord } from '@playtherapy/versions/records'
 
 export interface Utterance {
   /** As the script first spells the name, without white space and unseen characters around it. */

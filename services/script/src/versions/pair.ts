@@ -1,7 +1,5 @@
+import { parseTime, type ScriptRecord, squeezed } from '@playtherapy/versions/records'
 import { diffArrays } from 'diff'
-import type { ScriptRecord } from '../records/record.ts'
-import { squeezed } from '../records/texts.ts'
-import { parseTime } from '../records/times.ts'
 
 /** A record and its index in its version. */
 type Placed = { index: number; record: ScriptRecord }

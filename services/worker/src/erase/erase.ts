@@ -11,6 +11,7 @@ import {
   videos,
 } from '@playtherapy/schema'
 import { and, eq, isNull, sql } from 'drizzle-orm'
+import { unownedExports } from '../export/export-case.ts'
 import { signReceipt } from './jws.ts'
 import { receiptOf } from './receipt.ts'
 import { openReceiptKey } from './receipt-key.ts'
@@ -62,7 +63,9 @@ export function createErase({ db, store, phase }: Resources) {
       .where(one)
     if (!erasure || erasure.isDone) return
     if (erasure.isThere) throw new PermanentError('What it is to erase is still there', { fault: 'ours' })
-    const prefixes = prefixesOf(phase, erasure.caseId, erasure.sessionId, erasure.videoId)
+    // An export of the case, which was deleted with the session or recording, has what is erased, too.
+    const exported = erasure.sessionId === null ? [] : await unownedExports({ db, store, phase }, erasure.caseId)
+    const prefixes = [...prefixesOf(phase, erasure.caseId, erasure.sessionId, erasure.videoId), ...exported]
     const sweep = (number: 1 | 2) => removeBelow(store, prefixes, (doomed) => note(db, id, number, doomed))
     if (!erasure.isSwept || !erasure.isLast) {
       await sweep(1)

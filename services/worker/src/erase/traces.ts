@@ -1,4 +1,5 @@
 import {
+  caseExports,
   type erasures,
   installation,
   outbox,
@@ -29,6 +30,7 @@ export async function forgetTraces(tx: Transaction, { caseId, sessionId, videoId
   const isWebhook = sql`${outbox.name} = 'send-webhook'`
   await tx.execute(sql`delete from ${outbox} where ${outbox.failedAt} is not null and (
     ${isGone('video_id', sql`${videos}`)}
+    or ${isGone('export_id', sql`${caseExports}`)}
     or ${isGone('script_version_id', sql`${scriptVersions}`)}
     or (not ${isWebhook} and ${isGone('session_id', sql`${sessions}`)})
     or (${isWebhook} and ${videoId}::int is null and ${idIn('case_id')} = ${caseId} and ${ofSession(idIn('session_id'))}))`)

@@ -11,6 +11,7 @@ import {
 } from '@playtherapy/object-store'
 import {
   audioRenditions,
+  caseExports,
   chunkFiles,
   chunks,
   type Database,
@@ -96,6 +97,7 @@ async function withoutOwner(db: Database, folder: Folder, candidates: Orphan[]):
     ],
     script: [scriptVersions.path],
     analyze_report: [reportVersions.path],
+    export: [caseExports.path],
   }[folder]
   const isErased = await pendingErasures(db, paths)
   // It is asked first: an attempt that commits in between is an owner then.
@@ -103,7 +105,7 @@ async function withoutOwner(db: Database, folder: Folder, candidates: Orphan[]):
   const owned = new Set<string>()
   for (const column of columns) {
     const rows = await db.select({ path: column }).from(column.table).where(inArray(column, paths))
-    for (const { path } of rows) owned.add(path)
+    for (const { path } of rows) if (path !== null) owned.add(path)
   }
   return candidates
     .map((candidate) => ({ candidate, path: pathOf(candidate) }))

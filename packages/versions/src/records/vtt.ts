@@ -1,8 +1,8 @@
 import { captionTime } from '@playtherapy/schema'
-import { marked, unbraced, unlabelled, within } from '../records/caption-text.ts'
-import type { ScriptRecord } from '../records/record.ts'
-import { linesOf, pieces } from '../records/texts.ts'
+import { marked, unbraced, unlabelled, within } from './caption-text.ts'
 import { type Cue, cues } from './cues.ts'
+import type { ScriptRecord } from './record.ts'
+import { linesOf, pieces } from './texts.ts'
 
 /** A text for a cue. `>` is escaped too, because an arrow would end the cue. */
 function* escaped(text: string): Iterable<string> {

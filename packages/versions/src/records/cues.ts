@@ -1,6 +1,6 @@
-import type { ScriptRecord } from '../records/record.ts'
-import { squeezed } from '../records/texts.ts'
-import { parseTime } from '../records/times.ts'
+import type { ScriptRecord } from './record.ts'
+import { squeezed } from './texts.ts'
+import { parseTime } from './times.ts'
 
 /** A record as captions show it: times in milliseconds, the end after the start, and a trimmed text with words. */
 export interface Cue {

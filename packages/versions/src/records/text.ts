@@ -1,7 +1,7 @@
 import { clockTime } from '@playtherapy/schema'
-import type { ScriptRecord } from '../records/record.ts'
-import { filledLines } from '../records/texts.ts'
-import { parseTime } from '../records/times.ts'
+import type { ScriptRecord } from './record.ts'
+import { filledLines } from './texts.ts'
+import { parseTime } from './times.ts'
 
 function* onOneLine(text: string): Iterable<string> {
   let before = ''

@@ -1,0 +1,7 @@
+export { labelOf, marked, saidIn, timing, unlabelled, unmarkedUp, within } from './caption-text.ts'
+export { type Cue, cues } from './cues.ts'
+export { example, Script, type ScriptRecord } from './record.ts'
+export { toText } from './text.ts'
+export { filledLines, linesOf, pieces, squeezed } from './texts.ts'
+export { parseTime, recordTime } from './times.ts'
+export { spoken, toVtt } from './vtt.ts'

@@ -1,0 +1,166 @@
+import { buffer } from 'node:stream/consumers'
+import {
+  type Folder,
+  inFolder,
+  ObjectChangedError,
+  ObjectMissingError,
+  type ObjectStore,
+} from '@playtherapy/object-store'
+import type { Database } from '@playtherapy/schema'
+import { type ScriptRecord, toText, toVtt } from '@playtherapy/versions/records'
+import { exportEvents } from '../audit/export.ts'
+import { crateOf } from './crate.ts'
+import {
+  auditName,
+  type CaseDocument,
+  caseName,
+  crateName,
+  formatName,
+  formatVersion,
+  type Manifest,
+  manifestName,
+  originalName,
+  pseudonymsName,
+  readmeName,
+  renditionName,
+  reportName,
+  scriptName,
+  sessionName,
+} from './format.ts'
+import { pseudonymsOf } from './pseudonyms.ts'
+import { type ReadSession, readSession, sessionIds } from './read-session.ts'
+import { readmeOf } from './readme.ts'
+import { bytesOf, type Entry } from './zip.ts'
+
+export interface Exported {
+  db: Database
+  store: Pick<ObjectStore, 'get'>
+  document: CaseDocument
+  withoutMedia: boolean
+  pseudonyms: boolean
+  madeAt: string
+  /** What was written so far; the manifest lists it. */
+  files: Manifest['files']
+  /** What the object store does not have; the manifest names it. */
+  missing: Manifest['missing']
+  /** Called with the number of bytes that were read from the store. */
+  onBytes: (count: number) => void
+  signal: AbortSignal
+}
+
+interface Source {
+  name: string
+  folder: Folder
+  path: string
+  etag: string
+}
+
+const jsonOf = (value: unknown) => `${JSON.stringify(value, null, 2)}\n`
+
+/** The records of a stored script; none of one that an older release let pass and that has no records. */
+function recordsOf(script: unknown): ScriptRecord[] {
+  const { scripts }: { scripts?: unknown } = Object(script)
+  return Array.isArray(scripts) ? scripts : []
+}
+
+/** All files of an export, in their order; the manifest is the last, so that it has the hashes of all others. */
+export async function* entriesOf(exported: Exported): AsyncGenerator<Entry> {
+  const { db, store, document, withoutMedia, madeAt, files, missing, onBytes, signal } = exported
+  const caseId = document.id
+  const codes = exported.pseudonyms ? pseudonymsOf(document) : undefined
+  const text = (name: string, parts: Iterable<string>): Entry => ({ name, body: bytesOf(parts) })
+  const json = (name: string, value: unknown) => text(name, [jsonOf(codes ? codes.inJson(name, value) : value)])
+
+  /** Opens an object; undefined if the store has lost it, which the manifest tells. */
+  async function open({ name, folder, path, etag }: Source) {
+    try {
+      const stream = await store.get(inFolder(folder, path), { ifMatch: etag, signal })
+      return (async function* () {
+        for await (const part of stream) {
+          onBytes(part.length)
+          yield part
+        }
+      })()
+    } catch (error) {
+      if (!(error instanceof ObjectMissingError || error instanceof ObjectChangedError)) throw error
+      missing.push({ path: name })
+      return undefined
+    }
+  }
+  async function* stored(source: Source): AsyncGenerator<Entry> {
+    const body = await open(source)
+    if (body) yield { name: source.name, body }
+  }
+
+  async function* recordings({
+    document: { id, recordings },
+    originals,
+    renditions,
+  }: ReadSession): AsyncGenerator<Entry> {
+    for (const { id: videoId, container } of recordings) {
+      const [original, rendition] = [originals.get(videoId), renditions.get(videoId)]
+      if (original) yield* stored({ ...original, name: originalName(id, videoId, container), folder: 'video' })
+      if (rendition) yield* stored({ ...rendition, name: renditionName(id, videoId), folder: 'video' })
+    }
+  }
+
+  /** A script as it is stored, and as captions and text. */
+  async function* script(
+    sessionId: number,
+    version: number,
+    place: { path: string; etag: string },
+  ): AsyncGenerator<Entry> {
+    const name = scriptName(sessionId, version, 'json')
+    const body = await open({ ...place, name, folder: 'script' })
+    if (!body) return
+    const bytes = await buffer(body)
+    const parsed: unknown = JSON.parse(bytes.toString('utf8'))
+    const shown = codes ? codes.inJson(name, parsed) : parsed
+    yield codes ? text(name, [JSON.stringify(shown)]) : { name, body: [bytes] }
+    const records = recordsOf(shown)
+    yield text(scriptName(sessionId, version, 'vtt'), toVtt(records))
+    yield text(scriptName(sessionId, version, 'txt'), toText(records))
+  }
+
+  async function* report(
+    sessionId: number,
+    version: number,
+    place: { path: string; etag: string },
+  ): AsyncGenerator<Entry> {
+    const name = reportName(sessionId, version)
+    const body = await open({ ...place, name, folder: 'analyze_report' })
+    if (!body) return
+    if (!codes) return yield { name, body }
+    yield text(name, [JSON.stringify(codes.inJson(name, JSON.parse((await buffer(body)).toString('utf8'))))])
+  }
+
+  const about = { caseId, madeAt, withoutMedia, pseudonyms: exported.pseudonyms }
+  yield text(readmeName, [readmeOf(about)])
+  yield text(caseName, [jsonOf(codes ? codes.inCase(caseName, document) : document)])
+  for (const sessionId of await sessionIds(db, caseId)) {
+    const session = await readSession(db, sessionId)
+    if (!session) continue
+    yield json(sessionName(sessionId), session.document)
+    for (const [version, place] of session.scripts) yield* script(sessionId, version, place)
+    for (const [version, place] of session.reports) yield* report(sessionId, version, place)
+    if (!withoutMedia) yield* recordings(session)
+  }
+  async function* audit() {
+    const wanted = { from: undefined, to: undefined, caseId, format: 'json' as const }
+    for await (const lines of exportEvents(db, wanted)) yield Buffer.from(lines)
+  }
+  yield { name: auditName, body: audit() }
+  if (codes) yield text(pseudonymsName, [jsonOf(codes.list())])
+  yield text(crateName, crateOf(about, files))
+  const manifest: Manifest = {
+    format: formatName,
+    version: formatVersion,
+    made_at: madeAt,
+    case_id: caseId,
+    without_media: withoutMedia,
+    pseudonyms: exported.pseudonyms,
+    files,
+    missing,
+  }
+  yield text(manifestName, [jsonOf(manifest)])
+}
