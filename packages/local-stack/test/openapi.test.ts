@@ -41,8 +41,8 @@ const operations = Object.entries(Value.Parse(Document, document).paths).flatMap
   Object.entries(methods).map(([method, operation]) => ({ path, method, ...operation })),
 )
 
-/** Recordings and workbooks: nobody reads those. */
-const unread = new Set(['video/mp4', 'audio/mp4', 'image/jpeg'])
+/** Recordings, pictures and archives: nobody reads those. */
+const unread = new Set(['video/mp4', 'audio/mp4', 'image/jpeg', 'application/zip'])
 /** Answers that are a number, a text or a truth, and so no noun. */
 const plain =
   /(countPages|delete|retry|refresh|Playlist|getMaster|getStoryboard|getCaptions|exportVtt|exportSrt|exportTxt|exportCsv|exportXlsx)$/
@@ -61,7 +61,7 @@ t.test('every route is described, with an example of each body and each response
     }
     const takesNothing =
       ['get', 'head', 'delete', 'options'].includes(method) ||
-      /\/(restore|playback|ticket|retry|verify|refresh)$/.test(path)
+      /\/(restore|playback|ticket|link|retry|verify|refresh)$/.test(path)
     if (!takesNothing && !operation.requestBody) gap('body')
     const contents = Object.entries(operation.responses).map(([status, { content }]) => [status, content] as const)
     for (const [where, content] of [['body', operation.requestBody?.content] as const, ...contents]) {

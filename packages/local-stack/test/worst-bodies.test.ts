@@ -95,6 +95,8 @@ const worst: Record<string, () => Sent[]> = {
   'POST /script/import': () => worstCaptions.map((captions) => form('script', captions)),
   'PATCH /script': () =>
     patches.map((body) => ({ body, headers: { 'content-type': 'application/json-patch+json', 'if-match': '*' } })),
+  'POST /export': () => arrays(mebibyte - 100).map((array) => json(`{"x":${array}}`)),
+  'POST /export/link': () => [{}],
   'POST /playback': () => arrays(mebibyte - 100).map(json),
   'POST /restore': () => [{}],
   'POST /retry': () => [{}],

@@ -65,6 +65,7 @@ const tags = [
   { name: 'report', description: 'Analysis reports of sessions' },
   { name: 'events', description: 'What changes, as server-sent events' },
   { name: 'erasure', description: 'Proof that what was deleted is gone' },
+  { name: 'export', description: 'All that is held of a case, in one file' },
   { name: 'audit', description: 'Who saw and changed what' },
   { name: 'operations', description: 'The installation, for its operators' },
   { name: 'auth', description: 'The stand-in for the sign-in service; only `npm start` has it' },

@@ -43,7 +43,7 @@ t.test('an empty installation has nothing to show', async (t) => {
   const found = await seen()
   t.match(found, { jobs: [], queue: { depth: 0, oldest_seconds: null }, given_up: [], next: null, processes: [] })
   t.strictSame(found.encoded_seconds, Array(60).fill(0))
-  t.strictSame(found.bytes, { originals: 0, encoded: 0, scripts: 0, reports: 0 })
+  t.strictSame(found.bytes, { originals: 0, encoded: 0, scripts: 0, reports: 0, exports: 0 })
   t.ok(
     found.disk && found.disk.free_bytes > 0 && found.disk.free_bytes <= found.disk.total_bytes,
     'a folder has a disk',

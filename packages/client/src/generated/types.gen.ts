@@ -388,6 +388,7 @@ export type Operations = {
         encoded: number;
         scripts: number;
         reports: number;
+        exports: number;
     } | null;
     /**
      * The disk of the object store; null where the store cannot tell, as S3

@@ -49,11 +49,11 @@ export function exportRepository(db: Database) {
           .where(and(ownCases(caller.userId), isUnfinished))
         if (unfinished.some(({ caseId }) => caseId === caller.caseId)) return { kind: 'running' }
         if (unfinished.length >= mostUnfinished) return { kind: 'tooMany' }
-        const ofCase = and(
-          eq(caseExports.caseId, caller.caseId),
-          sql`exists (select from ${cases} where ${ownCase(caller)})`,
-        )
-        await tx.delete(caseExports).where(ofCase)
+        await tx
+          .delete(caseExports)
+          .where(
+            and(eq(caseExports.caseId, caller.caseId), sql`exists (select from ${cases} where ${ownCase(caller)})`),
+          )
         const [row] = await tx
           .insert(caseExports)
           .values({ caseId: caller.caseId, ...wanted })

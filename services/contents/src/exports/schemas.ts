@@ -16,7 +16,7 @@ export const ExportBody = Type.Object(
 export const CaseExport = Type.Object(
   {
     id: Type.Integer(int32),
-    state_id: Type.Integer({ description: '1 waits, 2 is being made, 3 can be downloaded, 4 failed' }),
+    state_id: Type.Integer({ ...int32, description: '1 waits, 2 is being made, 3 can be downloaded, 4 failed' }),
     progress: Type.Integer({ description: 'Percent' }),
     without_media: Type.Boolean(),
     pseudonyms: Type.Boolean(),

@@ -1,5 +1,6 @@
 import {
   audioRenditions,
+  caseExports,
   chunkFiles,
   type Database,
   outbox,
@@ -123,11 +124,12 @@ export type BytesHeld = Awaited<ReturnType<typeof bytesHeld>>
 export async function bytesHeld(db: Database) {
   const sum = (table: SQL) => sql`(select coalesce(sum(size), 0)::float8 from ${table})`
   const [row] = await db.heavy(0, (pool) =>
-    pool.execute<{ originals: number; encoded: number; scripts: number; reports: number }>(sql`select
+    pool.execute<{ originals: number; encoded: number; scripts: number; reports: number; exports: number }>(sql`select
       (select coalesce(sum(size), 0)::float8 from ${videos} where stored_at is not null) as originals,
       ${sum(sql`${renditions}`)} + ${sum(sql`${rungs}`)} + ${sum(sql`${chunkFiles}`)} + ${sum(sql`${audioRenditions}`)}
         + (select coalesce(sum(poster_size + storyboard_size), 0)::float8 from ${previews}) as encoded,
-      ${sum(sql`${scriptVersions}`)} as scripts, ${sum(sql`${reportVersions}`)} as reports`),
+      ${sum(sql`${scriptVersions}`)} as scripts, ${sum(sql`${reportVersions}`)} as reports,
+      ${sum(sql`${caseExports}`)} as exports`),
   )
   if (!row) throw new Error('there is no row')
   return row

@@ -37,7 +37,7 @@ const example = {
     },
   ],
   encoded_seconds: [...Array<number>(minutesShown - 2).fill(0), 84, 232.5],
-  bytes: { originals: 734_003_200, encoded: 512_000_000, scripts: 120_000, reports: 48_211 },
+  bytes: { originals: 734_003_200, encoded: 512_000_000, scripts: 120_000, reports: 48_211, exports: 0 },
   disk: null,
 }
 
@@ -96,6 +96,7 @@ export const Operations = Type.Object(
         encoded: Type.Integer(),
         scripts: Type.Integer(),
         reports: Type.Integer(),
+        exports: Type.Integer(),
       }),
       'Bytes of all objects, counted every minute at most; null when that takes too long',
     ),

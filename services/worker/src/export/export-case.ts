@@ -90,7 +90,7 @@ async function write(
   const total = documents + (claimed.withoutMedia ? 0 : media)
   if (total > mostBytes) {
     throw new PermanentError(
-      'The case has more than 80 GiB, which do not fit into one file. Please export it without media.',
+      'The case has more than 80 GiB, which is too large for one file. Please export it without media.',
     )
   }
   const document: CaseDocument = {
