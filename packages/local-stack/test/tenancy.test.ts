@@ -20,6 +20,7 @@ const purposeOf = (file: string) =>
     'poster.jpg': 'poster' as const,
     'storyboard.jpg': 'storyboard' as const,
     'storyboard.vtt': 'storyboard' as const,
+    'export.zip': 'export' as const,
   })[file] ?? 'hls'
 
 interface Sent {

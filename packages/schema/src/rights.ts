@@ -26,8 +26,8 @@ const lengths = 'video_length, previous_video_length'
 
 /**
  * What each role may do with each table, as GRANT spells it; what is not here it may not do, once the processes of the release before
- * have ended (`roles.ts`). Tests run each service as its role, so that a statement without its right fails. A child's name, a description
- * or a search page is read by the one service that shows it. Rows below a deleted one go by cascade, and triggers write
+ * have ended (`roles.ts`). Tests run each service as its role, so that a statement without its right fails. A search page is read by the one
+ * service that shows it, a child's name by that and by the worker that exports a case. Rows below a deleted one go by cascade, and triggers write
  * `session_changes`, both as the owner of the tables. A row is locked by who may change a column of it.
  */
 export const rights: Record<Role, Record<string, string>> = {
@@ -97,7 +97,8 @@ export const rights: Record<Role, Record<string, string>> = {
     'function drop_audit_partitions()': 'execute',
     // Retention locks a case, so that it stays finished until its recordings are erased.
     // An export has all that is held of a case.
-    cases: 'select, update (updated_at)',
+    cases:
+      'select (id, user_id, given_name, family_name, description, case_state_id, created_at, updated_at), update (updated_at)',
     sessions: `select, update (rendition_id, ${registered}, ${lengths}, ${scripted}, ${reported})`,
     videos: 'select, update, delete',
     tus_uploads: 'select, update, delete',

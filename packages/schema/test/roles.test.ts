@@ -138,8 +138,8 @@ const foreign: Record<Role, string[]> = {
     'select * from bullmq.job',
   ],
   worker: [
-    'select given_name from cases',
-    'select description from cases',
+    'select search_text from cases',
+    "update cases set given_name = 'x'",
     "insert into cases (user_id, given_name) values (1, 'x')",
     'delete from cases',
     'delete from sessions',

@@ -177,12 +177,15 @@ t.test('on SIGTERM what is under way is finished, and nothing begun that would l
   t.teardown(() => agent.destroy())
   const waiting = get(`${url}/waits`, agent)
   await logged(({ msg }) => msg === 'waiting')
-  // A request whose head is half sent is under way too, and its connection stays.
+  // A request whose head is half sent is under way too, and its connection stays. The one before it tells that the half has come.
   const late = async (path: string) => {
     const socket = connect(Number(new URL(url).port), '127.0.0.1')
-    const answer = text(socket)
-    socket.write(`GET ${path} HTTP/1.1\r\nhost: x\r\n`)
-    await once(socket, 'connect')
+    const answers: Buffer[] = []
+    socket.on('data', (data) => answers.push(data))
+    socket.write(`GET /health/live HTTP/1.1\r\nhost: x\r\n\r\nGET ${path} HTTP/1.1\r\nhost: x\r\n`)
+    await once(socket, 'data')
+    answers.length = 0
+    const answer = once(socket, 'close').then(() => Buffer.concat(answers).toString())
     return { answer, end: () => socket.write('origin: http://localhost:3000\r\n\r\n') }
   }
   const [short, long] = [await late('/case/1'), await late('/streams')]
