@@ -313,6 +313,23 @@ t.test('the script beside the player', { skip, timeout: 120_000 }, async (t) => 
     t.equal(await older.count(), 0, `all are listed after ${clicks} clicks`)
   })
 
+  t.test(
+    'a record of a megabyte is edited in lines that are not wrapped, which would take seconds a letter',
+    async (t) => {
+      const long = '곰 인형 words and more '.repeat(35_000)
+      const script = await newScript(stack, [record(0), record(1, long)])
+      const { page } = await openTab({ path: script.path })
+      await rowWith(page, 'words and more').locator('td.text').click()
+      t.equal(await field(page).getAttribute('wrap'), 'off')
+      await field(page).press('Control+End')
+      await page.keyboard.type('!')
+      await field(page).press('Enter')
+      await until('the text', async () => (await textsOf(script))[1] === `${long}!`)
+      await edit(page, 'said 0', 'short', '')
+      t.equal(await field(page).getAttribute('wrap'), null)
+    },
+  )
+
   t.test('of three thousand records few are drawn, and one that is typed in stays', async (t) => {
     const endless = 'endless '.repeat(20_000)
     const odd = { ...record(3), start_time: `soon ${endless}`, end_time: endless, speaker: endless }

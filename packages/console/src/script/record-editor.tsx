@@ -8,6 +8,9 @@ import { Theirs } from './theirs.tsx'
 /** Whether a key belongs to an input method: its Enter, Escape and Tab choose a syllable and are not commands of the page. */
 export const isComposing = (event: KeyboardEvent) => event.isComposing || event.keyCode === 229
 
+/** A longer text, in UTF-16 units, is shown in lines as they are: browsers take seconds to wrap a megabyte, with each letter anew. */
+const mostWrapped = 50_000
+
 /** The fields of the record that is being edited. They keep the typed text when the list around them is drawn again. */
 export function RecordEditor({
   draft,
@@ -27,6 +30,7 @@ export function RecordEditor({
   const fields = useRef(new Map<Field, HTMLInputElement | HTMLTextAreaElement>())
   const names = useId()
   const { key } = draft.row
+  const isEndless = shown(draft.row.record, 'text').length > mostWrapped
 
   useLayoutEffect(() => {
     const field = fields.current.get(draft.field)
@@ -103,7 +107,7 @@ export function RecordEditor({
           ))}
         </datalist>
       </div>
-      <textarea {...attributes('text')} dir="auto" rows={2} />
+      <textarea {...attributes('text')} dir="auto" rows={2} wrap={isEndless ? 'off' : undefined} />
       <Theirs drafts={drafts} put={put} />
       <div class="tools">
         <button type="button" class="primary" onClick={() => end(drafts.save)}>
