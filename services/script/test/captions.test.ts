@@ -88,6 +88,20 @@ t.test('no text becomes a cue of SubRip', async (t) => {
   t.same(read.srt(toSrt([{ ...times, speaker: 'T', text }])), [{ ...times, speaker: 'T', text }])
 })
 
+t.test(
+  'text that looks like a tag of no format is shown by players of SubRip, which leave out unknown tags',
+  async (t) => {
+    const said = {
+      start_time: '00:00:01',
+      end_time: '00:00:02',
+      speaker: 'T',
+      text: 'MyValue<String> <img src=x> </end> 1 < 2',
+    }
+    t.notMatch(toSrt([said]), /<[a-z/]/i)
+    t.same(read.srt(toSrt([said])), [said])
+  },
+)
+
 t.test('captions give a time to records without one, and are ordered by start', async (t) => {
   const times = (...records: [unknown, unknown, string?][]) =>
     toVtt(records.map(([start_time, end_time, text = 'x']) => ({ start_time, end_time, speaker: '', text })))

@@ -107,9 +107,16 @@ export const marked = (text: string): string => replaced(text, /\u2060/g, () => 
 /** A text as `marked` returns it, for a format that escapes tags: `{\…}`, which some players hide, comes back. */
 export const unbraced = (text: string): string => replaced(text, /\{/g, (brace) => brace + mark)
 
+/** Players leave out tags that they do not know, too, up to a `>` that may never come. */
+const anyTag = /<(?=[a-zA-Z/])/g
+
 /** A text as `marked` returns it, for a format without escapes: what looks like markup comes back. */
 export const unmarkedUp = (text: string): string =>
-  replaced(text, markup, (piece) => piece.replace(/[<{&]/g, `$&${mark}`))
+  replaced(
+    replaced(text, markup, (piece) => piece.replace(/[<{&]/g, `$&${mark}`)),
+    anyTag,
+    (sign) => sign + mark,
+  )
 
 /** A line of such a text that neither ends its cue nor begins another. */
 export const within = (line: string): string => (/^\s*$/.test(line) || timing.test(line) ? mark + line : line)
