@@ -1,5 +1,6 @@
 import { execFile } from 'node:child_process'
-import { readdir } from 'node:fs/promises'
+import { mkdir, readdir, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { nodeOptions, type Program, programPath } from '@playtherapy/programs'
 import { emptyDatabase, jwtSecret, testDatabase } from '@playtherapy/testing'
 import t from 'tap'
@@ -57,6 +58,8 @@ t.test('an argument that a program does not know stops it', async (t) => {
   const wrong: [Program, string[]][] = [
     ['audit', []],
     ['audit', ['verify', '--case', '1']],
+    ['audit', ['continue', '--case', '1']],
+    ['audit', ['continue', 'all']],
     ['audit', ['export', '--from', 'yesterday']],
     ['audit', ['export', '--case', '12abc']],
     ['audit', ['export', '--format', 'xml']],
@@ -132,6 +135,36 @@ t.test('a program that cannot reach a server says which, where and why in one se
     t.equal(ended.code, 1, sentence)
     t.notMatch(ended.stdout + ended.stderr, /hunter2/)
   }
+})
+
+t.test('after a restore of the database alone an operator is told what happened, and goes on', async (t) => {
+  const { urls, sql } = await testDatabase(t)
+  const folder = t.testdir()
+  const { S3_BUCKET: _, ...others } = settings(urls.worker, folder)
+  const env = { ...others, PHASE: 'LOCAL' }
+  const audit = (word: string) => run('audit', [word], env)
+  t.match(await audit('verify'), { code: 0, stdout: /^0 events are as they were sealed, 0 are not sealed yet/ })
+  t.match(await audit('continue'), { code: 0, stdout: /There is nothing to continue/ })
+
+  const hash = 'a1'.repeat(32)
+  await mkdir(join(folder, 'audit/LOCAL'), { recursive: true })
+  const head = join(folder, `audit/LOCAL/0000000000000020-${hash.slice(0, 32)}.json`)
+  await writeFile(head, JSON.stringify({ id: 20, hash, sealed_at: new Date().toISOString() }))
+  const before = await audit('verify')
+  t.match(before, { code: 1, stderr: '', stdout: /20 {2}is known to the object store, and its seal is missing\n/ })
+  t.match(before.stdout, /1 heads, of events 20 to 20, that are not of this trail, whose last sealed event is 0\./)
+  t.match(before.stdout, /If the database was restored from a backup, "audit continue" says so for good\./)
+  t.match(await audit('continue'), {
+    code: 0,
+    stderr: '',
+    stdout: /a restore has lost the events of 1 heads, 20 to 20\./,
+  })
+  const after = await audit('verify')
+  t.match(after, { code: 0, stderr: '', stdout: /1 heads in the object store are of events that a restore/ })
+  t.match(after.stdout, /On \d{4}-\S+Z an operator said that a restore had lost the events of 1 heads, 20 to 20\./)
+  t.match(await sql`select actor, action, kind from audit_events`, [
+    { actor: 'command', action: 'update', kind: 'audit' },
+  ])
 })
 
 t.test('a health check with a wrong argument does not read as healthy', async (t) => {

@@ -27,7 +27,8 @@ const { config, words, values } = beginProgram({
 const [command, ...others] = words
 if (others.length > 0 || !['verify', 'continue', 'export'].includes(command ?? ''))
   throw new UsageError('There is a word that it does not know')
-if (command !== 'export' && values.size > 0) throw new UsageError('There is an option that only export knows')
+if (command !== 'export' && values.size > 0)
+  throw new UsageError(`There is an option of export that ${command} does not know`)
 
 /** Faults that are printed; all are counted. */
 const mostPrinted = 100
