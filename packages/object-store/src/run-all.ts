@@ -16,3 +16,15 @@ export async function runAll(tasks: AsyncIterable<Task> | Iterable<Task>): Promi
 }
 
 type Task = () => Promise<unknown>
+
+/** Yields items in lists of so many; the last one may be shorter. */
+export async function* batchesOf<T>(items: AsyncIterable<T>, most: number): AsyncGenerator<T[]> {
+  let batch: T[] = []
+  for await (const item of items) {
+    batch.push(item)
+    if (batch.length < most) continue
+    yield batch
+    batch = []
+  }
+  if (batch.length > 0) yield batch
+}

@@ -7,12 +7,13 @@ import {
   ListMultipartUploadsCommand,
   type ListMultipartUploadsCommandOutput,
   type MultipartUpload,
+  type ObjectIdentifier,
   PutObjectCommand,
 } from '@aws-sdk/client-s3'
 import { getSignedUrl } from '@aws-sdk/s3-request-presigner'
 import { adoptedKey, uploadKey } from './keys.ts'
 import { ObjectChangedError, type ObjectStore, type PresignPutOptions, UnsafeUploadsError } from './object-store.ts'
-import { runAll } from './run-all.ts'
+import { batchesOf, runAll } from './run-all.ts'
 import { bucketAppends } from './s3-append.ts'
 import { keepingOf, objectLockOf } from './s3-bucket.ts'
 import { keepVerdict, tryUploads } from './s3-canary.ts'
@@ -27,6 +28,8 @@ import { bucketContents } from './s3-versions.ts'
 const mp4 = 'video/mp4'
 const encryptionHeaders = ['x-amz-server-side-encryption', 'x-amz-server-side-encryption-aws-kms-key-id']
 
+/** Small objects that are read at the same time. */
+const readsAtOnce = 16
 /** Longest wait for the response to a readiness check. */
 const checkMs = 2_000
 
@@ -131,14 +134,17 @@ export function createS3Store(settings: S3Settings, patience: Patience = patienc
     },
 
     async *history(prefix, mostBytes) {
-      for await (const { Key, VersionId } of contents.versions(prefix)) {
+      const read = async ({ Key, VersionId }: ObjectIdentifier) => {
         const range = new GetObjectCommand({ Bucket, Key, VersionId, Range: `bytes=0-${mostBytes - 1}` })
         const found = await reading.send(range).catch((error: unknown) => {
           // It is empty.
           if (statusOf(error) !== 416) throw error
         })
         const bytes = (await found?.Body?.transformToByteArray()) ?? new Uint8Array()
-        yield { key: Key ?? '', bytes, lockedUntil: found?.ObjectLockRetainUntilDate }
+        return { key: Key ?? '', bytes, lockedUntil: found?.ObjectLockRetainUntilDate }
+      }
+      for await (const versions of batchesOf(contents.versions(prefix), readsAtOnce)) {
+        yield* await Promise.all(versions.map(read))
       }
     },
 

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import {
   adoptedKey,
+  batchesOf,
   type ListedObject,
   type ObjectLock,
   type ObjectStore,
@@ -30,17 +31,6 @@ const ignore: Note = async () => {}
 
 export const hashOf = (key: string) => createHash('sha256').update(key).digest('hex')
 
-async function* batchesOf<T>(items: AsyncIterable<T>): AsyncGenerator<T[]> {
-  let batch: T[] = []
-  for await (const item of items) {
-    batch.push(item)
-    if (batch.length < batchKeys) continue
-    yield batch
-    batch = []
-  }
-  if (batch.length > 0) yield batch
-}
-
 const doomedObject = ({ key, versions, size }: ListedObject): Doomed => ({
   hash: hashOf(key),
   versions,
@@ -67,7 +57,7 @@ export async function removeBelow(store: ObjectStore, prefixes: string[], note =
     locks.push(...error.locks.map(({ key, until }) => ({ key: adoptedKey(key) ?? key, until })))
   }
   const abort = async (prefix: string) => {
-    for await (const uploads of batchesOf(store.unfinished(prefix))) await note(doomedUploads(uploads))
+    for await (const uploads of batchesOf(store.unfinished(prefix), batchKeys)) await note(doomedUploads(uploads))
     await store.abortUploads(prefix).catch(collect)
   }
   const remove = async (objects: ListedObject[]) => {
@@ -78,7 +68,7 @@ export async function removeBelow(store: ObjectStore, prefixes: string[], note =
     (async function* () {
       for (const prefix of prefixes) {
         yield () => abort(prefix)
-        for await (const objects of batchesOf(store.list(prefix))) yield () => remove(objects)
+        for await (const objects of batchesOf(store.list(prefix), batchKeys)) yield () => remove(objects)
       }
     })(),
   )
