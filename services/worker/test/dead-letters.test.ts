@@ -5,6 +5,8 @@ import t from 'tap'
 import { encodeAgain } from '../src/commands/encode-again.ts'
 import { createEncodeFailed } from '../src/encode/encode-video.ts'
 
+const traceparent = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01'
+
 async function place(t: Parameters<typeof testDatabase>[0]) {
   const { db } = await testDatabase(t)
   const { sessionId } = await seedSession(db)
@@ -17,7 +19,7 @@ async function place(t: Parameters<typeof testDatabase>[0]) {
       .returning()
     const videoId = video?.id ?? 0
     await db.update(sessions).set({ videoId, encodingStateId: 1 })
-    await announce(db, 'encode-video', { video_id: videoId }, { requestId: 'request-1' })
+    await announce(db, 'encode-video', { video_id: videoId }, { requestId: 'request-1', traceparent })
     await createEncodeFailed(db)({ video_id: videoId }, 'disk full')
     await db.update(outbox).set({ failedAt: new Date(), failure: 'disk full', attempts: 10 })
     return videoId
@@ -42,7 +44,7 @@ t.test('a job given up is shown, and announced again with what its failure left 
   t.strictSame(await Promise.all([retry(db, id), retry(db, id)]).then((results) => results.sort()), [false, true])
   t.match(await state(), { encoding: 1, videos: [{ state: 'stored', failure: null }] })
   t.strictSame(await deadLetters(db), [])
-  const again = { name: 'encode-video', payload: { video_id: videoId }, requestId: 'request-1' }
+  const again = { name: 'encode-video', payload: { video_id: videoId }, requestId: 'request-1', traceparent }
   t.match(await db.select().from(outbox), [{ ...again, attempts: 0, publishedAt: null, failedAt: null }])
 })
 
