@@ -30,7 +30,11 @@ async function simulate(way: Way, workers: number): Promise<Times[]> {
     return { ...recording, videoId: videoIds[n] ?? 0, times }
   })
   const first = waiting.map((recording) => way(recording, database))
-  await run(workers, first, outbox)
+  await run(
+    workers,
+    first.map((job) => ({ second: 0, job })),
+    outbox,
+  )
   await outbox.clear()
   return waiting.map(({ times }) => times)
 }

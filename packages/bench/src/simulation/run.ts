@@ -43,13 +43,24 @@ function work(workers: Worker[], seconds: number): QueuedJob[] {
   })
 }
 
-/** Lets this many workers of one core do these jobs and all that they announce. */
-export async function run(count: number, first: PlannedJob[], outbox: Outbox): Promise<void> {
+/** A job that is announced from outside, by an upload. */
+export interface Arrival {
+  second: number
+  job: PlannedJob
+}
+
+/**
+ * Lets this many workers of one core do these jobs, each from its second on, and all that they announce. Returns the second
+ * in which the last one ended.
+ */
+export async function run(count: number, arrivals: Arrival[], outbox: Outbox): Promise<number> {
   const workers: Worker[] = Array.from({ length: count }, () => new Map())
   const queues = new Map<VideoJob, QueuedJob[]>()
-  let announced = first
+  const coming = arrivals.toSorted((one, other) => one.second - other.second)
+  let announced: PlannedJob[] = []
   let second = 0
   for (;;) {
+    while (coming[0] && coming[0].second <= second + tiny) announced.push(...coming.splice(0, 1).map(({ job }) => job))
     if (announced.length > 0) {
       const ids = await outbox.announce(announced.map(({ name, payload }) => ({ name, payload })))
       for (const [n, job] of announced.entries()) {
@@ -61,8 +72,9 @@ export async function run(count: number, first: PlannedJob[], outbox: Outbox): P
     }
     begin(queues, workers)
     const busy = workers.filter(({ size }) => size > 0)
-    if (busy.length === 0) return
-    const pause = Math.min(...busy.flatMap((jobs) => [...jobs.values()].map(({ left }) => left * jobs.size)))
+    if (busy.length === 0 && !coming[0]) return second
+    const untilNext = (coming[0]?.second ?? Number.POSITIVE_INFINITY) - second
+    const pause = Math.min(untilNext, ...busy.flatMap((jobs) => [...jobs.values()].map(({ left }) => left * jobs.size)))
     second += pause
     announced = []
     for (const { id, ended } of work(busy, pause)) {

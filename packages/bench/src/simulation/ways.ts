@@ -51,6 +51,17 @@ function chunksOf({ seconds, isPlayable }: Recording): Chunk[] {
   ]
 }
 
+/** CPU seconds of all jobs of a recording, and of those that have to end before it can be played. */
+export function cpuSecondsOf(recording: Recording): { whole: number; toPlayable: number } {
+  const plan = costOf('plan', recording.seconds)
+  const chunks = chunksOf(recording).map((chunk) => ({ ...chunk, cpuSeconds: costOf(chunk.kind, chunk.seconds) }))
+  const sum = (some: typeof chunks) => some.reduce((all, { cpuSeconds }) => all + cpuSeconds, 0)
+  return {
+    whole: plan + sum(chunks) + costOf('finish', recording.seconds),
+    toPlayable: plan + sum(chunks.filter(({ kind, index }) => kind !== 'lower' && index === 0)),
+  }
+}
+
 /** A plan, chunks of picture and sound, and the end once all that the MP4 needs is there. */
 export const inChunks: Way = ({ videoId: video_id, seconds, times, ...recording }, database) => {
   const chunks = chunksOf({ seconds, ...recording })
