@@ -156,3 +156,13 @@ t.test('encryption at rest by the store', async (t) => {
   ]
   for (const [env, fault] of wrong) t.throws(() => read(env), { name: 'ConfigError', message: fault })
 })
+
+t.test('Sentinels are named with their master', async (t) => {
+  for (const scheme of ['redis', 'rediss']) {
+    const named = `${scheme}+sentinel://user:secret@one,two,three:26379/clinic`
+    t.equal(faultsOf({ ...valid, QUEUE_URL: named }), '')
+    for (const nobody of [`${scheme}+sentinel://one,two`, `${scheme}+sentinel://one/`, `${scheme}+sentinels://one/a`]) {
+      t.match(faultsOf({ ...valid, QUEUE_URL: nobody }), /QUEUE_URL .*redis\+sentinel:/, nobody)
+    }
+  }
+})

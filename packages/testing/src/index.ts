@@ -16,6 +16,7 @@ export { type FlakyLink, flakyLink } from './servers/flaky-link.ts'
 export { hasNginx, type RunningNginx, startNginx } from './servers/nginx.ts'
 export { type RunningRedis, startRedis } from './servers/redis.ts'
 export { startRedisCluster } from './servers/redis-cluster.ts'
+export { startRedisSentinels } from './servers/redis-sentinel.ts'
 export { kmsKey, type RunningS3, startS3 } from './servers/s3.ts'
 export {
   bareBucket,

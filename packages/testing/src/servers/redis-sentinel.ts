@@ -1,0 +1,52 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdir, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { freePort } from '@playtherapy/embedded-postgres'
+import { type RunningRedis, startRedis } from './redis.ts'
+
+/** The name of the master, and how many Sentinels have to agree that it is down. */
+const [name, quorum] = ['clinic', 2]
+/** Of loopback, so that all can have the same port. */
+const hosts = ['127.0.0.1', '127.0.0.2', '127.0.0.3']
+
+interface RunningSentinels {
+  /** The URL of a queue there. */
+  url: string
+  master: RunningRedis
+  /** Takes the master's place when that is killed, a few seconds later. */
+  replica: RunningRedis
+  stop(): Promise<void>
+}
+
+/** Starts a master and a replica, and three real Sentinels that watch them. */
+export async function startRedisSentinels(directory: string): Promise<RunningSentinels> {
+  const master = await startRedis(join(directory, 'master'))
+  const masterPort = new URL(master.url).port
+  const replica = await startRedis(join(directory, 'replica'), ['--replicaof', '127.0.0.1', masterPort])
+  const port = await freePort()
+  const sentinels = await Promise.all(
+    hosts.map(async (host) => {
+      const folder = join(directory, host)
+      await mkdir(folder)
+      const watched = [`monitor ${name} 127.0.0.1 ${masterPort} ${quorum}`, `down-after-milliseconds ${name} 1000`]
+      const settings = ['protected-mode no', `bind ${host}`, `port ${port}`, `dir ${folder}`]
+      const lines = [...settings, ...[...watched, `failover-timeout ${name} 5000`].map((each) => `sentinel ${each}`)]
+      await writeFile(join(folder, 'sentinel.conf'), `${lines.join('\n')}\n`)
+      const child = spawn('redis-server', [join(folder, 'sentinel.conf'), '--sentinel'], { stdio: 'ignore' })
+      process.on('exit', () => child.kill('SIGKILL'))
+      return child
+    }),
+  )
+  return {
+    url: `redis+sentinel://${hosts.join()}:${port}/${name}`,
+    master,
+    replica,
+    async stop() {
+      const ended = sentinels.map((child) => once(child, 'exit'))
+      for (const child of sentinels) child.kill('SIGKILL')
+      await Promise.all(ended)
+      await Promise.all([master.kill(), replica.kill()])
+    },
+  }
+}
