@@ -112,9 +112,9 @@ async function othersRun(tx: postgres.TransactionSql, { version, commit }: Relea
 
 /**
  * Makes the roles of the processes, and gives each its rights. It takes away all others, unless processes run that may be of another
- * release and need them; returns whether it has. It may be repeated, and needs no superuser: an owner
- * with CREATEROLE, or roles that an administrator has made with their passwords. Others who use this database lose the right to
- * make tables in it, unless they are its owner. Rejects, without a password in the message, where the roles would not keep the processes apart.
+ * release and need them; returns whether it has. It may be repeated, and needs no superuser: an owner with CREATEROLE, or roles that an
+ * administrator has made with their passwords. Others who use this database lose the right to make tables in it, unless they are its
+ * owner. Rejects, without a password in the message, where the roles would not keep the processes apart.
  */
 export async function grantRoles(
   client: postgres.Sql,

@@ -148,6 +148,14 @@ t.test('migrations only add, so that old code works on the new schema while both
   for (const name of files) t.strictSame(objectionsTo(readFileSync(new URL(name, folder), 'utf8')), [], name)
 })
 
+t.test('no migration waits for a lock as long as the server waits before it looks for deadlocks', async (t) => {
+  const folder = new URL('../migrations/', import.meta.url)
+  for (const name of readdirSync(folder).filter((name) => name.endsWith('.sql'))) {
+    const waits = readFileSync(new URL(name, folder), 'utf8').matchAll(/lock_timeout = '(.*?)'/g)
+    for (const [, wait] of waits) t.equal(wait, '500ms', name)
+  }
+})
+
 t.test('what old code would fail on is found in a migration', async (t) => {
   for (const statement of [
     'ALTER TABLE "cases" DROP COLUMN "given_name"',

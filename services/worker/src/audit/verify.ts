@@ -69,8 +69,8 @@ async function oldestMonth(db: Database): Promise<number> {
 
 /**
  * Compares all events with their seals, and the seals with each other and with the heads in the object store. Yields what was changed,
- * is missing, or was inserted after it was sealed, and returns the counts. An event is
- * not missing when it is older than the trail is kept, and a head is no fault when an operator has said that a restore has lost its event.
+ * is missing, or was inserted after it was sealed, and returns the counts. An event is not missing when it is older than the trail is
+ * kept, and a head is no fault when an operator has said that a restore has lost its event.
  */
 export async function* verify(db: Database, heads: AsyncIterable<Head>): AsyncGenerator<Fault, Verified> {
   const found: Verified = { sealed: 0, unsealed: 0, heads: 0, locked: 0, lost: 0, foreign: [], lastId: 0 }
