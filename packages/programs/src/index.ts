@@ -25,6 +25,7 @@ const sources = {
   'sweep-orphans': 'services/worker/src/commands/sweep-orphans.ts',
   erasure: 'services/worker/src/commands/erasure.ts',
   retention: 'services/worker/src/commands/retention.ts',
+  'import-case': 'services/worker/src/commands/import-case.ts',
   ready: '.docker/ready.ts',
 }
 

@@ -20,7 +20,16 @@ const run = (program: Program, args: string[], env: NodeJS.ProcessEnv = {}, cwd 
     })
   })
 
-const commands = ['migrate', 'prepare-bucket', 'jobs', 'audit', 'sweep-orphans', 'erasure', 'retention'] as const
+const commands = [
+  'migrate',
+  'prepare-bucket',
+  'jobs',
+  'audit',
+  'sweep-orphans',
+  'erasure',
+  'retention',
+  'import-case',
+] as const
 const programs = ['contents', 'media', 'script', 'worker', ...commands] as const
 
 /** Settings with which every program starts, but for its servers. */

@@ -30,6 +30,10 @@ export const scriptName = (sessionId: number, version: number, kind: 'json' | 'v
 export const reportName = (sessionId: number, version: number) =>
   `${folderOf(sessionId)}reports/report_v${version}.json`
 
+/** Every name that a file in an export can have. */
+export const knownName =
+  /^(?:manifest\.json|case\.json|audit\.jsonl|README\.txt|ro-crate-metadata\.json|pseudonyms\.json|sessions\/\d{1,10}\/(?:session\.json|recordings\/\d{1,10}-(?:original\.(?:mp4|mkv|ts|mpg|avi)|rendition\.mp4)|scripts\/script_v\d{1,10}\.(?:json|vtt|txt)|reports\/report_v\d{1,10}\.json))$/
+
 const id = Type.Integer({ minimum: 1, maximum: 2_147_483_647 })
 const count = Type.Integer({ minimum: 0, maximum: 2_147_483_647 })
 const bytes = Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER })

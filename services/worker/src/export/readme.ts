@@ -22,7 +22,7 @@ export function readmeOf({ caseId, madeAt, withoutMedia, pseudonyms }: About): s
     ...(pseudonyms
       ? [`요청에 따라 사례의 이름을 기호로 바꾸었습니다(${pseudonymsName} 참고). 영상 속의 이름은 바뀌지 않습니다.`]
       : []),
-    '다른 설치로 옮기려면: npm run import-case FILE -- --therapist N',
+    '다른 설치로 옮기려면: npm run import-case -- FILE --therapist N',
     '아동의 개인정보입니다. 안전한 곳에 보관하고 필요 없으면 삭제하십시오.',
     '',
     `Export of case ${caseId}, ${madeAt}`,
@@ -39,7 +39,7 @@ export function readmeOf({ caseId, madeAt, withoutMedia, pseudonyms }: About): s
           `As asked for, the names of the case are replaced by codes (see ${pseudonymsName}). Names in recordings are not.`,
         ]
       : []),
-    'To bring it into another installation: npm run import-case FILE -- --therapist N',
+    'To bring it into another installation: npm run import-case -- FILE --therapist N',
     'This is personal data of a child. Keep it in a safe place, and delete it when it is no longer needed.',
     '',
   ]

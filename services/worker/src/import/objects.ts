@@ -1,0 +1,82 @@
+import { createHash } from 'node:crypto'
+import {
+  type Folder,
+  inFolder,
+  type ObjectStore,
+  originalPath,
+  type Phase,
+  renditionPath,
+  reportPath,
+  scriptPath,
+} from '@playtherapy/object-store'
+import { originalName, renditionName, reportName, type SessionDocument, scriptName } from '../export/format.ts'
+import type { Archive } from './archive.ts'
+
+/** An object that was stored of a file. */
+interface Stored {
+  path: string
+  size: number
+  etag: string
+}
+
+/** What was stored of a session, by ids of recordings and numbers of versions as they are in the file. */
+export interface StoredSession {
+  document: SessionDocument
+  /** Its id here. */
+  id: number
+  recordings: Map<number, { id: number; original: Stored; rendition: Stored | undefined }>
+  scripts: Map<number, Stored & { checksum: string }>
+  reports: Map<number, Stored>
+}
+
+interface Place {
+  store: ObjectStore
+  archive: Archive
+  phase: Phase
+  caseId: number
+  /** Called with each key before its object is stored. */
+  onKey: (key: string) => void
+  /** Gives out the id of a recording. */
+  nextVideoId: () => Promise<number>
+}
+
+/** Stores all files of a session under keys of its new ids, and compares each with its hash while it does. */
+export async function storeSession(place: Place, document: SessionDocument, id: number): Promise<StoredSession> {
+  const { store, archive, phase, caseId, onKey, nextVideoId } = place
+  const put = async (folder: Folder, path: string, name: string, contentType: string): Promise<Stored> => {
+    const key = inFolder(folder, path)
+    onKey(key)
+    return { path, ...(await store.put(key, archive.read(name), { contentType })) }
+  }
+  const stored: StoredSession = { document, id, recordings: new Map(), scripts: new Map(), reports: new Map() }
+  for (const recording of document.recordings) {
+    const name = originalName(document.id, recording.id, recording.container)
+    if (!archive.has(name)) continue
+    const videoId = await nextVideoId()
+    const original = await put('video', originalPath(phase, caseId, id, videoId), name, 'video/mp4')
+    const made = renditionName(document.id, recording.id)
+    const rendition =
+      recording.rendition && archive.has(made)
+        ? await put('video', renditionPath(original.path, 1), made, 'video/mp4')
+        : undefined
+    stored.recordings.set(recording.id, { id: videoId, original, rendition })
+  }
+  for (const { version } of document.scripts) {
+    const name = scriptName(document.id, version, 'json')
+    if (!archive.has(name)) continue
+    const checksum = createHash('sha256')
+      .update(await archive.readWhole(name))
+      .digest('hex')
+    const object = await put('script', scriptPath(phase, caseId, id, version), name, 'application/json')
+    stored.scripts.set(version, { ...object, checksum })
+  }
+  for (const { version } of document.reports) {
+    const name = reportName(document.id, version)
+    if (!archive.has(name)) continue
+    stored.reports.set(
+      version,
+      await put('analyze_report', reportPath(phase, caseId, id, version), name, 'application/json'),
+    )
+  }
+  return stored
+}
