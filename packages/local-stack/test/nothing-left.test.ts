@@ -22,8 +22,8 @@ import { record, recordingPlace } from './recording-place.ts'
 const secret = 'QXsecretQX'
 const mark = `비밀${secret}`
 /** Tables whose rows get numbers by which they are known anywhere; the index is a digit of theirs. */
-const numbered = ['cases', 'sessions', 'videos', 'script_versions', 'report_versions', 'chunks']
-const isNumber = /(?<!\d)77[0-5]31\d\d(?!\d)/
+const numbered = ['cases', 'sessions', 'videos', 'script_versions', 'report_versions', 'chunks', 'case_exports']
+const isNumber = /(?<!\d)77[0-6]31\d\d(?!\d)/
 
 const [first, second] = await Promise.all([record(1), record(2)])
 
@@ -115,6 +115,13 @@ for (const backend of storeBackends) {
     const [, playback] = await call('POST', `${session}/playback`)
     const link = `${host.url}${Object(playback).mp4}`
     t.match(await fetch(link), { status: 200 })
+    t.match(await call('POST', `/${caseId}/export`, {}), [200])
+    const file = await until(
+      'the export',
+      async () => Object((await call('GET', `/${caseId}/export`))[1]),
+      ({ state_id: state }) => state === 3 || state === 4,
+    )
+    t.match(file, { state_id: 3 })
 
     /** All rows of all tables but these, as text. */
     const rows = async (...but: string[]) => {
@@ -143,7 +150,16 @@ for (const backend of storeBackends) {
       texts.filter((text) => text.includes(secret) || (!mayHaveIds(text) && isNumber.test(text)))
     const before = hold(await everywhere())
     const tables = new Set(before.map((text) => text.split(' ')[0]))
-    for (const table of ['cases', 'sessions', 'videos', 'tus_uploads', 'script_pages', 'outbox', 'session_changes']) {
+    for (const table of [
+      'cases',
+      'sessions',
+      'videos',
+      'tus_uploads',
+      'script_pages',
+      'outbox',
+      'session_changes',
+      'case_exports',
+    ]) {
       t.ok(tables.has(`public.${table}`), `${table} is searched`)
     }
 

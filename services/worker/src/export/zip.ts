@@ -32,17 +32,19 @@ export function* bytesOf(parts: Iterable<string>): Generator<Uint8Array> {
 /**
  * Writes an archive: ZIP, with ZIP64 where its size needs it, nothing compressed, because recordings are. It holds one part at a time,
  * and reads the next when its reader asks for more. `onFile` is called with size and SHA-256 of each file when it is written, before
- * the next entry is asked for; what an entry throws, the reader gets. All files have the same date, `at`.
+ * the next entry is asked for; what an entry throws, the reader gets, and TooManyFilesError where there are more than `most` files. All
+ * files have the same date, `at`.
  */
 export function zipOf(
   entries: AsyncIterable<Entry>,
   at: Date,
   onFile: (file: Manifest['files'][number]) => void,
+  most = mostFiles,
 ): AsyncIterable<Uint8Array> {
   let count = 0
   async function* inputs() {
     for await (const { name, body } of entries) {
-      if (++count > mostFiles) throw new TooManyFilesError('the archive would have too many files')
+      if (++count > most) throw new TooManyFilesError('the archive would have too many files')
       const hash = createHash('sha256')
       let size = 0
       const watched = async function* () {
