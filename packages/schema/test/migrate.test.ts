@@ -56,6 +56,19 @@ t.test(
   },
 )
 
+/** Begins an upgrade beside a request that holds locks, and waits until it waits for one of them. */
+async function beginUpgrade(url: string, sql: postgres.Sql): Promise<{ upgrade: Promise<unknown> }> {
+  const upgrade = migrate(url)
+  upgrade.catch(() => {})
+  await until(
+    'the upgrade waits',
+    () =>
+      sql`select 1 from pg_locks where not granted and database = (select oid from pg_database where datname = current_database())`,
+    (waiting) => waiting.length > 0,
+  )
+  return { upgrade }
+}
+
 for (const last of [17, 19, 21]) {
   t.test(
     `an upgrade from migration ${last} and a request that changes a session, announces a job and changes its video both end`,
@@ -65,19 +78,12 @@ for (const last of [17, 19, 21]) {
       t.teardown(() => sql.end())
       await sql`insert into cases (id, user_id, given_name) overriding system value values (1, 7, 'x')`
       await sql`insert into sessions (id, case_id, name) overriding system value values (1, 1, 'x')`
-      let upgrade: Promise<unknown> | undefined
-      await sql.begin(async (request) => {
+      const { upgrade } = await sql.begin(async (request) => {
         await request`update sessions set name = 'y'`
         await request`insert into outbox (name, payload) values ('encode-video', '{}')`
-        upgrade = migrate(url)
-        upgrade.catch(() => {})
-        await until(
-          'the upgrade waits',
-          () =>
-            sql`select 1 from pg_locks where not granted and database = (select oid from pg_database where datname = current_database())`,
-          (waiting) => waiting.length > 0,
-        )
+        const begun = await beginUpgrade(url, sql)
         await request`update videos set received = 1`
+        return begun
       })
       await upgrade
       t.same(await sql`select name from sessions`, [{ name: 'y' }])
@@ -96,18 +102,11 @@ for (const [what, [first = '', second = '']] of Object.entries(requests)) {
     const url = await olderDatabase(t, 23)
     const sql = postgres(url, { max: 3, onnotice: () => {} })
     t.teardown(() => sql.end())
-    let upgrade: Promise<unknown> | undefined
-    await sql.begin(async (request) => {
+    const { upgrade } = await sql.begin(async (request) => {
       await request.unsafe(first)
-      upgrade = migrate(url)
-      upgrade.catch(() => {})
-      await until(
-        'the upgrade waits',
-        () =>
-          sql`select 1 from pg_locks where not granted and database = (select oid from pg_database where datname = current_database())`,
-        (waiting) => waiting.length > 0,
-      )
+      const begun = await beginUpgrade(url, sql)
       await request.unsafe(second)
+      return begun
     })
     await upgrade
     t.match(await sql`select audit_years from installation`, [{ audit_years: 6 }])
