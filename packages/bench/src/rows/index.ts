@@ -5,6 +5,7 @@ import { coldStart } from './cold-start.ts'
 import { consoleScroll } from './console-scroll.ts'
 import { encode } from './encode.ts'
 import { events } from './events.ts'
+import { exports } from './exports.ts'
 import { killedWorker } from './killed-worker.ts'
 import { lastByte } from './last-byte.ts'
 import { links } from './links.ts'
@@ -30,6 +31,7 @@ export const rows: Row[] = [
   links,
   cases,
   audit,
+  exports,
   script,
   consoleScroll,
   events,
