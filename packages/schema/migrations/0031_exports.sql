@@ -28,6 +28,17 @@ CREATE TABLE "case_exports" (
 ALTER TABLE "case_exports" ADD CONSTRAINT "case_exports_case_id_cases_id_fk" FOREIGN KEY ("case_id") REFERENCES "public"."cases"("id") ON DELETE cascade ON UPDATE no action;--> statement-breakpoint
 CREATE INDEX "case_exports_expires_at_index" ON "case_exports" USING btree ("expires_at");
 --> statement-breakpoint
+-- An export has what is deleted of its case, too. Processes of the release before do not know that, and it must not begin between the
+-- deletion and the end of its transaction: the number is that of `exportOfCase` (src/locks.ts).
+CREATE FUNCTION forget_export() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+BEGIN
+  PERFORM pg_advisory_xact_lock(20261130, NEW.case_id);
+  DELETE FROM case_exports WHERE case_id = NEW.case_id;
+  RETURN NULL;
+END $$;
+--> statement-breakpoint
+CREATE TRIGGER forget_export AFTER INSERT ON erasures FOR EACH ROW EXECUTE FUNCTION forget_export();
+--> statement-breakpoint
 -- Its number is that of the export.
 CREATE FUNCTION audit_export() RETURNS trigger LANGUAGE plpgsql SET search_path = public, pg_temp AS $$
 BEGIN

@@ -1,7 +1,6 @@
-import { and, eq, inArray, ne, sql } from 'drizzle-orm'
+import { and, inArray, ne, sql } from 'drizzle-orm'
 import { because, type Cause } from './audit.ts'
 import type { Transaction } from './database.ts'
-import { caseExports } from './export-tables.ts'
 import { lastSweepSeconds } from './jobs.ts'
 import { announce } from './outbox.ts'
 import { ownSession, type SessionOfCaller } from './ownership.ts'
@@ -28,8 +27,8 @@ interface Erased extends Asked {
 
 /**
  * Writes the tombstone of the objects of a case, a session or a video in the transaction that deletes the row, and
- * announces two removals of them: one at once, one when no upload can bring an object back. An export of the case, which has what is
- * deleted, too, is deleted with it. Returns the public id of the erasure, under which its state and in the end its receipt are found.
+ * announces two removals of them: one at once, one when no upload can bring an object back. A trigger deletes an export of the
+ * case, which has what is deleted, too. Returns the public id of the erasure, under which its state and in the end its receipt are found.
  */
 export async function announceErasure(tx: Transaction, erased: Erased): Promise<string> {
   const [tombstone] = await tx
@@ -37,7 +36,6 @@ export async function announceErasure(tx: Transaction, erased: Erased): Promise<
     .values(erased)
     .returning({ id: erasures.id, publicId: erasures.publicId })
   if (!tombstone) throw new Error('the insert returned no row')
-  await tx.delete(caseExports).where(eq(caseExports.caseId, erased.caseId))
   const { requestId } = erased
   const job = erased.videoId === null ? 'erase' : 'erase-video'
   const cause = requestId ? { requestId } : {}

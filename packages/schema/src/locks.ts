@@ -14,6 +14,8 @@ export const locks = {
   beginUpload: 20_261_127,
   /** The same, for exports. */
   beginExport: 20_261_129,
+  /** One for each case: whatever begins its export, or deletes what that would have (migration 0031). */
+  exportOfCase: 20_261_130,
 }
 
 /** Takes a lock until the transaction ends; false when another process holds it. A process that dies releases it. */
@@ -33,4 +35,9 @@ export async function lockBeginnings(tx: Transaction, userId: number): Promise<v
 /** Waits until no other transaction begins an export for this therapist, and lets none until this one ends. */
 export async function lockExports(tx: Transaction, userId: number): Promise<void> {
   await tx.execute(sql`select pg_advisory_xact_lock(${locks.beginExport}, ${userId})`)
+}
+
+/** Waits until no other transaction deletes anything of this case, and lets none until this one ends. Take the lock of the case first. */
+export async function lockExportOf(tx: Transaction, caseId: number): Promise<void> {
+  await tx.execute(sql`select pg_advisory_xact_lock(${locks.exportOfCase}, ${caseId})`)
 }

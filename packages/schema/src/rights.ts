@@ -72,8 +72,7 @@ export const rights: Record<Role, Record<string, string>> = {
     rungs: 'select',
     previews: 'select',
     outbox: 'select (id), insert',
-    // The deletion of a recording ends an export that has it.
-    case_exports: 'select, delete',
+    case_exports: 'select',
     erasures: 'select (id, public_id), insert',
   },
   script: {

@@ -6,6 +6,7 @@ import {
   caseExports,
   cases,
   type Database,
+  lockExportOf,
   lockExports,
   ownCase,
   ownCases,
@@ -42,6 +43,7 @@ export function exportRepository(db: Database) {
           .where(and(ownCase(caller), because(cause)))
           .for('key share')
         if (!own) return { kind: 'missing' }
+        await lockExportOf(tx, caller.caseId)
         const unfinished = await tx
           .select({ caseId: caseExports.caseId })
           .from(caseExports)
