@@ -15,13 +15,15 @@ healthy() {
 }
 
 for service in ${*:-contents media script worker}; do
+  # One that has ended, of an earlier run for example, would be started again in place of a new one.
+  $compose rm --force "$service" >/dev/null
   old=$($compose ps -q "$service")
   count=$(echo "$old" | wc -w)
   for each in $old; do
-    known=$($compose ps -q "$service")
+    known=$($compose ps -aq "$service")
     # One at a time: the gateway passes over two that do not listen yet, not over more.
     $compose up -d --no-build --no-deps --no-recreate --scale "$service=$((count + 1))" "$service"
-    new=$($compose ps -q "$service" | grep -vxF "$known")
+    new=$($compose ps -aq "$service" | grep -vxF "$known")
     if ! healthy "$new"; then
       echo "The new container of $service is not healthy, so the old ones stay. Its last lines:" >&2
       docker logs --tail 20 "$new" >&2

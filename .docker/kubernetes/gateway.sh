@@ -9,5 +9,6 @@ domain=$(awk '$1 == "search" { print $2; exit }' "$resolv")
 case $dns in *:*) dns="[$dns]" ;; esac
 sed -e "s/resolver 127\.0\.0\.11 /resolver $dns /" \
   -e "s/server \(contents\|media\|script\):8080 /server \1.$domain:8080 /" "$from/nginx.conf" >"$into/nginx.conf"
+for proxy in $(echo "${GATEWAY_TRUSTED_PROXY:-}" | tr , ' '); do echo "set_real_ip_from $proxy;"; done >"$into/trusted-proxy.conf"
 cp "$from/console-${CONSOLE:-off}.conf" "$into/console.conf"
 exec nginx -c "$into/nginx.conf" -g 'daemon off;'

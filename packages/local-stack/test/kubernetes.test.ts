@@ -156,7 +156,7 @@ t.test('a process has all settings that it requires, and there are none that nob
     }),
   )
   const known = Object.values(processes).flatMap(({ properties }) => Object.keys(properties))
-  const ofOthers = ['AUDIT_YEARS', 'CONSOLE']
+  const ofOthers = ['AUDIT_YEARS', 'CONSOLE', 'GATEWAY_TRUSTED_PROXY']
   t.strictSame(
     settings.filter((name) => ![...known, ...ofOthers].includes(name)),
     [],
@@ -251,7 +251,11 @@ t.test('the gateway asks the DNS of the cluster for whole names', async (t) => {
   await chmod(join(made, 'bin/nginx'), 0o755)
   const start = (CONSOLE: string) =>
     run('sh', [join(folder, 'gateway.sh'), `${made}/image`, `${made}/tmp`, `${made}/resolv.conf`], {
-      env: { PATH: `${made}/bin${delimiter}${process.env.PATH}`, CONSOLE },
+      env: {
+        PATH: `${made}/bin${delimiter}${process.env.PATH}`,
+        CONSOLE,
+        GATEWAY_TRUSTED_PROXY: '10.0.0.0/8,fd00::/8',
+      },
     })
   t.match((await start('on')).stdout, `-c ${made}/tmp/nginx.conf -g daemon off;`)
   const [before, after] = await Promise.all(
@@ -265,6 +269,10 @@ t.test('the gateway asks the DNS of the cluster for whole names', async (t) => {
     ),
   ])
   t.equal(await readFile(join(made, 'tmp/console.conf'), 'utf8'), 'on')
+  t.equal(
+    await readFile(join(made, 'tmp/trusted-proxy.conf'), 'utf8'),
+    'set_real_ip_from 10.0.0.0/8;\nset_real_ip_from fd00::/8;\n',
+  )
   await writeFile(join(made, 'resolv.conf'), 'nameserver fd00::10\nsearch clinic.svc.cluster.local\n')
   await start('off')
   t.match(await readFile(join(made, 'tmp/nginx.conf'), 'utf8'), 'resolver [fd00::10] valid=2s')

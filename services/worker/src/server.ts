@@ -56,6 +56,8 @@ const phase = config.PHASE
 const keepSeconds = config.EXPORT_KEEP_SECONDS
 
 await requireEncryption(store)
+// A worker of a newer release than the schema would take jobs that it cannot do.
+await reach('The database', config.DATABASE_URL, () => checkDatabase(db))
 const id = await reach('The database', config.DATABASE_URL, () => installationId(db))
 await reach('The object store', process.env.S3_ENDPOINT, async () => {
   await assertOwnBucket(id, store, phase)
