@@ -39,7 +39,7 @@ function part<Part>(ask: () => Promise<Part>): (isAhead?: boolean) => Promise<Pa
     }, lateMs)
     try {
       const loaded = await ask()
-      if ((isLate || failures > 1) && fault.peek() === 'incomplete') fault.value = undefined
+      if ((isLate || failures > 0) && fault.peek() === 'incomplete') fault.value = undefined
       failures = 0
       return loaded
     } catch (error) {

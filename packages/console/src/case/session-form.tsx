@@ -32,9 +32,11 @@ export function SessionForm({
       ? api.sessions.replace({ case_id: caseId, session_id: renamed.id, body })
       : api.sessions.create({ case_id: caseId, body, ...keyOf(body) })
   }, onSaved)
+  // What is being saved is shown when it is, and is not made twice.
+  const close = () => isSaving || onClose()
   const isNameless = name.trim() === ''
   return (
-    <Dialog title={renamed ? texts.renameSession(isolated(renamed.name)) : texts.newSession} onClose={onClose}>
+    <Dialog title={renamed ? texts.renameSession(isolated(renamed.name)) : texts.newSession} onClose={close}>
       <form
         noValidate
         onSubmit={(event) => {
@@ -57,7 +59,7 @@ export function SessionForm({
         </Field>
         {failure !== undefined && <Notice failure={failure} />}
         <div class="actions">
-          <button type="button" onClick={onClose}>
+          <button type="button" onClick={close}>
             {shared.cancel}
           </button>
           <button type="submit" class="primary" disabled={isSaving}>

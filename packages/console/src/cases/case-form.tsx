@@ -66,6 +66,8 @@ export function CaseForm({
     const before = await api.cases.get({ case_id: edited.id })
     return api.cases.replace({ case_id: edited.id, body: fieldsOf(typed, first, before) })
   }, onSaved)
+  // What is being saved is shown when it is, and is not made twice.
+  const close = () => isSaving || onClose()
   const isNameless = typed.given_name.trim() === ''
   const control = (name: keyof Typed) => ({
     value: typed[name],
@@ -73,7 +75,7 @@ export function CaseForm({
       setTyped((last) => ({ ...last, [name]: value })),
   })
   return (
-    <Dialog title={edited ? texts.editCase(isolated(nameOf(edited))) : texts.newCase} onClose={onClose}>
+    <Dialog title={edited ? texts.editCase(isolated(nameOf(edited))) : texts.newCase} onClose={close}>
       <form
         class="stack"
         noValidate
@@ -122,7 +124,7 @@ export function CaseForm({
         </Field>
         {failure !== undefined && <Notice failure={failure} />}
         <div class="actions">
-          <button type="button" onClick={onClose}>
+          <button type="button" onClick={close}>
             {shared.cancel}
           </button>
           <button type="submit" class="primary" disabled={isSaving}>
