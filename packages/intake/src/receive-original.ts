@@ -110,8 +110,9 @@ const receiving = (videoId: number) => and(eq(videos.id, videoId), eq(videos.sta
 /** Renews the lease of a row, and its bytes, until `end` is called; `lost` is aborted when the row was deleted. */
 function keepLease(db: Database, videoId: number, incoming: Pick<CountedBody, 'received'>) {
   const lost = new AbortController()
-  const renew = () =>
-    db
+  // A statement of the query builder begins when it is awaited.
+  const renew = async () =>
+    await db
       .update(videos)
       .set({ leaseUntil, received: incoming.received })
       .where(receiving(videoId))

@@ -119,7 +119,7 @@ export function openClient(
   s3.middlewareStack.add(
     (next, { commandName = '' }) =>
       (args) =>
-        s3Span(commandName.replace(/Command$/, ''), () => next(args)).catch((error: unknown) => {
+        s3Span(commandName.replace(/Command$/, ''), () => next(args), isFailure).catch((error: unknown) => {
           throw isSilence(error) ? Object.assign(new StoreSilentError(), asksAgain && { $retryable: {} }) : error
         }),
     { step: 'deserialize', name: 'silence' },
@@ -132,6 +132,9 @@ const isSilence = (error: unknown) =>
   error instanceof Error &&
   error.name === 'TimeoutError' &&
   !('code' in error && (error.code === 'ECONNRESET' || error.code === 'EPIPE'))
+
+/** Whether there is an object is asked before a key is written; that there is none, or another one, is an answer. */
+const isFailure = (error: unknown) => ![404, 412].includes(statusOf(error) ?? 0)
 
 /** HTTP status of the server's refusal; undefined for errors of another kind. */
 export const statusOf = (error: unknown) =>
