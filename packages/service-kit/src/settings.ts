@@ -44,13 +44,13 @@ export const DatabaseSettings = {
 
 export const QueueSettings = {
   QUEUE_URL: Type.String({
-    pattern: `^${noOtherTls}(rediss?(\\+cluster)?|rediss?\\+sentinel(?=://[^/]+/[^/]+$)|postgres|postgresql)://`,
+    pattern: `^${noOtherTls}(rediss?(\\+cluster)?|rediss?\\+sentinel(?=://([^/@]*@)?[^/:@]+(:\\d+)?/[^/]+$)|postgres|postgresql)://`,
     fault: tlsFault.replace(
       'postgres://…',
       'redis://…, rediss://…, redis+cluster://…, rediss+cluster://…, redis+sentinel://…/NAME, rediss+sentinel://…/NAME or postgres://…',
     ),
     description:
-      'BullMQ on Redis (`redis://…`, `redis+cluster://…` for one node of a cluster, `redis+sentinel://one,two,three:26379/NAME` for Sentinels and the name of their master, `rediss` with TLS) or on PostgreSQL (`postgres://…`, with TLS as in `DATABASE_URL`)',
+      'BullMQ on Redis (`redis://…`, `redis+cluster://…` for one node of a cluster, `redis+sentinel://one,two,three:26379/NAME` for Sentinels without a password, which all have this port, and the name of their master, `rediss` with TLS) or on PostgreSQL (`postgres://…`, with TLS as in `DATABASE_URL`)',
   }),
   QUEUE_PREFIX: Type.String({
     default: '{playtherapy}',

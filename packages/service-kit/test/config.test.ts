@@ -161,7 +161,12 @@ t.test('Sentinels are named with their master', async (t) => {
   for (const scheme of ['redis', 'rediss']) {
     const named = `${scheme}+sentinel://user:secret@one,two,three:26379/clinic`
     t.equal(faultsOf({ ...valid, QUEUE_URL: named }), '')
-    for (const nobody of [`${scheme}+sentinel://one,two`, `${scheme}+sentinel://one/`, `${scheme}+sentinels://one/a`]) {
+    for (const nobody of [
+      `${scheme}+sentinel://one,two`,
+      `${scheme}+sentinel://one/`,
+      `${scheme}+sentinels://one/a`,
+      `${scheme}+sentinel://one:26379,two:26379/a`,
+    ]) {
       t.match(faultsOf({ ...valid, QUEUE_URL: nobody }), /QUEUE_URL .*redis\+sentinel:/, nobody)
     }
   }
