@@ -6,11 +6,11 @@
 export const logWords = new Set(
   `A ALPHA API AUTH AWS CA CLUSTERDOWN CPU DNS ERR ETag FATAL GET GiB HEAD HELLO HTTP HTTPS ID IO IP ISO JSON JWT
   LISTEN LOADING LOCAL MISCONF NOAUTH NOPERM NOT NULL OOM PATH POST PUT Please READONLY RELEASE RESP ReplyError S3
-  SASL SCRAM SHA SHA-256 SQL SSL TCP TLS URI URL URLs UTC UTF WRONGPASS XML ZIP a aborted accept accepted accepts
-  access across adapter address admin administrator after again agent all allocate allowed allows already altnames
-  always an analyse analysed analyser and announced another answer answered answers any api archive are argument
-  arguments array as asked assertion at attempt audit authentication authority authorization available aws back
-  backend bad be because been before began begins being belong belongs between blob block body boolean both broke
+  SASL SCRAM SHA SHA-256 SQL SSL TCP TLS URI URL URLs UTC UTF WRONGPASS XML ZIP a aborted about accept accepted
+  accepts access across adapter address admin administrator after again agent all allocate allowed allows already
+  altnames always an analyse analysed analyser and announced another answer answered answers any api archive are
+  argument arguments array as asked assertion at attempt audit authentication authority authorization available aws
+  back backend bad be because been before began begins being belong belongs between blob block body boolean both broke
   broken bucket bucket's buffer buffers busy by byte bytes cached calculated callback called calls can canceled
   cancelled cannot case cases catalog cause caused cert cert's certificate certificate's certificates chain change
   changed character characters check choose chunk client clients clock close closed closing cluster code column
@@ -42,7 +42,7 @@ export const logWords = new Set(
   record recorded recording recordings records recovery redirect redis refused refuses region rejected relation
   release released remote removed rename rendition renditions repeated replaced replica reply report reports request
   requested requests require required requires reset resource resources respond response restore result retries retry
-  retryable return returned returns revoke right role room round routines row rows run running runs s3 same saved
+  retryable return returned returns revoke right role room round routines row rows run running runs s3 same saved says
   scandir schema schemas scratch script scripts second seconds secret secure select self send sending sent server
   servers service session sessions set setting settings several shape short shorter should shutdown shutting sign
   signal signature signed signing silent since size skewed slot slow small so socket some something sort sound source
