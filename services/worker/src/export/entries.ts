@@ -69,7 +69,8 @@ export async function* entriesOf(exported: Exported): AsyncGenerator<Entry> {
   const caseId = document.id
   const codes = exported.pseudonyms ? pseudonymsOf(document) : undefined
   const text = (name: string, parts: Iterable<string>): Entry => ({ name, body: bytesOf(parts) })
-  const json = (name: string, value: unknown) => text(name, [jsonOf(codes ? codes.inJson(name, value) : value)])
+  const json = async (name: string, value: unknown) =>
+    text(name, [jsonOf(codes ? await codes.inJson(name, value) : value)])
 
   /** Opens an object; undefined if the store has lost it, which the manifest tells. */
   async function open({ name, folder, path, etag }: Source) {
@@ -115,7 +116,7 @@ export async function* entriesOf(exported: Exported): AsyncGenerator<Entry> {
     if (!body) return
     const bytes = await buffer(body)
     const parsed: unknown = JSON.parse(bytes.toString('utf8'))
-    const shown = codes ? codes.inJson(name, parsed) : parsed
+    const shown = codes ? await codes.inJson(name, parsed) : parsed
     yield codes ? text(name, [JSON.stringify(shown)]) : { name, body: [bytes] }
     const records = recordsOf(shown)
     yield text(scriptName(sessionId, version, 'vtt'), toVtt(records))
@@ -131,16 +132,16 @@ export async function* entriesOf(exported: Exported): AsyncGenerator<Entry> {
     const body = await open({ ...place, name, folder: 'analyze_report' })
     if (!body) return
     if (!codes) return yield { name, body }
-    yield text(name, [JSON.stringify(codes.inJson(name, JSON.parse((await buffer(body)).toString('utf8'))))])
+    yield text(name, [JSON.stringify(await codes.inJson(name, JSON.parse((await buffer(body)).toString('utf8'))))])
   }
 
   const about = { caseId, madeAt, withoutMedia, pseudonyms: exported.pseudonyms }
   yield text(readmeName, [readmeOf(about)])
-  yield text(caseName, [jsonOf(codes ? codes.inCase(caseName, document) : document)])
+  yield text(caseName, [jsonOf(codes ? await codes.inCase(caseName, document) : document)])
   for (const sessionId of await sessionIds(db, caseId)) {
     const session = await readSession(db, sessionId)
     if (!session) continue
-    yield json(sessionName(sessionId), session.document)
+    yield await json(sessionName(sessionId), session.document)
     for (const [version, place] of session.scripts) yield* script(sessionId, version, place)
     for (const [version, place] of session.reports) yield* report(sessionId, version, place)
     if (!withoutMedia) yield* recordings(session)

@@ -1,14 +1,15 @@
+import { setImmediate } from 'node:timers/promises'
 import { compose } from '@playtherapy/schema'
 import type { CaseDocument } from './format.ts'
 
 /** Codes for the names of a case, and what they have replaced. */
 export interface Pseudonyms {
   /** A text, composed (NFC), with codes in place of names; `path` is the file that it is for. */
-  inText(path: string, text: string): string
+  inText(path: string, text: string): Promise<string>
   /** A value of JSON with codes in all of its texts and keys. */
-  inJson(path: string, value: unknown): unknown
+  inJson(path: string, value: unknown): Promise<unknown>
   /** The case itself: its two names become codes also where they are too short to be looked for elsewhere. */
-  inCase(path: string, document: CaseDocument): CaseDocument
+  inCase(path: string, document: CaseDocument): Promise<CaseDocument>
   /** For `pseudonyms.json`: the codes, which files have how many of them, and what was left. It holds no name. */
   list(): object
 }
@@ -19,6 +20,16 @@ interface Code {
   /** Spellings that are looked for. */
   names: string[]
 }
+
+/** Longest name that is looked for; the routes let names of a case have twice as many characters. */
+const nameCharacters = 100
+/** Most names of a description that are looked for, and the most characters that they have together. */
+const mostNames = 200
+const namesCharacters = 2_000
+/** Characters of a text that are searched before other work of the process gets its turn. */
+const pieceCharacters = 16_384
+/** Characters after a piece in which a name ends that begins in it. */
+const overlapCharacters = 4_096
 
 /** Keys of a description whose texts are names. */
 const nameKey = /name|이름|성명|성함/i
@@ -33,42 +44,58 @@ function* namesIn(value: unknown, isName = false): Generator<string> {
 }
 
 const squeezed = (name: string) => compose(name).replace(/\s+/gu, ' ').trim()
-/** One letter is a part of too many other words. */
-const isLong = (name: string) => [...name].length > 1
+/** One letter is a part of too many other words, and a text is no name. */
+const isSearched = (name: string) => [...name].length > 1 && name.length <= nameCharacters
 
-function codesOf({ given_name, family_name, description }: CaseDocument): Code[] {
+/** The names of a description, in its order: those that are looked for, and those that are not. */
+function namesOf(description: unknown, ofCase: string[]) {
+  const searched: string[] = []
+  const left = new Set<string>()
+  let room = namesCharacters
+  for (const name of new Set([...namesIn(description)].map(squeezed))) {
+    if (name === '' || ofCase.includes(name)) continue
+    if (!isSearched(name) || searched.length >= mostNames || name.length > room) left.add(name)
+    else {
+      searched.push(name)
+      room -= name.length
+    }
+  }
+  return { searched, left }
+}
+
+function codesOf({ given_name, family_name, description }: CaseDocument) {
   const [given, family] = [squeezed(given_name), squeezed(family_name ?? '')]
-  const whole =
-    given && family ? [`${family}${given}`, `${family} ${given}`, `${given} ${family}`, `${family}, ${given}`] : []
-  const others = [...new Set([...namesIn(description)].map(squeezed))].filter(
-    (name) => isLong(name) && ![given, family, ...whole].includes(name),
-  )
-  return [
+  const areNames = given && family && Math.max(given.length, family.length) <= nameCharacters
+  const whole = areNames ? [`${family}${given}`, `${family} ${given}`, `${given} ${family}`, `${family}, ${given}`] : []
+  const { searched, left } = namesOf(description, [given, family, ...whole])
+  const codes: Code[] = [
     { code: 'CHILD', standsFor: 'family_name and given_name', names: whole },
-    { code: 'CHILD-GIVEN', standsFor: 'given_name', names: [given].filter(isLong) },
-    { code: 'CHILD-FAMILY', standsFor: 'family_name', names: [family].filter(isLong) },
-    ...others.map((name, index) => ({
+    { code: 'CHILD-GIVEN', standsFor: 'given_name', names: [given].filter(isSearched) },
+    { code: 'CHILD-FAMILY', standsFor: 'family_name', names: [family].filter(isSearched) },
+    ...searched.map((name, index) => ({
       code: `PERSON-${index + 1}`,
       standsFor: 'a name in description',
       names: [name],
     })),
   ]
+  return { codes, left }
 }
 
 /** Letters that have a case stand in words with spaces around them; others, as Korean ones, are followed by particles. */
 const isCased = (name: string) => name.toLowerCase() !== name.toUpperCase()
 
 function patternOf(name: string): string {
-  const text = name.replace(/[\\^$.*+?()[\]{}|/-]/g, '\\$&').replaceAll(' ', '\\s+')
+  const text = name.replace(/[\\^$.*+?()[\]{}|/-]/g, '\\$&').replaceAll(' ', '\\s{1,20}')
   return isCased(name) ? `(?<![\\p{L}\\p{N}])${text}(?![\\p{L}\\p{N}])` : text
 }
 
 /**
  * Finds the names of a case in texts, whatever form of Unicode they are in: its given and family name, both together, and names in its
- * description. The longest comes first. It finds a name as it is written in the case; nicknames and misspellings stay.
+ * description. The longest comes first. It finds a name as it is written in the case; nicknames and misspellings stay. Names are few and
+ * short, and a long text is searched in pieces, so that a text of any kind does not keep the process from its other work.
  */
 export function pseudonymsOf(document: CaseDocument): Pseudonyms {
-  const codes = codesOf(document)
+  const { codes, left } = codesOf(document)
   const spellings = codes.flatMap(({ code, names }) => names.map((name) => ({ code, name })))
   spellings.sort((a, b) => b.name.length - a.name.length)
   const wanted =
@@ -78,33 +105,72 @@ export function pseudonymsOf(document: CaseDocument): Pseudonyms {
     const ofFile = counts.get(path) ?? new Map<string, number>()
     counts.set(path, ofFile.set(code, (ofFile.get(code) ?? 0) + 1))
   }
-  const inText = (path: string, text: string) => {
+  let searched = 0
+  /** Lets the process do its other work after every so many characters. */
+  const pause = async (characters: number) => {
+    searched += characters
+    if (searched < pieceCharacters) return
+    searched = 0
+    await setImmediate()
+  }
+  const inText = async (path: string, text: string) => {
     const composed = compose(text)
     if (!wanted) return composed
-    return composed.replace(wanted, (...found) => {
-      const index = spellings.findIndex((_, at) => found[at + 1] !== undefined)
-      const code = spellings[index]?.code ?? 'CHILD'
-      count(path, code)
-      return code
-    })
+    let result = ''
+    for (let at = 0; at < composed.length; ) {
+      // A pair of surrogates stays whole, and what is before a piece tells where a word begins.
+      let end = at + pieceCharacters
+      if (/[\uDC00-\uDFFF]/.test(composed.charAt(end))) end++
+      const from = Math.max(0, at - 2)
+      const piece = composed.slice(from, end + overlapCharacters)
+      wanted.lastIndex = at - from
+      for (const found of piece.matchAll(wanted)) {
+        if (from + found.index >= end) break
+        const index = spellings.findIndex((_, at) => found[at + 1] !== undefined)
+        const code = spellings[index]?.code ?? 'CHILD'
+        count(path, code)
+        result += composed.slice(at, from + found.index) + code
+        at = from + found.index + found[0].length
+      }
+      const next = Math.max(at, Math.min(end, composed.length))
+      result += composed.slice(at, next)
+      await pause(piece.length)
+      at = next
+    }
+    return result
   }
-  const inJson = (path: string, value: unknown): unknown => {
-    if (typeof value === 'string') return inText(path, value)
-    if (Array.isArray(value)) return value.map((inner) => inJson(path, inner))
+  const inJson = async (path: string, value: unknown): Promise<unknown> => {
+    if (typeof value === 'string') return await inText(path, value)
     if (typeof value !== 'object' || value === null) return value
-    return Object.fromEntries(Object.entries(value).map(([key, inner]) => [inText(path, key), inJson(path, inner)]))
+    if (Array.isArray(value)) {
+      const items: unknown[] = []
+      for (const inner of value) items.push(await inJson(path, inner))
+      return items
+    }
+    const entries: [string, unknown][] = []
+    for (const [key, inner] of Object.entries(value)) {
+      entries.push([await inText(path, key), await inJson(path, inner)])
+    }
+    return Object.fromEntries(entries)
+  }
+  /** A description, in which also a name that is not looked for elsewhere becomes a code. */
+  const withoutLeft = (value: unknown): unknown => {
+    if (typeof value === 'string') return left.has(squeezed(value)) ? 'PERSON' : value
+    if (Array.isArray(value)) return value.map(withoutLeft)
+    if (typeof value !== 'object' || value === null) return value
+    return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, withoutLeft(inner)]))
   }
   return {
     inText,
     inJson,
-    inCase(path, { given_name, family_name, description, ...rest }) {
+    async inCase(path, { given_name, family_name, description, ...rest }) {
       count(path, 'CHILD-GIVEN')
       if (family_name) count(path, 'CHILD-FAMILY')
       return {
         ...rest,
         given_name: given_name && 'CHILD-GIVEN',
         family_name: family_name && 'CHILD-FAMILY',
-        description: { ...Object(inJson(path, description)) },
+        description: { ...Object(await inJson(path, withoutLeft(description))) },
       }
     },
     list: () => ({
@@ -117,8 +183,15 @@ export function pseudonymsOf(document: CaseDocument): Pseudonyms {
         'Nicknames, misspellings, and other names than those of the case.',
         ...['given_name', 'family_name'].flatMap((field) => {
           const name = squeezed(String(Object(document)[field] ?? ''))
-          return name && !isLong(name) ? [`The ${field} by itself, because it has one letter.`] : []
+          if (!name || isSearched(name)) return []
+          const why = name.length > nameCharacters ? `more than ${nameCharacters} characters` : 'one letter'
+          return [`The ${field} by itself, because it has ${why}.`]
         }),
+        ...(left.size > 0
+          ? [
+              `${left.size} names of the description outside of it: they have one letter or more than ${nameCharacters}, or they are more than ${mostNames} names or ${namesCharacters} characters.`,
+            ]
+          : []),
       ],
     }),
   }

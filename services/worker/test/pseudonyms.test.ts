@@ -1,0 +1,49 @@
+/** Codes for names, in texts that are as large, and among names that are as many, as the routes let them be. */
+import t from 'tap'
+import { pseudonymsOf } from '../src/export/pseudonyms.ts'
+
+const moment = '2026-01-02T03:04:05.678Z'
+const caseOf = (description: Record<string, unknown>, given_name = '지우', family_name: string | null = '김') => ({
+  ...{ id: 1, given_name, family_name, description, case_state_id: 1 },
+  ...{ created_at: moment, updated_at: moment },
+})
+const listOf = (codes: ReturnType<typeof pseudonymsOf>) => JSON.stringify(codes.list())
+
+/** How often the event loop ran during some work. */
+async function turnsDuring(work: () => Promise<unknown>) {
+  let turns = 0
+  let isOver = false
+  const count = () => {
+    turns++
+    if (!isOver) setImmediate(count)
+  }
+  setImmediate(count)
+  await work()
+  isOver = true
+  return turns
+}
+
+t.test('long and many names do not hold the process up, and what is left of them is said', async (t) => {
+  const digits = '1'.repeat(2 * 1024 ** 2)
+  const long = pseudonymsOf(caseOf({ name: '1'.repeat(16_000), nickname: 'Anna Lee' }))
+  const turns = await turnsDuring(async () =>
+    t.equal(await long.inText('a', `${digits} Anna Lee`), `${digits} PERSON-1`),
+  )
+  t.ok(turns > 100, 'other work had its turn')
+  t.match(listOf(long), '1 names of the description outside of it')
+  t.match(await long.inCase('case.json', caseOf({ name: '1'.repeat(16_000) })), { description: { name: 'PERSON' } })
+
+  const many = pseudonymsOf(caseOf({ names: Array.from({ length: 2_000 }, (_, i) => `a${1_000 + i}`) }))
+  t.ok((await turnsDuring(() => many.inText('a', 'a'.repeat(2 * 1024 ** 2)))) > 100)
+  t.match(await many.inText('a', 'a1000, a1199, a1200'), 'PERSON-1, PERSON-200, a1200')
+  t.match(listOf(many), '1800 names')
+})
+
+t.test('a name is found wherever the pieces of a long text end', async (t) => {
+  const codes = pseudonymsOf(caseOf({ name: '𝒜nna Lee' }))
+  for (const before of [16_376, 16_380, 16_383, 16_384, 16_385]) {
+    const filler = ' '.repeat(before)
+    t.equal(await codes.inText('a', `${filler}𝒜nna Lee 지우야`), `${filler}PERSON-1 CHILD-GIVEN야`)
+    t.equal(await codes.inText('a', `${filler}x𝒜nna Lee`), `${filler}x𝒜nna Lee`)
+  }
+})
