@@ -135,6 +135,29 @@ t.test('an export without media brings scripts and reports', async (t) => {
   t.match(await to.db.select().from(cases), [{ givenName: 'CHILD-GIVEN' }])
 })
 
+t.test('a commit whose response is lost keeps what it has committed', async (t) => {
+  const from = await exported(t)
+  const to = await elsewhere(t)
+  const lost = (keeps: boolean): Database =>
+    Object.assign(Object.create(to.db), {
+      async transaction(...work: Parameters<Database['transaction']>) {
+        if (keeps) await to.db.transaction(...work)
+        throw Object.assign(new Error('the connection was closed'), { code: 'CONNECTION_CLOSED' })
+      },
+    })
+  const bring = async (db: Database) => {
+    const archive = await openArchive(from.file)
+    return importCase({ db, store: to.store, phase: 'LOCAL' }, archive, 12).finally(archive.close)
+  }
+  t.match(await bring(lost(true)), { sessions: 1, recordings: 1 })
+  t.strictSame(await held(to.db, to.store), await held(from.db, from.store))
+  await to.db.delete(cases)
+  const before = (await to.left()).keys.length
+  await t.rejects(bring(lost(false)), { code: 'CONNECTION_CLOSED' })
+  const { keys, cases: count } = await to.left()
+  t.strictSame([keys.length, count], [2 * before, 0], 'it may still be committed, so the sweep of orphans removes them')
+})
+
 /** Copies an archive by Python, which lets a line of code change it. */
 const program = `
 import sys, json, zipfile, hashlib

@@ -1,6 +1,6 @@
 import type { ObjectStore, Phase } from '@playtherapy/object-store'
-import { cases, type Database } from '@playtherapy/schema'
-import { sql } from 'drizzle-orm'
+import { cases, type Database, isOutage, outlastOutage } from '@playtherapy/schema'
+import { eq, sql } from 'drizzle-orm'
 import { CaseDocument, caseName, SessionDocument } from '../export/format.ts'
 import { type Archive, ImportError } from './archive.ts'
 import { type StoredSession, storeSession } from './objects.ts'
@@ -25,7 +25,8 @@ const batchKeys = 500
 /**
  * Imports an export as a new case of a therapist. All files are stored first, each compared with its hash, and then one transaction
  * inserts all rows, so that there is a whole case or none. After a failure the objects are removed; what cannot be removed, and what a
- * killed import leaves, is what the orphan sweep of a worker removes. Throws ImportError for a file that is not as it was exported.
+ * killed import leaves, is what the orphan sweep of a worker removes. It also removes what a transaction leaves whose commit got no
+ * response, unless the case turns out to be there. Throws ImportError for a file that is not as it was exported.
  */
 export async function importCase({ db, store, phase }: Resources, archive: Archive, userId: number): Promise<Imported> {
   const document = await archive.readDocument(caseName, CaseDocument)
@@ -43,9 +44,15 @@ export async function importCase({ db, store, phase }: Resources, archive: Archi
     return row.id
   }
   const keys: string[] = []
+  const stored: StoredSession[] = []
+  let caseId = 0
+  let hasBegun = false
+  const imported = () => {
+    const recordings = stored.reduce((sum, session) => sum + session.recordings.size, 0)
+    return { caseId, sessions: stored.length, recordings }
+  }
   try {
-    const caseId = await next('cases')
-    const stored: StoredSession[] = []
+    caseId = await next('cases')
     for (const session of documents) {
       const place = {
         store,
@@ -59,6 +66,7 @@ export async function importCase({ db, store, phase }: Resources, archive: Archi
     }
     // The hashes of all other files are checked, too.
     for (const path of archive.unread()) for await (const _part of archive.read(path));
+    hasBegun = true
     await db.transaction(async (tx) => {
       await tx.insert(cases).values({
         ...{ id: caseId, userId, givenName: document.given_name, familyName: document.family_name },
@@ -67,9 +75,14 @@ export async function importCase({ db, store, phase }: Resources, archive: Archi
       })
       for (const session of stored) await insertSession(tx, { caseId, userId }, session)
     })
-    const recordings = stored.reduce((sum, session) => sum + session.recordings.size, 0)
-    return { caseId, sessions: stored.length, recordings }
+    return imported()
   } catch (error) {
+    if (hasBegun && isOutage(error)) {
+      // The commit may have succeeded, or still succeed, although its response was lost: nothing is removed here.
+      const isThere = await outlastOutage(() => db.$count(cases, eq(cases.id, caseId))).catch(() => undefined)
+      if (isThere?.result) return imported()
+      throw error
+    }
     for (let from = 0; from < keys.length; from += batchKeys) {
       await store.delete(keys.slice(from, from + batchKeys)).catch(() => {})
     }
