@@ -79,10 +79,11 @@ async function exported(
   t: Teardown,
   backend: (typeof storeBackends)[number] = 'file',
   wanted = { withoutMedia: false, pseudonyms: false },
+  seed = {},
 ) {
   const { db } = await testDatabase(t)
   const store = await testStore(t, backend)
-  const seeded = await seedCase(db, store)
+  const seeded = await seedCase(db, store, seed)
   await createExportCase({ db, store, phase: 'LOCAL', keepSeconds: 60 })(
     { export_id: await seedExport(db, seeded.caseId, wanted) },
     { signal },
@@ -133,6 +134,33 @@ t.test('an export without media brings scripts and reports', async (t) => {
   t.match(await to.bring(from.file), { sessions: 1, recordings: 0 })
   t.match(await to.db.select().from(sessions), [{ encodingStateId: 5, scriptStateId: 3, videoId: null }])
   t.match(await to.db.select().from(cases), [{ givenName: 'CHILD-GIVEN' }])
+})
+
+t.test('an export whose names are words of its format is imported', async (t) => {
+  const words = [
+    'text',
+    'speaker',
+    'id',
+    'scripts',
+    'mp4',
+    'stored',
+    'encoded',
+    'session',
+    'odd',
+    'Evaluation',
+    '00:00',
+  ]
+  const description = { names: words, text: 1, mp4: 2, note: 'stored by Evaluation' }
+  const from = await exported(t, 'file', { withoutMedia: false, pseudonyms: true }, { description, text: 'mp4 id' })
+  const to = await elsewhere(t)
+  t.match(await to.bring(from.file), { sessions: 1, recordings: 1 })
+  t.match(await to.db.select().from(cases), [{ description: { note: 'PERSON-6 by PERSON-10', 'PERSON-1': 1 } }])
+  t.match(await to.db.select().from(sessions), [{ name: 'PERSON-5 PERSON-3 1' }])
+  t.match(await to.db.select().from(videos), [{ fileName: 'PERSON-5 PERSON-3.PERSON-5', state: 'encoded' }])
+  const [script] = await to.db.select().from(scriptVersions)
+  const record = { start_time: '00:00:00', end_time: '00:00:01', speaker: 'T', text: 'PERSON-5 PERSON-3 1' }
+  const bytes = await buffer(await to.store.get(inFolder('script', script?.path ?? '')))
+  t.strictSame(JSON.parse(String(bytes)), { scripts: [record] })
 })
 
 t.test('a commit whose response is lost keeps what it has committed', async (t) => {

@@ -47,3 +47,10 @@ t.test('a name is found wherever the pieces of a long text end', async (t) => {
     t.equal(await codes.inText('a', `${filler}x𝒜nna Lee`), `${filler}x𝒜nna Lee`)
   }
 })
+
+t.test('keys of a description that become one are kept apart', async (t) => {
+  const document = caseOf({ name: 'Anna', nickname: 'Bo Li', of: { Anna: 1, ANNA: 2, 'Anna 2': 3, anna: 4 } })
+  t.match(await pseudonymsOf(document).inCase('case.json', document), {
+    description: { of: { 'PERSON-1': 1, 'PERSON-1 2': 2, 'PERSON-1 2 2': 3, 'PERSON-1 3': 4 } },
+  })
+})

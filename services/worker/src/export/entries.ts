@@ -57,6 +57,15 @@ interface Source {
 
 const jsonOf = (value: unknown) => `${JSON.stringify(value, null, 2)}\n`
 
+/** Keys of a session that have texts of people, and those of scripts and reports that have texts of a program. */
+const sessionTexts = new Set(['name', 'file_name', 'failure'])
+const scriptTimes = new Set(['start_time', 'end_time'])
+const isText = {
+  session: (key: string) => sessionTexts.has(key),
+  script: (key: string) => !scriptTimes.has(key),
+  report: (key: string) => key !== 'category',
+}
+
 /** The records of a stored script; none of one that an older release let pass and that has no records. */
 function recordsOf(script: unknown): ScriptRecord[] {
   const { scripts }: { scripts?: unknown } = Object(script)
@@ -69,8 +78,6 @@ export async function* entriesOf(exported: Exported): AsyncGenerator<Entry> {
   const caseId = document.id
   const codes = exported.pseudonyms ? pseudonymsOf(document) : undefined
   const text = (name: string, parts: Iterable<string>): Entry => ({ name, body: bytesOf(parts) })
-  const json = async (name: string, value: unknown) =>
-    text(name, [jsonOf(codes ? await codes.inJson(name, value) : value)])
 
   /** Opens an object; undefined if the store has lost it, which the manifest tells. */
   async function open({ name, folder, path, etag }: Source) {
@@ -116,7 +123,7 @@ export async function* entriesOf(exported: Exported): AsyncGenerator<Entry> {
     if (!body) return
     const bytes = await buffer(body)
     const parsed: unknown = JSON.parse(bytes.toString('utf8'))
-    const shown = codes ? await codes.inJson(name, parsed) : parsed
+    const shown = codes ? await codes.inJson(name, parsed, isText.script) : parsed
     yield codes ? text(name, [JSON.stringify(shown)]) : { name, body: [bytes] }
     const records = recordsOf(shown)
     yield text(scriptName(sessionId, version, 'vtt'), toVtt(records))
@@ -132,7 +139,8 @@ export async function* entriesOf(exported: Exported): AsyncGenerator<Entry> {
     const body = await open({ ...place, name, folder: 'analyze_report' })
     if (!body) return
     if (!codes) return yield { name, body }
-    yield text(name, [JSON.stringify(await codes.inJson(name, JSON.parse((await buffer(body)).toString('utf8'))))])
+    const parsed: unknown = JSON.parse((await buffer(body)).toString('utf8'))
+    yield text(name, [JSON.stringify(await codes.inJson(name, parsed, isText.report))])
   }
 
   const about = { caseId, madeAt, withoutMedia, pseudonyms: exported.pseudonyms }
@@ -141,7 +149,8 @@ export async function* entriesOf(exported: Exported): AsyncGenerator<Entry> {
   for (const sessionId of await sessionIds(db, caseId)) {
     const session = await readSession(db, sessionId)
     if (!session) continue
-    yield await json(sessionName(sessionId), session.document)
+    const name = sessionName(sessionId)
+    yield text(name, [jsonOf(codes ? await codes.inJson(name, session.document, isText.session) : session.document)])
     for (const [version, place] of session.scripts) yield* script(sessionId, version, place)
     for (const [version, place] of session.reports) yield* report(sessionId, version, place)
     if (!withoutMedia) yield* recordings(session)

@@ -6,8 +6,11 @@ import type { CaseDocument } from './format.ts'
 export interface Pseudonyms {
   /** A text, composed (NFC), with codes in place of names; `path` is the file that it is for. */
   inText(path: string, text: string): Promise<string>
-  /** A value of JSON with codes in all of its texts and keys. */
-  inJson(path: string, value: unknown): Promise<unknown>
+  /**
+   * A value of JSON with codes in the texts below those of its keys for which `isText` is true. Keys stay, and so do the texts that an
+   * import has to read again.
+   */
+  inJson(path: string, value: unknown, isText: (key: string) => boolean): Promise<unknown>
   /** The case itself: its two names become codes also where they are too short to be looked for elsewhere. */
   inCase(path: string, document: CaseDocument): Promise<CaseDocument>
   /** For `pseudonyms.json`: the codes, which files have how many of them, and what was left. It holds no name. */
@@ -139,19 +142,29 @@ export function pseudonymsOf(document: CaseDocument): Pseudonyms {
     }
     return result
   }
-  const inJson = async (path: string, value: unknown): Promise<unknown> => {
-    if (typeof value === 'string') return await inText(path, value)
+  const inJson = async (path: string, value: unknown, isText: (key: string) => boolean, key = ''): Promise<unknown> => {
+    if (typeof value === 'string') return isText(key) ? await inText(path, value) : value
     if (typeof value !== 'object' || value === null) return value
     if (Array.isArray(value)) {
       const items: unknown[] = []
-      for (const inner of value) items.push(await inJson(path, inner))
+      for (const inner of value) items.push(await inJson(path, inner, isText, key))
       return items
     }
     const entries: [string, unknown][] = []
-    for (const [key, inner] of Object.entries(value)) {
-      entries.push([await inText(path, key), await inJson(path, inner)])
-    }
+    for (const [key, inner] of Object.entries(value)) entries.push([key, await inJson(path, inner, isText, key)])
     return Object.fromEntries(entries)
+  }
+  /** A description with codes in its keys, too; where two keys become one, the later gets a number. */
+  const inKeys = async (path: string, value: unknown): Promise<unknown> => {
+    if (typeof value !== 'object' || value === null) return value
+    const entries = new Map<string, unknown>()
+    for (const [key, inner] of Object.entries(value)) {
+      const coded = Array.isArray(value) ? key : await inText(path, key)
+      let name = coded
+      for (let number = 2; entries.has(name); number++) name = `${coded} ${number}`
+      entries.set(name, await inKeys(path, inner))
+    }
+    return Array.isArray(value) ? [...entries.values()] : Object.fromEntries(entries)
   }
   /** A description, in which also a name that is not looked for elsewhere becomes a code. */
   const withoutLeft = (value: unknown): unknown => {
@@ -166,11 +179,12 @@ export function pseudonymsOf(document: CaseDocument): Pseudonyms {
     async inCase(path, { given_name, family_name, description, ...rest }) {
       count(path, 'CHILD-GIVEN')
       if (family_name) count(path, 'CHILD-FAMILY')
+      const texts = await inJson(path, withoutLeft(description), () => true)
       return {
         ...rest,
         given_name: given_name && 'CHILD-GIVEN',
         family_name: family_name && 'CHILD-FAMILY',
-        description: { ...Object(await inJson(path, withoutLeft(description))) },
+        description: { ...Object(await inKeys(path, texts)) },
       }
     },
     list: () => ({
@@ -180,6 +194,7 @@ export function pseudonymsOf(document: CaseDocument): Pseudonyms {
       replaced: [...counts].flatMap(([path, ofFile]) => [...ofFile].map(([code, times]) => ({ path, code, times }))),
       not_replaced: [
         'What is seen and heard in recordings.',
+        'Keys of scripts and reports, times of scripts, and categories of reports.',
         'Nicknames, misspellings, and other names than those of the case.',
         ...['given_name', 'family_name'].flatMap((field) => {
           const name = squeezed(String(Object(document)[field] ?? ''))
