@@ -197,6 +197,10 @@ kind = zipfile.ZIP_STORED
 twice = []
 def manifest(edit):
     m = json.loads(files['manifest.json']); edit(m); files['manifest.json'] = json.dumps(m).encode()
+def edit(name, change):
+    d = json.loads(files[name]); change(d); put(name, json.dumps(d))
+def put(name, text):
+    files[name] = text.encode(); manifest(lambda m: m.update(files=[f for f in m['files'] if f['path'] != name])); listed(name)
 def listed(name):
     manifest(lambda m: m['files'].append({'path': name, 'size': len(files[name]), 'sha256': hashlib.sha256(files[name]).hexdigest()}))
 exec(change)
@@ -210,6 +214,7 @@ t.test('files that are not as they were exported are refused, and nothing is lef
   const to = await elsewhere(t)
   const script = `sessions/${from.seeded.sessionId}/scripts/script_v1.json`
   const session = `sessions/${from.seeded.sessionId}/session.json`
+  const report = `sessions/${from.seeded.sessionId}/reports/report_v1.json`
   const changes: Record<string, [change: string, refusal: RegExp]> = {
     'packed again': ['kind = zipfile.ZIP_DEFLATED', /packed again/],
     'a bomb': ['kind = zipfile.ZIP_DEFLATED; files["case.json"] = b"0" * 50_000_000; ', /packed again/],
@@ -233,6 +238,29 @@ t.test('files that are not as they were exported are refused, and nothing is lef
       `d = json.loads(files['${session}']); d['encoding_state_id'] = 9; files['${session}'] = json.dumps(d).encode(); manifest(lambda m: m.update(files=[f for f in m['files'] if f['path'] != '${session}'])); listed('${session}')`,
       /session\.json is not as an export has it/,
     ],
+    'a name of 201 characters': ["edit('case.json', lambda d: d.update(family_name='x' * 201))", /a name of more than/],
+    'a session with such a name': [`edit('${session}', lambda d: d.update(name='x' * 201))`, /a name of more than/],
+    'a large description': [
+      "edit('case.json', lambda d: d.update(description={'a': 'x' * 16_400}))",
+      /description has/,
+    ],
+    'a large script': [`put('${script}', '{"scripts":[]}' + ' ' * 20 * 1024 ** 2)`, /script_v1\.json is too large/],
+    'a record that is none': [`put('${script}', '{"scripts":[null]}')`, /script_v1\.json is not as/],
+    'a script for a prototype': [
+      `put('${script}', '{"scripts":[],"__proto__":{}}')`,
+      /script_v1\.json is no JSON that/,
+    ],
+    'a large report': [`put('${report}', '{"reports":{}}' + ' ' * 5 * 1024 ** 2)`, /report_v1\.json is too large/],
+    'another report': [`put('${report}', '{"reports":{"a":{}}}')`, /report_v1\.json is not as/],
+    'a last version before the first': [
+      `edit('${session}', lambda d: d.update(last_script_version=0))`,
+      /after its last/,
+    ],
+    'a last version without another': [
+      `edit('${session}', lambda d: d.update(last_script_version=2147483647))`,
+      /is not as an/,
+    ],
+    'a version twice': [`edit('${session}', lambda d: d['scripts'].append(d['scripts'][0]))`, /version twice/],
     'a hash of another file': [
       `manifest(lambda m: [f.update(sha256='0' * 64) for f in m['files'] if f['path'] == '${script}'])`,
       /script_v1\.json was changed/,

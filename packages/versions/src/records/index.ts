@@ -1,6 +1,6 @@
 export { labelOf, marked, saidIn, timing, unlabelled, unmarkedUp, within } from './caption-text.ts'
 export { type Cue, cues } from './cues.ts'
-export { example, Script, type ScriptRecord } from './record.ts'
+export { example, mostRecords, Script, type ScriptRecord, scriptBounds, scriptBytes } from './record.ts'
 export { toText } from './text.ts'
 export { filledLines, linesOf, pieces, squeezed } from './texts.ts'
 export { parseTime, recordTime } from './times.ts'

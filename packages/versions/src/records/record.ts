@@ -29,5 +29,12 @@ export const Script = Type.Object(
   { title: 'Script', additionalProperties: true, examples: [example] },
 )
 
+/** Largest script. */
+export const scriptBytes = 20 * 1024 ** 2
+/** Bounds on parsing: five values for each record, and 100,000 for other keys. */
+export const scriptBounds = { values: 600_000, keySequences: 50_000 }
+/** Most records of a script: about thirty hours of talk. */
+export const mostRecords = 100_000
+
 /** One record of a script; its times are as they were sent. */
 export type ScriptRecord = Static<typeof Script>['scripts'][number]

@@ -1,8 +1,8 @@
 import { buffer } from 'node:stream/consumers'
 import { inFolder, type ObjectStore } from '@playtherapy/object-store'
 import { parseJson } from '@playtherapy/service-kit'
+import { ReportBody } from '@playtherapy/versions/report'
 import type { Static } from 'typebox'
-import { ReportBody } from './schemas.ts'
 
 /** The level of each category, in the order of the report. */
 export type Levels = [category: string, level: number][]

@@ -13,6 +13,7 @@ import {
   sessionFailures,
 } from '@playtherapy/service-kit'
 import { reportSteps, saveVersion, type WhichVersions } from '@playtherapy/versions'
+import { ReportBody, reportBytes } from '@playtherapy/versions/report'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { levelsOf, readLevels } from './levels.ts'
 import {
@@ -24,7 +25,7 @@ import {
   type StoredReport,
   storedScript,
 } from './repository.ts'
-import { Accepted, DeliveryQuery, ReportBody, ReportVersionParams, ReportVersions, VersionsQuery } from './schemas.ts'
+import { Accepted, DeliveryQuery, ReportVersionParams, ReportVersions, VersionsQuery } from './schemas.ts'
 import { keepCategories, mostCategories, reportTrend, type SessionReport, Trend } from './trend.ts'
 
 export interface ReportOptions {
@@ -34,9 +35,6 @@ export interface ReportOptions {
   /** IANA name of the time zone that decides on which day a moment falls. */
   timeZone: string
 }
-
-/** The most bytes of a report; real ones have some hundred thousand. */
-const reportBytes = 5 * 1024 ** 2
 
 const path = '/case/:case_id/session/:session_id/analyze-report'
 const route = { tags: ['report'], security: [{ token: [] }], params: SessionParams }

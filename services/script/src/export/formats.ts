@@ -1,7 +1,6 @@
-import { type ScriptRecord, toText, toVtt } from '@playtherapy/versions/records'
+import { type ScriptRecord, scriptBytes, toText, toVtt } from '@playtherapy/versions/records'
 import { toBytes } from '../records/bytes.ts'
 import { type ReadScript, recordsOf } from '../scripts/check.ts'
-import { scriptBytes } from '../scripts/validate.ts'
 import { toCaptions } from './captions.ts'
 import { toCsv } from './csv.ts'
 import { toSrt } from './srt.ts'

@@ -1,6 +1,5 @@
 import { errors, type Fault, fault, mostFaults } from '@playtherapy/service-kit'
-import { recordTime, type ScriptRecord, saidIn, timing } from '@playtherapy/versions/records'
-import { mostRecords } from '../scripts/validate.ts'
+import { mostRecords, recordTime, type ScriptRecord, saidIn, timing } from '@playtherapy/versions/records'
 import { type Line, linesOf } from './lines.ts'
 
 /** A cue of a captions file: times in the form of a record, and the text with its markup and `\n` between lines. */

@@ -1,10 +1,10 @@
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
+import { scriptBytes } from '@playtherapy/versions/records'
 import type { FastifyInstance } from 'fastify'
 import { mayFollow, naming } from '../scripts/preconditions.ts'
 import { acceptForms, announcedBytes, formIsParsed, place, receiveScript } from '../scripts/receive.ts'
 import { Conditions, conditions, form, route, SavedVersion, saveFailures } from '../scripts/schemas.ts'
 import { type Run, type ScriptOptions, saveScript } from '../scripts/service.ts'
-import { scriptBytes } from '../scripts/validate.ts'
 import type { importCaptions } from './captions.ts'
 
 type ImportOptions = ScriptOptions & { work: { importCaptions: Run<typeof importCaptions> } }

@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto'
 import { errors } from '@playtherapy/service-kit'
 import type { ScriptRecord } from '@playtherapy/versions/records'
+import { scriptBytes } from '@playtherapy/versions/records'
 import { type TimeWarning, timeWarnings } from '../records/warnings.ts'
-import { scriptBytes, validateScript } from './validate.ts'
+import { validateScript } from './validate.ts'
 
 /** A script as the store returned it. */
 export interface ReadScript {

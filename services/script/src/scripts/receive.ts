@@ -8,8 +8,8 @@ import {
   leastBytesPerSecond,
   type Rate,
 } from '@playtherapy/service-kit'
+import { scriptBytes } from '@playtherapy/versions/records'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
-import { scriptBytes } from './validate.ts'
 
 /** Room for the multipart frame around the largest script, in bytes. */
 const frameBytes = 64 * 1024

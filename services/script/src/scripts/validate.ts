@@ -1,12 +1,5 @@
-import { errors, type Fault, fault, type JsonBounds, mostFaults, parseJson } from '@playtherapy/service-kit'
-import type { ScriptRecord } from '@playtherapy/versions/records'
-
-/** Largest script. */
-export const scriptBytes = 20 * 1024 ** 2
-/** Bounds on parsing: five values for each record, and 100,000 for other keys. */
-export const scriptBounds: JsonBounds = { values: 600_000, keySequences: 50_000 }
-/** Most records of a script: about thirty hours of talk. */
-export const mostRecords = 100_000
+import { errors, type Fault, fault, mostFaults, parseJson } from '@playtherapy/service-kit'
+import { mostRecords, type ScriptRecord, scriptBounds } from '@playtherapy/versions/records'
 
 const isObject = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value)

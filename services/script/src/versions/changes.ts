@@ -1,10 +1,9 @@
 import { isDeepStrictEqual } from 'node:util'
-import { parseTime, Script, type ScriptRecord } from '@playtherapy/versions/records'
+import { parseTime, Script, type ScriptRecord, scriptBytes } from '@playtherapy/versions/records'
 import fastJson from 'fast-json-stringify'
 import { type Static, Type } from 'typebox'
 import { toBytes } from '../records/bytes.ts'
 import { type ReadScript, recordsOf } from '../scripts/check.ts'
-import { scriptBytes } from '../scripts/validate.ts'
 import { type Pair, pairRecords } from './pair.ts'
 
 const Kind = Type.Union([

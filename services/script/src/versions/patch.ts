@@ -1,10 +1,10 @@
 import { isDeepStrictEqual } from 'node:util'
 import { ajvOptions, checkExact, errors, fault, parseJson } from '@playtherapy/service-kit'
+import { scriptBounds, scriptBytes } from '@playtherapy/versions/records'
 import { Ajv } from 'ajv'
 import { applyPatch } from 'rfc6902'
 import { type Static, Type } from 'typebox'
 import { type CheckedScript, checkScript, type Origin, type ReadScript, verified } from '../scripts/check.ts'
-import { scriptBounds, scriptBytes } from '../scripts/validate.ts'
 
 const mostOperations = 1000
 /** Most characters of JSON, and most values, that the copies of one patch may add: as many as a script may have. */

@@ -36,6 +36,11 @@ export const knownName =
 
 const id = Type.Integer({ minimum: 1, maximum: 2_147_483_647 })
 const count = Type.Integer({ minimum: 0, maximum: 2_147_483_647 })
+/** A number of a version, so small that there are numbers for all versions to come. */
+const version = Type.Integer({ minimum: 1, maximum: 1_000_000 })
+const lastVersion = Type.Integer({ minimum: 0, maximum: 1_000_000 })
+/** A text that no person types, such as the name of a file, which comes in a header. */
+const shortText = Type.String({ maxLength: 16_384 })
 const bytes = Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER })
 const moment = Type.String({ pattern: '^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d\\.\\d{3}Z$' })
 const state = Type.Integer({ minimum: 1, maximum: 5 })
@@ -77,7 +82,7 @@ const Recording = Type.Object({
     Type.Literal('failed'),
     Type.Literal('superseded'),
   ]),
-  file_name: orNull(Type.String()),
+  file_name: orNull(shortText),
   container: Type.Union([
     Type.Literal('mp4'),
     Type.Literal('matroska'),
@@ -86,14 +91,14 @@ const Recording = Type.Object({
     Type.Literal('avi'),
   ]),
   size: bytes,
-  failure: orNull(Type.String()),
+  failure: orNull(shortText),
   created_at: moment,
   stored_at: moment,
   rendition: orNull(Type.Object({ size: bytes, duration_ms: count, width: count, height: count, created_at: moment })),
 })
 
 const ScriptVersion = Type.Object({
-  version: id,
+  version,
   size: count,
   made_by: orNull(Type.Union([Type.Literal('transcriber'), Type.Literal('starter')])),
   warnings: Type.Array(
@@ -107,11 +112,15 @@ const ScriptVersion = Type.Object({
 })
 
 const ReportVersion = Type.Object({
-  version: id,
+  version,
   size: count,
-  levels: orNull(Type.Array(Type.Tuple([Type.String(), Type.Integer()]))),
+  levels: orNull(
+    Type.Array(Type.Tuple([Type.String({ maxLength: 200 }), Type.Integer({ minimum: -1, maximum: 4 })]), {
+      maxItems: 100,
+    }),
+  ),
   /** The number of the script version that was scored. */
-  script_version: orNull(id),
+  script_version: orNull(version),
   created_at: moment,
 })
 
@@ -125,10 +134,10 @@ export const SessionDocument = Type.Object({
   video_length: orNull(Type.String({ pattern: '^[0-9]{2,3}:[0-5][0-9]:[0-5][0-9]$' })),
   /** The recording whose length a person set, 0 for the next one. */
   video_length_set_for: orNull(count),
-  previous_video_length: orNull(Type.String()),
+  previous_video_length: orNull(shortText),
   created_at: moment,
-  last_script_version: count,
-  last_report_version: count,
+  last_script_version: lastVersion,
+  last_report_version: lastVersion,
   /** What is current: ids of recordings, and numbers of versions. */
   current: Type.Object({
     recording: orNull(id),

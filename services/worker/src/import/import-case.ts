@@ -3,6 +3,7 @@ import { cases, type Database, isOutage, outlastOutage } from '@playtherapy/sche
 import { eq, sql } from 'drizzle-orm'
 import { CaseDocument, caseName, SessionDocument } from '../export/format.ts'
 import { type Archive, ImportError } from './archive.ts'
+import { checkCase, checkSession } from './limits.ts'
 import { type StoredSession, storeSession } from './objects.ts'
 import { insertSession } from './rows.ts'
 
@@ -30,11 +31,13 @@ const batchKeys = 500
  */
 export async function importCase({ db, store, phase }: Resources, archive: Archive, userId: number): Promise<Imported> {
   const document = await archive.readDocument(caseName, CaseDocument)
+  checkCase(document)
   const names = archive.manifest.files.map(({ path }) => path).filter((path) => path.endsWith('/session.json'))
   const documents: SessionDocument[] = []
   for (const name of names) {
     const session = await archive.readDocument(name, SessionDocument)
     if (name !== `sessions/${session.id}/session.json`) throw new ImportError(`${name} is about another session.`)
+    checkSession(session)
     documents.push(session)
   }
   documents.sort((a, b) => a.id - b.id)

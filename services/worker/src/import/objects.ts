@@ -11,6 +11,7 @@ import {
 } from '@playtherapy/object-store'
 import { originalName, renditionName, reportName, type SessionDocument, scriptName } from '../export/format.ts'
 import type { Archive } from './archive.ts'
+import { readReport, readScript } from './limits.ts'
 
 /** An object that was stored of a file. */
 interface Stored {
@@ -65,7 +66,7 @@ export async function storeSession(place: Place, document: SessionDocument, id: 
     const name = scriptName(document.id, version, 'json')
     if (!archive.has(name)) continue
     const checksum = createHash('sha256')
-      .update(await archive.readWhole(name))
+      .update(await readScript(archive, name))
       .digest('hex')
     const object = await put('script', scriptPath(phase, caseId, id, version), name, 'application/json')
     stored.scripts.set(version, { ...object, checksum })
@@ -73,6 +74,7 @@ export async function storeSession(place: Place, document: SessionDocument, id: 
   for (const { version } of document.reports) {
     const name = reportName(document.id, version)
     if (!archive.has(name)) continue
+    await readReport(archive, name)
     stored.reports.set(
       version,
       await put('analyze_report', reportPath(phase, caseId, id, version), name, 'application/json'),

@@ -1,0 +1,65 @@
+import { parseJson } from '@playtherapy/service-kit'
+import { mostRecords, Script, scriptBounds, scriptBytes } from '@playtherapy/versions/records'
+import { ReportBody, reportBytes } from '@playtherapy/versions/report'
+import { Value } from 'typebox/value'
+import type { CaseDocument, SessionDocument } from '../export/format.ts'
+import { type Archive, ImportError } from './archive.ts'
+
+/** What the routes let a therapist store; the import lets in no more, because all that reads it counts on that. */
+const nameCharacters = 200
+const descriptionBytes = 16 * 1024
+
+function checkName(name: string, of: string): void {
+  if ([...name].length > nameCharacters)
+    throw new ImportError(`${of} has a name of more than ${nameCharacters} characters.`)
+}
+
+/** Throws ImportError for a case with a longer name or a larger description than the routes let in. */
+export function checkCase({ given_name, family_name, description }: CaseDocument): void {
+  checkName(given_name, 'The case')
+  checkName(family_name ?? '', 'The case')
+  if (Buffer.byteLength(JSON.stringify(description)) > descriptionBytes) {
+    throw new ImportError(`The description has more than ${descriptionBytes} bytes of JSON.`)
+  }
+}
+
+/** Throws ImportError for a session with a longer name, with a number twice, or whose next version would have a number that is there. */
+export function checkSession({ id, name, recordings, ...document }: SessionDocument): void {
+  const of = `Session ${id}`
+  checkName(name, of)
+  const numbers = [
+    { all: recordings.map((recording) => recording.id), last: Number.POSITIVE_INFINITY },
+    { all: document.scripts.map(({ version }) => version), last: document.last_script_version },
+    { all: document.reports.map(({ version }) => version), last: document.last_report_version },
+  ]
+  for (const { all, last } of numbers) {
+    if (new Set(all).size < all.length) throw new ImportError(`${of} has a recording or a version twice.`)
+    if (all.some((version) => version > last)) throw new ImportError(`${of} has a version after its last one.`)
+  }
+}
+
+/** The bytes of a document of JSON. Throws ImportError for more of them, or for another document, than the routes let in. */
+async function readDocument(archive: Archive, name: string, most: number, isValid: (value: unknown) => boolean) {
+  const bytes = await archive.readWhole(name)
+  if (bytes.length > most) throw new ImportError(`${name} is too large.`)
+  let value: unknown
+  try {
+    value = parseJson(bytes, [], scriptBounds)
+  } catch {
+    throw new ImportError(`${name} is no JSON that can be stored.`)
+  }
+  if (!isValid(value)) throw new ImportError(`${name} is not as the routes let it in.`)
+  return bytes
+}
+
+/** An older release let pass what has no records, and all that reads scripts expects it. */
+const isScript = (script: unknown): boolean =>
+  !Array.isArray(Object(script).scripts) || (Value.Check(Script, script) && script.scripts.length <= mostRecords)
+
+/** The bytes of a script. */
+export const readScript = (archive: Archive, name: string): Promise<Buffer> =>
+  readDocument(archive, name, scriptBytes, isScript)
+
+/** The bytes of a report. */
+export const readReport = (archive: Archive, name: string): Promise<Buffer> =>
+  readDocument(archive, name, reportBytes, (report) => Value.Check(ReportBody, report))
