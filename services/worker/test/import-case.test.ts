@@ -6,6 +6,7 @@ import { buffer } from 'node:stream/consumers'
 import { promisify } from 'node:util'
 import { inFolder, type ObjectStore } from '@playtherapy/object-store'
 import {
+  auditEvents,
   caseExports,
   cases,
   type Database,
@@ -17,6 +18,7 @@ import {
   videos,
 } from '@playtherapy/schema'
 import { storeBackends, type Teardown, testDatabase, testStore } from '@playtherapy/testing'
+import { eq } from 'drizzle-orm'
 import t from 'tap'
 import { createExportCase } from '../src/export/export-case.ts'
 import { openArchive } from '../src/import/archive.ts'
@@ -124,6 +126,13 @@ for (const backend of storeBackends) {
     t.equal(owned?.userId, 12)
     const jobs = await to.db.select({ name: outbox.name }).from(outbox)
     t.strictSame(jobs, [{ name: 'encode-video' }], 'what is not in the file is made again')
+    const events = await to.db.select().from(auditEvents).where(eq(auditEvents.caseId, made.caseId))
+    t.strictSame(
+      events
+        .flatMap(({ action, kind, version }) => (action === 'create' ? [`${kind} ${version ?? ''}`] : []))
+        .toSorted(),
+      ['case ', 'report 1', 'script 1', 'script 3', 'session ', `video ${(await to.db.select().from(videos))[0]?.id}`],
+    )
     t.match(await to.bring(from.file), { sessions: 1 }, 'a second import makes a second case')
   })
 }

@@ -54,7 +54,10 @@ async function insertRecordings(tx: Transaction, { document, id: sessionId, reco
   return ids
 }
 
-/** Inserts the scripts and reports of a session; returns the ids of those that are current. */
+/**
+ * Inserts the scripts and reports of a session; returns the ids of those that are current. A version is pending first, as that of a save
+ * is, because its step to stored is what the audit trail tells.
+ */
 async function insertVersions(
   tx: Transaction,
   userId: number,
@@ -68,7 +71,7 @@ async function insertVersions(
     const [row] = await tx
       .insert(scriptVersions)
       .values({
-        ...{ sessionId, version, ...object, state: 'stored', userId, madeBy, warnings: typed },
+        ...{ sessionId, version, ...object, userId, madeBy, warnings: typed },
         createdAt: new Date(created_at),
       })
       .returning({ id: scriptVersions.id })
@@ -81,12 +84,15 @@ async function insertVersions(
     const [row] = await tx
       .insert(reportVersions)
       .values({
-        ...{ sessionId, version, ...object, state: 'stored', createdAt: new Date(created_at) },
+        ...{ sessionId, version, ...object, createdAt: new Date(created_at) },
         levels: levels?.map(([category, level]) => [category, level]) ?? null,
         scriptVersionId: scriptIds.get(script_version ?? 0) ?? null,
       })
       .returning({ id: reportVersions.id })
     if (row) reportIds.set(version, row.id)
+  }
+  for (const table of [scriptVersions, reportVersions]) {
+    await tx.update(table).set({ state: 'stored' }).where(eq(table.sessionId, sessionId))
   }
   const { script_version, report_version } = document.current
   return {
