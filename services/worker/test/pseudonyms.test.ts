@@ -54,3 +54,23 @@ t.test('keys of a description that become one are kept apart', async (t) => {
     description: { of: { 'PERSON-1': 1, 'PERSON-1 2': 2, 'PERSON-1 2 2': 3, 'PERSON-1 3': 4 } },
   })
 })
+
+t.test(
+  'names are found beside particles and numbers, in lists of names, and between characters that nobody sees',
+  async (t) => {
+    const codes = pseudonymsOf(
+      caseOf({ names: '김철수, 이영희/박민수·Bo\nSu-jin; X', guardian_name: 'Ann\u200ba Lee' }, 'Tom', null),
+    )
+    const texts = {
+      'Tom이 Tom은 Tom2.mp4 _tom_ TOM': 'CHILD-GIVEN이 CHILD-GIVEN은 CHILD-GIVEN2.mp4 _CHILD-GIVEN_ CHILD-GIVEN',
+      'Tommy Atom tomé': 'Tommy Atom tomé',
+      '철수와 이영희는 박민수': '철수와 PERSON-2는 PERSON-3',
+      '김철수 Bo Bob Su-jin': 'PERSON-1 PERSON-4 Bob PERSON-5',
+      '이\u200b영\u2060\u00ad희 Anna\u200b \ufeffLee T\u200dom': 'PERSON-2 PERSON-6 CHILD-GIVEN',
+      '김철수, 이영희': 'PERSON-1, PERSON-2',
+    }
+    for (const [text, coded] of Object.entries(texts)) t.equal(await codes.inText('a', text), coded)
+    const document = caseOf({ names: '김철수, X' })
+    t.match(await pseudonymsOf(document).inCase('a', document), { description: { names: 'PERSON-1,PERSON' } })
+  },
+)

@@ -32,21 +32,28 @@ const namesCharacters = 2_000
 /** Characters of a text that are searched before other work of the process gets its turn. */
 const pieceCharacters = 16_384
 /** Characters after a piece in which a name ends that begins in it. */
-const overlapCharacters = 4_096
+const overlapCharacters = 8_192
 
 /** Keys of a description whose texts are names. */
 const nameKey = /name|이름|성명|성함/i
 
+/** What stands between names that are written into one text. */
+const betweenNames = /([,;/·，、；・\r\n]+)/
+
 /** Names below keys that say so, at any depth. */
 function* namesIn(value: unknown, isName = false): Generator<string> {
-  if (typeof value === 'string' && isName) yield value
+  if (typeof value === 'string' && isName) yield* value.split(betweenNames).map(squeezed)
   if (typeof value !== 'object' || value === null) return
   for (const [key, inner] of Object.entries(value)) {
     yield* namesIn(inner, Array.isArray(value) ? isName : isName || nameKey.test(key))
   }
 }
 
-const squeezed = (name: string) => compose(name).replace(/\s+/gu, ' ').trim()
+/** A name without characters that nobody sees, and with one space for any white space. */
+const squeezed = (name: string) =>
+  compose(name.replace(/\p{DI}+/gu, ''))
+    .replace(/\s+/gu, ' ')
+    .trim()
 /** One letter is a part of too many other words, and a text is no name. */
 const isSearched = (name: string) => [...name].length > 1 && name.length <= nameCharacters
 
@@ -55,8 +62,8 @@ function namesOf(description: unknown, ofCase: string[]) {
   const searched: string[] = []
   const left = new Set<string>()
   let room = namesCharacters
-  for (const name of new Set([...namesIn(description)].map(squeezed))) {
-    if (name === '' || ofCase.includes(name)) continue
+  for (const name of new Set(namesIn(description))) {
+    if (!/[\p{L}\p{N}]/u.test(name) || ofCase.includes(name)) continue
     if (!isSearched(name) || searched.length >= mostNames || name.length > room) left.add(name)
     else {
       searched.push(name)
@@ -86,10 +93,16 @@ function codesOf({ given_name, family_name, description }: CaseDocument) {
 
 /** Letters that have a case stand in words with spaces around them; others, as Korean ones, are followed by particles. */
 const isCased = (name: string) => name.toLowerCase() !== name.toUpperCase()
+const casedLetter = '[\\p{Lu}\\p{Ll}\\p{Lt}]'
+/** Characters that nobody sees may stand between letters, as in text from a web page. */
+const unseen = '\\p{DI}{0,4}'
+const space = '[\\s\\p{DI}]{1,20}'
 
+/** Only other letters with a case make a cased name a part of a longer word: a particle, a number or a line may be beside it. */
 function patternOf(name: string): string {
-  const text = name.replace(/[\\^$.*+?()[\]{}|/-]/g, '\\$&').replaceAll(' ', '\\s{1,20}')
-  return isCased(name) ? `(?<![\\p{L}\\p{N}])${text}(?![\\p{L}\\p{N}])` : text
+  const words = name.split(' ').map((word) => Array.from(word, (sign) => sign.replace(/[\\^$.*+?()[\]{}|/]/, '\\$&')))
+  const text = words.map((signs) => signs.join(unseen)).join(space)
+  return isCased(name) ? `(?<!${casedLetter})${text}(?!${casedLetter})` : text
 }
 
 /**
@@ -168,7 +181,10 @@ export function pseudonymsOf(document: CaseDocument): Pseudonyms {
   }
   /** A description, in which also a name that is not looked for elsewhere becomes a code. */
   const withoutLeft = (value: unknown): unknown => {
-    if (typeof value === 'string') return left.has(squeezed(value)) ? 'PERSON' : value
+    if (typeof value === 'string') {
+      const parts = value.split(betweenNames)
+      return parts.map((part) => (left.has(squeezed(part)) ? 'PERSON' : part)).join('')
+    }
     if (Array.isArray(value)) return value.map(withoutLeft)
     if (typeof value !== 'object' || value === null) return value
     return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, withoutLeft(inner)]))
