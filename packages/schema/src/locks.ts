@@ -27,6 +27,14 @@ export async function tryLock(
   return row?.held ?? false
 }
 
+/** Keeps sweeps of orphans from beginning until the transaction ends; false while one is under way. Several may do so at once. */
+export async function tryHoldOffSweeps(tx: Transaction): Promise<boolean> {
+  const [row] = await tx.execute<{ held: boolean }>(
+    sql`select pg_try_advisory_xact_lock_shared(${locks.sweepOrphans}) as held`,
+  )
+  return row?.held ?? false
+}
+
 /** Waits until no other transaction begins a resumable upload of this therapist, and lets none until this one ends. */
 export async function lockBeginnings(tx: Transaction, userId: number): Promise<void> {
   await tx.execute(sql`select pg_advisory_xact_lock(${locks.beginUpload}, ${userId})`)

@@ -15,6 +15,7 @@ import {
   reportVersions,
   scriptVersions,
   sessions,
+  tryLock,
   videos,
 } from '@playtherapy/schema'
 import { storeBackends, type Teardown, testDatabase, testStore } from '@playtherapy/testing'
@@ -23,6 +24,7 @@ import t from 'tap'
 import { createExportCase } from '../src/export/export-case.ts'
 import { openArchive } from '../src/import/archive.ts'
 import { importCase } from '../src/import/import-case.ts'
+import { sweepOrphansAlone } from '../src/reconcile/orphans.ts'
 import { openExport, seedCase, seedExport } from './export-support.ts'
 
 const signal = new AbortController().signal
@@ -172,14 +174,42 @@ t.test('an export whose names are words of its format is imported', async (t) =>
   t.strictSame(JSON.parse(String(bytes)), { scripts: [record] })
 })
 
+t.test('no sweep of orphans runs during an import, and no import during a sweep', async (t) => {
+  const from = await exported(t)
+  const to = await elsewhere(t)
+  const resources = { db: to.db, phase: 'LOCAL' as const }
+  const swept: number[] = []
+  const store: ObjectStore = Object.assign(Object.create(to.store), {
+    async put(...asked: Parameters<ObjectStore['put']>) {
+      const stored = await to.store.put(...asked)
+      swept.push(await sweepOrphansAlone({ ...resources, store: to.store }, -60))
+      return stored
+    },
+  })
+  const archive = await openArchive(from.file)
+  await importCase({ ...resources, store }, archive, 12).finally(archive.close)
+  t.ok(swept.length > 3 && swept.every((count) => count === 0))
+  t.strictSame(await held(to.db, to.store), await held(from.db, from.store))
+  const before = await to.left()
+  await to.db.transaction(async (tx) => {
+    t.ok(await tryLock(tx, 'sweepOrphans'))
+    await t.rejects(to.bring(from.file), { name: 'ImportError', message: /when it has finished/ })
+  })
+  t.strictSame(await to.left(), before)
+})
+
 t.test('a commit whose response is lost keeps what it has committed', async (t) => {
   const from = await exported(t)
   const to = await elsewhere(t)
   const lost = (keeps: boolean): Database =>
     Object.assign(Object.create(to.db), {
-      async transaction(...work: Parameters<Database['transaction']>) {
-        if (keeps) await to.db.transaction(...work)
-        throw Object.assign(new Error('the connection was closed'), { code: 'CONNECTION_CLOSED' })
+      async transaction(work: Parameters<Database['transaction']>[0]) {
+        const closed = Object.assign(new Error('the connection was closed'), { code: 'CONNECTION_CLOSED' })
+        await to.db.transaction(async (tx) => {
+          await work(tx)
+          if (!keeps) throw closed
+        })
+        throw closed
       },
     })
   const bring = async (db: Database) => {

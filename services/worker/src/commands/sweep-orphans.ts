@@ -3,7 +3,7 @@ import { beginProgram, DatabaseSettings, reach, StoreSettings } from '@playthera
 import { Type } from 'typebox'
 import { openWorkerStore, ReconcileSettings } from '../config.ts'
 import { assertOwnBucket, installationId } from '../reconcile/installation.ts'
-import { findOrphans, sweepOrphans } from '../reconcile/orphans.ts'
+import { findOrphans, sweepOrphansAlone } from '../reconcile/orphans.ts'
 
 const { config, options } = beginProgram({
   name: 'sweep-orphans',
@@ -14,7 +14,7 @@ const { config, options } = beginProgram({
   otherSettings: Type.Object(StoreSettings),
   options: ['dry-run'],
 })
-const database = openDatabase({ url: config.DATABASE_URL, max: 1, applicationName: 'sweep-orphans' })
+const database = openDatabase({ url: config.DATABASE_URL, max: 2, applicationName: 'sweep-orphans' })
 const store = openWorkerStore(process.env)
 const resources = { db: database.db, store, phase: config.PHASE }
 const id = await reach('The database', config.DATABASE_URL, () => installationId(database.db))
@@ -32,7 +32,7 @@ if (options.has('dry-run')) {
   }
   console.log(`${count} without an owner, ${bytes} bytes; nothing was removed`)
 } else {
-  console.log(`${await sweepOrphans(resources, config.ORPHAN_GRACE_SECONDS)} removed`)
+  console.log(`${await sweepOrphansAlone(resources, config.ORPHAN_GRACE_SECONDS)} removed`)
 }
 store.close()
 await database.close()

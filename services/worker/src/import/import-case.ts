@@ -1,5 +1,5 @@
 import type { ObjectStore, Phase } from '@playtherapy/object-store'
-import { cases, type Database, isOutage, outlastOutage } from '@playtherapy/schema'
+import { cases, type Database, isOutage, outlastOutage, tryHoldOffSweeps } from '@playtherapy/schema'
 import { eq, sql } from 'drizzle-orm'
 import { CaseDocument, caseName, SessionDocument } from '../export/format.ts'
 import { type Archive, ImportError } from './archive.ts'
@@ -25,7 +25,8 @@ const batchKeys = 500
 
 /**
  * Imports an export as a new case of a therapist. All files are stored first, each compared with its hash, and then one transaction
- * inserts all rows, so that there is a whole case or none. After a failure the objects are removed; what cannot be removed, and what a
+ * inserts all rows, so that there is a whole case or none. The transaction is open from the beginning, idle, because it keeps sweeps of orphans from removing what
+ * is stored before its rows are; a lost connection ends the import. After a failure the objects are removed; what cannot be removed, and what a
  * killed import leaves, is what the orphan sweep of a worker removes. It also removes what a transaction leaves whose commit got no
  * response, unless the case turns out to be there. Throws ImportError for a file that is not as it was exported.
  */
@@ -55,22 +56,28 @@ export async function importCase({ db, store, phase }: Resources, archive: Archi
     return { caseId, sessions: stored.length, recordings }
   }
   try {
-    caseId = await next('cases')
-    for (const session of documents) {
-      const place = {
-        store,
-        archive,
-        phase,
-        caseId,
-        onKey: (key: string) => keys.push(key),
-        nextVideoId: () => next('videos'),
-      }
-      stored.push(await storeSession(place, session, await next('sessions')))
-    }
-    // The hashes of all other files are checked, too.
-    for (const path of archive.unread()) for await (const _part of archive.read(path));
-    hasBegun = true
     await db.transaction(async (tx) => {
+      await tx.execute(sql`set local idle_in_transaction_session_timeout = 0`)
+      if (!(await tryHoldOffSweeps(tx))) {
+        throw new ImportError(
+          'A worker removes objects without a row at the moment. Please import the file when it has finished.',
+        )
+      }
+      caseId = await next('cases')
+      for (const session of documents) {
+        const place = {
+          store,
+          archive,
+          phase,
+          caseId,
+          onKey: (key: string) => keys.push(key),
+          nextVideoId: () => next('videos'),
+        }
+        stored.push(await storeSession(place, session, await next('sessions')))
+      }
+      // The hashes of all other files are checked, too.
+      for (const path of archive.unread()) for await (const _part of archive.read(path));
+      hasBegun = true
       await tx.insert(cases).values({
         ...{ id: caseId, userId, givenName: document.given_name, familyName: document.family_name },
         ...{ description: document.description, caseStateId: document.case_state_id },

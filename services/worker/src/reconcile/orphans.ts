@@ -180,7 +180,7 @@ export async function sweepOrphans(resources: Resources, graceSeconds: number): 
 }
 
 /**
- * Like {@link sweepOrphans}, but 0 while another process does it. Holds the lock `sweepOrphans`, in an idle transaction,
+ * Like {@link sweepOrphans}, but 0 while another process does it or imports a case. Holds the lock `sweepOrphans`, in an idle transaction,
  * until the sweep has ended.
  */
 export const sweepOrphansAlone = (resources: Resources, graceSeconds: number): Promise<number> =>
