@@ -22,32 +22,32 @@ export const logWords = new Set(
   during each early either element elements empty encode encoded encoding encrypted encryption end ended endpoint ends
   enough entity entry erase erasure error errors etag etags every exceed exceeded exceeds exchange exist existing
   exists expected expecting expects expired expires explains export extend extra fail failed failing fails failure
-  failures far fatal fell fetch fewer ffmpeg ffprobe field fields file files first fit folder follow following for
-  forbidden foreign form format found fragment from full function gap garage gateway gave genuine get getaddrinfo give
-  given gives gone got had handle handler handlers handshake has hash have head header headers heads heavy held hello
-  higher hit host hostname hosts however http https id identifier if ignored in incomplete incorrect index initialised
-  initialized initializing input insert installation installations installed instance integer interface internal
-  interrupted into invalid ip is issuer issuers it iterable its job jobs json key keys kill killed kind known knows
-  large larger last late latest leaf lease least left length less let level levels limit limits line link list listen
-  listening load loading local locale locally lock locked log long longer lookup loopback loss lost lower made makes
-  malformed manifest many match matches maximum maxmemory media memory message metadata method migrate migrated
-  migrations minimum missing mkdir mode module moment more moved multipart must name names needed needs negative
-  network never new newer nginx no nobody node none nor not nothing now null number numbers object objects of off old
-  older on once one ones only open opened operation option options or order other others our ours out outbox output
-  outside overflow owner packet packets page pair parameter parameters parse parsed part parts password passwords path
-  payload peer pending per permanent permission permissions permitted phase picture piece pipe pipes pixels place
-  please policy pool port position postgres postgresql prefix premature prepared presigned primary private probe
-  process processes processing promise properties property protocol provided provider public publish published query
-  queue quota radius ran range rate reach reached read reading readonly ready reason receipt receipts received
-  receiver record recorded recording recordings records recovery redirect redis refused refuses region rejected
-  relation release released remote removed removes rename rendition renditions repeated replaced replica reply report
-  reports request requested requests require required requires reset resource resources respond response restore
-  result retries retry retryable return returned returns revoke right role room round routes routines row rows run
-  running runs s3 same saved says scandir schema schemas scratch script scripts second seconds secret secure select
-  self send sending sent server servers service session sessions set setting settings several shape short shorter
-  should shutdown shutting sign signal signature signed signing silent since size skewed slot slow small so socket
-  some something sort sound source space spawn specified specify sslmode stall stalled start started starting starts
-  stat state statement statements status step still storage store stored stores stream streams string succeeded
+  failures far fatal fell fetch fewer ffmpeg ffprobe field fields file files finished first fit folder follow
+  following for forbidden foreign form format found fragment from full function gap garage gateway gave genuine get
+  getaddrinfo give given gives gone got had handle handler handlers handshake has hash have head header headers heads
+  heavy held hello higher hit host hostname hosts however http https id identifier if ignored import in incomplete
+  incorrect index initialised initialized initializing input insert installation installations installed instance
+  integer interface internal interrupted into invalid ip is issuer issuers it iterable its job jobs json key keys kill
+  killed kind known knows large larger last late latest leaf lease least left length less let level levels limit
+  limits line link list listen listening load loading local locale locally lock locked log long longer lookup loopback
+  loss lost lower made makes malformed manifest many match matches maximum maxmemory media memory message metadata
+  method migrate migrated migrations minimum missing mkdir mode module moment more moved multipart must name names
+  needed needs negative network never new newer nginx no nobody node none nor not nothing now null number numbers
+  object objects of off old older on once one ones only open opened operation option options or order other others our
+  ours out outbox output outside overflow owner packet packets page pair parameter parameters parse parsed part parts
+  password passwords path payload peer pending per permanent permission permissions permitted phase picture piece pipe
+  pipes pixels place please policy pool port position postgres postgresql prefix premature prepared presigned primary
+  private probe process processes processing promise properties property protocol provided provider public publish
+  published query queue quota radius ran range rate reach reached read reading readonly ready reason receipt receipts
+  received receiver record recorded recording recordings records recovery redirect redis refused refuses region
+  rejected relation release released remote removed removes rename rendition renditions repeated replaced replica
+  reply report reports request requested requests require required requires reset resource resources respond response
+  restore result retries retry retryable return returned returns revoke right role room round routes routines row rows
+  run running runs s3 same saved says scandir schema schemas scratch script scripts second seconds secret secure
+  select self send sending sent server servers service session sessions set setting settings several shape short
+  shorter should shutdown shutting sign signal signature signed signing silent since size skewed slot slow small so
+  socket some something sort sound source space spawn specified specify sslmode stall stalled start started starting
+  starts stat state statement statements status step still storage store stored stores stream streams string succeeded
   success such superuser supply support supported supports syntax system table tables tail take taken takes
   temporarily temporary terminated terminating text than that the their them then therapist there these they this
   those thread threads time timed timeout times timestamp title to token tokens too took trail transaction
