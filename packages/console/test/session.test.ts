@@ -57,7 +57,7 @@ async function prepare(t: Teardown) {
   return { ...stack, link, openTab, openBeside, signIn, addSession }
 }
 
-t.test('a session and its recording', { skip, timeout: 180_000 }, async (t) => {
+t.test('a session and its recording', { skip, timeout: 300_000 }, async (t) => {
   const place = await prepare(t)
   const { link, openTab, signIn, addSession } = place
   const folder = t.testdir()
