@@ -24,8 +24,6 @@ declare module 'fastify' {
     /** Who makes this request, for the triggers of the audit trail. */
     readonly cause: Cause
     auditCause: Cause | null
-    /** Resolves when the event of a list is durable, which is written while the list is read. */
-    listAudited: Promise<void> | undefined
     /** The `error_code` of the response, once it is refused. */
     errorCode: number | undefined
   }
@@ -74,7 +72,6 @@ const isRandom = (id: string) => /^[\da-f]{8}(-?)[\da-f]{4}\1[\da-f]{4}\1[\da-f]
 /** Gives requests what the trail tells of them. */
 export function installCauses(host: FastifyInstance): void {
   host.decorateRequest('auditCause', null)
-  host.decorateRequest('listAudited', undefined)
   host.decorateRequest('errorCode', undefined)
   host.decorateRequest('cause', {
     getter(this: FastifyRequest) {
@@ -135,32 +132,15 @@ function eventOf(request: FastifyRequest, reply: FastifyReply): AuditEvent | und
   return { ...about, action, caseId: caseId || null, sessionId: sessionId || null, version, result: 0 }
 }
 
-/** A valid request for a list of cases: what is to be told of it is known before it is read. */
-const isList = ({ routeOptions, caseId, userId }: FastifyRequest): boolean => {
-  const { kind, action } = routeOptions.config.audit || {}
-  return kind === 'case' && action === 'read' && !caseId && userId > 0
-}
-
 /**
  * Audits all routes of a scope that is registered after it: what method and tag of a route say, its configuration `audit` may say
  * otherwise. A response with content is held back until its event is durable; if the trail cannot be written it becomes
- * `errors.unavailable` (503), after `longestMs` at the latest. The event of a list of cases is written while the list is read, and so stays
- * where reading it failed.
+ * `errors.unavailable` (503), after `longestMs` at the latest.
  */
 export function auditRequests(scope: FastifyInstance, db: Database, longestMs = 10_000): void {
   const trail = createTrail(db, longestMs)
   scope.addHook('onRoute', (route) => {
     route.config = { ...route.config, audit: describe(route) ?? false }
-  })
-  scope.addHook('preHandler', (request, _reply, next) => {
-    if (isList(request)) {
-      const { actor, userId, auditId: requestId, address } = request.cause
-      const what = { kind: 'case', action: 'read', caseId: null, sessionId: null, version: null, result: 0 } as const
-      request.listAudited = trail.write({ actor, userId, requestId, address, ...what })
-      // Whoever waits for it below is told.
-      request.listAudited.catch(() => {})
-    }
-    next()
   })
   scope.addHook('onSend', (request, reply, payload, next) => {
     const event = eventOf(request, reply)
@@ -168,8 +148,7 @@ export function auditRequests(scope: FastifyInstance, db: Database, longestMs = 
     const { userId, address, kind, action, sessionId, version } = event
     const isRepeated = event.result === 0 && action !== 'link' && repeated.includes(kind)
     const key = [userId, address, kind, action, sessionId, version, 'token' in Object(request.params)].join(' ')
-    const before = event.result === 0 ? request.listAudited : undefined
-    const written = before ?? (isRepeated ? trail.writeOnce(key, event) : trail.write(event))
+    const written = isRepeated ? trail.writeOnce(key, event) : trail.write(event)
     written.then(
       () => next(null, payload),
       (error: unknown) => {
