@@ -2,6 +2,7 @@ import { beginSpan, failureOf, inSpan, isTraced } from '@playtherapy/tracing'
 import { getTableName, is } from 'drizzle-orm'
 import { PgTable } from 'drizzle-orm/pg-core'
 import * as encodeTables from './encode-tables.ts'
+import * as exportTables from './export-tables.ts'
 import * as operationsTables from './operations-tables.ts'
 import * as mainTables from './tables.ts'
 import * as webhookTables from './webhook-tables.ts'
@@ -11,7 +12,7 @@ const system = { 'db.system.name': 'postgresql' }
 /** The only words of a statement, beside its kind, that may be in a span. */
 const tableNames = new Set([
   'audit_events',
-  ...Object.values({ ...mainTables, ...encodeTables, ...operationsTables, ...webhookTables }).flatMap(
+  ...Object.values({ ...mainTables, ...encodeTables, ...exportTables, ...operationsTables, ...webhookTables }).flatMap(
     (value: unknown) => (is(value, PgTable) ? [getTableName(value)] : []),
   ),
 ])
@@ -45,7 +46,7 @@ export function traced<Query extends Promise<unknown>>(text: string, query: Quer
   const of = table ? { 'db.collection.name': table } : {}
   const name = table ? `${operation} ${table}` : operation
   const span = beginSpan({ name, kind: 'client', attributes: { ...system, 'db.operation.name': operation, ...of } })
-  // The driver's own \`then\` sends the statement, and its caller may not have chosen yet how rows are returned.
+  // The driver's own `then` sends the statement, and its caller may not have chosen yet how rows are returned.
   Promise.prototype.then.call(
     query,
     () => span?.end(),
@@ -54,6 +55,6 @@ export function traced<Query extends Promise<unknown>>(text: string, query: Quer
   return query
 }
 
-/** Gives a transaction a span, which the wait for a connection, \`BEGIN\` and \`COMMIT\` are part of. */
+/** Gives a transaction a span, which the wait for a connection, `BEGIN` and `COMMIT` are part of. */
 export const tracedTransaction = <T>(transaction: () => Promise<T>): Promise<T> =>
   inSpan({ name: 'transaction', kind: 'client', attributes: system }, transaction)

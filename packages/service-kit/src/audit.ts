@@ -103,12 +103,8 @@ const versionHeaders: Record<string, string> = { script: 'script-version', repor
 /** The number of the version that is shown, or the id of the recording or the export. */
 function versionOf(kind: string, request: FastifyRequest, reply: FastifyReply): number | null {
   const header = versionHeaders[kind]
-  const number = header
-    ? Number(reply.getHeader(header))
-    : ['video', 'preview', 'export'].includes(kind)
-      ? request.videoId
-      : 0
-  return number || null
+  if (header) return Number(reply.getHeader(header)) || null
+  return ['video', 'preview', 'export'].includes(kind) ? request.videoId || null : null
 }
 
 /** What the trail is told of a response; undefined for what triggers have told, and for what shows nothing of a case. */
