@@ -18,6 +18,9 @@ const lookAgainSeconds = 20
 /** Rows compared in one round. */
 const batchRows = 200
 
+/** By so much a clock may be ahead before its retries are hastened. */
+const aheadMs = 5_000
+
 /** States of a job that will still run. In any other state, or without a job, the queue has lost it. */
 const pending = new Set(['waiting', 'waiting-children', 'prioritized', 'delayed', 'active'])
 
@@ -36,6 +39,22 @@ async function forgetFailed(tx: Transaction, queues: Pick<Queues, 'queue'>): Pro
 }
 
 /**
+ * Runs a retry now that was put off by a worker whose clock was ahead when its attempt began: the moment that it chose comes later by as
+ * much. `nowMs` is the time of the database.
+ */
+async function hasten(queue: ReturnType<Queues['queue']>, jobId: string, nowMs: number, log: Log): Promise<void> {
+  const job = await queue.getJob(jobId)
+  const byMs = (job?.processedOn ?? 0) - nowMs
+  if (!job || byMs < aheadMs) return
+  // It may be due by itself in this moment.
+  await job.promote().catch((error: unknown) => log.debug({ err: error, job_id: jobId }, 'a retry was not hastened'))
+  log.warn(
+    { job: queue.name, seconds: Math.round(byMs / 1_000) },
+    'the clock of a worker is ahead, its retry is hastened',
+  )
+}
+
+/**
  * Announces published jobs that the queue has lost, for example with the data of Redis, again in new rows. One process at a
  * time does it, and holds the lock `reconcile`. Jobs are idempotent, so a second announcement does no harm. It also removes what
  * the queue should not keep.
@@ -46,15 +65,18 @@ export function startReconciler({ db, queues, log }: ReconcilerSettings): Backgr
       if (!(await tryLock(tx, 'reconcile'))) return
       const old = lt(outbox.publishedAt, sql`now() - make_interval(secs => ${lookAgainSeconds})`)
       const rows = await tx
-        .select(outboxColumns)
+        .select({ ...outboxColumns, nowMs: sql<number>`extract(epoch from clock_timestamp())::float8 * 1000` })
         .from(outbox)
         .where(and(isNull(outbox.failedAt), old))
         .orderBy(asc(outbox.publishedAt))
         .limit(batchRows)
       const found: number[] = []
-      for (const { id, ...row } of rows) {
+      for (const { id, nowMs, ...row } of rows) {
         if (!isPublishable({ id, ...row })) continue
-        const state = await queues.queue(row.name).getJobState(`${row.name}-${id}`)
+        const queue = queues.queue(row.name)
+        const jobId = `${row.name}-${id}`
+        const state = await queue.getJobState(jobId)
+        if (state === 'delayed') await hasten(queue, jobId, nowMs, log)
         if (pending.has(state)) {
           found.push(id)
           continue
