@@ -22,8 +22,15 @@ export interface OwnProcess {
   restart(): Promise<void>
 }
 
-/** Prepares a process of a bundled program on its own port, without starting it. It is killed when we exit. */
-export async function ownProcess(program: Program, env: NodeJS.ProcessEnv): Promise<OwnProcess> {
+/**
+ * Prepares a process of a bundled program on its own port, without starting it. It is killed when we exit. `pathOf` is called at each
+ * start, and returns the file that node runs then.
+ */
+export async function ownProcess(
+  program: Program,
+  env: NodeJS.ProcessEnv,
+  pathOf = () => programPath(program),
+): Promise<OwnProcess> {
   const port = await freePort()
   const url = `http://127.0.0.1:${port}`
   let child: ChildProcess | undefined
@@ -41,7 +48,7 @@ export async function ownProcess(program: Program, env: NodeJS.ProcessEnv): Prom
     async restart() {
       for (const end = Date.now() + startMs; ; await sleep(200)) {
         if (!running()) {
-          child = spawn(process.execPath, [...nodeOptions, programPath(program)], {
+          child = spawn(process.execPath, [...nodeOptions, pathOf()], {
             env: {
               ...process.env,
               NODE_NO_WARNINGS: '1',

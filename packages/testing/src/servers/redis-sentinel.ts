@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { freePort } from '@playtherapy/embedded-postgres'
+import { Redis } from 'ioredis'
 import { type RunningRedis, startRedis } from './redis.ts'
 
 /** The name of the master, and how many Sentinels have to agree that it is down. */
@@ -19,11 +20,36 @@ interface RunningSentinels {
   stop(): Promise<void>
 }
 
+/** Runs `ask` with a connection to a server. */
+async function withRedis<T>({ url }: RunningRedis, ask: (redis: Redis) => Promise<T>): Promise<T> {
+  const redis = new Redis(url, { retryStrategy: () => null, maxRetriesPerRequest: 0 })
+  redis.on('error', () => {})
+  try {
+    return await ask(redis)
+  } finally {
+    redis.disconnect()
+  }
+}
+
+/** Returns what a server says of its part in the replication: `role`, and for a replica `master_link_status`. */
+export const replicationOf = (server: RunningRedis): Promise<Record<string, string>> =>
+  withRedis(server, async (redis) => {
+    const lines = (await redis.info('replication')).split('\r\n').filter((line) => line.includes(':'))
+    return Object.fromEntries(lines.map((line) => line.split(':')))
+  })
+
+/** Deletes everything that a master holds. */
+export const wipeRedis = (server: RunningRedis) => withRedis(server, (redis) => redis.flushall())
+
 /** Starts a master and a replica, and three real Sentinels that watch them. */
 export async function startRedisSentinels(directory: string): Promise<RunningSentinels> {
   const master = await startRedis(join(directory, 'master'))
   const masterPort = new URL(master.url).port
-  const replica = await startRedis(join(directory, 'replica'), ['--replicaof', '127.0.0.1', masterPort])
+  const replica = await startRedis(join(directory, 'replica'))
+  await withRedis(replica, async (redis) => {
+    await redis.replicaof('127.0.0.1', masterPort)
+    await redis.config('REWRITE')
+  })
   const port = await freePort()
   const sentinels = await Promise.all(
     hosts.map(async (host) => {

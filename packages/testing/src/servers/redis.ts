@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process'
-import { mkdir } from 'node:fs/promises'
+import { mkdir, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { freePort } from '@playtherapy/embedded-postgres'
 
 export interface RunningRedis {
@@ -20,11 +21,14 @@ export interface RunningRedis {
 export async function startRedis(directory: string, more: string[] = []): Promise<RunningRedis> {
   await mkdir(directory, { recursive: true })
   const port = await freePort()
+  // Sentinels let a server write down here whose replica it is, for its next start.
+  const file = join(directory, 'redis.conf')
+  await writeFile(file, '')
   const launch = async () => {
     const child = spawn(
       'redis-server',
       // biome-ignore format: pairs
-      ['--port', `${port}`, '--bind', '127.0.0.1', '--dir', directory, '--save', '',
+      [file, '--port', `${port}`, '--bind', '127.0.0.1', '--dir', directory, '--save', '',
         '--appendonly', 'yes', '--appendfsync', 'no', '--maxmemory-policy', 'noeviction', ...more],
       { stdio: ['ignore', 'pipe', 'inherit'] },
     )

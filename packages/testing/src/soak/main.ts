@@ -1,6 +1,7 @@
 /**
- * `npm run soak -- --minutes N --queue BACKEND --json FILE`: therapists upload, save and delete at random while every part is killed
- * in turn; then everything acknowledged is verified. Exits with 1 if anything is lost, duplicated, orphaned or stuck.
+ * `npm run soak -- --minutes N --queue BACKEND --from COMMIT --json FILE`: therapists upload, save, read and delete at random while
+ * every part is killed in turn, the object store is slow and clocks jump; then everything acknowledged is verified. Exits with 1 if
+ * anything is lost, duplicated, orphaned or stuck.
  */
 import { execFile } from 'node:child_process'
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
@@ -15,17 +16,19 @@ import { startPlace } from './place.ts'
 import { emptyMemory, work } from './therapist.ts'
 import { judge, type Verdict } from './verdict.ts'
 
-answerHelp(`npm run soak -- [--minutes N] [--queue BACKEND] [--json FILE]
+answerHelp(`npm run soak -- [--minutes N] [--queue BACKEND] [--from COMMIT] [--json FILE]
 
-Therapists work while every part is killed in turn; then everything acknowledged is verified.
+Therapists work while every part is killed in turn, the object store is slow and clocks jump; then everything acknowledged is verified.
 
   --minutes N      how long they work (default 3)
-  --queue BACKEND  redis (default) or postgres
+  --queue BACKEND  redis (default), with a replica and Sentinels, or postgres
+  --from COMMIT    begin with the bundle of this commit, and upgrade to this one after a third of the time
   --json FILE      where the result is written`)
 const { values } = parseArgs({
   options: {
     minutes: { type: 'string', default: '3' },
     queue: { type: 'string', default: 'redis' },
+    from: { type: 'string' },
     json: { type: 'string' },
   },
 })
@@ -35,8 +38,11 @@ if (!(minutes > 0)) throw new Error('--minutes must be a number above 0')
 
 /** The reconciler removes an object without a row after this time. */
 const graceSeconds = 10
-/** Rows, objects and jobs have to agree within this time after the last part was restarted. */
-const settleMinutes = 6
+/**
+ * Rows, objects and jobs have to agree within this time after the last part was restarted: a retry is put off for some minutes, and for
+ * some more by a worker whose clock has jumped.
+ */
+const settleMinutes = 16
 const therapists = 4
 
 /** Makes recordings: one to be remuxed, one to be transcoded, one without sound, and one of several chunks. */
@@ -62,10 +68,12 @@ async function makeClips(): Promise<Uint8Array[]> {
 const isClean = ({ lost, duplicated, orphaned, stuck }: Verdict) =>
   lost.length + duplicated.length + orphaned.length + stuck.length === 0
 
+// Each process and server is killed when this process exits.
+process.setMaxListeners(30)
 await buildPrograms()
 const clips = await makeClips()
-console.log('Starting PostgreSQL, the queue, the object store and seven processes')
-const place = await startPlace(graceSeconds, values.queue)
+console.log(`Starting PostgreSQL, the queue, the object store and nine processes of ${values.from ?? 'this release'}`)
+const place = await startPlace({ graceSeconds, queue: values.queue, from: values.from })
 process.once('SIGINT', () => place.stop().finally(() => process.exit(1)))
 process.once('SIGTERM', () => place.stop().finally(() => process.exit(1)))
 const memory = emptyMemory()
@@ -77,7 +85,7 @@ const report = setInterval(() => {
   console.log(`  ${count} acknowledged`)
 }, 60_000)
 const [havoc] = await Promise.all([
-  wreakHavoc(place.parts, place.redisUrl, end.signal),
+  wreakHavoc(place, { signal: end.signal, upgradeAfterMs: (minutes * 60_000) / 3 }),
   ...Array.from({ length: therapists }, (_, n) => work(n + 1, place, clips, memory, end.signal)),
 ])
 clearInterval(report)
@@ -93,7 +101,7 @@ while (!isClean(verdict) && Date.now() - settled < settleMinutes * 60_000) {
 const seconds = Math.round((Date.now() - settled) / 1000)
 await place.stop()
 
-const { acknowledged, ...disagreements } = verdict
+const { acknowledged, playableSeconds, ...disagreements } = verdict
 console.log(
   `\nHurt: ${Object.entries(havoc)
     .map(([what, count]) => `${what} ${count}×`)
@@ -106,10 +114,26 @@ console.log(`| ${[acknowledged, ...Object.values(counts)].join(' | ')} |`)
 for (const [name, found] of Object.entries(disagreements)) {
   for (const what of found.slice(0, 20)) console.log(`${name}: ${what}`)
 }
+const { answered, failed, outage } = memory.waits
+console.log('\nThe longest that a therapist waited, in seconds\n')
+console.log('| for | answered | failed |\n|---|---|---|')
+const inSeconds = (milliseconds: number | undefined) =>
+  milliseconds === undefined ? '' : (milliseconds / 1_000).toFixed(1)
+for (const name of [...new Set([...Object.keys(answered), ...Object.keys(failed)])].toSorted()) {
+  console.log(`| ${name} | ${inSeconds(answered[name])} | ${inSeconds(failed[name])} |`)
+}
+for (const [name, wait] of Object.entries(outage)) {
+  console.log(`| ${name}, from a failure to the next success | ${inSeconds(wait)} | |`)
+}
+const { count, median, longest } = playableSeconds
+console.log(`| ${count} stored uploads to be playable, median ${median} | ${longest} | |`)
 if (values.json) {
   const result = {
     acknowledged,
     ...counts,
+    from: values.from,
+    waitsMs: memory.waits,
+    playableSeconds,
     minutes,
     settledSeconds: seconds,
     died,

@@ -23,9 +23,31 @@ export interface Memory {
   deleted: Map<number, boolean>
   /** Failed requests, by kind and status. */
   refused: Record<string, number>
+  waits: Waits
 }
 
-export const emptyMemory = (): Memory => ({ uploads: [], scripts: [], deleted: new Map(), refused: {} })
+/** The longest that a therapist waited, in milliseconds. */
+interface Waits {
+  /** For the response of one request that succeeded, by kind. */
+  answered: Record<string, number>
+  /** For one that failed: a refusal, a broken connection, or no response within the client's minute. By kind. */
+  failed: Record<string, number>
+  /** For a service: from the beginning of a request that it failed to the response of the next one that it did not, by service. */
+  outage: Record<string, number>
+}
+
+export const emptyMemory = (): Memory => ({
+  uploads: [],
+  scripts: [],
+  deleted: new Map(),
+  refused: {},
+  waits: { answered: {}, failed: {}, outage: {} },
+})
+
+/** Keeps the longest time since `begun`. */
+function keepLongest(longest: Record<string, number>, name: string, begun: number) {
+  longest[name] = Math.max(longest[name] ?? 0, Math.round(performance.now() - begun))
+}
 
 const pick = <T>(items: readonly T[]): T => {
   const item = items[Math.floor(Math.random() * items.length)]
@@ -47,6 +69,22 @@ function tokenOf(userId: number, secret: string): string {
  */
 export async function work(userId: number, place: Place, clips: Uint8Array[], memory: Memory, signal: AbortSignal) {
   const token = tokenOf(userId, place.jwtSecret)
+  /** Since when each service has failed. */
+  const failingSince = new Map<string, number>()
+  const { answered, failed, outage } = memory.waits
+  const worked = (service: string, name: string, begun: number) => {
+    keepLongest(answered, name, begun)
+    const since = failingSince.get(service)
+    if (since !== undefined) keepLongest(outage, service, since)
+    failingSince.delete(service)
+  }
+  const broke = (service: string, name: string, begun: number, status: number | undefined) => {
+    keepLongest(failed, name, begun)
+    const label = `${name} ${status ?? 'no answer'}`
+    memory.refused[label] = (memory.refused[label] ?? 0) + 1
+    // Others are refusals, such as of a recording that is not encoded yet.
+    if (status === undefined || status >= 500) failingSince.set(service, failingSince.get(service) ?? begun)
+  }
   /** Calls a random process of a service. Counts a failure by the name of the call, and returns undefined then. */
   const call = async <T>(
     service: keyof Place['urls'],
@@ -54,11 +92,13 @@ export async function work(userId: number, place: Place, clips: Uint8Array[], me
     send: (client: Api, options: CallOptions) => Promise<T>,
   ): Promise<T | undefined> => {
     const client = createClient({ url: pick(place.urls[service]), token })
+    const begun = performance.now()
     try {
-      return await send(client, { signal: AbortSignal.timeout(60_000) })
+      const answer = await send(client, { signal: AbortSignal.timeout(60_000) })
+      worked(service, name, begun)
+      return answer
     } catch (error) {
-      const label = `${name} ${error instanceof ApiFailure ? error.status : 'no answer'}`
-      memory.refused[label] = (memory.refused[label] ?? 0) + 1
+      broke(service, name, begun, error instanceof ApiFailure ? error.status : undefined)
       return undefined
     }
   }
@@ -124,8 +164,10 @@ export async function work(userId: number, place: Place, clips: Uint8Array[], me
     const started = Date.now()
     const bytes = pick(clips)
     const headers = { 'content-type': 'video/mp4' }
+    const begun = performance.now()
     const put = await fetch(url, { method: 'PUT', body: bytes, headers }).catch(() => undefined)
-    if (!put?.ok) return
+    if (!put?.ok) return broke('object store', 'presigned PUT', begun, put?.status)
+    worked('object store', 'presigned PUT', begun)
     const body = { data: { name: 'presigned', origin_video_url: mark } }
     const sent = { session, mark, sha256: hash(bytes), started }
     await remember(memory.uploads, sent, () =>
@@ -153,9 +195,21 @@ export async function work(userId: number, place: Place, clips: Uint8Array[], me
     if (isDeleted) memory.deleted.set(session, true)
   }
 
+  const read = (session: number) => {
+    const ids = idsOf(session)
+    const wholeVideo = async ({ videos }: Api, options: CallOptions) => (await videos.get(ids, options)).arrayBuffer()
+    return pick([
+      () => call('contents', 'sessions.list', ({ sessions }, options) => sessions.list({ case_id }, options)),
+      () => call('contents', 'sessions.get', ({ sessions }, options) => sessions.get(ids, options)),
+      () => call('script', 'scripts.get', ({ scripts }, options) => scripts.get(ids, options)),
+      () => call('media', 'videos.get', wholeVideo),
+    ])()
+  }
+
   while (!signal.aborted) {
     const session = sessions.length > 0 ? pick(sessions) : undefined
     const dice = Math.random()
+    if (session !== undefined) await read(session)
     if (session === undefined || dice < 0.15) {
       const body = { data: { name: 'soak' } }
       const made = await call('contents', 'sessions.create', (client, options) =>

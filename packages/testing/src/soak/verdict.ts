@@ -12,12 +12,16 @@ export interface Verdict {
   duplicated: string[]
   orphaned: string[]
   stuck: string[]
+  /** Seconds from the response to an upload to its recording being playable, of all that were kept and stayed the newest. */
+  playableSeconds: { count: number; median: number; longest: number }
 }
 
 interface Video {
   id: number
   path: string
   file_name: string | null
+  /** When its encode was done. */
+  encoded_at: Date | null
 }
 
 /** Compares everything acknowledged with what is stored, by hash if it is current, and every row with every object. */
@@ -28,7 +32,9 @@ export async function judge(place: Place, memory: Memory): Promise<Verdict> {
     const { lost, orphaned, stuck } = await disagreements(sql, store)
     const duplicated: string[] = []
     const sessions = await sql<{ id: number; video_id: number | null }[]>`select id, video_id from sessions`
-    const videos = await sql<Video[]>`select id, path, file_name from videos`
+    const videos = await sql<Video[]>`
+      select videos.id, videos.path, file_name, renditions.created_at as encoded_at
+      from videos left join renditions on video_id = videos.id`
     const scripts = await sql<{ path: string }[]>`select path from script_versions where state = 'stored'`
     const hashOf = async (key: string) => {
       const sum = createHash('sha256')
@@ -69,8 +75,21 @@ export async function judge(place: Place, memory: Memory): Promise<Verdict> {
       if (marks.has(markOf(video))) duplicated.push(`upload ${markOf(video)}`)
       marks.add(markOf(video))
     }
-    const count = acknowledged([...memory.uploads, ...memory.scripts]).length
-    return { acknowledged: count, lost, duplicated, orphaned, stuck }
+    const encodedAt = new Map(videos.map((video) => [markOf(video), video.encoded_at?.getTime()]))
+    const seconds = acknowledged(memory.uploads)
+      .map(({ mark, ended }) => ((encodedAt.get(mark) ?? Number.NaN) - ended) / 1_000)
+      .filter((each) => !Number.isNaN(each))
+      .map((each) => Math.max(0, Math.round(each)))
+      .toSorted((a, b) => a - b)
+    const [median = 0, longest = 0] = [seconds[seconds.length >> 1], seconds.at(-1)]
+    return {
+      acknowledged: acknowledged([...memory.uploads, ...memory.scripts]).length,
+      lost,
+      duplicated,
+      orphaned,
+      stuck,
+      playableSeconds: { count: seconds.length, median, longest },
+    }
   } finally {
     store.close()
     await sql.end()

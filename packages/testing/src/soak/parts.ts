@@ -1,0 +1,153 @@
+/** The servers and processes that the soak kills. */
+import { once } from 'node:events'
+import { access, readFile, rename, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { freePort, type RunningPostgres, startPostgres } from '@playtherapy/embedded-postgres'
+import type { Program } from '@playtherapy/programs'
+import { ownProcess, type Signal } from '../processes.ts'
+import type { RunningRedis } from '../servers/redis.ts'
+import { replicationOf, startRedisSentinels, wipeRedis } from '../servers/redis-sentinel.ts'
+import { until } from '../until.ts'
+import { type Release, runProgram } from './release.ts'
+
+/** One of our processes or a server, which can be killed. */
+export interface Part {
+  name: string
+  kill(signal: Signal): Promise<unknown>
+  /** Resolves when the part works again, with what has become of it if that is worth counting. */
+  restart(): Promise<string | undefined>
+}
+
+/** One of our own processes. */
+export interface OwnPart extends Part {
+  url: string
+  /** Lets the clock of the process, and of the ffmpeg that it runs, differ from the right time while it runs. */
+  setClock(seconds: number): Promise<void>
+  /** Ends the process as an operator does, and starts that of another release in its place. */
+  replace(release: Release): Promise<void>
+}
+
+/** Debian's package libfaketime: a library that a process loads and that answers in place of the system when asked for the time. */
+const fakeClock = `/usr/lib/${process.arch === 'arm64' ? 'aarch64' : 'x86_64'}-linux-gnu/faketime/libfaketimeMT.so.1`
+
+/** Whether clocks can be set here. */
+export const canSetClocks = (): Promise<boolean> =>
+  access(fakeClock).then(
+    () => true,
+    () => false,
+  )
+
+/** Starts a process of a release, with a clock of its own in `directory` where clocks can be set. */
+export async function ownPart(
+  { name, program, release, directory }: { name: string; program: Program; release: Release; directory: string },
+  env: NodeJS.ProcessEnv,
+): Promise<OwnPart> {
+  const clock = join(directory, `clock-${name.replace(' ', '-')}`)
+  const setClock = async (seconds: number) => {
+    await writeFile(`${clock}.new`, `${seconds < 0 ? '' : '+'}${seconds}`)
+    await rename(`${clock}.new`, clock)
+  }
+  await setClock(0)
+  const ownClock = {
+    LD_PRELOAD: fakeClock,
+    FAKETIME_TIMESTAMP_FILE: clock,
+    FAKETIME_CACHE_DURATION: '1',
+    // Timers go by the monotonic clock, which no operator and no NTP sets.
+    FAKETIME_DONT_FAKE_MONOTONIC: '1',
+  }
+  let running = release
+  const own = await ownProcess(program, { ...((await canSetClocks()) && ownClock), ...env }, () =>
+    running.path(program),
+  )
+  const restart = () => own.restart().then(() => undefined)
+  await restart()
+  return {
+    name,
+    url: own.url,
+    kill: own.kill,
+    restart,
+    setClock,
+    async replace(next) {
+      await own.kill('SIGTERM')
+      running = next
+      await restart()
+    },
+  }
+}
+
+/** Starts a durable PostgreSQL on a fixed port, which can be killed and restarted. */
+export async function durablePostgres(directory: string) {
+  const port = await freePort()
+  const start = () => startPostgres({ directory, settings: [`port=${port}`] })
+  let server: RunningPostgres = await start()
+  const url = new URL(server.url)
+  url.port = `${port}`
+  const part: Part = {
+    name: 'PostgreSQL',
+    async kill(signal) {
+      const exited = once(server.supervisor, 'exit')
+      const [pid] = (await readFile(join(directory, 'data/postmaster.pid'), 'utf8')).split('\n')
+      process.kill(Number(pid), signal === 'SIGKILL' ? 'SIGKILL' : 'SIGINT')
+      await exited
+    },
+    async restart() {
+      // The backends of a killed postmaster notice its end at their next statement, and hold the data until then.
+      for (let left = 50; ; left--) {
+        try {
+          server = await start()
+          return undefined
+        } catch (error) {
+          if (left === 0) throw error
+          await sleep(200)
+        }
+      }
+    },
+  }
+  return { url: url.href, part, stop: () => server.stop() }
+}
+
+/**
+ * Starts a Redis with a replica, and Sentinels. A SIGKILL ends its master until the replica is promoted; after another signal the
+ * master is restarted as soon as the caller likes. A server that comes back is a replica of the one that took its place. After half of
+ * the restarts everything is deleted.
+ */
+export async function redisWithReplica(directory: string) {
+  const sentinels = await startRedisSentinels(directory)
+  const roleOf = (server: RunningRedis) => replicationOf(server).catch((): Record<string, string> => ({}))
+  const servers = [sentinels.master, sentinels.replica]
+  const masterNow = async () => {
+    const links = await Promise.all(servers.map(roleOf))
+    return servers.find((_, n) => links[n]?.role === 'master')
+  }
+  let killed = sentinels.master
+  const part: Part = {
+    name: 'Redis',
+    async kill(signal) {
+      killed = (await until('a master of Redis', masterNow)) ?? killed
+      await killed.kill()
+      if (signal === 'SIGKILL') await until('the promotion of the replica', masterNow)
+    },
+    async restart() {
+      await killed.restart()
+      // Sentinels need some seconds to make the old master a replica, or to see that there was no need for another one.
+      let master: RunningRedis | undefined
+      await until('one master with its replica', async () => {
+        const links = await Promise.all(servers.map(roleOf))
+        master = servers.find((_, n) => links[n]?.role === 'master')
+        return master && links.some(({ master_link_status }) => master_link_status === 'up')
+      })
+      const what = master === killed ? 'restarted' : 'failed over'
+      if (!master || Math.random() < 0.5) return `Redis ${what}`
+      await wipeRedis(master)
+      return `Redis ${what} and wiped`
+    },
+  }
+  return { url: sentinels.url, part, stop: sentinels.stop }
+}
+
+/** Brings tables and bucket to a release, as an operator does. */
+export async function prepare(release: Release, env: NodeJS.ProcessEnv): Promise<void> {
+  await runProgram(release, 'migrate', env)
+  await runProgram(release, 'prepare-bucket', env)
+}
