@@ -86,6 +86,12 @@ export const mostFailed = 100
 /** The largest number that BullMQ accepts as a priority. */
 const lowestPriority = 2_097_152
 
+/** The longest pause after the first failure of a job, and the part of it that is random. */
+const backoff = { type: 'exponential', delay: 10_000, jitter: 0.5 }
+
+/** The longest pause that BullMQ makes after a failure; `failures` are those before, in the queue's count. */
+export const longestPauseMs = (failures: number) => backoff.delay * 2 ** failures
+
 /**
  * BullMQ's options of an announced job; `turn` comes from turns.ts. The job's id contains that of the outbox row, so that a
  * row that is published twice, because the first transaction did not commit, is one job. The pause doubles from ten
@@ -95,7 +101,7 @@ export const jobOptions = (name: JobName, outboxId: number, turn?: number) => ({
   jobId: `${name}-${outboxId}`,
   ...(turn && { priority: Math.min(turn, lowestPriority) }),
   attempts: unlimitedAttempts,
-  backoff: { type: 'exponential', delay: 10_000, jitter: 0.5 },
+  backoff,
   removeOnComplete: true,
   removeOnFail: { age: 7 * 86_400, count: mostFailed },
   stackTraceLimit: 0,

@@ -2,10 +2,10 @@ import { type Database, failures, type JobName, type JobPayloads, outlastOutage 
 import { type Attributes, beginTrace, failureOf, type OpenSpan } from '@playtherapy/tracing'
 import { DelayedError, type Job, UnrecoverableError, WaitingError } from 'bullmq'
 import { type Attempt, beginAttempt } from './attempt.ts'
-import { catalogue, type JobData } from './catalogue.ts'
+import { catalogue, type JobData, longestPauseMs } from './catalogue.ts'
 import type { Queues } from './connection.ts'
 import { PermanentError, PostponedError } from './errors.ts'
-import { buryJob, type DeadLetter, type Ledger } from './ledger.ts'
+import { buryJob, type DeadLetter, type Ledger, pauseJob } from './ledger.ts'
 import type { Log } from './log.ts'
 
 export interface JobContext {
@@ -91,6 +91,10 @@ export function consume<N extends JobName>(settings: ConsumerSettings<N>): Consu
   let draining = false
   let idleSince: number | undefined
 
+  /** Only metrics need it, so that an outage of the database stops nothing here. */
+  const notePause = (job: Job<JobData>, pauseMs: number) =>
+    pauseJob(db, job.data.outbox_id, pauseMs).catch(() => undefined)
+
   // Neither of these two uses up an attempt.
   const putBack = async (job: Job<JobData>, counted: Attempt | undefined, token?: string) => {
     await counted?.uncount()
@@ -99,6 +103,7 @@ export function consume<N extends JobName>(settings: ConsumerSettings<N>): Consu
   }
   const postpone = async (job: Job<JobData>, counted: Attempt, delayMs: number, token?: string) => {
     await counted.uncount()
+    await notePause(job, delayMs)
     await job.moveToDelayed(Date.now() + delayMs, token)
     return new DelayedError()
   }
@@ -126,7 +131,10 @@ export function consume<N extends JobName>(settings: ConsumerSettings<N>): Consu
     else if (isPermanent || isLast) jobLog.error({ err: error }, 'job failed')
     else jobLog.warn({ err: error }, 'job will be retried')
     // BullMQ stores the message of what is thrown.
-    if (!isPermanent && !isLast) return new Error(reasonOf(error))
+    if (!isPermanent && !isLast) {
+      await notePause(job, longestPauseMs(job.attemptsMade))
+      return new Error(reasonOf(error))
+    }
     const reason = isPermanent ? error.message : gaveUp
     const failure = isPermanent ? reason : `${reason} ${reasonOf(error)}`
     try {

@@ -26,7 +26,7 @@ export function openLedger(db: Database): Ledger {
   const textOf = (ids: number[]) => `{${ids.join()}}`
   const beginAll = statement<{ id: number; attempts: number }>(
     db,
-    sql`update ${outbox} set attempts = ${outbox.attempts} + 1 where ${these} and ${outbox.failedAt} is null and ${withoutWaiting}
+    sql`update ${outbox} set attempts = ${outbox.attempts} + 1, available_at = least(${outbox.availableAt}, now()) where ${these} and ${outbox.failedAt} is null and ${withoutWaiting}
       returning ${outbox.id}::float8 as id, ${outbox.attempts} as attempts`,
   )
   const endAll = statement(db, sql`delete from ${outbox} where ${these} and ${withoutWaiting}`)
@@ -53,6 +53,17 @@ function together<T>(act: (ids: number[]) => Promise<T[]>): DataLoader<number, T
   }
   const batchScheduleFn = (dispatch: () => void) => void previous.then(dispatch)
   return new DataLoader(batch, { cache: false, maxBatchSize: mostJobs, batchScheduleFn })
+}
+
+/**
+ * Records that a job is due again only after a pause, so that it does not count as waiting meanwhile. The pause in the queue is
+ * decisive: an attempt that begins earlier makes the job due.
+ */
+export async function pauseJob(db: Database, id: number, pauseMs: number): Promise<void> {
+  await db
+    .update(outbox)
+    .set({ availableAt: sql`now() + make_interval(secs => ${pauseMs / 1000})` })
+    .where(and(open(id), withoutWaiting))
 }
 
 /** Takes back the count of an attempt that was put back. */

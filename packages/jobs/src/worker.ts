@@ -8,6 +8,7 @@ import type { Log } from './log.ts'
 import { startReconciler } from './reconciler.ts'
 import { type Relay, startRelay } from './relay.ts'
 import type { Background } from './repeat.ts'
+import { waitingSeconds } from './waiting.ts'
 
 export type JobHandlers = { [N in JobName]: JobHandler<N> }
 
@@ -39,6 +40,8 @@ export interface RunningWorker {
   checkQueue(): Promise<void>
   /** For readiness: rejects when the outbox could not be published because of the database. */
   checkOutbox(): Promise<void>
+  /** For metrics: for how many seconds the oldest job of each name that waits for a worker has been due. `waiting.ts` says more. */
+  waitingSeconds(): Promise<Map<JobName, number>>
   /**
    * Begins no more jobs and lets the running ones end. After half of `deadlineMs` (5,000 by default) their signals
    * fire; such jobs wait again, without losing an attempt. At the deadline it resolves in any case; another process finds
@@ -129,6 +132,7 @@ export async function createWorker(settings: WorkerSettings): Promise<RunningWor
       const cause = relay.failure()
       if (cause && !(cause instanceof QueueError)) throw new Error('the outbox cannot be published', { cause })
     },
+    waitingSeconds: () => waitingSeconds(database.db, queues),
     close(deadlineMs = 5_000) {
       closing ??= close(deadlineMs)
       return closing

@@ -5,6 +5,7 @@ import { delimiter, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { ContentsConfig } from '@playtherapy/contents/config'
+import { jobNames } from '@playtherapy/jobs'
 import { MediaConfig } from '@playtherapy/media/config'
 import { ScriptConfig } from '@playtherapy/script/config'
 import { StoreSettings } from '@playtherapy/service-kit'
@@ -231,10 +232,17 @@ t.test('where something scales, an `apply` does not set the number back', async 
   }
 })
 
-t.test('KEDA asks for a number that every worker tells', async (t) => {
+t.test('KEDA asks for numbers that every worker tells, of kinds of jobs that there are', async (t) => {
   const metrics = await readFile(join(root, '.docker/observability/metrics.md'), 'utf8')
-  const [, location] = /valueLocation: (\S+)/.exec(await read('keda.yaml')) ?? []
-  t.match(metrics, new RegExp(`^\\| \`${location}\` \\| gauge \\| seconds \\| worker \\|`, 'm'))
+  const locations = [...(await read('keda.yaml')).matchAll(/valueLocation: (\w+)\{kind="([\w-]+)"\}$/gm)]
+  t.equal(locations.length, 4)
+  for (const [, name = '', kind = ''] of locations) {
+    t.match(metrics, new RegExp(`^\\| \`${name}\` \\| gauge \\| seconds \\| worker \\|`, 'm'))
+    t.ok(
+      jobNames.some((each) => each === kind),
+      kind,
+    )
+  }
 })
 
 t.test('the gateway asks the DNS of the cluster for whole names', async (t) => {

@@ -136,6 +136,18 @@ meter.gauges(
   },
   () => jobs.get(),
 )
+const waiting = renewed(() => worker.waitingSeconds(), countMs)
+meter.gauges(
+  {
+    jobs_waiting_oldest_seconds: {
+      help: 'For how long the oldest job that waits for a worker has been due',
+      labels: ['kind'],
+    },
+  },
+  async () => ({
+    jobs_waiting_oldest_seconds: [...(await waiting.get())].map(([kind, value]) => ({ labels: { kind }, value })),
+  }),
+)
 meter.gauges(
   {
     scratch_free_bytes: { help: 'Free bytes of the disk of scratch files' },
