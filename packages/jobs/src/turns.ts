@@ -1,9 +1,9 @@
-import { cases, chunks, outbox, sessions, type Transaction, videos } from '@playtherapy/schema'
+import { caseExports, cases, chunks, outbox, sessions, type Transaction, videos } from '@playtherapy/schema'
 import { eq, sql } from 'drizzle-orm'
 import type { OutboxRow } from './catalogue.ts'
 
-/** Jobs about a video, which last seconds to hours. Therapists have turns for them. */
-const inTurns: readonly string[] = ['encode-video', 'encode-chunk', 'finish-video', 'transcribe-video']
+/** Jobs about a video or the export of a case, which last seconds to hours. Therapists have turns for them. */
+const inTurns: readonly string[] = ['encode-video', 'encode-chunk', 'finish-video', 'transcribe-video', 'export-case']
 
 /** The id in a field of an outbox row's payload; null for a payload without a valid one. */
 const idIn = (field: string) =>
@@ -23,10 +23,10 @@ const rank = sql`case
   else 0 end`
 
 /**
- * The turns of those rows that are about a video: the number, from 1, among the rows of the same job, rank and therapist that
+ * The turns of those rows that are about a video or an export: the number, from 1, among the rows of the same job, rank and therapist that
  * have not ended, after all of the ranks before. It becomes the job's priority, and BullMQ runs the lowest first. So the
- * first video of one therapist comes before the second of another. A row whose video was deleted has no turn: its job ends
- * at once.
+ * first video of one therapist comes before the second of another. A row whose video or export was deleted has no turn: its
+ * job ends at once.
  */
 export async function turnsOf(tx: Transaction, rows: OutboxRow[]): Promise<Map<number, number>> {
   const ids = rows.filter(({ name }) => inTurns.includes(name)).map(({ id }) => id)
@@ -40,9 +40,10 @@ export async function turnsOf(tx: Transaction, rows: OutboxRow[]): Promise<Map<n
           partition by ${outbox.name}, ${cases.userId}, ${rank} order by ${outbox.id}))::int`.as('turn'),
       })
       .from(outbox)
-      .innerJoin(videos, eq(videos.id, idIn('video_id')))
-      .innerJoin(sessions, eq(sessions.id, videos.sessionId))
-      .innerJoin(cases, eq(cases.id, sessions.caseId))
+      .leftJoin(videos, eq(videos.id, idIn('video_id')))
+      .leftJoin(sessions, eq(sessions.id, videos.sessionId))
+      .leftJoin(caseExports, eq(caseExports.id, idIn('export_id')))
+      .innerJoin(cases, sql`${cases.id} = coalesce(${sessions.caseId}, ${caseExports.caseId})`)
       .leftJoin(chunks, eq(chunks.id, idIn('chunk_id')))
       .where(sql`${outbox.failedAt} is null and ${outbox.name} = any(${`{${inTurns.join()}}`})`),
   )

@@ -2,6 +2,7 @@ import {
   announce,
   announceEach,
   type ChunkKind,
+  caseExports,
   cases,
   chunks,
   type Database,
@@ -9,7 +10,7 @@ import {
   videos,
 } from '@playtherapy/schema'
 import { type QueueBackend, queueBackends, until } from '@playtherapy/testing'
-import { eq } from 'drizzle-orm'
+import { eq, inArray } from 'drizzle-orm'
 import t, { type Test } from 'tap'
 import { type Place, testPlace } from './support.ts'
 
@@ -30,6 +31,21 @@ async function upload(db: Database, userId: number, count: number): Promise<numb
       .returning()
     ids.push(video?.id ?? 0)
     await announce(db, 'encode-video', { video_id: video?.id ?? 0 })
+  }
+  return ids
+}
+
+/** So many cases of a therapist, of each of which an export is announced; returns the ids of the exports. */
+async function exportCases(db: Database, userId: number, count: number): Promise<number[]> {
+  const ids: number[] = []
+  for (let index = 0; index < count; index++) {
+    const [owned] = await db.insert(cases).values({ userId, givenName: 'a' }).returning()
+    const [made] = await db
+      .insert(caseExports)
+      .values({ caseId: owned?.id ?? 0, withoutMedia: false, pseudonyms: false })
+      .returning()
+    ids.push(made?.id ?? 0)
+    await announce(db, 'export-case', { export_id: made?.id ?? 0 })
   }
   return ids
 }
@@ -58,8 +74,8 @@ async function plan(db: Database, videoId: number, planned: [ChunkKind, count: n
   return (kind: ChunkKind) => rows.filter((row) => row.kind === kind).map(({ id }) => id)
 }
 
-/** Encodes that are noted and held until `release`; from then on they end at once. */
-function heldEncodes() {
+/** Jobs that are noted and held until `release`; from then on they end at once. */
+function heldJobs() {
   const taken: number[] = []
   let release = () => {}
   const held = new Promise<void>((resolve) => {
@@ -68,8 +84,11 @@ function heldEncodes() {
   return {
     taken,
     release: () => release(),
-    async handler(payload: { video_id: number; chunk_id?: number }, { signal }: { signal: AbortSignal }) {
-      taken.push(payload.chunk_id ?? payload.video_id)
+    async handler(
+      payload: { video_id: number; chunk_id?: number } | { export_id: number },
+      { signal }: { signal: AbortSignal },
+    ) {
+      taken.push('export_id' in payload ? payload.export_id : (payload.chunk_id ?? payload.video_id))
       await Promise.race([held, new Promise((_, reject) => signal.addEventListener('abort', reject, { once: true }))])
     },
   }
@@ -80,7 +99,7 @@ const published = (place: Place) => until('publication', async () => (await plac
 async function takesTurns(t: Test, backend: QueueBackend) {
   t.test('a hundred recordings of one therapist hold up no other', async (t) => {
     const place = await testPlace(t, backend)
-    const encodes = heldEncodes()
+    const encodes = heldJobs()
     await place.start({ handlers: { 'encode-video': encodes.handler } })
     const many = await upload(place.database.db, 1, 100)
     await published(place)
@@ -98,10 +117,34 @@ async function takesTurns(t: Test, backend: QueueBackend) {
     )
   })
 
+  t.test('fifty exports of one therapist hold up no other, nor do recordings count with them', async (t) => {
+    const place = await testPlace(t, backend)
+    const { db } = place.database
+    const exports = heldJobs()
+    await place.start({ handlers: { 'encode-video': async () => {}, 'export-case': exports.handler } })
+    const many = await exportCases(db, 1, 50)
+    await published(place)
+    await upload(db, 2, 3)
+    const few = await exportCases(db, 2, 2)
+    const deleted = await exportCases(db, 3, 1)
+    await db.delete(caseExports).where(inArray(caseExports.id, deleted))
+    const [last] = await exportCases(db, 4, 1)
+    await published(place)
+    exports.release()
+    await until('all exports', () => exports.taken.length === 54)
+    const taken = exports.taken.filter((id) => !deleted.includes(id))
+    t.strictSame(taken.slice(0, 6), [many[0], few[0], last, many[1], few[1], many[2]])
+    t.strictSame(
+      taken.filter((id) => many.includes(id)),
+      many,
+      'each in order of arrival',
+    )
+  })
+
   t.test('each recording becomes playable before any is finished, and no therapist waits for another', async (t) => {
     const place = await testPlace(t, backend)
     const { db } = place.database
-    const encodes = heldEncodes()
+    const encodes = heldJobs()
     await place.start({ handlers: { 'encode-video': async () => {}, 'encode-chunk': encodes.handler } })
     const [busy = 0, ...many] = await upload(db, 1, 6)
     await plan(db, busy, [['picture', 1]])
@@ -165,7 +208,7 @@ async function takesTurns(t: Test, backend: QueueBackend) {
   t.test('what a closing worker puts back, and what a lost queue has announced again, keeps its turn', async (t) => {
     const place = await testPlace(t, backend)
     const { db, sql } = place.database
-    const before = heldEncodes()
+    const before = heldJobs()
     const closing = await place.start({ handlers: { 'encode-video': before.handler } })
     const many = await upload(db, 1, 5)
     const few = await upload(db, 2, 1)
@@ -176,7 +219,7 @@ async function takesTurns(t: Test, backend: QueueBackend) {
     await place.queues.queue('encode-video').obliterate({ force: true })
     await sql`with lost as (delete from outbox returning name, payload, id)
       insert into outbox (name, payload) select name, payload from lost order by id`
-    const after = heldEncodes()
+    const after = heldJobs()
     after.release()
     await place.start({ handlers: { 'encode-video': after.handler } })
     await until('all encodes', () => after.taken.length === 6)
@@ -186,7 +229,7 @@ async function takesTurns(t: Test, backend: QueueBackend) {
   t.test('rows that are about no recording of anybody are published all the same', async (t) => {
     const place = await testPlace(t, backend)
     const { db, sql } = place.database
-    const encodes = heldEncodes()
+    const encodes = heldJobs()
     encodes.release()
     await sql`insert into outbox (name, payload) values
       ('encode-video', '{"video_id": "x"}'), ('encode-video', '{"video_id": 99999999999}'), ('nonsense', '[]')`
