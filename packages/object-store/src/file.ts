@@ -200,8 +200,10 @@ export function createFileStore({ directory, publicUrl, secret }: FileStoreOptio
 
     async *history(prefix, mostBytes) {
       for await (const { key } of list(prefix)) {
-        const { body } = await openFile(key, fileOf(key), 0, mostBytes - 1)
-        yield { key, bytes: await buffer(body), lockedUntil: undefined }
+        const bytes = await openFile(key, fileOf(key), 0, mostBytes - 1)
+          .then(({ body }) => buffer(body))
+          .catch(() => undefined)
+        yield { key, bytes, lockedUntil: undefined }
       }
     },
 

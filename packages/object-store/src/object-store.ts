@@ -91,7 +91,8 @@ export type Body = AsyncIterable<Uint8Array> | Uint8Array
 /** The bytes of one version of an object. */
 export interface StoredVersion {
   key: string
-  bytes: Uint8Array
+  /** Undefined where the store names the version and does not give it out, as one that was encrypted with a foreign key. */
+  bytes: Uint8Array | undefined
   /** Until when Object Lock keeps it; undefined where it does not, or the store does not tell. */
   lockedUntil: Date | undefined
 }
@@ -186,7 +187,8 @@ export interface ObjectStore {
   list(prefix: string): AsyncIterable<ListedObject>
   /**
    * All objects whose key starts with `prefix`, and in a versioned bucket all their versions, those
-   * that were replaced or deleted included; of each at most the first `mostBytes` bytes.
+   * that were replaced or deleted included; of each at most the first `mostBytes` bytes. Several are read at the same time, which have
+   * together no more than 16 MiB, or one that has more.
    */
   history(prefix: string, mostBytes: number): AsyncIterable<StoredVersion>
   /** All unfinished uploads whose key starts with `prefix`, and what presigned URLs brought for such keys. */

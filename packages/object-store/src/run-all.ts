@@ -17,6 +17,24 @@ export async function runAll(tasks: AsyncIterable<Task> | Iterable<Task>): Promi
 
 type Task = () => Promise<unknown>
 
+/** Works on so many items at the same time, and yields the results in their order. Stops at the first failure. */
+export async function* inOrder<T, R>(
+  items: AsyncIterable<T>,
+  atOnce: number,
+  work: (item: T) => Promise<R>,
+): AsyncGenerator<R> {
+  const running: Promise<R>[] = []
+  for await (const item of items) {
+    const result = work(item)
+    // Its turn comes later, and after a failure never: then a rejection would end the process.
+    result.catch(() => {})
+    running.push(result)
+    const first = running.length >= atOnce && running.shift()
+    if (first) yield await first
+  }
+  for (const result of running) yield await result
+}
+
 /** Yields items in lists of so many; the last one may be shorter. */
 export async function* batchesOf<T>(items: AsyncIterable<T>, most: number): AsyncGenerator<T[]> {
   let batch: T[] = []

@@ -13,7 +13,7 @@ import {
 import { getSignedUrl } from '@aws-sdk/s3-request-presigner'
 import { adoptedKey, uploadKey } from './keys.ts'
 import { ObjectChangedError, type ObjectStore, type PresignPutOptions, UnsafeUploadsError } from './object-store.ts'
-import { batchesOf, runAll } from './run-all.ts'
+import { inOrder, runAll } from './run-all.ts'
 import { bucketAppends } from './s3-append.ts'
 import { keepingOf, objectLockOf } from './s3-bucket.ts'
 import { keepVerdict, tryUploads } from './s3-canary.ts'
@@ -28,8 +28,10 @@ import { bucketContents } from './s3-versions.ts'
 const mp4 = 'video/mp4'
 const encryptionHeaders = ['x-amz-server-side-encryption', 'x-amz-server-side-encryption-aws-kms-key-id']
 
-/** Small objects that are read at the same time. */
-const readsAtOnce = 16
+/** Versions that are read at the same time, and the bytes that these may have together. Some servers need 40 ms for each. */
+const [readsAtOnce, readsBytes] = [64, 16 * 1024 ** 2]
+/** The server is busy or down, and says nothing about the object. */
+const busy = [429, 502, 503, 504]
 /** Longest wait for the response to a readiness check. */
 const checkMs = 2_000
 
@@ -137,15 +139,18 @@ export function createS3Store(settings: S3Settings, patience: Patience = patienc
       const read = async ({ Key, VersionId }: ObjectIdentifier) => {
         const range = new GetObjectCommand({ Bucket, Key, VersionId, Range: `bytes=0-${mostBytes - 1}` })
         const found = await reading.send(range).catch((error: unknown) => {
-          // It is empty.
-          if (statusOf(error) !== 416) throw error
+          const status = statusOf(error)
+          if (status === undefined || busy.includes(status)) throw error
+          return { isEmpty: status === 416 }
         })
-        const bytes = (await found?.Body?.transformToByteArray()) ?? new Uint8Array()
-        return { key: Key ?? '', bytes, lockedUntil: found?.ObjectLockRetainUntilDate }
+        const key = Key ?? ''
+        if ('isEmpty' in found)
+          return { key, bytes: found.isEmpty ? new Uint8Array() : undefined, lockedUntil: undefined }
+        const bytes = (await found.Body?.transformToByteArray()) ?? new Uint8Array()
+        return { key, bytes, lockedUntil: found.ObjectLockRetainUntilDate }
       }
-      for await (const versions of batchesOf(contents.versions(prefix), readsAtOnce)) {
-        yield* await Promise.all(versions.map(read))
-      }
+      const atOnce = Math.max(1, Math.min(readsAtOnce, Math.floor(readsBytes / mostBytes)))
+      yield* inOrder(contents.versions(prefix), atOnce, read)
     },
 
     async *unfinished(prefix) {

@@ -22,6 +22,7 @@ export {
   bareBucket,
   bucketClient,
   encrypted,
+  encryptForeign,
   encryptionsIn,
   hideVersions,
   lockingBucket,

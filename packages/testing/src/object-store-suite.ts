@@ -75,7 +75,7 @@ export function objectStoreSuite(t: Test, store: ObjectStore): void {
     for (const content of ['', 'a', 'abc', 'abcdef']) await put(`${prefix}${content.length}`, Buffer.from(content))
     const found: unknown[] = []
     for await (const { key, bytes, lockedUntil } of store.history(prefix, 3)) {
-      found.push([key.slice(prefix.length), `${Buffer.from(bytes)}`, lockedUntil])
+      found.push([key.slice(prefix.length), `${Buffer.from(bytes ?? 'unreadable')}`, lockedUntil])
     }
     t.strictSame(found.sort(), [
       ['0', '', undefined],

@@ -1,3 +1,4 @@
+import { createHash, randomBytes } from 'node:crypto'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -103,6 +104,18 @@ export async function replaceObject(t: Teardown, settings: S3Settings, Key: stri
   await (Body === undefined
     ? s3.send(new DeleteObjectCommand(place))
     : s3.send(new PutObjectCommand({ ...place, Body })))
+}
+
+/** Writes over an object what the server gives out only to who has a key of encryption that ours does not have (SSE-C). */
+export async function encryptForeign(t: Teardown, settings: S3Settings, Key: string): Promise<void> {
+  const key = randomBytes(32)
+  await bucketClient(t, settings).send(
+    new PutObjectCommand({
+      ...{ Bucket: settings.bucket, Key, Body: '{}', SSECustomerAlgorithm: 'AES256' },
+      SSECustomerKey: key.toString('base64'),
+      SSECustomerKeyMD5: createHash('md5').update(key).digest('base64'),
+    }),
+  )
 }
 
 /** Returns the key of every version and every delete marker in a bucket. */

@@ -16,13 +16,20 @@ import { Value } from 'typebox/value'
 /** The hash of an event, as it was written to the object store. */
 export interface Head {
   id: number
-  /** In hex; undefined where the object is no head, so that somebody has written or replaced it. */
-  hash: string | undefined
+  /** In hex. */
+  hash: string
   sealedAt: Date
   /** Until when Object Lock keeps it. */
   lockedUntil: Date | undefined
   /** Whether an operator has said that a restore of the database has lost its event. */
   isLost: boolean
+}
+
+/** An object that the store does not give out, or that is not as we write it, so that somebody has written or replaced it. */
+export interface Unreadable {
+  /** The event that its key names; 0 where it names none. */
+  id: number
+  unreadable: 'head' | 'restore'
 }
 
 interface Resources {
@@ -42,8 +49,10 @@ const Restore = Type.Object({
 })
 export type Restore = Static<typeof Restore>
 
-/** A head has some 150 bytes, and a restore one such for each hour that was lost. */
-const [headBytes, restoreBytes] = [4_096, 64 * 1024 ** 2]
+/** A head has some 150 bytes, and an object of a restore some 100 for each head. */
+const [headBytes, restoreBytes] = [4_096, 8 * 1024 ** 2]
+/** Heads of one object of a restore, which are those of five years. */
+const restoreHeads = 50_000
 /** The age of a head at which it is no longer compared each hour. */
 const recentMs = 7 * 86_400_000
 
@@ -95,8 +104,8 @@ async function assertOwnHeads({ db, store, phase }: Resources): Promise<void> {
     const id = eventOfHead(key)
     if (id > 0 && lastModified.getTime() > Date.now() - recentMs) recent.set(key, id)
   }
-  for await (const { lost } of restores({ store, phase })) {
-    for (const { id, hash } of lost) recent.delete(auditHeadKey(phase, id, hash))
+  for await (const restore of restores({ store, phase })) {
+    for (const { id, hash } of 'lost' in restore ? restore.lost : []) recent.delete(auditHeadKey(phase, id, hash))
   }
   // Seals are read after the heads, which other workers write, too.
   const seals = await db.execute<{ id: number; hash: string }>(
@@ -107,37 +116,49 @@ async function assertOwnHeads({ db, store, phase }: Resources): Promise<void> {
   if (recent.size > 0) throw new TrailForkedError()
 }
 
-function parse<T extends typeof Written | typeof Restore>(schema: T, bytes: Uint8Array): Static<T> | undefined {
+function parse<T extends typeof Written | typeof Restore>(
+  schema: T,
+  bytes: Uint8Array | undefined,
+): Static<T> | undefined {
   try {
-    return Value.Parse(schema, JSON.parse(Buffer.from(bytes).toString()))
+    return bytes && Value.Parse(schema, JSON.parse(Buffer.from(bytes).toString()))
   } catch {
     return undefined
   }
 }
 
-/** What operators have said of restores. */
-export async function* restores({ store, phase }: Omit<Resources, 'db'>): AsyncGenerator<Restore> {
-  for await (const { bytes } of store.history(auditRestorePrefix(phase), restoreBytes)) {
-    const restore = parse(Restore, bytes)
-    if (restore) yield restore
+/** What operators have said of restores. One has an object for every 50,000 heads. */
+export async function* restores({ store, phase }: Omit<Resources, 'db'>): AsyncGenerator<Restore | Unreadable> {
+  for await (const { key, bytes } of store.history(auditRestorePrefix(phase), restoreBytes)) {
+    yield parse(Restore, bytes) ?? { id: eventOfHead(key), unreadable: 'restore' }
   }
 }
 
 /** Writes for good that a restore of the database, whose last sealed event is `lastId`, has lost the events of these heads. */
 export async function writeRestore(resources: Resources, lastId: number, heads: Head[]): Promise<void> {
   const at = new Date()
-  const lost = heads.flatMap(({ id, hash }) => (hash === undefined ? [] : [{ id, hash }]))
-  const restore: Restore = { at: at.toISOString(), last_id: lastId, lost }
-  await write(resources, auditRestoreKey(resources.phase, Math.max(...lost.map(({ id }) => id)), at), restore)
+  const all = heads.map(({ id, hash }) => ({ id, hash })).sort((a, b) => a.id - b.id)
+  for (let from = 0; from < all.length; from += restoreHeads) {
+    const lost = all.slice(from, from + restoreHeads)
+    const restore: Restore = { at: at.toISOString(), last_id: lastId, lost }
+    await write(resources, auditRestoreKey(resources.phase, lost.at(-1)?.id ?? 0, at), restore)
+  }
 }
 
-/** All heads that were ever written, in a versioned bucket also those that were replaced or deleted since. */
-export async function* heads(resources: Omit<Resources, 'db'>): AsyncGenerator<Head> {
+/** What restores nobody can read, and all heads that were ever written, in a versioned bucket also those that were replaced or deleted since. */
+export async function* heads(resources: Omit<Resources, 'db'>): AsyncGenerator<Head | Unreadable> {
   const { store, phase } = resources
   const isLost = new Set<string>()
-  for await (const { lost } of restores(resources)) for (const { id, hash } of lost) isLost.add(`${id} ${hash}`)
+  for await (const restore of restores(resources)) {
+    if ('unreadable' in restore) yield restore
+    else for (const { id, hash } of restore.lost) isLost.add(`${id} ${hash}`)
+  }
   for await (const { key, bytes, lockedUntil } of store.history(auditHeadPrefix(phase), headBytes)) {
-    const { id, hash, sealed_at } = parse(Written, bytes) ?? { id: eventOfHead(key), sealed_at: '' }
-    yield { id, hash, sealedAt: new Date(sealed_at), lockedUntil, isLost: isLost.has(`${id} ${hash}`) }
+    const head = parse(Written, bytes)
+    if (!head) yield { id: eventOfHead(key), unreadable: 'head' }
+    else {
+      const { id, hash, sealed_at } = head
+      yield { id, hash, sealedAt: new Date(sealed_at), lockedUntil, isLost: isLost.has(`${id} ${hash}`) }
+    }
   }
 }

@@ -1,7 +1,7 @@
 import { auditEvents, type Database } from '@playtherapy/schema'
 import { sql } from 'drizzle-orm'
 import { eventsWhere, hashBytes, hashOf, type SealedEvent } from './chain.ts'
-import type { Head } from './head.ts'
+import type { Head, Unreadable } from './head.ts'
 
 /** What is wrong with the trail, at this event. */
 export interface Fault {
@@ -35,6 +35,11 @@ interface Seal extends Record<string, unknown> {
   moments: number[]
 }
 
+/** What an event has to do with an object that nobody can read. */
+const unreadable = {
+  head: 'has a head in the object store that nobody can read',
+  restore: 'is the last one of a restore in the object store that nobody can read',
+}
 const noLimit = 2 ** 31
 /** Longer than any transaction that writes an event. */
 const dayMs = 86_400_000
@@ -72,13 +77,12 @@ async function oldestMonth(db: Database): Promise<number> {
  * is missing, or was inserted after it was sealed, and returns the counts. An event is not missing when it is older than the trail is
  * kept, and a head is no fault when an operator has said that a restore has lost its event.
  */
-export async function* verify(db: Database, heads: AsyncIterable<Head>): AsyncGenerator<Fault, Verified> {
+export async function* verify(db: Database, heads: AsyncIterable<Head | Unreadable>): AsyncGenerator<Fault, Verified> {
   const found: Verified = { sealed: 0, unsealed: 0, heads: 0, locked: 0, lost: 0, foreign: [], lastId: 0 }
   const published = new Map<number, Head[]>()
   for await (const head of heads) {
-    if (head.isLost) found.lost++
-    else if (head.hash === undefined)
-      yield { id: head.id, fault: 'has a head in the object store that nobody can read' }
+    if ('unreadable' in head) yield { id: head.id, fault: unreadable[head.unreadable] }
+    else if (head.isLost) found.lost++
     else published.set(head.id, [...(published.get(head.id) ?? []), head])
   }
   const kept = await oldestMonth(db)

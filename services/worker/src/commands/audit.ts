@@ -56,8 +56,11 @@ function formatOf(): 'json' | 'fhir' {
   return format
 }
 
-/** Ids from the first to the last one. */
-const rangeOf = (ids: number[]) => `${Math.min(...ids)} to ${Math.max(...ids)}`
+/** Ids from the first to the last one, of which there may be more than a call can have arguments. */
+const rangeOf = (heads: { id: number }[]) => {
+  const ids = heads.map(({ id }) => id).sort((a, b) => a - b)
+  return `${ids.at(0)} to ${ids.at(-1)}`
+}
 
 /** Prints what a verification finds; a fault sets the exit code. */
 async function printVerdict(run: ReturnType<typeof verify>): Promise<Verified & { faults: number }> {
@@ -84,16 +87,16 @@ async function examine(db: Database): Promise<void> {
   const store = openWorkerStore(process.env)
   const resources = { db, store, phase: config.PHASE }
   const { foreign, lastId, faults } = await printVerdict(verify(db, heads(resources)))
-  for await (const { at, lost } of restores(resources)) {
-    const ids = lost.map(({ id }) => id)
+  for await (const restore of restores(resources)) {
+    if ('unreadable' in restore) continue
+    const { at, lost } = restore
     console.log(
-      `On ${at} an operator said that a restore had lost the events of ${lost.length} heads, ${rangeOf(ids)}.`,
+      `On ${at} an operator said that a restore had lost the events of ${lost.length} heads, ${rangeOf(lost)}.`,
     )
   }
-  const ids = foreign.map(({ id }) => id)
   if (command === 'verify' && foreign.length > 0) {
     console.log(
-      `The object store has ${foreign.length} heads, of events ${rangeOf(ids)}, that are not of this trail, whose last sealed event is ${lastId}. ` +
+      `The object store has ${foreign.length} heads, of events ${rangeOf(foreign)}, that are not of this trail, whose last sealed event is ${lastId}. ` +
         'If the database was restored from a backup, "audit continue" says so for good. If it was not, somebody has changed the trail: keep the database and the bucket as they are.',
     )
   }
@@ -101,10 +104,11 @@ async function examine(db: Database): Promise<void> {
     if (foreign.length === 0)
       console.log('There is nothing to continue: every head in the object store is of this trail.')
     else {
-      await writeRestore(resources, lastId, foreign)
+      // The event is first: a command that is killed in between leaves no restore of which the trail does not know, and is repeated.
       await db.transaction((tx) => auditChange(tx, 'audit', undefined))
+      await writeRestore(resources, lastId, foreign)
       console.log(
-        `The object store now says that a restore has lost the events of ${foreign.length} heads, ${rangeOf(ids)}.`,
+        `The object store now says that a restore has lost the events of ${foreign.length} heads, ${rangeOf(foreign)}.`,
       )
       if (faults === foreign.length) process.exitCode = 0
     }
