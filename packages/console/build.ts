@@ -1,3 +1,4 @@
+import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { build, type Plugin } from 'esbuild'
@@ -5,6 +6,7 @@ import { build, type Plugin } from 'esbuild'
 export { consoleHeaders } from './headers.ts'
 
 const folder = fileURLToPath(new URL('./src/', import.meta.url))
+const beginning = join(folder, 'main.tsx')
 
 /** What tus-js-client brings for old browsers and other platforms, and what takes its place. */
 const leanTus: Plugin = {
@@ -17,6 +19,24 @@ const leanTus: Plugin = {
     replace(/\/(urlStorage|noopUrlStorage)\.js$/, new URL('./lean-storage.ts', import.meta.url))
     replace(/^\.\/fileSignature\.js$/, new URL('./lean-signature.ts', import.meta.url))
     replace(/^\.\.?\/error\.js$/, new URL('./lean-error.ts', import.meta.url))
+  },
+}
+
+/**
+ * Lets each view that is loaded later import what the page begins with. A module of which several parts have need would otherwise be in a
+ * file of its own for each set of parts, and many small files take longer to load and compress worse than one.
+ */
+const oneBeginning: Plugin = {
+  name: 'one beginning',
+  setup({ onResolve, onLoad }) {
+    onResolve({ filter: /^\.\/.*\.tsx$/ }, ({ kind, path, resolveDir }) =>
+      kind === 'dynamic-import' ? { path: join(resolveDir, path), pluginData: 'late' } : undefined,
+    )
+    onLoad({ filter: /\.tsx$/ }, async ({ path, pluginData }) =>
+      pluginData === 'late'
+        ? { contents: `import ${JSON.stringify(beginning)}\n${await readFile(path, 'utf8')}`, loader: 'tsx' }
+        : undefined,
+    )
   },
 }
 
@@ -41,7 +61,7 @@ export async function buildConsole({
     chunkNames: '[name]-[hash]',
     outdir: 'out',
     bundle: true,
-    plugins: [leanTus, ...plugins],
+    plugins: [leanTus, oneBeginning, ...plugins],
     splitting: true,
     format: 'esm',
     target: 'es2022',
@@ -61,6 +81,10 @@ export async function buildConsole({
     if (!path) throw new Error(`${source} was not built`)
     return path.slice('out/'.length)
   }
+  const script = builtFrom('main.tsx')
+  // The browser asks for all of them at once, and not only when it has read the first one.
+  const imported = (metafile.outputs[`out/${script}`]?.imports ?? []).filter(({ kind }) => kind === 'import-statement')
+  const ahead = imported.map(({ path }) => `<link rel="modulepreload" href="${path.slice('out/'.length)}">\n`).join('')
   // A browser that translates would send the words of children to a third party, and would replace texts that Preact changes later.
   const page = `<!doctype html>
 <html lang="en" translate="no"${signInByLink ? ' data-sign-in-by-link' : ''}>
@@ -72,7 +96,7 @@ export async function buildConsole({
 <title>PlayTherapy</title>
 <link rel="icon" href="data:,">
 <link rel="stylesheet" href="${builtFrom('styles/style.css')}">
-<script type="module" src="${builtFrom('main.tsx')}"></script>
+${ahead}<script type="module" src="${script}"></script>
 </head>
 <body></body>
 </html>

@@ -2,12 +2,11 @@ import { claims, isOnlyOperator, token, tokenRefusal } from './account.ts'
 import { CaseView } from './case/case-view.tsx'
 import { CasesView } from './cases/cases-view.tsx'
 import { Header } from './header.tsx'
-import { OperationsView } from './operations/operations-view.tsx'
 import { Dialog } from './parts/dialog.tsx'
 import { route } from './route.ts'
-import { SessionView } from './session/session-view.tsx'
 import { SignInForm, SignInView } from './sign-in-view.tsx'
 import { texts } from './texts/shell.ts'
+import { OperationsView, SessionView } from './views.ts'
 
 /** The whole page: the view that the address names, for the signed-in therapist or operator. */
 export function App() {

@@ -27,7 +27,7 @@ async function look(): Promise<string | undefined> {
  * Makes a function that loads a part of the page. It rejects when the part cannot be loaded; `pageFault` says then whether that stays so,
  * and also that a part does not come. With `isAhead`, nobody waits for the part yet.
  */
-function part<Part>(ask: () => Promise<Part>): (isAhead?: boolean) => Promise<Part> {
+export function part<Part>(ask: () => Promise<Part>): (isAhead?: boolean) => Promise<Part> {
   /** Attempts that have failed although the server answers. */
   let failures = 0
   return async (isAhead = false) => {
@@ -57,9 +57,12 @@ export const loadTus = part(() => import('tus-js-client'))
 export const loadHls = part(() => import('hls.js'))
 export const loadPlot = part(() => import('uplot'))
 
-/** Loads all parts while nothing else happens: a page that is open keeps working when its server is renewed or unreachable. */
-export async function loadAhead(): Promise<void> {
-  for (const loadPart of [loadTus, loadHls, loadPlot]) {
+/**
+ * Loads these parts one after the other while nothing else happens: a page that is open keeps working when its server is renewed or
+ * unreachable.
+ */
+export async function loadAhead(parts: ((isAhead: boolean) => Promise<unknown>)[]): Promise<void> {
+  for (const loadPart of [...parts, loadTus, loadHls, loadPlot]) {
     // A browser may remember a failure as long as the page is open.
     if (navigator.onLine) await loadPart(true).catch(() => {})
   }

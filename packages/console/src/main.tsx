@@ -4,6 +4,7 @@ import { takeToken } from './account.ts'
 import { App } from './app.tsx'
 import { loadAhead } from './late-parts.ts'
 import { language } from './texts/language.ts'
+import { loadViews } from './views.ts'
 
 takeToken()
 // Somebody opens the link in a tab that has the page already.
@@ -22,4 +23,4 @@ effect(() => {
 render(<App />, document.body)
 // Safari before 2026 does not tell when it has nothing to do.
 const whenIdle = globalThis.requestIdleCallback ?? ((work: () => void) => setTimeout(work, 2_000))
-addEventListener('load', () => whenIdle(() => void loadAhead()))
+addEventListener('load', () => whenIdle(() => void loadAhead(loadViews)))

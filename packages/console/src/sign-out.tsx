@@ -1,9 +1,10 @@
 import { useSignal } from '@preact/signals'
 import { signOut } from './account.ts'
 import { Dialog } from './parts/dialog.tsx'
-import { countUnsaved } from './script/use-script.ts'
-import { isUploading } from './session/upload/uploads.ts'
 import { texts } from './texts/shell.ts'
+import { unfinished } from './unfinished.ts'
+
+const { countChanges, isUploading } = unfinished
 
 /** Signs out, and asks before where something would be lost by that. */
 export function SignOut() {
@@ -11,14 +12,14 @@ export function SignOut() {
   const stay = () => {
     isAsked.value = false
   }
-  const unsaved = countUnsaved()
+  const unsaved = countChanges.value()
   return (
     <>
       <button
         type="button"
         class="bare"
         onClick={() => {
-          isAsked.value = countUnsaved() > 0 || isUploading.value
+          isAsked.value = countChanges.value() > 0 || isUploading.value
           if (!isAsked.value) signOut()
         }}
       >

@@ -9,17 +9,48 @@ import { skip, startBrowser, startStack } from './browser.ts'
 import { checkPicture } from './picture.ts'
 import { makeRecording } from './recording.ts'
 
-/** Bytes of the page as they are sent, without hls.js. */
-const mostBytes = 120_000
+/** The most bytes, as they are sent, of what the list of cases needs, of what a session needs, and of everything; hls.js is apart. */
+const most = { first: 45_000, session: 120_000, all: 128_000 }
 const mebibyte = 1024 ** 2
 
 t.test('the page is small', async (t) => {
-  const files = [...(await buildConsole()).values()].map((bytes) => Buffer.from(bytes))
-  const own = files.filter((bytes) => !bytes.includes('EXT-X-STREAM-INF'))
-  t.equal(files.length - own.length, 1, 'hls.js is apart, and is loaded when it is needed')
-  const bytes = own.reduce((sum, file) => sum + gzipSync(file, { level: 9 }).length, 0)
-  t.comment(`${Math.round(bytes / 1024)} KiB without hls.js`)
-  t.ok(bytes <= mostBytes, `${bytes} bytes`)
+  const files = await buildConsole()
+  const page = Buffer.from(files.get('index.html') ?? []).toString()
+  const named = [...page.matchAll(/(?:href|src)="([^":]+)"/g)].map(([, name = '']) => name)
+  const own = [...files].filter(([, bytes]) => !Buffer.from(bytes).includes('EXT-X-STREAM-INF'))
+  t.equal(files.size - own.length, 1, 'hls.js is apart, and is loaded when it is needed')
+  const sum = (isCounted: (name: string) => boolean) =>
+    own.reduce((total, [name, file]) => total + (isCounted(name) ? gzipSync(file, { level: 9 }).length : 0), 0)
+  const isFirst = (name: string) => name === 'index.html' || named.includes(name)
+  const imported = (name: string) =>
+    [
+      ...Buffer.from(files.get(name) ?? [])
+        .toString()
+        .matchAll(/(?:from|import)\s*"\.\/([^"]+)"/g),
+    ].map(([, it = '']) => it)
+  t.strictSame(
+    [...files.keys()]
+      .filter(isFirst)
+      .flatMap(imported)
+      .filter((name) => !isFirst(name)),
+    [],
+    'the page names all that its script imports, so that no file waits for another one',
+  )
+  const counted = {
+    first: sum(isFirst),
+    session: sum((name) => isFirst(name) || /^(session-view|browser|uPlot)/.test(name)),
+    all: sum(() => true),
+  }
+  t.comment(JSON.stringify(counted))
+  t.match(named, { length: 3 }, 'a style, a script and what it imports')
+  for (const part of ['session-view', 'operations-view', 'browser', 'uPlot'])
+    t.ok(
+      own.some(([name]) => name.startsWith(part) && !isFirst(name)),
+      `${part} is loaded when it is needed`,
+    )
+  t.ok(counted.first <= most.first, `${counted.first} bytes at first`)
+  t.ok(counted.session <= most.session, `${counted.session} bytes for a session`)
+  t.ok(counted.all <= most.all, `${counted.all} bytes in all`)
 })
 
 t.test('sign in, upload, watch, correct, export, delete', { skip, timeout: 180_000 }, async (t) => {

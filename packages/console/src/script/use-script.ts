@@ -1,6 +1,7 @@
 import { effect } from '@preact/signals'
 import { useEffect, useMemo } from 'preact/hooks'
 import { token, userId } from '../account.ts'
+import { unfinished } from '../unfinished.ts'
 import { createDrafts, type Drafts } from './draft.ts'
 import { createOpenScript, type OpenScript } from './open-script.ts'
 import { type Sync, syncScript } from './sync.ts'
@@ -24,8 +25,7 @@ const unsavedIn = ({ script, drafts }: Opened): number =>
 /** The open scripts of one therapist. */
 const openedBy = (therapist: number | undefined) => [...opened].filter(([name]) => name.startsWith(`${therapist}/`))
 
-/** How many changes of scripts the therapist who is signed in has not saved yet, or has to decide on. */
-export const countUnsaved = (): number => openedBy(userId.value).reduce((sum, [, script]) => sum + unsavedIn(script), 0)
+unfinished.countChanges.value = () => openedBy(userId.value).reduce((sum, [, script]) => sum + unsavedIn(script), 0)
 
 // The browser then asks for a confirmation before it closes the tab, also for what a therapist before has typed.
 addEventListener('beforeunload', (event) => {

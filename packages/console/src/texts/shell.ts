@@ -18,6 +18,7 @@ export const texts = words({
       'There is a newer version of this page, and a part of this one cannot be loaded any more. Load the page anew when everything is saved, and sign in again.',
     incomplete:
       'A part of this page could not be loaded. Load the page anew when everything is saved, and sign in again.',
+    missing: 'This view could not be loaded.',
     loadAnew: 'Load the page anew',
     offline:
       'This device is offline. What you see may be old; what you typed is kept, and can be saved when it is back.',
@@ -50,6 +51,7 @@ export const texts = words({
     outdated:
       '이 페이지의 새 버전이 있어서, 지금 페이지의 일부를 더 이상 불러올 수 없습니다. 모두 저장된 뒤에 페이지를 새로 열고 다시 로그인해 주세요.',
     incomplete: '페이지의 일부를 불러오지 못했습니다. 모두 저장된 뒤에 페이지를 새로 열고 다시 로그인해 주세요.',
+    missing: '이 화면을 불러오지 못했습니다.',
     loadAnew: '페이지 새로 열기',
     offline:
       '기기가 오프라인입니다. 화면의 내용이 오래되었을 수 있습니다. 입력하신 내용은 그대로 있으며, 다시 연결되면 저장할 수 있습니다.',

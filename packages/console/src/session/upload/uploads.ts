@@ -1,5 +1,6 @@
-import { computed, effect, signal, untracked } from '@preact/signals'
+import { effect, signal, untracked } from '@preact/signals'
 import { userId } from '../../account.ts'
+import { unfinished } from '../../unfinished.ts'
 import { startUpload, type Upload } from './upload.ts'
 
 /** The uploads of this page by their sessions. They go on while other views are shown. */
@@ -18,15 +19,12 @@ export function dismissUpload(sessionId: number): void {
   uploads.value = new Map([...value].filter(([id]) => id !== sessionId))
 }
 
-/** Whether an upload is under way, also one that waits. */
-export const isUploading = computed(() =>
-  [...uploads.value.values()].some(({ state }) => ['sending', 'waiting'].includes(state.value.step)),
-)
-
 /** The browser asks whether the page may be left. */
 const warn = (event: BeforeUnloadEvent) => event.preventDefault()
 effect(() => {
-  if (isUploading.value) addEventListener('beforeunload', warn)
+  const isUploading = [...uploads.value.values()].some(({ state }) => ['sending', 'waiting'].includes(state.value.step))
+  unfinished.isUploading.value = isUploading
+  if (isUploading) addEventListener('beforeunload', warn)
   else removeEventListener('beforeunload', warn)
 })
 
