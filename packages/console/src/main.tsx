@@ -2,9 +2,10 @@ import { effect } from '@preact/signals'
 import { render } from 'preact'
 import { takeToken } from './account.ts'
 import { App } from './app.tsx'
+import { prepareHeld } from './held/late.ts'
 import { loadAhead } from './late-parts.ts'
 import { language } from './texts/language.ts'
-import { loadViews } from './views.ts'
+import { loadOperations, loadSession } from './views.ts'
 
 takeToken()
 // Somebody opens the link in a tab that has the page already.
@@ -23,4 +24,4 @@ effect(() => {
 render(<App />, document.body)
 // Safari before 2026 does not tell when it has nothing to do.
 const whenIdle = globalThis.requestIdleCallback ?? ((work: () => void) => setTimeout(work, 2_000))
-addEventListener('load', () => whenIdle(() => void loadAhead(loadViews)))
+addEventListener('load', () => whenIdle(() => void loadAhead([loadSession, prepareHeld, loadOperations])))

@@ -1,14 +1,15 @@
 import { part } from './late-parts.ts'
-import { lateView } from './parts/late-view.tsx'
+import { late } from './parts/late.tsx'
 
-/** The views that are parts of their own. The list of cases comes with the page, because everybody begins there. */
-const { View: SessionView, prepare: loadSession } = lateView(
+const isView = { isView: true }
+/** The views that are parts of their own. Cases come with the page, because everybody begins there. */
+const { Late: SessionView, prepare: loadSession } = late(
   part(() => import('./session/session-view.tsx').then((view) => view.SessionView)),
+  isView,
 )
-const { View: OperationsView, prepare: loadOperations } = lateView(
+const { Late: OperationsView, prepare: loadOperations } = late(
   part(() => import('./operations/operations-view.tsx').then((view) => view.OperationsView)),
+  isView,
 )
 
-export { OperationsView, SessionView }
-/** Load the views ahead, in the order in which they are usually opened. */
-export const loadViews = [loadSession, loadOperations]
+export { loadOperations, loadSession, OperationsView, SessionView }

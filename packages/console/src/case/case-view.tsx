@@ -14,6 +14,7 @@ import { useLoad } from '../parts/use-load.ts'
 import { casesPath, sessionPath } from '../route.ts'
 import { texts } from '../texts/case.ts'
 import { texts as shared } from '../texts/cases.ts'
+import { Export } from './export.tsx'
 import { Levels } from './levels.tsx'
 import { Search } from './search.tsx'
 import { SessionForm } from './session-form.tsx'
@@ -47,6 +48,7 @@ export function CaseView({ caseId }: { caseId: number }) {
           <Sessions caseId={caseId} />
           <Levels caseId={caseId} />
           <Search caseId={caseId} />
+          <Export caseId={caseId} />
           <Trail caseId={caseId} />
         </div>
       )}

@@ -37,7 +37,7 @@ export function DeleteDialog({
         {/* The element keeps the field below in its place when `children` change; otherwise the field would lose the focus. */}
         <div>{children}</div>
         <p>
-          <strong>{texts.forever}</strong>
+          <strong>{texts.forever}</strong> {texts.proof}
         </p>
         <Field label={texts.typeWord(word)} fault={isMissing && texts.notTyped(word)}>
           {(control) => (

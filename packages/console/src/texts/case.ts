@@ -24,6 +24,12 @@ export const texts = words({
     percent: (percent: number) => `is prepared, ${percent} %`,
     playable: (percent: number) => `can be watched, ${percent} %`,
     states: (name: string) => `State of ${name}`,
+    export: 'Export everything that is held',
+    exportAbout:
+      'One ZIP file with the case, all sessions, recordings, every version of scripts and reports, and who saw what. Keep it as safe as the case itself.',
+    trail: 'Who saw what',
+    trailAbout: 'Everybody who saw or changed something of this case, and who was refused.',
+    open: 'Show',
   },
   ko: {
     case: '사례',
@@ -48,5 +54,11 @@ export const texts = words({
     percent: (percent) => `준비 중 ${percent}%`,
     playable: (percent) => `재생 가능, 준비 중 ${percent}%`,
     states: (name) => `${name} 상태`,
+    export: '보관된 모든 자료 내보내기',
+    exportAbout:
+      '사례, 모든 회기, 영상, 축어록과 보고서의 모든 버전, 열람 기록을 ZIP 파일 하나로 만듭니다. 사례만큼 안전하게 보관해 주세요.',
+    trail: '열람 기록',
+    trailAbout: '이 사례를 보거나 바꾼 사람, 그리고 접근이 거부된 사람의 기록입니다.',
+    open: '보기',
   },
 })

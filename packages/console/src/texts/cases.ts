@@ -36,11 +36,15 @@ export const texts = words({
     deletes: (sessions: number, recordings: number, scripts: number, reports: number) =>
       `This deletes the case with ${count(sessions, 'session', 'sessions')}, ${count(recordings, 'recording', 'recordings')}, ${count(scripts, 'script', 'scripts')} and ${count(reports, 'report', 'reports')}.`,
     forever: 'It cannot be undone: nobody can bring them back.',
+    proof: 'The proof of it comes below the list of cases a day later.',
     word: 'delete',
     typeWord: (word: string) => `Type “${word}” to confirm`,
     notTyped: (word: string) => `Nothing is deleted before you type “${word}”.`,
     deleted: (name: string) => `${name} was deleted.`,
     saved: 'Saved.',
+    erasures: 'Deleted, and the proof of it',
+    erasuresMean:
+      'What you delete is gone at once. Its files are removed too, and once more a day later; then you can save a signed proof.',
   },
   ko: {
     cases: '사례',
@@ -75,10 +79,14 @@ export const texts = words({
     deletes: (sessions, recordings, scripts, reports) =>
       `이 사례와 함께 회기 ${sessions}개, 영상 ${recordings}개, 축어록 ${scripts}개, 보고서 ${reports}개가 삭제됩니다.`,
     forever: '되돌릴 수 없으며 누구도 복구할 수 없습니다.',
+    proof: '하루 뒤 사례 목록 아래에서 삭제 증명서를 받을 수 있습니다.',
     word: '삭제',
     typeWord: (word) => `확인하려면 “${word}”라고 입력해 주세요`,
     notTyped: (word) => `“${word}”라고 입력하기 전에는 삭제되지 않습니다.`,
     deleted: (name) => `${name} 사례를 삭제했습니다.`,
     saved: '저장했습니다.',
+    erasures: '삭제 내역과 증명서',
+    erasuresMean:
+      '삭제한 내용은 바로 사라집니다. 파일은 즉시, 그리고 하루 뒤에 한 번 더 지우며, 그 뒤에 서명된 증명서를 저장할 수 있습니다.',
   },
 })

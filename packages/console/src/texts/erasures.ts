@@ -2,9 +2,6 @@ import { words } from './language.ts'
 
 export const texts = words({
   en: {
-    title: 'Deleted, and the proof of it',
-    means:
-      'What you delete is gone at once. Its files are removed too, and once more a day later; then you can save a signed proof.',
     none: 'Nothing has been deleted yet.',
     case: (id: number) => `Case ${id}`,
     session: (id: number) => `session ${id}`,
@@ -21,9 +18,6 @@ export const texts = words({
     noOlder: 'There is nothing older.',
   },
   ko: {
-    title: '삭제 내역과 증명서',
-    means:
-      '삭제한 내용은 바로 사라집니다. 파일은 즉시, 그리고 하루 뒤에 한 번 더 지우며, 그 뒤에 서명된 증명서를 저장할 수 있습니다.',
     none: '아직 삭제한 것이 없습니다.',
     case: (id) => `사례 ${id}`,
     session: (id) => `회기 ${id}`,

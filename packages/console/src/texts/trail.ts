@@ -20,6 +20,7 @@ const english = {
     upload: 'State of the recording',
     script: 'Script',
     report: 'Report',
+    export: 'Export of everything',
     audit: 'This list',
   }),
 }
@@ -41,6 +42,7 @@ const korean = {
     upload: '영상 상태',
     script: '축어록',
     report: '보고서',
+    export: '전체 내보내기',
     audit: '이 목록',
   }),
 }
@@ -50,9 +52,6 @@ const joined = (...parts: (string | number | false | null)[]) =>
 
 export const texts = words({
   en: {
-    trail: 'Who saw what',
-    about: 'Everybody who saw or changed something of this case, and who was refused.',
-    open: 'Show',
     when: 'When',
     who: 'Who',
     did: 'Did',
@@ -77,9 +76,6 @@ export const texts = words({
       joined(english.kind(kind), version, sessionId !== null && `(session ${sessionId})`),
   },
   ko: {
-    trail: '열람 기록',
-    about: '이 사례를 보거나 바꾼 사람, 그리고 접근이 거부된 사람의 기록입니다.',
-    open: '보기',
     when: '언제',
     who: '누가',
     did: '행위',

@@ -6,15 +6,19 @@ import { Heading } from './heading.tsx'
 import { Notice } from './notice.tsx'
 
 /**
- * Makes a view whose code is a part of the page that is loaded when the view is first opened. Returns the view, and a function that loads
- * its code ahead. A view whose code does not come says so and can be asked for again; what other views hold stays as it is.
+ * Makes a view, or with `isView` false something in a view, whose code is a part of the page that is loaded when it is first opened. Returns
+ * that, and a function that loads the code ahead. Where the code does not come, that is said, and it can be asked for again; what else the
+ * page holds stays as it is.
  */
-export function lateView<Props extends object>(load: (isAhead?: boolean) => Promise<ComponentType<Props>>) {
+export function late<Props extends object>(
+  load: (isAhead?: boolean) => Promise<ComponentType<Props>>,
+  { isView = false }: { isView?: boolean } = {},
+) {
   let Loaded: ComponentType<Props> | undefined
   const prepare = async (isAhead?: boolean) => {
     Loaded ??= await load(isAhead)
   }
-  function View(props: Props) {
+  function Late(props: Props) {
     const [isMissing, setMissing] = useState(false)
     const [, setLoaded] = useState(Loaded !== undefined)
     const ask = () => {
@@ -28,20 +32,20 @@ export function lateView<Props extends object>(load: (isAhead?: boolean) => Prom
       if (!Loaded) ask()
     }, [])
     if (Loaded) return <Loaded {...props} />
-    if (!isMissing)
-      return (
-        <main>
-          <Busy />
-        </main>
-      )
+    const told = isMissing ? (
+      <Notice tone="alert" onRetry={ask}>
+        <p>{texts.missing}</p>
+      </Notice>
+    ) : (
+      <Busy />
+    )
+    if (!isView) return told
     return (
       <main>
-        <Heading title={texts.name} />
-        <Notice tone="alert" onRetry={ask}>
-          <p>{texts.missing}</p>
-        </Notice>
+        {isMissing && <Heading title={texts.name} />}
+        {told}
       </main>
     )
   }
-  return { View, prepare }
+  return { Late, prepare }
 }

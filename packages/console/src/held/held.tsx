@@ -1,0 +1,3 @@
+export { ErasurePage } from './erasures.tsx'
+export { Events } from './events.tsx'
+export { ExportState } from './export.tsx'
