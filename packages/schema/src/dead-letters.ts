@@ -54,11 +54,20 @@ export const retry = (db: Database, id: number, cause?: Cause): Promise<boolean>
     const [found] = await tx.select({ name: outbox.name, payload: outbox.payload }).from(outbox).where(letter)
     const videoId =
       found && ofEncode.includes(found.name) && 'video_id' in found.payload ? found.payload.video_id : undefined
-    // The session is locked before all else, as everywhere.
+    // The session is locked before all else, as everywhere. It is found by its video, because no index has the sessions' pointers.
     const [session] =
       videoId === undefined
         ? []
-        : await tx.select({ id: sessions.id }).from(sessions).where(eq(sessions.videoId, videoId)).for('no key update')
+        : await tx
+            .select({ id: sessions.id })
+            .from(sessions)
+            .where(
+              and(
+                inArray(sessions.id, tx.select({ id: videos.sessionId }).from(videos).where(eq(videos.id, videoId))),
+                eq(sessions.videoId, videoId),
+              ),
+            )
+            .for('no key update')
     const [job] = await tx.delete(outbox).where(letter).returning({
       name: outbox.name,
       payload: outbox.payload,

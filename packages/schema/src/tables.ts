@@ -407,6 +407,10 @@ export const outbox = pgTable(
     index('outbox_dead_webhooks_index')
       .on(t.failedAt)
       .where(sql`${t.name} = 'send-webhook' and ${t.failedAt} is not null`),
+    // For the same of one case.
+    index('outbox_dead_webhooks_case_index')
+      .on(sql`((${t.payload} ->> 'case_id')::int)`)
+      .where(sql`${t.name} = 'send-webhook' and ${t.failedAt} is not null`),
     check('outbox_traceparent_shape', sql`${t.traceparent} ~ '^00-[0-9a-f]{32}-[0-9a-f]{16}-0[01]$'`),
     check('outbox_failed_says_why', sql`(${t.failedAt} is null) = (${t.failure} is null)`),
   ],
@@ -461,7 +465,7 @@ export const sessionChanges = pgTable(
   },
   (t) => [
     index('session_changes_user_id_id_index').on(t.userId, t.id),
-    index('session_changes_session_id_index').on(t.sessionId),
+    index('session_changes_case_id_session_id_index').on(t.caseId, t.sessionId),
   ],
 )
 
@@ -474,6 +478,8 @@ export const installation = pgTable('installation', {
   streamsSeenAt: instant().notNull().default(sql`'-infinity'`),
   /** How long the audit trail is kept. Only the owner of the tables changes it. */
   auditYears: integer().notNull().default(6),
+  /** A digest of the functions and the server that made the searched texts of all cases; null where that is not known. */
+  foldedBy: text(),
 })
 
 /** Who asked for an erasure: the therapist, or the operator's command `retention`. */
@@ -507,7 +513,11 @@ export const erasures = pgTable(
     /** The signed proof, a compact JWS. */
     receipt: text(),
   },
-  (t) => [index('erasures_user_id_id_index').on(t.userId, t.id)],
+  (t) => [
+    index('erasures_user_id_id_index').on(t.userId, t.id),
+    // For the sweep of orphans, which leaves alone what is being erased.
+    index('erasures_pending_index').on(t.caseId).where(sql`${t.receipt} is null`),
+  ],
 )
 
 /**

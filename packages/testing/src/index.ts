@@ -4,6 +4,7 @@ export { connectTo, emptyDatabase, roleUrls, type Teardown, type TestDatabase, t
 export { answerHelp } from './help.ts'
 export { jwtSecret, type TestHost, testHost } from './host.ts'
 export { installMissing, missingPackages } from './install.ts'
+export { fillSessions, wholeReads } from './many-sessions.ts'
 export { randomName } from './names.ts'
 export { objectStoreSuite } from './object-store-suite.ts'
 export { newestMigration, olderDatabase } from './older-database.ts'

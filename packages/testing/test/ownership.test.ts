@@ -61,10 +61,6 @@ const exceptions: { at: string; why: string }[] = [
   },
   { at: 'services/contents/src/reports/repository.ts storedScript', why: 'The analysis system has no therapist.' },
   {
-    at: 'services/contents/src/operations/repository.ts bytesHeld',
-    why: 'Operators see the sum of all sizes, and nothing of a case.',
-  },
-  {
     at: 'services/contents/src/cases/repository.ts columns',
     why: 'It counts the sessions of cases that were chosen by their therapist.',
   },

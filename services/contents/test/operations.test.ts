@@ -244,3 +244,29 @@ t.test('a reading that failed is kept, too, for longer if it took long', async (
   while (performance.now() < end) await many()
   t.equal(count, before + 1)
 })
+
+t.test('what takes long to load is given out while it is loaded anew', async (t) => {
+  let [count, ms] = [0, 0]
+  const numbers = renewed(
+    async () => {
+      const mine = ++count
+      await sleep(ms)
+      return mine
+    },
+    20,
+    { servesOld: true, times: 9 },
+  )
+  t.equal(await numbers.get(), 1)
+  ms = 500
+  await until('it is old', async () => {
+    t.equal(await numbers.get(), 1, 'nobody waits')
+    return count === 2
+  })
+  t.strictSame(await Promise.all(Array.from({ length: 50 }, () => numbers.get())), Array(50).fill(1))
+  await until(
+    'the new one is there',
+    () => numbers.get(),
+    (number) => number === 2,
+  )
+  t.equal(count, 2)
+})

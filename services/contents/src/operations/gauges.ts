@@ -1,7 +1,8 @@
 import type { ObjectStore } from '@playtherapy/object-store'
 import type { Database } from '@playtherapy/schema'
 import { type Meter, type Renewed, renewed } from '@playtherapy/service-kit'
-import { type BytesHeld, countJobs, databaseBytes, runningProcesses, waitingWebhooks } from './repository.ts'
+import type { BytesHeld } from './bytes.ts'
+import { countJobs, databaseBytes, runningProcesses, waitingWebhooks } from './repository.ts'
 
 /** The least age of what is read of the database for metrics. */
 const readMs = 5_000

@@ -1,20 +1,4 @@
-import {
-  audioRenditions,
-  caseExports,
-  chunkFiles,
-  type Database,
-  outbox,
-  type Pool,
-  previews,
-  processes,
-  recentEncodes,
-  renditions,
-  reportVersions,
-  rungs,
-  scriptVersions,
-  videos,
-  webhooks,
-} from '@playtherapy/schema'
+import { outbox, type Pool, processes, recentEncodes, webhooks } from '@playtherapy/schema'
 import { desc, isNotNull, isNull, type SQL, sql } from 'drizzle-orm'
 
 /** The minutes of the view of the pace. */
@@ -115,24 +99,6 @@ export async function encodedSeconds(pool: Pool): Promise<number[]> {
   const seconds = Array<number>(minutesShown).fill(0)
   for (const row of rows) seconds[minutesShown - 1 - row.minutesAgo] = row.seconds
   return seconds
-}
-
-/** Bytes of all objects that rows name, by what they are. */
-export type BytesHeld = Awaited<ReturnType<typeof bytesHeld>>
-
-/** Adds up the bytes of all objects that rows name. It reads whole tables. */
-export async function bytesHeld(db: Database) {
-  const sum = (table: SQL) => sql`(select coalesce(sum(size), 0)::float8 from ${table})`
-  const [row] = await db.heavy(0, (pool) =>
-    pool.execute<{ originals: number; encoded: number; scripts: number; reports: number; exports: number }>(sql`select
-      (select coalesce(sum(size), 0)::float8 from ${videos} where stored_at is not null) as originals,
-      ${sum(sql`${renditions}`)} + ${sum(sql`${rungs}`)} + ${sum(sql`${chunkFiles}`)} + ${sum(sql`${audioRenditions}`)}
-        + (select coalesce(sum(poster_size + storyboard_size), 0)::float8 from ${previews}) as encoded,
-      ${sum(sql`${scriptVersions}`)} as scripts, ${sum(sql`${reportVersions}`)} as reports,
-      ${sum(sql`${caseExports}`)} as exports`),
-  )
-  if (!row) throw new Error('there is no row')
-  return row
 }
 
 /** Sessions of which the receiver of webhooks is still to be told, and for how long it has missed the oldest message. */

@@ -1,10 +1,10 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import type { ObjectStore } from '@playtherapy/object-store'
 import { type Database, retry } from '@playtherapy/schema'
-import { errors, failures, renewed } from '@playtherapy/service-kit'
+import { errors, failures } from '@playtherapy/service-kit'
+import { keepBytes } from './bytes.ts'
 import { installGauges } from './gauges.ts'
 import { createOverview, createPages } from './overview.ts'
-import { bytesHeld } from './repository.ts'
 import { Announced, JobParams, Operations, OperationsQuery } from './schemas.ts'
 
 export interface OperationOptions {
@@ -12,15 +12,12 @@ export interface OperationOptions {
   store: Pick<ObjectStore, 'room'>
 }
 
-/** The least age of the sums over all objects. */
-const bytesMs = 60_000
-
 const route = { tags: ['operations'], security: [{ token: [] }] }
 const description = 'For operators: a token with the scope `operations`.'
 
 /** The routes by which operators see jobs and processes of all therapists; nothing of a case is in them but ids. */
 export const operationRoutes: FastifyPluginAsyncTypebox<OperationOptions> = async (app, { db, store }) => {
-  const bytes = renewed(() => bytesHeld(db), bytesMs)
+  const bytes = keepBytes(db)
   const overview = createOverview(db, store, bytes, app.log)
   installGauges(app.meter, db, store, bytes)
   const pages = createPages(db)

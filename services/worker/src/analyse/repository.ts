@@ -4,8 +4,15 @@ import { and, eq, inArray, ne, notExists, sql } from 'drizzle-orm'
 /** Sessions in one round. */
 const batchRows = 100
 
-/** The session of which this is the current script version. */
-const scoredBy = (scriptVersionId: number) => eq(sessions.scriptVersionId, scriptVersionId)
+/** The session of which this is the current script version. It is found by the version, because no index has the sessions' pointers. */
+const scoredBy = (db: Pick<Database, 'select'>, scriptVersionId: number) =>
+  and(
+    inArray(
+      sessions.id,
+      db.select({ id: scriptVersions.sessionId }).from(scriptVersions).where(eq(scriptVersions.id, scriptVersionId)),
+    ),
+    eq(sessions.scriptVersionId, scriptVersionId),
+  )
 
 /**
  * Announces the analysis of sessions whose current script has neither a report nor a job, not even a dead letter: the
@@ -47,7 +54,7 @@ export const claimAnalysis = (db: Database, scriptVersionId: number) =>
     const [session] = await tx
       .update(sessions)
       .set({ analyzeStateId: State.START })
-      .where(and(scoredBy(scriptVersionId), ne(sessions.analyzeStateId, State.DONE)))
+      .where(and(scoredBy(tx, scriptVersionId), ne(sessions.analyzeStateId, State.DONE)))
       .returning({ sessionId: sessions.id, caseId: sessions.caseId, follows: sessions.reportVersionId })
     if (!session) return undefined
     const [script] = await tx
@@ -66,7 +73,7 @@ export async function endAnalysis(db: Database, scriptVersionId: number, how: 'f
   const ended = await db
     .update(sessions)
     .set({ analyzeStateId: how === 'failed' ? State.ERROR : before })
-    .where(and(scoredBy(scriptVersionId), inArray(sessions.analyzeStateId, [State.READY, State.START])))
+    .where(and(scoredBy(db, scriptVersionId), inArray(sessions.analyzeStateId, [State.READY, State.START])))
     .returning({ id: sessions.id })
   return ended.length > 0
 }

@@ -23,19 +23,22 @@ type Whose = Pick<typeof erasures.$inferSelect, 'caseId' | 'sessionId' | 'videoI
  * then changes, then the row of the installation.
  */
 export async function forgetTraces(tx: Transaction, { caseId, sessionId, videoId }: Whose): Promise<void> {
-  const idIn = (name: string): SQL => sql`(${outbox.payload} ->> ${name})::int`
+  const idIn = (name: string): SQL => sql`(${outbox.payload} ->> ${sql.raw(`'${name}'`)})::int`
+  // Not `not exists`, for which PostgreSQL would read the whole table.
   const isGone = (name: string, table: SQL) =>
-    sql`(${outbox.payload} ? ${name} and not exists (select from ${table} as t where t.id = ${idIn(name)}))`
+    sql`(${outbox.payload} ? ${sql.raw(`'${name}'`)} and (select t.id from ${table} as t where t.id = ${idIn(name)}) is null)`
   const ofSession = (column: SQL) => (sessionId === null ? sql`true` : sql`${column} = ${sessionId}`)
-  const isWebhook = sql`${outbox.name} = 'send-webhook'`
-  await tx.execute(sql`delete from ${outbox} where ${outbox.failedAt} is not null and (
+  const isDead = sql`${outbox.failedAt} is not null`
+  // The conditions on the name are literals, because they must match those of indexes.
+  await tx.execute(sql`delete from ${outbox} where ${isDead} and ${outbox.name} <> 'send-webhook' and (
     ${isGone('video_id', sql`${videos}`)}
     or ${isGone('export_id', sql`${caseExports}`)}
     or ${isGone('script_version_id', sql`${scriptVersions}`)}
-    or (not ${isWebhook} and ${isGone('session_id', sql`${sessions}`)})
-    or (${isWebhook} and ${videoId}::int is null and ${idIn('case_id')} = ${caseId} and ${ofSession(idIn('session_id'))}))`)
+    or ${isGone('session_id', sql`${sessions}`)})`)
   // A recording's session is still there.
   if (videoId !== null) return
+  await tx.execute(sql`delete from ${outbox} where ${isDead} and ${outbox.name} = 'send-webhook'
+    and ${idIn('case_id')} = ${caseId} and ${ofSession(idIn('session_id'))}`)
   await tx.execute(sql`
     with removed as (
       delete from ${sessionChanges} where ${sessionChanges.caseId} = ${caseId}

@@ -12,15 +12,16 @@ const longAfter = Number.MAX_SAFE_INTEGER
  * and those that webhooks are still to tell of.
  */
 export async function forgetChanges(db: Database): Promise<number> {
+  // Only the first rows are looked at, and an array keeps PostgreSQL from reading all to find some.
   const [row] = await db.execute<{ removed: number }>(sql`
     with removed as (
-      delete from ${sessionChanges} where id in (
-        select id from ${sessionChanges} where id < coalesce(
-          (select id from ${sessionChanges}
-            where created_at > now() - make_interval(secs => ${changeSeconds}) order by id limit 1), ${longAfter})
+      delete from ${sessionChanges} where id = any(array(
+        select id from ${sessionChanges} where id <= (
+          select max(id) from (select id from ${sessionChanges} order by id limit ${batchRows}) as first)
+          and created_at <= now() - make_interval(secs => ${changeSeconds})
           and id <= coalesce((select change from ${webhookPosition}), ${longAfter})
-        order by id limit ${batchRows} for update skip locked
-      ) returning id
+        order by id for update skip locked
+      )) returning id
     ), remembered as (
       update ${installation} set changes_forgotten = (select max(id) from removed)
       where changes_forgotten < (select max(id) from removed)

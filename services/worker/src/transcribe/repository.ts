@@ -135,7 +135,16 @@ export async function sessionToStart(db: Database, videoId: number, transcribes:
     .select({ sessionId: sessions.id, caseId: sessions.caseId, userId: cases.userId })
     .from(sessions)
     .innerJoin(cases, eq(cases.id, sessions.caseId))
-    .innerJoin(renditions, and(eq(renditions.id, sessions.renditionId), eq(renditions.videoId, videoId), isNew))
+    .innerJoin(
+      renditions,
+      // No index has the pointers of sessions: the session is found by its rendition.
+      and(
+        eq(renditions.sessionId, sessions.id),
+        eq(renditions.id, sessions.renditionId),
+        eq(renditions.videoId, videoId),
+        isNew,
+      ),
+    )
     .where(and(unwritten, transcribes ? notExists(sound) : undefined))
   return session
 }

@@ -155,7 +155,8 @@ export const tryAgain = (db: Database, whose: Whose, messageId: string, delaySec
  */
 export const endGivenUp = (db: Database, whose: Whose, failure: string): Promise<void> =>
   db.transaction(async (tx) => {
-    const ofSame = sql`${outbox.payload} @> ${JSON.stringify(whose)}::jsonb`
+    // The case is named apart, because an index has it.
+    const ofSame = sql`(${outbox.payload} ->> 'case_id')::int = ${whose.case_id} and ${outbox.payload} @> ${JSON.stringify(whose)}::jsonb`
     await tx.delete(outbox).where(and(sql`${outbox.name} = 'send-webhook' and ${outbox.failedAt} is not null`, ofSame))
     const [row] = await tx
       .select({ messageId: webhooks.messageId, attempts: webhooks.attempts })
