@@ -45,13 +45,16 @@ export type ConsoleFiles = ReadonlyMap<string, Uint8Array>
 
 /**
  * Bundles the page and its libraries in memory, within half a second. With `signInByLink`, a link `#token=…` signs in, as the
- * one that `npm start` prints. Plugins of the caller see what is bundled.
+ * one that `npm start` prints. With `notices`, the name of a text beside the page, the page links to it: the licences and notices of what is
+ * bundled, which go with each copy of it. Plugins of the caller see what is bundled.
  */
 export async function buildConsole({
   signInByLink = false,
+  notices,
   plugins = [],
 }: {
   signInByLink?: boolean
+  notices?: string
   plugins?: Plugin[]
 } = {}): Promise<ConsoleFiles> {
   const { outputFiles, metafile } = await build({
@@ -87,7 +90,7 @@ export async function buildConsole({
   const ahead = imported.map(({ path }) => `<link rel="modulepreload" href="${path.slice('out/'.length)}">\n`).join('')
   // A browser that translates would send the words of children to a third party, and would replace texts that Preact changes later.
   const page = `<!doctype html>
-<html lang="en" translate="no"${signInByLink ? ' data-sign-in-by-link' : ''}>
+<html lang="en" translate="no"${signInByLink ? ' data-sign-in-by-link' : ''}${notices ? ` data-notices="${notices}"` : ''}>
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width">
@@ -98,7 +101,10 @@ export async function buildConsole({
 <link rel="stylesheet" href="${builtFrom('styles/style.css')}">
 ${ahead}<script type="module" src="${script}"></script>
 </head>
-<body></body>
+<body>
+<p class="unloaded" lang="en">The page is not loaded yet. If this stays, load it anew.</p>
+<p class="unloaded" lang="ko">페이지를 아직 불러오지 못했습니다. 계속 이대로이면 새로 고쳐 주세요.</p>
+</body>
 </html>
 `
   return files.set('index.html', new TextEncoder().encode(page))

@@ -21,6 +21,8 @@ for (const kind of ['dragover', 'drop'] as const) {
 effect(() => {
   document.documentElement.lang = language.value
 })
+// What the page says until it is loaded.
+document.body.replaceChildren()
 render(<App />, document.body)
 // Safari before 2026 does not tell when it has nothing to do.
 const whenIdle = globalThis.requestIdleCallback ?? ((work: () => void) => setTimeout(work, 2_000))

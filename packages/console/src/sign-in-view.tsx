@@ -6,6 +6,9 @@ import { Heading } from './parts/heading.tsx'
 import { Notice } from './parts/notice.tsx'
 import { texts } from './texts/shell.ts'
 
+/** The text with the licences of what is bundled, where the server has one beside the page. */
+const { notices } = document.documentElement.dataset
+
 /** What is shown to who has not signed in. */
 export function SignInView() {
   return (
@@ -15,6 +18,13 @@ export function SignInView() {
       </Heading>
       <p class="quiet">{texts.about}</p>
       <SignInForm />
+      {notices && (
+        <p class="hint">
+          <a href={notices} target="_blank" rel="noopener">
+            {texts.notices}
+          </a>
+        </p>
+      )}
     </main>
   )
 }

@@ -24,7 +24,7 @@ const statusOf = (url: string, path: string, method = 'GET') =>
 t.test('the gateway serves the console', { skip }, async (t) => {
   const root = t.testdir()
   await writeConsole(join(root, 'console'))
-  const files = await buildConsole()
+  const files = await buildConsole({ notices: 'notices.txt' })
   const on = await startNginx(join(root, 'on'), nowhere, { consoleIn: root })
   t.teardown(() => on.stop())
 
@@ -44,6 +44,14 @@ t.test('the gateway serves the console', { skip }, async (t) => {
       })
       t.equal(gunzipSync(packed).compare(bytes), 0, name)
     }
+  })
+
+  t.test('the licences of what is in it are beside it, and the page leads to them', async (t) => {
+    const notices = await fetch(`${on.url}/console/notices.txt`)
+    t.match(Object.fromEntries(notices.headers), consoleHeaders('notices.txt'))
+    const text = await notices.text()
+    for (const said of ['preact 11.', 'hls.js 1.', 'uplot 1.', 'Permission is hereby granted', 'Copyright'])
+      t.match(text, said)
   })
 
   t.test('a newer page of the same time and length is sent, and HEAD has no body', async (t) => {
@@ -120,6 +128,11 @@ t.test('the gateway serves the console', { skip }, async (t) => {
     const { page, complaints } = await openTab({ token })
     await page.getByRole('button', { name: 'Sign in' }).waitFor()
     t.equal(new URL(page.url()).hash, '')
+    const [notices] = await Promise.all([
+      page.context().waitForEvent('page'),
+      page.getByRole('link', { name: 'Licences' }).click(),
+    ])
+    await notices.getByText('Permission is hereby granted').first().waitFor()
     t.strictSame(complaints, [])
   })
 })

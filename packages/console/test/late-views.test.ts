@@ -47,6 +47,23 @@ t.test('views that are parts of their own', { skip, timeout: 120_000 }, async (t
     },
   )
 
+  t.test('a page whose script the server does not have says so after some seconds', async (t) => {
+    const { page, context } = await openTab({ token: null })
+    await context.route(/\/(main|chunk)-\w+\.js$/, (route) => route.fulfill({ status: 404 }))
+    await page.goto(`${stack.url}/?`)
+    const told = page.getByText('load it anew')
+    await until(
+      'the words',
+      () => told.evaluate('getComputedStyle(document.querySelector(".unloaded")).opacity'),
+      (seen) => seen === '1',
+    )
+    t.match(await page.locator('[lang=ko].unloaded').textContent(), '새로 고쳐')
+    await context.unrouteAll()
+    await page.reload()
+    await page.getByRole('button', { name: 'Sign in' }).waitFor()
+    t.equal(await told.count(), 0)
+  })
+
   t.test('a view is asked for again, in the language of the page, by the keyboard', async (t) => {
     const tab = await openTab({ token: null, language: 'ko', width: 360 })
     const { page, context } = tab

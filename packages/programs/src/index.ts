@@ -143,10 +143,13 @@ export async function buildPrograms(): Promise<void> {
   await writeConsole(join(folder, 'console'))
 }
 
-/** Writes the files of the console for the gateway, each beside a compressed copy. */
+/** Writes the files of the console for the gateway, each beside a compressed copy, with the notices of the packages that are in them. */
 export async function writeConsole(into: string): Promise<void> {
   await mkdir(into, { recursive: true })
-  for (const [name, bytes] of await buildConsole({ plugins: [thirdParty('console', thirdPartyFolder)] })) {
+  const notices = 'notices.txt'
+  const files = await buildConsole({ notices, plugins: [thirdParty('console', thirdPartyFolder)] })
+  const all = [...files, [notices, await readFile(join(thirdPartyFolder, 'console.txt'))] as const]
+  for (const [name, bytes] of all) {
     await writeFile(join(into, name), bytes)
     await writeFile(join(into, `${name}.gz`), gzipSync(bytes, { level: 9 }))
   }

@@ -34,6 +34,7 @@ export const texts = words({
       'On a machine where “npm start” runs, open the link that it prints. In a clinic, whoever runs the server gives you a token.',
     notAToken: 'This is not a whole token: it has three parts with dots between them, and no spaces.',
     kept: 'The token is kept in this tab alone, and is forgotten when the tab is closed or loaded anew.',
+    notices: 'Licences of the libraries in this page',
     about: 'Recordings, scripts and reports of play therapy.',
   },
   ko: {
@@ -67,6 +68,7 @@ export const texts = words({
     whereFrom: '“npm start”를 실행한 컴퓨터에서는 출력된 링크를 여세요. 기관에서는 서버 관리자에게 토큰을 받으세요.',
     notAToken: '온전한 토큰이 아닙니다. 토큰은 점으로 나뉜 세 부분이며 빈칸이 없습니다.',
     kept: '토큰은 이 탭에만 보관되며, 탭을 닫거나 새로 열면 사라집니다.',
+    notices: '이 페이지에 쓰인 라이브러리의 라이선스',
     about: '놀이치료 영상, 축어록, 보고서',
   },
 })
