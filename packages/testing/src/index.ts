@@ -1,5 +1,6 @@
 export { disagreements } from './agreement.ts'
 export { addVideo, bytesOfRung, encodeChunk, finishRung, forgetChunks, planVideo, type RungFile } from './chunks.ts'
+export { canSetClocks, ownClock } from './clock.ts'
 export { connectTo, emptyDatabase, roleUrls, type Teardown, type TestDatabase, testDatabase } from './database.ts'
 export { answerHelp } from './help.ts'
 export { jwtSecret, type TestHost, testHost } from './host.ts'

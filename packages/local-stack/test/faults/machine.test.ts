@@ -3,7 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
-import { type QueueBackend, queueBackends, storeBackends, until } from '@playtherapy/testing'
+import { canSetClocks, ownClock, type QueueBackend, queueBackends, storeBackends, until } from '@playtherapy/testing'
 import t, { type Test } from 'tap'
 import { faultPlace, makeClip } from './place.ts'
 
@@ -61,24 +61,12 @@ t.test(
   },
 )
 
-/** Environment of a process whose clock is off: Debian's faketime without its command, which would outlive a kill. */
-const clockOff = (by: string) => ({
-  LD_PRELOAD: '/usr/$LIB/faketime/libfaketimeMT.so.1',
-  FAKETIME: by,
-  FAKETIME_DONT_FAKE_MONOTONIC: '1',
-})
-
-async function canShiftClocks(): Promise<boolean> {
-  const { stdout } = await run('date', ['+%s'], { env: { ...process.env, ...clockOff('+1h') } })
-  return Number(stdout) - Date.now() / 1000 > 3_000
-}
-
-t.test('a clock an hour off', { skip: !s3 || !(await canShiftClocks()) }, async (t) => {
+t.test('a clock an hour off', { skip: !s3 || !(await canSetClocks()) }, async (t) => {
   await Promise.all(
     queueBackends.map(async (queue, index) => {
       const hours = index === 0 ? '+1h' : '-1h'
       const place = await faultPlace(t, { queue })
-      const [media, worker] = [await place.host(), await place.worker(clockOff(hours))]
+      const [media, worker] = [await place.host(), await place.worker({ ...ownClock, FAKETIME: hours })]
       await worker.restart()
       const session = await place.addSession()
       t.equal(await place.upload(media, session, await makeClip(12)), 201, `worker ${hours}, queue on ${queue}`)

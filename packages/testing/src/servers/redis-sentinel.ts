@@ -17,11 +17,17 @@ interface RunningSentinels {
   master: RunningRedis
   /** Takes the master's place when that is killed, a few seconds later. */
   replica: RunningRedis
+  /** Lets the replica take the place of the master, which stays and becomes its replica. */
+  failOver(): Promise<void>
+  /** Kills the Sentinels, and no server. */
+  kill(): Promise<void>
+  /** Starts the Sentinels again, with what they knew. */
+  restart(): void
   stop(): Promise<void>
 }
 
 /** Runs `ask` with a connection to a server. */
-async function withRedis<T>({ url }: RunningRedis, ask: (redis: Redis) => Promise<T>): Promise<T> {
+async function withRedis<T>({ url }: Pick<RunningRedis, 'url'>, ask: (redis: Redis) => Promise<T>): Promise<T> {
   const redis = new Redis(url, { retryStrategy: () => null, maxRetriesPerRequest: 0 })
   redis.on('error', () => {})
   try {
@@ -51,27 +57,41 @@ export async function startRedisSentinels(directory: string): Promise<RunningSen
     await redis.config('REWRITE')
   })
   const port = await freePort()
-  const sentinels = await Promise.all(
+  const configuration = (host: string) => join(directory, host, 'sentinel.conf')
+  await Promise.all(
     hosts.map(async (host) => {
-      const folder = join(directory, host)
-      await mkdir(folder)
+      await mkdir(join(directory, host))
       const watched = [`monitor ${name} 127.0.0.1 ${masterPort} ${quorum}`, `down-after-milliseconds ${name} 1000`]
-      const settings = ['protected-mode no', `bind ${host}`, `port ${port}`, `dir ${folder}`]
+      const settings = ['protected-mode no', `bind ${host}`, `port ${port}`, `dir ${join(directory, host)}`]
       const lines = [...settings, ...[...watched, `failover-timeout ${name} 5000`].map((each) => `sentinel ${each}`)]
-      await writeFile(join(folder, 'sentinel.conf'), `${lines.join('\n')}\n`)
-      const child = spawn('redis-server', [join(folder, 'sentinel.conf'), '--sentinel'], { stdio: 'ignore' })
-      process.on('exit', () => child.kill('SIGKILL'))
-      return child
+      await writeFile(configuration(host), `${lines.join('\n')}\n`)
     }),
   )
+  const start = () =>
+    hosts.map((host) => spawn('redis-server', [configuration(host), '--sentinel'], { stdio: 'ignore' }))
+  let sentinels = start()
+  const killAll = () => {
+    for (const child of sentinels) child.kill('SIGKILL')
+  }
+  process.on('exit', killAll)
+  const kill = async () => {
+    const ended = sentinels.map((child) => once(child, 'exit'))
+    killAll()
+    await Promise.all(ended)
+  }
   return {
     url: `redis+sentinel://${hosts.join()}:${port}/${name}`,
     master,
     replica,
+    async failOver() {
+      await withRedis({ url: `redis://${hosts[0]}:${port}` }, (redis) => redis.call('SENTINEL', 'FAILOVER', name))
+    },
+    kill,
+    restart() {
+      sentinels = start()
+    },
     async stop() {
-      const ended = sentinels.map((child) => once(child, 'exit'))
-      for (const child of sentinels) child.kill('SIGKILL')
-      await Promise.all(ended)
+      await kill()
       await Promise.all([master.kill(), replica.kill()])
     },
   }

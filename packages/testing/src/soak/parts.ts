@@ -1,10 +1,11 @@
 /** The servers and processes that the soak kills. */
 import { once } from 'node:events'
-import { access, readFile, rename, writeFile } from 'node:fs/promises'
+import { readFile, rename, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { freePort, type RunningPostgres, startPostgres } from '@playtherapy/embedded-postgres'
 import type { Program } from '@playtherapy/programs'
+import { canSetClocks, ownClock } from '../clock.ts'
 import { ownProcess, type Signal } from '../processes.ts'
 import type { RunningRedis } from '../servers/redis.ts'
 import { replicationOf, startRedisSentinels, wipeRedis } from '../servers/redis-sentinel.ts'
@@ -28,16 +29,6 @@ export interface OwnPart extends Part {
   replace(release: Release): Promise<void>
 }
 
-/** Debian's package libfaketime: a library that a process loads and that answers in place of the system when asked for the time. */
-const fakeClock = `/usr/lib/${process.arch === 'arm64' ? 'aarch64' : 'x86_64'}-linux-gnu/faketime/libfaketimeMT.so.1`
-
-/** Whether clocks can be set here. */
-export const canSetClocks = (): Promise<boolean> =>
-  access(fakeClock).then(
-    () => true,
-    () => false,
-  )
-
 /** Starts a process of a release, with a clock of its own in `directory` where clocks can be set. */
 export async function ownPart(
   { name, program, release, directory }: { name: string; program: Program; release: Release; directory: string },
@@ -49,15 +40,9 @@ export async function ownPart(
     await rename(`${clock}.new`, clock)
   }
   await setClock(0)
-  const ownClock = {
-    LD_PRELOAD: fakeClock,
-    FAKETIME_TIMESTAMP_FILE: clock,
-    FAKETIME_CACHE_DURATION: '1',
-    // Timers go by the monotonic clock, which no operator and no NTP sets.
-    FAKETIME_DONT_FAKE_MONOTONIC: '1',
-  }
+  const itsClock = { ...ownClock, FAKETIME_TIMESTAMP_FILE: clock, FAKETIME_CACHE_DURATION: '1' }
   let running = release
-  const own = await ownProcess(program, { ...((await canSetClocks()) && ownClock), ...env }, () =>
+  const own = await ownProcess(program, { ...((await canSetClocks()) && itsClock), ...env }, () =>
     running.path(program),
   )
   const restart = () => own.restart().then(() => undefined)
