@@ -54,14 +54,14 @@ export async function settles(promise: Promise<unknown>, milliseconds: number): 
 
 /** Opens the queues behind `url`. No job is consumed until `worker` is called. Throws on an unknown scheme. */
 export function openQueues({ url, prefix = '{playtherapy}', log }: QueueSettings): Queues {
-  let reportedAt = 0
+  let reportedAt = Number.NEGATIVE_INFINITY
   let last: { error: Error; at: number } | undefined
-  const lastError = () => (last && Date.now() - last.at < explainsMs ? last.error : undefined)
+  const lastError = () => (last && performance.now() - last.at < explainsMs ? last.error : undefined)
   // In an outage every connection reports errors again and again; one line in five seconds is enough.
   const report = (error: Error) => {
-    last = { error, at: Date.now() }
-    if (Date.now() - reportedAt < 5_000) return
-    reportedAt = Date.now()
+    last = { error, at: performance.now() }
+    if (performance.now() - reportedAt < 5_000) return
+    reportedAt = performance.now()
     log.warn({ err: error }, 'the queue reported an error')
   }
   const { protocol } = new URL(url)

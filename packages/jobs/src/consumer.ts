@@ -241,8 +241,9 @@ export function consume<N extends JobName>(settings: ConsumerSettings<N>): Consu
     async check() {
       const waiting = await queues.queue(name).getJobCountByTypes('waiting', 'prioritized')
       if (waiting === 0 || running.size >= concurrency) idleSince = undefined
-      else idleSince ??= Date.now()
-      if (idleSince && Date.now() - idleSince > idleMs) throw new Error(`${name} jobs wait and none starts`)
+      else idleSince ??= performance.now()
+      if (idleSince !== undefined && performance.now() - idleSince > idleMs)
+        throw new Error(`${name} jobs wait and none starts`)
     },
   }
 }

@@ -18,8 +18,8 @@ const lookAgainSeconds = 20
 /** Rows compared in one round. */
 const batchRows = 200
 
-/** By so much a clock may be ahead before its retries are hastened. */
-const aheadMs = 5_000
+/** A clock that differs by more from that of the database is wrong. */
+const mostWrongMs = 5_000
 
 /** States of a job that will still run. In any other state, or without a job, the queue has lost it. */
 const pending = new Set(['waiting', 'waiting-children', 'prioritized', 'delayed', 'active'])
@@ -45,7 +45,7 @@ async function forgetFailed(tx: Transaction, queues: Pick<Queues, 'queue'>): Pro
 async function hasten(queue: ReturnType<Queues['queue']>, jobId: string, nowMs: number, log: Log): Promise<void> {
   const job = await queue.getJob(jobId)
   const byMs = (job?.processedOn ?? 0) - nowMs
-  if (!job || byMs < aheadMs) return
+  if (!job || byMs < mostWrongMs) return
   // It may be due by itself in this moment.
   await job.promote().catch((error: unknown) => log.debug({ err: error, job_id: jobId }, 'a retry was not hastened'))
   log.warn(
@@ -62,16 +62,22 @@ async function hasten(queue: ReturnType<Queues['queue']>, jobId: string, nowMs: 
 export function startReconciler({ db, queues, log }: ReconcilerSettings): Background {
   const round = () =>
     db.transaction(async (tx) => {
+      const [time] = await tx.execute<{ ms: number }>(
+        sql`select extract(epoch from clock_timestamp())::float8 * 1000 as ms`,
+      )
+      const nowMs = time?.ms ?? Number.NaN
+      const seconds = Math.round((Date.now() - nowMs) / 1_000)
+      if (Math.abs(seconds) * 1_000 > mostWrongMs) log.warn({ seconds }, 'the clock differs from that of the database')
       if (!(await tryLock(tx, 'reconcile'))) return
       const old = lt(outbox.publishedAt, sql`now() - make_interval(secs => ${lookAgainSeconds})`)
       const rows = await tx
-        .select({ ...outboxColumns, nowMs: sql<number>`extract(epoch from clock_timestamp())::float8 * 1000` })
+        .select(outboxColumns)
         .from(outbox)
         .where(and(isNull(outbox.failedAt), old))
         .orderBy(asc(outbox.publishedAt))
         .limit(batchRows)
       const found: number[] = []
-      for (const { id, nowMs, ...row } of rows) {
+      for (const { id, ...row } of rows) {
         if (!isPublishable({ id, ...row })) continue
         const queue = queues.queue(row.name)
         const jobId = `${row.name}-${id}`

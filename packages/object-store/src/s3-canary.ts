@@ -124,7 +124,7 @@ export function keepVerdict(find: () => Promise<UploadVerdict>): () => Promise<U
   const findAgain = () => {
     finding ??= find()
       .then((verdict) => {
-        known = { verdict, until: Date.now() + (verdict.safe ? safeMs : unsafeMs) }
+        known = { verdict, until: performance.now() + (verdict.safe ? safeMs : unsafeMs) }
         return verdict
       })
       .finally(() => {
@@ -133,7 +133,7 @@ export function keepVerdict(find: () => Promise<UploadVerdict>): () => Promise<U
     return finding
   }
   return async () => {
-    if (known && Date.now() < known.until) return known.verdict
+    if (known && performance.now() < known.until) return known.verdict
     if (!known?.verdict.safe) return findAgain()
     findAgain().catch(() => {})
     return known.verdict

@@ -99,7 +99,7 @@ const mayGoOn = (error: unknown) =>
  * object is waited for.
  */
 async function create<Made>(put: Put, request: () => Promise<Made>): Promise<Made | HeadObjectCommandOutput> {
-  const end = Date.now() + joinMs
+  const end = performance.now() + joinMs
   let failure: unknown
   for (let attempt = 1; ; attempt++) {
     let refusal: unknown
@@ -112,7 +112,7 @@ async function create<Made>(put: Put, request: () => Promise<Made>): Promise<Mad
     }
     const waits = mayGoOn(failure)
     const found = await find(put, waits ? AbortSignal.timeout(aliveMs) : undefined).catch((problem: unknown) => {
-      if (!waits || statusOf(problem) !== 404 || Date.now() > end) throw failure
+      if (!waits || statusOf(problem) !== 404 || performance.now() > end) throw failure
     })
     if (!found) continue
     if (found.Metadata?.attempt === put.about.Metadata.attempt) return found

@@ -97,7 +97,7 @@ export async function copyObject(
   { s3, copying }: { s3: S3Client; copying: S3Client },
   { Bucket, from, Key, etag, contentType }: Copy,
 ) {
-  const end = Date.now() + copyMs
+  const end = performance.now() + copyMs
   const copy = new CopyObjectCommand({
     ...{ Bucket, Key, ContentType: contentType, MetadataDirective: 'REPLACE', TaggingDirective: 'REPLACE' },
     ...{ CopySource: encodeURI(`${Bucket}/${from}`), CopySourceIfMatch: etag, IfNoneMatch: '*' },
@@ -107,7 +107,7 @@ export async function copyObject(
     (error: unknown) => error,
   )
   let made = await findObject(s3, Bucket, Key)
-  while (!made && failure && mayGoOn(failure) && Date.now() < end) {
+  while (!made && failure && mayGoOn(failure) && performance.now() < end) {
     await sleep(lookAgainMs)
     made = await findObject(s3, Bucket, Key)
   }

@@ -41,14 +41,14 @@ export function bucketContents(s3: S3Client, Bucket: string): BucketContents {
   let versioned = false
 
   async function keepsVersions(): Promise<boolean> {
-    if (versioned || Date.now() - askedAt < unversionedMs) return versioned
+    if (versioned || performance.now() - askedAt < unversionedMs) return versioned
     const { Status } = await s3.send(new GetBucketVersioningCommand({ Bucket })).catch((error: unknown) => {
       // The server has no versions, or the key may not ask: then only responses to deletes show them.
       if ([403, 404, 405, 501].includes(statusOf(error) ?? 0)) return { Status: undefined }
       throw error
     })
     versioned = Status !== undefined
-    askedAt = Date.now()
+    askedAt = performance.now()
     return versioned
   }
 

@@ -111,10 +111,10 @@ export function createTrail(db: Database, longestMs: number): Trail {
     write,
     writeOnce(key, event) {
       const before = told.get(key)
-      if (before && Date.now() - before.at < onceMs) return before.written
+      if (before && performance.now() - before.at < onceMs) return before.written
       told.delete(key)
       const written = write(event)
-      told.set(key, { at: Date.now(), written })
+      told.set(key, { at: performance.now(), written })
       written.catch(() => {
         if (told.get(key)?.written === written) told.delete(key)
       })

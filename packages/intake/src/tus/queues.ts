@@ -41,7 +41,7 @@ export function createQueues(db: Database) {
       if (!found) throw new UploadMissingError()
       if (found.isDurable) return undefined
       if (found.isOver) throw new UploadExpiredError()
-      if (over.aborted || Date.now() > end) throw new UploadHeldError()
+      if (over.aborted || performance.now() > end) throw new UploadHeldError()
       giveWay(upload.uploadId)
       // One that is written by this process is free when its request has left.
       const left = writers.get(upload.uploadId)?.left.signal
@@ -75,7 +75,7 @@ export function createQueues(db: Database) {
      * throws UploadHeldError when that goes on; also UploadMissingError and UploadExpiredError.
      */
     async takeLease(upload: OfSession, over: AbortSignal): Promise<Held | undefined> {
-      const end = Date.now() + waitMs
+      const end = performance.now() + waitMs
       const queue = queues.get(upload.uploadId) ?? { length: 0, last: Promise.resolve() }
       if (queue.length === mostWaiting) throw new UploadHeldError()
       queues.set(upload.uploadId, queue)

@@ -24,7 +24,7 @@ export function add(changes: Map<string, Due>, change: Due): void {
 /** The sessions that have to be told, each of them at most twice a second. */
 export function createDue() {
   const due = new Map<string, Due>()
-  /** The earliest time at which a session may be read again, in milliseconds. */
+  /** The earliest time at which a session may be read again, in milliseconds of the monotonic clock. */
   const nextAt = new Map<string, number>()
 
   return {
@@ -36,7 +36,7 @@ export function createDue() {
 
     /** Takes the sessions that may be told now, by therapist and in the order of their changes. */
     take(): Map<number, Due[]> {
-      const now = Date.now()
+      const now = performance.now()
       for (const [key, at] of nextAt) if (at <= now) nextAt.delete(key)
       const taken = [...due].filter(([key]) => !nextAt.has(key)).sort(([, a], [, b]) => a.first - b.first)
       const byTherapist = new Map<number, Due[]>()
@@ -59,7 +59,7 @@ export function createDue() {
     },
 
     /** Lets a session wait for longer that cannot be read. */
-    postpone: (each: Due) => nextAt.set(keyOf(each), Date.now() + unreadableMs),
+    postpone: (each: Due) => nextAt.set(keyOf(each), performance.now() + unreadableMs),
 
     /** The first change of each therapist that still waits for its turn. */
     firstWaiting(): Map<number, number> {

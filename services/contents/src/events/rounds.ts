@@ -117,30 +117,30 @@ export function createRounds(
   async function run(): Promise<void> {
     let hasFailed = false
     let pollAt = 0
-    let readAt = Date.now()
+    let readAt = performance.now()
     while (!members.isEmpty() && !isClosing) {
       isWoken = false
       const isBehind = members.catchUp(mark)
       try {
-        if (Date.now() >= pollAt) {
+        if (performance.now() >= pollAt) {
           hasChanges = true
           await stayAwake()
           await checkPosition()
-          pollAt = Date.now() + pollMs
+          pollAt = performance.now() + pollMs
         }
         await round()
         hasFailed = false
-        readAt = Date.now()
+        readAt = performance.now()
       } catch (error) {
         if (!hasFailed) log.warn({ err: error }, 'the changes of sessions could not be read')
         hasFailed = true
         hasChanges = true
-        if (Date.now() - readAt > blindMs) members.endAll()
+        if (performance.now() - readAt > blindMs) members.endAll()
       }
       await sleep(hasFailed ? retryMs : roundMs)
       nap = new AbortController()
       const isIdle = !isWoken && !isBehind && !hasFailed && due.size === 0 && !isClosing
-      if (isIdle) await sleep(pollAt - Date.now(), undefined, { signal: nap.signal }).catch(() => {})
+      if (isIdle) await sleep(pollAt - performance.now(), undefined, { signal: nap.signal }).catch(() => {})
     }
     beginning = undefined
   }

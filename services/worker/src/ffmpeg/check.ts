@@ -71,10 +71,10 @@ export function checkPrograms(programs: Programs): () => Promise<void> {
     trying ??= tryPrograms(programs)
       .then(
         () => {
-          known = { until: Date.now() + goodMs }
+          known = { until: performance.now() + goodMs }
         },
         (error: unknown) => {
-          known = { until: Date.now() + badMs, error }
+          known = { until: performance.now() + badMs, error }
         },
       )
       .finally(() => {
@@ -83,7 +83,7 @@ export function checkPrograms(programs: Programs): () => Promise<void> {
     return trying
   }
   return async () => {
-    const isOver = !known || Date.now() > known.until
+    const isOver = !known || performance.now() > known.until
     if (isOver) {
       const trial = tryAgain()
       if (!known || known.error) await trial
