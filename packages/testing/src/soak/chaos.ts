@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { canSetClocks } from '../clock.ts'
-import type { Part } from './parts.ts'
+import type { Part } from '../servers/durable-postgres.ts'
 import type { Place } from './place.ts'
 
 /** The most by which a clock is wrong. An S3 server refuses requests that are signed 15 minutes from its own time. */

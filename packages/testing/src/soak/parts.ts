@@ -1,24 +1,14 @@
-/** The servers and processes that the soak kills. */
-import { once } from 'node:events'
-import { readFile, rename, writeFile } from 'node:fs/promises'
+/** The processes and the Redis that the soak kills. */
+import { rename, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { setTimeout as sleep } from 'node:timers/promises'
-import { freePort, type RunningPostgres, startPostgres } from '@playtherapy/embedded-postgres'
 import type { Program } from '@playtherapy/programs'
 import { canSetClocks, ownClock } from '../clock.ts'
-import { ownProcess, type Signal } from '../processes.ts'
+import { ownProcess } from '../processes.ts'
+import type { Part } from '../servers/durable-postgres.ts'
 import type { RunningRedis } from '../servers/redis.ts'
 import { replicationOf, startRedisSentinels, wipeRedis } from '../servers/redis-sentinel.ts'
 import { until } from '../until.ts'
 import { type Release, runProgram } from './release.ts'
-
-/** One of our processes or a server, which can be killed. */
-export interface Part {
-  name: string
-  kill(signal: Signal): Promise<unknown>
-  /** Resolves when the part works again, with what has become of it if that is worth counting. */
-  restart(): Promise<string | undefined>
-}
 
 /** One of our own processes. */
 export interface OwnPart extends Part {
@@ -59,37 +49,6 @@ export async function ownPart(
       await restart()
     },
   }
-}
-
-/** Starts a durable PostgreSQL on a fixed port, which can be killed and restarted. */
-export async function durablePostgres(directory: string) {
-  const port = await freePort()
-  const start = () => startPostgres({ directory, settings: [`port=${port}`] })
-  let server: RunningPostgres = await start()
-  const url = new URL(server.url)
-  url.port = `${port}`
-  const part: Part = {
-    name: 'PostgreSQL',
-    async kill(signal) {
-      const exited = once(server.supervisor, 'exit')
-      const [pid] = (await readFile(join(directory, 'data/postmaster.pid'), 'utf8')).split('\n')
-      process.kill(Number(pid), signal === 'SIGKILL' ? 'SIGKILL' : 'SIGINT')
-      await exited
-    },
-    async restart() {
-      // The backends of a killed postmaster notice its end at their next statement, and hold the data until then.
-      for (let left = 50; ; left--) {
-        try {
-          server = await start()
-          return undefined
-        } catch (error) {
-          if (left === 0) throw error
-          await sleep(200)
-        }
-      }
-    },
-  }
-  return { url: url.href, part, stop: () => server.stop() }
 }
 
 /**

@@ -4,9 +4,10 @@ import { join } from 'node:path'
 import type { S3Settings } from '@playtherapy/object-store'
 import type { Program } from '@playtherapy/programs'
 import type { QueueBackend } from '../queues.ts'
+import { durablePostgres, type Part } from '../servers/durable-postgres.ts'
 import { startS3 } from '../servers/s3.ts'
 import { type SlowLink, slowLink } from '../servers/slow-link.ts'
-import { durablePostgres, type OwnPart, ownPart, type Part, prepare, redisWithReplica } from './parts.ts'
+import { type OwnPart, ownPart, prepare, redisWithReplica } from './parts.ts'
 import { buildRelease, thisRelease } from './release.ts'
 
 export interface Place {
