@@ -1,4 +1,5 @@
 export { type Action, type Actor, auditChange, auditEvents, because, type Cause } from './audit.ts'
+export { descriptionBytes, nameCharacters } from './bounds.ts'
 export { checkDatabase } from './check.ts'
 export { captionTime, clockTime } from './clock.ts'
 export { type Database, type OpenDatabase, openDatabase, type Pool, type Transaction } from './database.ts'

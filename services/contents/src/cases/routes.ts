@@ -1,4 +1,5 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import { descriptionBytes } from '@playtherapy/schema'
 import { bodyErrors, CaseParams, caseFailures, checkExact, errors, failures, fault } from '@playtherapy/service-kit'
 import { Type } from 'typebox'
 import { erasurePath, locationOfErasure } from '../erasures/path.ts'
@@ -8,8 +9,6 @@ import { KeywordQuery, ListQuery, pages, readPage } from '../paging.ts'
 import type { caseRepository, NewCase } from './repository.ts'
 import { Case, CaseBody, Cases } from './schemas.ts'
 
-/** The most bytes of JSON in a description. */
-const descriptionBytes = 16 * 1024
 /** A long list reads this many cases at a time; with the largest descriptions they take some 10 MB of memory. */
 const casesAtOnce = 20
 

@@ -1,10 +1,11 @@
+import { nameCharacters } from '@playtherapy/schema'
 import { int32 } from '@playtherapy/service-kit'
 import { type Static, Type } from 'typebox'
 
 const nullable = <T extends ReturnType<typeof Type.String> | ReturnType<typeof Type.Integer>>(schema: T) =>
   Type.Union([schema, Type.Null()])
 
-const name = Type.String({ maxLength: 200 })
+const name = Type.String({ maxLength: nameCharacters })
 
 /** Everything about the child except the name: any object. Responses always contain these two keys. */
 const Description = Type.Object(

@@ -1,3 +1,4 @@
+import { nameCharacters } from '@playtherapy/schema'
 import { int32 } from '@playtherapy/service-kit'
 import { type Static, Type } from 'typebox'
 
@@ -52,7 +53,7 @@ export const Session = Type.Object(
 
 export const Sessions = Type.Array(Session, { examples: [[sessionExample]] })
 
-const name = Type.String({ maxLength: 200 })
+const name = Type.String({ maxLength: nameCharacters })
 const videoLength = Type.Optional(
   Type.Union([Type.String({ pattern: '^[0-9]{2,3}:[0-5][0-9]:[0-5][0-9]$', description: 'HH:MM:SS' }), Type.Null()]),
 )

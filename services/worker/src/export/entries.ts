@@ -7,8 +7,11 @@ import {
   type ObjectStore,
 } from '@playtherapy/object-store'
 import type { Database } from '@playtherapy/schema'
-import { type ScriptRecord, toText, toVtt } from '@playtherapy/versions/records'
+import { type ScriptRecord, scriptBytes, toText, toVtt } from '@playtherapy/versions/records'
+import { reportBytes } from '@playtherapy/versions/report'
+import { Value } from 'typebox/value'
 import { exportEvents } from '../audit/export.ts'
+import { checkCase, checkSession, isReport, isScript, passes } from '../import/limits.ts'
 import { crateOf } from './crate.ts'
 import {
   auditName,
@@ -24,6 +27,7 @@ import {
   readmeName,
   renditionName,
   reportName,
+  SessionDocument,
   scriptName,
   sessionName,
 } from './format.ts'
@@ -56,6 +60,7 @@ interface Source {
 }
 
 const jsonOf = (value: unknown) => `${JSON.stringify(value, null, 2)}\n`
+const jsonBytes = (value: unknown) => Buffer.byteLength(JSON.stringify(value))
 
 /** Keys of a session that have texts of people, and those of scripts and reports that have texts of a program. */
 const sessionTexts = new Set(['name', 'file_name', 'failure'])
@@ -64,6 +69,14 @@ const isText = {
   session: (key: string) => sessionTexts.has(key),
   script: (key: string) => !scriptTimes.has(key),
   report: (key: string) => key !== 'category',
+}
+
+/** Whether an import takes a document with codes in it, which may be longer than the names. */
+const fits = {
+  case: (document: CaseDocument) => passes(checkCase, document),
+  session: (document: unknown) => Value.Check(SessionDocument, document) && passes(checkSession, document),
+  script: (script: unknown) => isScript(script) && jsonBytes(script) <= scriptBytes,
+  report: (report: unknown) => isReport(report) && jsonBytes(report) <= reportBytes,
 }
 
 /** The records of a stored script; none of one that an older release let pass and that has no records. */
@@ -123,7 +136,7 @@ export async function* entriesOf(exported: Exported): AsyncGenerator<Entry> {
     if (!body) return
     const bytes = await buffer(body)
     const parsed: unknown = JSON.parse(bytes.toString('utf8'))
-    const shown = codes ? await codes.inJson(name, parsed, isText.script) : parsed
+    const shown = codes ? await codes.inJson(name, parsed, isText.script, fits.script) : parsed
     yield codes ? text(name, [JSON.stringify(shown)]) : { name, body: [bytes] }
     const records = recordsOf(shown)
     yield text(scriptName(sessionId, version, 'vtt'), toVtt(records))
@@ -140,17 +153,19 @@ export async function* entriesOf(exported: Exported): AsyncGenerator<Entry> {
     if (!body) return
     if (!codes) return yield { name, body }
     const parsed: unknown = JSON.parse((await buffer(body)).toString('utf8'))
-    yield text(name, [JSON.stringify(await codes.inJson(name, parsed, isText.report))])
+    yield text(name, [JSON.stringify(await codes.inJson(name, parsed, isText.report, fits.report))])
   }
 
   const about = { caseId, madeAt, withoutMedia, pseudonyms: exported.pseudonyms }
   yield text(readmeName, [readmeOf(about)])
-  yield text(caseName, [jsonOf(codes ? await codes.inCase(caseName, document) : document)])
+  yield text(caseName, [jsonOf(codes ? await codes.inCase(caseName, document, fits.case) : document)])
   for (const sessionId of await sessionIds(db, caseId)) {
     const session = await readSession(db, sessionId)
     if (!session) continue
     const name = sessionName(sessionId)
-    yield text(name, [jsonOf(codes ? await codes.inJson(name, session.document, isText.session) : session.document)])
+    yield text(name, [
+      jsonOf(codes ? await codes.inJson(name, session.document, isText.session, fits.session) : session.document),
+    ])
     for (const [version, place] of session.scripts) yield* script(sessionId, version, place)
     for (const [version, place] of session.reports) yield* report(sessionId, version, place)
     if (!withoutMedia) yield* recordings(session)

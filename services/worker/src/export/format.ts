@@ -42,7 +42,11 @@ const lastVersion = Type.Integer({ minimum: 0, maximum: 1_000_000 })
 /** A text that no person types, such as the name of a file, which comes in a header. */
 const shortText = Type.String({ maxLength: 16_384 })
 const bytes = Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER })
-const moment = Type.String({ pattern: '^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d\\.\\d{3}Z$' })
+/** A moment since 1970 that the calendar has; JavaScript makes 2 March of 31 February. */
+const moment = Type.Refine(
+  Type.String({ pattern: '^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d\\.\\d{3}Z$' }),
+  (text) => new Date(text).getTime() > 0 && new Date(text).toISOString() === text,
+)
 const state = Type.Integer({ minimum: 1, maximum: 5 })
 const orNull = <T extends TSchema>(schema: T) => Type.Union([schema, Type.Null()])
 

@@ -8,11 +8,19 @@ export interface Pseudonyms {
   inText(path: string, text: string): Promise<string>
   /**
    * A value of JSON with codes in the texts below those of its keys for which `isText` is true. Keys stay, and so do the texts that an
-   * import has to read again.
+   * import has to read again. A value for which `fits` is false with codes, which may be longer than the names, has `*` for every name.
    */
-  inJson(path: string, value: unknown, isText: (key: string) => boolean): Promise<unknown>
-  /** The case itself: its two names become codes also where they are too short to be looked for elsewhere. */
-  inCase(path: string, document: CaseDocument): Promise<CaseDocument>
+  inJson<T>(
+    path: string,
+    value: T,
+    isText: (key: string) => boolean,
+    fits: (shown: unknown) => boolean,
+  ): Promise<unknown>
+  /**
+   * The case itself: its two names become codes also where they are too short to be looked for elsewhere. A description that does not fit
+   * even with `*` is left out.
+   */
+  inCase(path: string, document: CaseDocument, fits: (shown: CaseDocument) => boolean): Promise<CaseDocument>
   /** For `pseudonyms.json`: the codes, which files have how many of them, and what was left. It holds no name. */
   list(): object
 }
@@ -33,6 +41,9 @@ const namesCharacters = 2_000
 const pieceCharacters = 16_384
 /** Characters after a piece in which a name ends that begins in it. */
 const overlapCharacters = 8_192
+
+/** What stands for every name in a file that codes would make too large: no name is shorter. */
+const shortest = '*'
 
 /** Keys of a description whose texts are names. */
 const nameKey = /name|이름|성명|성함/i
@@ -56,6 +67,19 @@ const squeezed = (name: string) =>
     .trim()
 /** One letter is a part of too many other words, and a text is no name. */
 const isSearched = (name: string) => [...name].length > 1 && name.length <= nameCharacters
+
+/** The beginning of a text that has no more characters and bytes than another one: composed, a few letters are longer than before. */
+function cutTo(text: string, other: string): string {
+  let [characters, bytes] = [[...other].length, Buffer.byteLength(other)]
+  if (Buffer.byteLength(text) <= bytes && [...text].length <= characters) return text
+  let result = ''
+  for (const sign of text) {
+    bytes -= Buffer.byteLength(sign)
+    if (bytes < 0 || --characters < 0) break
+    result += sign
+  }
+  return result
+}
 
 /** The names of a description, in its order: those that are looked for, and those that are not. */
 function namesOf(description: unknown, ofCase: string[]) {
@@ -121,6 +145,9 @@ export function pseudonymsOf(document: CaseDocument): Pseudonyms {
     const ofFile = counts.get(path) ?? new Map<string, number>()
     counts.set(path, ofFile.set(code, (ofFile.get(code) ?? 0) + 1))
   }
+  /** Files in which every name is the shortest code. */
+  const short = new Set<string>()
+  let isLeftOut = false
   let searched = 0
   /** Lets the process do its other work after every so many characters. */
   const pause = async (characters: number) => {
@@ -131,7 +158,8 @@ export function pseudonymsOf(document: CaseDocument): Pseudonyms {
   }
   const inText = async (path: string, text: string) => {
     const composed = compose(text)
-    if (!wanted) return composed
+    const isShort = short.has(path)
+    if (!wanted) return isShort ? cutTo(composed, text) : composed
     let result = ''
     for (let at = 0; at < composed.length; ) {
       // A pair of surrogates stays whole, and what is before a piece tells where a word begins.
@@ -145,7 +173,7 @@ export function pseudonymsOf(document: CaseDocument): Pseudonyms {
         const index = spellings.findIndex((_, at) => found[at + 1] !== undefined)
         const code = spellings[index]?.code ?? 'CHILD'
         count(path, code)
-        result += composed.slice(at, from + found.index) + code
+        result += composed.slice(at, from + found.index) + (isShort ? shortest : code)
         at = from + found.index + found[0].length
       }
       const next = Math.max(at, Math.min(end, composed.length))
@@ -153,18 +181,23 @@ export function pseudonymsOf(document: CaseDocument): Pseudonyms {
       await pause(piece.length)
       at = next
     }
-    return result
+    return isShort ? cutTo(result, text) : result
   }
-  const inJson = async (path: string, value: unknown, isText: (key: string) => boolean, key = ''): Promise<unknown> => {
+  const inTexts = async (
+    path: string,
+    value: unknown,
+    isText: (key: string) => boolean,
+    key = '',
+  ): Promise<unknown> => {
     if (typeof value === 'string') return isText(key) ? await inText(path, value) : value
     if (typeof value !== 'object' || value === null) return value
     if (Array.isArray(value)) {
       const items: unknown[] = []
-      for (const inner of value) items.push(await inJson(path, inner, isText, key))
+      for (const inner of value) items.push(await inTexts(path, inner, isText, key))
       return items
     }
     const entries: [string, unknown][] = []
-    for (const [key, inner] of Object.entries(value)) entries.push([key, await inJson(path, inner, isText, key)])
+    for (const [key, inner] of Object.entries(value)) entries.push([key, await inTexts(path, inner, isText, key)])
     return Object.fromEntries(entries)
   }
   /** A description with codes in its keys, too; where two keys become one, the later gets a number. */
@@ -174,44 +207,62 @@ export function pseudonymsOf(document: CaseDocument): Pseudonyms {
     for (const [key, inner] of Object.entries(value)) {
       const coded = Array.isArray(value) ? key : await inText(path, key)
       let name = coded
-      for (let number = 2; entries.has(name); number++) name = `${coded} ${number}`
+      for (let number = 2; entries.has(name); number++)
+        name = short.has(path) ? `${coded}${number}` : `${coded} ${number}`
       entries.set(name, await inKeys(path, inner))
     }
     return Array.isArray(value) ? [...entries.values()] : Object.fromEntries(entries)
   }
   /** A description, in which also a name that is not looked for elsewhere becomes a code. */
-  const withoutLeft = (value: unknown): unknown => {
+  const withoutLeft = (value: unknown, code: string): unknown => {
     if (typeof value === 'string') {
       const parts = value.split(betweenNames)
-      return parts.map((part) => (left.has(squeezed(part)) ? 'PERSON' : part)).join('')
+      return parts.map((part) => (left.has(squeezed(part)) ? code : part)).join('')
     }
-    if (Array.isArray(value)) return value.map(withoutLeft)
+    if (Array.isArray(value)) return value.map((inner) => withoutLeft(inner, code))
     if (typeof value !== 'object' || value === null) return value
-    return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, withoutLeft(inner)]))
+    return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, withoutLeft(inner, code)]))
+  }
+  /** What `make` makes of a file, with codes or, where that does not fit, with the shortest one. */
+  const fitted = async <T>(path: string, make: () => Promise<T>, fits: (made: T) => boolean): Promise<T> => {
+    const made = await make()
+    if (fits(made)) return made
+    counts.delete(path)
+    short.add(path)
+    return await make()
   }
   return {
     inText,
-    inJson,
-    async inCase(path, { given_name, family_name, description, ...rest }) {
-      count(path, 'CHILD-GIVEN')
-      if (family_name) count(path, 'CHILD-FAMILY')
-      const texts = await inJson(path, withoutLeft(description), () => true)
-      return {
-        ...rest,
-        given_name: given_name && 'CHILD-GIVEN',
-        family_name: family_name && 'CHILD-FAMILY',
-        description: { ...Object(await inKeys(path, texts)) },
+    inJson: (path, value, isText, fits) => fitted(path, () => inTexts(path, value, isText), fits),
+    async inCase(path, { given_name, family_name, description, ...rest }, fits) {
+      const make = async () => {
+        count(path, 'CHILD-GIVEN')
+        if (family_name) count(path, 'CHILD-FAMILY')
+        const named = withoutLeft(description, short.has(path) ? shortest : 'PERSON')
+        const texts = await inTexts(path, named, () => true)
+        return {
+          ...rest,
+          given_name: given_name && 'CHILD-GIVEN',
+          family_name: family_name && 'CHILD-FAMILY',
+          description: { ...Object(await inKeys(path, texts)) },
+        }
       }
+      const made = await fitted(path, make, fits)
+      isLeftOut = !fits(made)
+      return isLeftOut ? { ...made, description: {} } : made
     },
     list: () => ({
       codes: codes
         .filter(({ names }) => names.length > 0)
         .map(({ code, standsFor }) => ({ code, stands_for: standsFor })),
+      /** In these files every name is one sign, because codes would have made a text larger than what can be imported. */
+      with_asterisks: [...short],
       replaced: [...counts].flatMap(([path, ofFile]) => [...ofFile].map(([code, times]) => ({ path, code, times }))),
       not_replaced: [
         'What is seen and heard in recordings.',
         'Keys of scripts and reports, times of scripts, and categories of reports.',
         'Nicknames, misspellings, and other names than those of the case.',
+        ...(isLeftOut ? ['The description is left out, because it would be too large.'] : []),
         ...['given_name', 'family_name'].flatMap((field) => {
           const name = squeezed(String(Object(document)[field] ?? ''))
           if (!name || isSearched(name)) return []

@@ -1,13 +1,10 @@
+import { descriptionBytes, nameCharacters } from '@playtherapy/schema'
 import { parseJson } from '@playtherapy/service-kit'
 import { mostRecords, Script, scriptBounds, scriptBytes } from '@playtherapy/versions/records'
 import { ReportBody, reportBytes } from '@playtherapy/versions/report'
 import { Value } from 'typebox/value'
 import type { CaseDocument, SessionDocument } from '../export/format.ts'
 import { type Archive, ImportError } from './archive.ts'
-
-/** What the routes let a therapist store; the import lets in no more, because all that reads it counts on that. */
-const nameCharacters = 200
-const descriptionBytes = 16 * 1024
 
 function checkName(name: string, of: string): void {
   if ([...name].length > nameCharacters)
@@ -52,9 +49,25 @@ async function readDocument(archive: Archive, name: string, most: number, isVali
   return bytes
 }
 
-/** An older release let pass what has no records, and all that reads scripts expects it. */
-const isScript = (script: unknown): boolean =>
+/**
+ * Whether a value is a script that the routes let in. An older release let pass what has no records, and all that reads scripts expects
+ * it.
+ */
+export const isScript = (script: unknown): boolean =>
   !Array.isArray(Object(script).scripts) || (Value.Check(Script, script) && script.scripts.length <= mostRecords)
+/** Whether a value is a report that the routes let in. */
+export const isReport = (report: unknown): boolean => Value.Check(ReportBody, report)
+
+/** Whether a document passes a check that throws ImportError. */
+export function passes<T>(check: (document: T) => void, document: T): boolean {
+  try {
+    check(document)
+    return true
+  } catch (error) {
+    if (error instanceof ImportError) return false
+    throw error
+  }
+}
 
 /** The bytes of a script. */
 export const readScript = (archive: Archive, name: string): Promise<Buffer> =>
@@ -62,4 +75,4 @@ export const readScript = (archive: Archive, name: string): Promise<Buffer> =>
 
 /** The bytes of a report. */
 export const readReport = (archive: Archive, name: string): Promise<Buffer> =>
-  readDocument(archive, name, reportBytes, (report) => Value.Check(ReportBody, report))
+  readDocument(archive, name, reportBytes, isReport)
