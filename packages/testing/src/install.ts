@@ -5,6 +5,8 @@ const run = promisify(execFile)
 
 /** Programs that tests run, and the Debian packages that contain them. */
 const packages: Record<string, string[]> = {
+  '7zz': ['7zip'],
+  bsdtar: ['libarchive-tools'],
   chromium: ['chromium'],
   faketime: ['faketime'],
   ffmpeg: ['ffmpeg'],

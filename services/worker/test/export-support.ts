@@ -23,7 +23,7 @@ import {
   sessions,
   videos,
 } from '@playtherapy/schema'
-import type { Teardown } from '@playtherapy/testing'
+import { isMissing, type Teardown } from '@playtherapy/testing'
 import { eq } from 'drizzle-orm'
 
 /** Seeds a case of therapist 7 with one session that has a recording, two scripts and a report. */
@@ -157,10 +157,23 @@ with zipfile.ZipFile(sys.argv[1]) as z:
     print(json.dumps([[i.filename, i.file_size, i.compress_type, hashlib.sha256(z.read(i)).hexdigest()] for i in z.infolist()]))
 `
 
-/** Reads an archive by Python and by Info-ZIP. */
-async function unzipped(file: string, folder: string) {
-  const run = promisify(execFile)
+const run = promisify(execFile)
+
+/**
+ * Lets other programs test an archive: Info-ZIP, libarchive, which macOS uses, and 7-Zip, whose warnings are failures, too. The last two
+ * only where they are installed, as they are in CI.
+ */
+export async function testByOthers(file: string): Promise<void> {
   await run('unzip', ['-tqq', file])
+  if (!(await isMissing('bsdtar'))) await run('sh', ['-c', 'bsdtar -xOf "$0" > /dev/null', file])
+  if (await isMissing('7zz')) return
+  const { stdout } = await run('7zz', ['t', file])
+  if (/warning|error/i.test(stdout)) throw new Error(stdout)
+}
+
+/** Reads an archive by Python and tests it by others. */
+async function unzipped(file: string, folder: string) {
+  await testByOthers(file)
   const { stdout } = await run('python3', ['-c', program, file, folder], { maxBuffer: 64 * 1024 ** 2 })
   const files: [name: string, size: number, compression: number, sha256: string][] = JSON.parse(stdout)
   return { files, names: files.map(([name]) => name) }

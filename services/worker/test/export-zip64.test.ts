@@ -1,11 +1,14 @@
 /** Archives beyond 4 GiB: their zeros are holes of a file, so that they take no room on the disk. */
 import { execFile } from 'node:child_process'
+import { createWriteStream } from 'node:fs'
 import { mkdtemp, open, rm, stat } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { pipeline } from 'node:stream/promises'
 import { promisify } from 'node:util'
 import t from 'tap'
 import { type Entry, zipOf } from '../src/export/zip.ts'
+import { testByOthers } from './export-support.ts'
 
 const gibibyte = 1024 ** 3
 const zeros = Buffer.alloc(1024 ** 2)
@@ -53,6 +56,28 @@ t.test('a file of more than 4 GiB, and what comes after it, is read by other pro
   t.equal(last[3], 'last!')
   const { stdout: piped } = await run('unzip', ['-p', path, 'last'])
   t.equal(piped, 'last!', 'Info-ZIP reads it, too')
+  await testByOthers(path)
+})
+
+t.test('names in Korean, and more files than 16 bits count, are read by other programs', async (t) => {
+  const folder = await mkdtemp(join(tmpdir(), 'playtherapy-zip64-'))
+  t.teardown(() => rm(folder, { recursive: true, force: true }))
+  const names = ['세션/첫 번째 기록.txt', ...Array.from({ length: 65_535 }, (_, number) => `${number}.txt`)]
+  async function* entries(): AsyncGenerator<Entry> {
+    for (const name of names) yield { name, body: name.startsWith('세션') ? [Buffer.from('안녕')] : [] }
+  }
+  const path = join(folder, 'many.zip')
+  await pipeline(
+    zipOf(entries(), new Date(), () => {}, 70_000),
+    createWriteStream(path),
+  )
+  const { stdout } = await promisify(execFile)('python3', ['-c', program, path], { maxBuffer: 64 * 1024 ** 2 })
+  const files: [string, number][] = JSON.parse(stdout)
+  t.strictSame(
+    files.map(([name]) => name),
+    names,
+  )
+  await testByOthers(path)
 })
 
 t.test('more files than an archive may have are refused', async (t) => {

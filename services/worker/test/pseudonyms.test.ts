@@ -73,6 +73,8 @@ t.test(
     }
     for (const [text, coded] of Object.entries(texts)) t.equal(await codes.inText('a', text), coded)
     const document = caseOf({ names: '김철수, X' })
-    t.match(await pseudonymsOf(document).inCase('a', document, () => true), { description: { names: 'PERSON-1,PERSON' } })
+    t.match(await pseudonymsOf(document).inCase('a', document, () => true), {
+      description: { names: 'PERSON-1,PERSON' },
+    })
   },
 )

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
-import { makeZip } from 'client-zip'
+import { crc32 } from 'node:zlib'
 import type { Manifest } from './format.ts'
+import { descriptorOf, directoryOf, headerOf, type Written } from './zip-records.ts'
 
 /** A file of an archive. */
 export interface Entry {
@@ -9,7 +10,7 @@ export interface Entry {
   body: AsyncIterable<Uint8Array> | Iterable<Uint8Array>
 }
 
-/** The library ends an archive wrongly that has more files and is smaller than 4 GiB: their number does not fit into 16 bits. */
+/** The directory of an archive is held until its end, with some 100 bytes a file. The import takes more files than this. */
 const mostFiles = 60_000
 
 /** The archive would have more than `mostFiles` files. */
@@ -35,28 +36,31 @@ export function* bytesOf(parts: Iterable<string>): Generator<Uint8Array> {
  * the next entry is asked for; what an entry throws, the reader gets, and TooManyFilesError where there are more than `most` files. All
  * files have the same date, `at`.
  */
-export function zipOf(
+export async function* zipOf(
   entries: AsyncIterable<Entry>,
   at: Date,
   onFile: (file: Manifest['files'][number]) => void,
   most = mostFiles,
-): AsyncIterable<Uint8Array> {
-  let count = 0
-  async function* inputs() {
-    for await (const { name, body } of entries) {
-      if (++count > most) throw new TooManyFilesError('the archive would have too many files')
-      const hash = createHash('sha256')
-      let size = 0
-      const watched = async function* () {
-        for await (const part of body) {
-          hash.update(part)
-          size += part.length
-          yield part
-        }
-        onFile({ path: name, size, sha256: hash.digest('hex') })
-      }
-      yield { name, lastModified: at, input: watched() }
+): AsyncGenerator<Uint8Array> {
+  const written: Written[] = []
+  let offset = 0
+  for await (const { name, body } of entries) {
+    if (written.length >= most) throw new TooManyFilesError('the archive would have too many files')
+    const file: Written = { name: Buffer.from(name), offset, size: 0, crc: 0 }
+    const header = headerOf(file, at)
+    yield header
+    const hash = createHash('sha256')
+    for await (const part of body) {
+      hash.update(part)
+      file.crc = crc32(part, file.crc)
+      file.size += part.length
+      yield part
     }
+    const descriptor = descriptorOf(file)
+    yield descriptor
+    offset += header.length + file.size + descriptor.length
+    written.push(file)
+    onFile({ path: name, size: file.size, sha256: hash.digest('hex') })
   }
-  return makeZip(inputs())
+  yield* directoryOf(written, offset, at)
 }
