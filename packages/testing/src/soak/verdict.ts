@@ -12,8 +12,8 @@ export interface Verdict {
   duplicated: string[]
   orphaned: string[]
   stuck: string[]
-  /** Seconds from the response to an upload to its recording being playable, of all that were kept and stayed the newest. */
-  playableSeconds: { count: number; median: number; longest: number }
+  /** Seconds from the response to an upload to the end of its encode, of all that were kept; the beginning plays sooner. */
+  encodedSeconds: { count: number; median: number; longest: number }
 }
 
 interface Video {
@@ -88,7 +88,7 @@ export async function judge(place: Place, memory: Memory): Promise<Verdict> {
       duplicated,
       orphaned,
       stuck,
-      playableSeconds: { count: seconds.length, median, longest },
+      encodedSeconds: { count: seconds.length, median, longest },
     }
   } finally {
     store.close()
