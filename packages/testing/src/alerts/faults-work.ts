@@ -32,7 +32,7 @@ export const workFaults: Fault[] = [
     commands: [`${jobs} retry all`],
     async mendFirst({ stack }) {
       const entry = {
-        category: 'a',
+        category: 'Emotion Reflection',
         descriptions: 'b',
         level: 4,
         interactions: [{ C1: 'a', T1: 'b', TF: 'T', Description: 'c' }],
