@@ -1,7 +1,9 @@
 /** The export of a case from the request to the download, with a worker of its own. */
 
 import { execFile } from 'node:child_process'
+import { once } from 'node:events'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { get } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
@@ -16,7 +18,9 @@ for (const backend of storeBackends) {
     const queue = testQueue(t, queueBackends[0] ?? 'postgres', databaseUrl)
     const session = await addSession()
     const form = new FormData()
-    const script = { scripts: [{ speaker: 'T', text: '안녕', start_time: '00:00:00', end_time: '00:00:01' }] }
+    const script = {
+      scripts: [{ speaker: 'T', text: '안녕 '.repeat(60_000), start_time: '00:00:00', end_time: '00:00:01' }],
+    }
     form.set('script', new Blob([JSON.stringify(script)]), 'script.json')
     t.match(await call('POST', `${session}/script`, form), [200])
     t.match(await call('POST', `/${caseId}/export`, { pseudonyms: false }), [200, { state_id: 1 }])
@@ -43,6 +47,18 @@ for (const backend of storeBackends) {
     const [head, tail] = [await part('bytes=0-99'), await part('bytes=100-')]
     t.strictSame([head.status, tail.status], [206, 206])
     t.ok(Buffer.concat([head.bytes, tail.bytes]).equals(bytes), 'a download that broke off goes on')
+    const before: Buffer[] = []
+    const broken = get(address)
+    for await (const bytes of (await once(broken, 'response'))[0]) {
+      before.push(bytes)
+      break
+    }
+    broken.destroy()
+    const count = Buffer.concat(before).length
+    t.ok(count > 0 && count < bytes.length, 'a connection breaks in the middle')
+    const after = await part(`bytes=${count}-`)
+    t.equal(after.status, 206)
+    t.ok(Buffer.concat([...before, after.bytes]).equals(bytes), 'and the rest comes by another')
     t.equal((await part('bytes=100-', '"other"')).status, 200, 'of another file it begins again')
     t.equal((await part(`bytes=${size}-`)).status, 416)
     t.match(await fetch(address, { method: 'HEAD' }), { status: 200 })
@@ -79,6 +95,8 @@ for (const backend of storeBackends) {
     t.match(await fetch(again), { status: 200 })
     await sql`update case_exports set expires_at = now()`
     t.match(await fetch(again), gone, 'its time is over')
+    t.match(await fetch(again, { headers: { range: 'bytes=100-' } }), gone, 'also for who has a part of it')
+    t.match(await call('POST', `/${caseId}/export/link`), [404])
     t.match(await call('GET', `/${caseId}/export`), [404])
   })
 }

@@ -1,13 +1,14 @@
 /** The job that writes the export of a case, in both stores: what is in the file, and what is left when it fails. */
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { inFolder, type ObjectStore } from '@playtherapy/object-store'
+import { exportPath, inFolder, type ObjectStore } from '@playtherapy/object-store'
 import { caseExports, cases, type Database, sessions } from '@playtherapy/schema'
 import { storeBackends, type Teardown, testDatabase, testStore } from '@playtherapy/testing'
 import { eq, sql } from 'drizzle-orm'
 import t from 'tap'
 import { createExportCase, createExportFailed } from '../src/export/export-case.ts'
 import { forgetExports } from '../src/reconcile/forget-exports.ts'
+import { sweepOrphans } from '../src/reconcile/orphans.ts'
 import { openExport, seedCase, seedExport, sha256 } from './export-support.ts'
 
 const signal = new AbortController().signal
@@ -131,6 +132,22 @@ for (const backend of storeBackends) {
     const row = await only(db)
     t.match(row, { stateId: 3, attempt: 2 })
     t.strictSame(await keysIn(store), [inFolder('export', row?.path ?? '')])
+  })
+
+  t.test(`${backend}: the sweep of orphans keeps the file of an export, and none without one`, async (t) => {
+    const { db, store, seeded, run } = await prepare(t, backend)
+    const id = await seedExport(db, seeded.caseId)
+    const orphan = exportPath('LOCAL', seeded.caseId, id, 7)
+    const unfinished = exportPath('LOCAL', seeded.caseId, id, 8)
+    await run(id)
+    await store.put(inFolder('export', orphan), Buffer.from('x'), { contentType: 'application/zip' })
+    await store.beginUpload(inFolder('export', unfinished))
+    const sweep = () => sweepOrphans({ db, store, phase: 'LOCAL' }, -60)
+    t.equal(await sweep(), 2)
+    t.strictSame(await keysIn(store), [inFolder('export', (await only(db))?.path ?? '')])
+    await db.delete(caseExports)
+    t.equal(await sweep(), 1)
+    t.strictSame(await keysIn(store), [])
   })
 
   t.test(`${backend}: a case that is deleted meanwhile leaves no file`, async (t) => {
