@@ -1,5 +1,10 @@
 import { createReadStream } from 'node:fs'
-import { CopyObjectCommand, DeleteObjectCommand } from '@aws-sdk/client-s3'
+import {
+  CompleteMultipartUploadCommand,
+  CreateMultipartUploadCommand,
+  DeleteObjectCommand,
+  UploadPartCopyCommand,
+} from '@aws-sdk/client-s3'
 import { createS3Store } from '@playtherapy/object-store'
 import postgres from 'postgres'
 import { directClient, emptyBucket } from '../bucket.ts'
@@ -11,6 +16,8 @@ import { addRendition, addSessions } from '../seed.ts'
 import { memoryOf, type Sample, timed } from '../usage.ts'
 
 const [sessions, size] = [4, 1024 * mebibyte]
+/** Bytes of a part that the store copies. */
+const partBytes = 64 * mebibyte
 
 /** The export of a case with 4 GiB of recordings, beside copies of the same objects that the store makes by itself. */
 export const exports: Row = {
@@ -41,11 +48,21 @@ export const exports: Row = {
       if (made) await s3.send(new DeleteObjectCommand({ Bucket, Key: `export/${made.path}` }))
       return found
     }
+    // In parts, as one object of all: a copy of a whole object is only a second reference to its bytes in Ceph.
     const copy = async () => {
+      const place = { Bucket, Key: 'copy' }
+      const { UploadId } = await s3.send(new CreateMultipartUploadCommand(place))
+      const Parts: { PartNumber: number; ETag: string | undefined }[] = []
       for (const key of keys) {
-        await s3.send(new CopyObjectCommand({ Bucket, Key: 'copy', CopySource: `${Bucket}/${key}` }))
-        await s3.send(new DeleteObjectCommand({ Bucket, Key: 'copy' }))
+        for (let from = 0; from < size; from += partBytes) {
+          const part = { PartNumber: Parts.length + 1, CopySource: `${Bucket}/${key}` }
+          const CopySourceRange = `bytes=${from}-${from + partBytes - 1}`
+          const made = await s3.send(new UploadPartCopyCommand({ ...place, UploadId, ...part, CopySourceRange }))
+          Parts.push({ PartNumber: part.PartNumber, ETag: made.CopyPartResult?.ETag })
+        }
       }
+      await s3.send(new CompleteMultipartUploadCommand({ ...place, UploadId, MultipartUpload: { Parts } }))
+      await s3.send(new DeleteObjectCommand(place))
     }
     const samples = await alternate(
       { ours: () => clean(timed(worker, exportCase)), copy: () => timed(worker, copy) },
