@@ -37,6 +37,14 @@ export async function emptyDatabase(t: Teardown): Promise<string> {
   return urlOf(name)
 }
 
+/** Makes a copy of a database to which nobody is connected, and returns its URL. It is dropped when the test is over. */
+export async function copyOf(t: Teardown, url: string): Promise<string> {
+  const name = randomName()
+  await onServer(`create database ${name} template ${new URL(url).pathname.slice(1)}`)
+  t.teardown(() => onServer(`drop database ${name} with (force)`))
+  return urlOf(name)
+}
+
 /** The URL of a database of the test server for the role of a process. All test databases share the roles. */
 function urlAs(role: Role, databaseUrl: string): string {
   const url = new URL(databaseUrl)

@@ -31,9 +31,10 @@ export const guardParts = (db: Database) =>
     sql`${sessions.scriptVersionId} is not null as has_script`,
     sql`(select row_to_json(parts) from (
       select v.id, has_mp4, has_hls, exists (select from ${previews} where video_id = v.id) as has_previews
-      from ${videos} v left join ${renditions} r on r.id = ${sessions.renditionId}
-      cross join lateral (select v.id is not distinct from r.video_id as has_mp4, ${isBegun(sql`v.id`)} as has_hls) made
-      where v.id in (${sessions.videoId}, r.video_id) and (has_mp4 or has_hls)
+      from (select ${sessions.videoId} as current, (select video_id from ${renditions} where id = ${sessions.renditionId}) as encoded) of_session
+      join ${videos} v on v.id = any(array[current, encoded])
+      cross join lateral (select v.id is not distinct from encoded as has_mp4, ${isBegun(sql`v.id`)} as has_hls) made
+      where has_mp4 or has_hls
       order by v.state = 'failed', v.id desc limit 1
     ) parts) as shown`,
   ])
