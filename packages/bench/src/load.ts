@@ -33,10 +33,20 @@ export function fetchText({ url, headers, method = 'GET' }: Request, agent?: Age
   })
 }
 
+/** How many act at once, and for how long. */
+export interface Pressure {
+  clients: number
+  seconds: number
+}
+
 /** Lets `clients` clients send requests for this many seconds, each the next one as soon as the last is complete. */
-export async function press(
-  next: () => Request,
-  { clients, seconds }: { clients: number; seconds: number },
+export const press = (next: () => Request, pressure: Pressure): Promise<Load> =>
+  repeatedly((agent) => fetchText(next(), agent), pressure)
+
+/** Lets `clients` clients do this for so many seconds, each again as soon as it has done it. */
+export async function repeatedly(
+  act: (agent: Agent) => Promise<unknown>,
+  { clients, seconds }: Pressure,
 ): Promise<Load> {
   const agent = new Agent({ keepAlive: true, maxSockets: clients })
   const times: number[] = []
@@ -46,7 +56,7 @@ export async function press(
     Array.from({ length: clients }, async () => {
       while (performance.now() < end) {
         const asked = performance.now()
-        await fetchText(next(), agent)
+        await act(agent)
         times.push(performance.now() - asked)
       }
     }),

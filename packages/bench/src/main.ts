@@ -23,7 +23,7 @@ const { values, positionals } = parseArgs({
   allowPositionals: true,
 })
 const [wanted = ''] = positionals
-const chosen = rows.filter(({ name }) => name.includes(wanted))
+const chosen = rows.filter(({ name, isApart }) => (isApart ? name === wanted : name.includes(wanted)))
 if (chosen.length === 0) throw new Error(`No such row. There are: ${rows.map(({ name }) => name).join(', ')}`)
 
 await installMissing()
@@ -52,5 +52,5 @@ for (const { name, measure } of chosen) {
 await place.stop()
 if (values.json) await writeFile(values.json, asJson(figures, about))
 if (failed.length > 0) console.error(`Not measured, so results and table stay as they are: ${failed.join(', ')}`)
-else if (chosen.length === rows.length) await keepResults(figures, about)
+else if (wanted === '') await keepResults(figures, about)
 process.exit(failed.length === 0 ? 0 : 1)

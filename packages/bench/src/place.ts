@@ -43,6 +43,8 @@ export interface Place {
   settings(databaseUrl: string): Promise<NodeJS.ProcessEnv>
   /** Returns the Authorization header of a therapist. */
   as(userId: number): { authorization: string }
+  /** That of an operator. */
+  asOperator(): { authorization: string }
   /** Secret of all tokens here, HS256. */
   jwtSecret: string
   /** Starts a program as a process of its own and waits until it is ready. */
@@ -159,6 +161,7 @@ export async function openPlace(): Promise<Place> {
     },
     jwtSecret,
     as: (userId) => ({ authorization: `Bearer ${sign({ user_id: userId }, jwtSecret)}` }),
+    asOperator: () => ({ authorization: `Bearer ${sign({ scope: 'operations' }, jwtSecret)}` }),
     start,
     async stop() {
       for (const close of closing.toReversed()) await close()

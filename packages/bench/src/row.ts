@@ -23,5 +23,7 @@ export interface Figure {
  */
 export interface Row {
   name: string
+  /** Whether it is left out of the run of all, because it takes too much time and disk. */
+  isApart?: boolean
   measure(place: Place): Promise<Figure[]>
 }

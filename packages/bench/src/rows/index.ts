@@ -6,6 +6,7 @@ import { consoleScroll } from './console-scroll.ts'
 import { encode } from './encode.ts'
 import { events } from './events.ts'
 import { exports } from './exports.ts'
+import { growth } from './growth.ts'
 import { killedWorker } from './killed-worker.ts'
 import { lastByte } from './last-byte.ts'
 import { links } from './links.ts'
@@ -42,4 +43,5 @@ export const rows: Row[] = [
   queue,
   workers,
   coldStart,
+  growth,
 ]
