@@ -57,12 +57,13 @@ export async function importCase({ db, store, phase }: Resources, archive: Archi
   }
   try {
     await db.transaction(async (tx) => {
-      await tx.execute(sql`set local idle_in_transaction_session_timeout = 0`)
       if (!(await tryHoldOffSweeps(tx))) {
         throw new ImportError(
           'A worker removes objects without a row at the moment. Please import the file when it has finished.',
         )
       }
+      // It comes after the lock, whose statement would otherwise keep its snapshot, and vacuum could remove no row meanwhile.
+      await tx.execute(sql`set local idle_in_transaction_session_timeout = 0`)
       caseId = await next('cases')
       for (const session of documents) {
         const place = {

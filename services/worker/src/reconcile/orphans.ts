@@ -185,6 +185,8 @@ export async function sweepOrphans(resources: Resources, graceSeconds: number): 
  */
 export const sweepOrphansAlone = (resources: Resources, graceSeconds: number): Promise<number> =>
   resources.db.transaction(async (tx) => {
+    if (!(await tryLock(tx, 'sweepOrphans'))) return 0
+    // It comes after the lock, whose statement would otherwise keep its snapshot, and vacuum could remove no row until the sweep has ended.
     await tx.execute(sql`set local idle_in_transaction_session_timeout = 0`)
-    return (await tryLock(tx, 'sweepOrphans')) ? sweepOrphans(resources, graceSeconds) : 0
+    return sweepOrphans(resources, graceSeconds)
   })
