@@ -7,7 +7,7 @@ import {
   scriptVersions,
   sessions,
 } from '@playtherapy/schema'
-import { and, eq, inArray, lt, ne, notExists, or, sql } from 'drizzle-orm'
+import { and, eq, inArray, lt, ne, notExists, sql } from 'drizzle-orm'
 import { charactersAfter, charactersBefore } from './excerpt.ts'
 
 /** The newest script of a session that is not prepared for the search. */
@@ -76,8 +76,9 @@ export async function keepPages(
       .select({ id: scriptVersions.id })
       .from(scriptVersions)
       .where(and(eq(scriptVersions.sessionId, sessionId), lt(scriptVersions.version, version)))
-    const refolded = and(eq(scriptPages.scriptVersionId, id), ne(scriptPages.folding, folding))
-    await tx.delete(scriptPages).where(or(inArray(scriptPages.scriptVersionId, older), refolded))
+    // Two statements, because one with both conditions reads the pages of all scripts.
+    await tx.delete(scriptPages).where(inArray(scriptPages.scriptVersionId, older))
+    await tx.delete(scriptPages).where(and(eq(scriptPages.scriptVersionId, id), ne(scriptPages.folding, folding)))
     for (const batch of batches) {
       await tx.execute(sql`
         insert into ${scriptPages} (script_version_id, first_record, folded, folding, records)
