@@ -78,14 +78,6 @@ export async function measureReads(place: Place, { small, big }: Sizes): Promise
       { small: sides.small(act), big: sides.big(act), busiest: sides.busiest(act) },
       { rounds: 3 },
     )
-    console.error(
-      name,
-      JSON.stringify(
-        Object.fromEntries(
-          Object.entries(loads).map(([k, l]) => [k, l.map((x) => x.p99Ms.toFixed(1) + '/' + x.p50Ms.toFixed(1))]),
-        ),
-      ),
-    )
     const p99 = ({ p99Ms }: Load) => p99Ms
     figures.push(
       ratio({ name: `${name}: p99`, target }, [loads.big, loads.small], p99),
