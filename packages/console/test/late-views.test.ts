@@ -47,6 +47,27 @@ t.test('views that are parts of their own', { skip, timeout: 120_000 }, async (t
     },
   )
 
+  t.test('a view is shown whose code, asked for ahead, comes just when it is opened', async (t) => {
+    const { page, context, go } = await openTab({ token: null })
+    // What Preact does after a paint comes late, as on a slow machine.
+    await context.addInitScript(`{
+      const after = setTimeout
+      requestAnimationFrame = (work) => after(work, 2_000)
+      setTimeout = (work, ms, ...rest) => after(work, ms === 35 ? 2_000 : ms, ...rest)
+    }`)
+    const asked: Route[] = []
+    let isHeld = true
+    await context.route(views, (route) => (isHeld ? void asked.push(route) : route.continue()))
+    await page.goto(`${stack.url}/?#token=${stack.mintToken()}`)
+    await until('the code, ahead', () => asked.length > 0)
+    await go(session)
+    await page.locator('main').waitFor()
+    isHeld = false
+    await Promise.all(asked.map((route) => route.continue()))
+    await page.getByText('This session has no recording yet').waitFor()
+    t.equal(await page.getByRole('heading', { name: 'First' }).count(), 1)
+  })
+
   t.test('a page whose script the server does not have says so after some seconds', async (t) => {
     const { page, context } = await openTab({ token: null })
     await context.route(/\/(main|chunk)-\w+\.js$/, (route) => route.fulfill({ status: 404 }))

@@ -28,9 +28,8 @@ export function late<Props extends object>(
         () => setMissing(true),
       )
     }
-    useEffect(() => {
-      if (!Loaded) ask()
-    }, [])
+    // Also where the code came between the first showing and now, or nothing would show it.
+    useEffect(ask, [])
     if (Loaded) return <Loaded {...props} />
     const told = isMissing ? (
       <Notice tone="alert" onRetry={ask}>
