@@ -59,6 +59,32 @@ t.test('files that are not as they were exported are refused, and nothing is lef
       /session\.json is not as an export has it/,
     ],
     'a name of 201 characters': ["edit('case.json', lambda d: d.update(family_name='x' * 201))", /a name of more than/],
+    'a name with a NUL': ["edit('case.json', lambda d: d.update(given_name='a\\x00b'))", /case\.json is no JSON that/],
+    'a name with half a pair': [
+      "edit('case.json', lambda d: d.update(family_name='\\ud800'))",
+      /case\.json is no JSON that/,
+    ],
+    'a description with a NUL': [
+      "edit('case.json', lambda d: d.update(description={'a': ['\\x00']}))",
+      /case\.json is no JSON that/,
+    ],
+    'a description for a prototype': [
+      `edit('case.json', lambda d: d.update(description={'__proto__': {'a': 1}}))`,
+      /case\.json is no JSON that/,
+    ],
+    'a description that is nested 100,000 times': [
+      `edit('case.json', lambda d: d.update(description={'a': 'HERE'})); put('case.json', files['case.json'].decode().replace('"HERE"', '[' * 100_000 + ']' * 100_000))`,
+      /case\.json is no JSON that/,
+    ],
+    'a session with a NUL': [`edit('${session}', lambda d: d.update(name='\\x00'))`, /session\.json is no JSON that/],
+    'a recording whose name has half a pair': [
+      `edit('${session}', lambda d: d['recordings'][0].update(file_name='\\udc00.mp4'))`,
+      /session\.json is no JSON that/,
+    ],
+    'a manifest of ten million values': [
+      `files['manifest.json'] = b'[' + b'1,' * 10_000_000 + b'1]'`,
+      /manifest\.json is no JSON that/,
+    ],
     'a session with such a name': [`edit('${session}', lambda d: d.update(name='x' * 201))`, /a name of more than/],
     'a large description': [
       "edit('case.json', lambda d: d.update(description={'a': 'x' * 16_400}))",

@@ -3,6 +3,7 @@ import { stat } from 'node:fs/promises'
 import type { Readable } from 'node:stream'
 import { buffer } from 'node:stream/consumers'
 import { promisify } from 'node:util'
+import { parseJson } from '@playtherapy/service-kit'
 import { type Static, type TSchema, Type } from 'typebox'
 import { Value } from 'typebox/value'
 import { type Entry, open, type ZipFile } from 'yauzl'
@@ -30,6 +31,8 @@ export interface Archive {
 
 /** Most bytes of a file that is read whole. */
 const wholeBytes = 64 * 1024 ** 2
+/** Most values of a document: those of a session with 64 MiB of versions that all have warnings. */
+const bounds = { values: 6_000_000, keySequences: 50_000 }
 /** Most files of an archive; an export has fewer. */
 const mostEntries = 100_000
 
@@ -61,12 +64,13 @@ function entriesOf(zip: ZipFile, fileBytes: number): Promise<Map<string, Entry>>
   })
 }
 
+/** Parses as the routes do, which let in no text that the database cannot store, and nothing that is nested deeply. */
 function parse<S extends TSchema>(name: string, bytes: Buffer, schema: S): Static<S> {
   let value: unknown
   try {
-    value = JSON.parse(bytes.toString('utf8'))
+    value = parseJson(bytes, [], bounds)
   } catch {
-    throw new ImportError(`${name} is no JSON.`)
+    throw new ImportError(`${name} is no JSON that can be stored.`)
   }
   if (!Value.Check(schema, value)) throw new ImportError(`${name} is not as an export has it.`)
   return value
