@@ -42,10 +42,11 @@ const Created = Type.Object({ id: Type.Integer() })
 
 export const parse = (answer: Answer): unknown => JSON.parse(answer.body.toString())
 
-function tokenOf(userId: number, secret: string): string {
+/** A valid token with these claims, which ends in a day. */
+export function tokenOf(claims: object, secret: string): string {
   const encode = (value: object) => Buffer.from(JSON.stringify(value)).toString('base64url')
-  const claims = { user_id: userId, exp: Math.floor(Date.now() / 1000) + 86_400 }
-  const input = `${encode({ alg: 'HS256', typ: 'JWT' })}.${encode(claims)}`
+  const exp = Math.floor(Date.now() / 1000) + 86_400
+  const input = `${encode({ alg: 'HS256', typ: 'JWT' })}.${encode({ exp, ...claims })}`
   return `${input}.${createHmac('sha256', secret).update(input).digest('base64url')}`
 }
 
@@ -104,7 +105,7 @@ export async function exchange(url: string, head: string): Promise<Answer> {
 
 /** Returns a therapist who uses the backend at this address. */
 export function createTherapist(url: string, userId: number, secret: string): Therapist {
-  const authorization = `Bearer ${tokenOf(userId, secret)}`
+  const authorization = `Bearer ${tokenOf({ user_id: userId }, secret)}`
   const send: Therapist['send'] = (method, path, init = {}) =>
     request(`${url}/contents/api${path}`, { ...init, method, headers: { authorization, ...init.headers } })
   const sendJson: Therapist['sendJson'] = (method, path, value, headers) =>

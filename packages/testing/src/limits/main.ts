@@ -13,10 +13,13 @@ import { bodyAttacks } from './attacks/bodies.ts'
 import { captionAttacks } from './attacks/captions.ts'
 import { crashAttacks } from './attacks/crashes.ts'
 import { eventAttacks } from './attacks/events.ts'
+import { exportAttacks } from './attacks/exports.ts'
 import { growingAttacks } from './attacks/growing.ts'
+import { importAttacks } from './attacks/imports.ts'
 import { linkAttacks } from './attacks/links.ts'
 import { listAttacks } from './attacks/lists.ts'
 import { oddRequestAttacks } from './attacks/odd-requests.ts'
+import { operatorAttacks } from './attacks/operators.ts'
 import { patchAttacks } from './attacks/patches.ts'
 import { playerAttacks } from './attacks/players.ts'
 import { presignedAttacks } from './attacks/presigned.ts'
@@ -59,6 +62,9 @@ const attacks = [
   ...growingAttacks,
   ...tusAttacks,
   ...eventAttacks,
+  ...exportAttacks,
+  ...importAttacks,
+  ...operatorAttacks,
   ...crashAttacks,
 ]
 const chosen = attacks.filter(({ name }) => positionals.length === 0 || positionals.some((word) => name.includes(word)))

@@ -12,10 +12,10 @@ import { startNginx } from '../servers/nginx.ts'
 import { startRedis } from '../servers/redis.ts'
 import { startS3 } from '../servers/s3.ts'
 import { openCgroup } from './cgroup.ts'
-import { createTherapist, type Therapist } from './client.ts'
+import { createTherapist, type Therapist, tokenOf } from './client.ts'
 import { type Clips, openClips } from './clips.ts'
 import { type Container, readCompose } from './compose.ts'
-import { type LimitedProcess, startLimited } from './process.ts'
+import { type Ended, type LimitedProcess, runLimited, startLimited } from './process.ts'
 
 const programNames = ['contents', 'media', 'script', 'worker'] as const
 /** Attacks last long enough for their effect to show on a slow machine. */
@@ -33,6 +33,10 @@ export interface Stage {
   processes: Record<ProgramName, LimitedProcess>
   /** Returns a new therapist with a valid token. */
   therapist(): Therapist
+  /** Returns the header `authorization` of a valid token with these claims. */
+  authorization(claims: object): string
+  /** Runs a command as the owner of the tables, inside the limits of a worker. */
+  run(command: string, args: string[]): Promise<Ended>
   /** Attacks that keep requests open or repeat them last this long. */
   seconds: number
   sql: postgres.Sql
@@ -146,6 +150,13 @@ export async function startPlace(programs: string): Promise<Place> {
         url: nginx.url,
         processes,
         therapist: () => createTherapist(nginx.url, ++users, jwtSecret),
+        authorization: (claims) => `Bearer ${tokenOf(claims, jwtSecret)}`,
+        run: async (name, args) => {
+          const limits = container('worker')
+          const cgroup = await openCgroup(name, limits)
+          const { environment } = limits
+          return runLimited({ cgroup, environment, file: join(programs, 'programs', `${name}.mjs`), args })
+        },
         seconds,
         sql,
         bucket,

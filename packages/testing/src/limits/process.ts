@@ -1,4 +1,4 @@
-import { type ChildProcess, spawn } from 'node:child_process'
+import { type ChildProcess, execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { open, readFile } from 'node:fs/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -93,5 +93,46 @@ export async function startLimited(options: ProcessOptions): Promise<LimitedProc
       process.off('exit', killNow)
       await log.close()
     },
+  }
+}
+
+/** How a command ended. */
+export interface Ended {
+  /** The exit code; null if it was killed, as after two minutes. */
+  code: number | null
+  output: string
+  errors: string
+  seconds: number
+  peakBytes: number
+  oomKills: number
+}
+
+/** A command has to end within this time. */
+const commandMs = 120_000
+
+/** Runs a command inside the limits of a container, and removes its group afterwards. */
+export async function runLimited({
+  cgroup,
+  environment,
+  file,
+  args,
+}: Pick<ProcessOptions, 'cgroup' | 'environment' | 'file'> & { args: string[] }): Promise<Ended> {
+  const started = Date.now()
+  const [program, programArgs] = cgroup.inside(process.execPath, [...nodeOptions, file, ...args])
+  // Libraries warn of the version of Node.
+  const env = { PATH: process.env.PATH, NODE_ENV: 'production', NODE_NO_WARNINGS: '1', ...environment }
+  try {
+    const ended = await new Promise<Pick<Ended, 'code' | 'output' | 'errors'>>((resolve) => {
+      const child = execFile(
+        program,
+        programArgs,
+        { cwd: '/', env, timeout: commandMs, killSignal: 'SIGKILL' },
+        (_, output, errors) => resolve({ code: child.exitCode, output, errors }),
+      )
+    })
+    const seconds = Math.round((Date.now() - started) / 1000)
+    return { ...ended, seconds, peakBytes: await cgroup.peakBytes(), oomKills: await cgroup.oomKills() }
+  } finally {
+    await cgroup.remove()
   }
 }
