@@ -4,7 +4,7 @@ import { Value } from 'typebox/value'
 import { type Attack, hold, insist, range, readNoMore, sessionWithVideo, tally } from '../attack.ts'
 import { type Answer, openRequest, parse, request, type Therapist } from '../client.ts'
 import { askAll, get, isRefusal, partsOf } from '../links.ts'
-import type { Stage } from '../place.ts'
+import { type Environments, type Stage, throughGateway } from '../place.ts'
 
 const CaseExport = Type.Object({ state_id: Type.Integer(), size: Type.Union([Type.Integer(), Type.Null()]) })
 const Link = Type.Object({ path: Type.String() })
@@ -100,9 +100,10 @@ const begins: Attack = {
   },
 }
 
-const readers: Attack = {
-  name: 'export-readers',
-  what: '200 readers of one link who read a byte a second of an export with a recording',
+const readers = (name: string, what: string, environments: Environments): Attack => ({
+  name,
+  what,
+  environments,
   async prepare(stage) {
     const bystander = await recorded(stage, 'small.mp4')
     const { therapist, casePath } = await recorded(stage, 'big.mp4')
@@ -115,7 +116,7 @@ const readers: Attack = {
       )
     return async () => `${Math.round(bytes.length / 1024 ** 2)} MiB; ${await beside(stage, bystander, read())}`
   },
-}
+})
 
 /** Ranges that ask for much, for nothing, or are none. */
 const oddRanges = [
@@ -264,4 +265,9 @@ const links: Attack = {
 }
 
 /** Exports that are begun, read and guessed by the hundred, while another therapist's have to end. */
-export const exportAttacks: Attack[] = [begins, readers, links]
+export const exportAttacks: Attack[] = [
+  begins,
+  readers('export-readers', '200 readers of one link who read a byte a second of an export with a recording', {}),
+  readers('export-readers-gateway', 'the same where the gateway reads from the store', throughGateway),
+  links,
+]
