@@ -1,3 +1,4 @@
+import { EventEmitter } from 'node:events'
 import { tlsOf } from '@playtherapy/schema'
 import { type BackendFactory, type IQueueBackend, PostgresConnection, PostgresQueueBackend } from 'bullmq'
 
@@ -19,7 +20,8 @@ export function postgresBackends(address: string) {
     statement_timeout: 10_000,
     query_timeout: 12_000,
   })
-  // Every queue and every worker adds a listener. Their number is bounded, so Node's warning of a leak is wrong.
+  // Every queue and every worker adds a listener, here and to the connection that listens. Their number is bounded, so Node's warning of
+  // a leak is wrong.
   connection.setMaxListeners(0)
   const backend: BackendFactory<IQueueBackend, string> = (name, options) => new SharedBackend(connection, name, options)
   return { publishing: backend, consuming: backend, close: () => connection.close() }
@@ -35,6 +37,7 @@ class SharedConnection extends PostgresConnection {
     const client = await super.getListenClient()
     if (client === this.orderly) return client
     this.orderly = client
+    if (client instanceof EventEmitter) client.setMaxListeners(0)
     const query = client.query.bind(client)
     let last: Promise<unknown> = Promise.resolve()
     client.query = <R>(text: string, values?: readonly unknown[]) => {

@@ -80,7 +80,11 @@ for (const backend of queueBackends) {
   })
 }
 
-t.test('a worker needs no more than four connections to the queue in PostgreSQL', async (t) => {
+t.test('a worker needs no more than four connections to the queue in PostgreSQL, and warns of nothing', async (t) => {
+  const warnings: Error[] = []
+  const note = (warning: Error) => void warnings.push(warning)
+  process.on('warning', note)
+  t.teardown(() => process.off('warning', note))
   const place = await testPlace(t, 'postgres')
   let runs = 0
   await place.start({ handlers: { erase: async () => void runs++, 'sweep-presigned': async () => void runs++ } })
@@ -94,6 +98,7 @@ t.test('a worker needs no more than four connections to the queue in PostgreSQL'
     where datname = current_database() and application_name = 'queue'`
   // Four of the worker, and at most three of the test, which does not listen.
   t.ok(row && row.connections <= 7, `${row?.connections} connections`)
+  t.strictSame(warnings, [], 'such as of a leak, because all kinds of jobs listen on one of them')
 })
 
 t.test('handlers and jobs must match', async (t) => {
