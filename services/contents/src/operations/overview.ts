@@ -1,7 +1,6 @@
-import { setTimeout as sleep } from 'node:timers/promises'
 import type { ObjectStore } from '@playtherapy/object-store'
 import type { Database, Pool } from '@playtherapy/schema'
-import { type Renewed, renewed } from '@playtherapy/service-kit'
+import { inTime, type Renewed, renewed } from '@playtherapy/service-kit'
 import type { FastifyBaseLogger } from 'fastify'
 import type { BytesHeld } from './bytes.ts'
 import { countJobs, encodedSeconds, givenUpJobs, type Mark, runningProcesses } from './repository.ts'
@@ -10,12 +9,6 @@ import type { Operations } from './schemas.ts'
 const overviewMs = 1_000
 /** The first sums of all bytes take longer where there are millions of recordings, and are shown when they are there. */
 const bytesMs = 1_000
-
-/** Rejects after this time. */
-const lateAfter = (ms: number) =>
-  sleep(ms, undefined, { ref: false }).then((): never => {
-    throw new Error('the bytes of all objects are late')
-  })
 
 /** Most pages that are kept. Operators leaf through few, but a mark may be any number. */
 const mostPages = 100
@@ -96,7 +89,7 @@ export function createOverview(
     return {
       at: new Date().toISOString(),
       ...found,
-      bytes: await orNull(Promise.race([bytes.get(), lateAfter(bytesMs)])),
+      bytes: await orNull(inTime(bytes.get(), bytesMs)),
       disk: roomOf(room?.freeBytes, room?.totalBytes),
     }
   }, overviewMs)
