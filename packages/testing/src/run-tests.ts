@@ -4,6 +4,7 @@
  */
 import { join } from 'node:path'
 import { buildPrograms } from '@playtherapy/programs'
+import { failuresSince } from './failures.ts'
 import { answerHelp } from './help.ts'
 import { installMissing, isMissing } from './install.ts'
 import { runHere, runTap } from './run-tap.ts'
@@ -59,9 +60,12 @@ if (await isMissing('ffmpeg')) {
     without.push(`--exclude=${files}.test.ts`)
   }
 }
+const testing = Date.now()
 const code = (await checking) || (await runTap([...without, ...args]))
 
 for (const step of stop) await step()
+const failures = code === 0 ? [] : await failuresSince(testing)
+if (failures.length > 0) console.log(['\nWhat failed:', ...failures].join('\n'))
 console.log(`\nServers that took part: ${servers.join(', ')}.`)
 if (missing.length > 0) console.log(`Left out, because they are not installed or did not start: ${missing.join(', ')}.`)
 console.log(`Tests took ${Math.round((performance.now() - started) / 1000)} s.`)
