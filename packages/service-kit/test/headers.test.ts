@@ -1,3 +1,6 @@
+import { once } from 'node:events'
+import { connect } from 'node:net'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { requireTherapist } from '@playtherapy/service-kit'
 import t from 'tap'
 import { good, rawExchange, startHost } from './support.ts'
@@ -47,6 +50,29 @@ t.test('a request of HTTP/1.1 that names no host is refused with a body', async 
   t.match(refused, '"error_code":8')
   const older = await rawExchange(url, 'GET /health/live HTTP/1.0\r\n\r\n')
   t.match(older, /^HTTP\/1\.1 200 /)
+})
+
+t.test('what is not readable is refused on a kept connection, too, but never inside a response', async (t) => {
+  const { url } = await startHost(t, {
+    apps: async (app) => {
+      app.get('/slow', () => sleep(500, {}))
+    },
+  })
+  const readable = (path: string) => `GET ${path} HTTP/1.1\r\nHost: a\r\n\r\n`
+  const unreadable = 'POST /\xec\xa7\x80 HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\n{}'
+  const socket = connect(Number(new URL(url).port), '127.0.0.1')
+  let text = ''
+  socket.setEncoding('latin1').on('data', (part) => {
+    text += part
+  })
+  socket.write(readable('/health/live') + readable('/health/live'))
+  while (text.split('HTTP/1.1 200 ').length < 3) await once(socket, 'data')
+  text = ''
+  socket.write(unreadable, 'latin1')
+  await once(socket, 'close')
+  t.match(text, /^HTTP\/1\.1 400 [^{]*\{"message":"The request is not readable","error_code":8\}$/)
+
+  t.equal(await rawExchange(url, readable('/slow') + unreadable), '', 'it would be taken for the response to the first')
 })
 
 t.test('the API page may run our scripts, and nobody else’s', async (t) => {
