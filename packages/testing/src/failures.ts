@@ -14,7 +14,8 @@ export async function failuresSince(started: number): Promise<string[]> {
   for (const file of files.filter((name) => name.endsWith('.tap')).sort()) {
     const path = join(results, file)
     if ((await stat(path)).mtimeMs < started) continue
-    const failed = failuresOf(await readFile(path, 'utf8'))
+    const tap = await readFile(path, 'utf8')
+    const failed = /^1\.\.[1-9]/m.test(tap) ? failuresOf(tap) : ['  It ended before its last test; its error is above.']
     if (failed.length > 0) lines.push(file.slice(0, -'.tap'.length), ...failed)
   }
   return lines
