@@ -5,24 +5,24 @@ import { CaseFacts } from '../cases/case-facts.tsx'
 import { CaseForm } from '../cases/case-form.tsx'
 import { DeleteCase } from '../cases/delete-case.tsx'
 import { dayOf, nameOf } from '../cases/name.ts'
+import { Events, ExportState } from '../held/late.ts'
 import { Busy } from '../parts/busy.tsx'
 import { DeleteDialog } from '../parts/delete-dialog.tsx'
 import { Heading } from '../parts/heading.tsx'
 import { isolated } from '../parts/isolated.ts'
 import { Notice } from '../parts/notice.tsx'
+import { Panel } from '../parts/panel.tsx'
 import { useLoad } from '../parts/use-load.ts'
 import { casesPath, sessionPath } from '../route.ts'
 import { texts } from '../texts/case.ts'
 import { texts as shared } from '../texts/cases.ts'
-import { Export } from './export.tsx'
 import { Levels } from './levels.tsx'
 import { Search } from './search.tsx'
 import { SessionForm } from './session-form.tsx'
 import { SessionStates } from './session-states.tsx'
-import { Trail } from './trail.tsx'
 import { useSessions } from './use-sessions.ts'
 
-/** A case: the facts about the child, the sessions, the levels, and the search in scripts. */
+/** A case: the facts about the child, the sessions, the levels, the search in scripts, its export, and who saw what of it. */
 export function CaseView({ caseId }: { caseId: number }) {
   const { data: shown, failure, reload } = useLoad((signal) => api.cases.get({ case_id: caseId }, { signal }), [caseId])
   const [dialog, setDialog] = useState<'edit' | 'delete'>()
@@ -48,8 +48,12 @@ export function CaseView({ caseId }: { caseId: number }) {
           <Sessions caseId={caseId} />
           <Levels caseId={caseId} />
           <Search caseId={caseId} />
-          <Export caseId={caseId} />
-          <Trail caseId={caseId} />
+          <Panel id="export" title={texts.export} about={texts.exportAbout}>
+            <ExportState caseId={caseId} />
+          </Panel>
+          <Panel id="trail" title={texts.trail} about={texts.trailAbout}>
+            <Events caseId={caseId} />
+          </Panel>
         </div>
       )}
       {shown && dialog === 'edit' && (

@@ -1,17 +1,18 @@
 import type { Case } from '@playtherapy/client'
 import { useState } from 'preact/hooks'
 import { api } from '../api.ts'
+import { ErasurePage } from '../held/late.ts'
 import { Busy } from '../parts/busy.tsx'
 import { Heading } from '../parts/heading.tsx'
 import { isolated } from '../parts/isolated.ts'
 import { Notice } from '../parts/notice.tsx'
+import { Panel } from '../parts/panel.tsx'
 import { useLoad } from '../parts/use-load.ts'
 import { casePath } from '../route.ts'
 import { texts } from '../texts/cases.ts'
 import { CaseFacts } from './case-facts.tsx'
 import { CaseForm } from './case-form.tsx'
 import { DeleteCase } from './delete-case.tsx'
-import { Erasures } from './erasures.tsx'
 import { nameOf } from './name.ts'
 import { SearchField } from './search-field.tsx'
 import { keyword, page } from './shown.ts'
@@ -96,7 +97,9 @@ export function CasesView() {
           </button>
         </nav>
       )}
-      <Erasures key={told} />
+      <Panel key={told} id="erasures" title={texts.erasures} about={texts.erasuresMean}>
+        <ErasurePage />
+      </Panel>
       {dialog?.kind === 'create' && (
         <CaseForm
           onClose={close}

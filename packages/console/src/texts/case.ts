@@ -29,7 +29,6 @@ export const texts = words({
       'One ZIP file with the case, all sessions, recordings, every version of scripts and reports, and who saw what. Keep it as safe as the case itself.',
     trail: 'Who saw what',
     trailAbout: 'Everybody who saw or changed something of this case, and who was refused.',
-    open: 'Show',
   },
   ko: {
     case: '사례',
@@ -59,6 +58,5 @@ export const texts = words({
       '사례, 모든 회기, 영상, 축어록과 보고서의 모든 버전, 열람 기록을 ZIP 파일 하나로 만듭니다. 사례만큼 안전하게 보관해 주세요.',
     trail: '열람 기록',
     trailAbout: '이 사례를 보거나 바꾼 사람, 그리고 접근이 거부된 사람의 기록입니다.',
-    open: '보기',
   },
 })
