@@ -77,7 +77,9 @@ export async function measureReads(place: Place, { small, big }: Sizes): Promise
     const loads = await alternate(
       { small: sides.small(act), big: sides.big(act), busiest: sides.busiest(act) },
       { rounds: 3 },
-    )
+    ).catch((error: unknown) => {
+      throw new Error(`${name} failed`, { cause: error })
+    })
     const p99 = ({ p99Ms }: Load) => p99Ms
     figures.push(
       ratio({ name: `${name}: p99`, target }, [loads.big, loads.small], p99),

@@ -41,7 +41,13 @@ export async function chooseReaders(url: string, store: ObjectStore, which: 'ord
     }
     // Triggers refuse another ETag of what is stored.
     await sql`set session_replication_role = replica`
-    for (const { sessionId } of readers) await storeObjects(sql, store, sessionId)
+    for (const { caseId, sessionId } of readers) {
+      await storeObjects(sql, store, sessionId, ['script_versions', 'report_versions', 'renditions'])
+      // A search reads the scripts of all sessions of the case.
+      const others = await sql<{ id: number }[]>`
+        select id from sessions where case_id = ${caseId} and id <> ${sessionId} and script_version_id is not null`
+      for (const { id } of others) await storeObjects(sql, store, id, ['script_versions'])
+    }
     await sql`insert into case_exports (case_id, without_media, pseudonyms)
       select unnest(${readers.map(({ caseId }) => caseId)}::int[]), true, false on conflict do nothing`
     return readers
@@ -50,17 +56,27 @@ export async function chooseReaders(url: string, store: ObjectStore, which: 'ord
   }
 }
 
-async function storeObjects(sql: postgres.Sql, store: ObjectStore, sessionId: number): Promise<void> {
-  const kinds = [
-    { table: 'script_versions', folder: 'script', type: 'application/json', body: script },
-    { table: 'report_versions', folder: 'analyze_report', type: 'application/json', body: report },
-    { table: 'renditions', folder: 'video', type: 'video/mp4', body: 'a rendition' },
-  ]
-  for (const { table, folder, type, body } of kinds) {
+const kinds = {
+  script_versions: { folder: 'script', type: 'application/json', body: script },
+  report_versions: { folder: 'analyze_report', type: 'application/json', body: report },
+  renditions: { folder: 'video', type: 'video/mp4', body: 'a rendition' },
+}
+
+async function storeObjects(
+  sql: postgres.Sql,
+  store: ObjectStore,
+  sessionId: number,
+  tables: (keyof typeof kinds)[],
+): Promise<void> {
+  for (const table of tables) {
+    const { folder, type, body } = kinds[table]
     const [row] = await sql<{ id: number; path: string }[]>`
       select id, path from ${sql(table)} where session_id = ${sessionId} order by id desc limit 1`
     if (!row) throw new Error(`${table} has no row of session ${sessionId}`)
-    const put = await store.put(`${folder}/${row.path}`, Readable.from([Buffer.from(body)]), { contentType: type })
+    const key = `${folder}/${row.path}`
+    // Both databases share a bucket, and have sessions with the same ids.
+    const put =
+      (await store.head(key)) ?? (await store.put(key, Readable.from([Buffer.from(body)]), { contentType: type }))
     await sql`update ${sql(table)} set ${sql({ size: put.size, etag: put.etag })} where id = ${row.id}`
     if (folder === 'script')
       await sql`update script_versions set checksum = ${hash('sha256', body)} where id = ${row.id}`
