@@ -336,8 +336,11 @@ t.test('what the gateway refuses by itself is refused by the contract', { skip }
     [`TRACE /contents/api/case ${host}\r\n`]: unreadable,
     [`TRACE /playtherapy/a ${host}\r\n`]: unreadable,
     [`PUT /playtherapy/a ${host}\r\n`]: { status: 403, body: { message: 'Only uploads', error_code: 0 } },
+    [`POST /contents/api/case/1/session/지/video ${host}Content-Length: 0\r\n\r\n`]: unreadable,
   }
   for (const [head, wanted] of Object.entries(refused)) {
+    // So that the gateway has a connection to media that it keeps.
+    await fetch(`${nginx.url}/contents/api/playback/a/video.mp4`).then((kept) => kept.arrayBuffer())
     const socket = connect(Number(port), hostname)
     socket.write(head)
     const answer = await text(socket)

@@ -67,9 +67,6 @@ const held = (sent: ScriptRecord[]) =>
 
 for (const [format, read] of Object.entries(again))
   t.test(`any script comes back from ${format} word for word`, async (t) => {
-    check(
-      property(records, (sent) => JSON.stringify(read(sent)) === JSON.stringify(held(sent))),
-      { numRuns: 3000 },
-    )
-    t.pass()
+    const comesBack = property(records, (sent) => JSON.stringify(read(sent)) === JSON.stringify(held(sent)))
+    t.doesNotThrow(() => check(comesBack, { numRuns: 3000 }))
   })

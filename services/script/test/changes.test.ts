@@ -101,19 +101,17 @@ t.test('every record of both versions is reported once, in order', async (t) => 
     }),
     { maxLength: 12 },
   )
-  check(
-    property(some, some, (before, after) => {
-      const { changes, counts } = scriptChanges(before, after)
-      const paired = changes.filter((change) => change.before && change.after).length + counts.same
-      const { added, removed } = counts
-      for (const side of ['before', 'after'] as const) {
-        const places = changes.flatMap((change) => change[side]?.index ?? [])
-        if (places.some((place, index) => index > 0 && place <= (places[index - 1] ?? 0))) return false
-      }
-      return paired + added === after.length && paired + removed === before.length
-    }),
-  )
-  t.pass('for any two versions')
+  const forAnyTwo = property(some, some, (before, after) => {
+    const { changes, counts } = scriptChanges(before, after)
+    const paired = changes.filter((change) => change.before && change.after).length + counts.same
+    const { added, removed } = counts
+    for (const side of ['before', 'after'] as const) {
+      const places = changes.flatMap((change) => change[side]?.index ?? [])
+      if (places.some((place, index) => index > 0 && place <= (places[index - 1] ?? 0))) return false
+    }
+    return paired + added === after.length && paired + removed === before.length
+  })
+  t.doesNotThrow(() => check(forAnyTwo), 'for any two versions')
 })
 
 t.test('large versions with little in common are compared too', async (t) => {

@@ -14,8 +14,7 @@ async function script(folder: string, text: string) {
 }
 
 t.test('a worker with a working ffmpeg and ffprobe is ready', async (t) => {
-  await checkPrograms({ ffmpegPath: 'ffmpeg', ffprobePath: 'ffprobe', memoryBytes })()
-  t.pass()
+  await t.resolves(checkPrograms({ ffmpegPath: 'ffmpeg', ffprobePath: 'ffprobe', memoryBytes })())
 })
 
 t.test('a worker whose ffmpeg or ffprobe does not work is not ready, and says which', async (t) => {

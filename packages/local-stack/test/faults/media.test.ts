@@ -64,9 +64,9 @@ async function betweenCommitAndPublication(t: Test, signal: Signal, queue: Queue
   return async () => {
     const worker = await place.worker()
     await worker.restart()
-    await place.encoded(session)
+    const what = `between commit and publication, ${signal}, queue on ${queue}`
+    await t.resolves(place.encoded(session), what)
     await place.works(await place.host())
-    t.pass(`between commit and publication, ${signal}, queue on ${queue}: it is encoded`)
   }
 }
 
