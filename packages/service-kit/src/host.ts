@@ -25,7 +25,7 @@ import { nameSchemas } from './openapi.ts'
 import { createShares } from './shares.ts'
 import { installTickets } from './tickets.ts'
 import { installTraces } from './traces.ts'
-import { countResponses, refuseUnreadable } from './unreadable.ts'
+import { noteResponses, refuseUnreadable } from './unreadable.ts'
 import { installValidation } from './validation.ts'
 import { build } from './version.ts'
 
@@ -148,7 +148,7 @@ export async function createHost(options: HostOptions): Promise<FastifyInstance>
     frameworkErrors: answerFrameworkError,
     clientErrorHandler: refuseUnreadable,
   })
-  countResponses(host)
+  noteResponses(host)
   installTraces(host)
   const meter = createMeter(host.log)
   host.decorate('meter', meter)

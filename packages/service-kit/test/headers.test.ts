@@ -56,6 +56,7 @@ t.test('what is not readable is refused on a kept connection, too, but never ins
   const { url } = await startHost(t, {
     apps: async (app) => {
       app.get('/slow', () => sleep(500, {}))
+      app.post('/body', async () => ({}))
     },
   })
   const readable = (path: string) => `GET ${path} HTTP/1.1\r\nHost: a\r\n\r\n`
@@ -73,6 +74,10 @@ t.test('what is not readable is refused on a kept connection, too, but never ins
   t.match(text, /^HTTP\/1\.1 400 [^{]*\{"message":"The request is not readable","error_code":8\}$/)
 
   t.equal(await rawExchange(url, readable('/slow') + unreadable), '', 'it would be taken for the response to the first')
+  const chunked = 'Content-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\nno length\r\n'
+  const broken = `POST /body HTTP/1.1\r\nHost: a\r\n${chunked}`
+  t.match(await rawExchange(url, broken), /^HTTP\/1\.1 400 [\s\S]*"error_code":8/, 'a body that is not readable')
+  t.equal(await rawExchange(url, readable('/slow') + broken), '', 'nor is that a response to the first')
 })
 
 t.test('the API page may run our scripts, and nobody else’s', async (t) => {
