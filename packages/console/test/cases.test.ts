@@ -260,9 +260,11 @@ t.test('the console', { skip }, async (t) => {
     await page.getByRole('heading', { name: 'Mina' }).waitFor()
   })
 
-  t.test('a therapist sees who saw what of a case, and who was refused', async (t) => {
+  t.test('a therapist sees who saw what of a case, who found nothing there, and who was refused', async (t) => {
     const { tab, page, userId } = await begin({ width: 360 })
-    const { caseId } = await stack.addSession('First', userId)
+    const { caseId, sessionId } = await stack.addSession('First', userId)
+    for (const nothing of ['export', `session/${sessionId}/analyze-report`])
+      await t.rejects(call('GET', `/case/${caseId}/${nothing}`, undefined, userId))
     await t.rejects(call('GET', `/case/${caseId}`, undefined, userId + 1))
     await tab.go(`#case/${caseId}`)
     const trail = page.getByRole('region', { name: 'Who saw what' })
@@ -270,6 +272,8 @@ t.test('the console', { skip }, async (t) => {
     await page.keyboard.press('Enter')
     await trail.getByRole('row', { name: `Therapist ${userId + 1} was refused Case` }).waitFor()
     t.match(await page.evaluate('document.activeElement.textContent'), 'Who saw what', 'the focus stays')
+    for (const nothing of ['Export of everything', 'Report'])
+      await trail.getByRole('row', { name: `You found nothing ${nothing}` }).waitFor()
     await trail.getByRole('row', { name: 'You saw Case' }).first().waitFor()
     await trail.getByRole('button', { name: 'Older' }).click()
     await trail.getByRole('row', { name: 'Therapist' }).waitFor({ state: 'detached' })

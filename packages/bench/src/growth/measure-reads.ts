@@ -56,14 +56,30 @@ const loadOf = (services: Services, readers: Reader[]) => (act: Act) => (): Prom
   }, pressure)
 }
 
-/** Measures the p99 of each kind of read, for therapists with 50 cases on both databases, and for the one with very many. */
-export async function measureReads(place: Place, { small, big }: Sizes): Promise<Figure[]> {
+/** Who reads: therapists with 50 cases on both databases, and the one with very many. */
+export type Readers = Record<'small' | 'big' | 'busiest', Reader[]>
+
+/** Chooses who reads what, and stores it. */
+export async function chooseAllReaders(place: Place, { small, big }: Sizes): Promise<Readers> {
   const store = createS3Store(await place.bucket())
+  try {
+    return {
+      small: await chooseReaders(small, store, 'ordinary'),
+      big: await chooseReaders(big, store, 'ordinary'),
+      busiest: await chooseReaders(big, store, 'busiest'),
+    }
+  } finally {
+    store.close()
+  }
+}
+
+/** Measures the p99 of each kind of read. */
+export async function measureReads(place: Place, { small, big }: Sizes, readers: Readers): Promise<Figure[]> {
   const [inSmall, inBig] = [await startServices(place, small), await startServices(place, big)]
   const sides = {
-    small: loadOf(inSmall, await chooseReaders(small, store, 'ordinary')),
-    big: loadOf(inBig, await chooseReaders(big, store, 'ordinary')),
-    busiest: loadOf(inBig, await chooseReaders(big, store, 'busiest')),
+    small: loadOf(inSmall, readers.small),
+    big: loadOf(inBig, readers.big),
+    busiest: loadOf(inBig, readers.busiest),
   }
   const acts: [name: string, act: Act][] = [
     ...Object.entries(reads).map(([name, read]): [string, Act] => [
@@ -87,6 +103,5 @@ export async function measureReads(place: Place, { small, big }: Sizes): Promise
     )
   }
   await Promise.all([inSmall.stop(), inBig.stop()])
-  store.close()
   return figures
 }

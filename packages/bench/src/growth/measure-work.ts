@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { promisify } from 'node:util'
-import { nodeOptions, type Program, programPath } from '@playtherapy/programs'
+import { nodeOptionsOf, type Program, programPath } from '@playtherapy/programs'
 import { fetchText } from '../load.ts'
 import { alternate, ratio } from '../measure.ts'
 import type { Place } from '../place.ts'
@@ -46,7 +46,7 @@ export async function measureCommands(place: Place, { small, big }: Sizes): Prom
     const side = (url: string) => async () => {
       const began = performance.now()
       const env = { ...process.env, ...(await place.settings(url)), QUEUE_URL: url }
-      await promisify(execFile)(process.execPath, [...nodeOptions, programPath(program), ...args], { env })
+      await promisify(execFile)(process.execPath, [...nodeOptionsOf(program), programPath(program), ...args], { env })
       return performance.now() - began
     }
     const times = await alternate({ small: side(small), big: side(big) }, { rounds: 3 })

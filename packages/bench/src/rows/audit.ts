@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { promisify } from 'node:util'
-import { nodeOptions, programPath } from '@playtherapy/programs'
+import { nodeOptionsOf, programPath } from '@playtherapy/programs'
 import postgres from 'postgres'
 import { press } from '../load.ts'
 import { alternate, figure } from '../measure.ts'
@@ -59,7 +59,7 @@ async function measureTrail(place: Place): Promise<Figure[]> {
   await worker.stop()
   await sql.end()
   const verifying = performance.now()
-  await promisify(execFile)(process.execPath, [...nodeOptions, programPath('audit'), 'verify'], {
+  await promisify(execFile)(process.execPath, [...nodeOptionsOf('audit'), programPath('audit'), 'verify'], {
     env: { ...process.env, ...env },
   })
   const seconds = (performance.now() - verifying) / 1000

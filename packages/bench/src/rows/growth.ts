@@ -4,7 +4,7 @@ import { migrate } from '@playtherapy/schema/migrate'
 import postgres from 'postgres'
 import { type Amounts, big, small } from '../growth/amounts.ts'
 import { fill } from '../growth/fill.ts'
-import { measureReads } from '../growth/measure-reads.ts'
+import { chooseAllReaders, measureReads } from '../growth/measure-reads.ts'
 import { letWork, measureCommands } from '../growth/measure-work.ts'
 import { countStatements, inTable, rising, statementSettings } from '../growth/statements.ts'
 import { figure } from '../measure.ts'
@@ -35,8 +35,10 @@ export const growth: Row = {
     const server = await startPostgres({ directory: join(place.directory, 'growth'), settings })
     try {
       const sizes = { small: await make(server.url, 'small', small), big: await make(server.url, 'big', big) }
+      const readers = await chooseAllReaders(place, sizes)
+      // From here on, so that none of the statements that fill them counts.
       const compare = await countStatements(server.url, { small: 'small', big: 'big' })
-      const figures = await measureReads(place, sizes)
+      const figures = await measureReads(place, sizes, readers)
       await letWork(place, sizes)
       const commands = await measureCommands(place, sizes)
       const statements = await compare()

@@ -9,6 +9,9 @@ import { useLoad } from '../parts/use-load.ts'
 import { Wide } from '../parts/wide.tsx'
 import { texts } from '../texts/trail.ts'
 
+/** Codes of responses to whom a case belongs, where it has no recording, script, report or export. */
+const nothingThere = [5, 6, 7, 404]
+
 /** Who saw and changed what of a case, a page at a time, newest first. */
 export function Events({ caseId }: { caseId: number }) {
   const [before, setBefore] = useState<number>()
@@ -49,14 +52,15 @@ export function Events({ caseId }: { caseId: number }) {
 
 function Row({ event }: { event: AuditEvent }) {
   const { at, actor, user_id: userId, action, kind, session_id: sessionId, version, result, address } = event
+  const foundNothing = nothingThere.includes(result)
   const who = userId !== null && userId === claims.value?.user_id ? texts.you : texts.actor(actor, userId)
   return (
-    <tr class={result === 0 ? '' : 'error'}>
+    <tr class={result === 0 || foundNothing ? '' : 'error'}>
       <td>
         <time dateTime={at}>{moment(at)}</time>
       </td>
       <td>{who}</td>
-      <td>{texts.action(action)}</td>
+      <td>{foundNothing ? texts.foundNothing : texts.action(action)}</td>
       <td>{texts.thing(kind, sessionId, version)}</td>
       <td>{address}</td>
     </tr>

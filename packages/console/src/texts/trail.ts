@@ -72,6 +72,7 @@ export const texts = words({
       link: 'got links',
       refused: 'was refused',
     }),
+    foundNothing: 'found nothing',
     thing: (kind: string, sessionId: number | null, version: number | null) =>
       joined(english.kind(kind), version, sessionId !== null && `(session ${sessionId})`),
   },
@@ -96,6 +97,7 @@ export const texts = words({
       link: '링크 발급',
       refused: '거부됨',
     }),
+    foundNothing: '찾은 것 없음',
     thing: (kind, sessionId, version) =>
       joined(korean.kind(kind), version, sessionId !== null && `(회기 ${sessionId})`),
   },

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { freePort, startPostgres } from '@playtherapy/embedded-postgres'
 import type { S3Settings } from '@playtherapy/object-store'
-import { nodeOptions } from '@playtherapy/programs'
+import { nodeOptionsOf, type Program } from '@playtherapy/programs'
 import { Redis } from 'ioredis'
 import postgres from 'postgres'
 import { startNginx } from '../servers/nginx.ts'
@@ -36,7 +36,7 @@ export interface Stage {
   /** Returns the header `authorization` of a valid token with these claims. */
   authorization(claims: object): string
   /** Runs a command as the owner of the tables, inside the limits of a worker. */
-  run(command: string, args: string[]): Promise<Ended>
+  run(command: Program, args: string[]): Promise<Ended>
   /** Attacks that keep requests open or repeat them last this long. */
   seconds: number
   sql: postgres.Sql
@@ -92,15 +92,16 @@ export async function startPlace(programs: string): Promise<Place> {
     for (const [name, address] of Object.entries(addresses)) if (name in environment) environment[name] = address
     return { ...found, environment }
   }
-  const command = async (name: string, file: string) => {
-    const env = { PATH: process.env.PATH, ...container(name).environment }
-    await promisify(execFile)(process.execPath, [...nodeOptions, join(programs, 'programs', file)], { env, cwd: '/' })
+  const command = async (service: string, name: Program) => {
+    const env = { PATH: process.env.PATH, ...container(service).environment }
+    const file = join(programs, 'programs', `${name}.mjs`)
+    await promisify(execFile)(process.execPath, [...nodeOptionsOf(name), file], { env, cwd: '/' })
   }
   const postgresGroup = await openCgroup('postgres', container('postgres'))
   const [postmaster] = (await readFile(inDirectory('postgres/data/postmaster.pid'), 'utf8')).split('\n')
   await postgresGroup.add(Number(postmaster))
-  await command('migrate', 'migrate.mjs')
-  await command('bucket', 'prepare-bucket.mjs')
+  await command('migrate', 'migrate')
+  await command('bucket', 'prepare-bucket')
   const sql = postgres(pg.url, { max: 4, onnotice: () => {} })
   const queue = new Redis(redis.url)
   const ports = Object.fromEntries(
@@ -155,7 +156,7 @@ export async function startPlace(programs: string): Promise<Place> {
           const limits = container('worker')
           const cgroup = await openCgroup(name, limits)
           const { environment } = limits
-          return runLimited({ cgroup, environment, file: join(programs, 'programs', `${name}.mjs`), args })
+          return runLimited({ name, cgroup, environment, file: join(programs, 'programs', `${name}.mjs`), args })
         },
         seconds,
         sql,
