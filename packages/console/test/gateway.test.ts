@@ -115,6 +115,8 @@ t.test('the gateway serves the console', { skip }, async (t) => {
   t.test('it is not there while CONSOLE is off', async (t) => {
     const off = await startNginx(join(root, 'off'), nowhere)
     t.teardown(() => off.stop())
+    const metrics = await fetch(`${off.url}/metrics`)
+    t.match([metrics.status, metrics.headers.get('content-type'), await metrics.text()], [200, /^text\/plain/, ''])
     for (const path of ['/console', '/console/', ...[...files.keys()].map((name) => `/console/${name}`)]) {
       const answer = await fetch(off.url + path, { redirect: 'manual' })
       t.match([answer.status, await answer.json()], [404, { error_code: 404 }], path)

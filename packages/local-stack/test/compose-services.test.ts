@@ -25,7 +25,8 @@ async function servicesOf(file: string) {
   return found.services
 }
 const [own, all] = await Promise.all(['.docker/compose.services.yml', 'docker-compose.yml'].map(servicesOf))
-const processes = Object.entries(own ?? {})
+const { prometheus, ...ours } = own ?? {}
+const processes = Object.entries(ours)
 
 t.test('each process is as in docker-compose.yml, but for its networks and what it waits for', async (t) => {
   t.strictSame(
@@ -61,3 +62,13 @@ t.test('each process gets the same settings, and those of servers elsewhere', as
     ['migrate'],
   )
 })
+
+t.test(
+  'Prometheus of a machine is that of docker-compose.yml, without rules and without a disk of its own',
+  async (t) => {
+    t.equal(prometheus?.image, all?.prometheus?.image)
+    t.same(prometheus?.profiles, all?.prometheus?.profiles)
+    t.strictSame(prometheus?.volumes, ['./observability/prometheus.yml:/etc/prometheus/prometheus.yml:ro'])
+    t.ok(all?.prometheus?.volumes?.includes('./.docker/observability/prometheus.yml:/etc/prometheus/prometheus.yml:ro'))
+  },
+)

@@ -57,6 +57,9 @@ const retryExportSeconds = 60
 export const mostFaults = 100
 
 /** The table of all errors, with the codes of "Errors" in services/contract.md. A new error is added here and there. */
+/** What is stored cannot be read. The contract has status 400 for it, although it is no fault of the client. */
+export const downloadFailedCode = 1001
+
 export const errors = {
   /** `reason` says why, in words without quotes; it is left out for a request without a token (RFC 6750, section 3.1). */
   invalidToken: (reason?: string) => {
@@ -136,7 +139,7 @@ export const errors = {
   downloadFailed: (name: string, cause?: unknown) => {
     const isLost = !cause || cause instanceof ObjectMissingError || cause instanceof ObjectChangedError
     const msg = 'could not be read, because the object store does not work right now'
-    return new ApiError(400, 1001, `File [${name}] Download failed.`, {
+    return new ApiError(400, downloadFailedCode, `File [${name}] Download failed.`, {
       ...(!isLost && { detail: [{ loc: ['path'], msg, type: 'store_unavailable' }], retryAfter: storeRetrySeconds }),
     })
   },

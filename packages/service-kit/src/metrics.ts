@@ -1,5 +1,6 @@
 import type { FastifyBaseLogger, FastifyInstance } from 'fastify'
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
+import { downloadFailedCode } from './errors.ts'
 import { inTime } from './in-time.ts'
 import type { Refusals } from './shares.ts'
 import { build } from './version.ts'
@@ -173,16 +174,17 @@ export function measureRequests(host: FastifyInstance, meter: Meter): void {
   // Of its own, because it begins at 0: of a histogram the first 503 of a route would be no increase.
   const count = meter.counter({
     name: 'api_requests_total',
-    help: 'Requests below /contents/api/, by whether they only read and how they ended: ok, refused (4xx), failed (5xx)',
+    help: 'Requests below /contents/api/, by whether they only read and how they ended: ok, refused (4xx), failed (5xx, and what the object store did not give out)',
     labels: { kind: ['read', 'write'], outcome: ['ok', 'refused', 'failed'] },
   })
-  host.addHook('onResponse', ({ method, routeOptions }, reply, next) => {
+  host.addHook('onResponse', ({ method, routeOptions, errorCode }, reply, next) => {
     const route = routeOptions.url ?? 'none'
     const { statusCode: status } = reply
     observe({ method, route, status: `${status}` }, reply.elapsedTime / 1000)
     if (route.startsWith('/contents/api/')) {
       const kind = method === 'GET' || method === 'HEAD' ? 'read' : 'write'
-      count({ kind, outcome: status >= 500 ? 'failed' : status >= 400 ? 'refused' : 'ok' })
+      const isOurs = status >= 500 || errorCode === downloadFailedCode
+      count({ kind, outcome: isOurs ? 'failed' : status >= 400 ? 'refused' : 'ok' })
     }
     next()
   })

@@ -61,6 +61,8 @@ const reasons: Record<string, string> = {
   '57P02': 'the database has crashed and starts again',
   '57P03': 'the database is starting up',
   '57014': 'a statement took too long',
+  '55P03': 'another transaction holds a lock for too long: end it, if it is not ours, and repeat this',
+  '40P01': 'another transaction waited for this one: repeat this',
   // S3.
   SignatureDoesNotMatch: 'the signature does not match, so the secret key is not that of the access key',
   InvalidAccessKeyId: 'the access key is not known there',

@@ -111,6 +111,23 @@ t.test('processes are shown with release and scratch disk, and whether they are 
   ])
 })
 
+t.test('all processes are counted, however many there are', async (t) => {
+  const { db, host } = await place(t)
+  await db.insert(processes).values(
+    Array.from({ length: 254 }, (_, n) => ({
+      id: `00000000-0000-4000-8000-${`${n}`.padStart(12, '0')}`,
+      kind: n < 250 ? 'worker' : 'media',
+      ...{ version: '1.2.3', commit: 'abc', seenAt: secondsAgo(n % 2 === 0 ? 1 : 60) },
+    })),
+  )
+  const metrics = await (await fetch(`${host.url}/metrics`)).text()
+  t.match(metrics, /^processes_alive\{kind="worker"\} 125$/m)
+  t.match(metrics, /^processes_lost\{kind="worker"\} 125$/m)
+  t.match(metrics, /^processes_alive\{kind="media"\} 2$/m)
+  t.match(metrics, /^processes_lost\{kind="media"\} 2$/m)
+  t.match(metrics, /^processes_alive\{kind="script"\} 0$/m)
+})
+
 t.test('the pace is that of the last sixty minutes, and bytes are those of all therapists', async (t) => {
   const { db, seen } = await place(t)
   await db.insert(recentEncodes).values([

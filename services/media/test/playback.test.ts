@@ -175,6 +175,9 @@ t.test('HEAD returns the headers of a GET, and opens no object', async (t) => {
   })
   const down = await fetchVideo(media)
   t.match([down.status, await down.json()], [400, { error_code: 1001 }])
+  const metrics = await (await fetch(`${media.host.url}/metrics`)).text()
+  t.match(metrics, /^api_requests_total\{kind="read",outcome="failed"\} 1$/m, 'it is no fault of the client')
+  t.match(metrics, /^api_requests_total\{kind="read",outcome="refused"\} 0$/m)
 })
 
 t.test('a session without an encoded recording is errors.noVideo, also during its first encode', async (t) => {

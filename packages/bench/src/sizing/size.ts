@@ -40,7 +40,8 @@ export function sizeOf(clinics: number, habits: Habits): Size {
   const cores = {
     contents: inHour((lists / 1000) * costs.list.value),
     media: inHour(uploadedGiB * costs.upload.value + (playedMiB * costs.playback.value) / 1000),
-    gateway: inHour((playedMiB * costs.playbackGateway.value) / 1000),
+    // An upload passes through the gateway, too. It is taken to cost what playback does.
+    gateway: inHour(((playedMiB + uploadedGiB * 1024) * costs.playbackGateway.value) / 1000),
   }
   const uploadHours = (bytes * 8) / (habits.uplink * 1e6) / hour
   const uploadsAtOnce = recordings * habits.busiest * uploadHours

@@ -62,6 +62,7 @@ function composeOf(stack: Stack) {
     for (const name of new Set([...names, ...scales.keys()])) {
       for (const each of named(name).slice(0, scales.get(name) ?? 1)) await each.start()
     }
+    if (names.includes('gateway')) await stack.gateway.start()
     await stack.showTargets()
     return 'Started\n'
   }
@@ -116,7 +117,7 @@ function composeOf(stack: Stack) {
     if (group !== 'compose') return `${group} stands for nothing here\n`
     if (command === 'ps') {
       const names = args.filter((each) => !each.startsWith('-'))
-      const shown = Object.entries(containers).filter(
+      const shown = Object.entries({ ...containers, gateway: stack.gateway }).filter(
         ([name]) => names.length === 0 || names.some((each) => name.startsWith(each)),
       )
       return shown.map(([name, each]) => `${name} ${each.state()}\n`).join('')

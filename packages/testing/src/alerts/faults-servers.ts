@@ -35,6 +35,14 @@ export const serverFaults: Fault[] = [
     ended: 'media ran again',
   },
   {
+    alerts: ['GatewayDown'],
+    made: 'nginx was ended and not started again',
+    make: ({ stack }) => stack.gateway.stop(),
+    look: [['docker compose ps gateway', /gateway Exited/]],
+    commands: ['docker compose up -d --no-deps gateway'],
+    ended: 'the gateway ran again',
+  },
+  {
     alerts: ['NoWorker', 'ProcessLost'],
     made: 'the only worker was killed (SIGKILL)',
     make: async ({ stack }) => stack.containers['worker-1'].hurt('SIGKILL'),
@@ -42,7 +50,7 @@ export const serverFaults: Fault[] = [
       ['docker compose ps worker', /worker-1 Exited \(SIGKILL\)/],
       ['docker compose logs --tail 50 worker', /"level":30/],
     ],
-    commands: ['docker compose up -d --scale worker=2 worker'],
+    commands: ['docker compose up -d --no-deps --scale worker=2 worker'],
     mend: async ({ stack }) => {
       // The hour after which a lost process is forgotten is not waited for.
       await sleep(5_000)
@@ -54,7 +62,12 @@ export const serverFaults: Fault[] = [
     alerts: ['GaugesMissing'],
     made: 'the role of contents lost its right to read the outbox',
     make: ({ stack }) => stack.sql`revoke select on outbox from contents`,
-    look: [["docker compose logs --since 1h contents worker | grep 'metrics could not be read'", /permission denied/]],
+    look: [
+      [
+        "docker compose logs --since 24h contents worker | grep 'metrics could not be read' | tail -3",
+        /permission denied/,
+      ],
+    ],
     commands: ['docker compose run --rm migrate'],
     ended: '`migrate` gave the right back',
   },
@@ -66,7 +79,7 @@ export const serverFaults: Fault[] = [
       ends.push(() => child.kill('SIGKILL'))
     },
     look: [
-      ["docker compose logs --since 15m worker | grep 'not ready'", /outbox/],
+      ["docker compose logs --since 24h worker | grep 'not ready' | tail -3", /outbox/],
       [transactions, /(\d+) \| psql +\| idle in transaction/],
     ],
     commands: [`docker compose exec postgres psql -U playtherapy -c 'select pg_terminate_backend(PID)'`],
@@ -97,7 +110,7 @@ export const serverFaults: Fault[] = [
       await stack.s3.kill()
       ends.push(repeat(() => therapist.upload(clips.short), 1_000))
     },
-    look: [["docker compose logs --since 15m media | grep 'not ready'", /objects/]],
+    look: [["docker compose logs --since 24h media | grep 'not ready' | tail -3", /objects/]],
     commands: ['docker compose restart s3', 'docker compose exec worker node programs/jobs.mjs retry all'],
     mend: async () => {
       await sleep(100_000)
@@ -109,7 +122,7 @@ export const serverFaults: Fault[] = [
     alerts: ['QueueOut'],
     made: 'Redis was frozen (SIGSTOP)',
     make: async ({ stack }) => stack.redis.freeze(),
-    look: [["docker compose logs --since 15m worker | grep 'not ready'", /queue/]],
+    look: [["docker compose logs --since 24h worker | grep 'not ready' | tail -3", /queue/]],
     commands: ['docker compose restart redis'],
     ended: 'workers came back by themselves, with the data of the file',
   },
@@ -125,7 +138,10 @@ export const serverFaults: Fault[] = [
       })
     },
     look: [
-      ["docker compose logs --since 15m contents media script | grep 'request failed'", /57014|55P03/],
+      [
+        "docker compose logs --since 15m contents media script | grep -E 'request failed|could not be read'",
+        /57014|55P03/,
+      ],
       [transactions, /(\d+) \| psql +\| idle in transaction/],
     ],
     commands: [`docker compose exec postgres psql -U playtherapy -c 'select pg_terminate_backend(PID)'`],
@@ -144,7 +160,10 @@ export const serverFaults: Fault[] = [
       stack.keys.answer = (response) => response.writeHead(500).end()
     },
     look: [
-      ["docker compose logs --since 1h contents media script | grep 'keys of tokens cannot be read'", /500|status/],
+      [
+        "docker compose logs --since 24h contents media script | grep 'keys of tokens cannot be read' | tail -3",
+        /500|status/,
+      ],
     ],
     commands: [],
     async mend({ stack }) {

@@ -123,7 +123,7 @@ export const workFaults: Fault[] = [
     commands: ['docker compose stop worker'],
     async mend({ stack, run: shell }) {
       await rm(join(stack.scratch, 'full'))
-      await shell('docker compose up -d --scale worker=2 worker')
+      await shell('docker compose up -d --no-deps --scale worker=2 worker')
     },
     ended: 'room was made, and the workers were started again',
   },
@@ -149,7 +149,7 @@ export const workFaults: Fault[] = [
       })
     },
     look: [],
-    commands: ['docker compose up -d --scale media=2 --scale script=2'],
+    commands: ['docker compose up -d --no-deps --no-recreate --scale media=2 --scale script=2 media script'],
     mend: async ({ stack }) => {
       await sleep(30_000)
       await end()
@@ -168,7 +168,7 @@ export const workFaults: Fault[] = [
       await Promise.all(Array.from({ length: 7 }, () => therapist.upload(clips.short)))
     },
     look: [['docker stats --no-stream', /ffmpeg|sleep/]],
-    commands: ['docker compose up -d --scale worker=4'],
+    commands: ['docker compose up -d --no-deps --no-recreate --scale worker=4 worker'],
     async mend({ stack }) {
       await stack.slowDown(0)
       await sleep(60_000)
@@ -185,7 +185,7 @@ export const workFaults: Fault[] = [
       await therapist.upload(clips.long)
     },
     look: [['docker stats --no-stream', /ffmpeg|sleep/]],
-    commands: ['docker compose up -d --scale worker=4'],
+    commands: ['docker compose up -d --no-deps --no-recreate --scale worker=4 worker'],
     mend: ({ stack }) => stack.slowDown(0),
     ended: 'two workers encoded what waited',
   },

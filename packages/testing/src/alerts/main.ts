@@ -49,7 +49,16 @@ async function makeClips(): Promise<Place['clips']> {
 }
 
 process.setMaxListeners(0)
-const missing = await missingPackages(['curl', 'ffmpeg', 'prometheus', 'psql', 'radosgw', 'redis-cli', 'redis-server'])
+const missing = await missingPackages([
+  'curl',
+  'ffmpeg',
+  'nginx',
+  'prometheus',
+  'psql',
+  'radosgw',
+  'redis-cli',
+  'redis-server',
+])
 if (missing.length > 0) throw new Error(`These are missing: ${missing.join(', ')}`)
 await buildPrograms()
 const clips = await makeClips()

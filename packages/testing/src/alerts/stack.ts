@@ -14,6 +14,7 @@ import { Type } from 'typebox'
 import { Value } from 'typebox/value'
 import { roleUrls } from '../database.ts'
 import { durablePostgres } from '../servers/durable-postgres.ts'
+import { type RunningNginx, startNginx, type Upstreams } from '../servers/nginx.ts'
 import { startRedis } from '../servers/redis.ts'
 import { startS3 } from '../servers/s3.ts'
 import { type Container, container } from './processes.ts'
@@ -44,10 +45,26 @@ const Alerts = Type.Object({
   }),
 })
 
-/** Where Prometheus finds the processes that are wanted, as DNS names only the containers that run. */
-async function writeTargets(file: string, containers: Container[]) {
-  const groups = containers.map(({ kind, port }) => ({ targets: [`127.0.0.1:${port}`], labels: { job: kind } }))
+/** Where Prometheus finds the gateway and the processes that are wanted, as DNS names only the containers that run. */
+async function writeTargets(file: string, containers: Container[], gatewayPort: number) {
+  const targets = [...containers, { kind: 'gateway', port: gatewayPort }]
+  const groups = targets.map(({ kind, port }) => ({ targets: [`127.0.0.1:${port}`], labels: { job: kind } }))
   await writeFile(file, JSON.stringify(groups))
+}
+
+/** Prepares a gateway before these services, without starting it. */
+function gatewayOf(directory: string, upstreams: Upstreams, port: number) {
+  let running: RunningNginx | undefined
+  return {
+    state: () => (running ? 'Up' : 'Exited'),
+    async start() {
+      running ??= await startNginx(directory, upstreams, { port })
+    },
+    async stop() {
+      await running?.stop()
+      running = undefined
+    },
+  }
 }
 
 /** Starts Prometheus with the scaled rules. */
@@ -157,23 +174,31 @@ export async function startStack() {
   const all = [...Object.values(containers), hasty]
   const { contents, media: firstMedia, script, 'worker-1': firstWorker } = containers
   await Promise.all([contents, firstMedia, script, firstWorker].map((each) => each.start()))
+  const gatewayPort = await freePort()
+  const gateway = gatewayOf(
+    join(directory, 'nginx'),
+    { contents: contents.url, media: firstMedia.url, script: script.url, store: bucket.endpoint ?? '' },
+    gatewayPort,
+  )
+  await gateway.start()
   const targets = join(directory, 'targets.json')
   const showTargets = () =>
     writeTargets(
       targets,
       all.filter((each) => each.isWanted),
+      gatewayPort,
     )
   await showTargets()
   const prometheus = await startPrometheus(join(directory, 'prometheus'), targets)
   const sql = postgres(database.url, { max: 2, onnotice: () => {} })
   return {
     ...{ directory, scratch, database, redis, s3, bucket, jwtSecret, analyser, receiver, keys, containers, hasty },
-    ...{ prometheus, sql, urls, showTargets, publish },
+    ...{ prometheus, sql, urls, showTargets, publish, gateway },
     /** Makes each run of ffmpeg begin so many seconds later. */
     slowDown: (seconds: number) => writeFile(slow, `${seconds}`),
     async stop() {
       prometheus.stop()
-      await Promise.all(all.map((each) => each.stop()))
+      await Promise.all([gateway, ...all].map((each) => each.stop()))
       await sql.end({ timeout: 1 })
       for (const { close } of [analyser, receiver, keys]) close()
       await Promise.all([database.stop(), redis.kill(), s3.stop()])

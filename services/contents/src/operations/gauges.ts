@@ -2,7 +2,7 @@ import type { ObjectStore } from '@playtherapy/object-store'
 import type { Database } from '@playtherapy/schema'
 import { type Meter, type Renewed, renewed } from '@playtherapy/service-kit'
 import type { BytesHeld } from './bytes.ts'
-import { countJobs, databaseBytes, runningProcesses, waitingWebhooks } from './repository.ts'
+import { countJobs, countProcesses, databaseBytes, waitingWebhooks } from './repository.ts'
 
 /** The least age of what is read of the database for metrics. */
 const readMs = 5_000
@@ -52,20 +52,20 @@ export function installGauges(
       }
     },
   )
-  const processes = renewed(() => db.heavy(readings.processes, runningProcesses), readMs)
+  const processes = renewed(() => db.heavy(readings.processes, countProcesses), readMs)
   meter.gauges(
     {
       processes_alive: { help: 'Processes whose last heartbeat is younger than half a minute', labels: ['kind'] },
       processes_lost: { help: 'Processes that ended without a word within the last hour', labels: ['kind'] },
     },
     async () => {
-      const running = await processes.get()
-      const count = (alive: boolean) =>
+      const counted = await processes.get()
+      const of = (state: 'alive' | 'lost') =>
         kinds.map((kind) => ({
           labels: { kind },
-          value: running.filter((process) => process.kind === kind && process.isAlive === alive).length,
+          value: counted.find((each) => each.kind === kind)?.[state] ?? 0,
         }))
-      return { processes_alive: count(true), processes_lost: count(false) }
+      return { processes_alive: of('alive'), processes_lost: of('lost') }
     },
   )
   const webhooks = renewed(() => db.heavy(readings.webhooks, waitingWebhooks), readMs)

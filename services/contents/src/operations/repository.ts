@@ -70,7 +70,9 @@ export async function givenUpJobs(pool: Pool, after: Mark | undefined) {
   return { page, next }
 }
 
-/** The processes that run or have run lately, workers first. */
+const isAlive = sql<boolean>`${processes.seenAt} > now() - make_interval(secs => ${aliveSeconds})`
+
+/** The processes that run or have run lately, workers first, and no more than operators can look at. */
 export const runningProcesses = (pool: Pool) =>
   pool
     .select({
@@ -80,13 +82,24 @@ export const runningProcesses = (pool: Pool) =>
       commit: processes.commit,
       startedAt: processes.startedAt,
       seenAt: processes.seenAt,
-      isAlive: sql<boolean>`${processes.seenAt} > now() - make_interval(secs => ${aliveSeconds})`,
+      isAlive,
       scratchFreeBytes: processes.scratchFreeBytes,
       scratchBytes: processes.scratchBytes,
     })
     .from(processes)
     .orderBy(sql`${processes.kind} <> 'worker'`, processes.kind, processes.startedAt, processes.id)
     .limit(mostProcesses)
+
+/** Counts the processes of each kind that run, and those that ended without a word. */
+export const countProcesses = (pool: Pool) =>
+  pool
+    .select({
+      kind: processes.kind,
+      alive: countOf(isAlive),
+      lost: countOf(sql`not ${isAlive}`),
+    })
+    .from(processes)
+    .groupBy(processes.kind)
 
 /** Seconds of recordings that were encoded in each of the last minutes, the oldest first. */
 export async function encodedSeconds(pool: Pool): Promise<number[]> {

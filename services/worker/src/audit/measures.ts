@@ -7,14 +7,15 @@ import { sql } from 'drizzle-orm'
  * has found that the object store has the head of the trail.
  */
 export function createTrailMeasures(db: Database, meter: Meter): () => void {
-  let publishedAt = performance.now()
+  // Not since the start: where workers come and go more often than heads are compared, none would ever be old.
+  let publishedAt = Number.NEGATIVE_INFINITY
   meter.gauges(
     {
       audit_unsealed_seconds: {
         help: 'Age of the oldest event of the audit trail that is not sealed; 0 where all are',
       },
       audit_head_seconds: {
-        help: 'Time since this worker last found the audit trail and its heads in the object store to agree, or since its start',
+        help: 'Time since this worker last found the audit trail and its heads in the object store to agree; +Inf until it has',
       },
     },
     async () => {
