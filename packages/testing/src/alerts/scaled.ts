@@ -21,7 +21,7 @@ const shorter = (duration: string) => {
 const unscaled = ['TokenKeysOld']
 
 /** An age in seconds that is compared with a number. */
-const age = /(_seconds\b[^<>]*[<>] )(\d+)$/
+const age = /(_seconds\b[^<>]*[<>] )(\d+)(?=\s+unless|$)/
 /** The moment for which a trend is continued. */
 const horizon = /(predict_linear\([^,]+, )(\d+)/g
 
