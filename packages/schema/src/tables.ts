@@ -478,6 +478,8 @@ export const installation = pgTable('installation', {
   streamsSeenAt: instant().notNull().default(sql`'-infinity'`),
   /** How long the audit trail is kept. Only the owner of the tables changes it. */
   auditYears: integer().notNull().default(6),
+  /** Since when the oldest month of the audit trail could be dropped; null while it has to stay. */
+  auditDueAt: instant(),
   /** A digest of the functions and the server that made the searched texts of all cases; null where that is not known. */
   foldedBy: text(),
 })

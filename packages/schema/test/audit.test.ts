@@ -114,9 +114,12 @@ t.test('there is always a partition, months are made ahead, and old ones are dro
   await insert('2018-01-07Z')
   await insert(new Date(Date.now() + 400 * 86_400_000).toISOString())
   await migrate(url)
-  t.same(await client`select drop_audit_partitions() as dropped`, [{ dropped: 1 }])
+  const drop = async () => (await client`select drop_audit_partitions() as dropped`)[0]?.dropped
+  t.equal(await drop(), 0, 'only after a week')
+  await client`update installation set audit_due_at = audit_due_at - interval '8 days'`
+  t.equal(await drop(), 1)
   await client`update installation set audit_years = 0`
-  t.same(await client`select drop_audit_partitions() as dropped`, [{ dropped: 0 }], 'nothing younger than a year')
+  t.equal(await drop(), 0, 'nothing younger than a year')
   await migrate(url, undefined, { auditYears: 7 })
   t.same(await client`select audit_years from installation`, [{ audit_years: 7 }])
   t.equal((await partitions()).length, 5)
