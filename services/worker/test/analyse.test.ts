@@ -22,8 +22,8 @@ const good = say(JSON.stringify({ reports: [entry] }))
 
 const analysing = { transcribes: false, analyses: true }
 
-/** A session with a stored script, and what became of it. */
-async function prepare(t: Test) {
+/** A session with a stored script, `before` the JSON of which there may be a byte order mark, and what became of it. */
+async function prepare(t: Test, before = '') {
   const database = await testDatabase(t)
   const { db } = database
   const objectsFolder = await mkdtemp(join(tmpdir(), 'playtherapy-analyse-'))
@@ -40,7 +40,7 @@ async function prepare(t: Test) {
       note: 'private',
     }
     const body = (async function* () {
-      yield Buffer.from(JSON.stringify({ scripts: [record] }))
+      yield Buffer.from(before + JSON.stringify({ scripts: [record] }))
     })()
     const { size, etag } = await store.put(`script/${path}`, body, { contentType: 'application/json' })
     const row = { sessionId, version, path, size, etag, userId: 7, state: 'stored' as const }
@@ -81,6 +81,22 @@ t.test('a report is made of the newest script, and names it', async (t) => {
   t.notMatch(asked[0], '민수')
   await job({ script_version_id: scriptId }, { signal })
   t.equal(asked.length, 1, 'a second announcement does nothing')
+})
+
+t.test('a script with a byte order mark, as programs on Windows write it, is analysed', async (t) => {
+  const { db, store, scriptId, look } = await prepare(t, '\ufeff')
+  const { analyser, asked } = await startProvider(t, good)
+  await createAnalyseScript({ db, store, phase: 'LOCAL', analyser })({ script_version_id: scriptId }, { signal })
+  t.match(asked[0], '말 1')
+  t.equal((await look()).state, 3)
+})
+
+t.test('a stored script that is no JSON is not asked for again', async (t) => {
+  const { db, store, scriptId } = await prepare(t, '{')
+  const { analyser, asked } = await startProvider(t, good)
+  const job = createAnalyseScript({ db, store, phase: 'LOCAL', analyser })
+  await t.rejects(job({ script_version_id: scriptId }, { signal }), PermanentError)
+  t.equal(asked.length, 0)
 })
 
 t.test('429 and 5xx are asked again after the pause the server wants', async (t) => {

@@ -26,7 +26,7 @@ import {
 import { isMissing, type Teardown } from '@playtherapy/testing'
 import { eq } from 'drizzle-orm'
 
-/** Seeds a case of therapist 7 with one session that has a recording, two scripts and a report. */
+/** Seeds a case of therapist 7 with one session that has a recording, two scripts, one with a byte order mark, and a report. */
 export async function seedCase(
   db: Database,
   store: ObjectStore,
@@ -69,7 +69,8 @@ export async function seedCase(
     const script = {
       scripts: [{ start_time: '00:00:00', end_time: '00:00:01', speaker: 'T', text: `${text} ${version}` }],
     }
-    const bytes = Buffer.from(JSON.stringify(script))
+    // The second one begins with a byte order mark, as programs on Windows write it.
+    const bytes = Buffer.from(`${version === 3 ? '\ufeff' : ''}${JSON.stringify(script)}`)
     const key = scriptPath('LOCAL', owned.id, session.id, version)
     const { size, etag } = await put(inFolder('script', key), bytes)
     const [row] = await db
@@ -81,6 +82,8 @@ export async function seedCase(
         path: key,
         size,
         etag,
+        // Versions of older releases have none.
+        checksum: version === 3 ? sha256(bytes) : null,
         userId: 7,
         warnings: [{ record: 0, field: 'start_time', kind: 'odd' }],
       })

@@ -1,6 +1,7 @@
 /** The job that writes the export of a case, in both stores: what is in the file, and what is left when it fails. */
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { Readable } from 'node:stream'
 import { exportPath, inFolder, type ObjectStore } from '@playtherapy/object-store'
 import { caseExports, cases, type Database, sessions } from '@playtherapy/schema'
 import { storeBackends, type Teardown, testDatabase, testStore } from '@playtherapy/testing'
@@ -67,7 +68,8 @@ for (const backend of storeBackends) {
     t.ok((await read(`${session}recordings/${seeded.videoId}-rendition.mp4`)).equals(seeded.encoded))
     t.ok((await read(`${session}reports/report_v1.json`)).equals(seeded.report))
     t.match(String(await read(`${session}scripts/script_v3.vtt`)), /^WEBVTT\n\n00:00:00\.000 --> .*\n<v T>안녕 3<\/v>/)
-    t.match(String(await read(`${session}scripts/script_v3.txt`)), '[00:00:00] T: 안녕 3')
+    t.equal(String(await read(`${session}scripts/script_v3.txt`)), '[00:00:00] T: 안녕 3\n')
+    t.match(String(await read(`${session}scripts/script_v3.json`)), /^\ufeff\{/, 'the bytes as they were saved')
     t.match(JSON.parse(String(await read('case.json'))), { given_name: '지우', family_name: '김' })
     t.match(String(await read('README.txt')), /사례[\s\S]*Export of case/)
 
@@ -173,6 +175,36 @@ for (const backend of storeBackends) {
     const lost = `sessions/${seeded.sessionId}/recordings/${seeded.videoId}-original.mp4`
     t.notOk(names.includes(lost))
     t.match(JSON.parse(String(await readFile(join(folder, 'out/manifest.json')))), { missing: [{ path: lost }] })
+  })
+}
+
+const damages: [what: string, version: number, bytes: string][] = [
+  ['is no JSON', 1, '{"scripts":['],
+  ['has a record that is none', 1, '{"scripts":[null]}'],
+  ['has another checksum', 3, '{"scripts":[]}'],
+]
+for (const [what, version, bytes] of damages) {
+  t.test(`a stored script that ${what} is named, and all else is there`, async (t) => {
+    const { db, store, seeded } = await prepare(t, 'file')
+    const damaged: ObjectStore = Object.assign(Object.create(store), {
+      async get(...asked: Parameters<ObjectStore['get']>) {
+        return asked[0].includes(`script_v${version}`) ? Readable.from([Buffer.from(bytes)]) : store.get(...asked)
+      },
+    })
+    for (const pseudonyms of [false, true]) {
+      await jobOf(db, damaged)(await seedExport(db, seeded.caseId, { withoutMedia: true, pseudonyms }))
+      const row = await only(db)
+      t.match(row, { stateId: 3, missing: 1 })
+      const { names, folder } = await openExport(t, store, row?.path)
+      const scripts = `sessions/${seeded.sessionId}/scripts/`
+      t.strictSame(
+        names.filter((name) => name.startsWith(scripts)),
+        ['json', 'vtt', 'txt'].map((kind) => `${scripts}script_v${version === 1 ? 3 : 1}.${kind}`),
+      )
+      const manifest = JSON.parse(String(await readFile(join(folder, 'out/manifest.json'))))
+      t.strictSame(manifest.missing, [{ path: `${scripts}script_v${version}.json` }])
+      await db.delete(caseExports)
+    }
   })
 }
 

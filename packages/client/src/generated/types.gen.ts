@@ -116,7 +116,7 @@ export type CaseExport = {
      */
     size: number | null;
     /**
-     * How many files are not in it because the object store had lost them; `manifest.json` names them
+     * How many files are not in it because the object store had lost or damaged them; `manifest.json` names them
      */
     missing: number;
     /**

@@ -22,7 +22,8 @@ export const CaseExport = Type.Object(
     pseudonyms: Type.Boolean(),
     size: Type.Union([Type.Integer({ format: 'int64' }), Type.Null()], { description: 'Bytes of the file' }),
     missing: Type.Integer({
-      description: 'How many files are not in it because the object store had lost them; `manifest.json` names them',
+      description:
+        'How many files are not in it because the object store had lost or damaged them; `manifest.json` names them',
     }),
     failure: Type.Union([Type.String(), Type.Null()], { description: 'Why it failed' }),
     created_at: Type.String({ format: 'date-time' }),

@@ -7,6 +7,7 @@ import type { Static } from 'typebox'
 import { ajv } from '../provider/answer.ts'
 import { ask } from '../provider/chat.ts'
 import type { Provider } from '../provider/provider.ts'
+import { storedJson } from '../stored-json.ts'
 import { Analysis, instructions, reportOf, Script, transcriptOf } from './report.ts'
 import { claimAnalysis, endAnalysis } from './repository.ts'
 
@@ -38,7 +39,7 @@ export function createAnalyseScript({ db, store, phase, analyser }: AnalyseResou
     const { path, etag, size, caseId, sessionId, follows } = claim
     if (size > scriptBytes) throw new PermanentError('The script is too long to be analysed.')
     const stream = await store.get(inFolder('script', path), { signal, ...(etag && { ifMatch: etag }) })
-    const script: unknown = JSON.parse((await buffer(stream)).toString())
+    const script = storedJson(await buffer(stream))
     if (!isScript(script)) throw new PermanentError('The script cannot be read.')
     const question = { system: instructions, user: transcriptOf(script), schema: Analysis, signal }
     const report = reportOf(await ask(analyser, question))

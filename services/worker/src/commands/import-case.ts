@@ -34,7 +34,7 @@ try {
   const { missing } = archive.manifest
   const made = await importCase({ db, store, phase: config.PHASE }, archive, Number(therapist)).finally(archive.close)
   console.log(`case ${made.caseId}  sessions ${made.sessions}  recordings ${made.recordings}`)
-  for (const { path } of missing) console.log(`${path} was lost before the export and is not in the file`)
+  for (const { path } of missing) console.log(`${path} was lost or damaged before the export and is not in the file`)
 } catch (error) {
   if (!(error instanceof ImportError)) throw error
   console.error(`${error.message} Nothing was imported.`)

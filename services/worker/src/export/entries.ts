@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { buffer } from 'node:stream/consumers'
 import {
   type Folder,
@@ -12,6 +13,7 @@ import { reportBytes } from '@playtherapy/versions/report'
 import { Value } from 'typebox/value'
 import { exportEvents } from '../audit/export.ts'
 import { checkCase, checkSession, isReport, isScript, passes } from '../import/limits.ts'
+import { storedJson } from '../stored-json.ts'
 import { crateOf } from './crate.ts'
 import {
   auditName,
@@ -32,7 +34,7 @@ import {
   sessionName,
 } from './format.ts'
 import { pseudonymsOf } from './pseudonyms.ts'
-import { type ReadSession, readSession, sessionIds } from './read-session.ts'
+import { type ReadSession, readSession, type StoredScript, sessionIds } from './read-session.ts'
 import { readmeOf } from './readme.ts'
 import { bytesOf, type Entry } from './zip.ts'
 
@@ -45,7 +47,7 @@ export interface Exported {
   madeAt: string
   /** What was written so far; the manifest lists it. */
   files: Manifest['files']
-  /** What the object store does not have; the manifest names it. */
+  /** What the object store has lost or damaged; the manifest names it. */
   missing: Manifest['missing']
   /** Called with the number of bytes that were read from the store. */
   onBytes: (count: number) => void
@@ -125,17 +127,19 @@ export async function* entriesOf(exported: Exported): AsyncGenerator<Entry> {
     }
   }
 
-  /** A script as it is stored, and as captions and text. */
+  /** A script as it is stored, and as captions and text. Where its bytes are not those that were saved, it counts as missing. */
   async function* script(
     sessionId: number,
     version: number,
-    place: { path: string; etag: string },
+    { checksum, ...place }: StoredScript,
   ): AsyncGenerator<Entry> {
     const name = scriptName(sessionId, version, 'json')
     const body = await open({ ...place, name, folder: 'script' })
     if (!body) return
     const bytes = await buffer(body)
-    const parsed: unknown = JSON.parse(bytes.toString('utf8'))
+    const isSaved = checksum === null || createHash('sha256').update(bytes).digest('hex') === checksum
+    const parsed = storedJson(bytes)
+    if (!isSaved || parsed === undefined || !isScript(parsed)) return void missing.push({ path: name })
     const shown = codes ? await codes.inJson(name, parsed, isText.script, fits.script) : parsed
     yield codes ? text(name, [JSON.stringify(shown)]) : { name, body: [bytes] }
     const records = recordsOf(shown)
@@ -152,7 +156,8 @@ export async function* entriesOf(exported: Exported): AsyncGenerator<Entry> {
     const body = await open({ ...place, name, folder: 'analyze_report' })
     if (!body) return
     if (!codes) return yield { name, body }
-    const parsed: unknown = JSON.parse((await buffer(body)).toString('utf8'))
+    const parsed = storedJson(await buffer(body))
+    if (parsed === undefined) return void missing.push({ path: name })
     yield text(name, [JSON.stringify(await codes.inJson(name, parsed, isText.report, fits.report))])
   }
 

@@ -61,7 +61,7 @@ export const Manifest = Type.Object({
   files: Type.Array(
     Type.Object({ path: Type.String(), size: bytes, sha256: Type.String({ pattern: '^[0-9a-f]{64}$' }) }),
   ),
-  /** Files that are not here because the object store had lost them. */
+  /** Files that are not here because the object store had lost or damaged them. */
   missing: Type.Array(Type.Object({ path: Type.String() })),
 })
 export type Manifest = Static<typeof Manifest>

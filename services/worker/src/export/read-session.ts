@@ -9,6 +9,11 @@ interface Place {
   etag: string
 }
 
+/** A script, with the SHA-256 of its bytes in hex; null for versions that are older than checksums. */
+export interface StoredScript extends Place {
+  checksum: string | null
+}
+
 /** A session as it is exported, and where its objects are. */
 export interface ReadSession {
   document: SessionDocument
@@ -16,7 +21,7 @@ export interface ReadSession {
   originals: Map<number, Place>
   renditions: Map<number, Place>
   /** By the number of the version. */
-  scripts: Map<number, Place>
+  scripts: Map<number, StoredScript>
   reports: Map<number, Place>
 }
 

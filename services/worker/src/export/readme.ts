@@ -16,7 +16,7 @@ export function readmeOf({ caseId, madeAt, withoutMedia, pseudonyms }: About): s
     `- ${caseName}: 사례의 정보`,
     '- sessions/: 회기마다 정보(session.json), 영상(recordings), 축어록의 모든 버전(scripts), 분석 보고서(reports)',
     `- ${auditName}: 누가 언제 무엇을 보았거나 바꾸었는지의 기록`,
-    `- ${manifestName}: 모든 파일의 크기와 SHA-256 값. missing에는 저장소에서 찾을 수 없어 들어 있지 않은 파일이 적혀 있습니다`,
+    `- ${manifestName}: 모든 파일의 크기와 SHA-256 값. missing에는 저장소에서 없어졌거나 손상되어 들어 있지 않은 파일이 적혀 있습니다`,
     `- ${crateName}: 같은 내용을 설명하는 RO-Crate 메타데이터`,
     ...(withoutMedia ? ['요청에 따라 영상은 들어 있지 않습니다.'] : []),
     ...(pseudonyms
@@ -31,7 +31,7 @@ export function readmeOf({ caseId, madeAt, withoutMedia, pseudonyms }: About): s
     `- ${caseName}: the case itself`,
     '- sessions/: of each session its description (session.json), recordings, all versions of the script (scripts), and reports',
     `- ${auditName}: who saw or changed what, and when`,
-    `- ${manifestName}: size and SHA-256 of every file; "missing" names files that the object store had lost`,
+    `- ${manifestName}: size and SHA-256 of every file; "missing" names files that the object store had lost or damaged`,
     `- ${crateName}: the same, described as an RO-Crate`,
     ...(withoutMedia ? ['As asked for, recordings are not in it.'] : []),
     ...(pseudonyms

@@ -1,9 +1,9 @@
 import { descriptionBytes, nameCharacters } from '@playtherapy/schema'
-import { parseJson } from '@playtherapy/service-kit'
-import { mostRecords, Script, scriptBounds, scriptBytes } from '@playtherapy/versions/records'
+import { mostRecords, Script, scriptBytes } from '@playtherapy/versions/records'
 import { ReportBody, reportBytes } from '@playtherapy/versions/report'
-import { Value } from 'typebox/value'
+import { Compile } from 'typebox/compile'
 import type { CaseDocument, SessionDocument } from '../export/format.ts'
+import { storedJson } from '../stored-json.ts'
 import { type Archive, ImportError } from './archive.ts'
 
 function checkName(name: string, of: string): void {
@@ -39,24 +39,24 @@ export function checkSession({ id, name, recordings, ...document }: SessionDocum
 async function readDocument(archive: Archive, name: string, most: number, isValid: (value: unknown) => boolean) {
   const bytes = await archive.readWhole(name)
   if (bytes.length > most) throw new ImportError(`${name} is too large.`)
-  let value: unknown
-  try {
-    value = parseJson(bytes, [], scriptBounds)
-  } catch {
-    throw new ImportError(`${name} is no JSON that can be stored.`)
-  }
+  const value = storedJson(bytes)
+  if (value === undefined) throw new ImportError(`${name} is no JSON that can be stored.`)
   if (!isValid(value)) throw new ImportError(`${name} is not as the routes let it in.`)
   return bytes
 }
+
+// Compiled, because a script of 100,000 records would otherwise keep the process from its other work for seconds.
+const scriptSchema = Compile(Script)
+const reportSchema = Compile(ReportBody)
 
 /**
  * Whether a value is a script that the routes let in. An older release let pass what has no records, and all that reads scripts expects
  * it.
  */
 export const isScript = (script: unknown): boolean =>
-  !Array.isArray(Object(script).scripts) || (Value.Check(Script, script) && script.scripts.length <= mostRecords)
+  !Array.isArray(Object(script).scripts) || (scriptSchema.Check(script) && script.scripts.length <= mostRecords)
 /** Whether a value is a report that the routes let in. */
-export const isReport = (report: unknown): boolean => Value.Check(ReportBody, report)
+export const isReport = (report: unknown): boolean => reportSchema.Check(report)
 
 /** Whether a document passes a check that throws ImportError. */
 export function passes<T>(check: (document: T) => void, document: T): boolean {

@@ -1,0 +1,14 @@
+import { parseJson } from '@playtherapy/service-kit'
+import { scriptBounds } from '@playtherapy/versions/records'
+
+/**
+ * The value of a script or a report as it is stored, with the bounds of the routes. Like them it ignores a byte order mark, which a
+ * script may begin with. Undefined for what no route lets in, such as bytes that are no JSON.
+ */
+export function storedJson(bytes: Uint8Array): unknown {
+  try {
+    return parseJson(bytes, [], scriptBounds)
+  } catch {
+    return undefined
+  }
+}
