@@ -42,7 +42,10 @@ export interface Cause {
   auditId: string
   /** IP address of the client. */
   address: string | null
-  /** Whether a statement has named it to the triggers, so that they have written its events. */
+  /**
+   * Whether a statement has named it to the triggers, so that they have written its events. Who answers a request with success
+   * although such a statement changed nothing, or was rolled back, sets it to false again.
+   */
   isNamed: boolean
 }
 

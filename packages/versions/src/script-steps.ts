@@ -131,6 +131,8 @@ export function scriptSteps(
           .from(scriptVersions)
           .where(eq(scriptVersions.id, locked.currentId ?? 0))
         const objection = objectionTo(current)
+        // Nothing was changed, unless an earlier attempt of this commit has done it.
+        if (objection && owner.cause && current.id !== id) owner.cause.isNamed = false
         if (objection) return objection
         replaced = current
       }

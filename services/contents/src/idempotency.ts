@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { type Database, idempotencyKeys, idempotencySeconds, type Transaction } from '@playtherapy/schema'
+import { type Cause, type Database, idempotencyKeys, idempotencySeconds, type Transaction } from '@playtherapy/schema'
 import { errors, fault } from '@playtherapy/service-kit'
 import { and, eq, sql } from 'drizzle-orm'
 import type { FastifyRequest } from 'fastify'
@@ -41,6 +41,7 @@ interface Creation {
   userId: number
   request: KeyedRequest | undefined
   kind: 'case' | 'session'
+  cause: Cause
 }
 
 /** Another request with this key was the first to commit. */
@@ -79,7 +80,7 @@ async function createdBefore(
  */
 export async function createOnce(
   db: Database,
-  { userId, request, kind }: Creation,
+  { userId, request, kind, cause }: Creation,
   create: (on: Database | Transaction) => Promise<number | undefined>,
 ): Promise<number | undefined> {
   if (!request) return create(db)
@@ -104,6 +105,8 @@ export async function createOnce(
     })
   } catch (error) {
     if (!(error instanceof RepeatedError)) throw error
+    // Its events were rolled back with it.
+    cause.isNamed = false
     const other = await createdBefore(db, userId, request)
     // The other one was deleted meanwhile; a retry creates a new one.
     if (other === undefined) throw errors.unavailable()

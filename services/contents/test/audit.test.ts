@@ -61,6 +61,43 @@ t.test('a creation that is repeated shows what is there, and a change that fails
   t.equal((await db.execute(sql`select from cases`)).length, 1, 'the case was not created without its event')
 })
 
+for (const what of ['case', 'session'] as const) {
+  t.test(`of requests at once that create one ${what} each shows it, and each has its event`, async (t) => {
+    const { call, newCase, db, host } = await contents(t)
+    const caseId = await newCase(7)
+    const path = what === 'case' ? '' : `/${caseId}/session`
+    const body = what === 'case' ? { given_name: '지우' } : { data: { name: '지우' } }
+    const [last] = await db.execute<{ id: number }>(sql`select max(id)::int as id from audit_events`)
+    const { asked } = await db.transaction(async (tx) => {
+      // Each of them has inserted its row before one of them can insert the key.
+      await tx.execute(sql`lock table idempotency_keys in share mode`)
+      const post = () => call({ ...host.as(7), 'idempotency-key': 'k' }, 'POST', path, body)
+      const asked = Promise.all([post(), post(), post()])
+      for (let waiting = 0; waiting < 3; await sleep(20)) {
+        const [row] = await tx.execute<{ count: number }>(
+          sql`select count(*)::int as count from pg_locks where relation = 'idempotency_keys'::regclass and not granted`,
+        )
+        waiting = row?.count ?? 0
+      }
+      return { asked }
+    })
+    const answers = await asked
+    for (const answer of answers) t.strictSame(answer, answers[0])
+    t.equal(answers[0]?.[0], 200)
+    const events = await db.execute(
+      sql`select action, kind, user_id, case_id is not null as names_case, result from audit_events
+        where id > ${last?.id} order by action`,
+    )
+    const event = { kind: what, user_id: 7, names_case: true, result: 0 }
+    t.match(events, [
+      { ...event, action: 'create' },
+      { ...event, action: 'read' },
+      { ...event, action: 'read' },
+    ])
+    t.equal(events.length, 3)
+  })
+}
+
 t.test('events that come together are written together', async (t) => {
   const { call, newCase, db } = await contents(t)
   const caseId = await newCase(7)

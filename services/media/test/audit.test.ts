@@ -3,6 +3,7 @@ import { testStore } from '@playtherapy/testing'
 import { sql } from 'drizzle-orm'
 import t, { type Test } from 'tap'
 import { addRendition, clip, type MediaOptions, testMedia } from './support.ts'
+import { tusClient } from './tus-support.ts'
 
 /** A session with a recording of 100,000 bytes, and the events that the trail has got since. */
 async function playable(t: Test, options: Omit<MediaOptions, 'store'> = {}) {
@@ -76,4 +77,20 @@ t.test('links are told when they are given out, and refusals by what was asked f
   await db.execute(sql`delete from cases`)
   t.match((await events()).at(-1), { action: 'delete', kind: 'case' }, 'a deletion leaves all events')
   t.equal((await events()).length, 5)
+})
+
+t.test('the deletion of an upload is told, also of one that is complete and leaves its recording', async (t) => {
+  const media = await playable(t)
+  const { events, caseId, sessionId } = media
+  const tus = tusClient(media)
+  const bytes = clip()
+  for (const length of [bytes.length + 1, bytes.length]) {
+    const { upload } = await tus.create({ 'upload-length': String(length) })
+    t.match(await tus.patch(upload, 0, bytes), { status: 204, offset: bytes.length })
+    const before = (await events()).length
+    t.match(await tus.remove(upload), { status: 204 })
+    const [event, ...others] = (await events()).slice(before)
+    t.match(event, { action: 'delete', user_id: 7, case_id: caseId, session_id: sessionId, result: 0 })
+    t.same(others, [])
+  }
 })

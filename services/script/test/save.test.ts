@@ -1,6 +1,6 @@
 import { reportVersions, State, scriptVersions, sessions } from '@playtherapy/schema'
 import { storeBackends, testStore } from '@playtherapy/testing'
-import { eq } from 'drizzle-orm'
+import { eq, sql } from 'drizzle-orm'
 import t from 'tap'
 import { form, record, saved, testScripts } from './support.ts'
 
@@ -105,6 +105,15 @@ for (const backend of storeBackends)
     t.ok(served.has(await (await fetchScript()).text()))
     t.equal((await objects()).length, 20)
   })
+
+t.test('of saves of the same script at the same moment, each has its event', async (t) => {
+  const { db, post } = await testScripts(t, await testStore(t, 'file'))
+  const answers = await Promise.all(Array.from({ length: 20 }, () => post(form(JSON.stringify({ scripts: [record] })))))
+  for (const answer of answers) t.same(answer, saved)
+  const events = await db.execute(sql`select action from audit_events where kind = 'script'`)
+  t.equal(events.length, 20)
+  t.same(new Set(events.map(({ action }) => action)), new Set(['create', 'read']))
+})
 
 t.test('a slow save does not overtake a newer one', async (t) => {
   let slow: (() => void) | undefined

@@ -94,7 +94,10 @@ export function createTusUploads({ db, store, phase, limit, expirySeconds }: Tus
 
     /** Ends an upload and removes its bytes. The recording of a complete upload stays, but the upload is known no more. */
     async remove(upload: OfSession, cause: Cause): Promise<void> {
-      if (!(await discard(upload, { cause })) && !(await forget(db, upload))) throw new UploadMissingError()
+      if (await discard(upload, { cause })) return
+      // No trigger tells of it.
+      cause.isNamed = false
+      if (!(await forget(db, upload))) throw new UploadMissingError()
     },
 
     stop,

@@ -96,7 +96,7 @@ export function caseRepository(db: Database, timeZone: string) {
       { givenName, familyName, description, caseStateId = 1 }: NewCase,
       request: KeyedRequest | undefined,
     ): Promise<number> {
-      const id = await createOnce(db, { userId, request, kind: 'case' }, async (on) => {
+      const id = await createOnce(db, { userId, request, kind: 'case', cause }, async (on) => {
         const [row] = await on.execute<{ id: number }>(sql`
           insert into ${cases} (user_id, given_name, family_name, description, case_state_id)
           select ${userId}::int, ${givenName}::text, ${familyName}::text, ${JSON.stringify(description)}::jsonb, ${caseStateId}::int

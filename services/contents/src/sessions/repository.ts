@@ -85,7 +85,7 @@ export function sessionRepository(db: Database, timeZone: string) {
       videoLength: string | null,
       request: KeyedRequest | undefined,
     ): Promise<number | undefined> {
-      return createOnce(db, { userId, request, kind: 'session' }, async (on) => {
+      return createOnce(db, { userId, request, kind: 'session', cause }, async (on) => {
         // The lock makes a concurrent deletion of the case wait, or this statement find no case.
         const [row] = await on.execute<{ id: number }>(sql`
           insert into ${sessions} (case_id, name, video_length, video_length_set_for)
