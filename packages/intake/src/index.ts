@@ -7,6 +7,7 @@ export {
   TooManyUrlsError,
   VideoDeletedError,
 } from './errors.ts'
+export { cleaned } from './file-name.ts'
 export { announceOriginal, isAwaited, issuePresigned } from './presigned.ts'
 export { type IntakeResources, receiveOriginal } from './receive-original.ts'
 export { type Appended, createCompletion } from './tus/append.ts'

@@ -119,6 +119,34 @@ t.test('files that are not as they were exported are refused, and nothing is lef
       "edit('case.json', lambda d: d.update(created_at='2024-01-01T24:00:00.000Z'))",
       /case\.json is not/,
     ],
+    'more warnings than a script has': [
+      `edit('${session}', lambda d: d['scripts'][0].update(warnings=d['scripts'][0]['warnings'] * 101))`,
+      /session\.json is not as/,
+    ],
+    'a length of before that is none': [
+      `edit('${session}', lambda d: d.update(previous_video_length='x' * 16_000))`,
+      /session\.json is not as/,
+    ],
+    'a long failure': [
+      `edit('${session}', lambda d: d['recordings'][0].update(failure='x' * 1_001))`,
+      /session\.json is not as/,
+    ],
+    'a failure that speaks to the terminal': [
+      `edit('${session}', lambda d: d['recordings'][0].update(failure='\\x1b[2J'))`,
+      /session\.json is not as/,
+    ],
+    'a missing file whose name speaks to the terminal': [
+      "manifest(lambda m: m['missing'].append({'path': '\x1b]52;c;eA==\x07'}))",
+      /^manifest\.json is not as/,
+    ],
+    'a listed file whose name speaks to the terminal': [
+      "manifest(lambda m: m['files'][0].update(path='\x1b]52;c;eA==\x07'))",
+      /^manifest\.json is not as/,
+    ],
+    'more missing files than an export has': [
+      "manifest(lambda m: m.update(missing=[{'path': 'case.json'}] * 100_001))",
+      /^manifest\.json is not as/,
+    ],
     'a version twice': [`edit('${session}', lambda d: d['scripts'].append(d['scripts'][0]))`, /version twice/],
     'a hash of another file': [
       `manifest(lambda m: [f.update(sha256='0' * 64) for f in m['files'] if f['path'] == '${script}'])`,

@@ -78,3 +78,12 @@ t.test(
     })
   },
 )
+
+t.test('a key that says that a name is below it does so in whatever form it is typed', async (t) => {
+  const keys = ['어머니 이름'.normalize('NFD'), '성\u200b명', 'guardian_n\u00adame']
+  for (const key of keys) {
+    const document = caseOf({ [key]: '박영희', note: '박영희와' })
+    const { description } = await pseudonymsOf(document).inCase('case.json', document, () => true)
+    t.strictSame(Object.values(description), ['PERSON-1', 'PERSON-1와'], encodeURI(key))
+  }
+})

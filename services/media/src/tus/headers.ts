@@ -1,7 +1,6 @@
-import type { Checksum } from '@playtherapy/intake'
+import { type Checksum, cleaned } from '@playtherapy/intake'
 import { errors } from '@playtherapy/service-kit'
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import { cleaned } from '../upload/file-part.ts'
 
 /** The version of the protocol: https://tus.io/protocols/resumable-upload. */
 export const tusVersion = '1.0.0'

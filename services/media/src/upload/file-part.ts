@@ -1,4 +1,4 @@
-import { compose } from '@playtherapy/schema'
+import { cleaned } from '@playtherapy/intake'
 import { ApiError, boundParser, boundRate, errors, fault } from '@playtherapy/service-kit'
 import type { FastifyRequest } from 'fastify'
 
@@ -75,12 +75,6 @@ export async function openFilePart(request: FastifyRequest, bounds: FileBounds):
     },
   }
 }
-
-/** A client's name for a file as it is stored and shown: composed (NFC), without control characters, bounded. */
-export const cleaned = (name = '') =>
-  Array.from(compose(name.replace(/\p{C}/gu, '')))
-    .slice(0, 100)
-    .join('') || 'video'
 
 /**
  * Calls `refuse` once, with `errors.unreadable(408)`, if a body is too slow. The host's own idle timeout is turned off, since it

@@ -39,8 +39,17 @@ const count = Type.Integer({ minimum: 0, maximum: 2_147_483_647 })
 /** A number of a version, so small that there are numbers for all versions to come. */
 const version = Type.Integer({ minimum: 1, maximum: 1_000_000 })
 const lastVersion = Type.Integer({ minimum: 0, maximum: 1_000_000 })
-/** A text that no person types, such as the name of a file, which comes in a header. */
-const shortText = Type.String({ maxLength: 16_384 })
+/** The name of a file as a client sent it, of which an import makes what an upload makes. */
+const fileName = Type.String({ maxLength: 16_384 })
+/** Sentences of ours, in which names may have become codes. */
+const failure = Type.Refine(Type.String({ maxLength: 1_000 }), (text) => !/\p{C}/u.test(text))
+const clockTime = Type.String({ pattern: '^[0-9]{2,3}:[0-5][0-9]:[0-5][0-9]$' })
+/** It is shown to an operator, and so has no signs but those of names in an export. */
+const path = Type.String({ pattern: knownName.source })
+/** Most files of an archive; an export has fewer. */
+export const mostFiles = 100_000
+/** Most warnings of a script version; the routes keep the first hundred. */
+const mostWarnings = 100
 const bytes = Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER })
 /** A moment since 1970 that the calendar has; JavaScript makes 2 March of 31 February. */
 const moment = Type.Refine(
@@ -58,11 +67,11 @@ export const Manifest = Type.Object({
   without_media: Type.Boolean(),
   pseudonyms: Type.Boolean(),
   /** Every file but this one, with the SHA-256 of its bytes in hex. */
-  files: Type.Array(
-    Type.Object({ path: Type.String(), size: bytes, sha256: Type.String({ pattern: '^[0-9a-f]{64}$' }) }),
-  ),
+  files: Type.Array(Type.Object({ path, size: bytes, sha256: Type.String({ pattern: '^[0-9a-f]{64}$' }) }), {
+    maxItems: mostFiles,
+  }),
   /** Files that are not here because the object store had lost or damaged them. */
-  missing: Type.Array(Type.Object({ path: Type.String() })),
+  missing: Type.Array(Type.Object({ path }), { maxItems: mostFiles }),
 })
 export type Manifest = Static<typeof Manifest>
 
@@ -86,7 +95,7 @@ const Recording = Type.Object({
     Type.Literal('failed'),
     Type.Literal('superseded'),
   ]),
-  file_name: orNull(shortText),
+  file_name: orNull(fileName),
   container: Type.Union([
     Type.Literal('mp4'),
     Type.Literal('matroska'),
@@ -95,7 +104,7 @@ const Recording = Type.Object({
     Type.Literal('avi'),
   ]),
   size: bytes,
-  failure: orNull(shortText),
+  failure: orNull(failure),
   created_at: moment,
   stored_at: moment,
   rendition: orNull(Type.Object({ size: bytes, duration_ms: count, width: count, height: count, created_at: moment })),
@@ -111,6 +120,7 @@ const ScriptVersion = Type.Object({
       field: Type.Union([Type.Literal('start_time'), Type.Literal('end_time')]),
       kind: Type.Optional(Type.Union([Type.Literal('odd'), Type.Literal('order'), Type.Literal('beyond')])),
     }),
+    { maxItems: mostWarnings },
   ),
   created_at: moment,
 })
@@ -135,10 +145,10 @@ export const SessionDocument = Type.Object({
   encoding_state_id: state,
   script_state_id: state,
   analyze_state_id: state,
-  video_length: orNull(Type.String({ pattern: '^[0-9]{2,3}:[0-5][0-9]:[0-5][0-9]$' })),
+  video_length: orNull(clockTime),
   /** The recording whose length a person set, 0 for the next one. */
   video_length_set_for: orNull(count),
-  previous_video_length: orNull(shortText),
+  previous_video_length: orNull(clockTime),
   created_at: moment,
   last_script_version: lastVersion,
   last_report_version: lastVersion,

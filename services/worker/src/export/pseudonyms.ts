@@ -56,7 +56,7 @@ function* namesIn(value: unknown, isName = false): Generator<string> {
   if (typeof value === 'string' && isName) yield* value.split(betweenNames).map(squeezed)
   if (typeof value !== 'object' || value === null) return
   for (const [key, inner] of Object.entries(value)) {
-    yield* namesIn(inner, Array.isArray(value) ? isName : isName || nameKey.test(key))
+    yield* namesIn(inner, Array.isArray(value) ? isName : isName || nameKey.test(squeezed(key)))
   }
 }
 

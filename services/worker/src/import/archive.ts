@@ -7,7 +7,7 @@ import { parseJson } from '@playtherapy/service-kit'
 import { type Static, type TSchema, Type } from 'typebox'
 import { Value } from 'typebox/value'
 import { type Entry, open, type ZipFile } from 'yauzl'
-import { formatVersion, knownName, Manifest, manifestName } from '../export/format.ts'
+import { formatVersion, knownName, Manifest, manifestName, mostFiles } from '../export/format.ts'
 
 /** The file cannot be imported; the message is a sentence for an operator. */
 export class ImportError extends Error {
@@ -33,8 +33,6 @@ export interface Archive {
 const wholeBytes = 64 * 1024 ** 2
 /** Most values of a document: those of a session with 64 MiB of versions that all have warnings. */
 const bounds = { values: 6_000_000, keySequences: 50_000 }
-/** Most files of an archive; an export has fewer. */
-const mostEntries = 100_000
 
 const openFile = promisify<string, { lazyEntries: boolean; autoClose: boolean }, ZipFile>(open)
 
@@ -50,8 +48,7 @@ function entriesOf(zip: ZipFile, fileBytes: number): Promise<Map<string, Entry>>
       const { fileName: name, compressionMethod, compressedSize, uncompressedSize } = entry
       bytes += uncompressedSize
       if (!knownName.test(name)) return refuse('The file has a name in it that no export has.')
-      if (entries.has(name) || entries.size >= mostEntries)
-        return refuse('The file has a name twice, or too many files.')
+      if (entries.has(name) || entries.size >= mostFiles) return refuse('The file has a name twice, or too many files.')
       if (compressionMethod !== 0 || compressedSize !== uncompressedSize || entry.isEncrypted()) {
         return refuse('The file was packed again by another program. Please take it as it was downloaded.')
       }

@@ -1,3 +1,4 @@
+import { cleaned } from '@playtherapy/intake'
 import {
   announce,
   renditions,
@@ -25,9 +26,10 @@ async function insertRecordings(tx: Transaction, { document, id: sessionId, reco
     const { original, rendition, id } = found
     const storedAt = new Date(recording.stored_at)
     const isDone = recording.state === 'encoded' && rendition !== undefined
+    const fileName = recording.file_name === null ? null : cleaned(recording.file_name)
     const ends = ['failed', 'superseded'].includes(recording.state)
     await tx.insert(videos).values({
-      ...{ id, sessionId, ...original, storedAt, container: recording.container, fileName: recording.file_name },
+      ...{ id, sessionId, ...original, storedAt, container: recording.container, fileName },
       state: ends ? recording.state : isDone ? 'encoded' : 'stored',
       failure: recording.state === 'failed' ? (recording.failure ?? 'It had failed before it was imported.') : null,
       attempt: rendition ? 1 : 0,
