@@ -132,6 +132,27 @@ export async function seedCase(
   return { caseId: owned.id, sessionId: session.id, videoId: video.id, original, encoded, report, path, made }
 }
 
+/** Inserts rows of a newer recording of a session, which plays from then on. */
+export async function seedNewer(db: Database, sessionId: number) {
+  const file = { sessionId, size: 1, etag: 'newer' }
+  const [video] = await db
+    .insert(videos)
+    .values({ ...file, state: 'encoded', path: 'newer', container: 'mp4', storedAt: new Date() })
+    .returning()
+  if (!video) throw new Error('no video')
+  const [rendition] = await db
+    .insert(renditions)
+    .values({ ...file, videoId: video.id, path: 'encoded_newer', durationMs: 1000, width: 160, height: 120 })
+    .returning()
+  const one = eq(sessions.id, sessionId)
+  await db.update(sessions).set({ videoId: video.id, encodingStateId: 1 }).where(one)
+  await db.update(sessions).set({ encodingStateId: 2 }).where(one)
+  await db
+    .update(sessions)
+    .set({ encodingStateId: 3, renditionId: rendition?.id ?? null })
+    .where(one)
+}
+
 /** Inserts an export of a case; returns its id. */
 export async function seedExport(db: Database, caseId: number, wanted = { withoutMedia: false, pseudonyms: false }) {
   const [row] = await db

@@ -3,14 +3,15 @@ import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Readable } from 'node:stream'
 import { exportPath, inFolder, type ObjectStore } from '@playtherapy/object-store'
-import { caseExports, cases, type Database, sessions } from '@playtherapy/schema'
+import { caseExports, cases, type Database, sessions, videos } from '@playtherapy/schema'
 import { storeBackends, type Teardown, testDatabase, testStore } from '@playtherapy/testing'
 import { eq, sql } from 'drizzle-orm'
 import t from 'tap'
+import { createDeleteSuperseded } from '../src/encode/delete-superseded.ts'
 import { createExportCase, createExportFailed } from '../src/export/export-case.ts'
 import { forgetExports } from '../src/reconcile/forget-exports.ts'
 import { sweepOrphans } from '../src/reconcile/orphans.ts'
-import { openExport, seedCase, seedExport, sha256 } from './export-support.ts'
+import { openExport, seedCase, seedExport, seedNewer, sha256 } from './export-support.ts'
 
 const signal = new AbortController().signal
 const keepSeconds = 3_600
@@ -205,6 +206,32 @@ for (const [what, version, bytes] of damages) {
       t.strictSame(manifest.missing, [{ path: `${scripts}script_v${version}.json` }])
       await db.delete(caseExports)
     }
+  })
+}
+
+for (const isRowLeft of [true, false]) {
+  t.test(`a recording that is replaced meanwhile is not called lost, its row left: ${isRowLeft}`, async (t) => {
+    const { db, store, seeded } = await prepare(t, 'file')
+    const replace = createDeleteSuperseded({ db, store, phase: 'LOCAL' })
+    let isReplaced = false
+    const slow: ObjectStore = Object.assign(Object.create(store), {
+      async get(...asked: Parameters<ObjectStore['get']>) {
+        if (asked[0].startsWith('video/') && !isReplaced) {
+          isReplaced = true
+          await seedNewer(db, seeded.sessionId)
+          if (isRowLeft) await store.delete([inFolder('video', seeded.path), inFolder('video', seeded.made)])
+          else await replace({ session_id: seeded.sessionId })
+        }
+        return store.get(...asked)
+      },
+    })
+    await jobOf(db, slow)(await seedExport(db, seeded.caseId))
+    const row = await only(db)
+    t.match(row, { stateId: 3, missing: 0 })
+    t.equal(await db.$count(videos), isRowLeft ? 2 : 1)
+    const { names, folder } = await openExport(t, store, row?.path)
+    t.notOk(names.some((name) => name.includes('recordings/')))
+    t.match(JSON.parse(String(await readFile(join(folder, 'out/manifest.json')))), { missing: [] })
   })
 }
 

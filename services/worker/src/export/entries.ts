@@ -34,7 +34,7 @@ import {
   sessionName,
 } from './format.ts'
 import { pseudonymsOf } from './pseudonyms.ts'
-import { type ReadSession, readSession, type StoredScript, sessionIds } from './read-session.ts'
+import { isKept, type ReadSession, readSession, type StoredScript, sessionIds } from './read-session.ts'
 import { readmeOf } from './readme.ts'
 import { bytesOf, type Entry } from './zip.ts'
 
@@ -59,6 +59,8 @@ interface Source {
   folder: Folder
   path: string
   etag: string
+  /** The recording that it is of. */
+  videoId?: number
 }
 
 const jsonOf = (value: unknown) => `${JSON.stringify(value, null, 2)}\n`
@@ -94,8 +96,11 @@ export async function* entriesOf(exported: Exported): AsyncGenerator<Entry> {
   const codes = exported.pseudonyms ? pseudonymsOf(document) : undefined
   const text = (name: string, parts: Iterable<string>): Entry => ({ name, body: bytesOf(parts) })
 
-  /** Opens an object; undefined if the store has lost it, which the manifest tells. */
-  async function open({ name, folder, path, etag }: Source) {
+  /**
+   * Opens an object; undefined if the store has lost it, which the manifest tells. A recording that a newer one has replaced since the
+   * session was read is not lost, but removed.
+   */
+  async function open({ name, folder, path, etag, videoId }: Source) {
     try {
       const stream = await store.get(inFolder(folder, path), { ifMatch: etag, signal })
       return (async function* () {
@@ -106,7 +111,7 @@ export async function* entriesOf(exported: Exported): AsyncGenerator<Entry> {
       })()
     } catch (error) {
       if (!(error instanceof ObjectMissingError || error instanceof ObjectChangedError)) throw error
-      missing.push({ path: name })
+      if (videoId === undefined || (await isKept(db, videoId))) missing.push({ path: name })
       return undefined
     }
   }
@@ -122,8 +127,9 @@ export async function* entriesOf(exported: Exported): AsyncGenerator<Entry> {
   }: ReadSession): AsyncGenerator<Entry> {
     for (const { id: videoId, container } of recordings) {
       const [original, rendition] = [originals.get(videoId), renditions.get(videoId)]
-      if (original) yield* stored({ ...original, name: originalName(id, videoId, container), folder: 'video' })
-      if (rendition) yield* stored({ ...rendition, name: renditionName(id, videoId), folder: 'video' })
+      const of = { folder: 'video' as const, videoId }
+      if (original) yield* stored({ ...original, ...of, name: originalName(id, videoId, container) })
+      if (rendition) yield* stored({ ...rendition, ...of, name: renditionName(id, videoId) })
     }
   }
 

@@ -1,5 +1,5 @@
 import { type Database, renditions, reportVersions, scriptVersions, sessions, videos } from '@playtherapy/schema'
-import { and, asc, eq, gt, isNotNull, sql } from 'drizzle-orm'
+import { and, asc, eq, gt, gte, isNotNull, isNull, or, sql } from 'drizzle-orm'
 import type { SessionDocument } from './format.ts'
 
 /** Where an object lies. */
@@ -142,3 +142,17 @@ export const readSession = (db: Database, sessionId: number): Promise<ReadSessio
     },
     { isolationLevel: 'repeatable read', accessMode: 'read only' },
   )
+
+/**
+ * Whether a recording is still one of its session, and no newer one plays in its place. What a newer one has replaced is removed, its objects
+ * before its row.
+ */
+export async function isKept(db: Database, videoId: number): Promise<boolean> {
+  const rows = await db
+    .select({ id: videos.id })
+    .from(videos)
+    .innerJoin(sessions, eq(sessions.id, videos.sessionId))
+    .leftJoin(renditions, eq(renditions.id, sessions.renditionId))
+    .where(and(eq(videos.id, videoId), or(isNull(renditions.videoId), gte(videos.id, renditions.videoId))))
+  return rows.length > 0
+}
