@@ -15,7 +15,7 @@ export const texts = words({
     goesOn: 'It goes on when you leave this page.',
     ready: (size: string, until: string) => `It is ready, ${size}, and is kept until ${until}.`,
     lacks: (count: number) =>
-      `${count === 1 ? 'One file is' : `${count} files are`} not in it, because the storage has lost ${count === 1 ? 'it' : 'them'}. The list “manifest.json” in it has the names.`,
+      `${count === 1 ? 'One file is' : `${count} files are`} not in it, because the storage has lost or damaged ${count === 1 ? 'it' : 'them'}. The list “manifest.json” in it has the names.`,
     madeOf: (isWithMedia: boolean, isCoded: boolean) =>
       `${isWithMedia ? 'With' : 'Without'} recordings, with ${isCoded ? 'codes in place of' : 'all'} names.`,
     download: 'Download',
@@ -39,7 +39,7 @@ export const texts = words({
     goesOn: '이 페이지를 떠나도 계속됩니다.',
     ready: (size, until) => `파일이 준비되었습니다(${size}). ${until}까지 보관합니다.`,
     lacks: (count) =>
-      `저장소에서 찾을 수 없어 파일 ${count}개가 빠졌습니다. 이름은 파일 안의 목록 “manifest.json”에 있습니다.`,
+      `저장소에서 없어졌거나 손상되어 파일 ${count}개가 빠졌습니다. 이름은 파일 안의 목록 “manifest.json”에 있습니다.`,
     madeOf: (isWithMedia, isCoded) =>
       `영상 ${isWithMedia ? '포함' : '제외'}, 이름 ${isCoded ? '기호로 바꿈' : '그대로'}`,
     download: '내려받기',
