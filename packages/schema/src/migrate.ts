@@ -67,6 +67,8 @@ async function migrateTables(db: PostgresJsDatabase): Promise<void> {
 interface Options {
   /** How long the audit trail is kept; as before by default. */
   auditYears?: number
+  /** Told when that is less than before, which was so many years. */
+  onShorter?: (before: number) => void
   /** The release whose tables and rights these are. */
   release?: Release
 }
@@ -80,7 +82,7 @@ interface Options {
 export async function migrate(
   address: string,
   roleUrls?: RoleUrls,
-  { auditYears, release = { version: '', commit: '' } }: Options = {},
+  { auditYears, onShorter, release = { version: '', commit: '' } }: Options = {},
 ): Promise<boolean> {
   const { url, ssl } = tlsOf(address)
   const client = postgres(url, { ssl, max: 1, onnotice: () => {}, connect_timeout: 10 })
@@ -91,7 +93,11 @@ export async function migrate(
     await db.execute(sql`select make_audit_partitions()`)
     await migrateQueue(address)
     await foldCases(client)
-    if (auditYears) await db.execute(sql`update installation set audit_years = ${auditYears}`)
+    if (auditYears) {
+      const [known] = await client<{ audit_years: number }[]>`select audit_years from installation`
+      await client`update installation set audit_years = ${auditYears}`
+      if (known && known.audit_years > auditYears) onShorter?.(known.audit_years)
+    }
     return roleUrls ? await grantRoles(client, address, roleUrls, release) : true
   } finally {
     await client.end({ timeout: 5 })

@@ -1,5 +1,5 @@
 import { migrate } from '@playtherapy/schema/migrate'
-import { beginProgram, build, DatabaseSettings, integer, optionalText, reach } from '@playtherapy/service-kit'
+import { beginProgram, build, DatabaseSettings, optionalText, reach } from '@playtherapy/service-kit'
 import { Type } from 'typebox'
 
 /** Each is required with another one, so that none is left out. */
@@ -19,7 +19,13 @@ const { config } = beginProgram({
     MEDIA_DATABASE_URL: urlOf('media', 'CONTENTS_DATABASE_URL'),
     SCRIPT_DATABASE_URL: urlOf('script', 'MEDIA_DATABASE_URL'),
     WORKER_DATABASE_URL: urlOf('the worker', 'SCRIPT_DATABASE_URL'),
-    AUDIT_YEARS: integer(6, 'How long the audit trail is kept, in years', { minimum: 1, maximum: 100 }),
+    AUDIT_YEARS: Type.Optional(
+      Type.Integer({
+        minimum: 1,
+        maximum: 100,
+        description: 'How long the audit trail is kept, in years. Without it as before, and at first six',
+      }),
+    ),
   }),
 })
 const {
@@ -30,7 +36,12 @@ const {
   WORKER_DATABASE_URL: worker,
 } = config
 const urls = contents && media && script && worker ? { contents, media, script, worker } : undefined
-const options = { auditYears: config.AUDIT_YEARS, release: build }
+const { AUDIT_YEARS: auditYears } = config
+const onShorter = (before: number) =>
+  console.log(
+    `The audit trail is kept for ${auditYears} years from now on, and was kept for ${before}: workers drop what is older, one month in each week, the first one in a week. Set AUDIT_YEARS to ${before} and repeat this to keep it.`,
+  )
+const options = { ...(auditYears && { auditYears }), onShorter, release: build }
 const isTight = await reach('The database', url, () => migrate(url, urls, options))
 console.log('The database is up to date.')
 if (urls) console.log('Each process has a role of its own, with the rights that it needs.')
