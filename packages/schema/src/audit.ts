@@ -60,6 +60,14 @@ export function because(cause: Cause | undefined): SQL {
   return sql`set_config('playtherapy.cause', ${JSON.stringify({ actor, userId, requestId: auditId, address })}, true) is not null`
 }
 
+/** Writes that a process hands this script or recording to another server; `version` as in `auditEvents`. */
+export async function auditHandover(
+  tx: Transaction,
+  { kind, caseId, sessionId, version }: { kind: string; caseId: number; sessionId: number; version: number },
+): Promise<void> {
+  await tx.execute(sql`select audit_change('read', ${kind}, ${caseId}::int, ${sessionId}::int, ${version}::int)`)
+}
+
 /** Writes the event of a change for which there is no trigger, and names its cause to those that there are. */
 export async function auditChange(tx: Transaction, kind: string, cause: Cause | undefined): Promise<void> {
   await tx.execute(sql`select audit_change('update', ${kind}, null, null, null) where ${because(cause)}`)

@@ -9,7 +9,7 @@ import { cases, outbox, reportVersions, scriptVersions, sessions } from '@playth
 import { forkWorker, queueBackends, seedSession, testDatabase, testQueue, until } from '@playtherapy/testing'
 import { failures, say, startProvider, status } from '@playtherapy/testing/provider'
 import { reportSteps, saveVersion } from '@playtherapy/versions'
-import { eq } from 'drizzle-orm'
+import { eq, sql } from 'drizzle-orm'
 import t, { type Test } from 'tap'
 import { createAnalyseFailed, createAnalyseScript } from '../src/analyse/analyse-script.ts'
 import { announceDue } from '../src/announce.ts'
@@ -63,7 +63,7 @@ async function prepare(t: Test, before = '') {
 }
 
 t.test('a report is made of the newest script, and names it', async (t) => {
-  const { db, store, scriptId, look, objects } = await prepare(t)
+  const { db, store, caseId, sessionId, scriptId, look, objects } = await prepare(t)
   const { analyser, asked, headers } = await startProvider(t, good)
   t.equal(await announceDue(db, analysing), 1)
   t.equal(await announceDue(db, analysing), 0, 'announced once')
@@ -81,6 +81,8 @@ t.test('a report is made of the newest script, and names it', async (t) => {
   t.notMatch(asked[0], '민수')
   await job({ script_version_id: scriptId }, { signal })
   t.equal(asked.length, 1, 'a second announcement does nothing')
+  const seen = await db.execute(sql`select kind, case_id, session_id, version from audit_events where action = 'read'`)
+  t.same([...seen], [{ kind: 'script', case_id: caseId, session_id: sessionId, version: 1 }])
 })
 
 t.test('a script with a byte order mark, as programs on Windows write it, is analysed', async (t) => {

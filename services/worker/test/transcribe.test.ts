@@ -20,7 +20,7 @@ import {
 } from '@playtherapy/schema'
 import { seedSession, testDatabase } from '@playtherapy/testing'
 import { type Answer, failures, startProvider, status } from '@playtherapy/testing/provider'
-import { eq } from 'drizzle-orm'
+import { eq, sql } from 'drizzle-orm'
 import t, { type Test } from 'tap'
 import { announceDue } from '../src/announce.ts'
 import { claimChunk, commitChunk } from '../src/encode/chunk-repository.ts'
@@ -82,7 +82,7 @@ async function prepare(t: Test, seconds = 4, file = short, state: 'encoded' | 'e
 }
 
 t.test('a script is made of the sound, for the therapist to correct', async (t) => {
-  const { resources, videoId: video_id, look, script } = await prepare(t)
+  const { db, resources, caseId, sessionId, videoId: video_id, look, script } = await prepare(t)
   const { transcriber, asked, headers } = await startProvider(
     t,
     hear(segment(0.25, 1.5, '뭐 할까?'), segment(1.5, 4, '집.')),
@@ -102,6 +102,8 @@ t.test('a script is made of the sound, for the therapist to correct', async (t) 
   t.notMatch(asked[0], '민수')
   await job({ video_id }, { signal })
   t.equal(asked.length, 1, 'a second announcement does nothing')
+  const seen = await db.execute(sql`select kind, case_id, session_id, version from audit_events where action = 'read'`)
+  t.same([...seen], [{ kind: 'video', case_id: caseId, session_id: sessionId, version: video_id }])
 })
 
 t.test('a long recording goes in pieces that overlap, and comes back as one', async (t) => {

@@ -1,4 +1,13 @@
-import { announce, type Database, outbox, State, scriptVersions, sessions, type Transaction } from '@playtherapy/schema'
+import {
+  announce,
+  auditHandover,
+  type Database,
+  outbox,
+  State,
+  scriptVersions,
+  sessions,
+  type Transaction,
+} from '@playtherapy/schema'
 import { and, eq, inArray, ne, notExists, sql } from 'drizzle-orm'
 
 /** Sessions in one round. */
@@ -48,7 +57,7 @@ export async function announceAnalyses(tx: Transaction): Promise<number> {
   return due.length
 }
 
-/** Begins the analysis of a script version; undefined when it is done, or the version is no longer current. */
+/** Begins the analysis of a script version, and tells the audit trail that it is handed to the analyser; undefined when it is done, or the version is no longer current. */
 export const claimAnalysis = (db: Database, scriptVersionId: number) =>
   db.transaction(async (tx) => {
     const [session] = await tx
@@ -58,10 +67,17 @@ export const claimAnalysis = (db: Database, scriptVersionId: number) =>
       .returning({ sessionId: sessions.id, caseId: sessions.caseId, follows: sessions.reportVersionId })
     if (!session) return undefined
     const [script] = await tx
-      .select({ path: scriptVersions.path, etag: scriptVersions.etag, size: scriptVersions.size })
+      .select({
+        path: scriptVersions.path,
+        version: scriptVersions.version,
+        etag: scriptVersions.etag,
+        size: scriptVersions.size,
+      })
       .from(scriptVersions)
       .where(eq(scriptVersions.id, scriptVersionId))
-    return script && { ...session, ...script }
+    if (!script) return undefined
+    await auditHandover(tx, { ...session, kind: 'script', version: script.version })
+    return { ...session, ...script }
   })
 
 /**

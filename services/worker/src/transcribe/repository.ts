@@ -1,6 +1,7 @@
 import {
   announce,
   audioRenditions,
+  auditHandover,
   cases,
   chunkFiles,
   chunks,
@@ -75,7 +76,7 @@ const heardSeconds = sql`(select sum((segment ->> 0)::float8)
   from ${chunkFiles} join ${chunks} on ${chunks.id} = ${chunkFiles.chunkId}, jsonb_array_elements(segments) segment
   where ${chunks.videoId} = ${audioRenditions.videoId} and ${chunkFiles.rung} = 'sound')`
 
-/** Begins the transcript of a video; undefined when the session has a script or a newer video, or was deleted. */
+/** Begins the transcript of a video, and tells the audit trail that it is handed to the transcriber; undefined when the session has a script or a newer video, or was deleted. */
 export const claimTranscript = (db: Database, videoId: number) =>
   db.transaction(async (tx) => {
     const [session] = await tx
@@ -97,7 +98,9 @@ export const claimTranscript = (db: Database, videoId: number) =>
       .leftJoin(encodePlans, eq(encodePlans.videoId, audioRenditions.videoId))
       .innerJoin(cases, eq(cases.id, session.caseId))
       .where(eq(audioRenditions.videoId, videoId))
-    return audio && { ...session, ...audio }
+    if (!audio) return undefined
+    await auditHandover(tx, { ...session, kind: 'video', version: videoId })
+    return { ...session, ...audio }
   })
 
 /** Whether a transcript of this video is still needed. Locks its session until the transaction ends. */
