@@ -57,7 +57,10 @@ export async function announceAnalyses(tx: Transaction): Promise<number> {
   return due.length
 }
 
-/** Begins the analysis of a script version, and tells the audit trail that it is handed to the analyser; undefined when it is done, or the version is no longer current. */
+/**
+ * Begins the analysis of a script version, and tells the audit trail that it is handed to the analyser; undefined when it is done, or the
+ * version is no longer current.
+ */
 export const claimAnalysis = (db: Database, scriptVersionId: number) =>
   db.transaction(async (tx) => {
     const [session] = await tx

@@ -76,7 +76,10 @@ const heardSeconds = sql`(select sum((segment ->> 0)::float8)
   from ${chunkFiles} join ${chunks} on ${chunks.id} = ${chunkFiles.chunkId}, jsonb_array_elements(segments) segment
   where ${chunks.videoId} = ${audioRenditions.videoId} and ${chunkFiles.rung} = 'sound')`
 
-/** Begins the transcript of a video, and tells the audit trail that it is handed to the transcriber; undefined when the session has a script or a newer video, or was deleted. */
+/**
+ * Begins the transcript of a video, and tells the audit trail that it is handed to the transcriber; undefined when the session has a
+ * script or a newer video, or was deleted.
+ */
 export const claimTranscript = (db: Database, videoId: number) =>
   db.transaction(async (tx) => {
     const [session] = await tx
