@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto'
+import { hash } from 'node:crypto'
 import { errors } from '@playtherapy/service-kit'
 import type { ScriptRecord } from '@playtherapy/versions/records'
 import { scriptBytes } from '@playtherapy/versions/records'
@@ -29,11 +29,9 @@ export interface Origin {
   videoLength: string | null
 }
 
-const sha256 = (bytes: Uint8Array) => createHash('sha256').update(bytes).digest('hex')
-
 /** The bytes of a stored script. Throws `errors.downloadFailed` when they are not what was saved. */
 export function verified({ bytes, checksum, name }: ReadScript): Uint8Array {
-  if (checksum !== null && sha256(bytes) !== checksum) throw errors.downloadFailed(name)
+  if (checksum !== null && hash('sha256', bytes) !== checksum) throw errors.downloadFailed(name)
   return bytes
 }
 
@@ -43,5 +41,5 @@ export const recordsOf = (script: ReadScript): ScriptRecord[] => validateScript(
 /** Checks a script that is to be saved. Throws `errors.tooLarge`, and what `validateScript` throws. */
 export function checkScript({ bytes, place, videoLength }: Origin & { bytes: Uint8Array }): CheckedScript {
   if (bytes.length > scriptBytes) throw errors.tooLarge(scriptBytes)
-  return { bytes, checksum: sha256(bytes), warnings: timeWarnings(validateScript(bytes, place), videoLength) }
+  return { bytes, checksum: hash('sha256', bytes), warnings: timeWarnings(validateScript(bytes, place), videoLength) }
 }

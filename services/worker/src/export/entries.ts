@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto'
+import { hash } from 'node:crypto'
 import { buffer } from 'node:stream/consumers'
 import {
   type Folder,
@@ -143,9 +143,9 @@ export async function* entriesOf(exported: Exported): AsyncGenerator<Entry> {
     const body = await open({ ...place, name, folder: 'script' })
     if (!body) return
     const bytes = await buffer(body)
-    const isSaved = checksum === null || createHash('sha256').update(bytes).digest('hex') === checksum
-    const parsed = storedJson(bytes)
-    if (!isSaved || parsed === undefined || !isScript(parsed)) return void missing.push({ path: name })
+    const isSaved = checksum === null || hash('sha256', bytes) === checksum
+    const parsed = isSaved ? storedJson(bytes) : undefined
+    if (parsed === undefined || !isScript(parsed)) return void missing.push({ path: name })
     const shown = codes ? await codes.inJson(name, parsed, isText.script, fits.script) : parsed
     yield codes ? text(name, [JSON.stringify(shown)]) : { name, body: [bytes] }
     const records = recordsOf(shown)

@@ -1,11 +1,11 @@
-import { createHash } from 'node:crypto'
+import { hash } from 'node:crypto'
 import type { ObjectStore, Phase } from '@playtherapy/object-store'
 import type { Database } from '@playtherapy/schema'
 import { saveVersion, scriptSteps } from '@playtherapy/versions'
 import { sessionToStart } from './repository.ts'
 
 const bytes = Buffer.from('{"scripts":[]}')
-const checksum = createHash('sha256').update(bytes).digest('hex')
+const checksum = hash('sha256', bytes)
 
 export interface StarterResources {
   db: Database

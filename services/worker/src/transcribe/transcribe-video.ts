@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto'
+import { hash } from 'node:crypto'
 import type { JobContext } from '@playtherapy/jobs'
 import { inFolder, type ObjectStore, type Phase } from '@playtherapy/object-store'
 import { captionTime, type Database } from '@playtherapy/schema'
@@ -41,7 +41,7 @@ export function createTranscribeVideo(resources: TranscribeResources) {
     if (!claim) return
     const scripts = (await listen(resources, transcriber, claim, signal)).map(toRecord)
     const bytes = Buffer.from(JSON.stringify({ scripts }))
-    const checksum = createHash('sha256').update(bytes).digest('hex')
+    const checksum = hash('sha256', bytes)
     const mayFollow = (current: number) => current === 0
     const madeBy = 'transcriber' as const
     const script = { size: bytes.length, checksum, warnings: [], madeBy, mayFollow }
