@@ -40,6 +40,63 @@ t.test('a month that was dropped is not missing', async (t) => {
   t.same(await sql`select count(*)::int from audit_seals`, [{ count: 2 }])
 })
 
+t.test('a head is not missing with its month, whenever that was sealed', async (t) => {
+  const { seal, publish, check, tamper, add, drop } = await months(t, '2019-01')
+  await add('2019-01-31T23:59:59Z', 10)
+  await seal()
+  await publish()
+  await add(new Date().toISOString(), 10)
+  await seal()
+  await publish()
+  t.match(await check(), { sealed: 20, heads: 2, faults: [] })
+  await drop()
+  t.equal(await drop(8), 1)
+  t.same(await check(), { ...whole, sealed: 10, heads: 1 })
+  await tamper('delete from audit_seals')
+  t.match(await check(), { faults: ['20 is known to the object store, and its seal is missing'] })
+})
+
+t.test('events of no month go when all of them are old, and with them what keeps seals', async (t) => {
+  const { sql, seal, check, add, drop } = await months(t, '2019-01', '2019-02', '2019-03', '2019-04')
+  const ids = async () =>
+    (await sql`select last_id::int from audit_seals order by last_id`).map(({ last_id }) => last_id)
+  const others = async () => (await sql`select count(*)::int from audit_events_other`)[0]?.count
+  for (const at of [
+    '2018-12-07Z',
+    '2019-01-07Z',
+    '2019-02-07Z',
+    '2019-03-07Z',
+    '2019-04-07Z',
+    new Date().toISOString(),
+  ]) {
+    await add(at, 5)
+    await seal()
+  }
+  await drop()
+  t.equal(await drop(8), 1)
+  t.equal(await others(), 0)
+  t.same(await ids(), [15, 20, 25, 30])
+  t.same(await check(), { ...whole, sealed: 20 })
+
+  // A clock that was wrong for a moment: its events came after those of this month, which stay.
+  await add('1970-01-01Z', 5)
+  await seal()
+  await drop()
+  t.equal(await drop(8), 1)
+  t.equal(await others(), 5, 'they are young')
+  t.same(await ids(), [20, 25, 30, 35])
+  t.same(await check(), { ...whole, sealed: 20 })
+
+  await add('2090-01-01Z', 5)
+  await seal()
+  await drop()
+  t.equal(await drop(8), 1)
+  t.same(await ids(), [25, 30, 35, 40])
+  t.same(await check(), { ...whole, sealed: 20 })
+  await t.rejects(sql`truncate audit_events_other`, { code: '42501' })
+  await t.rejects(sql`delete from audit_events_other`, { code: '42501' })
+})
+
 t.test('an event of a long transaction, which began in the month before, leaves the chain whole', async (t) => {
   const { sql, seal, check, add, drop } = await months(t, '2019-01')
   await add('2019-01-07Z', 10)

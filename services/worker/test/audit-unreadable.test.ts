@@ -7,7 +7,7 @@ import { all, trail } from './audit-support.ts'
 
 const skip = storeBackends.includes('s3') ? false : 'there is no S3 server here'
 const head = (id: number) => ({
-  ...{ id, hash: id.toString(16).padStart(64, '0'), sealedAt: new Date(), lockedUntil: undefined },
+  ...{ id, hash: id.toString(16).padStart(64, '0'), sealedAt: new Date(), lastAt: undefined, lockedUntil: undefined },
   isLost: false,
 })
 

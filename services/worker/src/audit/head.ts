@@ -19,6 +19,8 @@ export interface Head {
   /** In hex. */
   hash: string
   sealedAt: Date
+  /** When the youngest event of its seal was. Unknown where a release wrote it that did not say so. */
+  lastAt: Date | undefined
   /** Until when Object Lock keeps it. */
   lockedUntil: Date | undefined
   /** Whether an operator has said that a restore of the database has lost its event. */
@@ -38,7 +40,12 @@ interface Resources {
   phase: Phase
 }
 
-const Written = Type.Object({ id: Type.Integer(), hash: Type.String(), sealed_at: Type.String() })
+const Written = Type.Object({
+  id: Type.Integer(),
+  hash: Type.String(),
+  sealed_at: Type.String(),
+  last_at: Type.Optional(Type.String()),
+})
 
 /** What an operator has said of a restore. */
 const Restore = Type.Object({
@@ -89,9 +96,10 @@ async function write({ db, store }: Resources, key: string, value: object): Prom
  */
 export async function writeHead(resources: Resources): Promise<void> {
   const { db, phase } = resources
-  const [last] = await db.execute<{ id: number; hash: string; sealed_at: string }>(
+  const [last] = await db.execute<Static<typeof Written>>(
     sql`select last_id::float8 as id, encode(substring(hashes from octet_length(hashes) - 31), 'hex') as hash,
-        to_char(sealed_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"') as sealed_at
+        to_char(sealed_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"') as sealed_at,
+        to_char(last_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"') as last_at
       from audit_seals order by audit_seals.last_id desc limit 1`,
   )
   if (last) await write(resources, auditHeadKey(phase, last.id, last.hash), last)
@@ -157,8 +165,9 @@ export async function* heads(resources: Omit<Resources, 'db'>): AsyncGenerator<H
     const head = parse(Written, bytes)
     if (!head) yield { id: eventOfHead(key), unreadable: 'head' }
     else {
-      const { id, hash, sealed_at } = head
-      yield { id, hash, sealedAt: new Date(sealed_at), lockedUntil, isLost: isLost.has(`${id} ${hash}`) }
+      const { id, hash, sealed_at, last_at } = head
+      const moments = { sealedAt: new Date(sealed_at), lastAt: last_at ? new Date(last_at) : undefined }
+      yield { id, hash, ...moments, lockedUntil, isLost: isLost.has(`${id} ${hash}`) }
     }
   }
 }

@@ -124,7 +124,7 @@ export async function* verify(db: Database, heads: AsyncIterable<Head | Unreadab
     last = { id: seal.last_id, head: hashes.subarray(-hashBytes) }
   }
   for (const head of [...published.values()].flat()) {
-    if (head.sealedAt.getTime() < kept) continue
+    if ((head.lastAt ?? head.sealedAt).getTime() < kept) continue
     found.foreign.push(head)
     yield { id: head.id, fault: 'is known to the object store, and its seal is missing' }
   }
