@@ -1,3 +1,4 @@
+import { hash } from 'node:crypto'
 import { parseJson } from '@playtherapy/service-kit'
 import { scriptBounds } from '@playtherapy/versions/records'
 
@@ -12,3 +13,7 @@ export function storedJson(bytes: Uint8Array): unknown {
     return undefined
   }
 }
+
+/** The value of a script; undefined also where its bytes do not have this SHA-256, with which it was saved: null before there were any. */
+export const storedScript = (bytes: Uint8Array, checksum: string | null): unknown =>
+  checksum === null || hash('sha256', bytes) === checksum ? storedJson(bytes) : undefined

@@ -1,3 +1,4 @@
+import { hash } from 'node:crypto'
 import { mkdtemp, rm } from 'node:fs/promises'
 import type { ServerResponse } from 'node:http'
 import { tmpdir } from 'node:os'
@@ -22,8 +23,14 @@ const good = say(JSON.stringify({ reports: [entry] }))
 
 const analysing = { transcribes: false, analyses: true }
 
+/** The JSON of a script. */
+function scriptOf(version: number): string {
+  const record = { start_time: '00:00:01', end_time: '00:00:02', speaker: 'C', text: `말 ${version}`, note: 'private' }
+  return JSON.stringify({ scripts: [record] })
+}
+
 /** A session with a stored script, `before` the JSON of which there may be a byte order mark, and what became of it. */
-async function prepare(t: Test, before = '') {
+async function prepare(t: Test, before = '', checksum: string | null = null) {
   const database = await testDatabase(t)
   const { db } = database
   const objectsFolder = await mkdtemp(join(tmpdir(), 'playtherapy-analyse-'))
@@ -32,18 +39,11 @@ async function prepare(t: Test, before = '') {
   const { caseId, sessionId } = await seedSession(db, 7)
   const save = async (version: number) => {
     const path = `LOCAL/${caseId}/${sessionId}/script_v${version}.json`
-    const record = {
-      start_time: '00:00:01',
-      end_time: '00:00:02',
-      speaker: 'C',
-      text: `말 ${version}`,
-      note: 'private',
-    }
     const body = (async function* () {
-      yield Buffer.from(before + JSON.stringify({ scripts: [record] }))
+      yield Buffer.from(before + scriptOf(version))
     })()
     const { size, etag } = await store.put(`script/${path}`, body, { contentType: 'application/json' })
-    const row = { sessionId, version, path, size, etag, userId: 7, state: 'stored' as const }
+    const row = { sessionId, version, path, size, etag, checksum, userId: 7, state: 'stored' as const }
     const [script] = await db.insert(scriptVersions).values(row).returning()
     await db.update(sessions).set({ scriptVersionId: script?.id ?? null, lastScriptVersion: version })
     return script?.id ?? 0
@@ -99,6 +99,22 @@ t.test('a stored script that is no JSON is not asked for again', async (t) => {
   const job = createAnalyseScript({ db, store, phase: 'LOCAL', analyser })
   await t.rejects(job({ script_version_id: scriptId }, { signal }), PermanentError)
   t.equal(asked.length, 0)
+})
+
+t.test('a script whose bytes are not those that were saved is not analysed', async (t) => {
+  for (const [checksum, questions] of [
+    ['0'.repeat(64), 0],
+    [hash('sha256', scriptOf(1)), 1],
+  ] as const) {
+    const { db, store, scriptId } = await prepare(t, '', checksum)
+    const { analyser, asked } = await startProvider(t, good)
+    const done = createAnalyseScript({ db, store, phase: 'LOCAL', analyser })(
+      { script_version_id: scriptId },
+      { signal },
+    )
+    await (questions ? done : t.rejects(done, PermanentError))
+    t.equal(asked.length, questions)
+  }
 })
 
 t.test('429 and 5xx are asked again after the pause the server wants', async (t) => {

@@ -7,7 +7,7 @@ import type { Static } from 'typebox'
 import { ajv } from '../provider/answer.ts'
 import { ask } from '../provider/chat.ts'
 import type { Provider } from '../provider/provider.ts'
-import { storedJson } from '../stored-json.ts'
+import { storedScript } from '../stored-json.ts'
 import { Analysis, instructions, reportOf, Script, transcriptOf } from './report.ts'
 import { claimAnalysis, endAnalysis } from './repository.ts'
 
@@ -36,10 +36,10 @@ export function createAnalyseScript({ db, store, phase, analyser }: AnalyseResou
     if (!analyser) return void (await endAnalysis(db, scriptVersionId, 'off'))
     const claim = await claimAnalysis(db, scriptVersionId)
     if (!claim) return
-    const { path, etag, size, caseId, sessionId, follows } = claim
+    const { path, etag, size, checksum, caseId, sessionId, follows } = claim
     if (size > scriptBytes) throw new PermanentError('The script is too long to be analysed.')
     const stream = await store.get(inFolder('script', path), { signal, ...(etag && { ifMatch: etag }) })
-    const script = storedJson(await buffer(stream))
+    const script = storedScript(await buffer(stream), checksum)
     if (!isScript(script)) throw new PermanentError('The script cannot be read.')
     const question = { system: instructions, user: transcriptOf(script), schema: Analysis, signal }
     const report = reportOf(await ask(analyser, question))

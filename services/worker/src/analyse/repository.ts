@@ -75,6 +75,7 @@ export const claimAnalysis = (db: Database, scriptVersionId: number) =>
         version: scriptVersions.version,
         etag: scriptVersions.etag,
         size: scriptVersions.size,
+        checksum: scriptVersions.checksum,
       })
       .from(scriptVersions)
       .where(eq(scriptVersions.id, scriptVersionId))

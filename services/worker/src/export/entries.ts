@@ -1,4 +1,3 @@
-import { hash } from 'node:crypto'
 import { buffer } from 'node:stream/consumers'
 import {
   type Folder,
@@ -13,7 +12,7 @@ import { reportBytes } from '@playtherapy/versions/report'
 import { Value } from 'typebox/value'
 import { exportEvents } from '../audit/export.ts'
 import { checkCase, checkSession, isReport, isScript, passes } from '../import/limits.ts'
-import { storedJson } from '../stored-json.ts'
+import { storedJson, storedScript } from '../stored-json.ts'
 import { crateOf } from './crate.ts'
 import {
   auditName,
@@ -143,8 +142,7 @@ export async function* entriesOf(exported: Exported): AsyncGenerator<Entry> {
     const body = await open({ ...place, name, folder: 'script' })
     if (!body) return
     const bytes = await buffer(body)
-    const isSaved = checksum === null || hash('sha256', bytes) === checksum
-    const parsed = isSaved ? storedJson(bytes) : undefined
+    const parsed = storedScript(bytes, checksum)
     if (parsed === undefined || !isScript(parsed)) return void missing.push({ path: name })
     const shown = codes ? await codes.inJson(name, parsed, isText.script, fits.script) : parsed
     yield codes ? text(name, [JSON.stringify(shown)]) : { name, body: [bytes] }
