@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { freePort, startPostgres } from '@playtherapy/embedded-postgres'
 import { prepareBucket, type S3Settings } from '@playtherapy/object-store'
-import { nodeOptionsOf, type Program, programPath } from '@playtherapy/programs'
+import { nodeOptions, type Program, programPath } from '@playtherapy/programs'
 import { migrate } from '@playtherapy/schema/migrate'
 import { startRedis, startS3 } from '@playtherapy/testing'
 import postgres from 'postgres'
@@ -109,7 +109,7 @@ export async function openPlace(): Promise<Place> {
     const url = `http://127.0.0.1:${port}`
     const [options, file] =
       typeof program === 'string'
-        ? [nodeOptionsOf(program), programPath(program)]
+        ? [nodeOptions, programPath(program)]
         : [['--import=tsx'], join(import.meta.dirname, 'peers', program.peer)]
     const began = performance.now()
     const pinned = core === undefined ? [] : ['taskset', '-c', `${core}`]
@@ -157,6 +157,8 @@ export async function openPlace(): Promise<Place> {
         JWT_SECRET: jwtSecret,
         REQUESTS_PER_MINUTE: '100000000',
         LOG_LEVEL: 'error',
+        // A worker lets nobody else into its own, and PostgreSQL has to reach its files by the one above.
+        SCRATCH_DIRECTORY: join(directory, 'scratch'),
       }
     },
     jwtSecret,

@@ -4,7 +4,7 @@ import { once } from 'node:events'
 import { createServer, request } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { auditHeadKey, auditRestorePrefix, createS3Store, type S3Settings } from '@playtherapy/object-store'
-import { nodeOptionsOf, programPath } from '@playtherapy/programs'
+import { nodeOptions, programPath } from '@playtherapy/programs'
 import { storeBackends, type Teardown, testBucket, testDatabase, until } from '@playtherapy/testing'
 import t from 'tap'
 
@@ -51,7 +51,7 @@ t.test('killed at any moment, it leaves no restore without its event, and is rep
       ...{ S3_ACCESS_KEY_ID: settings.accessKeyId, S3_SECRET_ACCESS_KEY: settings.secretAccessKey },
       ...{ S3_FORCE_PATH_STYLE: 'true' },
     }
-    const command = spawn(process.execPath, [...nodeOptionsOf('audit'), programPath('audit'), 'continue'], { env })
+    const command = spawn(process.execPath, [...nodeOptions, programPath('audit'), 'continue'], { env })
     t.teardown(() => command.kill('SIGKILL'))
     let printed = ''
     for (const stream of [command.stdout, command.stderr]) stream.on('data', (text) => (printed += text))

@@ -7,7 +7,7 @@ import { promisify } from 'node:util'
 import { contentsApp } from '@playtherapy/contents/app'
 import { mediaApp } from '@playtherapy/media/app'
 import { createS3Store, type S3Settings } from '@playtherapy/object-store'
-import { nodeOptionsOf, programPath } from '@playtherapy/programs'
+import { nodeOptions, programPath } from '@playtherapy/programs'
 import { sessions } from '@playtherapy/schema'
 import { scriptApp } from '@playtherapy/script/app'
 import {
@@ -194,7 +194,7 @@ t.test('no process starts where the bucket does not encrypt as the settings say'
   const programs = ['contents', 'worker', 'prepare-bucket'] as const
   const ends = programs.map(async (program) => {
     const env = { PATH: process.env.PATH, PORT: '0', ...environment(url, bucket, 'no-such-key') }
-    const run = promisify(execFile)(process.execPath, [...nodeOptionsOf(program), programPath(program)], {
+    const run = promisify(execFile)(process.execPath, [...nodeOptions, programPath(program)], {
       env,
       timeout: 30_000,
     })

@@ -46,18 +46,18 @@ export type Program = keyof typeof sources
  * Options of node for every program, as in the images. Source maps make errors name our sources. Without the second option
  * V8 allocates the objects of running requests as long-lived, and only full collections free them, which cost a quarter of
  * the CPU of a short response.
+ *
+ * The others make what a program takes the same in every container. Without them V8 chooses from the memory limit: with 384 MiB
+ * it has 1 MiB for new objects, so that short-lived ones need a full collection, too; with more it has up to 32 MiB, in which the
+ * pieces of a recording wait as 100 MiB of garbage; and with up to 2 GiB it begins a full collection when half as much
+ * garbage as is used lies there, which is many times a second while recordings pass.
  */
-const ofAll = ['--enable-source-maps', '--no-allocation-site-pretenuring']
-
-/**
- * A worker reads recordings whole, in pieces of 64 KiB. With the usual space of 16 MiB for new objects V8 counts pieces that nobody
- * needs any more as used until they are some 100 MiB: with 2 MiB an export takes a third less CPU and 50 MiB less. Responses of the
- * services would take longer with so little.
- */
-const ofWorker = [...ofAll, '--max-semi-space-size=2']
-
-/** Options of node for a program, as in the images. */
-export const nodeOptionsOf = (program: Program): string[] => (program === 'worker' ? ofWorker : ofAll)
+export const nodeOptions = [
+  '--enable-source-maps',
+  '--no-allocation-site-pretenuring',
+  '--max-semi-space-size=2',
+  '--heap-growing-percent=100',
+]
 
 /** The file that node runs; {@link buildPrograms} makes it. Throws where a test run has not built it. */
 export function programPath(program: Program): string {

@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process'
 import { mkdir, readdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { nodeOptionsOf, type Program, programPath } from '@playtherapy/programs'
+import { nodeOptions, type Program, programPath } from '@playtherapy/programs'
 import { emptyDatabase, jwtSecret, testDatabase } from '@playtherapy/testing'
 import t from 'tap'
 
@@ -15,14 +15,9 @@ interface Ended {
 const run = (program: Program, args: string[], env: NodeJS.ProcessEnv = {}, cwd = '/') =>
   new Promise<Ended>((resolve) => {
     const options = { cwd, env: { PATH: process.env.PATH, NODE_NO_WARNINGS: '1', ...env }, timeout: 60_000 }
-    execFile(
-      process.execPath,
-      [...nodeOptionsOf(program), programPath(program), ...args],
-      options,
-      (error, stdout, stderr) => {
-        resolve({ code: error ? Number(error.code ?? -1) : 0, stdout, stderr })
-      },
-    )
+    execFile(process.execPath, [...nodeOptions, programPath(program), ...args], options, (error, stdout, stderr) => {
+      resolve({ code: error ? Number(error.code ?? -1) : 0, stdout, stderr })
+    })
   })
 
 const commands = [

@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process'
 import { readFile } from 'node:fs/promises'
 import { promisify } from 'node:util'
-import { nodeOptionsOf, type Program, programPath } from '@playtherapy/programs'
+import { nodeOptions, type Program, programPath } from '@playtherapy/programs'
 import {
   emptyDatabase,
   jwtSecret,
@@ -19,9 +19,7 @@ const skip = !storeBackends.includes('s3')
 /** Runs a program in another folder to its end and returns what it printed. Rejects when it fails. */
 async function run(program: Program, env: NodeJS.ProcessEnv, args: string[] = []): Promise<string> {
   const options = { cwd: '/', env: { PATH: process.env.PATH, ...env } }
-  return (
-    await promisify(execFile)(process.execPath, [...nodeOptionsOf(program), programPath(program), ...args], options)
-  ).stdout
+  return (await promisify(execFile)(process.execPath, [...nodeOptions, programPath(program), ...args], options)).stdout
 }
 
 /** Resolves once the process on this port says that it is ready: a container's health is asked again and again too. */
@@ -46,9 +44,7 @@ t.test('the images are labelled with the same version, and run node with the sam
   const dockerfile = await readFile(new URL('../../../.docker/Dockerfile', import.meta.url), 'utf8')
   t.match(dockerfile, ` org.opencontainers.image.version=${manifest.version} `)
   const entryPoints = [...dockerfile.matchAll(/^ENTRYPOINT (.*)$/gm)].map(([, words = '']) => JSON.parse(words))
-  const ofAll = ['node', ...nodeOptionsOf('contents')]
-  t.strictSame(entryPoints, [ofAll, ['node', ...nodeOptionsOf('worker')]])
-  t.not(nodeOptionsOf('worker').length, nodeOptionsOf('contents').length)
+  t.strictSame(entryPoints, [['node', ...nodeOptions]])
 })
 
 t.test('the bundled programs prepare an installation, run it, and look after it', { skip }, async (t) => {

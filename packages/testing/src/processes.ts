@@ -2,7 +2,7 @@ import { type ChildProcess, fork, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { freePort } from '@playtherapy/embedded-postgres'
-import { nodeOptionsOf, type Program, programPath } from '@playtherapy/programs'
+import { nodeOptions, type Program, programPath } from '@playtherapy/programs'
 import type { Teardown } from './database.ts'
 
 /** A process has to start within this time, beside other tests on two slow cores. */
@@ -48,7 +48,7 @@ export async function ownProcess(
     async restart() {
       for (const end = Date.now() + startMs; ; await sleep(200)) {
         if (!running()) {
-          child = spawn(process.execPath, [...nodeOptionsOf(program), pathOf()], {
+          child = spawn(process.execPath, [...nodeOptions, pathOf()], {
             env: {
               ...process.env,
               NODE_NO_WARNINGS: '1',
@@ -75,7 +75,7 @@ export async function ownProcess(
  */
 export function forkWorker(t: Teardown, env: NodeJS.ProcessEnv, onLog?: (text: string) => void): ChildProcess {
   const worker = fork(programPath('worker'), [], {
-    execArgv: nodeOptionsOf('worker'),
+    execArgv: nodeOptions,
     silent: onLog !== undefined,
     env: { ...process.env, HOST: '127.0.0.1', PORT: '0', LOG_LEVEL: 'silent', ...env },
   })

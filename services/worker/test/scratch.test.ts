@@ -1,4 +1,4 @@
-import { chown, mkdir, mkdtemp, readdir, rm, stat, utimes, writeFile } from 'node:fs/promises'
+import { chmod, chown, mkdir, mkdtemp, readdir, rm, stat, utimes, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
@@ -23,15 +23,22 @@ t.test('what dead workers of any release left goes, what is leased or not ours s
   t.strictSame((await readdir(folder)).sort(), ['encode-leased', 'other'])
 })
 
-t.test('the folder is closed to other users, even if it existed before', async (t) => {
+t.test('nobody else may exchange files in the folder, and what was in it stays readable', async (t) => {
   const folder = await scratch(t)
-  await mkdir(folder, { mode: 0o755 })
+  await mkdir(folder)
+  await chmod(folder, 0o777)
   await prepareScratch(folder)
-  t.equal((await stat(folder)).mode & 0o777, 0o700)
+  t.equal((await stat(folder)).mode & 0o7777, 0o755)
   const file = await openScratchFile(folder)
   t.equal((await file.handle.stat()).mode & 0o777, 0o600)
   await file.close()
   t.strictSame(await readdir(folder), [])
+  await chmod(folder, 0o1777)
+  await prepareScratch(folder)
+  t.equal((await stat(folder)).mode & 0o7777, 0o1777, 'as /tmp: each removes only his own')
+  await rm(folder, { recursive: true })
+  await prepareScratch(folder)
+  t.equal((await stat(folder)).mode & 0o7777, 0o700)
 })
 
 const skip = process.getuid?.() === 0 ? false : 'only root can make a folder of another user'

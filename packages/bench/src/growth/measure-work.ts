@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { promisify } from 'node:util'
-import { nodeOptionsOf, type Program, programPath } from '@playtherapy/programs'
+import { nodeOptions, type Program, programPath } from '@playtherapy/programs'
 import { fetchText } from '../load.ts'
 import { alternate, ratio } from '../measure.ts'
 import type { Place } from '../place.ts'
@@ -19,8 +19,7 @@ export async function letWork(place: Place, sizes: Sizes): Promise<void> {
     [sizes.big, 'ALPHA'],
   ] as const) {
     const env = { ...(await place.settings(url)), PHASE }
-    const scratch = { QUEUE_URL: url, SCRATCH_DIRECTORY: place.directory }
-    const worker = await place.start({ program: 'worker', env: { ...env, ...scratch }, ready: '/health/live' })
+    const worker = await place.start({ program: 'worker', env: { ...env, QUEUE_URL: url }, ready: '/health/live' })
     const contents = await place.start({ program: 'contents', env, ready: '/health/ready' })
     const end = performance.now() + workSeconds * 1_000
     while (performance.now() < end) {
@@ -46,7 +45,7 @@ export async function measureCommands(place: Place, { small, big }: Sizes): Prom
     const side = (url: string) => async () => {
       const began = performance.now()
       const env = { ...process.env, ...(await place.settings(url)), QUEUE_URL: url }
-      await promisify(execFile)(process.execPath, [...nodeOptionsOf(program), programPath(program), ...args], { env })
+      await promisify(execFile)(process.execPath, [...nodeOptions, programPath(program), ...args], { env })
       return performance.now() - began
     }
     const times = await alternate({ small: side(small), big: side(big) }, { rounds: 3 })

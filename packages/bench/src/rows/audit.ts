@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { promisify } from 'node:util'
-import { nodeOptionsOf, programPath } from '@playtherapy/programs'
+import { nodeOptions, programPath } from '@playtherapy/programs'
 import postgres from 'postgres'
 import { press } from '../load.ts'
 import { alternate, figure } from '../measure.ts'
@@ -49,7 +49,7 @@ async function measureTrail(place: Place): Promise<Figure[]> {
   await sql`insert into audit_events (actor, user_id, action, kind, case_id, session_id, request_id, address)
     select 'therapist', n % 1000, 'read', 'session', n % 10000, n % 50000, gen_random_uuid(), '192.0.2.7'
     from generate_series(1, ${million}) as n`
-  const env = { ...(await place.settings(url)), QUEUE_URL: url, SCRATCH_DIRECTORY: place.directory }
+  const env = { ...(await place.settings(url)), QUEUE_URL: url }
   const worker = await place.start({ program: 'worker', env, ready: '/health/live' })
   const sealed = async () =>
     Number((await sql`select coalesce(sum(cardinality(ids)), 0) as events from audit_seals`)[0]?.events)
@@ -59,7 +59,7 @@ async function measureTrail(place: Place): Promise<Figure[]> {
   await worker.stop()
   await sql.end()
   const verifying = performance.now()
-  await promisify(execFile)(process.execPath, [...nodeOptionsOf('audit'), programPath('audit'), 'verify'], {
+  await promisify(execFile)(process.execPath, [...nodeOptions, programPath('audit'), 'verify'], {
     env: { ...process.env, ...env },
   })
   const seconds = (performance.now() - verifying) / 1000

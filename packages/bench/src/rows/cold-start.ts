@@ -1,4 +1,3 @@
-import { join } from 'node:path'
 import type { Program } from '@playtherapy/programs'
 import { figure } from '../measure.ts'
 import type { Place } from '../place.ts'
@@ -26,7 +25,6 @@ export const coldStart: Row = {
     const env = {
       ...(await place.settings(await place.database('starts'))),
       QUEUE_URL: await place.redis(),
-      SCRATCH_DIRECTORY: join(place.directory, 'scratch-starts'),
     }
     const figures: Figure[] = []
     for (const program of programs) {

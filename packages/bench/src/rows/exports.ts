@@ -31,7 +31,7 @@ export const exports: Row = {
     const put = (key: string) => store.put(key, createReadStream(file), { contentType: 'video/mp4' })
     const keys: string[] = []
     for (const session of await addSessions(url, sessions)) keys.push(await addRendition(url, session, put))
-    const env = { ...(await place.settings(url)), QUEUE_URL: url, SCRATCH_DIRECTORY: place.directory }
+    const env = { ...(await place.settings(url)), QUEUE_URL: url }
     const worker = await place.start({ program: 'worker', env, ready: '/health/ready' })
     const idle = await memoryOf(worker.pid, 'VmRSS')
 

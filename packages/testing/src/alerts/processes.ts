@@ -4,7 +4,7 @@ import { openSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { freePort } from '@playtherapy/embedded-postgres'
-import { nodeOptionsOf, type Program, programPath } from '@playtherapy/programs'
+import { nodeOptions, type Program, programPath } from '@playtherapy/programs'
 
 /** A container is killed when it has not ended so long after it was asked to. */
 const patienceMs = 10_000
@@ -63,7 +63,7 @@ export async function container(
       isWanted = true
       if (isRunning()) return
       const log = openSync(logFile, 'a')
-      child = spawn(process.execPath, [...nodeOptionsOf(kind), programPath(kind)], {
+      child = spawn(process.execPath, [...nodeOptions, programPath(kind)], {
         env: { ...own, ...clock },
         stdio: ['ignore', log, log],
       })

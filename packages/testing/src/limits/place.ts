@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { freePort, startPostgres } from '@playtherapy/embedded-postgres'
 import type { S3Settings } from '@playtherapy/object-store'
-import { nodeOptionsOf, type Program } from '@playtherapy/programs'
+import { nodeOptions, type Program } from '@playtherapy/programs'
 import { Redis } from 'ioredis'
 import postgres from 'postgres'
 import { startNginx } from '../servers/nginx.ts'
@@ -95,7 +95,7 @@ export async function startPlace(programs: string): Promise<Place> {
   const command = async (service: string, name: Program) => {
     const env = { PATH: process.env.PATH, ...container(service).environment }
     const file = join(programs, 'programs', `${name}.mjs`)
-    await promisify(execFile)(process.execPath, [...nodeOptionsOf(name), file], { env, cwd: '/' })
+    await promisify(execFile)(process.execPath, [...nodeOptions, file], { env, cwd: '/' })
   }
   const postgresGroup = await openCgroup('postgres', container('postgres'))
   const [postmaster] = (await readFile(inDirectory('postgres/data/postmaster.pid'), 'utf8')).split('\n')
@@ -156,7 +156,7 @@ export async function startPlace(programs: string): Promise<Place> {
           const limits = container('worker')
           const cgroup = await openCgroup(name, limits)
           const { environment } = limits
-          return runLimited({ name, cgroup, environment, file: join(programs, 'programs', `${name}.mjs`), args })
+          return runLimited({ cgroup, environment, file: join(programs, 'programs', `${name}.mjs`), args })
         },
         seconds,
         sql,

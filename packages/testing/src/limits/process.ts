@@ -2,7 +2,7 @@ import { type ChildProcess, execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { open, readFile } from 'node:fs/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { nodeOptionsOf, type Program } from '@playtherapy/programs'
+import { nodeOptions, type Program } from '@playtherapy/programs'
 import type { Cgroup } from './cgroup.ts'
 import { request } from './client.ts'
 import type { Container } from './compose.ts'
@@ -54,7 +54,7 @@ export async function startLimited(options: ProcessOptions): Promise<LimitedProc
     return ready.status === 200
   }
   const start = async () => {
-    child = spawn(...cgroup.inside(process.execPath, [...nodeOptionsOf(name), file]), {
+    child = spawn(...cgroup.inside(process.execPath, [...nodeOptions, file]), {
       cwd: '/',
       env: { PATH: process.env.PATH, NODE_ENV: 'production', ...environment, HOST: '127.0.0.1', PORT: `${port}` },
       stdio: ['ignore', log.fd, log.fd],
@@ -112,14 +112,13 @@ const commandMs = 120_000
 
 /** Runs a command inside the limits of a container, and removes its group afterwards. */
 export async function runLimited({
-  name,
   cgroup,
   environment,
   file,
   args,
-}: Pick<ProcessOptions, 'name' | 'cgroup' | 'environment' | 'file'> & { args: string[] }): Promise<Ended> {
+}: Pick<ProcessOptions, 'cgroup' | 'environment' | 'file'> & { args: string[] }): Promise<Ended> {
   const started = Date.now()
-  const [program, programArgs] = cgroup.inside(process.execPath, [...nodeOptionsOf(name), file, ...args])
+  const [program, programArgs] = cgroup.inside(process.execPath, [...nodeOptions, file, ...args])
   // Libraries warn of the version of Node.
   const env = { PATH: process.env.PATH, NODE_ENV: 'production', NODE_NO_WARNINGS: '1', ...environment }
   try {

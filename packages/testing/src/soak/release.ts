@@ -4,7 +4,7 @@ import { rename } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
-import { nodeOptionsOf, type Program, programPath } from '@playtherapy/programs'
+import { nodeOptions, type Program, programPath } from '@playtherapy/programs'
 
 const run = promisify(execFile)
 const root = fileURLToPath(new URL('../../../../', import.meta.url))
@@ -34,5 +34,5 @@ export async function buildRelease(commit: string, directory: string): Promise<R
 /** Runs a command of a release. Rejects with what it wrote if it fails, and after ten minutes. */
 export async function runProgram(release: Release, command: Program, env: NodeJS.ProcessEnv): Promise<void> {
   const options = { env: { ...process.env, ...env }, timeout: 600_000 }
-  await run(process.execPath, [...nodeOptionsOf(command), release.path(command)], options)
+  await run(process.execPath, [...nodeOptions, release.path(command)], options)
 }

@@ -47,15 +47,17 @@ export async function openScratchFile(directory: string): Promise<ScratchFile> {
 }
 
 /**
- * Makes the scratch folder private and removes files of dead workers. Throws when it belongs to another user, who could
- * exchange files in it.
+ * Makes the scratch folder, in which nobody else may exchange files, and removes files of dead workers. A folder that was there, and
+ * may hold what others need, loses only their right to write, and nothing where each may remove only his own, as in /tmp. Throws
+ * when it belongs to another user.
  */
 export async function prepareScratch(directory: string): Promise<void> {
   await mkdir(directory, { recursive: true, mode: 0o700 })
-  const { uid } = await stat(directory)
+  const { uid, mode } = await stat(directory)
   const self = process.getuid?.() ?? uid
-  if (uid === self) await chmod(directory, 0o700)
-  else if (uid !== 0) throw new Error('SCRATCH_DIRECTORY belongs to another user')
+  const isSticky = (mode & 0o1000) !== 0
+  if (uid === self && !isSticky) await chmod(directory, mode & 0o755)
+  else if (uid !== self && uid !== 0) throw new Error('SCRATCH_DIRECTORY belongs to another user')
   await sweepScratch(directory)
 }
 
