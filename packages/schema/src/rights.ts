@@ -34,7 +34,8 @@ export const rights: Record<Role, Record<string, string>> = {
   contents: {
     ...shared,
     audit_events: `select, ${event}`,
-    cases: 'select, insert, update, delete',
+    // Never the therapist: who can change that has all of a case, its recordings and scripts too, by a token of their own.
+    cases: 'select, insert, update (given_name, family_name, description, case_state_id, updated_at), delete',
     sessions: `select, insert, update (name, analyze_state_id, ${registered}, ${lengths}, ${reported}), delete`,
     videos: 'select, update',
     renditions: 'select',

@@ -96,6 +96,8 @@ const forbidden = [
 /** What only another process may do. */
 const foreign: Record<Role, string[]> = {
   contents: [
+    'update cases set user_id = 2',
+    'update cases set id = 2',
     'select folded from script_pages',
     'select drop_audit_partitions()',
     "update script_versions set path = 'x'",
