@@ -28,12 +28,13 @@ const isDone = sql<boolean>`(${erasures.receipt} is not null and coalesce(${eras
 
 /**
  * Whether the row of what is to be erased is still there. Ids are never used again, and the row is deleted with the transaction that
- * writes the tombstone, so that somebody else wrote this one, or brought the row back.
+ * writes the tombstone, so that somebody else wrote this one, or brought the row back. What is asked for is what `prefixesOf` makes of
+ * the same ids: without a session all of the case.
  */
 const isThere = sql<boolean>`case
-  when ${erasures.videoId} is not null then exists (select from ${videos} as t where t.id = ${erasures.videoId})
-  when ${erasures.sessionId} is not null then exists (select from ${sessions} as t where t.id = ${erasures.sessionId})
-  else exists (select from ${cases} as t where t.id = ${erasures.caseId}) end`
+  when ${erasures.sessionId} is null then exists (select from ${cases} as t where t.id = ${erasures.caseId})
+  when ${erasures.videoId} is null then exists (select from ${sessions} as t where t.id = ${erasures.sessionId})
+  else exists (select from ${videos} as t where t.id = ${erasures.videoId}) end`
 
 interface Resources {
   db: Database
