@@ -57,12 +57,24 @@ async function signsIn(ownerUrl: string, { name, password }: Login): Promise<boo
   }
 }
 
-/** Makes the role, or gives it the password, unless it has it. Needs CREATEROLE only where there is something to do. */
-async function makeLogin(client: postgres.Sql, ownerUrl: string, login: Login): Promise<void> {
+/**
+ * Makes the role, or gives it the password, unless it has it. Needs CREATEROLE only where there is something to do. Rejects where the
+ * role has more than its grants by itself or by a role that it is a member of: that of the owner or of another process, a predefined
+ * one such as pg_read_all_data, or one that may make roles, as managed servers put every new user into.
+ */
+async function makeLogin(client: postgres.Sql, ownerUrl: string, login: Login, others: string[]): Promise<void> {
   const [known] = await client`
-    select rolsuper or rolbypassrls or rolcreaterole or pg_has_role(rolname, current_user, 'member') as is_mighty
-    from pg_roles where rolname = ${login.name}`
-  if (known?.is_mighty) throw new Error(`the user of ${login.role} has the permissions of a superuser or of the owner`)
+    select exists (
+      select from pg_roles as had where pg_has_role(own.oid, had.oid, 'member')
+        and (had.rolsuper or had.rolbypassrls or had.rolcreaterole or had.rolreplication
+          or had.rolname = current_user or had.rolname = any(${others}) or starts_with(had.rolname, 'pg_'))
+    ) as is_mighty
+    from pg_roles as own where rolname = ${login.name}`
+  if (known?.is_mighty) {
+    throw new Error(
+      `the user of ${login.role} has the permissions of a superuser, of the owner, of another process or of a predefined role`,
+    )
+  }
   if (known && (await signsIn(ownerUrl, login))) return
   const verb = known ? 'alter' : 'create'
   await client.unsafe(`${verb} role ${quoted(login.name)} login password '${verifierOf(login.password)}'`)
@@ -126,7 +138,10 @@ export async function grantRoles(
     select current_user as user, current_database() as database`
   if (!own) throw new Error('the statement returned no row')
   const logins = loginsFrom(urls, own.user)
-  for (const login of logins) await makeLogin(client, ownerUrl, login)
+  for (const login of logins) {
+    const others = logins.filter((other) => other !== login).map(({ name }) => name)
+    await makeLogin(client, ownerUrl, login, others)
+  }
   return client.begin(async (tx) => {
     // Where the owner may not revoke these, this is a warning.
     await tx.unsafe('revoke create on schema public from public')

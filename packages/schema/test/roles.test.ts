@@ -54,7 +54,7 @@ async function place(t: Test) {
     await admin.unsafe(`alter database ${new URL(url).pathname.slice(1)} owner to ${name}`)
     return asUser(name, 'own')
   }
-  return { url, names, asUser, urlsWith, newOwner }
+  return { url, names, made, urlsWith, newOwner }
 }
 
 /** What no process may do, whichever it is. */
@@ -261,18 +261,31 @@ t.test('an owner without a superuser’s rights makes the roles, or grants to th
 })
 
 t.test('users that would not be kept apart are refused', async (t) => {
-  const { url, urlsWith, names, asUser } = await place(t)
+  const { url, urlsWith, names, made } = await place(t)
   const urls = urlsWith('first')
   const apart = /needs another user/
   await t.rejects(migrate(url, { ...urls, media: urls.contents }), apart)
   await t.rejects(migrate(url, { ...urls, worker: url }), apart, 'the owner')
   const admin = connect(t, url)
   await admin.unsafe(`create role ${names}_media login superuser password 'first'`)
-  await t.rejects(migrate(url, urls), /permissions of a superuser or of the owner/)
+  const tooMuch =
+    /the user of media has the permissions of a superuser, of the owner, of another process or of a predefined role/
+  await t.rejects(migrate(url, urls), tooMuch)
   await admin.unsafe(`alter role ${names}_media nosuperuser`)
-  await admin.unsafe(`grant ${new URL(url).username} to ${names}_media`)
-  await t.rejects(
-    migrate(url, { ...urls, media: asUser(`${names}_media`, 'first') }),
-    /permissions of a superuser or of the owner/,
-  )
+  const owner = new URL(url).username
+  made.push(`${names}_group`, `${names}_makers`)
+  await admin.unsafe(`create role ${names}_makers createrole`)
+  await admin.unsafe(`create role ${names}_group`)
+  await admin.unsafe(`create role ${names}_worker login password 'first'`)
+  await admin.unsafe(`grant ${names}_group to ${names}_media`)
+  await migrate(url, urls)
+  for (const role of [owner, 'pg_read_all_data', 'pg_monitor', `${names}_makers`, `${names}_worker`]) {
+    await admin.unsafe(`grant ${role} to ${names}_media`)
+    await t.rejects(migrate(url, urls), tooMuch, role)
+    await admin.unsafe(`revoke ${role} from ${names}_media`)
+    await admin.unsafe(`grant ${role} to ${names}_group`)
+    await t.rejects(migrate(url, urls), tooMuch, `${role} by another role`)
+    await admin.unsafe(`revoke ${role} from ${names}_group`)
+  }
+  await migrate(url, urls)
 })

@@ -36,7 +36,7 @@ export const logWords = new Set(
   object objects of off old older on once one ones only open opened operation option options or order other others our
   ours out outbox output outside overflow owner packet packets page pair parameter parameters parse parsed part parts
   password passwords path payload peer pending per permanent permission permissions permitted phase picture piece pipe
-  pipes pixels place please policy pool port position postgres postgresql prefix premature prepared presigned primary
+  pipes pixels place please policy pool port position postgres postgresql predefined prefix premature prepared presigned primary
   private probe process processes processing promise properties property protocol provided provider public publish
   published query queue quota radius ran range rate reach reached read reading readonly ready reason receipt receipts
   received receiver record recorded recording recordings records recovery redirect redis refused refuses region
