@@ -207,7 +207,7 @@ t.test('no process starts where the bucket does not encrypt as the settings say'
     t.equal(end.code, 1, `${programs[index]}`)
     t.match(
       end.stderr,
-      /^\S+: The object store does not encrypt as S3_ENCRYPTION says: it refuses an encrypted object \(403 \w+\)\. Set up/m,
+      /^\S+: The object store does not encrypt as S3_ENCRYPTION says: it refuses an object with the encryption \(403 \w+\)\. Set up/m,
     )
   }
   t.equal((await encryptionsIn(t, bucket)).size, 0)

@@ -112,7 +112,7 @@ t.test('a server that refuses the encryption gets nothing, and is said to', { sk
   const store = openStore(t, { ...settings, encryption: unknown })
   await t.rejects(store.checkEncryption(), {
     name: 'NotEncryptedError',
-    message: /^it refuses an encrypted object \(403 /,
+    message: /^it refuses an object with the encryption \(403 /,
   })
   await t.rejects(store.put('a', Buffer.from('a'), { contentType }), { name: 'NotEncryptedError' })
   await t.rejects(store.beginUpload('a'), { name: 'NotEncryptedError' })
@@ -151,6 +151,69 @@ t.test('a server that ignores the encryption gets nothing but the object that sh
     })
     await t.rejects(store.put('a', Buffer.from('a'), { contentType }), NotEncryptedError)
     t.equal(objects.size, 0)
+  }
+})
+
+/** A server that encrypts what comes in one request, by this key; objects in parts it stores as they are, or refuses. */
+async function serverWithoutParts(t: Teardown, { refuses = false, keyId = '' }) {
+  const encryptedKeys = new Map<string, boolean>()
+  const server = createServer(async (request, response) => {
+    const { pathname, searchParams } = new URL(request.url ?? '', 'http://s3')
+    await buffer(request)
+    const isOfParts = searchParams.has('uploads') || searchParams.has('uploadId')
+    if (isOfParts && refuses) return void response.writeHead(501).end('<Error><Code>NotImplemented</Code></Error>')
+    if (request.method === 'POST' && searchParams.has('uploads')) {
+      return void response.end('<InitiateMultipartUploadResult><UploadId>1</UploadId></InitiateMultipartUploadResult>')
+    }
+    if (request.method === 'POST') {
+      encryptedKeys.set(pathname, false)
+      return void response.end('<CompleteMultipartUploadResult><ETag>"1"</ETag></CompleteMultipartUploadResult>')
+    }
+    if (request.method === 'PUT' && !isOfParts) encryptedKeys.set(pathname, true)
+    if (request.method === 'DELETE') encryptedKeys.delete(pathname)
+    const how = keyId ? { 'x-amz-server-side-encryption-aws-kms-key-id': keyId } : {}
+    const kind = keyId ? 'aws:kms' : 'AES256'
+    const encryption = encryptedKeys.get(pathname) ? { 'x-amz-server-side-encryption': kind, ...how } : {}
+    response.writeHead(200, { etag: '"1"', 'last-modified': new Date().toUTCString(), ...encryption }).end()
+  })
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  t.teardown(() => server.close().closeAllConnections())
+  const { port } = server.address() as AddressInfo
+  return { endpoint: `http://127.0.0.1:${port}`, encryptedKeys }
+}
+
+t.test('a server that encrypts no object in parts, as recordings come, gets none', async (t) => {
+  const messages = {
+    stores: 'it stores an object in parts without the encryption',
+    refuses: 'it refuses an object in parts with the encryption (501 NotImplemented)',
+  }
+  for (const [how, message] of Object.entries(messages)) {
+    const { endpoint, encryptedKeys } = await serverWithoutParts(t, { refuses: how === 'refuses' })
+    const store = openStore(t, { ...place, endpoint, encryption: { ServerSideEncryption: 'AES256' } })
+    await t.rejects(store.checkEncryption(), { name: 'NotEncryptedError', message })
+    await t.rejects(store.beginUpload('a'), NotEncryptedError)
+    t.equal(encryptedKeys.size, 0, 'what was tried is removed')
+  }
+})
+
+t.test('a key is another one also where its name only ends like ours', async (t) => {
+  const names = [
+    'a',
+    'arn:aws:kms:here:1:key/a',
+    'arn:aws:kms:a',
+    'extra',
+    'arn:aws:kms:extra',
+    'arn:aws:kms:here:1:key/extra',
+  ]
+  for (const keyId of names) {
+    const { endpoint } = await serverWithoutParts(t, { keyId })
+    const store = openStore(t, {
+      ...place,
+      endpoint,
+      encryption: { ServerSideEncryption: 'aws:kms', SSEKMSKeyId: 'a' },
+    })
+    const what = keyId.endsWith('extra') ? 'an object' : 'an object in parts'
+    await t.rejects(store.checkEncryption(), { message: `it stores ${what} without the encryption` }, keyId)
   }
 })
 
