@@ -25,7 +25,7 @@ const mostBytes = 524_288
 /** How many keys are tried with one token. */
 const mostTried = 4
 /** Shorter RSA keys are not used (RFC 7518, section 3.3). */
-const leastRsaBits = 2_048
+export const leastRsaBits = 2_048
 
 const KeySet = Type.Object({ keys: Type.Array(Type.Unknown()) })
 /** A key that may verify signatures. All others, such as symmetric ones, are ignored (RFC 7517, section 5). */

@@ -1,8 +1,10 @@
+import { createPublicKey } from 'node:crypto'
 import type { S3Settings } from '@playtherapy/object-store'
 import { type Static, type TObject, Type } from 'typebox'
 import { type AuthSettings, secretCharacters, secretsPattern } from './auth-settings.ts'
 import { ConfigError } from './config.ts'
 import { defaultLinkSeconds } from './links.ts'
+import { leastRsaBits } from './published-keys.ts'
 
 /** Settings that several processes share. The schema of each process consists of these and of its own. */
 
@@ -109,9 +111,12 @@ export const HttpSettings = {
       unless: ['JWT_PUBLIC_KEY', 'JWT_JWKS_URL'],
     },
   ),
-  JWT_PUBLIC_KEY: optionalText('PEM public key of the sign-in service; `JWT_SECRET` is then ignored', {
-    pattern: '^-----BEGIN (RSA )?PUBLIC KEY-----',
-  }),
+  JWT_PUBLIC_KEY: optionalText(
+    'PEM public key of the sign-in service, of RSA with 2,048 bits or more; `JWT_SECRET` is then ignored',
+    {
+      pattern: '^-----BEGIN (RSA )?PUBLIC KEY-----',
+    },
+  ),
   JWT_JWKS_URL: optionalText(
     'Address of the key set (JWKS) of the sign-in service, `https://…`, which is read again every five minutes and when a token names a new key; `JWT_SECRET` and `JWT_PUBLIC_KEY` are then ignored',
     { pattern: '^https?://[^\\s/?#@]+(/[^\\s#]*)?$' },
@@ -170,10 +175,30 @@ function keySetFrom({ JWT_JWKS_URL, JWT_JWKS_INTERNAL_HOST = '' }: AuthConfig) {
   return { jwksUrl: JWT_JWKS_URL }
 }
 
+/** Bits of an RSA key; no limit for other kinds, and 0 for what is no public key. */
+function bitsOf(pem: string): number {
+  try {
+    return createPublicKey(pem).asymmetricKeyDetails?.modulusLength ?? Number.POSITIVE_INFINITY
+  } catch {
+    return 0
+  }
+}
+
+/** Throws ConfigError unless the key can be read, and is as long as one of a key set has to be. */
+function publicKeyFrom({ JWT_PUBLIC_KEY, JWT_JWKS_URL }: AuthConfig) {
+  if (!JWT_PUBLIC_KEY) return {}
+  if (!JWT_JWKS_URL && bitsOf(JWT_PUBLIC_KEY) < leastRsaBits) {
+    throw new ConfigError(
+      `The configuration is not valid:\n  JWT_PUBLIC_KEY must be a key that can be read, and of RSA have ${leastRsaBits} bits or more`,
+    )
+  }
+  return { jwtPublicKey: JWT_PUBLIC_KEY }
+}
+
 /** What the verification of tokens and links needs, from the settings. Throws ConfigError. */
 export const authFrom = (config: AuthConfig): AuthSettings => ({
   ...(config.JWT_SECRET && { jwtSecret: config.JWT_SECRET }),
-  ...(config.JWT_PUBLIC_KEY && { jwtPublicKey: config.JWT_PUBLIC_KEY }),
+  ...publicKeyFrom(config),
   ...keySetFrom(config),
   ...(config.JWT_AUDIENCE && { jwtAudience: config.JWT_AUDIENCE }),
   ...(config.JWT_ISSUER && { jwtIssuer: config.JWT_ISSUER }),

@@ -1,5 +1,5 @@
 /** Which key of a set verifies which token. */
-import { generateKeyPairSync } from 'node:crypto'
+import { createPublicKey, generateKeyPairSync } from 'node:crypto'
 import { authFrom, ConfigError, HttpSettings, LinkSettings, loadConfig } from '@playtherapy/service-kit'
 import t from 'tap'
 import { Type } from 'typebox'
@@ -137,4 +137,22 @@ t.test('the address is one of https, or of a host that is named, and no value is
   t.match(faultOf({ JWT_ISSUER: undefined }), /JWT_ISSUER is required with JWT_JWKS_URL/)
   t.match(faultOf({ LINK_KEYS: undefined }), /LINK_KEYS is required with JWT_JWKS_URL/)
   t.match(faultOf({ JWT_JWKS_URL: undefined }), /JWT_SECRET is required unless JWT_PUBLIC_KEY or JWT_JWKS_URL is set/)
+})
+
+t.test('a public key in the settings has to be as long as one of a set', async (t) => {
+  const schema = Type.Object({ ...HttpSettings, ...LinkSettings })
+  const read = (JWT_PUBLIC_KEY: string, more: NodeJS.ProcessEnv = {}) =>
+    authFrom(loadConfig(schema, { LINK_KEYS: `k:${'x'.repeat(32)}`, JWT_PUBLIC_KEY, ...more }))
+  const pemOf = ({ privateKey }: Pair) => createPublicKey(privateKey).export({ type: 'spki', format: 'pem' }).toString()
+  for (const pair of [rsa('long', 2048), ecPair(), ed()]) t.equal(read(pemOf(pair)).jwtPublicKey, pemOf(pair))
+  const short = pemOf(rsa('short', 1024))
+  const refusal = {
+    name: 'ConfigError',
+    message:
+      'The configuration is not valid:\n  JWT_PUBLIC_KEY must be a key that can be read, and of RSA have 2048 bits or more',
+  }
+  for (const pem of [short, '-----BEGIN PUBLIC KEY-----\nMIIB\n-----END PUBLIC KEY-----'])
+    t.throws(() => read(pem), refusal)
+  const others = { JWT_JWKS_URL: 'https://sign-in/jwks', JWT_ISSUER: 'https://sign-in' }
+  t.match(read(short, others), { jwksUrl: others.JWT_JWKS_URL }, 'beside a key set it is not used')
 })
