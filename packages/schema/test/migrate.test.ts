@@ -115,10 +115,10 @@ for (const [what, [first = '', second = '']] of Object.entries(requests)) {
 
 /**
  * What no table that was there before may lose: its parts, their names and types, or a null that old code writes. A function may drop
- * partitions, which it names only when it runs.
+ * partitions of the audit trail: a month, which it names only when it runs, and that of all else, which it makes anew at once.
  */
 const takesAway =
-  /\bDROP (TABLE(?! %I)|COLUMN|TYPE|SCHEMA|DEFAULT)\b|\bRENAME\b|\bSET NOT NULL\b|\bALTER (COLUMN )?"?\w+"? (SET DATA )?TYPE\b/i
+  /\bDROP (TABLE(?! %I| audit_events_other;)|COLUMN|TYPE|SCHEMA|DEFAULT)\b|\bRENAME\b|\bSET NOT NULL\b|\bALTER (COLUMN )?"?\w+"? (SET DATA )?TYPE\b/i
 
 const namesIn = (text: string, pattern: RegExp) => new Set([...text.matchAll(pattern)].map(([, name = '']) => name))
 
