@@ -195,17 +195,20 @@ export function createS3Store(settings: S3Settings, patience: Patience = patienc
 
     async adoptUpload(Key, etag) {
       const adopted = await findObject(s3, Bucket, Key)
-      if (adopted?.etag === etag) return adopted
+      if (adopted?.etag === etag && (await encryption.isEncrypted(Key))) return adopted
       // An earlier announcement copied another upload and ended before it could register it.
       if (adopted) await contents.delete([Key])
       try {
-        return await copyObject({ s3, copying }, { Bucket, from: uploadKey(Key), Key, etag, contentType: mp4 })
+        const copied = await copyObject({ s3, copying }, { Bucket, from: uploadKey(Key), Key, etag, contentType: mp4 })
+        if (await encryption.isEncrypted(Key)) return copied
+        // Some servers lose the encryption where they copy.
+        await contents.delete([Key])
       } catch (error) {
         if (error instanceof ObjectChangedError) await contents.delete([Key])
         // Ceph up to 19 does not copy what is encrypted.
-        if (statusOf(error) === 501) return put(Key, await get(uploadKey(Key), { ifMatch: etag }), { contentType: mp4 })
-        throw error
+        if (statusOf(error) !== 501) throw error
       }
+      return put(Key, await get(uploadKey(Key), { ifMatch: etag }), { contentType: mp4 })
     },
 
     judgeUploads,

@@ -217,6 +217,62 @@ t.test('a key is another one also where its name only ends like ours', async (t)
   }
 })
 
+/** A server that encrypts what it is sent and asked to, and nothing that it copies. Returns which of its keys are encrypted. */
+async function serverOfPlainCopies(t: Teardown) {
+  const objects = new Map<string, { body: Buffer; isEncrypted: boolean }>()
+  const server = createServer(async (request, response) => {
+    const { pathname, searchParams } = new URL(request.url ?? '', 'http://s3')
+    const { headers, method } = request
+    const body = await buffer(request)
+    const key = decodeURIComponent(pathname)
+    if (searchParams.has('uploads')) {
+      return void response.end('<InitiateMultipartUploadResult><UploadId>1</UploadId></InitiateMultipartUploadResult>')
+    }
+    if (searchParams.has('delete')) {
+      for (const [, name] of `${body}`.matchAll(/<Key>(.*?)<\/Key>/g)) objects.delete(`/bucket/${name}`)
+      return void response.end('<DeleteResult></DeleteResult>')
+    }
+    if (searchParams.has('versioning')) return void response.end('<VersioningConfiguration></VersioningConfiguration>')
+    const source = headers['x-amz-copy-source']
+    const copied = typeof source === 'string' ? objects.get(`/${source}`) : undefined
+    const isEncrypted = headers['x-amz-server-side-encryption'] === 'AES256'
+    if (copied) objects.set(key, { ...copied, isEncrypted: false })
+    else if (searchParams.has('uploadId')) objects.set(key, { body, isEncrypted: true })
+    else if (method === 'PUT') objects.set(key, { body, isEncrypted })
+    if (method === 'DELETE') objects.delete(key)
+    const found = objects.get(key)
+    if (!found && ['GET', 'HEAD'].includes(method ?? '') && key.length > '/bucket/'.length) {
+      return void response.writeHead(404).end()
+    }
+    const length = ['GET', 'HEAD'].includes(method ?? '') && found ? { 'content-length': found.body.length } : {}
+    const about = { etag: '"1"', 'last-modified': new Date().toUTCString() }
+    response.writeHead(200, {
+      ...length,
+      ...about,
+      ...(found?.isEncrypted && { 'x-amz-server-side-encryption': 'AES256' }),
+    })
+    if (copied) response.end('<CopyObjectResult><ETag>"1"</ETag></CopyObjectResult>')
+    else if (method === 'POST') response.end('<CompleteMultipartUploadResult></CompleteMultipartUploadResult>')
+    else response.end(method === 'GET' ? found?.body : undefined)
+  })
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  t.teardown(() => server.close().closeAllConnections())
+  const { port } = server.address() as AddressInfo
+  return { endpoint: `http://127.0.0.1:${port}`, objects }
+}
+
+t.test('what a presigned URL brought is written anew where the server copies it without the encryption', async (t) => {
+  const { endpoint, objects } = await serverOfPlainCopies(t)
+  const store = openStore(t, { ...place, endpoint, encryption: { ServerSideEncryption: 'AES256' } })
+  objects.set('/bucket/video/uploads/a', { body: Buffer.from('brought'), isEncrypted: true })
+  t.match(await store.adoptUpload('a', '"1"'), { size: 7 })
+  t.match(objects.get('/bucket/a'), { isEncrypted: true })
+  t.equal(`${objects.get('/bucket/a')?.body}`, 'brought')
+  objects.set('/bucket/a', { body: Buffer.from('brought'), isEncrypted: false })
+  t.match(await store.adoptUpload('a', '"1"'), { size: 7 }, 'a process had ended in between')
+  t.match(objects.get('/bucket/a'), { isEncrypted: true })
+})
+
 t.test('an outage says nothing of the encryption, and writes wait for the check', { skip }, async (t) => {
   const settings = encrypted(await testBucket())
   const { url, state } = await gateway(t, settings)
