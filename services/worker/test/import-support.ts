@@ -69,16 +69,20 @@ export async function held(db: Database, store: ObjectStore) {
   return { owned: { givenName, familyName, description, caseStateId, createdAt, updatedAt }, all }
 }
 
-/** A case that was seeded and exported: its installation, and the file as other programs read it. */
+type Seeded = Awaited<ReturnType<typeof seedCase>>
+
+/** A case that was seeded, changed and exported: its installation, and the file as other programs read it. */
 export async function exported(
   t: Teardown,
   backend: (typeof storeBackends)[number] = 'file',
   wanted = { withoutMedia: false, pseudonyms: false },
   seed = {},
+  change: (installation: { db: Database; store: ObjectStore; seeded: Seeded }) => Promise<unknown> = async () => {},
 ) {
   const { db } = await testDatabase(t)
   const store = await testStore(t, backend)
   const seeded = await seedCase(db, store, seed)
+  await change({ db, store, seeded })
   await createExportCase({ db, store, phase: 'LOCAL', keepSeconds: 60 })(
     { export_id: await seedExport(db, seeded.caseId, wanted) },
     { signal },

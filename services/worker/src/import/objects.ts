@@ -9,6 +9,7 @@ import {
   reportPath,
   scriptPath,
 } from '@playtherapy/object-store'
+import type { Container } from '@playtherapy/schema'
 import { originalName, renditionName, reportName, type SessionDocument, scriptName } from '../export/format.ts'
 import type { Archive } from './archive.ts'
 import { readReport, readScript } from './limits.ts'
@@ -20,12 +21,19 @@ interface Stored {
   etag: string
 }
 
+interface StoredRecording {
+  id: number
+  original: Stored
+  container: Container
+  rendition: Stored | undefined
+}
+
 /** What was stored of a session, by ids of recordings and numbers of versions as they are in the file. */
 export interface StoredSession {
   document: SessionDocument
   /** Its id here. */
   id: number
-  recordings: Map<number, { id: number; original: Stored; rendition: Stored | undefined }>
+  recordings: Map<number, StoredRecording>
   scripts: Map<number, Stored & { checksum: string }>
   reports: Map<number, Stored>
 }
@@ -52,15 +60,16 @@ export async function storeSession(place: Place, document: SessionDocument, id: 
   const stored: StoredSession = { document, id, recordings: new Map(), scripts: new Map(), reports: new Map() }
   for (const recording of document.recordings) {
     const name = originalName(document.id, recording.id, recording.container)
-    if (!archive.has(name)) continue
-    const videoId = await nextVideoId()
-    const original = await put('video', originalPath(phase, caseId, id, videoId), name, 'video/mp4')
     const made = renditionName(document.id, recording.id)
+    const [hasOriginal, hasRendition] = [archive.has(name), recording.rendition !== null && archive.has(made)]
+    if (!hasOriginal && !hasRendition) continue
+    const videoId = await nextVideoId()
+    // Where the object store had lost the original, what was encoded of it is all that is left, and takes its place.
+    const [source, container] = hasOriginal ? [name, recording.container] : [made, 'mp4' as const]
+    const original = await put('video', originalPath(phase, caseId, id, videoId), source, 'video/mp4')
     const rendition =
-      recording.rendition && archive.has(made)
-        ? await put('video', renditionPath(original.path, 1), made, 'video/mp4')
-        : undefined
-    stored.recordings.set(recording.id, { id: videoId, original, rendition })
+      hasOriginal && hasRendition ? await put('video', renditionPath(original.path, 1), made, 'video/mp4') : undefined
+    stored.recordings.set(recording.id, { id: videoId, original, container, rendition })
   }
   for (const { version } of document.scripts) {
     const name = scriptName(document.id, version, 'json')

@@ -23,13 +23,13 @@ async function insertRecordings(tx: Transaction, { document, id: sessionId, reco
   for (const recording of document.recordings) {
     const found = recordings.get(recording.id)
     if (!found) continue
-    const { original, rendition, id } = found
+    const { original, rendition, container, id } = found
     const storedAt = new Date(recording.stored_at)
     const isDone = recording.state === 'encoded' && rendition !== undefined
     const fileName = recording.file_name === null ? null : cleaned(recording.file_name)
     const ends = ['failed', 'superseded'].includes(recording.state)
     await tx.insert(videos).values({
-      ...{ id, sessionId, ...original, storedAt, container: recording.container, fileName },
+      ...{ id, sessionId, ...original, storedAt, container, fileName },
       state: ends ? recording.state : isDone ? 'encoded' : 'stored',
       failure: recording.state === 'failed' ? (recording.failure ?? 'It had failed before it was imported.') : null,
       attempt: rendition ? 1 : 0,
@@ -104,6 +104,15 @@ async function insertVersions(
 }
 
 /**
+ * The state of a session's analysis. What was under way is to be begun again, and so is what was done if its report is not in the file;
+ * a report that was delivered without a script, or whose script is not in the file, is done.
+ */
+function analysisOf(state: number, hasScript: boolean, hasReport: boolean): number {
+  if (!hasScript) return hasReport ? State.DONE : State.NONE
+  return state === State.START || (state === State.DONE && !hasReport) ? State.READY : state
+}
+
+/**
  * Inserts a session with all that belongs to it. Its current recording is announced to be encoded: what is encoded plays meanwhile, and gets what
  * is not in the file, such as the rungs for HLS. A transcript or analysis that was under way is not.
  */
@@ -121,14 +130,14 @@ export async function insertSession(tx: Transaction, { caseId, userId }: Owner, 
   const renditionIds = await insertRecordings(tx, stored)
   const versions = await insertVersions(tx, userId, stored)
   const scriptState = script_state_id === State.ERROR ? State.ERROR : State.NONE
-  const analyzeState = analyze_state_id === State.START ? State.READY : analyze_state_id
+  const [hasScript, hasReport] = [versions.scriptVersionId !== null, versions.reportVersionId !== null]
   const one = eq(sessions.id, id)
   await tx
     .update(sessions)
     .set({
       ...versions,
-      scriptStateId: versions.scriptVersionId === null ? scriptState : State.DONE,
-      analyzeStateId: versions.scriptVersionId === null ? State.NONE : analyzeState,
+      scriptStateId: hasScript ? State.DONE : scriptState,
+      analyzeStateId: analysisOf(analyze_state_id, hasScript, hasReport),
     })
     .where(one)
   const recording = document.recordings.find((each) => each.id === current.recording)
