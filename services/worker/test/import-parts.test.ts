@@ -1,10 +1,14 @@
 /** What an import makes of a session that has only a part of what it may have. */
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { buffer } from 'node:stream/consumers'
 import { inFolder, reportPath } from '@playtherapy/object-store'
 import { outbox, renditions, reportVersions, scriptVersions, sessions, videos } from '@playtherapy/schema'
 import { eq } from 'drizzle-orm'
 import t from 'tap'
 import { elsewhere, exported, held } from './import-support.ts'
+
+type Changed = Parameters<NonNullable<Parameters<typeof exported>[4]>>[0]
 
 const everything = { withoutMedia: false, pseudonyms: false }
 
@@ -46,6 +50,30 @@ t.test('an analysis whose report the object store had lost is to be made again',
   const to = await elsewhere(t)
   await to.bring(from.file)
   t.match(await to.db.select().from(sessions), [{ analyzeStateId: 1, reportVersionId: null, scriptStateId: 3 }])
+})
+
+t.test('a report that is no report keeps nothing else of its case from another installation', async (t) => {
+  for (const pseudonyms of [false, true]) {
+    const change = async ({ db, store, seeded: { caseId, sessionId } }: Changed) => {
+      for (const [version, text] of [
+        [2, '{"reports":'],
+        [3, '{"reports":{"Evaluation":{}}}'],
+      ] as const) {
+        const path = reportPath('LOCAL', caseId, sessionId, version)
+        const key = inFolder('analyze_report', path)
+        const stored = await store.put(key, Buffer.from(text), { contentType: 'application/json' })
+        await db.insert(reportVersions).values({ sessionId, version, state: 'stored', path, ...stored })
+      }
+      await db.update(sessions).set({ lastReportVersion: 3 })
+    }
+    const from = await exported(t, 'file', { withoutMedia: true, pseudonyms }, {}, change)
+    const name = (version: number) => `sessions/${from.seeded.sessionId}/reports/report_v${version}.json`
+    const manifest = JSON.parse(String(await readFile(join(from.folder, 'out/manifest.json'))))
+    t.strictSame(manifest.missing, [{ path: name(2) }, { path: name(3) }])
+    const to = await elsewhere(t)
+    t.match(await to.bring(from.file), { sessions: 1 })
+    t.match(await to.db.select({ version: reportVersions.version }).from(reportVersions), [{ version: 1 }])
+  }
 })
 
 t.test('what was encoded of a recording stays where the object store had lost the original', async (t) => {

@@ -151,6 +151,7 @@ export async function* entriesOf(exported: Exported): AsyncGenerator<Entry> {
     yield text(scriptName(sessionId, version, 'txt'), toText(records))
   }
 
+  /** A report as it is stored. One that is none counts as missing, because an import would refuse the whole case for it. */
   async function* report(
     sessionId: number,
     version: number,
@@ -159,9 +160,10 @@ export async function* entriesOf(exported: Exported): AsyncGenerator<Entry> {
     const name = reportName(sessionId, version)
     const body = await open({ ...place, name, folder: 'analyze_report' })
     if (!body) return
-    if (!codes) return yield { name, body }
-    const parsed = storedJson(await buffer(body))
-    if (parsed === undefined) return void missing.push({ path: name })
+    const bytes = await buffer(body)
+    const parsed = storedJson(bytes)
+    if (parsed === undefined || !isReport(parsed)) return void missing.push({ path: name })
+    if (!codes) return yield { name, body: [bytes] }
     yield text(name, [JSON.stringify(await codes.inJson(name, parsed, isText.report, fits.report))])
   }
 
