@@ -87,3 +87,31 @@ t.test('a key that says that a name is below it does so in whatever form it is t
     t.strictSame(Object.values(description), ['PERSON-1', 'PERSON-1와'], encodeURI(key))
   }
 })
+
+t.test('a name is found however its words are joined, and each word of it', async (t) => {
+  const cases: [given: string, family: string | null, texts: Record<string, string>][] = [
+    [
+      'Min-jun',
+      'Kim',
+      {
+        'MinJunKim.mp4 min_jun_kim KIM-MIN-JUN': 'CHILD.mp4 CHILD CHILD',
+        'Minjun, minjun이 Min jun': 'CHILD-GIVEN, CHILD-GIVEN이 CHILD-GIVEN',
+        'Kim, Minjun': 'CHILD',
+        'Minjunior Kimchi': 'Minjunior Kimchi',
+      },
+    ],
+    // A therapist may write the whole name into one field.
+    ['김 하늘', null, { '김하늘이 김_하늘은 하늘아': 'CHILD-GIVEN이 CHILD-GIVEN은 CHILD-GIVEN아' }],
+    ['Anna Maria', "O'Brien", { 'Anna와 annamaria, O’BRIEN': 'CHILD-GIVEN와 CHILD', 'O’Brien': 'CHILD-FAMILY' }],
+    // A word of a few letters, or one that is no name, stays.
+    ['Ana', 'de la Cruz', { 'la Cruz de': 'la CHILD-FAMILY de', delacruz: 'CHILD-FAMILY' }],
+    ['나', '이', { '이나, 이 나는 나이': 'CHILD, CHILD는 나이' }],
+    ['--', '김', { '-- 김 -': 'CHILD-GIVEN 김 -' }],
+  ]
+  for (const [given, family, texts] of cases) {
+    const codes = pseudonymsOf(caseOf({}, given, family))
+    for (const [text, coded] of Object.entries(texts)) t.equal(await codes.inText('a', text), coded)
+  }
+  const codes = pseudonymsOf(caseOf({ guardian_name: 'Su-jin Park' }))
+  t.equal(await codes.inText('a', 'SujinPark, su_jin park; Park'), 'PERSON-1, PERSON-1; Park')
+})

@@ -65,8 +65,18 @@ const squeezed = (name: string) =>
   compose(name.replace(/\p{DI}+/gu, ''))
     .replace(/\s+/gu, ' ')
     .trim()
+const hasLetters = (name: string) => /[\p{L}\p{N}]/u.test(name)
 /** One letter is a part of too many other words, and a text is no name. */
 const isSearched = (name: string) => [...name].length > 1 && name.length <= nameCharacters
+
+/** Letters that have a case stand in words with spaces around them; others, as Korean ones, are followed by particles. */
+const isCased = (name: string) => name.toLowerCase() !== name.toUpperCase()
+
+/** A name, and each of its words: people are called by one of them. `de` and `la` are no names. */
+function spellingsOf(name: string): string[] {
+  const words = name.split(' ').filter((word) => !isCased(word) || (word.length > 2 && /^\p{Lu}/u.test(word)))
+  return [...new Set([name, ...(isSearched(name) ? words : [])])].filter(isSearched)
+}
 
 /** The beginning of a text that has no more characters and bytes than another one: composed, a few letters are longer than before. */
 function cutTo(text: string, other: string): string {
@@ -87,7 +97,7 @@ function namesOf(description: unknown, ofCase: string[]) {
   const left = new Set<string>()
   let room = namesCharacters
   for (const name of new Set(namesIn(description))) {
-    if (!/[\p{L}\p{N}]/u.test(name) || ofCase.includes(name)) continue
+    if (!hasLetters(name) || ofCase.includes(name)) continue
     if (!isSearched(name) || searched.length >= mostNames || name.length > room) left.add(name)
     else {
       searched.push(name)
@@ -99,13 +109,15 @@ function namesOf(description: unknown, ofCase: string[]) {
 
 function codesOf({ given_name, family_name, description }: CaseDocument) {
   const [given, family] = [squeezed(given_name), squeezed(family_name ?? '')]
-  const areNames = given && family && Math.max(given.length, family.length) <= nameCharacters
-  const whole = areNames ? [`${family}${given}`, `${family} ${given}`, `${given} ${family}`, `${family}, ${given}`] : []
+  const areNames = hasLetters(given) && hasLetters(family) && Math.max(given.length, family.length) <= nameCharacters
+  // A Korean name is not turned round, and with one letter each it would then be found in other words.
+  const turned = isCased(given) || isSearched(given) ? [`${given} ${family}`] : []
+  const whole = areNames ? [`${family}${given}`, `${family} ${given}`, ...turned, `${family}, ${given}`] : []
   const { searched, left } = namesOf(description, [given, family, ...whole])
   const codes: Code[] = [
     { code: 'CHILD', standsFor: 'family_name and given_name', names: whole },
-    { code: 'CHILD-GIVEN', standsFor: 'given_name', names: [given].filter(isSearched) },
-    { code: 'CHILD-FAMILY', standsFor: 'family_name', names: [family].filter(isSearched) },
+    { code: 'CHILD-GIVEN', standsFor: 'given_name', names: spellingsOf(given) },
+    { code: 'CHILD-FAMILY', standsFor: 'family_name', names: spellingsOf(family) },
     ...searched.map((name, index) => ({
       code: `PERSON-${index + 1}`,
       standsFor: 'a name in description',
@@ -115,16 +127,18 @@ function codesOf({ given_name, family_name, description }: CaseDocument) {
   return { codes, left }
 }
 
-/** Letters that have a case stand in words with spaces around them; others, as Korean ones, are followed by particles. */
-const isCased = (name: string) => name.toLowerCase() !== name.toUpperCase()
 const casedLetter = '[\\p{Lu}\\p{Ll}\\p{Lt}]'
 /** Characters that nobody sees may stand between letters, as in text from a web page. */
 const unseen = '\\p{DI}{0,4}'
-const space = '[\\s\\p{DI}]{1,20}'
+/** What may stand between the words of a name, or nothing: in names of files they are often joined by another sign. */
+const space = '[\\s\\p{DI}\\p{Pd}_,]{0,20}'
+const apostrophe = /['’ʼ]/
 
 /** Only other letters with a case make a cased name a part of a longer word: a particle, a number or a line may be beside it. */
 function patternOf(name: string): string {
-  const words = name.split(' ').map((word) => Array.from(word, (sign) => sign.replace(/[\\^$.*+?()[\]{}|/]/, '\\$&')))
+  const signOf = (sign: string) =>
+    apostrophe.test(sign) ? apostrophe.source : sign.replace(/[\\^$.*+?()[\]{}|/]/, '\\$&')
+  const words = (name.match(/[^ \p{Pd}_,]+/gu) ?? [name]).map((word) => Array.from(word, signOf))
   const text = words.map((signs) => signs.join(unseen)).join(space)
   return isCased(name) ? `(?<!${casedLetter})${text}(?!${casedLetter})` : text
 }
@@ -259,7 +273,7 @@ export function pseudonymsOf(document: CaseDocument): Pseudonyms {
       with_asterisks: [...short],
       replaced: [...counts].flatMap(([path, ofFile]) => [...ofFile].map(([code, times]) => ({ path, code, times }))),
       not_replaced: [
-        'What is seen and heard in recordings.',
+        'What is seen and heard in recordings, and what their files say of themselves, such as a title or a place.',
         'Keys of scripts and reports, times of scripts, and categories of reports.',
         'Nicknames, misspellings, and other names than those of the case.',
         ...(isLeftOut ? ['The description is left out, because it would be too large.'] : []),
