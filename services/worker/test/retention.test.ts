@@ -46,9 +46,35 @@ t.test('an age is a number of years, months or days, and never none', async (t) 
   t.strictSame(ageFrom('5y'), fiveYears)
   t.strictSame(ageFrom('18m'), { years: 0, months: 18, days: 0 })
   t.strictSame(ageFrom('400d'), { years: 0, months: 0, days: 400 })
-  for (const text of ['', '0y', '-5y', '5', 'y', '5 y', '5Y', '1.5y', '05y', '5y1m', '99999y', '5years', '５y']) {
+  for (const text of [
+    '',
+    '0y',
+    '-5y',
+    '5',
+    'y',
+    '5 y',
+    '5Y',
+    '1.5y',
+    '05y',
+    '5y1m',
+    '99999y',
+    '5years',
+    '５y',
+    '1000y',
+    '99999m',
+  ]) {
     t.equal(ageFrom(text), undefined, text)
   }
+})
+
+t.test('the database can count back every age', async (t) => {
+  const { db } = await testDatabase(t)
+  await seed(db, 3, '9 years')
+  for (const text of ['999y', '9999m', '9999d', '1d']) {
+    const age = ageFrom(text)
+    t.equal(age && (await expired(db, age)).length, text === '1d' ? 1 : 0, text)
+  }
+  t.rejects(expired(db, { ...fiveYears, years: 9_999 }), 'which is before its calendar begins')
 })
 
 t.test('only recordings of cases that have been finished for so long are erased, one erasure each', async (t) => {
