@@ -68,6 +68,11 @@ export async function auditHandover(
   await tx.execute(sql`select audit_change('read', ${kind}, ${caseId}::int, ${sessionId}::int, ${version}::int)`)
 }
 
+/** Writes that a command gives out the trail of a case, or of all where it is null. */
+export async function auditExport(tx: Transaction, caseId: number | null): Promise<void> {
+  await tx.execute(sql`select audit_change('export', 'audit', ${caseId}::int, null, null)`)
+}
+
 /** Writes the event of a change for which there is no trigger, and names its cause to those that there are. */
 export async function auditChange(tx: Transaction, kind: string, cause: Cause | undefined): Promise<void> {
   await tx.execute(sql`select audit_change('update', ${kind}, null, null, null) where ${because(cause)}`)

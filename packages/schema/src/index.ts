@@ -1,4 +1,13 @@
-export { type Action, type Actor, auditChange, auditEvents, auditHandover, because, type Cause } from './audit.ts'
+export {
+  type Action,
+  type Actor,
+  auditChange,
+  auditEvents,
+  auditExport,
+  auditHandover,
+  because,
+  type Cause,
+} from './audit.ts'
 export { descriptionBytes, nameCharacters } from './bounds.ts'
 export { checkDatabase } from './check.ts'
 export { captionTime, clockTime } from './clock.ts'

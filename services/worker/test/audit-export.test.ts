@@ -3,7 +3,7 @@ import { fileURLToPath } from 'node:url'
 import { seedSession, testDatabase } from '@playtherapy/testing'
 import { Ajv } from 'ajv'
 import t, { type Test } from 'tap'
-import { exportEvents } from '../src/audit/export.ts'
+import { exportEvents, giveOut } from '../src/audit/export.ts'
 
 /** Checks a resource against the JSON schema of FHIR R4, as HL7 publishes it. */
 function fhirCheck() {
@@ -54,6 +54,28 @@ t.test('every event is a valid AuditEvent of FHIR R4', async (t) => {
     entity: [{ what: { identifier: { system: 'urn:playtherapy:case', value: String(caseId) } } }, {}, {}, {}],
   })
   t.match(events[8], { outcome: '4', outcomeDesc: 'error_code 2', agent: [{ who: { identifier: { value: '8' } } }] })
+})
+
+t.test('whom a command gives the trail, the trail tells, before it does', async (t) => {
+  const { db, sql } = await testDatabase(t)
+  const { caseId } = await seedSession(db, 7)
+  for (const wanted of [caseId, undefined]) {
+    const lines = giveOut(db, { from: undefined, to: undefined, caseId: wanted, format: 'json' })
+    t.match((await lines.next()).value, /"action":"export","kind":"audit"/)
+    await lines.return?.(undefined)
+  }
+  const events = await sql`select actor, action, kind, case_id from audit_events where kind = 'audit' order by id`
+  const event = { actor: 'command', action: 'export', kind: 'audit' }
+  t.strictSame(
+    [...events],
+    [
+      { ...event, case_id: caseId },
+      { ...event, case_id: null },
+    ],
+  )
+
+  await sql`alter table audit_events rename to audit_events_away`
+  await t.rejects(giveOut(db, { from: undefined, to: undefined, caseId, format: 'json' }).next())
 })
 
 t.test('an export has what was asked for, oldest first', async (t) => {

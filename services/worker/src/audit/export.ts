@@ -1,4 +1,4 @@
-import { auditEvents, type Database } from '@playtherapy/schema'
+import { auditEvents, auditExport, type Database } from '@playtherapy/schema'
 import { type SQL, sql } from 'drizzle-orm'
 import { eventsWhere } from './chain.ts'
 import { toFhir } from './fhir.ts'
@@ -29,4 +29,10 @@ export async function* exportEvents(db: Database, { from, to, caseId, format }: 
     yield events.map((event) => `${JSON.stringify(format === 'fhir' ? toFhir(event) : event)}\n`).join('')
     after = last.id
   }
+}
+
+/** Yields the same for a command, of which the trail tells first: if that cannot be written, nothing is given out. */
+export async function* giveOut(db: Database, wanted: Wanted): AsyncGenerator<string> {
+  await db.transaction((tx) => auditExport(tx, wanted.caseId ?? null))
+  yield* exportEvents(db, wanted)
 }

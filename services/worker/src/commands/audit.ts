@@ -1,7 +1,7 @@
 import { auditChange, type Database, openDatabase } from '@playtherapy/schema'
 import { beginProgram, DatabaseSettings, reach, StoreSettings, UsageError } from '@playtherapy/service-kit'
 import { Type } from 'typebox'
-import { exportEvents } from '../audit/export.ts'
+import { giveOut } from '../audit/export.ts'
 import { heads, restores, writeRestore } from '../audit/head.ts'
 import { type Verified, verify } from '../audit/verify.ts'
 import { openWorkerStore, ReconcileSettings } from '../config.ts'
@@ -124,7 +124,7 @@ const wanted = command === 'export' && {
 }
 await reach('The database', config.DATABASE_URL, async () => {
   const { db, close } = openDatabase({ url: config.DATABASE_URL, max: 1, applicationName: 'audit' })
-  if (wanted) for await (const line of exportEvents(db, wanted)) process.stdout.write(line)
+  if (wanted) for await (const line of giveOut(db, wanted)) process.stdout.write(line)
   else await examine(db)
   await close()
 })
