@@ -22,7 +22,8 @@ const { config, words, values } = beginProgram({
 const [file, ...more] = words
 const therapist = values.get('therapist') ?? ''
 if (file === undefined || more.length > 0) throw new UsageError('It needs one file')
-if (!/^[1-9]\d{0,8}$/.test(therapist)) throw new UsageError('It needs a therapist, such as --therapist 12')
+if (!/^[1-9]\d{0,9}$/.test(therapist) || Number(therapist) > 2_147_483_647)
+  throw new UsageError('It needs a therapist, such as --therapist 12')
 
 const database = openDatabase({ url: config.DATABASE_URL, max: 2, applicationName: 'import-case' })
 const store = openWorkerStore(process.env)
