@@ -72,7 +72,10 @@ for (const backend of storeBackends) {
     t.equal(String(await read(`${session}scripts/script_v3.txt`)), '[00:00:00] T: 안녕 3\n')
     t.match(String(await read(`${session}scripts/script_v3.json`)), /^\ufeff\{/, 'the bytes as they were saved')
     t.match(JSON.parse(String(await read('case.json'))), { given_name: '지우', family_name: '김' })
-    t.match(String(await read('README.txt')), /사례[\s\S]*Export of case/)
+    t.match(
+      String(await read('README.txt')),
+      /사례[\s\S]*사본[\s\S]*Export of case[\s\S]*but for copies[\s\S]*still\npictures/,
+    )
 
     const manifest = JSON.parse(String(await read('manifest.json')))
     t.match(manifest, { format: 'playtherapy-case', version: 1, case_id: seeded.caseId, missing: [] })

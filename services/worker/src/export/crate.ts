@@ -23,7 +23,8 @@ export function* crateOf({ caseId, madeAt }: About, files: Manifest['files']): G
     '@id': './',
     '@type': 'Dataset',
     name: `Case ${caseId}`,
-    description: 'All that an installation of the play-therapy backend holds of one case.',
+    description:
+      'All that an installation of the play-therapy backend holds of one case, but for what README.txt names.',
     datePublished: madeAt,
     license: 'Confidential health data of a child; not to be published.',
     hasPart: [...files.map(({ path }) => ({ '@id': path })), { '@id': manifestName }],
