@@ -105,6 +105,8 @@ t.test('a name is found however its words are joined, and each word of it', asyn
     ['Anna Maria', "O'Brien", { 'Anna와 annamaria, O’BRIEN': 'CHILD-GIVEN와 CHILD', 'O’Brien': 'CHILD-FAMILY' }],
     // A word of a few letters, or one that is no name, stays.
     ['Ana', 'de la Cruz', { 'la Cruz de': 'la CHILD-FAMILY de', delacruz: 'CHILD-FAMILY' }],
+    // What is written beside a name in its field.
+    ['지우(별이)🐣', '김', { '지우가 별이와 김지우는': 'CHILD-GIVEN가 CHILD-GIVEN와 김CHILD-GIVEN는' }],
     ['나', '이', { '이나, 이 나는 나이': 'CHILD, CHILD는 나이' }],
     ['--', '김', { '-- 김 -': 'CHILD-GIVEN 김 -' }],
   ]

@@ -74,7 +74,8 @@ const isCased = (name: string) => name.toLowerCase() !== name.toUpperCase()
 
 /** A name, and each of its words: people are called by one of them. `de` and `la` are no names. */
 function spellingsOf(name: string): string[] {
-  const words = name.split(' ').filter((word) => !isCased(word) || (word.length > 2 && /^\p{Lu}/u.test(word)))
+  const all = name.match(/[\p{L}\p{M}\p{N}\p{Pd}'’ʼ]+/gu) ?? []
+  const words = all.filter((word) => !isCased(word) || (word.length > 2 && /^\p{Lu}/u.test(word)))
   return [...new Set([name, ...(isSearched(name) ? words : [])])].filter(isSearched)
 }
 
