@@ -102,6 +102,7 @@ t.test('a name is found however its words are joined, and each word of it', asyn
     ],
     // A therapist may write the whole name into one field.
     ['김 하늘', null, { '김하늘이 김_하늘은 하늘아': 'CHILD-GIVEN이 CHILD-GIVEN은 CHILD-GIVEN아' }],
+    ['지우 12', '1반 김', { '12:30에 지우가, 12명': '12:30에 CHILD-GIVEN가, 12명' }],
     ['Anna Maria', "O'Brien", { 'Anna와 annamaria, O’BRIEN': 'CHILD-GIVEN와 CHILD', 'O’Brien': 'CHILD-FAMILY' }],
     // A word of a few letters, or one that is no name, stays.
     ['Ana', 'de la Cruz', { 'la Cruz de': 'la CHILD-FAMILY de', delacruz: 'CHILD-FAMILY' }],

@@ -72,10 +72,11 @@ const isSearched = (name: string) => [...name].length > 1 && name.length <= name
 /** Letters that have a case stand in words with spaces around them; others, as Korean ones, are followed by particles. */
 const isCased = (name: string) => name.toLowerCase() !== name.toUpperCase()
 
-/** A name, and each of its words: people are called by one of them. `de` and `la` are no names. */
+/** A name, and each of its words: people are called by one of them. `de`, `la` and numbers are no names. */
 function spellingsOf(name: string): string[] {
   const all = name.match(/[\p{L}\p{M}\p{N}\p{Pd}'’ʼ]+/gu) ?? []
-  const words = all.filter((word) => !isCased(word) || (word.length > 2 && /^\p{Lu}/u.test(word)))
+  const named = all.filter((word) => /\p{L}/u.test(word))
+  const words = named.filter((word) => !isCased(word) || (word.length > 2 && /^\p{Lu}/u.test(word)))
   return [...new Set([name, ...(isSearched(name) ? words : [])])].filter(isSearched)
 }
 
