@@ -43,3 +43,24 @@ BEGIN
     WHERE last_id <= gone AND last_id < coalesce((SELECT min(id) FROM audit_events_other), 9223372036854775807);
   RETURN 1;
 END $$;
+--> statement-breakpoint
+-- As before, and of two workers that make the same partition at the same time the second may also meet its row type.
+CREATE OR REPLACE FUNCTION make_audit_partitions() RETURNS void LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp SET lock_timeout = '500ms' AS $$
+DECLARE
+  month timestamp;
+  name text;
+BEGIN
+  FOR months IN 0..3 LOOP
+    month := date_trunc('month', now() AT TIME ZONE 'UTC') + make_interval(months => months);
+    name := 'audit_events_' || to_char(month, 'YYYY_MM');
+    CONTINUE WHEN to_regclass(name) IS NOT NULL;
+    BEGIN
+      EXECUTE format('CREATE TABLE %I (LIKE audit_events INCLUDING DEFAULTS INCLUDING CONSTRAINTS)', name);
+      EXECUTE format('CREATE TRIGGER refuse_truncate BEFORE TRUNCATE ON %I FOR EACH STATEMENT EXECUTE FUNCTION refuse_audit_change()', name);
+      EXECUTE format('ALTER TABLE audit_events ATTACH PARTITION %I FOR VALUES FROM (%L) TO (%L)', name,
+        month AT TIME ZONE 'UTC', (month + interval '1 month') AT TIME ZONE 'UTC');
+    EXCEPTION WHEN check_violation OR lock_not_available OR duplicate_table OR duplicate_object OR unique_violation THEN
+      NULL;
+    END;
+  END LOOP;
+END $$;
