@@ -79,11 +79,13 @@ const begins: Attack = {
     const storm = async () => {
       const begun: number[] = []
       const deleted: number[] = []
-      for (const end = Date.now() + stage.seconds * 2_000; Date.now() < end; ) {
+      for (const end = Date.now() + stage.seconds * 2_000; cases.length > 0 && Date.now() < end; ) {
         await askAll(cases, async (casePath) => void begun.push((await begin(hostile, casePath)).status))
         const old = cases.splice(0, 20)
         await askAll(old, async (casePath) => void deleted.push((await hostile.send('DELETE', casePath)).status))
-        cases.push(...(await Promise.all(old.map(() => hostile.newCase()))))
+        // Too many requests a minute are refused, here too.
+        const made = await Promise.allSettled(old.map(() => hostile.newCase()))
+        cases.push(...made.flatMap((each) => (each.status === 'fulfilled' ? [each.value] : [])))
       }
       const seen = `begun ${tally(begun)}; deleted ${tally(deleted)}`
       insist(

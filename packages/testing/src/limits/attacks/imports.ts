@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { ListMultipartUploadsCommand, paginateListObjectsV2, S3Client } from '@aws-sdk/client-s3'
 import { type Attack, insist, range } from '../attack.ts'
 import type { Stage } from '../place.ts'
@@ -193,7 +194,12 @@ const imports = (name: string, what: string, hostile: Hostile): Attack => ({
         select count(*)::int from cases where user_id = ${therapist}`
       return row?.count
     }
-    const good = await bring(archive(files()))
+    let good = await bring(archive(files()))
+    // A worker that has just started still removes what earlier attacks have left, and an import does not wait for that.
+    for (let tries = 1; good.code !== 0 && tries < 15; tries++) {
+      await sleep(2_000)
+      good = await bring(archive(files()))
+    }
     if (good.code !== 0 || (await count()) !== 1) throw new Error(`a good file is refused: ${good.errors}`)
     await stage.sql`delete from cases where user_id = ${therapist}`
     const before = new Set(await ownerless(stage))
