@@ -1,5 +1,4 @@
 import { stat } from 'node:fs/promises'
-import { join } from 'node:path'
 import { chunks, openDatabase, outbox, videos } from '@playtherapy/schema'
 import { and, count, desc, eq, lte, sql } from 'drizzle-orm'
 import { until } from './jobs.ts'
@@ -32,12 +31,10 @@ export async function openEncodes(place: Place, name: string) {
     headers,
     /** Starts a worker, on this core alone if one is given. */
     startWorker: async (core?: number): Promise<Running> => {
-      const scratch = { SCRATCH_DIRECTORY: join(place.directory, `scratch-${name}-${core ?? ''}`) }
       const queue = { QUEUE_URL: await place.redis(), QUEUE_PREFIX: `{${name}}` }
-      const settings = { ...env, ...queue, ...scratch }
       return place.start({
         program: 'worker',
-        env: settings,
+        env: { ...env, ...queue },
         ready: '/health/ready',
         ...(core !== undefined && { core }),
       })

@@ -1,6 +1,6 @@
 /** Server-side encryption of everything that is written to a bucket. */
 import { randomBytes } from 'node:crypto'
-import { createServer, request as openRequest } from 'node:http'
+import { createServer, request as openRequest, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { Readable } from 'node:stream'
 import { buffer } from 'node:stream/consumers'
@@ -18,6 +18,14 @@ function openStore(t: Teardown, settings: S3Settings) {
   return store
 }
 
+/** Starts a server, and returns its address. */
+async function listening(t: Teardown, server: Server): Promise<string> {
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  t.teardown(() => server.close().closeAllConnections())
+  const { port } = server.address() as AddressInfo
+  return `http://127.0.0.1:${port}`
+}
+
 /** Passes requests on, with more headers for presigned uploads; while it is down it breaks every connection. */
 async function gateway(t: Teardown, settings: S3Settings, added: Record<string, string> = {}) {
   const { hostname, port } = new URL(settings.endpoint ?? '')
@@ -32,10 +40,7 @@ async function gateway(t: Teardown, settings: S3Settings, added: Record<string, 
     })
     request.pipe(forward)
   })
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  t.teardown(() => server.close().closeAllConnections())
-  const address = server.address() as AddressInfo
-  return { url: `http://127.0.0.1:${address.port}`, state }
+  return { url: await listening(t, server), state }
 }
 
 /** A bucket whose presigned uploads are encrypted by a gateway, because Ceph 16 has no default encryption. */
@@ -130,10 +135,7 @@ async function forgetfulServer(t: Teardown) {
     const isMissing = request.method === 'HEAD' && pathname.length > '/bucket/'.length && !objects.has(pathname)
     response.writeHead(isMissing ? 404 : 200, { etag: '"1"', 'last-modified': new Date().toUTCString() }).end()
   })
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  t.teardown(() => server.close().closeAllConnections())
-  const { port } = server.address() as AddressInfo
-  return { endpoint: `http://127.0.0.1:${port}`, objects }
+  return { endpoint: await listening(t, server), objects }
 }
 
 const place = { region: 'here', bucket: 'bucket', accessKeyId: 'a', secretAccessKey: 'b', forcePathStyle: true }
@@ -176,10 +178,7 @@ async function serverWithoutParts(t: Teardown, { refuses = false, keyId = '' }) 
     const encryption = encryptedKeys.get(pathname) ? { 'x-amz-server-side-encryption': kind, ...how } : {}
     response.writeHead(200, { etag: '"1"', 'last-modified': new Date().toUTCString(), ...encryption }).end()
   })
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  t.teardown(() => server.close().closeAllConnections())
-  const { port } = server.address() as AddressInfo
-  return { endpoint: `http://127.0.0.1:${port}`, encryptedKeys }
+  return { endpoint: await listening(t, server), encryptedKeys }
 }
 
 t.test('a server that encrypts no object in parts, as recordings come, gets none', async (t) => {
@@ -255,10 +254,7 @@ async function serverOfPlainCopies(t: Teardown) {
     else if (method === 'POST') response.end('<CompleteMultipartUploadResult></CompleteMultipartUploadResult>')
     else response.end(method === 'GET' ? found?.body : undefined)
   })
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  t.teardown(() => server.close().closeAllConnections())
-  const { port } = server.address() as AddressInfo
-  return { endpoint: `http://127.0.0.1:${port}`, objects }
+  return { endpoint: await listening(t, server), objects }
 }
 
 t.test('what a presigned URL brought is written anew where the server copies it without the encryption', async (t) => {

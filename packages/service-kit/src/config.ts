@@ -38,6 +38,10 @@ export class ConfigError extends Error {
   }
 }
 
+/** The error for settings with these faults, none of which may hold a value. */
+export const invalidSettings = (...faults: string[]): ConfigError =>
+  new ConfigError(['The configuration is not valid:', ...faults].join('\n  '))
+
 /** Converts a text to the type of its schema. A text that cannot be converted is returned, and the validation refuses it. */
 function read(text: string, schema: TSchema): unknown {
   if (Type.IsInteger(schema) && /^-?\d+$/.test(text)) return Number(text)
@@ -86,5 +90,5 @@ export function loadConfig<T extends TObject>(schema: T, env: NodeJS.ProcessEnv)
     }
   }
   if (faults.length === 0 && isValid) return config
-  throw new ConfigError(['The configuration is not valid:', ...faults].join('\n  '))
+  throw invalidSettings(...faults)
 }

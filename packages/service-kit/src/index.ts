@@ -2,7 +2,7 @@ export { CaseParams, guardAccess, guardExistence, guardSession, SessionParams } 
 export { auditRequests } from './audit.ts'
 export { requireOperator, requireReportWriter, requireTherapist } from './auth.ts'
 export { type AuthSettings, secretsIn } from './auth-settings.ts'
-export { ConfigError, loadConfig } from './config.ts'
+export { ConfigError, invalidSettings, loadConfig } from './config.ts'
 export { savedAs } from './download.ts'
 export { requireEncryption } from './encryption.ts'
 export { ApiError, errors, type Fault, fault, mostFaults } from './errors.ts'

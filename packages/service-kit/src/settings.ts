@@ -2,7 +2,7 @@ import { createPublicKey } from 'node:crypto'
 import type { S3Settings } from '@playtherapy/object-store'
 import { type Static, type TObject, Type } from 'typebox'
 import { type AuthSettings, secretCharacters, secretsPattern } from './auth-settings.ts'
-import { ConfigError } from './config.ts'
+import { invalidSettings } from './config.ts'
 import { defaultLinkSeconds } from './links.ts'
 import { leastRsaBits } from './published-keys.ts'
 
@@ -166,11 +166,10 @@ const loopback = ['localhost', '127.0.0.1', '[::1]']
 /** Throws ConfigError unless the address of the key set is valid, and is one of https or of a host that may do without. */
 function keySetFrom({ JWT_JWKS_URL, JWT_JWKS_INTERNAL_HOST = '' }: AuthConfig) {
   if (!JWT_JWKS_URL) return {}
-  const refuse = (fault: string) => new ConfigError(`The configuration is not valid:\n  JWT_JWKS_URL ${fault}`)
-  if (!URL.canParse(JWT_JWKS_URL)) throw refuse('is not valid')
+  if (!URL.canParse(JWT_JWKS_URL)) throw invalidSettings('JWT_JWKS_URL is not valid')
   const { protocol, hostname } = new URL(JWT_JWKS_URL)
   if (protocol === 'http:' && ![...loopback, JWT_JWKS_INTERNAL_HOST].includes(hostname)) {
-    throw refuse('must begin with https:// unless JWT_JWKS_INTERNAL_HOST names its host')
+    throw invalidSettings('JWT_JWKS_URL must begin with https:// unless JWT_JWKS_INTERNAL_HOST names its host')
   }
   return { jwksUrl: JWT_JWKS_URL }
 }
@@ -188,9 +187,7 @@ function bitsOf(pem: string): number {
 function publicKeyFrom({ JWT_PUBLIC_KEY, JWT_JWKS_URL }: AuthConfig) {
   if (!JWT_PUBLIC_KEY) return {}
   if (!JWT_JWKS_URL && bitsOf(JWT_PUBLIC_KEY) < leastRsaBits) {
-    throw new ConfigError(
-      `The configuration is not valid:\n  JWT_PUBLIC_KEY must be a key that can be read, and of RSA have ${leastRsaBits} bits or more`,
-    )
+    throw invalidSettings(`JWT_PUBLIC_KEY must be a key that can be read, and of RSA have ${leastRsaBits} bits or more`)
   }
   return { jwtPublicKey: JWT_PUBLIC_KEY }
 }
@@ -263,9 +260,7 @@ export const s3From = (config: StoreConfig) => ({
 
 function encryptionFrom({ S3_ENCRYPTION, S3_ENCRYPTION_KEY_ID }: StoreConfig): Pick<S3Settings, 'encryption'> {
   if ((S3_ENCRYPTION === 'SSE-KMS') !== Boolean(S3_ENCRYPTION_KEY_ID)) {
-    throw new ConfigError(
-      'The configuration is not valid:\n  S3_ENCRYPTION_KEY_ID must be set with S3_ENCRYPTION=SSE-KMS and only then',
-    )
+    throw invalidSettings('S3_ENCRYPTION_KEY_ID must be set with S3_ENCRYPTION=SSE-KMS and only then')
   }
   if (S3_ENCRYPTION_KEY_ID) {
     return { encryption: { ServerSideEncryption: 'aws:kms', SSEKMSKeyId: S3_ENCRYPTION_KEY_ID } }
@@ -278,7 +273,5 @@ function uploadKeyFrom({ S3_UPLOAD_ACCESS_KEY_ID, S3_UPLOAD_SECRET_ACCESS_KEY }:
     return { upload: { accessKeyId: S3_UPLOAD_ACCESS_KEY_ID, secretAccessKey: S3_UPLOAD_SECRET_ACCESS_KEY } }
   }
   if (!S3_UPLOAD_ACCESS_KEY_ID && !S3_UPLOAD_SECRET_ACCESS_KEY) return {}
-  throw new ConfigError(
-    'The configuration is not valid:\n  S3_UPLOAD_ACCESS_KEY_ID and S3_UPLOAD_SECRET_ACCESS_KEY must be set together or not at all',
-  )
+  throw invalidSettings('S3_UPLOAD_ACCESS_KEY_ID and S3_UPLOAD_SECRET_ACCESS_KEY must be set together or not at all')
 }

@@ -2,9 +2,9 @@ import { availableParallelism, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createFileStore, createS3Store, type ObjectStore, patienceOfJobs } from '@playtherapy/object-store'
 import {
-  ConfigError,
   DatabaseSettings,
   integer,
+  invalidSettings,
   LogSettings,
   loadConfig,
   optionalText,
@@ -105,7 +105,7 @@ export function providerFrom(config: ProviderSettings, role: 'transcriber' | 'an
   const prefix = role === 'transcriber' ? 'TRANSCRIBER' : 'ANALYSER'
   const [url, apiKey, model] = [config[`${prefix}_URL`], config[`${prefix}_API_KEY`], config[`${prefix}_MODEL`]]
   const refuse = (missing: string, given: string) =>
-    new ConfigError(`The configuration is not valid:\n  ${prefix}_${missing} is required with ${prefix}_${given}`)
+    invalidSettings(`${prefix}_${missing} is required with ${prefix}_${given}`)
   if (!url && (model || apiKey)) throw refuse('URL', model ? 'MODEL' : 'API_KEY')
   if (!url) return undefined
   if (!model) throw refuse('MODEL', 'URL')
@@ -121,19 +121,18 @@ type WebhookSettings = Pick<Static<typeof WorkerConfig>, `WEBHOOK_${'URL' | 'SEC
 export function receiverFrom(config: WebhookSettings): Receiver | undefined {
   const { WEBHOOK_URL: url, WEBHOOK_SECRET: secret, WEBHOOK_INTERNAL_ADDRESSES: internal } = config
   if (!url || !secret) return undefined
-  const refuse = (fault: string) => new ConfigError(`The configuration is not valid:\n  ${fault}`)
-  if (!URL.canParse(url)) throw refuse('WEBHOOK_URL is not valid')
+  if (!URL.canParse(url)) throw invalidSettings('WEBHOOK_URL is not valid')
   const { protocol, hostname } = new URL(url)
   const internalAddresses = internal ? internal.split(/, */) : []
-  if (protocol === 'http:' && !internal) throw refuse('WEBHOOK_INTERNAL_ADDRESSES is required with plain http')
+  if (protocol === 'http:' && !internal) throw invalidSettings('WEBHOOK_INTERNAL_ADDRESSES is required with plain http')
   try {
     if (isAllowedHost(hostname, allowedAddresses(internalAddresses, protocol === 'http:'))) {
       return { url: new URL(url), secrets: secret.split(','), internalAddresses }
     }
   } catch {
-    throw refuse('WEBHOOK_INTERNAL_ADDRESSES is not valid')
+    throw invalidSettings('WEBHOOK_INTERNAL_ADDRESSES is not valid')
   }
-  throw refuse('WEBHOOK_URL is an address that WEBHOOK_INTERNAL_ADDRESSES does not name')
+  throw invalidSettings('WEBHOOK_URL is an address that WEBHOOK_INTERNAL_ADDRESSES does not name')
 }
 
 /**

@@ -1,6 +1,5 @@
-import { hash } from 'node:crypto'
 import { parseJson } from '@playtherapy/service-kit'
-import { scriptBounds } from '@playtherapy/versions/records'
+import { isAsSaved, scriptBounds } from '@playtherapy/versions/records'
 
 /**
  * The value of a script or a report as it is stored, with the bounds of the routes. Like them it ignores a byte order mark, which a
@@ -16,4 +15,4 @@ export function storedJson(bytes: Uint8Array): unknown {
 
 /** The value of a script; undefined also where its bytes do not have this SHA-256, with which it was saved: null before there were any. */
 export const storedScript = (bytes: Uint8Array, checksum: string | null): unknown =>
-  checksum === null || hash('sha256', bytes) === checksum ? storedJson(bytes) : undefined
+  isAsSaved(bytes, checksum) ? storedJson(bytes) : undefined

@@ -74,7 +74,7 @@ async function encodes(place: Place) {
   const start = async (n: number) =>
     place.start({
       program: 'worker',
-      env: { ...env, FFMPEG_PATH: await pinned(place, n), SCRATCH_DIRECTORY: join(place.directory, `scratch-${n}`) },
+      env: { ...env, FFMPEG_PATH: await pinned(place, n) },
       ready: '/health/ready',
     })
   const rates = await alternate(

@@ -1,3 +1,4 @@
+export { isAsSaved } from './as-saved.ts'
 export { labelOf, marked, saidIn, timing, unlabelled, unmarkedUp, within } from './caption-text.ts'
 export { type Cue, cues } from './cues.ts'
 export { example, mostRecords, Script, type ScriptRecord, scriptBounds, scriptBytes } from './record.ts'

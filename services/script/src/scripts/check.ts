@@ -1,7 +1,7 @@
 import { hash } from 'node:crypto'
 import { errors } from '@playtherapy/service-kit'
 import type { ScriptRecord } from '@playtherapy/versions/records'
-import { scriptBytes } from '@playtherapy/versions/records'
+import { isAsSaved, scriptBytes } from '@playtherapy/versions/records'
 import { type TimeWarning, timeWarnings } from '../records/warnings.ts'
 import { validateScript } from './validate.ts'
 
@@ -31,7 +31,7 @@ export interface Origin {
 
 /** The bytes of a stored script. Throws `errors.downloadFailed` when they are not what was saved. */
 export function verified({ bytes, checksum, name }: ReadScript): Uint8Array {
-  if (checksum !== null && hash('sha256', bytes) !== checksum) throw errors.downloadFailed(name)
+  if (!isAsSaved(bytes, checksum)) throw errors.downloadFailed(name)
   return bytes
 }
 

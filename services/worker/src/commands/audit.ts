@@ -5,6 +5,7 @@ import { giveOut } from '../audit/export.ts'
 import { heads, restores, writeRestore } from '../audit/head.ts'
 import { type Verified, verify } from '../audit/verify.ts'
 import { openWorkerStore, ReconcileSettings } from '../config.ts'
+import { idFrom } from './id-from.ts'
 
 const { config, words, values } = beginProgram({
   name: 'audit',
@@ -45,9 +46,9 @@ function momentOf(option: 'from' | 'to'): Date | undefined {
 function caseOf(): number | undefined {
   const text = values.get('case')
   if (text === undefined) return undefined
-  if (!/^[1-9]\d{0,9}$/.test(text) || Number(text) > 2_147_483_647)
-    throw new UsageError('--case is an id that it does not know')
-  return Number(text)
+  const id = idFrom(text)
+  if (id === undefined) throw new UsageError('--case is an id that it does not know')
+  return id
 }
 
 function formatOf(): 'json' | 'fhir' {

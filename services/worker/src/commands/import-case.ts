@@ -5,6 +5,7 @@ import { openWorkerStore, ReconcileSettings } from '../config.ts'
 import { ImportError, openArchive } from '../import/archive.ts'
 import { importCase } from '../import/import-case.ts'
 import { assertOwnBucket, installationId } from '../reconcile/installation.ts'
+import { idFrom } from './id-from.ts'
 
 const { config, words, values } = beginProgram({
   name: 'import-case',
@@ -20,10 +21,9 @@ const { config, words, values } = beginProgram({
   values: ['therapist'],
 })
 const [file, ...more] = words
-const therapist = values.get('therapist') ?? ''
+const therapist = idFrom(values.get('therapist') ?? '')
 if (file === undefined || more.length > 0) throw new UsageError('It needs one file')
-if (!/^[1-9]\d{0,9}$/.test(therapist) || Number(therapist) > 2_147_483_647)
-  throw new UsageError('It needs a therapist, such as --therapist 12')
+if (therapist === undefined) throw new UsageError('It needs a therapist, such as --therapist 12')
 
 const database = openDatabase({ url: config.DATABASE_URL, max: 2, applicationName: 'import-case' })
 const store = openWorkerStore(process.env)
@@ -33,7 +33,7 @@ await reach('The object store', process.env.S3_ENDPOINT, () => assertOwnBucket(i
 try {
   const archive = await openArchive(file)
   const { missing } = archive.manifest
-  const made = await importCase({ db, store, phase: config.PHASE }, archive, Number(therapist)).finally(archive.close)
+  const made = await importCase({ db, store, phase: config.PHASE }, archive, therapist).finally(archive.close)
   console.log(`case ${made.caseId}  sessions ${made.sessions}  recordings ${made.recordings}`)
   for (const { path } of missing) console.log(`${path} was lost or damaged before the export and is not in the file`)
 } catch (error) {

@@ -25,9 +25,9 @@ export interface Age {
 
 /** Reads `5y`, `18m` or `400d`; undefined for any other text, for nothing, and for 1,000 years: the database counts back some 6,700. */
 export function ageFrom(text: string): Age | undefined {
-  const [, number, unit] = /^([1-9]\d{0,2}(?=y)|[1-9]\d{0,3}(?=[md]))([ymd])$/.exec(text) ?? []
+  const [, number, unit] = /^([1-9]\d{0,3})([ymd])$/.exec(text) ?? []
   const of = (name: string) => (unit === name ? Number(number) : 0)
-  return number === undefined ? undefined : { years: of('y'), months: of('m'), days: of('d') }
+  return number === undefined || of('y') > 999 ? undefined : { years: of('y'), months: of('m'), days: of('d') }
 }
 
 /**

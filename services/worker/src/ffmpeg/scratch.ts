@@ -55,9 +55,9 @@ export async function prepareScratch(directory: string): Promise<void> {
   await mkdir(directory, { recursive: true, mode: 0o700 })
   const { uid, mode } = await stat(directory)
   const self = process.getuid?.() ?? uid
+  if (uid !== self && uid !== 0) throw new Error('SCRATCH_DIRECTORY belongs to another user')
   const isSticky = (mode & 0o1000) !== 0
   if (uid === self && !isSticky) await chmod(directory, mode & 0o755)
-  else if (uid !== self && uid !== 0) throw new Error('SCRATCH_DIRECTORY belongs to another user')
   await sweepScratch(directory)
 }
 
