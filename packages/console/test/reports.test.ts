@@ -2,7 +2,6 @@
 import { outbox, processes, recentEncodes } from '@playtherapy/schema'
 import { jwtSecret, until } from '@playtherapy/testing'
 import { createSigner } from 'fast-jwt'
-import type { Response } from 'playwright-core'
 import t from 'tap'
 import { skip, startBrowser, startStack, type Tab } from './browser.ts'
 
@@ -167,9 +166,16 @@ t.test('the console', { skip }, async (t) => {
     t.strictSame(await row.getByRole('cell').allTextContents(), older)
     const last = Object(await call('POST', `/case/${caseId}/session`, { data: { name: 'Last session' } }, userId))
     ids.push(last.id)
-    const read = async (response: Response) =>
-      response.url().endsWith('/report-trend') && (await response.text()).includes(`"session_id":${last.id},`)
-    await Promise.all([page.waitForResponse(read), deliver({ 'Emotion Reflection': scored(4) }, last.id)])
+    // Read here and not by the browser's tools, which forget the body of an answer that newer news has replaced.
+    let news = ''
+    await page.route('**/report-trend', async (route) => {
+      const response = await route.fetch()
+      news = await response.text()
+      await route.fulfill({ response, body: news })
+    })
+    await deliver({ 'Emotion Reflection': scored(4) }, last.id)
+    await until('the news', () => news.includes(`"session_id":${last.id},`))
+    await page.unrouteAll({ behavior: 'wait' })
     await page.evaluate('new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))')
     t.strictSame(await row.getByRole('cell').allTextContents(), older, 'news leave the place alone')
     await levels.getByLabel('Category', { exact: true }).selectOption('Questioning')
