@@ -17,6 +17,10 @@ const shared = {
 
 /** What an original changes of its session when it is registered. */
 const registered = 'video_id, encoding_state_id, video_length_set_for'
+/**
+ * What an announcement changes of a video. Never its path: who can change that reads another therapist's object by a token of their own.
+ */
+const announced = 'state, lease_until, size, etag, container, stored_at'
 /** What a new version changes of its session when it is saved. */
 const [scripted, reported] = [
   'last_script_version, script_version_id, script_state_id, analyze_state_id',
@@ -37,7 +41,7 @@ export const rights: Record<Role, Record<string, string>> = {
     // Never the therapist: who can change that has all of a case, its recordings and scripts too, by a token of their own.
     cases: 'select, insert, update (given_name, family_name, description, case_state_id, updated_at), delete',
     sessions: `select, insert, update (name, analyze_state_id, ${registered}, ${lengths}, ${reported}), delete`,
-    videos: 'select, update',
+    videos: `select, update (${announced}, failure, progress)`,
     renditions: 'select',
     audio_renditions: 'select',
     encode_plans: 'select',
@@ -55,14 +59,15 @@ export const rights: Record<Role, Record<string, string>> = {
     erasures: 'select, insert',
     receipt_keys: 'select',
     recent_encodes: 'select',
-    case_exports: 'select, insert, delete',
+    case_exports: 'select, insert (case_id, without_media, pseudonyms), delete',
     processes: `select, ${heartbeat}`,
   },
   media: {
     ...shared,
     cases: 'select (id, user_id)',
     sessions: `select, update (rendition_id, script_state_id, ${registered}, ${lengths})`,
-    videos: 'select, insert, update, delete',
+    // A trigger compares the path of a new row with its session.
+    videos: `select, insert, update (${announced}, failure, received), delete`,
     'sequence videos_id_seq': 'usage',
     tus_uploads: 'select, insert, update, delete',
     tus_parts: 'select, insert',

@@ -101,6 +101,9 @@ const foreign: Record<Role, string[]> = {
     'select folded from script_pages',
     'select drop_audit_partitions()',
     "update script_versions set path = 'x'",
+    "update videos set path = 'x'",
+    'update videos set session_id = 2',
+    "insert into case_exports (case_id, without_media, pseudonyms, path) values (1, true, true, 'x')",
     'delete from script_versions',
     'select * from tus_uploads',
     "insert into renditions (session_id, video_id, path, size, etag, duration_ms, width, height) values (1, 1, 'x', 1, 'x', 1, 1, 1)",
@@ -120,6 +123,8 @@ const foreign: Record<Role, string[]> = {
     'delete from cases',
     'delete from sessions',
     'update sessions set case_id = 1',
+    "update videos set path = 'x'",
+    'update videos set session_id = 2',
     'select folded from script_pages',
     'select levels from report_versions',
     'delete from outbox',
@@ -167,6 +172,44 @@ t.test('each process is refused what it does not need', async (t) => {
       t.equal(await refusal(client, statement), '42501', `${role}: ${statement}`)
     }
   }
+})
+
+t.test('a process adds no row that names an object of another session', async (t) => {
+  const { url, urlsWith } = await place(t)
+  const urls = urlsWith('first')
+  await migrate(url, urls)
+  const owner = connect(t, url)
+  await owner`insert into cases (id, user_id, given_name) overriding system value values (1, 1, 'own'), (12, 2, 'other')`
+  await owner`insert into sessions (id, case_id, name) overriding system value values (3, 1, 'own'), (34, 12, 'other')`
+  const inserts: [Role, (path: string) => string][] = [
+    ['media', (path) => `insert into videos (id, session_id, state, path) values (1, 3, 'presigned', '${path}')`],
+    ...(['script', 'worker'] as const).map((role): [Role, (path: string) => string] => [
+      role,
+      (path) => `insert into script_versions (session_id, version, path, size, checksum, user_id, made_by)
+        values (3, 1, '${path}', 1, 'x', 1, 'therapist')`,
+    ]),
+    ...(['contents', 'worker'] as const).map((role): [Role, (path: string) => string] => [
+      role,
+      (path) => `insert into report_versions (session_id, version, path, size) values (3, 1, '${path}', 1)`,
+    ]),
+  ]
+  const others = [
+    'RELEASE/12/34/x',
+    'RELEASE/1/34/x',
+    'RELEASE/12/3/x',
+    '1/3/x',
+    'x/RELEASE/1/3/x',
+    '/1/3x',
+    'RELEASE/1/3/../../12/34/x',
+    '../1/3/x',
+    '',
+  ]
+  for (const [role, insert] of inserts) {
+    const client = connect(t, urls[role])
+    t.equal(await refusal(client, insert('RELEASE/1/3/x')), undefined, `${role}: of its own session`)
+    for (const path of others) t.equal(await refusal(client, insert(path)), '42501', `${role}: ${path}`)
+  }
+  t.equal(await refusal(owner, inserts[0]?.[1]('older') ?? ''), undefined, 'the owner restores what is older')
 })
 
 t.test('every table of ours is somebody’s, and rights are for tables that exist', async (t) => {

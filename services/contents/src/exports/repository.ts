@@ -56,10 +56,10 @@ export function exportRepository(db: Database) {
           .where(
             and(eq(caseExports.caseId, caller.caseId), sql`exists (select from ${cases} where ${ownCase(caller)})`),
           )
-        const [row] = await tx
-          .insert(caseExports)
-          .values({ caseId: caller.caseId, ...wanted })
-          .returning({ id: caseExports.id })
+        // The query builder would name every column, and this process may only fill these.
+        const [row] = await tx.execute<{ id: number }>(sql`
+          insert into ${caseExports} (case_id, without_media, pseudonyms)
+          values (${caller.caseId}, ${wanted.withoutMedia}, ${wanted.pseudonyms}) returning ${caseExports.id}`)
         if (!row) throw new Error('the insert returned no row')
         await announce(tx, 'export-case', { export_id: row.id }, { requestId: cause.requestId })
         return { kind: 'begun', id: row.id }
