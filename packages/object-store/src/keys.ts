@@ -15,7 +15,10 @@ export const folders: readonly Folder[] = ['video', 'script', 'analyze_report', 
 /** The folders of what belongs to a session; exports belong to a case. */
 const sessionFolders = folders.filter((folder) => folder !== 'export')
 
-/** A session's path below each first folder; the slash at its end keeps session 1 from being a prefix of session 10. */
+/**
+ * A session's path below each first folder; the slash at its end keeps session 1 from being a prefix of session 10. The trigger
+ * `path_of_session` demands it of every new video and version, so who changes it changes both.
+ */
 const sessionPath = (phase: Phase, caseId: number, sessionId: number) => `${phase}/${caseId}/${sessionId}/`
 
 /** The object key of a column's value. */
